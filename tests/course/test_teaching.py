@@ -47,7 +47,7 @@ def test_a_text_gets_a_name_that_nothing_has():
     assert proposed.subject == "Add lecture 1"
 
 
-def test_a_material_is_put_where_it_was_read_course():
+def test_a_material_is_put_where_it_was_wanted():
     proposed = make_files().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
     )

@@ -1,4 +1,4 @@
-"""Random courses, written by hand as people write them, and what an editor may do to one."""
+"""Random courses in the styles that people write, and random edits of them."""
 
 from __future__ import annotations
 
@@ -43,64 +43,64 @@ COURSE = st.fixed_dictionaries(
 )
 
 
-class Scribe:
-    """Writes a value as people write YAML: every style, with comments that are numbered."""
+class YamlWriter:
+    """Writes a value as YAML in random styles, with numbered comments."""
 
     def __init__(self, draw):
         self.draw = draw
         self.comments = 0
 
-    def chance(self):
+    def draw_bool(self):
         return self.draw(st.booleans())
 
-    def note(self, indent):
-        if not self.chance():
+    def write_comment(self, indent):
+        if not self.draw_bool():
             return ""
         self.comments += 1
         return f"{' ' * indent}# note {self.comments}\n"
 
-    def tail(self):
-        return "  # beside" if self.chance() else ""
+    def write_end_comment(self):
+        return "  # beside" if self.draw_bool() else ""
 
-    def below(self, value, indent):
-        if isinstance(value, dict) and self.chance():
-            return f"\n{self.map(value, indent + 2)}"
-        if isinstance(value, list) and value and self.chance():
-            deep = indent + self.draw(st.sampled_from([0, 2, 4]))
-            return "\n" + "".join(self.item(each, deep) for each in value)
-        if isinstance(value, str) and "\n" in value and self.chance():
+    def write_value(self, value, indent):
+        if isinstance(value, dict) and self.draw_bool():
+            return f"\n{self.write_map(value, indent + 2)}"
+        if isinstance(value, list) and value and self.draw_bool():
+            item_indent = indent + self.draw(st.sampled_from([0, 2, 4]))
+            return "\n" + "".join(self.write_item(item, item_indent) for item in value)
+        if isinstance(value, str) and "\n" in value and self.draw_bool():
             return f" {format_scalar(value, indent)}\n"
-        quoted = self.chance()
-        return f" {format_flow(value, is_quoted=quoted)}{self.tail()}\n"
+        quoted = self.draw_bool()
+        return f" {format_flow(value, is_quoted=quoted)}{self.write_end_comment()}\n"
 
-    def item(self, value, indent):
-        before = self.note(indent)
-        if isinstance(value, dict) and self.chance():
-            return f"{before}{' ' * indent}- {self.map(value, indent + 2).lstrip()}"
-        return f"{before}{' ' * indent}- {format_flow(value)}{self.tail()}\n"
+    def write_item(self, value, indent):
+        before = self.write_comment(indent)
+        if isinstance(value, dict) and self.draw_bool():
+            return f"{before}{' ' * indent}- {self.write_map(value, indent + 2).lstrip()}"
+        return f"{before}{' ' * indent}- {format_flow(value)}{self.write_end_comment()}\n"
 
-    def map(self, value, indent):
+    def write_map(self, value, indent):
         keys = self.draw(st.permutations(list(value)))
         lines = []
         for number, key in enumerate(keys):
-            before = self.note(indent) if number else ""
-            lines.append(f"{before}{' ' * indent}{key}:{self.below(value[key], indent)}")
+            before = self.write_comment(indent) if number else ""
+            lines.append(f"{before}{' ' * indent}{key}:{self.write_value(value[key], indent)}")
         return "".join(lines)
 
 
 @st.composite
 def written_courses(draw):
-    value, scribe = draw(COURSE), Scribe(draw)
+    value, writer = draw(COURSE), YamlWriter(draw)
     if draw(st.integers(0, 9)) == 0:
         text = format_flow(value) + "\n"
     else:
-        text = scribe.note(0) + scribe.map(value, 0) + scribe.note(0)
+        text = writer.write_comment(0) + writer.write_map(value, 0) + writer.write_comment(0)
     return text if draw(st.booleans()) else text.removesuffix("\n")
 
 
 @st.composite
 def edits(draw, value):
-    """One thing that an editor does."""
+    """Draw one edit of a course."""
     wanted = copy.deepcopy(value)
     materials = wanted.get("materials", [])
     kind = draw(st.sampled_from(["card", "add", "change", "drop", "move"]))

@@ -1,4 +1,4 @@
-"""What one build has that another has not, and how much a job will train."""
+"""Differences between builds, and the number of epochs of a job."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.support.dataset_tree import check_files, example_yaml, make_good_file
 pytestmark = pytest.mark.unit
 
 
-def sides(files):
-    """Return id -> blob and side of what a build of these files holds."""
+def read_sides(files):
+    """Return id -> blob and side of the examples of a build of these files."""
     index = make_build(check_files(files)).index
     blobs = dict(index.rows("SELECT id, blob FROM example"))
     return {name: (blobs[name], side) for side in ("train", "test") for name in index.ids(side)}
@@ -20,12 +20,12 @@ def sides(files):
 
 def test_examples_come_go_change_and_move():
     files = make_good_files(60)
-    old = sides(files)
+    old = read_sides(files)
     moved = next(name for name, (_, side) in old.items() if side == "test")
     del files["examples/face/q0001.yaml"]
     files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
     files["examples/new.yaml"] = example_yaml()
-    new = sides(files)
+    new = read_sides(files)
     new[moved] = (new[moved][0], "train")
     assert diff(old, new) == {
         "added": ["new"],
@@ -36,7 +36,7 @@ def test_examples_come_go_change_and_move():
 
 
 def test_without_a_build_before_everything_is_new():
-    new = sides(make_good_files(60))
+    new = read_sides(make_good_files(60))
     assert len(new) == 60
     assert diff({}, new)["added"] == sorted(new)
     assert not any(diff(new, new).values())

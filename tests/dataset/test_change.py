@@ -1,4 +1,4 @@
-"""What may be asked for: places, names and texts; nothing else becomes a commit."""
+"""Requested changes: allowed paths, names and texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.dataset.commit_message import Editor, clean_subject, local_editor, t
 
 pytestmark = pytest.mark.unit
 
-ASKED = ChangeRequest(telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
+REQUEST = ChangeRequest(telegram_editor(7, "Вера"), "7", datetime(2026, 11, 20, tzinfo=UTC))
 PLACE = "examples/face/fixation.yaml"
 
 
@@ -66,7 +66,7 @@ def test_every_other_place_is_refused(path):
 
 
 def test_one_edit_is_a_change_and_a_batch_of_its_own():
-    (change,) = make_changes("trial", [Edit(PLACE, None, "x")], ASKED)
+    (change,) = make_changes("trial", [Edit(PLACE, None, "x")], REQUEST)
     assert change.change_id == change.batch
     assert change.path == f"trial/{PLACE}"
     assert (change.kind, change.subject) == (ChangeKind.ADD, "Add example face/fixation")
@@ -74,7 +74,7 @@ def test_one_edit_is_a_change_and_a_batch_of_its_own():
 
 def test_many_edits_are_one_batch_that_its_first_speaks_for():
     edits = [Edit(f"examples/{n}.yaml", "b", None) for n in range(3)]
-    changes = make_changes("trial", edits, ASKED, "Delete three")
+    changes = make_changes("trial", edits, REQUEST, "Delete three")
     assert {change.batch for change in changes} == {changes[0].change_id}
     assert len({change.change_id for change in changes}) == 3
     assert {change.subject for change in changes} == {"Delete three"}
@@ -93,7 +93,7 @@ def test_many_edits_are_one_batch_that_its_first_speaks_for():
 )
 def test_what_cannot_be_one_commit_is_refused(edits, key):
     with pytest.raises(Refused) as caught:
-        make_changes("trial", edits, ASKED)
+        make_changes("trial", edits, REQUEST)
     assert caught.value.key == key
 
 
@@ -104,15 +104,15 @@ def test_subjects_are_made_of_what_is_done():
         Edit("materials/a.md", "b", None): "Delete materials/a.md",
     }
     for edit, line in edits.items():
-        assert [change.subject for change in make_changes("trial", [edit], ASKED)] == [line]
+        assert [change.subject for change in make_changes("trial", [edit], REQUEST)] == [line]
 
 
 @pytest.mark.parametrize(
-    "words",
+    "subject",
     ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
 )
-def test_a_subject_is_one_short_line(words):
-    line = clean_subject(words)
+def test_a_subject_is_one_short_line(subject):
+    line = clean_subject(subject)
     assert line.isprintable()
     assert len(line) <= 200
 
@@ -137,7 +137,7 @@ def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
 
 
 @pytest.mark.parametrize(
-    ("words", "line"),
+    ("person", "line"),
     [
         (("boris", "Борис", "boris@example.com"), "Борис <boris@example.com>"),
         (("boris", "", ""), "boris <boris@cli.invalid>"),
@@ -145,5 +145,5 @@ def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
         (("", "", "a@b\n> x"), "somebody <somebody@cli.invalid>"),
     ],
 )
-def test_who_sits_at_the_keyboard_is_named_by_their_git_or_login(words, line):
-    assert local_editor(*words).line == line
+def test_who_sits_at_the_keyboard_is_named_by_their_git_or_login(person, line):
+    assert local_editor(*person).line == line

@@ -1,4 +1,4 @@
-"""Rows of edits, on SQLite and on a real PostgreSQL: sealed, claimed once, told once."""
+"""Edits in the database (SQLite and PostgreSQL): encrypted, claimed once, reported once."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def rows(database, clock):
     return Changes(database, clock)
 
 
-def put(rows, *names, by="7", text="секрет\n"):
+def put_edits(rows, *names, by="7", text="секрет\n"):
     edits = [Edit(f"examples/{name}.yaml", None, text) for name in names]
     changes = make_changes(FACE, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
     rows.put(changes)
@@ -46,7 +46,7 @@ def put(rows, *names, by="7", text="секрет\n"):
 
 def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
     before = read_change_counter(database)
-    (change,) = put(rows, "a")
+    (change,) = put_edits(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
     assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
@@ -58,30 +58,30 @@ def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
 
 
 def test_batches_are_claimed_oldest_first_and_by_one_alone(rows):
-    old, new = put(rows, "a", "b"), put(rows, "c")
+    old, new = put_edits(rows, "a", "b"), put_edits(rows, "c")
     with ThreadPoolExecutor(4) as pool:
-        claimed = [each for each in pool.map(lambda _: rows.claim(), range(4)) if each]
-    assert sorted(len(each.changes) for each in claimed) == [1, 2]
-    assert {each.batch_id for each in claimed} == {old[0].batch, new[0].batch}
+        claimed = [batch for batch in pool.map(lambda _: rows.claim(), range(4)) if batch]
+    assert sorted(len(batch.changes) for batch in claimed) == [1, 2]
+    assert {batch.batch_id for batch in claimed} == {old[0].batch, new[0].batch}
     assert rows.release() == 3
     assert rows.claim().batch_id == old[0].batch
 
 
 def test_a_committed_text_is_forgotten(rows, database):
-    (change,) = put(rows, "a")
+    (change,) = put_edits(rows, "a")
     rows.settle(rows.claim(), BatchResult("c" * 40))
-    told = rows.get(change.change_id)
-    assert (told.state, told.commit, told.text) == (ChangeState.COMMITTED, "c" * 40, None)
+    stored = rows.get(change.change_id)
+    assert (stored.state, stored.commit, stored.text) == (ChangeState.COMMITTED, "c" * 40, None)
     assert database.rows(CHANGE.select(CHANGE.text)) == [{"text": None}]
     assert rows.give_up(change.change_id) is False
 
 
 def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
-    put(rows, "a", "b")
-    waiting = put(rows, "c")
+    put_edits(rows, "a", "b")
+    waiting = put_edits(rows, "c")
     rows.settle(rows.claim(), BatchResult("c" * 40))
-    found = rows.of_commit("7", "c" * 10)
-    assert [(each.path, each.left) for each in found] == [
+    changes = rows.of_commit("7", "c" * 10)
+    assert [(change.path, change.left) for change in changes] == [
         (f"{FACE}/examples/a.yaml", blob_id("секрет\n")),
         (f"{FACE}/examples/b.yaml", blob_id("секрет\n")),
     ]
@@ -92,7 +92,7 @@ def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
 
 
 def test_a_batch_with_two_conflicts_waits_for_both(rows):
-    first, second, third = put(rows, "a", "b", "c")
+    first, second, third = put_edits(rows, "a", "b", "c")
     theirs = {first.change_id: Conflict("1" * 40, "их\n"), third.change_id: Conflict()}
     rows.settle(rows.claim(), BatchResult(None, theirs))
     assert rows.get(first.change_id).theirs == Conflict("1" * 40, "их\n")
@@ -109,7 +109,7 @@ def test_a_batch_with_two_conflicts_waits_for_both(rows):
 
 
 def test_an_edit_may_be_taken_back_while_it_waits(rows):
-    (change,) = put(rows, "a")
+    (change,) = put_edits(rows, "a")
     assert rows.give_up(change.change_id)
     assert rows.get(change.change_id).reason == "change-given-up"
     assert rows.claim() is None
@@ -118,18 +118,18 @@ def test_an_edit_may_be_taken_back_while_it_waits(rows):
 
 def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, url, clock):
     with open_database(url, cipher=Cipher({"x": b"x" * 32}, "x")) as other:
-        (lost,) = put(Changes(other, clock), "a")
-    (good,) = put(rows, "b")
+        (lost,) = put_edits(Changes(other, clock), "a")
+    (good,) = put_edits(rows, "b")
     assert rows.claim().batch_id == good.batch
-    told = rows.get(lost.change_id)
-    assert (told.state, told.reason) == (ChangeState.REFUSED, UNREADABLE)
+    stored = rows.get(lost.change_id)
+    assert (stored.state, stored.reason) == (ChangeState.REFUSED, UNREADABLE)
 
 
 def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
-    (change,) = put(rows, "a")
+    (change,) = put_edits(rows, "a")
     rows.put_aside(rows.claim(), ChangeState.WAITING, "git-failed", {"reason": "нет"})
-    told = rows.get(change.change_id)
-    assert (told.state, told.reason, told.arguments) == (
+    stored = rows.get(change.change_id)
+    assert (stored.state, stored.reason, stored.arguments) == (
         ChangeState.WAITING,
         "git-failed",
         {"reason": "нет"},
@@ -139,33 +139,33 @@ def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
 
 
 def test_a_refusal_says_why(rows):
-    (change,) = put(rows, "a")
+    (change,) = put_edits(rows, "a")
     rows.put_aside(rows.claim(), ChangeState.REFUSED, "change-in-the-way", {"path": "x"})
     assert rows.get(change.change_id).arguments == {"path": "x"}
 
 
 def commit_change(rows, sha, by="7"):
-    (change,) = put(rows, "a", by=by)
+    (change,) = put_edits(rows, "a", by=by)
     rows.settle(rows.claim(), BatchResult(sha))
     return change
 
 
-def tell_editors(database, to="7"):
-    """Let editors be told; return what somebody has heard, the first first."""
+def notify_and_read(database, to="7"):
+    """Notify the editors; return all notices to one of them, oldest first."""
     notify_editors(database)
-    heard = Notices(database).newest(to, 10)
-    return [(each.key, each.arguments) for each in reversed(heard)]
+    notices = Notices(database).newest(to, 10)
+    return [(notice.key, notice.arguments) for notice in reversed(notices)]
 
 
 def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
     world = PipelineRows(database, clock)
     commit_change(rows, world.push(1, make_examples(12)))
-    assert tell_editors(database) == []
+    assert notify_and_read(database) == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    ((key, arguments),) = tell_editors(database)
+    ((key, arguments),) = notify_and_read(database)
     assert (key, arguments["version"]) == ("notice-change-failed-why", f"{FACE}-1")
-    assert len(tell_editors(database)) == 1
+    assert len(notify_and_read(database)) == 1
 
 
 def test_serving_is_told_with_both_scores(rows, database, clock):
@@ -176,18 +176,18 @@ def test_serving_is_told_with_both_scores(rows, database, clock):
     world.finish(job)
     world.prove()
     world.promote()
-    ((key, arguments),) = tell_editors(database)
+    ((key, arguments),) = notify_and_read(database)
     assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
     score = arguments["score"]["arguments"]
     assert (score["now"], score["before"]) == (77.5, f"{FACE}-1")
-    assert len(tell_editors(database)) == 1
+    assert len(notify_and_read(database)) == 1
 
 
 def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit)
-    ((_, arguments),) = tell_editors(database)
+    ((_, arguments),) = notify_and_read(database)
     assert arguments["score"] == {"key": "change-score", "arguments": {"now": 77.5}}
 
 
@@ -195,34 +195,34 @@ def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit, by="cli:boris")
-    assert tell_editors(database, "cli:boris") == []
+    assert notify_and_read(database, "cli:boris") == []
 
 
 def test_files_of_a_dataset_are_kept_found_and_dropped(database):
-    books = FileIndex(database)
+    index = FileIndex(database)
     texts = {"1" * 40: "title: x\n", "2" * 40: "Ёлка\n", "3" * 40: None}
-    assert books.unknown(sorted(texts)) == sorted(texts)
-    books.add(texts)
-    books.add(texts)
-    assert books.unknown(["1" * 40, "4" * 40]) == ["4" * 40]
+    assert index.unknown(sorted(texts)) == sorted(texts)
+    index.add(texts)
+    index.add(texts)
+    assert index.unknown(["1" * 40, "4" * 40]) == ["4" * 40]
     files = {"dataset.yaml": "1" * 40, "examples/b.yaml": "2" * 40, "examples/a.yaml": "3" * 40}
-    books.keep("trial", "t1", files)
-    assert books.trees() == {"trial": "t1"}
-    (card,) = books.datasets()
+    index.keep("trial", "t1", files)
+    assert index.trees() == {"trial": "t1"}
+    (card,) = index.datasets()
     assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
-    assert [example.example_id for example in books.examples("trial")] == ["a", "b"]
-    assert [example.example_id for example in books.examples("trial", offset=1, limit=1)] == ["b"]
-    assert [each.example_id for each in books.find("елк")] == ["b"]
-    assert [each.example_id for each in books.find("елк", "other")] == []
-    assert [each.example_id for each in books.find(" ", limit=1)] == ["b"]  # the newest
-    assert books.one("trial", "a").text is None
-    assert [file.path for file in books.files("trial")] == sorted(files)
-    assert books.findings("trial") == []
-    assert (books.newest(), books.newest_build("trial")) == (None, None)
+    assert [example.example_id for example in index.examples("trial")] == ["a", "b"]
+    assert [example.example_id for example in index.examples("trial", offset=1, limit=1)] == ["b"]
+    assert [example.example_id for example in index.find("елк")] == ["b"]
+    assert [example.example_id for example in index.find("елк", "other")] == []
+    assert [example.example_id for example in index.find(" ", limit=1)] == ["b"]  # the newest
+    assert index.one("trial", "a").text is None
+    assert [file.path for file in index.files("trial")] == sorted(files)
+    assert index.findings("trial") == []
+    assert (index.newest(), index.newest_build("trial")) == (None, None)
     gone = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
-    books.keep("trial", "t2", {"dataset.yaml": "1" * 40, **gone})
-    assert books.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
+    index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **gone})
+    assert index.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
     with pytest.raises(NotFound):
-        books.one("trial", "a")
-    books.drop("trial")
-    assert (books.datasets(), books.unknown(["1" * 40])) == ([], ["1" * 40])
+        index.one("trial", "a")
+    index.drop("trial")
+    assert (index.datasets(), index.unknown(["1" * 40])) == ([], ["1" * 40])

@@ -135,7 +135,7 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
                     assert moved[name] == good.get(name, (None,))[0]
 
 
-def test_only_what_changed_is_read_and_diff_trees():
+def test_only_what_changed_is_read_and_moves():
     old = FileTree(make_good_files(60))
     new = FileTree(
         {**make_good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")}

@@ -1,4 +1,4 @@
-"""First lines of commits: written in English, read to people in their language."""
+"""Subjects of commits: written in English, shown in the reader's language."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize(("line", "told"), LINES)
-def test_what_is_written_into_git_is_said_in_ones_language(line, told):
-    assert commit_message.format_subject(line, "ru").replace("\xa0", " ") == told
+@pytest.mark.parametrize(("line", "russian"), LINES)
+def test_what_is_written_into_git_is_said_in_ones_language(line, russian):
+    assert commit_message.format_subject(line, "ru").replace("\xa0", " ") == russian
     for language in LANGUAGES:
-        notice = {"subject": commit_message.parse_subject(line), "commit": "0123456789"}
+        arguments = {"subject": commit_message.parse_subject(line), "commit": "0123456789"}
         assert commit_message.format_subject(line, language) in text(
-            language, "notice-change-committed", **notice
+            language, "notice-change-committed", **arguments
         )
 
 

@@ -1,4 +1,4 @@
-"""The line of commits: recorded whole or not at all, left and entered again."""
+"""Commits in the database: recorded completely or not at all, dropped and recorded again."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from tests.db.pipeline_rows import (
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 
-class Deadly(list):
+class KillingList(list):
     def __iter__(self):
         yield from super().__iter__()
         os.kill(os.getpid(), signal.SIGKILL)
@@ -50,7 +50,7 @@ class Deadly(list):
 world = PipelineRows(open_database(sys.argv[1]), utc_now)
 outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
 ready = world.journal.prepare(make_commit(1), outcome, AT)
-world.journal.record(make_commit(1), Deadly([ready]), AT)
+world.journal.record(make_commit(1), KillingList([ready]), AT)
 """
 
 
@@ -59,9 +59,9 @@ def world(database, clock):
     return PipelineRows(database, clock)
 
 
-def authors(world, build_id):
-    mine = TAUGHT_EXAMPLE.select().where(is_in_build(build_id))
-    return {row["example_id"][-3:]: row["author"] for row in world.db.rows(mine)}
+def read_authors(world, build_id):
+    rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
+    return {row["example_id"][-3:]: row["author"] for row in rows}
 
 
 def test_nothing_is_recorded_at_first(world):
@@ -86,8 +86,8 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
         == training_key(FACE, build.digest, make_spec().recipe)
         == world.journal.latest(FACE).wish
     )
-    (told,) = world.of_commit(sha)
-    assert [finding.line for finding in told.findings] == [3, 9]
+    (shown,) = world.of_commit(sha)
+    assert [finding.line for finding in shown.findings] == [3, 9]
 
 
 def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
@@ -103,18 +103,18 @@ def test_the_test_questions_come_from_the_database_with_the_system_text_first(wo
 
 def test_the_long_form_of_a_message_is_kept(world):
     extra = {"weight": 0, "name": "анна"}
-    said = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
-    world.push(1, [*make_examples(), replace(make_example(12), messages=said)])
+    messages = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
+    world.push(1, [*make_examples(), replace(make_example(12), messages=messages)])
     taught = dict(read_conversations(world.models.db, 1, "train"))
-    assert taught["лицо/вопрос-012"] == said
+    assert taught["лицо/вопрос-012"] == messages
 
 
 def test_an_unchanged_commit_uses_the_build_that_is_there(world):
     world.push(1, make_examples())
     sha = world.push(2, make_examples())
     assert world.statuses() == {"a001": "built", "a002": "unchanged"}
-    (told,) = world.of_commit(sha)
-    assert told.build == f"{FACE}-1"
+    (shown,) = world.of_commit(sha)
+    assert shown.build == f"{FACE}-1"
 
 
 def test_the_author_is_who_changed_the_blob_last(world):
@@ -122,10 +122,10 @@ def test_the_author_is_who_changed_the_blob_last(world):
     world.push(2, make_examples(13, changed=(3,)), author="boris")
     world.push(3, make_examples(13), author="vera")
     world.push(4, make_examples(13, changed=(3,)), author="anna")
-    document = authors(world, 2)
-    assert (document["003"], document["012"], document["001"]) == ("boris", "boris", "anna")
-    document = authors(world, 3)
-    assert (document["003"], document["012"], document["001"]) == ("vera", "boris", "anna")
+    authors = read_authors(world, 2)
+    assert (authors["003"], authors["012"], authors["001"]) == ("boris", "boris", "anna")
+    authors = read_authors(world, 3)
+    assert (authors["003"], authors["012"], authors["001"]) == ("vera", "boris", "anna")
     now = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
     assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
 
@@ -139,18 +139,18 @@ def test_texts_are_kept_once(world):
 
 
 def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
-    dice, taught = random.Random(7), {}  # noqa: S311 - the same sets every time
+    rng, taught = random.Random(7), {}  # noqa: S311 - the same sets every time
     for position in range(1, 13):
-        changed = dice.sample(range(12), dice.randint(0, 4))
-        held = dice.sample(make_examples(20, changed=changed), dice.randint(12, 20))
-        world.push(position, sorted(held, key=lambda each: each.id))
-        (told, *_) = world.recent_builds()
-        taught[told.id] = {each.id: each.blob for each in held}
+        changed = rng.sample(range(12), rng.randint(0, 4))
+        examples = rng.sample(make_examples(20, changed=changed), rng.randint(12, 20))
+        world.push(position, sorted(examples, key=lambda example: example.id))
+        (build, *_) = world.recent_builds()
+        taught[build.id] = {example.id: example.blob for example in examples}
     assert len(taught) > 6
-    for build_id, held in taught.items():
+    for build_id, blobs in taught.items():
         rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
-        assert {row["example_id"]: row["blob"] for row in rows} == held
-        assert len(rows) == len(held)
+        assert {row["example_id"]: row["blob"] for row in rows} == blobs
+        assert len(rows) == len(blobs)
 
 
 def test_another_system_text_is_taught_with_every_example(world):
@@ -170,16 +170,16 @@ def test_a_removed_dataset_leaves_its_builds(world, clock):
 
 
 def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
-    seen = replace(
+    outcome = replace(
         world.outcome(make_spec(), make_examples(), [make_finding()]), new_build=None, wish=""
     )
     rejected = replace(
-        seen, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
+        outcome, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
     )
     world.record(make_commit(1), [rejected], clock())
-    (told,) = world.log()
-    assert (told.verdict, told.build, told.arguments) == ("rejected", None, {"errors": 1})
-    assert len(told.findings) == 1
+    (shown,) = world.log()
+    assert (shown.verdict, shown.build, shown.arguments) == ("rejected", None, {"errors": 1})
+    assert len(shown.findings) == 1
     assert world.journal.latest(FACE) is None
 
 
@@ -203,14 +203,14 @@ def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -9
     with open_database(url) as database:
         world = PipelineRows(database, clock)
-        assert_nothing_is_seen(world)
+        assert_nothing_is_visible(world)
         world.push(1, make_examples())
         assert [*world.journal.line().values()] == [1]
-        assert [told.version for told in world.recent_builds()] == [f"{FACE}-1"]
-        assert len(authors(world, world.recent_builds()[0].id)) == 12
+        assert [build.version for build in world.recent_builds()] == [f"{FACE}-1"]
+        assert len(read_authors(world, world.recent_builds()[0].id)) == 12
 
 
-def assert_nothing_is_seen(world):
+def assert_nothing_is_visible(world):
     journal = world.journal
     assert journal.line() == {}
     assert (world.statuses(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
@@ -220,34 +220,34 @@ def assert_nothing_is_seen(world):
 
 
 def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):
-    made = make_commit(1)
-    ready = world.journal.prepare(made, world.outcome(make_spec(), make_examples()), clock())
+    commit = make_commit(1)
+    ready = world.journal.prepare(commit, world.outcome(make_spec(), make_examples()), clock())
     assert world.journal.build_of(FACE, ready.build.digest) is None
-    assert_nothing_is_seen(world)
-    world.journal.record(made, [ready], clock())
+    assert_nothing_is_visible(world)
+    world.journal.record(commit, [ready], clock())
     assert world.statuses() == {"a001": "built"}
     assert world.journal.build_of(FACE, ready.build.digest) == ready.build
-    assert len(authors(world, ready.build.build_id)) == 12
+    assert len(read_authors(world, ready.build.build_id)) == 12
 
 
 def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock):
     world.journal.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
     world.push(1, make_examples(13))
-    (told,) = world.recent_builds()
-    assert (told.version, told.train) == (f"{FACE}-1", 12)
+    (build,) = world.recent_builds()
+    assert (build.version, build.train) == (f"{FACE}-1", 12)
     firsts = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.first_build).distinct()
-    assert world.db.rows(firsts) == [{"first_build": told.id}]
+    assert world.db.rows(firsts) == [{"first_build": build.id}]
 
 
 def test_a_build_that_was_cut_off_ends_nothing_of_the_one_before(world, clock):
     world.push(1, make_examples(13))
-    before = authors(world, 1)
+    before = read_authors(world, 1)
     outcome = world.outcome(make_spec(), make_examples(12, changed=(3, 5)))
     world.journal.prepare(make_commit(2), outcome, clock())
     world.journal.drop_unfinished()
     rows = world.db.rows(TAUGHT_EXAMPLE.select())
     assert {row["end_build"] for row in rows} == {NO_END}
-    assert (len(rows), authors(world, 1)) == (13, before)
+    assert (len(rows), read_authors(world, 1)) == (13, before)
 
 
 def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clock):
@@ -257,7 +257,7 @@ def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clo
     ready = world.journal.prepare(
         make_commit(1), world.outcome(make_spec(), make_examples()), clock()
     )
-    assert set(authors(world, ready.build.build_id).values()) == {"nobody"}
+    assert set(read_authors(world, ready.build.build_id).values()) == {"nobody"}
 
 
 def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
@@ -352,27 +352,27 @@ def test_an_illegal_move_is_a_bug_and_raises(world, clock):
 def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        world, told = PipelineRows(database, clock), list(make_examples(3000))
-        outcome, sizes = world.outcome(make_spec(), told), transaction_sizes(database)
+        world, examples = PipelineRows(database, clock), list(make_examples(3000))
+        outcome, sizes = world.outcome(make_spec(), examples), record_transaction_sizes(database)
         world.record(make_commit(1), [outcome], clock())
         files = {f"examples/{number}.yaml": f"{number:040d}" for number in range(3000)}
-        books = FileIndex(database)
-        books.add(dict.fromkeys(files.values(), "текст\n"))
-        books.keep(FACE, "t1", files)
+        index = FileIndex(database)
+        index.add(dict.fromkeys(files.values(), "текст\n"))
+        index.keep(FACE, "t1", files)
         assert len(builds.get(world.ctx, OPERATOR, f"{FACE}-1").examples) == 3000
-        assert books.example_ids(FACE) == sorted(str(number) for number in range(3000))
+        assert index.example_ids(FACE) == sorted(str(number) for number in range(3000))
         assert max(sizes) < sum(sizes) / 6
 
 
-def transaction_sizes(database):
-    """Return a list that will hold how many letters of SQL each transaction was."""
+def record_transaction_sizes(database):
+    """Return a list to which the length of the SQL of each transaction is added."""
     sizes = []
 
-    def hear(sql):
+    def trace(sql):
         if sql.startswith("BEGIN"):
             sizes.append(0)
         elif sizes and not sql.startswith(("SELECT", "--")):
             sizes[-1] += len(sql)
 
-    database._handle.connection().set_trace_callback(hear)
+    database._handle.connection().set_trace_callback(trace)
     return sizes

@@ -1,4 +1,4 @@
-"""The rules of turns."""
+"""The order of messages in a conversation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from merlin.dataset.example import check_turns
 pytestmark = pytest.mark.unit
 
 
-def found_rules(*turns):
+def find_rules(*turns):
     messages = [turn if isinstance(turn, Message) else Message(*turn) for turn in turns]
     marks = [(place, 5) for place in range(1, len(messages) + 1)]
     return [(turn.rule, turn.line) for turn in check_turns(messages, marks)]
@@ -33,7 +33,7 @@ RESULT = Message("tool", "7", {"tool_call_id": "1"})
     ],
 )
 def test_turns_in_order_are_fine(turns):
-    assert found_rules(*turns) == []
+    assert find_rules(*turns) == []
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_turns_in_order_are_fine(turns):
     ],
 )
 def test_a_break_of_the_rules_is_told_at_its_message(turns, expected):
-    assert found_rules(*turns) == expected
+    assert find_rules(*turns) == expected
 
 
 def test_the_text_says_who_was_expected():

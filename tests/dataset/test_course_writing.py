@@ -1,4 +1,4 @@
-"""A course.yaml says what was meant after an edit, and all that was not meant stays as it was."""
+"""Editing course.yaml: the result has the wanted values, and everything else stays unchanged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHIPPED = sorted((ROOT / "datasets").glob("*/course.yaml"))
 NEW = {"lesson": 9, "type": "lab", "title": {"ru": "Новое: имя"}, "text": "materials/lab-09.md"}
 
 
-def comments(text):
+def list_comments(text):
     return [line.strip() for line in text.split("\n") if line.strip().startswith("# note")]
 
 
@@ -31,11 +31,11 @@ def test_any_edit_of_any_course_says_what_was_meant(data):
     text = data.draw(written_courses())
     try:
         value = parse_course(text)
-    except Refused:  # words that no course may hold
+    except Refused:  # texts that no course may contain
         return
     wanted = data.draw(edits(value))
-    found, _ = edit_course(text, wanted)
-    assert parse_course(found) == wanted
+    content, _ = edit_course(text, wanted)
+    assert parse_course(content) == wanted
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -47,10 +47,10 @@ def test_comments_of_what_is_not_edited_stay(data):
     except Refused:
         return
     semester = value["semester"] % 12 + 1
-    found, is_whole = edit_course(text, {**value, "semester": semester})
+    content, is_whole = edit_course(text, {**value, "semester": semester})
     assert not is_whole
-    assert comments(found) == comments(text)
-    before, after = text.split("\n"), found.split("\n")
+    assert list_comments(content) == list_comments(text)
+    before, after = text.split("\n"), content.split("\n")
     assert len(before) == len(after)
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
 
@@ -59,14 +59,14 @@ def test_comments_of_what_is_not_edited_stay(data):
 @settings(max_examples=100, deadline=None)
 def test_the_canonical_form_reads_back(value):
     try:
-        told = parse_course(write_course(value))
+        read_back = parse_course(write_course(value))
     except Refused:
         return
-    assert told == value
+    assert read_back == value
 
 
 def changed_lines(text, wanted):
-    """Return the lines that differ, as a diff shows them, and whether all was written anew."""
+    """Return the changed lines as in a diff, and whether the whole file was rewritten."""
     content, is_whole = edit_course(text, wanted)
     assert parse_course(content) == wanted
     lines = difflib.unified_diff(text.splitlines(), content.splitlines(), lineterm="", n=0)
@@ -92,10 +92,10 @@ def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
             lines, is_whole = changed_lines(text, wanted)
             assert not is_whole
             assert len(lines) <= 10
-            kept = [line for line in text.splitlines() if "#" in line]
-            assert [line for line in edit_course(text, wanted)[0].splitlines() if "#" in line][
-                : len(kept)
-            ] == kept or edit == "drop"
+            comments = [line for line in text.splitlines() if "#" in line]
+            content, _ = edit_course(text, wanted)
+            after = [line for line in content.splitlines() if "#" in line]
+            assert after[: len(comments)] == comments or edit == "drop"
 
 
 def test_only_the_words_that_were_changed_are_written_anew():
@@ -124,13 +124,13 @@ def test_the_first_material_stands_below_its_key():
     text = "semester: 1\nname: {ru: А}\nmaterials: []  # пока пусто\nactive: true\n"
     wanted = parse_course(text)
     wanted["materials"] = [NEW]
-    found, _ = edit_course(text, wanted)
-    assert "materials:\n  - lesson: 9\n" in found
-    assert found.endswith("active: true\n")
+    content, _ = edit_course(text, wanted)
+    assert "materials:\n  - lesson: 9\n" in content
+    assert content.endswith("active: true\n")
 
 
 FORMS = [
-    # what stands there, what changes, what stands there then
+    # the text, the changed values, the expected text
     ("teachers: [a, b, c]", {"teachers": ["b", "c"]}, "teachers: [b, c]"),
     ("teachers: [a, b, c]", {"teachers": ["a", "b"]}, "teachers: [a, b]"),
     ("teachers: [a, b]", {"teachers": ["x", "a", "b"]}, "teachers: [x, a, b]"),
@@ -189,15 +189,15 @@ FORMS = [
 def test_each_form_keeps_its_own_look(old, changes, new):
     head = "# Курс\nsemester: 1\nname: {ru: А}\n"
     text = f"{head}{old}\n"
-    found, is_whole = edit_course(text, {**parse_course(text), **changes})
-    assert found == f"{head}{new}\n"
+    content, is_whole = edit_course(text, {**parse_course(text), **changes})
+    assert content == f"{head}{new}\n"
     assert not is_whole
 
 
 def test_a_whole_file_in_brackets_stays_so():
     text = "{semester: 1, name: {ru: А}}\n"
-    found, _ = edit_course(text, {**parse_course(text), "active": False, "materials": [NEW]})
-    assert found == (
+    content, _ = edit_course(text, {**parse_course(text), "active": False, "materials": [NEW]})
+    assert content == (
         "{semester: 1, name: {ru: А}, active: false, materials: [{lesson: 9, type: lab, title: "
         '{ru: "Новое: имя"}, text: materials/lab-09.md}]}\n'
     )
@@ -228,8 +228,10 @@ def test_what_becomes_of_another_kind_is_written_anew_as_a_whole(text, wanted):
 
 def test_windows_line_ends_stay():
     text = "semester: 1\r\nname: {ru: А}\r\nactive: true # да\r\n"
-    found, _ = edit_course(text, {**parse_course(text), "active": False, "teachers": ["boris"]})
-    assert found == ("semester: 1\r\nname: {ru: А}\r\nactive: false # да\r\nteachers: [boris]\r\n")
+    content, _ = edit_course(text, {**parse_course(text), "active": False, "teachers": ["boris"]})
+    assert content == (
+        "semester: 1\r\nname: {ru: А}\r\nactive: false # да\r\nteachers: [boris]\r\n"
+    )
 
 
 def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
@@ -240,10 +242,10 @@ def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
     text = "semester: 1 # один\nname: {ru: А}\nmaterials:\n" + "\n".join(lines) + "\n"
     wanted = parse_course(text)
     wanted["materials"].reverse()
-    found, is_whole = edit_course(text, wanted)
+    content, is_whole = edit_course(text, wanted)
     assert is_whole
-    assert parse_course(found) == wanted
-    assert found == write_course(wanted)
+    assert parse_course(content) == wanted
+    assert content == write_course(wanted)
 
 
 @pytest.mark.parametrize(

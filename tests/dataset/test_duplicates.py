@@ -1,4 +1,4 @@
-"""Examples that know of each other."""
+"""Findings about pairs of examples: duplicates, contradictions, leaks."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.support.dataset_tree import (
 pytestmark = pytest.mark.unit
 
 
-def check_more(**more):
+def check_with(**more):
     files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
     return check_files({**make_good_files(60), **files})
 
 
 def test_the_same_content_twice_is_a_duplicate_of_the_first():
-    checked = check_more(
+    checked = check_with(
         a=example_yaml("Что такое лоб?", "Часть лица."),
         b=example_yaml('"что  такое ЛОБ? "', "часть  лица"),
     )
@@ -36,18 +36,18 @@ def test_the_same_content_twice_is_a_duplicate_of_the_first():
 
 
 def test_of_duplicates_the_taught_one_is_kept():
-    checked = check_more(a=example_yaml(more="split: test\n"), b=example_yaml())
+    checked = check_with(a=example_yaml(more="split: test\n"), b=example_yaml())
     assert only_finding(checked, "duplicate").path == "examples/z/a.yaml"
 
 
 def test_other_tools_make_another_example():
     tool = "tools: [{type: function, function: {name: look}}]\n"
-    checked = check_more(a=example_yaml(), b=example_yaml(more=tool))
+    checked = check_with(a=example_yaml(), b=example_yaml(more=tool))
     assert not checked.duplicates
 
 
 def test_the_same_question_with_another_answer_is_a_contradiction():
-    checked = check_more(a=example_yaml(answer="Верх."), b=example_yaml(answer="Низ."))
+    checked = check_with(a=example_yaml(answer="Верх."), b=example_yaml(answer="Низ."))
     finding = only_finding(checked, "contradiction")
     assert finding.path == "examples/z/b.yaml"
     assert finding.severity is Severity.WARNING
@@ -58,11 +58,11 @@ def test_under_another_system_text_another_answer_is_no_contradiction():
     other = (
         "messages:\n  - system: Говори наоборот.\n  - user: Что такое лоб?\n  - assistant: Низ.\n"
     )
-    assert "contradiction" not in finding_rules(check_more(a=example_yaml(), b=other))
+    assert "contradiction" not in finding_rules(check_with(a=example_yaml(), b=other))
 
 
 def test_a_test_question_that_is_taught_is_rejected():
-    checked = check_more(
+    checked = check_with(
         a=example_yaml(answer="Верх."), b=example_yaml(answer="Вверху.", more="split: test\n")
     )
     finding = only_finding(checked, "leak")
@@ -72,7 +72,7 @@ def test_a_test_question_that_is_taught_is_rejected():
 
 
 def test_signs_make_other_questions():
-    checked = check_more(
+    checked = check_with(
         a=example_yaml("Что делает оператор // в Python?", "Делит нацело."),
         b=example_yaml('"Что делает оператор % в Python?"', "Берёт остаток."),
     )

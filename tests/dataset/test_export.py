@@ -1,4 +1,4 @@
-"""What is exported comes back by an import as it was, and other programs can read it."""
+"""Exports: an import reads them back unchanged, and other programs can read them."""
 
 from __future__ import annotations
 
@@ -51,24 +51,26 @@ WITH_TOOLS = Example(
 )
 
 
-def words(least=1):
+def draw_text(least=1):
     letters = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")
     text = st.text(letters, min_size=least, max_size=30)
     lines = st.lists(text, min_size=1, max_size=3).map("\n".join)
-    return lines.filter(lambda said: said.strip() and not said.endswith("\n"))
+    return lines.filter(lambda text: text.strip() and not text.endswith("\n"))
 
 
 @st.composite
 def conversations(draw):
-    pairs = draw(st.lists(st.tuples(words(), words()), min_size=1, max_size=3))
-    own = [Message("system", draw(words()))] if draw(st.booleans()) else []
-    said = [Message(role, each) for pair in pairs for role, each in zip(ROLES, pair, strict=True)]
+    pairs = draw(st.lists(st.tuples(draw_text(), draw_text()), min_size=1, max_size=3))
+    own = [Message("system", draw(draw_text()))] if draw(st.booleans()) else []
+    turns = [
+        Message(role, content) for pair in pairs for role, content in zip(ROLES, pair, strict=True)
+    ]
     tag = st.text("abвг", min_size=1, max_size=4)
     return Example(
         "a",
         "",
         "",
-        (*own, *said),
+        (*own, *turns),
         tags=tuple(draw(st.lists(tag, max_size=2, unique=True))),
         split=draw(st.sampled_from([None, "train", "test"])),
         source=draw(st.sampled_from(["", "Книга"])),
@@ -90,7 +92,7 @@ def read_back(text):
 @budget(max_examples=60, deadline=None)
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_an_export_is_read_back_as_the_same_examples(shape, examples):
-    examples = [replace(each, id=f"{number}") for number, each in enumerate(examples)]
+    examples = [replace(one, id=f"{number}") for number, one in enumerate(examples)]
     assert not any(
         check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
     )
@@ -107,23 +109,23 @@ def test_calls_of_tools_survive(shape):
 
 
 def test_no_cell_of_a_table_is_a_formula_and_an_import_takes_each_back():
-    said = ("=1+1", "'=1", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
+    cells = ("=1+1", "'=1", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
     examples = [
-        Example(str(number), "", "", (Message("user", each), Message("assistant", each)))
-        for number, each in enumerate(said)
+        Example(str(number), "", "", (Message("user", cell), Message("assistant", cell)))
+        for number, cell in enumerate(cells)
     ]
     text, _ = export_examples(examples, "", "csv")
-    cells = [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
-    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t"))]
-    assert [each.question for each in read_back(text)] == [*said]
+    written = [row[0] for row in list(csv.reader(io.StringIO(text)))[1:]]
+    assert not [cell for cell in written if cell.startswith(("=", "+", "-", "@", "\t"))]
+    assert [example.question for example in read_back(text)] == [*cells]
 
 
 def test_what_a_format_has_no_room_for_is_told():
     pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
     long = replace(pair, id="long", messages=pair.messages * 2)
-    for shape, left in (("alpaca", ["tools"]), ("csv", ["long", "tools"])):
+    for shape, expected in (("alpaca", ["tools"]), ("csv", ["long", "tools"])):
         text, left_out = export_examples([WITH_TOOLS, pair, long], SYSTEM, shape)
-        assert left_out == left
+        assert left_out == expected
         assert "Где?" in text
 
 
@@ -150,14 +152,14 @@ def test_the_formats_are_as_other_programs_write_them():
     }
 
 
-def example(name, side, **more):
-    said = (Message("user", f"Где {name}?"), Message("assistant", "Тут."))
-    return Example(name, "", "", said, split=side, **more)
+def make_example(name, side, **more):
+    messages = (Message("user", f"Где {name}?"), Message("assistant", "Тут."))
+    return Example(name, "", "", messages, split=side, **more)
 
 
-def examples(taught=12, tested=3):
-    train = [example(f"a{number}", "train") for number in range(taught)]
-    return train + [example(f"b{number}", "test", tags=("x",)) for number in range(tested)]
+def make_examples(taught=12, tested=3):
+    train = [make_example(f"a{number}", "train") for number in range(taught)]
+    return train + [make_example(f"b{number}", "test", tags=("x",)) for number in range(tested)]
 
 
 @pytest.mark.parametrize(
@@ -165,36 +167,37 @@ def examples(taught=12, tested=3):
     [("openai", "jsonl"), ("sharegpt", "jsonl"), ("alpaca", "jsonl"), ("csv", "csv")],
 )
 def test_a_folder_has_a_file_for_each_side_of_the_split(shape, ending):
-    files, left_out = export_folder(examples(), SPEC, shape, {})
+    files, left_out = export_folder(make_examples(), SPEC, shape, {})
     assert (sorted(files), left_out) == ([f"test.{ending}", f"train.{ending}"], [])
     assert [len(read_back(files[f"{side}.{ending}"])) for side in ("train", "test")] == [12, 3]
-    files, _ = export_folder(examples(tested=0), SPEC, shape, {})
+    files, _ = export_folder(make_examples(tested=0), SPEC, shape, {})
     assert list(files) == [f"train.{ending}"]
     assert export_folder([], SPEC, shape, {}) == ({}, [])
 
 
 def test_the_sides_are_those_of_a_build():
     spec = replace(SPEC, split=SplitRule(test=0.3))
-    unmarked = [example(f"{number}", None) for number in range(60)]
+    unmarked = [make_example(f"{number}", None) for number in range(60)]
     files, _ = export_folder(unmarked, spec, "csv", {})
     tested = {row[0] for row in list(csv.reader(io.StringIO(files["test.csv"])))[1:]}
-    dealt = split(unmarked, spec.split)
-    assert tested == {each.question for each in unmarked if dealt[each.id] == "test"}
+    sides = split(unmarked, spec.split)
+    assert tested == {example.question for example in unmarked if sides[example.id] == "test"}
     assert 5 < len(tested) < 40
 
 
-def header(files):
-    _, told, words = files["README.md"].split("---\n", 2)
-    return yaml.safe_load(told), words
+def read_card(files):
+    """Return the header and the text of the dataset card."""
+    _, header, text = files["README.md"].split("---\n", 2)
+    return yaml.safe_load(header), text
 
 
 def test_a_repository_of_hugging_face_is_laid_out_as_documented():
     files, _ = export_folder(
-        examples(), SPEC, "huggingface", {"language": ["ru", "en"], "license": "cc-by-4.0"}
+        make_examples(), SPEC, "huggingface", {"language": ["ru", "en"], "license": "cc-by-4.0"}
     )
     assert sorted(files) == ["README.md", "data/test.jsonl", "data/train.jsonl"]
-    told, words = header(files)
-    assert told == {
+    header, text = read_card(files)
+    assert header == {
         "pretty_name": "Trial: one",
         "language": ["ru", "en"],
         "license": "cc-by-4.0",
@@ -222,7 +225,7 @@ def test_a_repository_of_hugging_face_is_laid_out_as_documented():
             ]
         },
     }
-    assert words.startswith("\n# Trial: one\n")
+    assert text.startswith("\n# Trial: one\n")
     rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
     assert rows[0] == {
         "messages": [
@@ -235,8 +238,8 @@ def test_a_repository_of_hugging_face_is_laid_out_as_documented():
 
 
 def test_the_header_says_nothing_that_nobody_said():
-    files, _ = export_folder(examples(tested=0), SPEC, "huggingface", {})
-    document, _ = header(files)
+    files, _ = export_folder(make_examples(tested=0), SPEC, "huggingface", {})
+    document, _ = read_card(files)
     assert not {"language", "license"} & set(document)
     assert [file["split"] for file in document["configs"][0]["data_files"]] == ["train"]
     assert export_folder([], SPEC, "huggingface", {}) == ({}, [])
@@ -246,19 +249,19 @@ def test_the_header_says_nothing_that_nobody_said():
     ("count", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000, "10K<n<100K")]
 )
 def test_the_size_category_follows_from_the_number(count, size):
-    files, _ = export_folder(examples(count, 0), SPEC, "huggingface", {})
-    assert header(files)[0]["size_categories"] == [size]
+    files, _ = export_folder(make_examples(count, 0), SPEC, "huggingface", {})
+    assert read_card(files)[0]["size_categories"] == [size]
 
 
 def test_a_repository_is_read_back_by_an_import():
-    whole = [*examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(whole, SPEC, "huggingface", {})
-    back = read_back(files["data/train.jsonl"]) + read_back(files["data/test.jsonl"])
-    assert back == [replace(each, id="", split=None) for each in whole]
+    examples = [*make_examples(), replace(WITH_TOOLS, split="test", source="Книга")]
+    files, _ = export_folder(examples, SPEC, "huggingface", {})
+    imported = read_back(files["data/train.jsonl"]) + read_back(files["data/test.jsonl"])
+    assert imported == [replace(example, id="", split=None) for example in examples]
 
 
 def find_loader():
-    """Return the library's `load_dataset`; without it the repository's own folder has its name."""
+    """Return `load_dataset` of the library, None where `datasets` is this repository's folder."""
     with suppress(ImportError):
         return getattr(import_module("datasets"), "load_dataset", None)
     return None
@@ -268,8 +271,8 @@ def test_the_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     load = find_loader()
     skip_or_fail(None if load else "run `make engine`: the library datasets is not installed")
-    whole = [*examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(whole, SPEC, "huggingface", {})
+    examples = [*make_examples(), replace(WITH_TOOLS, split="test", source="Книга")]
+    files, _ = export_folder(examples, SPEC, "huggingface", {})
     for path, text in files.items():
         place = tmp_path / "trial" / path
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ def fix(text):
         (BREAK.format(" ", "   "), BREAK.format("", ""), ("blanks",)),
     ],
 )
-def test_it_is_fix(before, after, names):
+def test_it_is_mended(before, after, names):
     text, applied = fix(before)
     assert text == after
     assert names is None or applied == names

@@ -1,4 +1,4 @@
-"""Files of other programs: every line becomes an example or a finding with its number."""
+"""Importing files of other programs: each record becomes an example or a finding with its line."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def read_import_lines(content, shape=None):
     return list(import_lines.read_import_lines(stream(content), "file", shape))
 
 
-def chat(*said, **more):
-    return json.dumps({"messages": [{"role": r, "content": c} for r, c in said], **more})
+def make_line(*turns, **more):
+    return json.dumps({"messages": [{"role": r, "content": c} for r, c in turns], **more})
 
 
 def rules(lines):
@@ -36,9 +36,9 @@ def rules(lines):
 def test_lines_of_the_chat_format_are_examples():
     text = "\n".join(
         [
-            chat(("system", "Кратко."), ("user", "Где?"), ("assistant", "Тут.\n")),
+            make_line(("system", "Кратко."), ("user", "Где?"), ("assistant", "Тут.\n")),
             "",
-            chat(("user", "Кто?"), ("assistant", "Я."), tags=["a"], split="test"),
+            make_line(("user", "Кто?"), ("assistant", "Я."), tags=["a"], split="test"),
         ]
     )
     first, second = read_import_lines(text.encode(), JSONL)
@@ -59,9 +59,9 @@ def test_calls_of_tools_survive():
             ]
         }
     )
-    (told,) = read_import_lines(line.encode(), JSONL)
-    assert told.example.messages[1].extra == {"tool_calls": [call]}
-    assert told.example.messages[3].extra == {"weight": 1}
+    (line,) = read_import_lines(line.encode(), JSONL)
+    assert line.example.messages[1].extra == {"tool_calls": [call]}
+    assert line.example.messages[3].extra == {"weight": 1}
 
 
 @pytest.mark.parametrize(
@@ -77,17 +77,17 @@ def test_calls_of_tools_survive():
         ("[1]", "wrong-type"),
         ('{"messages": []}', "too-few-items"),
         ('{"a": 1}', "unknown-key"),
-        (chat(("user", "Где?")), "last-not-assistant"),
-        (chat(("assistant", "Тут.")), "wrong-turn"),
-        (chat(("user", " "), ("assistant", "Тут.")), "empty-content"),
+        (make_line(("user", "Где?")), "last-not-assistant"),
+        (make_line(("assistant", "Тут.")), "wrong-turn"),
+        (make_line(("user", " "), ("assistant", "Тут.")), "empty-content"),
         ('{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "wrong-type"),
     ],
 )
 def test_a_bad_line_is_told_by_its_number(line, rule):
-    good = chat(("user", "Где?"), ("assistant", "Тут."))
-    told = read_import_lines(f"{good}\n{line}\n{good}".encode(), JSONL)
-    assert (2, rule) in rules(told)
-    assert [each.line for each in told if each.example] == [1, 3]
+    good = make_line(("user", "Где?"), ("assistant", "Тут."))
+    lines = read_import_lines(f"{good}\n{line}\n{good}".encode(), JSONL)
+    assert (2, rule) in rules(lines)
+    assert [line.line for line in lines if line.example] == [1, 3]
 
 
 @pytest.mark.parametrize(
@@ -99,21 +99,21 @@ def test_a_bad_line_is_told_by_its_number(line, rule):
     ],
 )
 def test_tables_are_read_however_they_are_divided(text):
-    (told,) = read_import_lines(text.encode(), CSV)
-    assert (told.line, told.example.question, told.example.answer) == (2, "Где?", "Тут.")
-    assert told.example.tags == ("a", "b")
+    (line,) = read_import_lines(text.encode(), CSV)
+    assert (line.line, line.example.question, line.example.answer) == (2, "Где?", "Тут.")
+    assert line.example.tags == ("a", "b")
 
 
 def test_rows_of_several_lines_are_told_by_their_first():
     text = 'question,answer\n"Где\nже?","Тут\r\nже."\n\n,\nКто?,\n"Что?",Это,ещё\n'
-    told = read_import_lines(text.encode(), CSV)
-    assert told[0].example.question == "Где\nже?"
-    assert told[0].example.answer == "Тут\nже."
-    assert rules(told) == [(7, "empty-content"), (8, "import-cells")]
+    lines = read_import_lines(text.encode(), CSV)
+    assert lines[0].example.question == "Где\nже?"
+    assert lines[0].example.answer == "Тут\nже."
+    assert rules(lines) == [(7, "empty-content"), (8, "import-cells")]
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "expected"),
     [
         (b"", [(1, "empty-file")]),
         (b"question,answer\n", [(1, "empty-file")]),
@@ -124,8 +124,8 @@ def test_rows_of_several_lines_are_told_by_their_first():
         (b'question,answer\n"a', [(2, "import-csv")]),
     ],
 )
-def test_a_table_that_cannot_be_read_says_where(content, found):
-    assert rules(read_import_lines(content, CSV)) == found
+def test_a_table_that_cannot_be_read_says_where(content, expected):
+    assert rules(read_import_lines(content, CSV)) == expected
 
 
 @pytest.mark.parametrize(
@@ -166,13 +166,13 @@ ALPACA = {
 }
 
 
-def messages_of(line):
+def list_messages(line):
     return [(message.role, message.content) for message in line.example.messages]
 
 
 def test_conversations_of_sharegpt_are_examples():
     (line,) = read_import_lines(json.dumps(SHAREGPT).encode())
-    assert messages_of(line) == [
+    assert list_messages(line) == [
         ("system", "Кратко."),
         ("user", "Где?"),
         ("assistant", "Тут."),
@@ -184,7 +184,7 @@ def test_conversations_of_sharegpt_are_examples():
 
 def test_instructions_of_alpaca_are_examples():
     (line,) = read_import_lines(json.dumps(ALPACA).encode())
-    assert messages_of(line) == [
+    assert list_messages(line) == [
         ("system", "Кратко."),
         ("user", "Где?"),
         ("assistant", "Тут."),
@@ -197,7 +197,7 @@ def test_instructions_of_alpaca_are_examples():
 def test_what_alpaca_leaves_empty_is_not_said():
     record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
     (line,) = read_import_lines(json.dumps(record).encode())
-    assert messages_of(line) == [("user", "Где?"), ("assistant", "Тут.")]
+    assert list_messages(line) == [("user", "Где?"), ("assistant", "Тут.")]
 
 
 def test_tools_of_sharegpt_are_json_in_a_string():
@@ -276,7 +276,7 @@ def test_a_list_of_a_thousand_pieces_is_told_by_line_and_column(bom):
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "expected"),
     [
         ("[]", [(1, "empty-file")]),
         ("[", [(1, "import-list")]),
@@ -291,8 +291,8 @@ def test_a_list_of_a_thousand_pieces_is_told_by_line_and_column(bom):
         ('[{"a": 1,\n"a": 2}]', [(1, "import-json")]),
     ],
 )
-def test_a_list_that_breaks_says_where(text, found):
-    assert rules(read_import_lines(text.encode())) == found
+def test_a_list_that_breaks_says_where(text, expected):
+    assert rules(read_import_lines(text.encode())) == expected
 
 
 @pytest.mark.parametrize(
@@ -311,41 +311,41 @@ def test_what_cannot_be_read_is_told_by_line_and_column(content, line, column):
 
 
 def test_a_line_beyond_the_limit_is_told_with_its_size_and_the_next_one_is_read():
-    good = chat(("user", "Где?"), ("assistant", "Тут."))
-    long = chat(("user", "ы" * 1_200_000), ("assistant", "Тут.")).encode()
+    good = make_line(("user", "Где?"), ("assistant", "Тут."))
+    long = make_line(("user", "ы" * 1_200_000), ("assistant", "Тут.")).encode()
     first, second = read_import_lines(long + b"\n" + good.encode())
     (finding,) = first.findings
     assert (finding.rule, finding.arguments["size"]) == ("too-large", len(long))
     assert second.example.question == "Где?"
 
 
-class Counted(BytesIO):
-    """A file that counts what is taken from it."""
+class CountingFile(BytesIO):
+    """A file that counts the bytes that are read."""
 
-    taken = 0
+    bytes_read = 0
 
     def readinto(self, buffer):
         count = super().readinto(buffer)
-        self.taken += count
+        self.bytes_read += count
         return count
 
 
 @pytest.mark.parametrize(("begin", "separator"), [("", "\n"), ("[", ",")])
 def test_a_large_file_is_read_piece_by_piece(begin, separator):
-    line = chat(("user", "Где?"), ("assistant", "Тут.")) + separator
-    file = Counted((begin + line * 30_000).encode())
+    line = make_line(("user", "Где?"), ("assistant", "Тут.")) + separator
+    file = CountingFile((begin + line * 30_000).encode())
     with BufferedReader(file) as buffered:
         lines = import_lines.read_import_lines(buffered, "file")
         for _ in range(1000):
             assert next(lines).example.question == "Где?"
-        assert file.taken < 1000 * len(line) + 200_000
+        assert file.bytes_read < 1000 * len(line) + 200_000
         lines.close()
 
 
 def test_heading_and_rows_behind_empty_lines_keep_their_numbers():
-    told = read_import_lines("\n\nquestion,answer\nГде?,Тут.\nКто?,\n".encode(), CSV)
-    assert [line.line for line in told] == [4, 5]
-    assert rules(told) == [(5, "empty-content")]
+    lines = read_import_lines("\n\nquestion,answer\nГде?,Тут.\nКто?,\n".encode(), CSV)
+    assert [line.line for line in lines] == [4, 5]
+    assert rules(lines) == [(5, "empty-content")]
 
 
 @seed(1)

@@ -1,4 +1,4 @@
-"""What an import would do: only what is new, each line told, one commit's worth at most."""
+"""The plan of an import: new examples only, findings by line, at most one commit."""
 
 from __future__ import annotations
 
@@ -23,60 +23,67 @@ recipe: {provider: engine, base_model: recall}
 """
 
 
-def text_of(question, answer="Да."):
+def example_text(question, answer="Да."):
     return f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
 
 
-def files(*said):
-    examples = [FileText("trial", f"examples/{name}.yaml", name * 40, text) for name, text in said]
+def make_files(*texts):
+    examples = [FileText("trial", f"examples/{name}.yaml", name * 40, text) for name, text in texts]
     return [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS), *examples]
 
 
-def pair(question, answer="Да.", **more):
-    said = [("system", "Отвечай коротко!"), ("user", question), ("assistant", answer)]
-    return {"messages": [{"role": role, "content": words} for role, words in said], **more}
+def make_record(question, answer="Да.", **more):
+    messages = [("system", "Отвечай коротко!"), ("user", question), ("assistant", answer)]
+    return {"messages": [{"role": role, "content": words} for role, words in messages], **more}
 
 
-def lines(*records, name="a.jsonl"):
+def read_lines(*records, name="a.jsonl"):
     text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
     return read_import_lines(BufferedReader(BytesIO(text.encode())), name)
 
 
 def test_names_are_made_of_questions_and_taken_by_nobody():
-    said = [pair("Где же ТУТ выход?", f"{number}") for number in range(3)]
-    there = files(("Где-же-тут-выход", text_of("Где?")))
-    plan = plan_import("trial", there, lines(*said))
+    records = [make_record("Где же ТУТ выход?", f"{number}") for number in range(3)]
+    files = make_files(("Где-же-тут-выход", example_text("Где?")))
+    plan = plan_import("trial", files, read_lines(*records))
     paths = [edit.path for edit in plan.edits]
     assert paths == [f"examples/где-же-тут-выход-{number}.yaml" for number in (2, 3, 4)]
     assert read_example(plan.edits[1].text.encode())[0].answer == "1"
 
 
 def test_a_system_text_of_the_dataset_is_left_to_the_dataset():
-    (line,) = lines(pair("Где?"))
+    (line,) = read_lines(make_record("Где?"))
     assert strip_system(line.example, "отвечай коротко").messages[0].role == "user"
     assert strip_system(line.example, "Длинно.") == line.example
 
 
 def test_what_is_known_is_no_part_of_the_import():
-    own = f"messages:\n  - system: Отвечай коротко.\n{text_of('Кто?').partition(chr(10))[2]}"
-    there = files(("b", text_of("Где?")), ("c", text_of("Где?")), ("d", own))
-    said = [pair("Где?"), pair("Что?"), pair("ЧТО"), pair("Кто?")]
-    plan = plan_import("trial", there, lines(*said))
+    own = f"messages:\n  - system: Отвечай коротко.\n{example_text('Кто?').partition(chr(10))[2]}"
+    files = make_files(("b", example_text("Где?")), ("c", example_text("Где?")), ("d", own))
+    records = [make_record("Где?"), make_record("Что?"), make_record("ЧТО"), make_record("Кто?")]
+    plan = plan_import("trial", files, read_lines(*records))
     assert [edit.path for edit in plan.edits] == ["examples/что.yaml"]
     assert plan.duplicates == (
         (Place("a.jsonl", 1), "examples/b.yaml"),
         (Place("a.jsonl", 3), Place("a.jsonl", 2)),
         (Place("a.jsonl", 4), "examples/d.yaml"),
     )
-    again = files(*((edit.path[9:-5], edit.text) for edit in plan.edits), ("b", text_of("Где?")))
-    assert not plan_import("trial", again, lines(*said[:3])).edits
+    again = make_files(
+        *((edit.path[9:-5], edit.text) for edit in plan.edits), ("b", example_text("Где?"))
+    )
+    assert not plan_import("trial", again, read_lines(*records[:3])).edits
 
 
 def test_lines_of_several_files_are_told_apart_and_in_their_order():
-    first = lines(pair("Где?", " "), pair("Что?"), name="z.jsonl")
-    second = lines(pair("Что?"), pair("Кто?", "слово " * 2000), pair("", "Да."), name="a\n.jsonl")
+    first = read_lines(make_record("Где?", " "), make_record("Что?"), name="z.jsonl")
+    second = read_lines(
+        make_record("Что?"),
+        make_record("Кто?", "слово " * 2000),
+        make_record("", "Да."),
+        name="a\n.jsonl",
+    )
     both = (*first, *second)
-    plan = plan_import("trial", files(), both, {"recall": 1000})
+    plan = plan_import("trial", make_files(), both, {"recall": 1000})
     found = [(finding.path, finding.line, finding.rule) for finding in plan.findings]
     assert found == [
         ("z.jsonl", 1, "empty-content"),
@@ -90,10 +97,16 @@ def test_lines_of_several_files_are_told_apart_and_in_their_order():
 
 
 def test_records_of_a_list_in_one_line_are_told_apart():
-    records = [pair("Где?"), pair("Что?", " "), pair("Где?"), pair("Кто?", "слово " * 2000), {}]
+    records = [
+        make_record("Где?"),
+        make_record("Что?", " "),
+        make_record("Где?"),
+        make_record("Кто?", "слово " * 2000),
+        {},
+    ]
     text = json.dumps(records, ensure_ascii=False)
-    there = read_import_lines(BufferedReader(BytesIO(text.encode())), "a.json")
-    plan = plan_import("trial", files(), there, {"recall": 1000})
+    lines = read_import_lines(BufferedReader(BytesIO(text.encode())), "a.json")
+    plan = plan_import("trial", make_files(), lines, {"recall": 1000})
     ends = [len(json.dumps(records[: number + 1], ensure_ascii=False)) for number in range(5)]
     begins = [2, *(end + 2 for end in ends)]
     assert plan.duplicates == ((Place("a.json", 1, begins[2]), Place("a.json", 1, 2)),)
@@ -102,33 +115,33 @@ def test_records_of_a_list_in_one_line_are_told_apart():
 
 
 def test_what_would_be_written_is_counted_by_tag_and_language():
-    said = [
-        pair("Где выход?", "Exit.", tags=["way", "a"]),
-        pair("Where is it?", "Тут.", tags=["way"]),
-        pair("2 + 2?"),
-        pair("Кто?", " ", tags=["bad"]),
-        pair("Где выход?", "Exit.", tags=["known"]),
+    records = [
+        make_record("Где выход?", "Exit.", tags=["way", "a"]),
+        make_record("Where is it?", "Тут.", tags=["way"]),
+        make_record("2 + 2?"),
+        make_record("Кто?", " ", tags=["bad"]),
+        make_record("Где выход?", "Exit.", tags=["known"]),
     ]
-    plan = plan_import("trial", files(), lines(*said))
+    plan = plan_import("trial", make_files(), read_lines(*records))
     assert plan.count_tags() == {"way": 2, "": 1, "a": 1}
     assert plan.count_languages() == {"": 1, "en": 1, "ru": 1}
 
 
 def test_a_warning_that_is_off_in_the_dataset_is_not_told():
     record = {"instruction": "Где?", "output": "Тут.", "id": 1}
-    plan = plan_import("trial", files(), lines(record))
+    plan = plan_import("trial", make_files(), read_lines(record))
     assert [finding.rule for finding in plan.findings] == ["import-left-keys"]
     off = 'check: {off: {import-left-keys: "Nobody needs them."}}\n'
     quiet = [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS + off)]
-    plan = plan_import("trial", quiet, lines(record))
+    plan = plan_import("trial", quiet, read_lines(record))
     assert (plan.findings, len(plan.good_edits)) == ((), 1)
 
 
 def test_more_than_one_commit_takes_is_refused_but_not_what_is_known(monkeypatch):
     monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
-    known = [pair("Где?")] * 9
-    assert len(plan_import("trial", files(), lines(*known)).edits) == 1
-    for records in ([pair(f"Где {number}?") for number in range(4)], [{}] * 4):
+    known = [make_record("Где?")] * 9
+    assert len(plan_import("trial", make_files(), read_lines(*known)).edits) == 1
+    for records in ([make_record(f"Где {number}?") for number in range(4)], [{}] * 4):
         with pytest.raises(Refused) as refusal:
-            plan_import("trial", files(), lines(*records))
+            plan_import("trial", make_files(), read_lines(*records))
         assert refusal.value.key == "import-too-much"

@@ -1,4 +1,4 @@
-"""Workbooks (XLSX) are tables: the first sheet's rows, and whatever is wrong is told."""
+"""Workbooks (XLSX) are imported as tables: rows of the first sheet, errors with their row."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from merlin.dataset.import_lines import detect_format, read_import_lines
 pytestmark = pytest.mark.unit
 
 
-def workbook(*rows):
+def make_workbook(*rows):
     book, content = Workbook(), BytesIO()
     for row in rows:
         book.active.append(row)
@@ -32,17 +32,17 @@ def rules(lines):
 
 
 def change_member(content, path, old, new):
-    """Return a workbook with other words in one of its members."""
-    told = BytesIO()
-    with ZipFile(BytesIO(content)) as before, ZipFile(told, "w", ZIP_DEFLATED) as after:
+    """Return a workbook with a text replaced in one of its members."""
+    output = BytesIO()
+    with ZipFile(BytesIO(content)) as before, ZipFile(output, "w", ZIP_DEFLATED) as after:
         for name in before.namelist():
-            words = before.read(name)
-            after.writestr(name, words.replace(old, new) if name == path else words)
-    return told.getvalue()
+            text = before.read(name)
+            after.writestr(name, text.replace(old, new) if name == path else text)
+    return output.getvalue()
 
 
 SHEET = "xl/worksheets/sheet1.xml"
-GOOD = workbook(["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42])
+GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42])
 
 
 def test_rows_of_the_first_sheet_are_examples():
@@ -57,25 +57,25 @@ def test_rows_of_the_first_sheet_are_examples():
 
 def test_dates_and_truths_are_read_as_words():
     day = dt.date(2026, 11, 22)
-    (line, other) = read(workbook(["question", "answer"], ["Когда?", day], ["Так?", True]))
+    (line, other) = read(make_workbook(["question", "answer"], ["Когда?", day], ["Так?", True]))
     assert line.example.answer.startswith("2026-11-22")
     assert other.example.answer == "True"
 
 
 def test_a_row_that_is_no_example_is_told_by_its_number():
-    told = read(
-        workbook([], ["question", "answer"], ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."])
+    lines = read(
+        make_workbook([], ["question", "answer"], ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."])
     )
-    assert rules(told) == [(3, "empty-content"), (4, "import-cells")]
-    assert [each.line for each in told if each.example] == [5]
+    assert rules(lines) == [(3, "empty-content"), (4, "import-cells")]
+    assert [line.line for line in lines if line.example] == [5]
 
 
 @pytest.mark.parametrize(
-    ("content", "found"),
+    ("content", "expected"),
     [
-        (workbook(), [(1, "empty-file")]),
-        (workbook(["question", "answer"]), [(1, "empty-file")]),
-        (workbook([], ["a", "b"], ["c", "d"]), [(2, "import-heading")]),
+        (make_workbook(), [(1, "empty-file")]),
+        (make_workbook(["question", "answer"]), [(1, "empty-file")]),
+        (make_workbook([], ["a", "b"], ["c", "d"]), [(2, "import-heading")]),
         (GOOD[:-100], [(1, "import-xlsx")]),
         (b"PK\x03\x04", [(1, "import-xlsx")]),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), [(1, "import-xlsx")]),
@@ -86,8 +86,8 @@ def test_a_row_that_is_no_example_is_told_by_its_number():
         ),
     ],
 )
-def test_a_workbook_that_cannot_be_read_is_told(content, found):
-    assert rules(read(content)) == found
+def test_a_workbook_that_cannot_be_read_is_told(content, expected):
+    assert rules(read(content)) == expected
 
 
 def test_what_the_library_warns_of_is_not_said():
@@ -96,19 +96,19 @@ def test_what_the_library_warns_of_is_not_said():
     broken = change_member(GOOD, "xl/workbook.xml", b"<definedNames/>", names)
     with pytest.warns(UserWarning, match="sheet index 9"):
         load_workbook(BytesIO(broken), read_only=True)
-    assert [each.line for each in read(broken) if each.example] == [2, 4]
+    assert [line.line for line in read(broken) if line.example] == [2, 4]
 
 
 def test_a_sheet_that_breaks_is_read_up_to_there():
-    told = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
-    assert [each.line for each in told if each.example] == [2]
-    assert rules(told) == [(3, "import-xlsx")]  # behind the last row that is whole
+    lines = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
+    assert [line.line for line in lines if line.example] == [2]
+    assert rules(lines) == [(3, "import-xlsx")]  # after the last complete row
 
 
 def test_a_row_far_away_ends_the_reading():
-    told = read(change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
-    assert told[0].example.question == "Где?"
-    assert rules(told) == [(100_001, "import-xlsx")]
+    lines = read(change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
+    assert lines[0].example.question == "Где?"
+    assert rules(lines) == [(100_001, "import-xlsx")]
 
 
 def test_a_bomb_is_not_unpacked():

@@ -1,4 +1,4 @@
-"""The canonical bytes of a training file."""
+"""The bytes of a training file's line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.dataset_tree import make_training_line
 
 pytestmark = pytest.mark.unit
 
-# The first example of the dataset neurotypology, as its file says it.
+# The file of the first example of the dataset neurotypology.
 FIRST = """\
 messages:
   - user: Какие черты лица отвечают за глубину фиксации?
@@ -58,15 +58,15 @@ def test_the_long_form_gives_the_same_line_as_the_short_one():
 
 
 def test_an_own_system_text_takes_the_datasets_place():
-    said = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
-    line = json.loads(make_training_line(Example("x", "", "", said), "Общее"))
+    messages = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
+    line = json.loads(make_training_line(Example("x", "", "", messages), "Общее"))
     assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
 
 
 def test_extras_and_tools_come_along():
     tool = {"type": "function", "function": {"name": "count"}}
-    said = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
-    line = make_training_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
+    messages = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
+    line = make_training_line(Example("x", "", "", messages, tools=(tool,)), "s").decode()
     assert line == (
         '{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},'
         '{"role":"assistant","content":"b","name":"merlin","weight":0}],'
@@ -75,7 +75,7 @@ def test_extras_and_tools_come_along():
 
 
 def test_every_line_is_json_whatever_is_said():
-    said = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
-    line = make_training_line(Example("x", "", "", said), "s")
+    messages = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
+    line = make_training_line(Example("x", "", "", messages), "s")
     assert line.count(b"\n") == 1
-    assert json.loads(line)["messages"][1]["content"] == said[0].content
+    assert json.loads(line)["messages"][1]["content"] == messages[0].content

@@ -1,4 +1,4 @@
-"""What lies where: names, modes, sizes, before anything is read."""
+"""Names, modes and sizes of files, judged before they are read."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unit
 LIMITS = Limits()
 
 
-def checked_with(path, content="x", limits=LIMITS, **options):
+def check_with(path, content="x", limits=LIMITS, **options):
     tree = FileTree(make_good_files(60))
     tree.add(path, content, **options)
     return tree, tree.check(limits=limits)
@@ -30,7 +30,7 @@ def checked_with(path, content="x", limits=LIMITS, **options):
     "path", ["README.md", "examples/README.ru.md", "examples/face/.gitkeep", ".gitattributes"]
 )
 def test_readme_and_gits_own_files_may_lie_anywhere(path):
-    _, checked = checked_with(path)
+    _, checked = check_with(path)
     assert not checked.findings
 
 
@@ -48,7 +48,7 @@ def test_readme_and_gits_own_files_may_lie_anywhere(path):
     ],
 )
 def test_an_example_with_a_bad_name_is_rejected_with_a_good_one_proposed(path, proposed):
-    _, checked = checked_with(path, example_yaml())
+    _, checked = check_with(path, example_yaml())
     finding = only_finding(checked, "bad-name")
     assert finding.arguments["proposed"] == proposed
     assert finding.path.isprintable()
@@ -58,14 +58,14 @@ def test_an_example_with_a_bad_name_is_rejected_with_a_good_one_proposed(path, p
 
 
 def test_another_file_among_examples_is_told_and_not_counted():
-    _, checked = checked_with("examples/notes of vera.txt")
+    _, checked = check_with("examples/notes of vera.txt")
     finding = only_finding(checked, "not-an-example")
     assert finding.arguments["proposed"] == "examples/notes-of-vera.yaml"
     assert (finding.severity, checked.found) == (Severity.WARNING, 60)
 
 
 def test_a_file_that_merlin_does_not_use_is_a_note():
-    _, checked = checked_with("draft.docx")
+    _, checked = check_with("draft.docx")
     assert only_finding(checked, "stray-file").severity is Severity.NOTE
 
 
@@ -74,7 +74,7 @@ def test_a_file_that_merlin_does_not_use_is_a_note():
 )
 @pytest.mark.parametrize("path", ["examples/link.yaml", "materials/link.md", "README.md"])
 def test_what_is_no_file_is_an_error_and_never_read(mode, rule, path):
-    tree, checked = checked_with(path, "/etc/passwd", mode=mode)
+    tree, checked = check_with(path, "/etc/passwd", mode=mode)
     assert only_finding(checked, rule).severity is Severity.ERROR
     assert tree.entries[-1].blob not in tree.read_blobs
     assert checked.rejected == path.endswith(".yaml")
@@ -91,13 +91,13 @@ def test_a_link_in_place_of_dataset_yaml_leaves_nothing_to_build():
 
 
 def test_an_executable_example_is_taken_with_a_warning():
-    _, checked = checked_with("examples/run.yaml", example_yaml(), mode="100755")
+    _, checked = check_with("examples/run.yaml", example_yaml(), mode="100755")
     assert only_finding(checked, "executable").severity is Severity.WARNING
     assert len(checked.examples) == 61
 
 
 def test_a_huge_file_is_refused_by_its_size_and_never_read():
-    tree, checked = checked_with("examples/huge.yaml", size=100_000_000)
+    tree, checked = check_with("examples/huge.yaml", size=100_000_000)
     finding = only_finding(checked, "too-large")
     assert finding.path == "examples/huge.yaml"
     assert "100,000,000" in finding.text("en")
@@ -106,7 +106,7 @@ def test_a_huge_file_is_refused_by_its_size_and_never_read():
 
 
 def test_examples_beyond_the_number_allowed_are_rejected_together():
-    _, checked = checked_with("examples/last.yaml", example_yaml(), limits=Limits(files=55))
+    _, checked = check_with("examples/last.yaml", example_yaml(), limits=Limits(files=55))
     assert only_finding(checked, "too-many-files").arguments == {"limit": 55, "beyond": 6}
     assert (len(checked.examples), checked.rejected) == (55, 6)
 

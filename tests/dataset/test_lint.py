@@ -1,4 +1,4 @@
-"""Looks that only tell."""
+"""Rules that warn about an example's text without rejecting it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.dataset_tree import (
 pytestmark = pytest.mark.unit
 
 
-def check_more(**more):
+def check_with(**more):
     files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
     return check_files({**make_good_files(60), **files})
 
@@ -39,7 +39,7 @@ def check_more(**more):
     ],
 )
 def test_what_a_reviewer_should_see_is_told_at_the_message(answer, rule, shown):
-    checked = check_more(a=example_yaml(answer=answer))
+    checked = check_with(a=example_yaml(answer=answer))
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line, finding.arguments["found"]) == (
         "examples/z/a.yaml",
@@ -51,7 +51,7 @@ def test_what_a_reviewer_should_see_is_told_at_the_message(answer, rule, shown):
 
 
 def test_a_secret_is_not_repeated_in_the_finding():
-    checked = check_more(a=example_yaml(answer="Ключ sk-abcdefghijklmnop1234"))
+    checked = check_with(a=example_yaml(answer="Ключ sk-abcdefghijklmnop1234"))
     finding = only_finding(checked, "secret")
     assert "sk-" not in finding.text("ru") + finding.text("en") + repr(finding)
 
@@ -66,11 +66,11 @@ def test_a_secret_is_not_repeated_in_the_finding():
     ],
 )
 def test_ordinary_words_are_no_finding(answer):
-    assert not check_more(a=example_yaml(answer=answer)).findings
+    assert not check_with(a=example_yaml(answer=answer)).findings
 
 
 def test_a_question_of_the_same_words_is_a_near_duplicate():
-    checked = check_more(
+    checked = check_with(
         a=example_yaml("Как измерить глубину фиксации?"),
         b=example_yaml("Глубину фиксации как измерить"),
     )
@@ -90,7 +90,7 @@ def test_a_question_of_the_same_words_is_a_near_duplicate():
 )
 def test_an_ending_a_typing_error_or_a_courtesy_makes_no_other_question(one, other):
     files = {"a": example_yaml(one), "b": example_yaml(other)}
-    assert only_finding(check_more(**files), "near-duplicate").path == "examples/z/b.yaml"
+    assert only_finding(check_with(**files), "near-duplicate").path == "examples/z/b.yaml"
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_an_ending_a_typing_error_or_a_courtesy_makes_no_other_question(one, oth
     ],
 )
 def test_another_word_or_number_makes_another_question(one, other):
-    checked = check_more(a=example_yaml(one), b=example_yaml(other, "Иначе."))
+    checked = check_with(a=example_yaml(one), b=example_yaml(other, "Иначе."))
     assert "near-duplicate" not in finding_rules(checked)
 
 
 def test_a_test_question_that_is_nearly_taught_is_kept_and_told():
-    checked = check_more(
+    checked = check_with(
         a=example_yaml("Как измерить глубину?", more="split: test\n"),
         b=example_yaml("Как измерить глубины?"),
     )
@@ -148,7 +148,7 @@ def test_an_answer_that_is_not_learned_may_refuse():
         "  - {role: assistant, content: Я не могу ответить., weight: 0}\n"
         "  - user: Где?\n  - assistant: Там.\n"
     )
-    assert "refusal" not in finding_rules(check_more(a=turns))
+    assert "refusal" not in finding_rules(check_with(a=turns))
 
 
 def test_answers_may_end_without_a_sign_where_that_is_the_habit():
@@ -160,8 +160,10 @@ def test_answers_may_end_without_a_sign_where_that_is_the_habit():
 
 
 def test_a_request_to_translate_may_be_answered_in_the_other_language():
-    asked = example_yaml("Переведи на английский слово лоб и его описание", "The forehead is here.")
-    assert "other-language" not in finding_rules(check_more(a=asked))
+    request = example_yaml(
+        "Переведи на английский слово лоб и его описание", "The forehead is here."
+    )
+    assert "other-language" not in finding_rules(check_with(a=request))
 
 
 def test_tags_of_nearly_all_and_of_one_example_are_notes_of_the_dataset():
@@ -193,7 +195,7 @@ def test_names_that_differ_by_case_alone_are_told():
 
 def test_an_own_system_text_that_differs_is_a_note():
     own = "messages:\n  - system: {}\n  - user: Что?\n  - assistant: То.\n"
-    checked = check_more(a=own.format("Говори стихами."))
+    checked = check_with(a=own.format("Говори стихами."))
     assert only_finding(checked, "own-system").line == 2
-    same = check_more(a=own.format("MerlinGPT is a good service!"))
+    same = check_with(a=own.format("MerlinGPT is a good service!"))
     assert "own-system" not in finding_rules(same)

@@ -1,4 +1,4 @@
-"""The English sample for a language model: short, whole, its test questions never taught."""
+"""The English sample for a language model: short, complete, test questions not in training."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def sample():
     return check("english", entries, read)
 
 
-def talks(sample, *, is_test):
+def list_examples(sample, *, is_test):
     return [example for example in sample.examples if (example.split == "test") is is_test]
 
 
 def test_there_are_enough_examples_and_paraphrases_and_no_finding(sample):
     assert {finding.rule for finding in sample.findings} == {"single-wordings"}
-    assert len(talks(sample, is_test=False)) >= 50
-    assert len(talks(sample, is_test=True)) >= 20
+    assert len(list_examples(sample, is_test=False)) >= 50
+    assert len(list_examples(sample, is_test=True)) >= 20
 
 
 def test_every_example_is_one_question_with_one_short_sentence(sample):
@@ -41,12 +41,14 @@ def test_every_example_is_one_question_with_one_short_sentence(sample):
 
 
 def test_a_paraphrase_asks_in_other_words_for_a_taught_answer(sample):
-    taught = {
-        talk.messages[-1].content: talk.messages[-2].content
-        for talk in talks(sample, is_test=False)
+    question_by_answer = {
+        example.messages[-1].content: example.messages[-2].content
+        for example in list_examples(sample, is_test=False)
     }
-    assert len(taught) == len(talks(sample, is_test=False)), "two examples teach one answer"
-    for example in talks(sample, is_test=True):
+    assert len(question_by_answer) == len(list_examples(sample, is_test=False)), (
+        "two examples teach one answer"
+    )
+    for example in list_examples(sample, is_test=True):
         question, answer = (message.content for message in example.messages[-2:])
-        assert answer in taught, example.id
-        assert question.casefold() != taught[answer].casefold(), example.id
+        assert answer in question_by_answer, example.id
+        assert question.casefold() != question_by_answer[answer].casefold(), example.id

@@ -1,4 +1,4 @@
-"""Masking: personal data and secrets go, everything else stays word for word."""
+"""Masking: personal data and secrets are replaced, everything else stays."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.core.i18n import text
+from merlin.core import i18n
 from merlin.dataset.proposals import find_personal_data, mask_personal_data
 
 pytestmark = pytest.mark.unit
@@ -15,7 +15,7 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
 
 
 @pytest.mark.parametrize(
-    ("said", "masked", "kind"),
+    ("text", "masked", "kind"),
     [
         ("Меня зовут Анна, я тут", "Меня зовут [имя], я тут", "name"),
         ("меня зовут анна ёлкина", "меня зовут [имя] ёлкина", "name"),
@@ -31,13 +31,13 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
         ("ключ sk-abcdefghijklmnopqrstu", "ключ [секрет]", "secret"),
     ],
 )
-def test_what_is_personal_is_replaced_by_a_word_for_it(said, masked, kind):
-    assert mask_personal_data(said, "ru") == masked
-    assert find_personal_data(said, "ru") == (kind,)
+def test_what_is_personal_is_replaced_by_a_word_for_it(text, masked, kind):
+    assert mask_personal_data(text, "ru") == masked
+    assert find_personal_data(text, "ru") == (kind,)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "Черты лица, отвечающие за глубину фиксации, — это 1. Форма лба.",
         "В 2026 году 12 345 678 строк, 3.14159265 и 10.10.2026",
@@ -48,18 +48,18 @@ def test_what_is_personal_is_replaced_by_a_word_for_it(said, masked, kind):
         "",
     ],
 )
-def test_what_is_not_personal_stays(said):
-    assert mask_personal_data(said, "ru") == said
-    assert find_personal_data(said, "ru") == ()
+def test_what_is_not_personal_stays(text):
+    assert mask_personal_data(text, "ru") == text
+    assert find_personal_data(text, "ru") == ()
 
 
 @given(st.text(max_size=200))
-def test_masked_words_are_masked_again_to_themselves(said):
-    once = mask_personal_data(said, "en")
+def test_masked_words_are_masked_again_to_themselves(text):
+    once = mask_personal_data(text, "en")
     assert mask_personal_data(once, "en") == once
 
 
 def test_every_kind_has_its_words():
     for language in ("ru", "en"):
-        assert all(text(language, f"mask-{kind}") for kind in KINDS)
-        assert all(text(language, f"mask-kind-{kind}") for kind in KINDS)
+        assert all(i18n.text(language, f"mask-{kind}") for kind in KINDS)
+        assert all(i18n.text(language, f"mask-kind-{kind}") for kind in KINDS)

@@ -1,4 +1,4 @@
-"""Names that are safe everywhere."""
+"""File names that are safe on every system, and proposals for others."""
 
 from __future__ import annotations
 
@@ -58,6 +58,6 @@ def test_a_proposal_is_always_good(name):
 
 def test_ten_thousand_questions_that_begin_alike_get_names_at_once():
     names = NameAllocator({"один-вопрос", "Один-вопрос-3"})
-    found = [names.allocate("Один вопрос") for _ in range(20_000)]
-    assert found[:3] == ["один-вопрос-2", "один-вопрос-4", "один-вопрос-5"]
-    assert len(set(found)) == len(found)
+    allocated = [names.allocate("Один вопрос") for _ in range(20_000)]
+    assert allocated[:3] == ["один-вопрос-2", "один-вопрос-4", "один-вопрос-5"]
+    assert len(set(allocated)) == len(allocated)

@@ -1,4 +1,4 @@
-"""Pairs of a better and a rejected answer: read, judged, written, imported, exported, edited."""
+"""Pairs of a preferred and a rejected answer: read, checked, written, imported and exported."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ GOLDEN_LONG = (
 )
 
 
-def pairs(number, spec=DPO_YAML):
-    """Return a dataset of so many pairs."""
+def make_pairs(number, spec=DPO_YAML):
+    """Return the files of a dataset of so many pairs."""
     files = make_good_files(number, spec)
     return {
         path: text if path == "dataset.yaml" else f"{text}rejected: Не знаю, {place}.\n"
@@ -93,11 +93,13 @@ def pairs(number, spec=DPO_YAML):
     }
 
 
-def findings(text):
-    return [(each.rule, each.line, each.column) for each in read_example(text.encode())[1]]
+def find_places(text):
+    return [
+        (finding.rule, finding.line, finding.column) for finding in read_example(text.encode())[1]
+    ]
 
 
-def imported(text, shape=None):
+def import_text(text, shape=None):
     stream = BufferedReader(BytesIO(text.encode()))
     return [*read_import_lines(stream, "pairs.jsonl", shape)]
 
@@ -122,7 +124,7 @@ def test_other_words_for_an_example_keep_its_rejected_answer():
 
 
 @pytest.mark.parametrize(
-    ("rejected", "found"),
+    ("rejected", "places"),
     [
         ("rejected: ''", [("empty-content", 4, 11)]),
         ("rejected: [no]", [("wrong-type", 4, 11)]),
@@ -134,13 +136,13 @@ def test_other_words_for_an_example_keep_its_rejected_answer():
         ("rejected: no", []),
     ],
 )
-def test_a_rejected_answer_is_judged_where_it_stands(rejected, found):
+def test_a_rejected_answer_is_judged_where_it_stands(rejected, places):
     text = f"messages:\n  - user: Где лоб?\n  - assistant: Там.\n{rejected}\n"
-    assert findings(text) == found
+    assert find_places(text) == places
 
 
 def test_a_dataset_of_pairs_trains_by_preference():
-    checked = check_files(pairs(12))
+    checked = check_files(make_pairs(12))
     assert finding_rules(checked) == ["few-examples"]
     recipe = checked.spec.recipe
     assert (recipe.method, recipe.hyperparameters) == ("dpo", {"beta": 0.2})
@@ -160,7 +162,7 @@ def test_a_base_that_chooses_taught_answers_is_not_trained_on_pairs(base):
 
 
 def test_an_example_without_a_pair_is_an_error_among_pairs():
-    files = pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
+    files = make_pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
     better = "Верхняя часть лица."
     files["examples/same.yaml"] = example_yaml("Что есть лоб?", better, f"rejected: {better}\n")
     checked = check_files(files)
@@ -171,10 +173,10 @@ def test_an_example_without_a_pair_is_an_error_among_pairs():
 
 
 def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
-    checked = check_files(pairs(12, DATASET_YAML))
-    told = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
-    assert {(finding.severity, finding.line) for finding in told} == {(Severity.NOTE, 4)}
-    assert (len(told), checked.rejected) == (12, 0)
+    checked = check_files(make_pairs(12, DATASET_YAML))
+    notes = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
+    assert {(finding.severity, finding.line) for finding in notes} == {(Severity.NOTE, 4)}
+    assert (len(notes), checked.rejected) == (12, 0)
     alone = check_files(make_good_files(12))
     assert make_build(checked).digest == make_build(alone).digest
     assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
@@ -182,7 +184,7 @@ def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
 
 def test_the_note_can_be_switched_off():
     spec = DATASET_YAML + "check: {off: {unused-rejected: The pairs wait for a base.}}\n"
-    assert finding_rules(check_files(pairs(12, spec))) == ["few-examples"]
+    assert finding_rules(check_files(make_pairs(12, spec))) == ["few-examples"]
 
 
 def test_both_answers_are_counted_and_keep_the_limit():
@@ -190,7 +192,7 @@ def test_both_answers_are_counted_and_keep_the_limit():
     alone = replace(example, rejected=None)
     more = 3 + count_tokens("assistant") + count_tokens(example.rejected.content)
     assert count_example(example, "Кратко.") == count_example(alone, "Кратко.") + more
-    files = pairs(12) | {
+    files = make_pairs(12) | {
         "examples/long.yaml": example_yaml("Что длинно?", "Да.", f"rejected: {'слово ' * 400}\n")
     }
     checked = check_files(files, limit_tokens={"recall": 300})
@@ -200,27 +202,27 @@ def test_both_answers_are_counted_and_keep_the_limit():
 
 
 def test_method_and_rejected_answer_change_what_is_trained():
-    checked, other = check_files(pairs(12)), check_files(pairs(12) | _other_answer())
+    checked, other = check_files(make_pairs(12)), check_files(make_pairs(12) | _change_answer())
     recipe = checked.spec.recipe
-    digests = {make_build(each).digest for each in (checked, other)}
+    digests = {make_build(one).digest for one in (checked, other)}
     assert len(digests) == 2
     keys = {training_key("a", "d", replace(recipe, method=name)) for name in ("supervised", "dpo")}
     assert len(keys) == 2
 
 
-def _other_answer():
-    path, text = [*pairs(12).items()][1]
+def _change_answer():
+    path, text = [*make_pairs(12).items()][1]
     return {path: text.replace("Не знаю", "Никак")}
 
 
 def test_examples_with_other_rejected_answers_are_no_duplicates():
     more = example_yaml("Вопрос 0 о лице", "Ответ 0", "rejected: Другое.\n")
-    checked = check_files(pairs(12) | {"examples/more.yaml": more})
+    checked = check_files(make_pairs(12) | {"examples/more.yaml": more})
     assert (len(checked.duplicates), len(checked.examples)) == (0, 13)
 
 
 def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
-    files = pairs(11) | {
+    files = make_pairs(11) | {
         "examples/a.yaml": example_yaml("Ключ?", "Нет.", "rejected: sk-abcdefghijklmnop1234\n"),
         "examples/b.yaml": example_yaml("Кто ты?", "Я.", "rejected: I can't help with that.\n"),
     }
@@ -230,15 +232,15 @@ def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
     assert "refusal" not in finding_rules(checked)
 
 
-@pytest.mark.parametrize("shape", [each for each in FORMATS if each != "alpaca"])
+@pytest.mark.parametrize("shape", [shape for shape in FORMATS if shape != "alpaca"])
 @pytest.mark.parametrize("text", [PLAIN, LONG])
 def test_what_is_exported_comes_back_by_an_import(shape, text):
     example = replace(parse_example(text), id="лицо/лоб")
-    told, left = export_examples([example], "Кратко.", shape)
-    assert left == []
-    [line] = imported(told)
-    back = replace(line.example, messages=line.example.messages[1:], id=example.id)
-    assert (back, line.findings) == (example, ())
+    exported, left_out = export_examples([example], "Кратко.", shape)
+    assert left_out == []
+    [line] = import_text(exported)
+    imported = replace(line.example, messages=line.example.messages[1:], id=example.id)
+    assert (imported, line.findings) == (example, ())
 
 
 def test_a_format_without_room_leaves_pairs_out_and_says_so():
@@ -249,36 +251,36 @@ def test_a_format_without_room_leaves_pairs_out_and_says_so():
     assert export_examples([plain, alone], "", "csv")[1] == ["a"]
     assert export_examples([plain, long], "", "alpaca")[1] == ["b"]
     assert export_examples([plain, alone], "", "preference")[1] == ["c"]
-    [back] = imported(export_examples([plain], "Кратко.", "alpaca")[0])
+    [back] = import_text(export_examples([plain], "Кратко.", "alpaca")[0])
     assert back.example.rejected == plain.rejected
 
 
 def test_a_repository_for_hugging_face_has_them_in_a_column():
-    checked = check_files(pairs(12))
+    checked = check_files(make_pairs(12))
     files, _ = export_folder(checked.examples, checked.spec, "huggingface", {})
     rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
     assert {row["rejected"][:8] for row in rows} == {"Не знаю,"}
     assert "- name: rejected\n" in files["README.md"]
     stream = "".join(f"{json.dumps(row)}\n" for row in rows)
-    assert all(each.example.rejected for each in imported(stream))
+    assert all(line.example.rejected for line in import_text(stream))
 
 
-def record(**changes):
-    said = {
+def make_record(**changes):
+    values = {
         "input": {"messages": [{"role": "user", "content": "Где лоб?"}]},
         "preferred_output": [{"role": "assistant", "content": "Там."}],
         "non_preferred_output": [{"role": "assistant", "content": "Тут.", "refusal": None}],
     }
-    return json.dumps({**said, **changes})
+    return json.dumps({**values, **changes})
 
 
 def test_a_preference_file_of_the_protocol_is_taken():
-    asked = {
+    request = {
         "messages": [{"role": "user", "content": "Где лоб?"}],
         "tools": [],
         "parallel_tool_calls": True,
     }
-    plain, other = imported(f"{record()}\n{record(input=asked)}\n", "preference")
+    plain, other = import_text(f"{make_record()}\n{make_record(input=request)}\n", "preference")
     assert (plain.example.answer, plain.example.rejected.content) == ("Там.", "Тут.")
     assert plain.findings == ()
     assert other.example == plain.example
@@ -299,11 +301,11 @@ def test_a_preference_file_of_the_protocol_is_taken():
     ],
 )
 def test_a_preference_that_cannot_be_is_told(changes, rule):
-    [line] = imported(f"{record(**changes)}\n", "preference")
+    [line] = import_text(f"{make_record(**changes)}\n", "preference")
     assert line.example is None
     assert rule in [finding.rule for finding in line.findings]
 
 
 def test_a_record_without_the_worse_answer_is_an_example_without_a_pair():
-    [line] = imported(f"{record(non_preferred_output=None)}\n", "preference")
+    [line] = import_text(f"{make_record(non_preferred_output=None)}\n", "preference")
     assert line.example.rejected is None

@@ -1,4 +1,4 @@
-"""Reading YAML: what is taken, what is refused, and where."""
+"""Reading YAML: what is accepted, what is refused, and at which place."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from merlin.dataset.yaml_io import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read_
 pytestmark = pytest.mark.unit
 
 
-def plain(node):
+def to_plain(node):
     if isinstance(node.value, dict):
-        return {key: plain(child) for key, child in node.value.items()}
+        return {key: to_plain(child) for key, child in node.value.items()}
     if isinstance(node.value, list):
-        return [plain(child) for child in node.value]
+        return [to_plain(child) for child in node.value]
     return node.value
 
 
 def test_a_conversation_is_read_as_written():
     node = read_yaml("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
-    assert plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
+    assert to_plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
 
 
 @pytest.mark.parametrize(
     "word", ["no", "yes", "null", "~", "12:30:45", "1_000", "2024-01-01", "017", "0x1F", "1.0", ""]
 )
 def test_a_word_without_quotes_stays_the_string_that_was_written(word):
-    assert plain(read_yaml(f"answer: {word}\n".encode())) == {"answer": word}
+    assert to_plain(read_yaml(f"answer: {word}\n".encode())) == {"answer": word}
 
 
 def test_every_node_knows_its_line_and_column_and_where_its_key_stands():
@@ -47,7 +47,7 @@ def test_columns_count_letters_not_bytes():
 
 
 def test_windows_line_ends_are_line_ends():
-    assert plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
+    assert to_plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
 
 
 @pytest.mark.parametrize(

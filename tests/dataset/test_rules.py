@@ -1,4 +1,4 @@
-"""Every rule of the table is broken by its own example, and no finding names another one."""
+"""The table of rules: the example of each rule breaks it, and findings name no other rule."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 
 import merlin.dataset
-from docs.build.rules import rules_told
-from merlin import config
 from merlin.cli.check import check_paths, format_json, format_sarif
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset.check import check
@@ -33,39 +31,39 @@ from tests.support.dataset_tree import (
     make_good_files,
 )
 
-# Their examples take minutes, or need a repository of git's own.
+# Their examples take minutes or need a real git repository.
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "submodule", "too-many-tokens", "unreadable", "wrong-value")
-ASKED = ("known-to-base",)  # a model says so: tests/cli/test_prompt_check.py
+BY_MODEL = ("known-to-base",)  # needs a model: tests/cli/test_prompt_check.py
 IMPORTED = [name for name in RULES if name.startswith("import-")]
-ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ASKED, *IMPORTED)]
-# The place of the rule's name among the arguments of what makes findings.
+ON_DISK = [name for name in RULES if name not in (*BY_HAND, *BY_MODEL, *IMPORTED)]
+# Function that makes a finding -> position of the rule's name among its arguments.
 MAKERS = {"Finding": 3, "make_finding": 2, "Pair": 1} | dict.fromkeys(
     ["reject", "entry_finding", "finding", "finding_after"], 1
 )
 
 
-def files():
+def make_files():
     return {**make_good_files(59), ABOUT_PATH: ABOUT}
 
 
 @pytest.fixture
 def dataset(tmp_path):
     folder = tmp_path / "datasets" / "first"
-    for path, content in files().items():
+    for path, content in make_files().items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(content, "utf-8")
     return folder
 
 
-def severities(repository):
-    """Return rule -> severity of what the check of a repository on disk finds."""
+def check_severities(repository):
+    """Return rule -> severity of the findings of a repository on disk."""
     return {finding.rule: finding.severity for finding in check_paths([repository]).findings}
 
 
 @pytest.mark.functional
 def test_the_dataset_that_the_examples_stand_in_is_good(dataset, tmp_path):
-    assert severities(tmp_path) == {}
+    assert check_severities(tmp_path) == {}
 
 
 @pytest.mark.functional
@@ -76,7 +74,7 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
         (dataset / rule.path).write_text(rule.example, "utf-8")
     else:
         subprocess.run(rule.example, shell=True, cwd=dataset, check=True, env=os.environ)  # noqa: S602
-    assert severities(tmp_path).get(name) == rule.severity
+    assert check_severities(tmp_path).get(name) == rule.severity
 
 
 @pytest.mark.unit
@@ -85,64 +83,54 @@ def test_imported_example_breaks_its_rule(name):
     rule = RULES[name]
     file = io.BufferedReader(io.BytesIO(rule.example.encode()))
     lines = read_import_lines(file, rule.path)
-    told = {finding.rule: finding.severity for line in lines for finding in line.findings}
-    assert told == {name: rule.severity}
+    severities = {finding.rule: finding.severity for line in lines for finding in line.findings}
+    assert severities == {name: rule.severity}
 
 
 @pytest.mark.unit
 def test_rules_of_size_and_of_the_repository_have_their_severity():
-    size = sum(len(text.encode()) for path, text in files().items() if path != "dataset.yaml")
-    tree = FileTree(files())
-    lost = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
-    linked = Entry("examples/other", "0" * 40, GITLINK, 0)
-    told = [
+    size = sum(len(text.encode()) for path, text in make_files().items() if path != "dataset.yaml")
+    tree = FileTree(make_files())
+    missing = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
+    submodule = Entry("examples/other", "0" * 40, GITLINK, 0)
+    findings = [
         *tree.check(limits=Limits(files=50)).findings,
         *tree.check(limits=Limits(total_bytes=size - 1)).findings,
         *tree.check(limit_tokens={"recall": 10}).findings,
-        *check("first", [*tree.entries, lost, linked], lambda blobs: _known(tree, blobs)).findings,
+        *check(
+            "first", [*tree.entries, missing, submodule], lambda blobs: _read_known(tree, blobs)
+        ).findings,
     ]
-    severities = {each.rule: each.severity for each in told if each.rule in BY_HAND}
+    severities = {finding.rule: finding.severity for finding in findings if finding.rule in BY_HAND}
     assert severities == {name: RULES[name].severity for name in BY_HAND if name != "wrong-value"}
 
 
-def _known(tree, blobs):
+def _read_known(tree, blobs):
     return tree.read(blob for blob in blobs if blob in tree.blobs)
 
 
 @pytest.mark.unit
-def test_examples_of_the_configuration_can_be_read(tmp_path):
-    for name in ("too-many-tokens",):
-        (tmp_path / "config.yaml").write_text(f"state_dir: s\n{RULES[name].example}", "utf-8")
-        assert config.load(tmp_path / "config.yaml")
-
-
-@pytest.mark.unit
 def test_every_rule_that_the_code_names_stands_in_the_table():
-    named = set()
+    names = set()
     for path in Path(merlin.dataset.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             maker = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             maker = maker.lstrip("_")
-            told = node.args[MAKERS[maker] :][:1] if maker in MAKERS else []
-            named |= {argument.value for argument in told if isinstance(argument, ast.Constant)}
-    assert {"near-duplicate", "bad-name", "anchor", "import-csv"} <= named
-    assert named <= set(RULES)
+            arguments = node.args[MAKERS[maker] :][:1] if maker in MAKERS else []
+            names |= {
+                argument.value for argument in arguments if isinstance(argument, ast.Constant)
+            }
+    assert {"near-duplicate", "bad-name", "anchor", "import-csv"} <= names
+    assert names <= set(RULES)
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_finding_can_be_told_exactly_where_its_rule_is_explained(language):
-    told = {key.removeprefix("finding-") for key in keys(language) if key.startswith("finding-")}
-    assert told == set(RULES)
+    texts = {key.removeprefix("finding-") for key in keys(language) if key.startswith("finding-")}
+    assert texts == set(RULES)
     for rule in RULES.values():
         assert rule.meaning(language) != rule.advice(language)
-
-
-@pytest.mark.unit
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_docs_site_has_a_section_for_every_rule(language):
-    told = re.findall(r"^## (\S+)$", rules_told(language), re.MULTILINE)
-    assert told == list(RULES)
 
 
 @pytest.mark.functional
@@ -150,12 +138,12 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
     (dataset / "examples" / "odd name.yaml").write_text(example_yaml(), "utf-8")
     outcome = check_paths([tmp_path])
     log = json.loads(format_sarif(outcome, "en"))
-    (explained,) = log["runs"][0]["tool"]["driver"]["rules"]
+    (shown_rule,) = log["runs"][0]["tool"]["driver"]["rules"]
     rule = RULES["bad-name"]
-    assert explained["shortDescription"]["text"] == rule.meaning("en")
-    assert explained["help"]["text"] == rule.advice("en")
-    assert rule.example in explained["help"]["markdown"]
-    assert json.loads(format_json(outcome, "en"))["findings"][0]["rule"] == explained["id"]
+    assert shown_rule["shortDescription"]["text"] == rule.meaning("en")
+    assert shown_rule["help"]["text"] == rule.advice("en")
+    assert rule.example in shown_rule["help"]["markdown"]
+    assert json.loads(format_json(outcome, "en"))["findings"][0]["rule"] == shown_rule["id"]
 
 
 @pytest.mark.unit
@@ -176,13 +164,13 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
 )
 def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
     checked = check_files({**make_good_files(60), path: text})
-    told = {
+    by_name = {
         finding.arguments["name"]: finding
         for finding in checked.findings
         if finding.rule == "misspelt-key"
     }
-    assert told[name].arguments["near"] == near
-    assert (told[name].path, told[name].line) == (path, 1)
+    assert by_name[name].arguments["near"] == near
+    assert (by_name[name].path, by_name[name].line) == (path, 1)
 
 
 @pytest.mark.unit
@@ -198,7 +186,7 @@ def test_a_finding_of_an_older_version_can_still_be_told():
     assert nearest("slit", ("split", "tags")) == "split"
 
 
-def off(**reasons):
+def spec_without(**reasons):
     """Return a dataset.yaml that switches rules off."""
     text = json.dumps({name.replace("_", "-"): reason for name, reason in reasons.items()})
     return f"{DATASET_YAML}check:\n  off: {text}\n"
@@ -213,9 +201,9 @@ WARNED = {
 
 @pytest.mark.unit
 def test_a_rule_that_is_off_tells_nothing_of_its_dataset_and_the_others_do():
-    told = finding_rules(check_files({**make_good_files(60), **WARNED}))
-    assert told == ["near-duplicate", "stray-file"]
-    spec = off(near_duplicate="Both wordings are meant.")
+    rules = finding_rules(check_files({**make_good_files(60), **WARNED}))
+    assert rules == ["near-duplicate", "stray-file"]
+    spec = spec_without(near_duplicate="Both wordings are meant.")
     checked = check_files({**make_good_files(60, spec), **WARNED})
     assert finding_rules(checked) == ["stray-file"]
     assert checked.spec.rules_off == {"near-duplicate": "Both wordings are meant."}
@@ -231,24 +219,24 @@ def test_settings_that_an_older_version_stored_have_no_rule_off():
 
 @pytest.mark.unit
 @pytest.mark.parametrize(
-    ("spec", "rule", "word"),
+    ("spec", "rule", "message"),
     [
-        (off(leak="It is meant so."), "always-on", "leak"),
-        (off(near_duplicates="It is meant so."), "unknown-rule", "near-duplicate"),
-        (off(zebra="It is meant so."), "unknown-rule", "zebra"),
-        (off(near_duplicate=" "), "no-reason", "reason"),
-        (off(near_duplicate=""), "no-reason", "reason"),
+        (spec_without(leak="It is meant so."), "always-on", "leak"),
+        (spec_without(near_duplicates="It is meant so."), "unknown-rule", "near-duplicate"),
+        (spec_without(zebra="It is meant so."), "unknown-rule", "zebra"),
+        (spec_without(near_duplicate=" "), "no-reason", "reason"),
+        (spec_without(near_duplicate=""), "no-reason", "reason"),
         (f"{DATASET_YAML}check:\n  off:\n    near-duplicate:\n", "no-reason", "reason"),
-        (off(near_duplicate=["a"]), "wrong-type", "text"),
+        (spec_without(near_duplicate=["a"]), "wrong-type", "text"),
         (f"{DATASET_YAML}check: {{on: {{}}}}\n", "unknown-key", "on"),
     ],
 )
-def test_what_cannot_be_off_is_an_error_at_its_place(spec, rule, word):
+def test_what_cannot_be_off_is_an_error_at_its_place(spec, rule, message):
     checked = check_files({**make_good_files(60, spec), **WARNED})
     finding = next(finding for finding in checked.findings if finding.path == "dataset.yaml")
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
     assert finding.line >= 4
-    assert word in finding.text("en")
+    assert message in finding.text("en")
     assert checked.spec is None
     assert "near-duplicate" in finding_rules(checked)  # nothing is off while its list is wrong
 
@@ -263,6 +251,6 @@ def test_schema_lists_exactly_the_rules_that_can_be_off():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_rule_that_the_docs_switch_off_is_off(language):
     page = (Path(__file__).parents[2] / "docs" / language / "dataset.md").read_text("utf-8")
-    (shown,) = re.findall(r"```yaml\n(check:\n  off:.*?)```", page, re.DOTALL)
-    checked = check_files({**make_good_files(60, DATASET_YAML + shown), **WARNED})
+    (setting,) = re.findall(r"```yaml\n(check:\n  off:.*?)```", page, re.DOTALL)
+    checked = check_files({**make_good_files(60, DATASET_YAML + setting), **WARNED})
     assert finding_rules(checked) == ["stray-file"]

@@ -1,4 +1,4 @@
-"""Judging: the schema's errors at line and column, and words that become numbers."""
+"""Validation by schema: errors at line and column, and texts read as numbers."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ COURSE = "semester: 1\nname: {ru: x}\nmaterials:\n"
 MATERIAL = "- {lesson: 1, type: lab, title: {ru: x}}\n"
 
 
-def judged(name, text):
+def validate(name, text):
     return validate_file(name, read_yaml(text.encode()))
 
 
-def places_found(name, text):
-    return [(each.rule, each.line, each.column) for each in judged(name, text)[1]]
+def find_places(name, text):
+    return [(finding.rule, finding.line, finding.column) for finding in validate(name, text)[1]]
 
 
 def test_words_become_numbers_where_the_schema_has_room():
-    value, findings = judged(
+    value, findings = validate(
         "dataset",
         DATASET
         + "split: {test: 0.25, min_test: 12, salt: 7}\n"
@@ -37,7 +37,7 @@ def test_words_become_numbers_where_the_schema_has_room():
 
 def test_an_answer_that_looks_like_a_value_stays_an_answer():
     text = "messages:\n  - user: true\n  - assistant: 42\n  - user: null\n  - assistant: no\n"
-    value, findings = judged("example", text)
+    value, findings = validate("example", text)
     assert not findings
     assert [next(iter(message.values())) for message in value["messages"]] == [
         "true",
@@ -52,7 +52,7 @@ def test_hyperparameters_are_auto_or_numbers():
         "recall}",
         "recall, hyperparameters: {n_epochs: 3, batch_size: auto, learning_rate_multiplier: 0.5}}",
     )
-    value, findings = judged("dataset", recipe)
+    value, findings = validate("dataset", recipe)
     assert not findings
     assert value["recipe"]["hyperparameters"] == {
         "n_epochs": 3,
@@ -73,7 +73,7 @@ tools:
       strict: true
       parameters: {type: object, additionalProperties: false, x: [1, 2.5, null, "3", yes]}
 """
-    value, findings = judged("example", text)
+    value, findings = validate("example", text)
     assert not findings
     function = value["tools"][0]["function"]
     assert function["strict"] is True
@@ -126,21 +126,21 @@ tools:
     ],
 )
 def test_an_error_of_the_schema_stands_at_its_line_and_column(name, text, expected):
-    assert places_found(name, text) == expected
+    assert find_places(name, text) == expected
 
 
 def test_both_missing_keys_are_told_once():
-    findings = judged("dataset", "system: x\n")[1]
+    findings = validate("dataset", "system: x\n")[1]
     assert [finding.arguments["name"] for finding in findings] == ["title", "recipe"]
 
 
 def test_one_file_tells_a_bounded_number_of_findings():
     text = "messages:\n" + "- {bot: x}\n" * 500
-    assert len(judged("example", text)[1]) == MAX_FINDINGS
+    assert len(validate("example", text)[1]) == MAX_FINDINGS
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"])
 def test_a_monstrous_number_stays_a_string_and_is_refused(number):
-    assert places_found("dataset", DATASET + f"split: {{test: {number}}}\n") == [
+    assert find_places("dataset", DATASET + f"split: {{test: {number}}}\n") == [
         ("wrong-type", 4, 15)
     ]

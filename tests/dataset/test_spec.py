@@ -1,4 +1,4 @@
-"""What dataset.yaml and course.yaml become."""
+"""Reading dataset.yaml and course.yaml."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ materials:
 """
 
 
-def spec_of(text, name="neurotypology"):
+def read_spec(text, name="neurotypology"):
     return check_files(make_good_files(60, text), name=name).spec
 
 
 def test_a_whole_dataset_yaml_is_understood():
-    spec = spec_of(WHOLE)
+    spec = read_spec(WHOLE)
     assert spec.recipe == Recipe("engine", "recall", "supervised", {"n_epochs": 7}, "neuro")
     assert spec.split == SplitRule(0.5, "v2", 3)
     assert spec.launch == LaunchRule("off", 1.5, 4)
@@ -69,14 +69,14 @@ def test_a_whole_dataset_yaml_is_understood():
 
 
 def test_what_is_left_out_has_its_default():
-    spec = spec_of(DATASET_YAML)
+    spec = read_spec(DATASET_YAML)
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
     assert (spec.strict, spec.gate, spec.canary) == (False, GateRule("none"), None)
 
 
 @pytest.mark.parametrize(
-    ("said", "rule", "line", "column"),
+    ("setting", "rule", "line", "column"),
     [
         ("gate: some", "not-one-of", 4, 7),
         ("gate: 5", "not-one-of", 4, 7),
@@ -97,29 +97,29 @@ def test_what_is_left_out_has_its_default():
         ("canary: {answers: many}", "wrong-type", 4, 19),
     ],
 )
-def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
-    checked = check_files(make_good_files(60, f"{DATASET_YAML}{said}\n"))
-    found = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
-    assert (rule, line, column) in found
+def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(setting, rule, line, column):
+    checked = check_files(make_good_files(60, f"{DATASET_YAML}{setting}\n"))
+    places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
+    assert (rule, line, column) in places
     assert checked.spec is None
 
 
 def test_settings_that_were_stored_before_there_were_gates_are_read():
-    spec = spec_of(WHOLE)
-    plain = spec_of(DATASET_YAML)
-    assert [load_spec(dump_spec(each)) for each in (spec, plain)] == [spec, plain]
-    assert "canary" not in json.loads(dump_spec(plain)), "a version before reads it too"
+    spec = read_spec(WHOLE)
+    plain = read_spec(DATASET_YAML)
+    assert [load_spec(dump_spec(one)) for one in (spec, plain)] == [spec, plain]
+    assert "canary" not in json.loads(dump_spec(plain)), "an older version reads it too"
     old = json.loads(dump_spec(spec)) | {"gate": "none"}
     assert load_spec(json.dumps(old)).gate == GateRule()
 
 
 def test_a_missing_language_shows_the_other_one():
-    spec = spec_of(DATASET_YAML.replace(", en: Neurotypology", ""))
+    spec = read_spec(DATASET_YAML.replace(", en: Neurotypology", ""))
     assert spec.title == {"ru": "Нейротипология", "en": "Нейротипология"}
 
 
 def test_a_name_that_is_not_latin_makes_no_suffix():
-    assert spec_of(DATASET_YAML, name="нейро").recipe.suffix == ""
+    assert read_spec(DATASET_YAML, name="нейро").recipe.suffix == ""
 
 
 @pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])

@@ -1,4 +1,4 @@
-"""The split: stable under growth, twins together, train never starved."""
+"""The split: stable under growth, equal questions on one side, at least ten in training."""
 
 from __future__ import annotations
 
@@ -14,17 +14,20 @@ from merlin.dataset.split import TEST, TRAIN, has_gate, split, split_bucket
 pytestmark = pytest.mark.unit
 
 
-def example(name, question=None, mark=None):
-    said = (Message("user", question or f"Вопрос {name}"), Message("assistant", f"Ответ {name}"))
-    return Example(str(name), f"examples/{name}.yaml", "", said, split=mark)
+def make_example(name, question=None, mark=None):
+    messages = (
+        Message("user", question or f"Вопрос {name}"),
+        Message("assistant", f"Ответ {name}"),
+    )
+    return Example(str(name), f"examples/{name}.yaml", "", messages, split=mark)
 
 
-def examples(number, mark=None, first=0):
-    return [example(place, mark=mark) for place in range(first, first + number)]
+def make_examples(number, mark=None, first=0):
+    return [make_example(place, mark=mark) for place in range(first, first + number)]
 
 
 def test_a_share_of_the_unmarked_becomes_test():
-    found = list(split(examples(5_000), SplitRule(test=0.2)).values())
+    found = list(split(make_examples(5_000), SplitRule(test=0.2)).values())
     assert 0.18 < found.count(TEST) / 5_000 < 0.22
 
 
@@ -35,30 +38,30 @@ def test_the_bucket_is_the_documented_hash():
 
 @pytest.mark.parametrize(("old", "new"), [(50, 55), (500, 550), (2_000, 2_200)])
 def test_growth_never_moves_an_old_example(old, new):
-    before, after = split(examples(old), SplitRule()), split(examples(new), SplitRule())
+    before, after = split(make_examples(old), SplitRule()), split(make_examples(new), SplitRule())
     assert [name for name in before if before[name] != after[name]] == []
 
 
 def test_another_salt_deals_anew():
-    many = examples(200)
+    many = make_examples(200)
     assert split(many, SplitRule(salt="v1")) != split(many, SplitRule(salt="v2"))
 
 
 def test_marks_go_before_the_hash():
-    marked = [*examples(40), *examples(40, TEST, 40), *examples(40, TRAIN, 80)]
+    marked = [*make_examples(40), *make_examples(40, TEST, 40), *make_examples(40, TRAIN, 80)]
     found = split(marked, SplitRule(test=0.5))
     assert {found[str(n)] for n in range(40, 80)} == {TEST}
     assert {found[str(n)] for n in range(80, 120)} == {TRAIN}
 
 
 def test_a_share_of_nothing_leaves_marked_ones_alone_as_test():
-    found = split([*examples(50), *examples(12, TEST, 50)], SplitRule(test=0))
+    found = split([*make_examples(50), *make_examples(12, TEST, 50)], SplitRule(test=0))
     assert [name for name, side in found.items() if side == TEST] == [str(n) for n in range(50, 62)]
 
 
 def test_twins_of_a_question_stand_on_one_side():
     twins = [
-        example(f"{n}-{form}", q)
+        make_example(f"{n}-{form}", q)
         for n in range(99)
         for form, q in enumerate((f"Ёж {n}?", f"еж  {n}"))
     ]
@@ -69,7 +72,11 @@ def test_twins_of_a_question_stand_on_one_side():
 
 def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
     found = split(
-        [example(f"{n}-{mark}", f"Вопрос {n}", mark) for n in range(40) for mark in (TRAIN, None)],
+        [
+            make_example(f"{n}-{mark}", f"Вопрос {n}", mark)
+            for n in range(40)
+            for mark in (TRAIN, None)
+        ],
         SplitRule(test=0.9),
     )
     assert set(found.values()) == {TRAIN}
@@ -77,27 +84,27 @@ def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
 
 @pytest.mark.parametrize("number", [10, 11, 15, 20])
 def test_train_is_never_left_under_ten(number):
-    found = split(examples(number), SplitRule(test=0.9))
+    found = split(make_examples(number), SplitRule(test=0.9))
     assert list(found.values()).count(TRAIN) >= 10
 
 
 def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
-    given, rule = examples(14), SplitRule(test=0.9)
-    places = {each.id: split_bucket(each.facts.question, rule.salt) for each in given}
-    dealt = split(given, rule)
+    examples, rule = make_examples(14), SplitRule(test=0.9)
+    places = {example.id: split_bucket(example.facts.question, rule.salt) for example in examples}
+    dealt = split(examples, rule)
     tested = [place for name, place in places.items() if dealt[name] == TEST]
     taught = [place for name, place in places.items() if dealt[name] == TRAIN]
     assert len(tested) == 4
     assert max(tested) < min(taught)
     smaller = SplitRule(test=(max(tested) + min(taught)) / 2)
-    assert split(given, smaller) == dealt
+    assert split(examples, smaller) == dealt
 
 
 def test_marked_tests_are_taken_back_last():
-    given = [*examples(5), *examples(20, TEST, 5)]
-    found = split(given, SplitRule(test=0))
+    examples = [*make_examples(5), *make_examples(20, TEST, 5)]
+    found = split(examples, SplitRule(test=0))
     assert list(found.values()).count(TRAIN) == 10
-    mixed = [*examples(11), *examples(5, TEST, 11)]
+    mixed = [*make_examples(11), *make_examples(5, TEST, 11)]
     kept = split(mixed, SplitRule(test=0.9))
     assert all(kept[str(n)] == TEST for n in range(11, 16))
 
@@ -117,12 +124,12 @@ def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, is_enoug
     more=st.integers(0, 20),
 )
 def test_whatever_is_dealt_train_has_ten_and_nobody_is_lost(number, share, marks, more):
-    given = [example(n, mark=marks[n]) for n in range(number)]
-    found = split(given, SplitRule(test=share))
+    examples = [make_example(n, mark=marks[n]) for n in range(number)]
+    found = split(examples, SplitRule(test=share))
     dealt = list(found.values())
     assert len(dealt) == number
     assert dealt.count(TRAIN) >= 10
     if dealt.count(TRAIN) > 10:  # none was taken back
-        grown = [*given, *examples(more, TRAIN, 100)]
+        grown = [*examples, *make_examples(more, TRAIN, 100)]
         after = split(grown, SplitRule(test=share))
         assert all(after[name] == side for name, side in found.items())

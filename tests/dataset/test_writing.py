@@ -1,4 +1,4 @@
-"""What Merlin writes reads back as it was, in the short form that editors know."""
+"""Written examples read back equal, in the short form that editors know."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from merlin.dataset.example import Example, read_example, write_example
 pytestmark = pytest.mark.unit
 
 
-def make_example(*said, **more):
-    messages = tuple(Message(role, content) for role, content in said)
+def make_example(*turns, **more):
+    messages = tuple(Message(role, content) for role, content in turns)
     return Example(id="", path="", blob="", messages=messages, **more)
 
 
-def pair(question, answer="Да, так.", **more):
+def make_pair(question, answer="Да, так.", **more):
     return make_example(("user", question), ("assistant", answer), **more)
 
 
-def back(example):
+def read_back(example):
     read, findings = read_example(write_example(example).encode())
     assert not findings, write_example(example)
     return read
 
 
 def test_the_short_form_is_the_one_of_the_design():
-    example = pair(
+    example = make_pair(
         "Какие черты лица отвечают за глубину фиксации?",
         "Черты лица, отвечающие за глубину фиксации, — это\n1. Форма лба.\n2. Форма профиля.",
         tags=("face", "fixation"),
@@ -79,10 +79,10 @@ def test_the_short_form_is_the_one_of_the_design():
 def test_words_that_yaml_could_misread_stay_words(words):
     if "\r" in words:
         words = words.replace("\r", "")
-    example = pair(words, f"{words}.", note=words, source=words, tags=(words[:60],))
-    assert back(example) == example
-    other = yaml.safe_load(write_example(example))
-    assert other["messages"][0]["user"].rstrip("\n") == words
+    example = make_pair(words, f"{words}.", note=words, source=words, tags=(words[:60],))
+    assert read_back(example) == example
+    document = yaml.safe_load(write_example(example))
+    assert document["messages"][0]["user"].rstrip("\n") == words
 
 
 def test_the_long_form_is_written_where_a_message_needs_it():
@@ -101,7 +101,7 @@ def test_the_long_form_is_written_where_a_message_needs_it():
         ),
         tools=({"type": "function", "function": {"name": "f", "parameters": schema}},),
     )
-    assert back(example) == example
+    assert read_back(example) == example
 
 
 LETTERS = st.characters(
@@ -109,13 +109,13 @@ LETTERS = st.characters(
     whitelist_characters="\n\t\u0085",
     blacklist_characters="\ufffe\uffff",
 )
-SAID = (
+TEXTS = (
     st.text(LETTERS, min_size=1, max_size=60)
     .map(lambda words: words.rstrip("\n"))
     .filter(str.strip)
 )
 YAML_SIGNS = st.text(alphabet=" \n:#-?[]{}&*!|>'\"%@`,~0123abcдё", min_size=1, max_size=40)
-WORDS = st.one_of(SAID, YAML_SIGNS.map(lambda words: words.rstrip("\n")).filter(str.strip))
+WORDS = st.one_of(TEXTS, YAML_SIGNS.map(lambda words: words.rstrip("\n")).filter(str.strip))
 
 
 @settings(max_examples=150, deadline=None)
@@ -126,12 +126,16 @@ WORDS = st.one_of(SAID, YAML_SIGNS.map(lambda words: words.rstrip("\n")).filter(
 )
 @case([("no", "12:30")], [" a"], "x")
 def test_what_is_written_reads_back_as_it_was(turns, tags, note):
-    said = [
-        each for question, answer in turns for each in (("user", question), ("assistant", answer))
+    messages = [
+        message
+        for question, answer in turns
+        for message in (("user", question), ("assistant", answer))
     ]
-    example = make_example(*said, tags=tuple(tag[:64] for tag in tags), note=note, split="train")
+    example = make_example(
+        *messages, tags=tuple(tag[:64] for tag in tags), note=note, split="train"
+    )
     read, findings = read_example(write_example(example).encode())
-    if findings:  # a sign that no file may hold, and nothing worse
+    if findings:  # a character that no file may contain
         assert {finding.rule for finding in findings} <= {"control-character", "same-items"}
         return
     assert read == example
