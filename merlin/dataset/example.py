@@ -44,6 +44,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.errors import Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, shorten
 from merlin.dataset.layout import NameAllocator
@@ -68,7 +69,7 @@ def check_turns(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Fin
     found = [
         Finding("", *mark, "empty-content", arguments={"role": message.role})
         for message, mark in zip(messages, marks, strict=True)
-        if not message.content.strip() and "tool_calls" not in message.extra
+        if is_blank(message.content) and "tool_calls" not in message.extra
     ]
     return (*found, *_order(messages, marks))
 
@@ -336,7 +337,7 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
 def check_conversation(example: Example) -> tuple[Finding, ...]:
     """Return the rules that an example's messages or its worse answer break."""
     found, worse = check_turns(example.messages, example.marks), example.rejected
-    if worse is None or worse.content.strip() or "tool_calls" in worse.extra:
+    if worse is None or not is_blank(worse.content) or "tool_calls" in worse.extra:
         return found
     values = {"role": worse.role}
     return (*found, Finding("", *example.rejected_mark, "empty-content", arguments=values))

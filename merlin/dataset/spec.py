@@ -25,6 +25,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from merlin.core.formatted_text import is_blank
 from merlin.dataset import layout
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
@@ -422,7 +423,7 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     if isinstance(node, Finding):
         return None, [node.at(DATASET_FILE)]
     value, found = validate_file("dataset", node)
-    if not found and not value["system"].strip():
+    if not found and is_blank(value["system"]):
         where = _keys(node)["system"]
         found = (_finding(where, "empty-content", role="system"),)
     findings = [each.at(DATASET_FILE) for each in found]

@@ -52,6 +52,7 @@ def test_turns_in_order_are_fine(turns):
         ((ASK, CALL, RESULT), [("last-not-assistant", 3)]),
         ((ASK, ("assistant", "")), [("empty-content", 2)]),
         ((ASK, ("assistant", " \n ")), [("empty-content", 2)]),
+        ((ASK, ("assistant", "\u200b\u2800")), [("empty-content", 2)]),
         ((("user", ""), ("assistant", "")), [("empty-content", 1), ("empty-content", 2)]),
     ],
 )
