@@ -75,6 +75,18 @@ def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(t
         assert (config.language, config.datasets.default) == ("ru", "neurotypology")
 
 
+def test_samples_that_cannot_be_copied_are_refused_with_the_reason(tmp_path):
+    with prepare_demo(tmp_path / "demo", Ports.free(), language="en") as place:
+        (place.repository / "datasets").mkdir(parents=True)
+        (place.repository / "datasets" / "algorithms").write_text("a file")
+        with pytest.raises(Refused) as refused:
+            create_repository(place.repository, place.script)
+    assert (refused.value.key, refused.value.arguments["reason"]) == (
+        "demo-no-folder",
+        "File exists",
+    )
+
+
 def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Refused), prepare_demo(tmp_path, Ports.free()):

@@ -350,7 +350,13 @@ def create_repository(repository: Path, script: Script) -> None:
     """Create the git repository with the script's datasets, unless it exists."""
     if (repository / ".git").exists():
         return
-    shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
+    try:
+        shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
+    except shutil.Error as error:
+        # It lists the files, each with a text such as "[Errno 28] No space left on device: …".
+        reason = str(error.args[0][0][2]).partition("] ")[2].partition(":")[0]
+        arguments = {"folder": str(repository), "reason": reason}
+        raise Refused(f"{repository}: {reason}", "demo-no-folder", **arguments) from error
     git(repository, "init", "-q", "-b", "main")
     # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
