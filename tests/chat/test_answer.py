@@ -36,11 +36,11 @@ class RecordingObserver:
     """Records what an observer of an answer sees."""
 
     def __init__(self):
-        self.seen = []
+        self.texts = []
         self.waited = 0
 
     def on_text(self, text):
-        self.seen.append(text)
+        self.texts.append(text)
 
     def on_delay(self):
         self.waited += 1
@@ -67,28 +67,28 @@ def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1):
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
         answer_service = AnswerService({"chat": answerer}, retry_policy)
-        looks = RecordingObserver()
+        observer = RecordingObserver()
         try:
             for _ in range(times):
                 reply = await answer_service.reply(
-                    route(*(choices or (choice(),))), messages, looks
+                    route(*(choices or (choice(),))), messages, observer
                 )
         finally:
             await answerer.aclose()
-        return reply, looks
+        return reply, observer
 
     return asyncio.run(run())
 
 
 def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
-    reply, looks = ask(provider)
+    reply, observer = ask(provider)
     assert reply.ending is Ending.WHOLE
     assert "«Что значит лоб?»" in reply.text
     assert (reply.model_id, reply.choice.standing) == (MODEL, CandidateKind.SERVING)
     assert reply.usage.input_tokens > 0 < reply.usage.output_tokens
     assert reply.first_ms is not None
-    assert looks.seen[-1].strip() == reply.text
-    assert all(after.startswith(before) for before, after in pairwise(looks.seen))
+    assert observer.texts[-1].strip() == reply.text
+    assert all(after.startswith(before) for before, after in pairwise(observer.texts))
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
@@ -170,9 +170,9 @@ def test_an_answer_in_half_characters_is_whole():
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
     provider.behave(think_s=3600.0)
     silent = RetryPolicy(tries=1, answer_s=0.4, busy_notice_s=0.1)
-    reply, looks = ask(provider, retry_policy=silent)
+    reply, observer = ask(provider, retry_policy=silent)
     assert reply.ending is Ending.BUSY
-    assert looks.waited == 1
+    assert observer.waited == 1
 
 
 def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
@@ -204,7 +204,7 @@ def test_an_answer_without_a_visible_sign_is_no_answer(provider, blank):
     provider.behave(fixed_answer=blank)
     reply, observer = ask(provider)
     assert (reply.ending, reply.text) == (Ending.EMPTY, "")
-    assert observer.seen == []
+    assert observer.texts == []
 
 
 def test_a_talk_beyond_the_window_is_asked_again_without_its_past(provider):
@@ -220,10 +220,10 @@ class EmptyAccount:
     """An account without money; counts how often it was asked."""
 
     def __init__(self):
-        self.asked = 0
+        self.calls = 0
 
     async def stream(self, *_):
-        self.asked += 1
+        self.calls += 1
         raise ProviderError("no money", code=SPENT, status=429)
         yield  # makes this function an async generator
 
@@ -232,17 +232,17 @@ class EmptyAccount:
 
 
 def test_a_spent_account_is_told_and_not_stormed():
-    broke = EmptyAccount()
+    account = EmptyAccount()
 
     async def run():
-        answer_service = AnswerService({"chat": broke}, QUICK)
+        answer_service = AnswerService({"chat": account}, QUICK)
         return [
             await answer_service.reply(route(choice()), TALK, RecordingObserver())
             for _ in range(20)
         ]
 
     replies = asyncio.run(run())
-    assert broke.asked == 1
+    assert account.calls == 1
     assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {(Ending.NOBODY, "spent")}
 
 
@@ -256,20 +256,20 @@ class AdvanceableLoop(asyncio.SelectorEventLoop):
 
 
 def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wanted():
-    broke = EmptyAccount()
+    account = EmptyAccount()
 
     async def run():
-        answer_service = AnswerService({"chat": broke}, QUICK)
+        answer_service = AnswerService({"chat": account}, QUICK)
         for later_s in (0, COOLDOWN_S / 2, COOLDOWN_S - 1):
             asyncio.get_running_loop().later_s = later_s
             await answer_service.reply(route(choice()), TALK, RecordingObserver())
-        assert broke.asked == 1
+        assert account.calls == 1
         asyncio.get_running_loop().later_s = COOLDOWN_S
         await answer_service.reply(route(choice()), TALK, RecordingObserver())
 
     with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
         runner.run(run())
-    assert broke.asked == 2
+    assert account.calls == 2
 
 
 def make_fault(model, kind=FaultKind.STATUS, times=None):

@@ -323,11 +323,11 @@ def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, c
     own_sessions.change(replace(session, title="Лоб", system="Отвечай стихами"))
     with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
         keyless = Sessions(other_database, BOT, clock)
-        seen = keyless.open(ChatPlace(6, 6))
-        assert (seen.title, seen.system) == ("", "")
-        keyless.change(replace(seen, model_id="stand-in-base"))
-    session_kept = own_sessions.open(ChatPlace(6, 6))
-    assert (session_kept.title, session_kept.system, session_kept.model_id) == (
+        read_session = keyless.open(ChatPlace(6, 6))
+        assert (read_session.title, read_session.system) == ("", "")
+        keyless.change(replace(read_session, model_id="stand-in-base"))
+    stored_session = own_sessions.open(ChatPlace(6, 6))
+    assert (stored_session.title, stored_session.system, stored_session.model_id) == (
         "Лоб",
         "Отвечай стихами",
         "stand-in-base",

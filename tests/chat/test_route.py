@@ -189,10 +189,10 @@ def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(rows):
     canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
     rows.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
     chains = {user: route(rows, user_id=user) for user in range(1, 60)}
-    seen = {tuple(list_candidates(chain))[:2] for chain in chains.values()}
+    first_two = {tuple(list_candidates(chain))[:2] for chain in chains.values()}
     base = ("base", "engine", "recall")
     serving = ("serving", "engine", "ft:face-1")
-    assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
+    assert first_two == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
     assert {chain[0].canary for chain in chains.values()} == {tried}
     first = next(chain[0] for chain in chains.values() if chain[0].standing is CandidateKind.CANARY)
     assert [message.content for message in first.before] == ["S face-2"]

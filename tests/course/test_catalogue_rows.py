@@ -117,8 +117,8 @@ def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
 def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, checked_):
     push(world, 1, card())
     before = rows.course(FACE)
-    gone = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
-    world.record(make_commit(2), [gone], AT)
+    outcome = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
+    world.record(make_commit(2), [outcome], AT)
     assert rows.courses() == []
     assert rows.courses(active_only=False) == [replace(before, is_active=False)]
     push(world, 3, card())

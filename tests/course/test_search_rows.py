@@ -136,8 +136,8 @@ def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
     catalogue.teach(judged_courses())
     everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
     for query in make_hostile_queries(300):
-        found = catalogue.search(query, limit=100)
-        assert len(found.hits) <= len(everything)
+        result = catalogue.search(query, limit=100)
+        assert len(result.hits) <= len(everything)
     for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
         assert catalogue.found(query) == []
     assert catalogue.found('"алгоритмы"') == catalogue.found("алгоритмы*") == ["algorithms"]

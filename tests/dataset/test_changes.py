@@ -219,8 +219,8 @@ def test_files_of_a_dataset_are_kept_found_and_dropped(database):
     assert [file.path for file in index.files("trial")] == sorted(files)
     assert index.findings("trial") == []
     assert (index.newest(), index.newest_build("trial")) == (None, None)
-    gone = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
-    index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **gone})
+    deleted = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
+    index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **deleted})
     assert index.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
     with pytest.raises(NotFound):
         index.one("trial", "a")

@@ -339,13 +339,15 @@ def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock)
 
 def test_an_illegal_move_is_a_bug_and_raises(world, clock):
     sha = world.push(1, make_examples())
-    mine = verdict_condition(sha, FACE)
+    condition = verdict_condition(sha, FACE)
     for old in VerdictStatus:
         with pytest.raises(ValueError, match="goes from"):
-            transition(world.db, (old,), VerdictStatus.REJECTED, clock(), mine)
+            transition(world.db, (old,), VerdictStatus.REJECTED, clock(), condition)
     with pytest.raises(ValueError, match="goes from"):
-        transition(world.db, (VerdictStatus.SERVING,), VerdictStatus.SUPERSEDED, clock(), mine)
-    assert transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), mine) == 0
+        transition(world.db, (VerdictStatus.SERVING,), VerdictStatus.SUPERSEDED, clock(), condition)
+    assert (
+        transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), condition) == 0
+    )
     assert world.statuses() == {"a001": "built"}
 
 

@@ -130,7 +130,7 @@ def test_what_a_format_has_no_room_for_is_told():
 
 
 def test_the_formats_are_as_other_programs_write_them():
-    messages = [Message(*each) for each in zip(ROLES * 2, "абвг", strict=True)]
+    messages = [Message(*turn) for turn in zip(ROLES * 2, "абвг", strict=True)]
     example = Example("a", "", "", tuple(messages))
     text, _ = export_examples([example], "С", "sharegpt")
     assert json.loads(text) == {

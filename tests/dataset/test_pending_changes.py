@@ -92,9 +92,9 @@ def test_a_commit_is_taken_back_last_file_first():
 
 def test_what_was_written_anew_since_stays_and_what_is_as_before_needs_nothing():
     one, two = make_change(None, "1", "examples/1.yaml"), make_change(None, "2", "examples/2.yaml")
-    gone = make_change(None, "3", "examples/3.yaml")
+    missing = make_change(None, "3", "examples/3.yaml")
     blobs = {"examples/1.yaml": blob_id("1"), "examples/2.yaml": blob_id("mended")}
-    plan = plan_revert(mark_committed(one, two, gone), blobs, {}.get)
+    plan = plan_revert(mark_committed(one, two, missing), blobs, {}.get)
     assert plan.edits == (Edit("examples/1.yaml", blob_id("1"), None),)
     assert plan.newer == ("examples/2.yaml",)
 

@@ -27,8 +27,8 @@ def make_examples(number, mark=None, first=0):
 
 
 def test_a_share_of_the_unmarked_becomes_test():
-    found = list(split(make_examples(5_000), SplitRule(test=0.2)).values())
-    assert 0.18 < found.count(TEST) / 5_000 < 0.22
+    sides = list(split(make_examples(5_000), SplitRule(test=0.2)).values())
+    assert 0.18 < sides.count(TEST) / 5_000 < 0.22
 
 
 def test_the_bucket_is_the_documented_hash():
@@ -49,14 +49,14 @@ def test_another_salt_deals_anew():
 
 def test_marks_go_before_the_hash():
     marked = [*make_examples(40), *make_examples(40, TEST, 40), *make_examples(40, TRAIN, 80)]
-    found = split(marked, SplitRule(test=0.5))
-    assert {found[str(n)] for n in range(40, 80)} == {TEST}
-    assert {found[str(n)] for n in range(80, 120)} == {TRAIN}
+    sides = split(marked, SplitRule(test=0.5))
+    assert {sides[str(n)] for n in range(40, 80)} == {TEST}
+    assert {sides[str(n)] for n in range(80, 120)} == {TRAIN}
 
 
 def test_a_share_of_nothing_leaves_marked_ones_alone_as_test():
-    found = split([*make_examples(50), *make_examples(12, TEST, 50)], SplitRule(test=0))
-    assert [name for name, side in found.items() if side == TEST] == [str(n) for n in range(50, 62)]
+    sides = split([*make_examples(50), *make_examples(12, TEST, 50)], SplitRule(test=0))
+    assert [name for name, side in sides.items() if side == TEST] == [str(n) for n in range(50, 62)]
 
 
 def test_twins_of_a_question_stand_on_one_side():
@@ -65,13 +65,13 @@ def test_twins_of_a_question_stand_on_one_side():
         for n in range(99)
         for form, q in enumerate((f"Ёж {n}?", f"еж  {n}"))
     ]
-    found = split(twins, SplitRule(test=0.5))
-    assert all(found[f"{n}-0"] == found[f"{n}-1"] for n in range(99))
-    assert set(found.values()) == {TRAIN, TEST}
+    sides = split(twins, SplitRule(test=0.5))
+    assert all(sides[f"{n}-0"] == sides[f"{n}-1"] for n in range(99))
+    assert set(sides.values()) == {TRAIN, TEST}
 
 
 def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
-    found = split(
+    sides = split(
         [
             make_example(f"{n}-{mark}", f"Вопрос {n}", mark)
             for n in range(40)
@@ -79,13 +79,13 @@ def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
         ],
         SplitRule(test=0.9),
     )
-    assert set(found.values()) == {TRAIN}
+    assert set(sides.values()) == {TRAIN}
 
 
 @pytest.mark.parametrize("number", [10, 11, 15, 20])
 def test_train_is_never_left_under_ten(number):
-    found = split(make_examples(number), SplitRule(test=0.9))
-    assert list(found.values()).count(TRAIN) >= 10
+    sides = split(make_examples(number), SplitRule(test=0.9))
+    assert list(sides.values()).count(TRAIN) >= 10
 
 
 def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
@@ -102,11 +102,11 @@ def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
 
 def test_marked_tests_are_taken_back_last():
     examples = [*make_examples(5), *make_examples(20, TEST, 5)]
-    found = split(examples, SplitRule(test=0))
-    assert list(found.values()).count(TRAIN) == 10
+    sides = split(examples, SplitRule(test=0))
+    assert list(sides.values()).count(TRAIN) == 10
     mixed = [*make_examples(11), *make_examples(5, TEST, 11)]
-    kept = split(mixed, SplitRule(test=0.9))
-    assert all(kept[str(n)] == TEST for n in range(11, 16))
+    mixed_sides = split(mixed, SplitRule(test=0.9))
+    assert all(mixed_sides[str(n)] == TEST for n in range(11, 16))
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, is_enoug
 )
 def test_whatever_is_dealt_train_has_ten_and_nobody_is_lost(number, share, marks, more):
     examples = [make_example(n, mark=marks[n]) for n in range(number)]
-    found = split(examples, SplitRule(test=share))
-    dealt = list(found.values())
+    sides = split(examples, SplitRule(test=share))
+    dealt = list(sides.values())
     assert len(dealt) == number
     assert dealt.count(TRAIN) >= 10
     if dealt.count(TRAIN) > 10:  # none was taken back
         grown = [*examples, *make_examples(more, TRAIN, 100)]
         after = split(grown, SplitRule(test=share))
-        assert all(after[name] == side for name, side in found.items())
+        assert all(after[name] == side for name, side in sides.items())

@@ -92,10 +92,10 @@ def turns(database, clock):
 
 @pytest.fixture
 def shop(database, clock):
-    """A shop with two registered customers."""
-    counter = Shop(database, clock)
-    counter.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
-    return counter
+    """Return a shop with two registered customers."""
+    shop = Shop(database, clock)
+    shop.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
+    return shop
 
 
 @pytest.fixture

@@ -308,14 +308,14 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
 
 def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
     world.serve(1, make_examples(12))
-    gone = world.promotions.serving()[FACE].model
-    world.models.settle(gone, ModelState.GONE, None, "")
+    model = world.promotions.serving()[FACE].model
+    world.models.settle(model, ModelState.GONE, None, "")
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
     world.launch()
     (shown, *_) = world.log()
     assert (shown.verdict, shown.reason) == ("failed", "verdict-model-gone")
-    assert shown.arguments["model"] == gone.model_id
+    assert shown.arguments["model"] == model.model_id
     assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
 
 
@@ -323,8 +323,8 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.serve(1, make_examples(12))
     with pytest.raises(Refused):
         launch_by_hand(world.launches, world.verdict(1))
-    gone = world.promotions.serving()[FACE].model
-    world.models.settle(gone, ModelState.GONE, None, "")
+    model = world.promotions.serving()[FACE].model
+    world.models.settle(model, ModelState.GONE, None, "")
     job = launch_by_hand(world.launches, world.verdict(1))
     world.finish(job)
     world.prove()

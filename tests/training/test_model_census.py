@@ -25,7 +25,7 @@ class Provider:
         self.listed = set(listed)
         self.answering = set(listed)
         self.error = None
-        self.asked = []
+        self.questions = []
 
     def models(self):
         if self.error:
@@ -33,7 +33,7 @@ class Provider:
         return [ModelCard(name) for name in sorted(self.listed)]
 
     def ask(self, model_id, *_):
-        self.asked.append(model_id)
+        self.questions.append(model_id)
         if model_id not in self.answering:
             raise ModelGone("no such model", status=404)
         return Answer("Стопка.")
@@ -86,7 +86,7 @@ def inventory(tmp_path):
 def test_a_listed_model_stays_and_is_never_asked(inventory):
     inventory.start("a", "b")
     assert inventory.update(times=3) == []
-    assert (inventory.list_states(), inventory.provider.asked) == (["good", "good"], [])
+    assert (inventory.list_states(), inventory.provider.questions) == (["good", "good"], [])
 
 
 def test_a_model_missed_twice_is_gone_and_the_others_stay(inventory):
@@ -110,7 +110,7 @@ def test_a_young_model_is_not_missed_yet(inventory):
     inventory.now = AT
     inventory.provider.remove("a")
     inventory.update(times=50)
-    assert inventory.provider.asked == []
+    assert inventory.provider.questions == []
 
 
 def test_a_miss_is_forgotten_when_the_model_is_seen_again(inventory):
@@ -137,9 +137,9 @@ def test_a_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(
     inventory.start("a")
     inventory.provider.listed.clear()
     inventory.update(times=20)
-    assert (inventory.list_states(), inventory.provider.asked) == (["good"], ["a"])
+    assert (inventory.list_states(), inventory.provider.questions) == (["good"], ["a"])
     inventory.update(seconds=ANSWERED.total_seconds())
-    assert len(inventory.provider.asked) == 2
+    assert len(inventory.provider.questions) == 2
 
 
 def test_a_doubt_lets_a_model_be_asked_at_once(inventory):
@@ -178,6 +178,6 @@ def test_only_so_many_models_are_asked_at_one_look(inventory):
     inventory.start(*(f"m{number}" for number in range(MAX_ASKED + 5)))
     inventory.provider.listed.clear()
     inventory.update()
-    assert len(inventory.provider.asked) == MAX_ASKED
+    assert len(inventory.provider.questions) == MAX_ASKED
     inventory.update()
-    assert len(set(inventory.provider.asked)) == MAX_ASKED + 5
+    assert len(set(inventory.provider.questions)) == MAX_ASKED + 5
