@@ -57,7 +57,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine", "utf-8")
     for place in ("taken", "taken/below"):
         assert main(["init", str(tmp_path / place)]) == 1
-        assert ": Not a directory" in capsys.readouterr().err
+        assert ": a part of the path isn't a folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 
