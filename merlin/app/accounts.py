@@ -262,24 +262,26 @@ def close_sign_ins(ctx: Context, actor: Actor) -> int:
 
 def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return the remaining quota of each format, when it resets, and this month's spending."""
-    (plan, zone, left), now = show_quota(ctx, actor), ctx.clock()
-    month_start = now.astimezone(zone).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    titles = {each.name: each.title_in(language) for each in ctx.plans}
+    quota, now = show_quota(ctx, actor), ctx.clock()
+    month_start = now.astimezone(quota.zone).replace(
+        day=1, hour=0, minute=0, second=0, microsecond=0
+    )
+    titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term
         for term in Terms(ctx.db, ctx.clock).of(actor.user_id)
         if term.ends_at > max(now, term.starts_at)
     )
     return UsageView(
-        plan=plan.name,
-        title=plan.title_in(language),
+        plan=quota.plan.name,
+        title=quota.plan.title_in(language),
         terms=[
             view_of(TermView, term, title=titles.get(term.plan, term.plan))
             for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
         ],
         formats={
             kind: view_of(LeftView, remainder, period=remainder.period.value)
-            for kind, remainder in left.items()
+            for kind, remainder in quota.left.items()
         },
         month=spent_since(ctx, actor, month_start.astimezone(UTC)),
     )

@@ -93,6 +93,15 @@ _COST_RETENTION = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
+class Quota:
+    """The effective plan and its remaining quota, in the person's time zone."""
+
+    plan: Plan
+    zone: tzinfo
+    left: Mapping[Format, Left]
+
+
+@dataclass(frozen=True, slots=True)
 class Asker:
     """Who asks question `number`; `language` is that of refusals."""
 
@@ -386,13 +395,12 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
         count_answer(ctx.db, reply)
 
 
-def show_quota(
-    ctx: Context, actor: Actor, dataset: str | None = None
-) -> tuple[Plan, tzinfo, Mapping[Format, Left]]:
-    """Return the actor's plan for questions about a dataset, time zone, and remaining quota."""
+def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
+    """Return the actor's plan for questions about a dataset, and its remaining quota."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
-    return plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
+    left = Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
+    return Quota(plan, zone, left)
 
 
 def find_asker(

@@ -400,17 +400,22 @@ def _downsample(points: Sequence[LossPoint]) -> list[LossPoint]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CommitDetails:
-    """A commit in one dataset with its training, its model and its examples.
+class WrittenExample:
+    """An example that a commit wrote, as stored in a build."""
 
-    `written` are questions and answers of the examples that it wrote, `count` is their number in
-    all.
-    """
+    id: str
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitDetails:
+    """A commit in one dataset with its training, its model and its examples (`count` in all)."""
 
     verdict: VerdictView
     job: JobDetails | None
     model: ModelView | None
-    written: Sequence[tuple[str, str]]
+    written: Sequence[WrittenExample]
     count: int
 
 
@@ -437,17 +442,17 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
     query = query.join(EXAMPLE_TEXT, on=same).where(
         (TAUGHT_EXAMPLE.commit_sha == verdict.commit) & (TAUGHT_EXAMPLE.dataset == verdict.dataset)
     )
-    texts = list(dict(sorted(ctx.db.tuples(query))).values())
+    texts = dict(sorted(ctx.db.tuples(query)))
     return CommitDetails(
         verdict=verdict,
         job=job,
         model=made.get(verdict.job or 0),
-        written=list(map(_question_and_answer, texts[:_MAX_WRITTEN])),
+        written=[_written_example(*each) for each in list(texts.items())[:_MAX_WRITTEN]],
         count=len(texts),
     )
 
 
-def _question_and_answer(stored: str) -> tuple[str, str]:
+def _written_example(example_id: str, stored: str) -> WrittenExample:
     conversation = messages_of(stored)
     question = next((each.content for each in conversation if each.role == "user"), "")
-    return question, conversation[-1].content
+    return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)

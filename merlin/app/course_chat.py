@@ -62,6 +62,14 @@ class AskedAlready(MerlinError):
 
 
 @dataclass(frozen=True, slots=True)
+class Starters:
+    """Questions to begin with; pass `before` to get other ones."""
+
+    questions: Sequence[str]
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerSource:
     """Where an answer comes from: training examples as (id, question).
 
@@ -94,15 +102,13 @@ class CourseSession:
 class CourseChat:
     """A course's chat: the serving model, the user's sessions, the open one or starters.
 
-    `starters` are questions to begin with; `before` gets other ones. A question older than
-    `oldest_pending` will not be answered any more.
+    A question older than `oldest_pending` will not be answered any more.
     """
 
     serving: Serving | None
     sessions: Sequence[SessionView]
     session: CourseSession | None
-    starters: Sequence[str]
-    before: int
+    starters: Starters
     has_consent: bool
     oldest_pending: datetime
 
@@ -128,15 +134,14 @@ def read_chat(
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).serving(course.dataset)
-    session, questions, following = None, list[str](), 0
+    session, questions = None, Starters([], 0)
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        questions, following = find_starters(ctx, actor, course.dataset, before)
+        questions = find_starters(ctx, actor, course.dataset, before)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    pending = _oldest_pending(ctx)
-    return CourseChat(serving, recent_sessions, session, questions, following, consent, pending)
+    return CourseChat(serving, recent_sessions, session, questions, consent, _oldest_pending(ctx))
 
 
 def _oldest_pending(ctx: Context) -> datetime:
@@ -192,13 +197,8 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     return AnswerSource(turn.id, examples, bool(source.said_by), may_edit, passage)
 
 
-def find_starters(
-    ctx: Context, actor: Actor, dataset: str, before: int = 0
-) -> tuple[list[str], int]:
-    """Return questions of a dataset, newest change first, and `before` for the next ones.
-
-    After the last ones come the first again.
-    """
+def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:
+    """Return questions of a dataset, newest change first; after the last, the first again."""
     train_examples = ExampleFilter(split="train")
     entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
     questions: list[str] = []
@@ -207,10 +207,10 @@ def find_starters(
         if example and len(example.question) <= MAX_STARTER_LENGTH:
             questions.append(example.question)
         if len(questions) == STARTERS:
-            return questions, entry.number
+            return Starters(questions, entry.number)
     if before and not questions:
         return find_starters(ctx, actor, dataset)
-    return questions, 0
+    return Starters(questions, 0)
 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:

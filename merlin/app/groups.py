@@ -62,6 +62,14 @@ CLOSE_SHARE = 0.6
 _MIN_STEM_LENGTH = 3
 
 
+@dataclass(frozen=True, slots=True)
+class QuestionAnswer:
+    """A question and its answer."""
+
+    question: str
+    answer: str
+
+
 def question_stems(text: str) -> list[str]:
     """Return the significant words of a question without endings, without repetitions."""
     letters = "".join(character if character.isalnum() else " " for character in text)
@@ -172,17 +180,17 @@ _TOKEN_BYTES = 16
 class InlineQueries(BotRepository):
     """Inline queries of one bot's users: search of answers, and questions stored by token."""
 
-    def search_answers(self, user_id: int, text: str, limit: int) -> list[tuple[str, str]]:
-        """Return the user's newest questions and answers that contain all words of `text`."""
-        query_stems, matches = question_stems(text), dict[str, tuple[str, str]]()
-        for question, answer in self._newest_answers(user_id):
+    def search_answers(self, user_id: int, text: str, limit: int) -> list[QuestionAnswer]:
+        """Return the user's newest answers that contain all words of `text`."""
+        query_stems, matches = question_stems(text), dict[str, QuestionAnswer]()
+        for pair in self._newest_answers(user_id):
             if len(matches) == limit:
                 break
-            if stem_share(query_stems, normalise(f"{question} {answer}")) == 1:
-                matches.setdefault(normalise(question), (question, answer))
+            if stem_share(query_stems, normalise(f"{pair.question} {pair.answer}")) == 1:
+                matches.setdefault(normalise(pair.question), pair)
         return list(matches.values())
 
-    def _newest_answers(self, user_id: int) -> Iterator[tuple[str, str]]:
+    def _newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
         is_answered = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
         condition = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & is_answered
         query = TURN.select(TURN.question, TURN.answer).where(condition & (TURN.format == "text"))
@@ -190,9 +198,9 @@ class InlineQueries(BotRepository):
             question = decrypt(self.db.cipher, row["question"])
             answer = decrypt(self.db.cipher, row["answer"])
             if question and answer:
-                yield question, answer
+                yield QuestionAnswer(question, answer)
 
-    def search_examples(self, build_id: int, text: str, limit: int) -> list[tuple[str, str]]:
+    def search_examples(self, build_id: int, text: str, limit: int) -> list[QuestionAnswer]:
         """Return a build's examples whose questions are close to `text`, closest first."""
         query_stems = question_stems(text)
         if not query_stems:
@@ -204,12 +212,12 @@ class InlineQueries(BotRepository):
         query = query.where(condition & EXAMPLE_TEXT.words.contains(longest))
         rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_SEARCHED_EXAMPLES))
         scored = [
-            (stem_share(query_stems, normalise(question)), question, answer)
-            for question, answer in _questions_and_answers(rows)
+            (stem_share(query_stems, normalise(pair.question)), pair)
+            for pair in _question_answers(rows)
         ]
-        close = [each for each in scored if each[0] >= CLOSE_SHARE]
-        close.sort(key=lambda each: (-each[0], len(each[1])))
-        return [(question, answer) for _, question, answer in close[:limit]]
+        close = [pair for pair in scored if pair[0] >= CLOSE_SHARE]
+        close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
+        return [pair for _, pair in close[:limit]]
 
     @transaction
     def keep(self, user_id: int, question: str) -> str:
@@ -242,10 +250,10 @@ class InlineQueries(BotRepository):
         return INLINE_QUESTION.bot_id == self._bot_id
 
 
-def _questions_and_answers(rows: Iterable[Row]) -> Iterator[tuple[str, str]]:
+def _question_answers(rows: Iterable[Row]) -> Iterator[QuestionAnswer]:
     """Yield the first question and answer of each example."""
     for row in rows:
         messages = [message for message in messages_of(row["messages"]) if message.role != "system"]
         roles = tuple(message.role for message in messages[:2])
         if roles == ("user", "assistant"):
-            yield messages[0].content, messages[1].content
+            yield QuestionAnswer(messages[0].content, messages[1].content)

@@ -50,26 +50,33 @@ class DatasetView(DatasetStatus):
     findings: Sequence[Finding] = ()
 
 
-def status(ctx: Context, actor: Actor) -> tuple[dict[str, DatasetStatus], dict[str, int]]:
-    """Return the datasets that the actor may watch, by name, and the sizes of the queues.
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The datasets that the actor may watch, by name, and the sizes of the queues."""
 
-    Both are read in one snapshot.
-    """
+    datasets: Mapping[str, DatasetStatus]
+    queues: Mapping[str, int]
+
+
+def status(ctx: Context, actor: Actor) -> Status:
+    """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
         newest_verdicts, trained = verdicts.newest(ctx), jobs.newest(ctx)
         serving = models.serving_models(ctx, actor)
-        datasets = {
-            name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
-            for name in sorted(newest_verdicts.keys() | serving.keys())
-            if actor.may(Permission.WATCH, name)
-        }
-        return datasets, _queues(ctx)
+        return Status(
+            datasets={
+                name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
+                for name in sorted(newest_verdicts.keys() | serving.keys())
+                if actor.may(Permission.WATCH, name)
+            },
+            queues=_queues(ctx),
+        )
 
 
 def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        (statuses, _), visible = status(ctx, actor), actor.visible_datasets()
+        statuses, visible = status(ctx, actor).datasets, actor.visible_datasets()
         cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).datasets()}
         names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
         return [

@@ -147,29 +147,31 @@ _PUNCTUATION = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
 _OWN_NAMES = frozenset({"merlin"})
 
 
-Flaw = Literal["empty", "long", "number", "name"]
+@dataclass(frozen=True, slots=True)
+class SummaryProblem:
+    """Why a summary is rejected, and the word that shows it, "" for none."""
+
+    flaw: Literal["empty", "long", "number", "name"]
+    word: str = ""
 
 
-def check_summary(summary: str, message: str) -> tuple[Flaw, str] | None:
-    """Return the reason to reject `summary` of `message` and the word that shows it, or None.
-
-    The word is "" for a flaw of the whole summary.
-    """
+def check_summary(summary: str, message: str) -> SummaryProblem | None:
+    """Return the reason to reject `summary` of `message`, or None."""
     if not summary.strip():
-        return "empty", ""
+        return SummaryProblem("empty")
     if len(summary) > summary_limit(message):
-        return "long", ""
+        return SummaryProblem("long")
     known_numbers = {*_NUMBER.findall(message), *_NUMBER.findall(_DIGIT_SPACE.sub("", message))}
     numbers = _NUMBER.findall(_DIGIT_SPACE.sub("", _LIST_SIGN.sub("", summary)))
     number = next((candidate for candidate in numbers if candidate not in known_numbers), None)
     if number is not None:
-        return "number", number
+        return SummaryProblem("number", number)
     folded = message.casefold()
     # The surplus of Latin over Cyrillic letters, counted once: long texts take a moment.
     latin_lead = len(_LATIN.findall(folded)) - len(_CYRILLIC.findall(folded))
     for name in _names(summary):
         if not _contains_name(name, folded, latin_lead):
-            return "name", name
+            return SummaryProblem("name", name)
     return None
 
 
@@ -251,8 +253,7 @@ async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[
         problem = check_summary(reply.text, message)
         if problem is None:
             return reply.text
-        flaw, word = problem
-        log.info("a summary is not believed", flaw=flaw)
+        log.info("a summary is not believed", flaw=problem.flaw)
         limit = str(summary_limit(message))
-        hint = text(language, f"sum-again-{flaw}", word=word, most=limit)
+        hint = text(language, f"sum-again-{problem.flaw}", word=problem.word, most=limit)
     return ""

@@ -221,8 +221,13 @@ class Span(StrEnum):
         return 30 if self is Span.MONTH else 14
 
 
-# A day with its income (less refunds) and spending, in millionths of one currency.
-MoneyDay = tuple[date, int, int]
+@dataclass(frozen=True, slots=True)
+class MoneyDay:
+    """Income (less refunds) and spending of one day, in millionths of one currency."""
+
+    day: date
+    income: int = 0
+    spend: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +308,7 @@ def _money(
     non_zero = {key for amounts in (income, spend) for key, micro in amounts.items() if micro}
     currencies = sorted({currency for currency, day in non_zero if day in days})
     return {
-        currency: [(day, income[currency, day], spend[currency, day]) for day in days]
+        currency: [MoneyDay(day, income[currency, day], spend[currency, day]) for day in days]
         for currency in currencies
     }
 

@@ -133,6 +133,15 @@ AT_ONCE = 3
 ROUNDS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class ShortenedText:
+    """A shortened text; `parts` is the number of parts, `read` how many of them it covers."""
+
+    text: str
+    parts: int
+    read: int
+
+
 # Returns a shortened part; takes its number (from 1), the number of parts, and its text. Errors
 # abort the shortening.
 ShortenPart = Callable[[int, int, str], Awaitable[str]]
@@ -147,10 +156,8 @@ async def shorten_text(
     shorten_part: ShortenPart,
     progress: Progress,
     most_parts: int = MAX_PARTS,
-) -> tuple[str, int, int]:
-    """Return the text shortened to `room_tokens`, its number of parts, and how many it covers.
-
-    It covers its first `most_parts` parts.
+) -> ShortenedText:
+    """Return the text shortened to `room_tokens`, from its first `most_parts` parts.
 
     Raises ValueError if `part_tokens` or `room_tokens` is less than 1, and like `shorten_part`.
     """
@@ -164,7 +171,7 @@ async def shorten_text(
         shortened = await _summarize_parts(
             split_text(shortened, part_tokens), shorten_part, lambda _done, _count: None
         )
-    return "".join(split_text(shortened, room_tokens)[:1]), len(parts), len(used)
+    return ShortenedText("".join(split_text(shortened, room_tokens)[:1]), len(parts), len(used))
 
 
 def fits_into(text: str, room_tokens: int) -> bool:

@@ -31,18 +31,18 @@ app = typer.Typer()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and live model, the queues, and which services run."""
     with options.read_context(config) as (ctx, actor):
-        datasets, queue_sizes = read_status(ctx, actor)
+        overview = read_status(ctx, actor)
     environment = deployment_status(configuration(config))
     if json:
-        records = {name: dataset_record(dataset) for name, dataset in datasets.items()}
-        print_json({"datasets": records, "queues": queue_sizes, **environment})
+        datasets = {name: dataset_record(dataset) for name, dataset in overview.datasets.items()}
+        print_json({"datasets": datasets, "queues": dict(overview.queues), **environment})
         return
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
-    rows = [_row(name, dataset) for name, dataset in datasets.items()]
+    rows = [_row(name, dataset) for name, dataset in overview.datasets.items()]
     print_table([f"col-{name}" for name in names], rows)
     alive = [name for name, beat in environment["processes"].items() if beat["alive"]]
     queues = ", ".join(
-        f"{translate_word('queue', name)} {count}" for name, count in queue_sizes.items()
+        f"{translate_word('queue', name)} {count}" for name, count in overview.queues.items()
     )
     print_message("status-line", alive=", ".join(sorted(alive)) or "–", queues=queues)
     stored = environment["stored"]

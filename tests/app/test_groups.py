@@ -123,9 +123,9 @@ def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline)
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     store_answer(turns, session, 1, ANNA, text="Что такое ёлка?")
     store_answer(turns, session, 2, ANNA, text="Что такое лоб?")
-    assert [answer for _, answer in inline.search_answers(ANNA, "про елку", 5)] == []
-    assert [answer for _, answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
-    assert [answer for _, answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
+    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
+    assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
+    assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
     assert inline.search_answers(BORIS, "ёлка", 5) == []
     assert inline.search_answers(ANNA, "%", 5) == []
 

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.app import builds, models
 from merlin.app.models import Scores
-from merlin.app.status import status
+from merlin.app.status import Status, status
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
@@ -33,7 +33,7 @@ def world(database, clock):
 
 def test_an_empty_database_has_an_empty_status(world):
     nothing_waits = {"requests": 0, "notices": 0, "jobs": 0}
-    assert status(world.ctx, OPERATOR) == ({}, nothing_waits)
+    assert status(world.ctx, OPERATOR) == Status({}, nothing_waits)
     assert models.serving_models(world.ctx, OPERATOR) == {}
     assert world.log() == world.recent_builds() == world.recent_models() == []
 
@@ -48,9 +48,9 @@ def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock
     world.record(make_commit(2), outcomes, clock())
     Requests(world.db).ask("fetch", {}, "vera")
     Notices(world.db).tell(ADMINS, "notice-serving", {})
-    datasets, queues = status(world.ctx, OPERATOR)
-    assert list(datasets) == [FACE, "python"]
-    verdict, serves, job = (getattr(datasets[FACE], name) for name in PARTS)
+    overview = status(world.ctx, OPERATOR)
+    assert list(overview.datasets) == [FACE, "python"]
+    verdict, serves, job = (getattr(overview.datasets[FACE], name) for name in PARTS)
     assert (verdict.commit, verdict.build, verdict.verdict) == (
         make_commit(2).sha,
         f"{FACE}-2",
@@ -58,8 +58,8 @@ def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock
     )
     assert (serves.model, serves.build, serves.since) == (model_id, f"{FACE}-1", since)
     assert job.state == "succeeded"
-    assert (datasets["python"].serving, datasets["python"].job) == (None, None)
-    assert queues == {"requests": 1, "notices": 1, "jobs": 0}
+    assert (overview.datasets["python"].serving, overview.datasets["python"].job) == (None, None)
+    assert overview.queues == {"requests": 1, "notices": 1, "jobs": 0}
 
 
 def test_the_log_is_newest_first_with_a_share_of_the_findings(world):

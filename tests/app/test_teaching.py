@@ -216,7 +216,7 @@ def test_a_student_or_a_stranger_is_told_that_nothing_is_there(world):
     ):
         with pytest.raises(NotFound):
             act()
-    assert status(ctx, student)[0] == {}
+    assert status(ctx, student).datasets == {}
     assert Requests(world.db).of(student.name) == []
 
 

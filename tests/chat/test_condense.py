@@ -49,30 +49,30 @@ class FirstWordModel:
 
 def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
     model = FirstWordModel()
-    text, parts, covered = model.short(100, 100)
-    assert (parts, covered) == (20, 20)
-    assert text.split() == [str(number) for number in range(20)]
+    short = model.short(100, 100)
+    assert (short.parts, short.read) == (20, 20)
+    assert short.text.split() == [str(number) for number in range(20)]
     assert model.most_at_once == 3
     assert model.progress_calls == [(done, 20) for done in range(21)]
 
 
 def test_no_more_than_so_many_parts_are_read():
-    text, parts, covered = FirstWordModel().short(100, 100, most_parts=4)
-    assert (text.split(), parts, covered) == (["0", "1", "2", "3"], 20, 4)
+    short = FirstWordModel().short(100, 100, most_parts=4)
+    assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
 
 
 def test_what_is_short_but_too_long_is_told_again():
     model = FirstWordModel(lambda part: part[: len(part) // 3])
-    text, _, _ = model.short(100, 150)
-    assert fits_into(text, 150)
-    assert text.startswith("0 слово")
+    short = model.short(100, 150)
+    assert fits_into(short.text, 150)
+    assert short.text.startswith("0 слово")
     assert {count for _, count in model.progress_calls} == {20}
 
 
 def test_what_nobody_makes_shorter_is_cut():
-    text, _, _ = FirstWordModel(lambda part: part).short(100, 50)
-    assert fits_into(text, 50)
-    assert text.startswith("0 слово")
+    short = FirstWordModel(lambda part: part).short(100, 50)
+    assert fits_into(short.text, 50)
+    assert short.text.startswith("0 слово")
 
 
 def test_a_part_that_fails_ends_all_others():
@@ -86,7 +86,7 @@ def test_a_part_that_fails_ends_all_others():
 
 
 def test_no_text_is_short_already():
-    assert FirstWordModel().short(10, 10, " ")[0] == ""
+    assert FirstWordModel().short(10, 10, " ").text == ""
 
 
 def test_papers_are_folded_into_the_text_behind_the_words():

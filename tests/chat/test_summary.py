@@ -9,6 +9,7 @@ import pytest
 
 from merlin.app.summaries import (
     MAX_PARTS,
+    SummaryProblem,
     check_summary,
     split_conversation,
     summarize,
@@ -49,12 +50,12 @@ def test_what_was_said_is_believed(summary):
 @pytest.mark.parametrize(
     ("summary", "problem"),
     [
-        ("", ("empty", "")),
-        (" \n", ("empty", "")),
-        ("слово " * 100, ("long", "")),
-        ("Анна едет 15 мая.", ("number", "15")),
-        ("Билет за 1600 рублей.", ("number", "1600")),
-        ("Анна едет к Борису в Казань.", ("name", "Борису")),
+        ("", SummaryProblem("empty")),
+        (" \n", SummaryProblem("empty")),
+        ("слово " * 100, SummaryProblem("long")),
+        ("Анна едет 15 мая.", SummaryProblem("number", "15")),
+        ("Билет за 1600 рублей.", SummaryProblem("number", "1600")),
+        ("Анна едет к Борису в Казань.", SummaryProblem("name", "Борису")),
     ],
 )
 def test_what_was_not_said_is_not_believed(summary, problem):
@@ -64,7 +65,7 @@ def test_what_was_not_said_is_not_believed(summary, problem):
 def test_a_long_talk_may_have_a_longer_summary():
     conversation = "слово " * 1000
     assert check_summary("слово " * 200, conversation) is None
-    assert check_summary("слово " * 300, conversation) == ("long", "")
+    assert check_summary("слово " * 300, conversation) == SummaryProblem("long")
 
 
 def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():

@@ -155,8 +155,7 @@ class Lab:
     def status(self, dataset="trial"):
         """Return the dataset's record of `merlin status --json`."""
         with reading_context(self.config) as ctx:
-            datasets, _ = status(ctx, Actor.operator())
-            return dataset_record(datasets[dataset])
+            return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
 
 
 def run_command(*arguments):

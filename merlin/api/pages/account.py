@@ -208,14 +208,19 @@ async def _page(
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
         return {
             "me": accounts.own_account(ctx, actor),
+            "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
             "sign_ins": accounts.list_sign_ins(ctx, actor, context.credential),
             "mine": my_plan(context),
         }
 
-    values, (plan, _, quotas) = await context.read(read), await context.read(show_quota)
-    has_plans = values["me"].plan is not None
-    left = [quota for quota in quotas.values() if not allowance_of(plan, quota.kind).is_closed]
+    values = await context.read(read)
+    plan, has_plans = values["quota"].plan, values["me"].plan is not None
+    left = [
+        quota
+        for quota in values["quota"].left.values()
+        if not allowance_of(plan, quota.kind).is_closed
+    ]
     view = {
         **values,
         "plan": plan.title_in(context.language) if has_plans else "",

@@ -294,7 +294,6 @@ async def _page(
         "days": _days(context, chat.sessions),
         "session": chat.session,
         "starters": chat.starters,
-        "before": chat.before,
         "opened": turn,
         "doing": doing,
         "consent": text(context.language, "consent-asked"),
@@ -340,8 +339,8 @@ async def _describe_quota(context: PageContext, course: Course) -> tuple[str, bo
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False
-    _, _, left = await context.read(show_quota, course.dataset)
-    of_text = left[Format.TEXT]
+    quota = await context.read(show_quota, course.dataset)
+    of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False
     until = when(context, of_text.resets_at)

@@ -88,7 +88,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
     """Return serving models and queues of the datasets that you may watch."""
 
     def read(ctx: Context, actor: Actor) -> StatusShown:
-        datasets, queues = status(ctx, actor)
+        current = status(ctx, actor)
         lines = [
             DatasetLine(
                 name=name,
@@ -97,9 +97,9 @@ async def show_status(caller: JobViewer) -> StatusShown:
                 serving=dataset.serving.build if dataset.serving else None,
                 job=dataset.job.state if dataset.job else None,
             )
-            for name, dataset in datasets.items()
+            for name, dataset in current.datasets.items()
         ]
-        return {"datasets": lines, "queues": queues, "processes": processes(ctx)}
+        return {"datasets": lines, "queues": dict(current.queues), "processes": processes(ctx)}
 
     return await caller.read(read)
 

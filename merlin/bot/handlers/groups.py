@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.account.users import User, Users
 from merlin.app import courses
-from merlin.app.groups import Group, GroupMode, Groups, InlineQueries
+from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
 from merlin.app.inbox import UpdateState, json_integer, json_object
 from merlin.bot import menu
 from merlin.bot.answers import join_pages
@@ -296,14 +296,15 @@ def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str
     }
 
 
-def _answer_results(kind: str, pairs: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[str, Any]]:
     """Return results that send a question with its answer to the chat."""
     results = []
-    for index, (question, answer) in enumerate(pairs):
-        head = _cut(question, MAX_CHARACTERS)
-        heading = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
-        page = first_part(join_pages(heading, render(answer)))
-        results.append(_result(f"{kind}:{index}", _cut(question, _TITLE_LENGTH), answer, page))
+    for index, answer in enumerate(answers):
+        head = _cut(answer.question, MAX_CHARACTERS)
+        question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
+        page = first_part(join_pages(question, render(answer.answer)))
+        title = _cut(answer.question, _TITLE_LENGTH)
+        results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results
 
 

@@ -292,12 +292,12 @@ async def _summarize_texts(
             texts.append(paper)
             continue
         summarize = partial(_summarize_part, context, prompt, paper.name, replies)
-        shortened, parts, covered = await shorten_text(
+        summary = await shorten_text(
             paper.text, part_tokens, room_tokens, summarize, progress, max_parts
         )
-        texts.append(replace(paper, text=shortened))
-        key = "media-parts" if covered == parts else "media-parts-cut"
-        notes.append(context.translate(key, parts=parts, read=covered))
+        texts.append(replace(paper, text=summary.text))
+        key = "media-parts" if summary.read == summary.parts else "media-parts-cut"
+        notes.append(context.translate(key, parts=summary.parts, read=summary.read))
     note = "\n".join(dict.fromkeys(filter(None, notes)))
     return replace(append_documents(prompt, texts), note=note, spent=tuple(replies))
 

@@ -176,7 +176,7 @@ def _greeting(context: BotContext) -> View:
     if not (context.is_private and dataset and course and is_served):
         return menu.text_view(context, "bot-start")
     ctx, actor = services_and_actor(context)
-    questions, _ = course_chat.find_starters(ctx, actor, dataset)
+    questions = course_chat.find_starters(ctx, actor, dataset).questions
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.text_view(context, "bot-start-course", *keys, course=course)
 

@@ -201,10 +201,15 @@ def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> 
     return Card("ratings", figure, summary, chart, keys)
 
 
-def _money(context: PageContext, currency: str, money_days: Sequence[MoneyDay]) -> Card:
-    days, incomes, spendings = zip(*money_days, strict=True)
-    income, spend = sum(incomes), sum(spendings)
-    series = [("p", incomes), ("t", spendings)]
+def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Card:
+    income, spend = (
+        sum(money_day.income for money_day in days),
+        sum(money_day.spend for money_day in days),
+    )
+    series = [
+        ("p", [money_day.income for money_day in days]),
+        ("t", [money_day.spend for money_day in days]),
+    ]
     highest = max(max(values) for _, values in series)
     scale = time_charts.linear_scale(len(days), highest / MICRO, _CENT)
     drawn = [(style, [value / MICRO for value in values]) for style, values in series]
@@ -216,7 +221,7 @@ def _money(context: PageContext, currency: str, money_days: Sequence[MoneyDay]) 
         spend=money(context, spend, currency),
     )
     rows = time_charts.AREA.rows(scale, context.language)
-    columns = time_charts.column_ticks([day(context, each) for each in days])
+    columns = time_charts.column_ticks([day(context, money_day.day) for money_day in days])
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_grouped_bars(scale, drawn))
     keys = (("p", context.say("trend-income")), ("t", context.say("trend-spend")))
     figure = sign + money(context, abs(income - spend), currency)

@@ -205,10 +205,10 @@ async def _launchable(context: PageContext) -> list[str]:
     """Return the datasets with a build that the person may train."""
     if not context.may(Permission.LAUNCH):
         return []
-    datasets, _ = await context.read(status)
+    current = await context.read(status)
     return [
         name
-        for name, dataset_view in datasets.items()
+        for name, dataset_view in current.datasets.items()
         if dataset_view.is_built and context.may(Permission.LAUNCH, name)
     ]
 
