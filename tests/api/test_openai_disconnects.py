@@ -36,11 +36,12 @@ QUESTION = "Что такое граф?"
 MANY = make_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
-def silent_until_left(listener, has_left, response=b""):
-    """Accept one call, send only `response`, and set `has_left` when the caller disconnects."""
+def silent_until_left(listener, has_called, has_left, response):
+    """Accept one call, send only `response`; set the events of a call and of its disconnect."""
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
+        has_called.set()
         connection.sendall(response)
         while connection.recv(65536):
             pass
@@ -49,14 +50,15 @@ def silent_until_left(listener, has_left, response=b""):
 
 @contextmanager
 def provider_that_falls_silent(response=b""):
-    """Serve one model call; yield API settings with this provider, and the disconnect event."""
-    has_left = threading.Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+    """Serve one model call; yield API settings with this provider, and the events of the call."""
+    events = threading.Event(), threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as threads:
+        # Without a call the test fails instead of waiting for one forever.
+        listener.settimeout(longest())
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        thread = threading.Thread(target=silent_until_left, args=(listener, has_left, response))
-        thread.start()
-        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, has_left
-        thread.join()
+        call = threads.submit(silent_until_left, listener, *events, response)
+        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, *events
+        call.result()
 
 
 FIRST_WORD = (
@@ -69,11 +71,12 @@ FIRST_WORD = (
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp_path, stream):
     with (
-        provider_that_falls_silent() as (settings, has_left),
+        provider_that_falls_silent() as (settings, has_called, has_left),
         run_chat_api(tmp_path, **settings) as (site, _),
     ):
         with send_raw_question(site, chat_request(QUESTION, stream=stream)):
-            wait_until(lambda: count_questions_by_state(site) == {"reserved": 1})
+            assert has_called.wait(longest())
+            assert count_questions_by_state(site) == {"reserved": 1}
         wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
         assert has_left.wait(longest())
 
@@ -81,7 +84,7 @@ def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp
 @functional
 def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
-    with silent as (settings, has_left), run_chat_api(tmp_path, **settings) as (site, _):
+    with silent as (settings, _, has_left), run_chat_api(tmp_path, **settings) as (site, _):
         with send_raw_question(site, chat_request(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
         wait_until(lambda: count_questions_by_state(site) == {"charged": 1})

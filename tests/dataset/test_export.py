@@ -16,6 +16,7 @@ from hypothesis import given, seed
 from hypothesis import settings as budget
 from hypothesis import strategies as st
 
+from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
 from merlin.dataset.export import export_examples, export_folder
@@ -55,7 +56,7 @@ def draw_text(least=1):
     letters = st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")
     text = st.text(letters, min_size=least, max_size=30)
     lines = st.lists(text, min_size=1, max_size=3).map("\n".join)
-    return lines.filter(lambda text: text.strip() and not text.endswith("\n"))
+    return lines.filter(lambda text: not is_blank(text) and not text.endswith("\n"))
 
 
 @st.composite

@@ -123,7 +123,7 @@ def test_a_killed_pull_goes_on_where_it_was(hub, library):
 
 
 def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
-    hub.entries.add(WEIGHTS)
+    hub.files_with_wrong_digest.add(WEIGHTS)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert (refused.value.key, refused.value.arguments["file"]) == (
@@ -131,7 +131,7 @@ def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
         WEIGHTS,
     )
     assert library.entries == {".tiny.part"}
-    hub.entries.clear()
+    hub.files_with_wrong_digest.clear()
     library.pull()
     assert library.entries == {"tiny"}
 
