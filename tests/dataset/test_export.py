@@ -90,7 +90,7 @@ def read_back(text):
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca"])
 @seed(1)
-@budget(max_examples=60, deadline=None)
+@budget(max_examples=25, deadline=None)
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_an_export_is_read_back_as_the_same_examples(shape, examples):
     examples = [replace(one, id=f"{number}") for number, one in enumerate(examples)]
