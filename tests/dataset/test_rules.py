@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import merlin.dataset
+from merlin import config
 from merlin.cli.check import check_paths, format_json, format_sarif
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset.check import check
@@ -107,6 +108,13 @@ def test_rules_of_size_and_of_the_repository_have_their_severity():
 
 def _read_known(tree, blobs):
     return tree.read(blob for blob in blobs if blob in tree.blobs)
+
+
+@pytest.mark.unit
+def test_the_example_of_a_rule_of_the_configuration_can_be_read(tmp_path):
+    example = RULES["too-many-tokens"].example
+    (tmp_path / "config.yaml").write_text(f"state_dir: s\n{example}", "utf-8")
+    assert config.load(tmp_path / "config.yaml")
 
 
 @pytest.mark.unit
