@@ -120,7 +120,7 @@ def compare_answers(
     old_answers, new_answers = map_many(ctx.teach, lessons, chunk_size=1) if questions else ([], [])
     differing = [
         AnswerChange(
-            question=mask_personal_data(question, language),
+            question=mask_personal_data(question, language).words,
             before=old_answer,
             after=new_answer,
         )

@@ -65,8 +65,8 @@ def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: st
     dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
     if not (turn.is_private and dataset):
         raise _refuse("no-example")
-    question = mask_personal_data(turn.question, language)
-    answer = mask_personal_data(text, language)
+    question = mask_personal_data(turn.question, language).words
+    answer = mask_personal_data(text, language).words
     rejected = rejected_answer(ctx, dataset, turn.answer, language)
     draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=rejected)
     if proposals.add(ctx, actor, draft) is None:
@@ -95,7 +95,7 @@ def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> s
     recipe = build.manifest.get("recipe") if build else None
     if not (isinstance(recipe, Mapping) and recipe.get("method") == DPO):
         return ""
-    return mask_personal_data(answer, language)
+    return mask_personal_data(answer, language).words
 
 
 def _refuse(code: str) -> Refused:

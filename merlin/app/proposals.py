@@ -98,7 +98,7 @@ def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draf
         key = "api-problem-too-long-example-detail"
         raise DatasetError("too long", key, limit=MAX_CHARACTERS)
     question, answer = (
-        mask_personal_data(text, language).strip() for text in (question_text, answer_text)
+        mask_personal_data(text, language).words.strip() for text in (question_text, answer_text)
     )
     if not (question and answer):
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")

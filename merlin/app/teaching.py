@@ -187,8 +187,8 @@ def questions(
         disliked=[
             replace(
                 item,
-                question=mask_personal_data(item.question, language),
-                answer=mask_personal_data(item.answer, language),
+                question=mask_personal_data(item.question, language).words,
+                answer=mask_personal_data(item.answer, language).words,
             )
             for item in statistics.disliked(course.slug, since, _MAX_DISLIKED)
         ],

@@ -72,7 +72,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
     for item in liked:
         question, answer = (
-            mask_personal_data(text, language) for text in (item.question, item.answer)
+            mask_personal_data(text, language).words for text in (item.question, item.answer)
         )
         candidates.setdefault(normalise(question), replace(item, question=question, answer=answer))
     return [item for form, item in candidates.items() if form not in existing][:missing]

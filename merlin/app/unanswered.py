@@ -131,7 +131,7 @@ def send_to_editors(
     """
     if not has_consent(ctx, actor):
         raise Refused("no consent", "tell-no-consent")
-    masked = mask_personal_data(text, language)
+    masked = mask_personal_data(text, language).words
     rows = EditorQuestions(ctx.db, ctx.clock)
     if not rows.add(actor.user_id, dataset, masked, turn_id, MAX_LISTED):
         raise Refused("too many told", "tell-too-many")
@@ -168,9 +168,10 @@ def _view(
     state = GroupState.DONE if is_done else GroupState.WAITING
     return UnansweredView(
         mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(commonest)),
-        question=mask_personal_data(commonest, language),
+        question=mask_personal_data(commonest, language).words,
         wordings=[
-            (mask_personal_data(wording, language), count) for wording, count in group.wordings
+            (mask_personal_data(wording, language).words, count)
+            for wording, count in group.wordings
         ],
         times=len(group.questions),
         refused=group.count(Reason.REFUSED),

@@ -225,7 +225,8 @@ def load(path: Path) -> Config:
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := unsound(path, root):
             raise wrong(faults)
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
+        constructor = yaml.constructor.SafeConstructor()
+        document = None if root is None else constructor.construct_document(root)
     except yaml.YAMLError as error:
         raise wrong([broken(path, text, error)]) from error
     except ValueError as error:

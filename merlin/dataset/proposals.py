@@ -155,17 +155,16 @@ _KINDS = (
 )
 
 
-def mask_personal_data(words: str, language: str) -> str:
+@dataclass(frozen=True, slots=True)
+class MaskedText:
+    """Masked text and the kinds of data masked in it (secret, mail, card …)."""
+
+    words: str
+    found: tuple[str, ...] = ()
+
+
+def mask_personal_data(words: str, language: str) -> MaskedText:
     """Return the message with personal data and secrets replaced by labels in `language`."""
-    return _mask(words, language)[0]
-
-
-def find_personal_data(words: str, language: str) -> tuple[str, ...]:
-    """Return the kinds of data that are masked in a message (secret, mail, card …)."""
-    return _mask(words, language)[1]
-
-
-def _mask(words: str, language: str) -> tuple[str, tuple[str, ...]]:
     found: dict[str, None] = {}
 
     def replaced(kind: str, pattern: re.Pattern[str], message: str) -> str:
@@ -181,7 +180,7 @@ def _mask(words: str, language: str) -> tuple[str, tuple[str, ...]]:
     )
     if unnamed != words:
         found["name"] = None
-    return unnamed, tuple(found)
+    return MaskedText(unnamed, tuple(found))
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core import i18n
-from merlin.dataset.proposals import find_personal_data, mask_personal_data
+from merlin.dataset.proposals import mask_personal_data
 
 pytestmark = pytest.mark.unit
 
@@ -32,8 +32,8 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
     ],
 )
 def test_what_is_personal_is_replaced_by_a_word_for_it(text, masked, kind):
-    assert mask_personal_data(text, "ru") == masked
-    assert find_personal_data(text, "ru") == (kind,)
+    result = mask_personal_data(text, "ru")
+    assert (result.words, result.found) == (masked, (kind,))
 
 
 @pytest.mark.parametrize(
@@ -49,14 +49,14 @@ def test_what_is_personal_is_replaced_by_a_word_for_it(text, masked, kind):
     ],
 )
 def test_what_is_not_personal_stays(text):
-    assert mask_personal_data(text, "ru") == text
-    assert find_personal_data(text, "ru") == ()
+    result = mask_personal_data(text, "ru")
+    assert (result.words, result.found) == (text, ())
 
 
 @given(st.text(max_size=200))
 def test_masked_words_are_masked_again_to_themselves(text):
-    once = mask_personal_data(text, "en")
-    assert mask_personal_data(once, "en") == once
+    once = mask_personal_data(text, "en").words
+    assert mask_personal_data(once, "en").words == once
 
 
 def test_every_kind_has_its_words():

@@ -23,7 +23,9 @@ _databases: dict[Path, str] = {}
 _cleanup = ExitStack()
 
 # Skipped only by `make test-postgresql`; `make test` and `.ci/run` run these tests.
-only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="reads or moves the file of SQLite")
+only_sqlite = pytest.mark.skipif(
+    _IS_POSTGRESQL, reason="needs the file of a SQLite database; PostgreSQL has none"
+)
 
 
 @cache

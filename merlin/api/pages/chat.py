@@ -60,7 +60,7 @@ from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.course.catalogue import Course, Material
-from merlin.dataset.proposals import find_personal_data, mask_personal_data
+from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import EVENT_STREAM
@@ -202,11 +202,10 @@ async def judge(
     """
     language = context.language
     question = await context.read(course_chat.find_question, turn_id)
-    masked_kinds = find_personal_data(answer, language) if act == "correct" else ()
-    if masked_kinds:
-        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in masked_kinds)
-        draft = mask_personal_data(answer, language)
-        wrong = text(language, "fix-masked", kinds=kinds)
+    masked = mask_personal_data(answer, language)
+    if act == "correct" and masked.found:
+        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in masked.found)
+        draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
     else:
         try:
             await context.write(course_chat.judge, course, turn_id, act, answer, language)

@@ -283,7 +283,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     turn = context.turns.get(proposal.draft.turn_id)
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
-    masked = mask_personal_data(turn.written.answer, context.language)
+    masked = mask_personal_data(turn.written.answer, context.language).words
     return context.translate("examples-model-said", words=menu.cut(masked, _ANSWER_LENGTH))
 
 

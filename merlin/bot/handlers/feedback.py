@@ -33,13 +33,7 @@ from merlin.core import money
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.dataset.proposals import (
-    MAX_CHARACTERS,
-    Draft,
-    Proposals,
-    find_personal_data,
-    mask_personal_data,
-)
+from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
 
 handlers = Handlers()
 MAX_NAMED = 20
@@ -327,19 +321,16 @@ def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, An
     answer = mask_personal_data(correction, language)
     values = {
         "turn": turn.turn_id,
-        "question": question,
-        "answer": answer,
+        "question": question.words,
+        "answer": answer.words,
         "words": correction,
         "message": int(correction_values.get("message", 0)),
     }
     context.wait(Dialog(SENDING, values))
-    message = text(language, "fix-preview", question=question, answer=answer)
-    texts = (turn.question.text, correction)
-    masked_kinds = [kind for each in texts for kind in find_personal_data(each, language)]
-    if masked_kinds:
-        kinds = ", ".join(
-            text(language, f"mask-kind-{kind}") for kind in dict.fromkeys(masked_kinds)
-        )
+    message = text(language, "fix-preview", question=question.words, answer=answer.words)
+    kinds_found = dict.fromkeys((*question.found, *answer.found))
+    if kinds_found:
+        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
         message = f"{message}\n\n{text(language, 'fix-masked', kinds=kinds)}"
     return menu.message(
         context, message, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL
@@ -387,7 +378,7 @@ def tell(context: BotContext) -> View:
 
 
 def _tell_view(context: BotContext, turn: Turn) -> View:
-    question = mask_personal_data(turn.question.text, context.language)
+    question = mask_personal_data(turn.question.text, context.language).words
     send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
     return menu.text_view(context, "tell-preview", send_button, menu.CANCEL, question=question)
 

@@ -277,11 +277,15 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
     except OSError as error:
-        message = f"{folder} cannot be made: {error.strerror}"
-        arguments = {"folder": str(folder), "reason": error.strerror}
-        raise Refused(message, "demo-no-folder", **arguments) from error
+        raise _no_folder_error(folder, error) from error
     if is_foreign:
         raise _foreign_folder_error(folder)
+
+
+def _no_folder_error(folder: Path, error: OSError) -> Refused:
+    reason = error.strerror or str(error)
+    message = f"{folder} cannot be made: {reason}"
+    return Refused(message, "demo-no-folder", folder=str(folder), reason=reason)
 
 
 def _foreign_folder_error(folder: Path) -> Refused:
@@ -351,12 +355,9 @@ def create_repository(repository: Path, script: Script) -> None:
     if (repository / ".git").exists():
         return
     try:
-        shutil.copytree(samples(script.samples), repository / "datasets", dirs_exist_ok=True)
-    except shutil.Error as error:
-        # It lists the files, each with a text such as "[Errno 28] No space left on device: …".
-        reason = str(error.args[0][0][2]).partition("] ")[2].partition(":")[0]
-        arguments = {"folder": str(repository), "reason": reason}
-        raise Refused(f"{repository}: {reason}", "demo-no-folder", **arguments) from error
+        _copy_files(samples(script.samples), repository / "datasets")
+    except OSError as error:
+        raise _no_folder_error(repository, error) from error
     git(repository, "init", "-q", "-b", "main")
     # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
@@ -365,6 +366,17 @@ def create_repository(repository: Path, script: Script) -> None:
     git(repository, "config", "user.name", teacher.first_name)
     git(repository, "config", "user.email", f"{teacher.name}@example.com")
     commit(repository, script.samples_subject)
+
+
+def _copy_files(source: Path, target: Path) -> None:
+    """Copy a folder; unlike `shutil.copytree` it ends at the first error, with its reason."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in sorted(source.rglob("*")):
+        copy = target / path.relative_to(source)
+        if path.is_dir():
+            copy.mkdir(exist_ok=True)
+        else:
+            shutil.copyfile(path, copy)
 
 
 def commit(repository: Path, subject: str) -> str:
