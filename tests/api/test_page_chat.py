@@ -61,6 +61,12 @@ def ask(site, client, question="Что такое граф?", **options):
     return client.post(address(site), data={"q": question, **options})
 
 
+def ask_by_script(site, client, question):
+    """Ask as the page's script does, which shows the text of a 422 beside the question."""
+    headers = {"Accept": "text/event-stream"}
+    return client.post(address(site), data={"q": question}, headers=headers)
+
+
 def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     site, provider = openai_site
     first = ask(site, client)
@@ -268,7 +274,10 @@ def test_wrong_questions_ask_nothing(openai_site, client):
     site, provider = openai_site
     before = len(provider.calls("chat.create"))
     assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
-    assert all(ask(site, client, blank).status_code == 200 for blank in (" ", "\u200b\u2800"))
+    for blank in (" ", "\u200b\u2800"):
+        assert "нет ни одного видимого знака" in ask(site, client, blank).text
+    refusal = ask_by_script(site, client, "\u200b")
+    assert (refusal.status_code, "видимого знака" in refusal.text) == (422, True)
     assert client.post(address(site), data={"again": 10**9}).status_code == 404
     for name in ("again", "talk"):
         assert client.post(address(site), data={"q": "Что?", name: 2**70}).status_code == 422

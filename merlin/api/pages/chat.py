@@ -156,9 +156,7 @@ async def ask(
     if again:
         old = await context.read(course_chat.find_question, again)
         question_text, session_id, message_id = old.text, old.session_id, old.message_id
-    is_empty = is_blank(question_text)
-    if is_empty or len(question_text) > MAX_CHARACTERS:
-        wrong = "" if is_empty else context.say("question-too-long", limit=MAX_CHARACTERS)
+    if wrong := _find_question_fault(context, question_text):
         return await _render_refusal(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(
@@ -245,6 +243,15 @@ def _passage_href(course: Course, material: Material, passage: str) -> str:
 
 def _wants_stream(request: Request) -> bool:
     return EVENT_STREAM in request.headers.get("accept", "")
+
+
+def _find_question_fault(context: PageContext, question: str) -> str:
+    """Return why a question asks nothing, "" for one that can be asked."""
+    if is_blank(question):
+        return context.say("question-empty")
+    if len(question) > MAX_CHARACTERS:
+        return context.say("question-too-long", limit=MAX_CHARACTERS)
+    return ""
 
 
 async def _render_refusal(

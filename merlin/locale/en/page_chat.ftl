@@ -43,6 +43,7 @@ page-in-full-counted = Answer in full: one more question
 page-preparing = Preparing the answer
 page-no-answer = No answer came: there's no connection. Your question isn't lost; ask it again.
 page-no-answer-came = No answer came. Ask again.
+page-question-empty = There's nothing to read in the question. Write it in words.
 page-question-too-long = The question is longer than { $limit } characters. Shorten it.
 page-left-questions =
     { $remaining ->

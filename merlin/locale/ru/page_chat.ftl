@@ -45,6 +45,7 @@ page-in-full-counted = Ответить до конца: ещё один воп�
 page-preparing = Готовлю ответ
 page-no-answer = Ответ не пришёл: нет связи. Вопрос не пропал, его можно повторить.
 page-no-answer-came = Ответа нет. Спросите ещё раз.
+page-question-empty = В вопросе нет ни одного видимого знака. Напишите его словами.
 page-question-too-long = Вопрос длиннее { $limit } знаков. Сократите его.
 page-left-questions =
     { $remaining ->
