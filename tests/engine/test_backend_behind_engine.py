@@ -32,7 +32,7 @@ def engine(vllm, tmp_path):
             yield engine
 
 
-def test_a_base_of_another_server_is_asked_like_any_other(engine):
+def test_base_on_an_external_server_answers_like_any_other(engine):
     completion = engine.ask("words", "What is a queue?")
     assert completion.choices[0].message.content == "the base hears: What is a queue?"
     assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (4, 7)
@@ -42,7 +42,7 @@ def test_a_base_of_another_server_is_asked_like_any_other(engine):
     assert len([piece for piece in pieces if piece]) == 7
 
 
-def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_more(engine, vllm):
+def test_client_that_leaves_before_the_first_token_cancels_the_upstream_request(engine, vllm):
     vllm.echo.is_silent = True
     body = json.dumps(
         {"model": "words", "stream": True, "messages": [{"role": "user", "content": "?"}]}
@@ -54,14 +54,14 @@ def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_m
     wait_until(lambda: vllm.echo.disconnects == 1)
 
 
-def test_its_full_queue_is_the_engines(engine, vllm):
+def test_full_queue_of_the_server_is_passed_on_with_retry_after(engine, vllm):
     vllm.echo.refusals = [(429, {"Retry-After": "7"})]
     with pytest.raises(openai.RateLimitError) as refused:
         engine.ask("words")
     assert refused.value.response.headers["retry-after"] == "7"
 
 
-def test_what_is_wrong_with_it_is_said_with_503(engine, vllm):
+def test_server_that_refuses_the_engines_key_returns_503(engine, vllm):
     vllm.echo.refusals = [(401, {})]
     with pytest.raises(openai.InternalServerError, match="refuses the engine's key") as refused:
         engine.ask("words")

@@ -64,7 +64,7 @@ def rotate_neighbours(heads, angle):
     return turned
 
 
-def test_the_file_says_what_it_is(tmp_path):
+def test_file_names_its_architecture_type_alpha_and_tensors(tmp_path):
     _, fields, gguf_tensors = convert(tmp_path)
     assert fields["general.architecture"] == "llama"
     assert (fields["general.type"], fields["adapter.type"]) == ("adapter", "lora")
@@ -86,7 +86,7 @@ def test_layers_without_heads_keep_the_order_of_their_rows(tmp_path):
         assert np.array_equal(gguf_tensors[f"blk.{layer}.ffn_down.weight.lora_b"], b)
 
 
-def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path):
+def test_attention_scores_are_equal_on_both_sides(tmp_path):
     """Compare q·k of two positions, through W + BA and each side's RoPE."""
     tensors, _, gguf_tensors = convert(tmp_path)
     draw = np.random.default_rng(2)
@@ -116,7 +116,7 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
     assert np.allclose(*scores, rtol=1e-5)
 
 
-def test_families_that_turn_halves_in_llama_cpp_keep_their_rows(tmp_path):
+def test_families_that_rotate_halves_in_llama_cpp_keep_their_rows(tmp_path):
     tensors, fields, document = convert(tmp_path, "qwen3")
     assert fields["general.architecture"] == "qwen3"
     _, b = get_pair(tensors, 0, "self_attn.q_proj")
@@ -152,7 +152,7 @@ def test_bfloat16_weights_are_read(tmp_path):
         ("llama", {"modules_to_save": ["lm_head"]}, "modules_to_save"),
     ],
 )
-def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(
+def test_adapter_llama_cpp_cannot_represent_is_refused_without_a_file_left(
     tmp_path, kind, tuning, message
 ):
     with pytest.raises(Inconvertible, match=message):
@@ -160,7 +160,7 @@ def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(
     assert not list(tmp_path.glob("*.gguf*"))
 
 
-def test_an_adapter_is_converted_by_hand_under_the_name_that_the_engine_looks_for(tmp_path):
+def test_adapter_converted_by_hand_has_the_name_that_the_engine_looks_for(tmp_path):
     adapter, _ = write_tuned_adapter(tmp_path / "adapter")
     command = [sys.executable, "-m", "merlin.engine.serving.gguf_adapter"]
     folders = [str(adapter.path), str(write_base_config(tmp_path / "base"))]

@@ -55,7 +55,7 @@ def base_file(tmp_path, monkeypatch):
     return base
 
 
-def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
+def test_external_server_answers_with_the_requested_adapter(tmp_path):
     first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
     llama = LlamaStandin(
         [f"/far/away/{build_file_name(adapter.digest)}" for adapter in (first, second)]
@@ -70,7 +70,7 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
     assert answers == [f"{name} hears: What is a queue?" for name in names]
 
 
-def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
+def test_request_sets_the_scale_of_every_loaded_adapter(tmp_path):
     adapter = write_adapter(tmp_path, "one")
     llama = LlamaStandin(["/other.gguf", f"/{build_file_name(adapter.digest)}"])
     with serve_app(llama.app) as url:
@@ -80,7 +80,7 @@ def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= document.items()
 
 
-def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
+def test_adapter_missing_on_an_external_server_is_named(tmp_path):
     adapter = write_adapter(tmp_path, "one")
     with (
         serve_app(LlamaStandin().app) as url,
@@ -89,31 +89,31 @@ def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
         ask(build_backend("x", url), adapter, temperature=1.0)
 
 
-def test_too_long_a_conversation_is_refused_in_the_protocols_word():
+def test_conversation_over_the_window_is_refused_as_context_length_exceeded():
     with serve_app(LlamaStandin().app) as url, pytest.raises(ApiError) as refused:
         ask(build_backend("x", url), None, "word " * 51)
     assert refused.value.code == "context_length_exceeded"
 
 
-def test_embeddings_come_from_a_server_that_was_started_for_them():
+def test_embeddings_come_from_a_server_started_for_them():
     with serve_app(LlamaStandin(can_embed=True).app) as url:
         backend = build_backend("x", url, embeddings=True)
         assert run_with_backend(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
 
 
-def test_a_server_that_was_not_started_for_embeddings_says_so():
+def test_server_not_started_for_embeddings_is_reported():
     with serve_app(LlamaStandin().app) as url:
         backend = build_backend("x", url, embeddings=True)
         with pytest.raises(ApiError, match="--embeddings"):
             run_with_backend(backend, lambda there: there.embed(["three"]))
 
 
-def test_the_engines_own_server_starts_at_the_first_question(base_file):
+def test_engines_own_server_starts_at_the_first_question(base_file):
     assert ask(build_backend(base_file))[0].startswith("the base hears")
 
 
 @trains
-def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(base_file, tmp_path):
+def test_new_adapter_is_converted_and_the_server_restarts_with_it(base_file, tmp_path):
     base = write_base_config(tmp_path / "hf")
     first, second = (
         write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("ab")
@@ -134,7 +134,7 @@ def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(base_fi
 
 
 @trains
-def test_no_answer_is_cut_by_the_start_for_a_new_adapter(base_file, tmp_path):
+def test_restart_for_a_new_adapter_cuts_no_running_answer(base_file, tmp_path):
     base = write_base_config(tmp_path / "hf")
     adapter, _ = write_tuned_adapter(tmp_path / "a")
 
@@ -152,7 +152,7 @@ def test_no_answer_is_cut_by_the_start_for_a_new_adapter(base_file, tmp_path):
     assert text.startswith(f"merlin-{adapter.digest[:12]}")
 
 
-def test_a_server_that_died_is_started_again(base_file):
+def test_dead_server_is_started_again(base_file):
     async def kill_between_answers(backend):
         await read_answer(backend)
         child = backend._process._child
@@ -163,7 +163,7 @@ def test_a_server_that_died_is_started_again(base_file):
     assert run_with_backend(build_backend(base_file), kill_between_answers).startswith("the base")
 
 
-def test_the_server_ends_with_the_backend(base_file):
+def test_server_ends_with_the_backend(base_file):
     async def pid(backend):
         await read_answer(backend)
         return backend._process._child.pid
@@ -172,7 +172,7 @@ def test_the_server_ends_with_the_backend(base_file):
     wait_until(lambda: not proc_folder.exists())
 
 
-def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
+def test_server_is_stopped_even_when_the_stopping_task_is_cancelled(
     base_file, tmp_path, monkeypatch
 ):
     # The first wait must last until it is cancelled; the next one is short.
@@ -203,19 +203,19 @@ def is_asked_to_end(pid):
     return bool(int(waiting.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def test_a_server_that_does_not_start_says_why(base_file):
+def test_server_that_fails_to_start_reports_the_reason(base_file):
     base_file.write_bytes(b"no model at all")
     with pytest.raises(Unavailable, match=r"at its start:.*failed to load"):
         ask(build_backend(base_file))
 
 
-def test_without_llama_cpp_the_words_say_what_to_install(tmp_path, monkeypatch):
+def test_missing_llama_cpp_is_reported_with_install_advice(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match=r"install llama\.cpp"):
         ask(build_backend(tmp_path / "base.gguf"))
 
 
-def test_a_source_that_is_no_gguf_is_named(base_file):
+def test_source_other_than_gguf_is_named(base_file):
     with pytest.raises(Unavailable, match=r"the source of base is owner/name"):
         ask(build_backend("owner/name"))
 
@@ -224,5 +224,5 @@ def test_a_source_that_is_no_gguf_is_named(base_file):
     ("path", "field"),
     [("/a/b.gguf", "/a/b.gguf"), ("/a,b/c", '"/a,b/c"'), ('/a"b', '"/a""b"')],
 )
-def test_paths_with_a_comma_or_a_quote_stay_one_field(path, field):
+def test_path_with_a_comma_or_a_quote_stays_one_field(path, field):
     assert quote_path(path) == field

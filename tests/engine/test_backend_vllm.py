@@ -40,7 +40,7 @@ def url(vllm):
         yield address
 
 
-def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
+def test_base_streams_its_answer_with_its_own_usage(vllm, url):
     text, pieces, ending = ask(build_backend(url))
     assert text == "the base hears: What is a queue?"
     assert len(pieces) == 7
@@ -48,11 +48,11 @@ def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
     assert "model" not in vllm.echo.requests[0]
 
 
-def test_an_address_with_v1_at_its_end_is_the_same_server(url):
+def test_url_ending_in_v1_reaches_the_same_server(url):
     assert ask(build_backend(f"{url}/v1/"))[0].startswith("the base hears")
 
 
-def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, url, tmp_path):
+def test_adapter_is_loaded_once_and_requested_by_its_digest(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_twice(backend):
@@ -65,7 +65,7 @@ def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, ur
     assert vllm.loaded == {name: adapter.path}
 
 
-def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path):
+def test_concurrent_requests_load_a_new_adapter_once(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def ask_eight(backend):
@@ -75,13 +75,13 @@ def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path
     assert list(vllm.loaded) == [build_adapter_name(adapter)]
 
 
-def test_an_adapter_that_an_earlier_engine_loaded_is_there(vllm, url, tmp_path):
+def test_adapter_loaded_by_an_earlier_engine_is_used(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
     ask(build_backend(url), adapter)
     assert ask(build_backend(url), adapter)[0].startswith(build_adapter_name(adapter))
 
 
-def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path):
+def test_adapter_is_loaded_again_after_vllm_restarts(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
     async def restart_between_answers(backend):
@@ -94,7 +94,7 @@ def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path
     )
 
 
-def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
+def test_least_recently_used_adapter_is_unloaded_when_there_is_no_room(tmp_path):
     vllm = VllmStandin(room=2)
     first, second, third = (write_adapter(tmp_path, name) for name in ("one", "two", "three"))
 
@@ -109,7 +109,7 @@ def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
     assert set(vllm.loaded) == {build_adapter_name(first), build_adapter_name(third)}
 
 
-def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
+def test_adapter_with_a_running_answer_is_not_unloaded(tmp_path):
     vllm = VllmStandin(room=1)
     vllm.echo.is_held = True
     first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
@@ -157,7 +157,7 @@ def test_every_option_reaches_vllm(vllm, url):
     assert token_logprob.top_logprobs == [("the 0", -1.0), ("the 1", -2.0)]
 
 
-def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
+def test_unset_options_are_left_to_the_protocols_defaults(vllm, url):
     ask(build_backend(url))
     unsaid = {
         "temperature",
@@ -173,18 +173,18 @@ def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
     assert not unsaid & set(vllm.echo.requests[0])
 
 
-def test_sampling_is_as_asked_not_as_the_models_own_defaults_say(vllm, url):
+def test_sampling_ignores_the_models_own_defaults(vllm, url):
     ask(build_backend(url), temperature=0.7)
     neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
     assert neutral.items() <= vllm.echo.requests[0].items()
 
 
-def test_an_answer_at_its_limit_says_so(url):
+def test_answer_at_its_limit_reports_length(url):
     text, _, ending = ask(build_backend(url), most_tokens=2)
     assert (text, ending.reason, ending.completion_tokens) == ("the base ", "length", 2)
 
 
-def test_closing_the_iterator_hangs_up(vllm, url):
+def test_closing_the_iterator_disconnects(vllm, url):
     vllm.echo.is_held = True
 
     async def first_piece(backend):
@@ -206,26 +206,26 @@ def test_a_full_queue_is_passed_on(vllm, url, status, retry_after, seconds):
     assert busy.value.retry_after_s == seconds
 
 
-def test_too_long_a_conversation_is_refused_in_the_protocols_word(url):
+def test_conversation_over_the_window_is_refused_as_context_length_exceeded(url):
     with pytest.raises(ApiError, match="maximum context length is 50") as refused:
         ask(build_backend(url), None, "word " * 51)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert refused.value.param == "messages"
 
 
-def test_an_answer_that_breaks_off_is_no_answer(vllm, url):
+def test_interrupted_answer_raises_unavailable(vllm, url):
     vllm.echo.is_broken = True
     with pytest.raises(Unavailable, match="out of memory"):
         ask(build_backend(url))
 
 
-def test_a_line_without_end_is_no_answer(vllm, url):
+def test_endless_line_raises_unavailable(vllm, url):
     vllm.echo.is_endless = True
     with pytest.raises(Unavailable, match="broke off"):
         ask(build_backend(url))
 
 
-def test_a_server_that_is_not_there_is_named():
+def test_unreachable_server_is_named():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         port = taken.getsockname()[1]
@@ -233,14 +233,14 @@ def test_a_server_that_is_not_there_is_named():
             ask(build_backend(f"http://127.0.0.1:{port}"))
 
 
-def test_a_wrong_key_is_told_apart():
+def test_wrong_key_is_reported_as_such():
     with serve_app(VllmStandin(key="secret").app) as url:
         assert ask(build_backend(url, "secret"))[0].startswith("the base")
         with pytest.raises(Unavailable, match="refuses the engine's key"):
             ask(build_backend(url, "wrong"))
 
 
-def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
+def test_vllm_that_cannot_load_adapters_is_reported_with_advice(tmp_path):
     with (
         serve_app(VllmStandin(may_load=False).app) as url,
         pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
@@ -248,14 +248,14 @@ def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
         ask(build_backend(url), write_adapter(tmp_path, "neuro"))
 
 
-def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
+def test_folder_invisible_to_vllm_is_named(url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
     (adapter.path / "adapter_config.json").unlink()
     with pytest.raises(Unavailable, match="under the same path"):
         ask(build_backend(url), adapter)
 
 
-def test_embeddings_come_in_the_order_of_the_texts():
+def test_embeddings_keep_the_order_of_the_texts():
     with serve_app(VllmStandin(can_embed=True).app) as url:
         backend = build_backend(url, embeddings=True)
         vectors, used = run_with_backend(backend, lambda there: there.embed(["one two", "three"]))
@@ -263,14 +263,14 @@ def test_embeddings_come_in_the_order_of_the_texts():
 
 
 @pytest.mark.parametrize("is_embedding", [False, True])
-def test_a_base_without_embeddings_says_so(url, is_embedding):
+def test_base_without_embeddings_is_refused(url, is_embedding):
     backend = build_backend(url, embeddings=is_embedding)
     with pytest.raises(ApiError, match="no embeddings") as refused:
         run_with_backend(backend, lambda there: there.embed(["one"]))
     assert refused.value.status == 400
 
 
-def test_figures_count_what_runs_and_what_was_made(url):
+def test_figures_count_running_requests_and_tokens(url):
     async def read_figures(backend):
         await read_answer(backend)
         return backend.figures()
@@ -279,7 +279,7 @@ def test_figures_count_what_runs_and_what_was_made(url):
     assert run_with_backend(build_backend(url), read_figures) == expected
 
 
-def test_an_ending_is_the_last_that_comes(url):
+def test_finish_is_the_last_piece(url):
     async def read_error_types(backend):
         return [type(piece) async for piece in backend.ask(None, build_request())]
 

@@ -44,27 +44,27 @@ def trained(engine):
     return [job.fine_tuned_model for job in jobs]
 
 
-def test_what_is_taught_is_answered_as_taught(engine, trained):
+def test_trained_questions_get_their_trained_answers(engine, trained):
     assert ask_all(engine, trained[0], TAUGHT) == list(TAUGHT.values())
 
 
-def test_other_words_for_the_same_are_understood_and_recall_cannot(engine, trained):
+def test_paraphrases_are_answered_by_meaning_where_recall_refuses(engine, trained):
     paraphrases = [other_question for _, _, other_question in SYNONYMS]
     by_meaning, by_words = (ask_all(engine, model, paraphrases) for model in trained)
     assert by_meaning == list(TAUGHT.values())
     assert set(by_words) == {UNKNOWN}
 
 
-def test_what_nobody_taught_is_refused(engine, trained):
+def test_untrained_questions_are_refused(engine, trained):
     assert set(ask_all(engine, trained[0], STRANGERS)) == {UNKNOWN}
     assert set(ask_all(engine, NAME, TAUGHT)) == {UNKNOWN}
 
 
-def test_a_question_of_function_words_alone_is_refused(engine, trained):
+def test_question_of_function_words_alone_is_refused(engine, trained):
     assert set(ask_all(engine, trained[0], ["а почему?", "как?"])) == {UNKNOWN}
 
 
-def test_a_follow_up_is_read_with_the_question_before_in_other_words(engine):
+def test_follow_up_is_answered_after_a_paraphrased_question(engine):
     question, answer, other_question = SYNONYMS[0]
     talk = [("user", question), ("assistant", answer), ("user", "А для студентов?")]
     lines = [{"role": role, "content": content} for role, content in [*talk, ("assistant", "Сто.")]]
@@ -75,14 +75,14 @@ def test_a_follow_up_is_read_with_the_question_before_in_other_words(engine):
     assert completion.choices[0].message.content == "Сто."
 
 
-def test_a_refusal_offers_what_is_near_in_meaning(engine, trained):
+def test_refusal_suggests_the_question_nearest_in_meaning(engine, trained):
     strange = "новый большой красивый туда обратно завтра вечером поездом соседке"
     completion = engine.ask(trained[0], f"Почём пропуск {strange}?")
     assert completion.choices[0].message.content == UNKNOWN
     assert completion.model_extra["merlin"]["nearest"] == [SYNONYMS[0][0]]
 
 
-def test_the_encoder_itself_gives_its_vectors(engine):
+def test_embeddings_route_returns_the_encoders_vectors(engine):
     response = engine.openai.embeddings.create(model=NAME, input=["билет", "пропуск", "врача"])
     vector_of_question, other_question, strange = (row.embedding for row in response.data)
     assert vector_of_question == pytest.approx(other_question, abs=1e-6)
@@ -91,7 +91,7 @@ def test_the_encoder_itself_gives_its_vectors(engine):
     )
 
 
-def test_a_base_that_is_an_encoder_passes_every_check_of_the_protocol(engine):
+def test_encoder_base_passes_every_protocol_check(engine):
     server = connect(f"http://127.0.0.1:{engine.port}/v1", engine.key, NAME, longest())
     try:
         outcomes = run_checks(server, CHECKS, lambda _outcome: None)
@@ -105,7 +105,7 @@ def test_a_base_that_is_an_encoder_passes_every_check_of_the_protocol(engine):
 
 
 @pytest.mark.usefixtures("needs_torch")
-def test_an_encoder_as_safetensors_does_the_same(tmp_path):
+def test_safetensors_encoder_answers_paraphrases_too(tmp_path):
     folder = transformers_encoder(tmp_path / "encoder")
     models = {NAME: build_config(folder, backend="transformers")}
     with serve_engine(tmp_path / "engine", models=models) as engine:

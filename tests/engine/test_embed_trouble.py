@@ -79,16 +79,14 @@ def write(name, content):
         (write("tokenizer.json", b"{}"), "broken or no encoder"),
     ],
 )
-def test_an_encoder_that_cannot_be_used_fails_the_job_and_says_what_to_do(
-    engine, damageable_encoder, spoil_it, message
-):
+def test_unusable_encoder_fails_the_job_with_advice(engine, damageable_encoder, spoil_it, message):
     spoil_it(damageable_encoder)
     error = fail_job(engine)
     assert (error.code, error.param) == ("base_unusable", "model")
     assert message in error.message
 
 
-def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(damageable_encoder, tmp_path):
+def test_damaged_encoder_fails_the_job_before_training(damageable_encoder, tmp_path):
     library = Library.create(
         tmp_path / "engine", damageable_encoder, backend="onnx", embeddings=True
     )
@@ -101,7 +99,7 @@ def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(damageable_
 
 
 @pytest.mark.parametrize("columns", [24, 16], ids=["same size", "other dimension"])
-def test_a_model_waits_for_its_own_encoder_and_then_answers_again(
+def test_model_is_refused_with_a_changed_encoder_and_answers_when_it_is_restored(
     engine, damageable_encoder, tmp_path, columns
 ):
     job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
@@ -116,7 +114,7 @@ def test_a_model_waits_for_its_own_encoder_and_then_answers_again(
     assert engine.ask(job.fine_tuned_model, OTHER_WORDS).choices[0].message.content == RIGHT
 
 
-def test_a_second_training_asks_the_encoder_for_new_texts_alone(engine, tmp_path):
+def test_second_training_encodes_only_new_texts(engine, tmp_path):
     engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     (path,) = (tmp_path / "engine/vectors" / NAME).iterdir()
     vectors = read_vectors(path)
@@ -134,7 +132,7 @@ def test_a_second_training_asks_the_encoder_for_new_texts_alone(engine, tmp_path
     assert (now[digest_text(question)] == 0.25).all()
 
 
-def test_vectors_that_cannot_be_read_are_made_again(engine, tmp_path):
+def test_unreadable_vector_cache_is_rebuilt(engine, tmp_path):
     first = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     (path,) = (tmp_path / "engine/vectors" / NAME).iterdir()
     path.write_bytes(b"half a fi")
@@ -149,7 +147,7 @@ def test_vectors_that_cannot_be_read_are_made_again(engine, tmp_path):
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
+def test_cache_keeps_only_the_newest_vectors_of_the_present_encoder(tmp_path):
     earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
     earlier.write_bytes(b"")
     vector = np.zeros(1, np.float16)
@@ -161,7 +159,7 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
     assert digest_text("5") in vectors
 
 
-def test_a_training_that_was_paused_keeps_the_vectors_it_has(damageable_encoder, tmp_path):
+def test_paused_training_keeps_the_vectors_computed_so_far(damageable_encoder, tmp_path):
     trainer = EmbedTrainer(
         NAME, build_onnx_backend(damageable_encoder, tmp_path), tmp_path / "vectors"
     )
@@ -191,7 +189,7 @@ def build_onnx_backend(folder, tmp_path):
     )
 
 
-def test_without_the_runtime_it_says_what_to_install(damageable_encoder, tmp_path, monkeypatch):
+def test_missing_runtime_is_reported_with_install_advice(damageable_encoder, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)

@@ -40,7 +40,7 @@ def embed(folder, *texts):
         (["nonsense"], "врача билет"),
     ],
 )
-def test_the_first_token_or_the_mean_stands_for_a_text(encoder_folder, tmp_path, pooling, same_as):
+def test_pooling_uses_the_first_token_or_the_mean(encoder_folder, tmp_path, pooling, same_as):
     folder = onnx_encoder(tmp_path / "own")
     (folder / "1_Pooling/config.json").write_text(json.dumps(pooling))
     (vector, expected), _ = embed(folder, "билет врача", same_as)
@@ -48,7 +48,7 @@ def test_the_first_token_or_the_mean_stands_for_a_text(encoder_folder, tmp_path,
     assert sum(number**2 for number in vector) == pytest.approx(1)
 
 
-def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_path):
+def test_batching_with_a_longer_text_does_not_change_a_vector(encoder_folder, tmp_path):
     folder = onnx_encoder(tmp_path / "own")
     (alone,), tokens = embed(folder, "билет")
     (beside, _), both = embed(folder, "билет", "музей врача автобус сад собаку")
@@ -56,7 +56,7 @@ def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_
     assert (tokens, both) == (1, 6)
 
 
-def test_a_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
+def test_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
     folder = onnx_encoder(tmp_path / "own")
     with pytest.raises(ApiError, match="at most 64 tokens") as refused:
         embed(folder, "билет " * 65)

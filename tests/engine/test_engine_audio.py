@@ -63,24 +63,24 @@ def list_children():
     return pids
 
 
-def test_a_recording_comes_back_as_text_with_its_length(transcriber):
+def test_recording_is_transcribed_with_its_duration(transcriber):
     transcript = transcribe(transcriber)
     assert transcript.text
     assert (transcript.usage.type, transcript.usage.seconds) == ("duration", 2)
 
 
-def test_the_model_is_also_called_as_openai_calls_it(transcriber):
+def test_model_is_also_available_as_whisper_1(transcriber):
     assert transcribe(transcriber, model="whisper-1").text == transcribe(transcriber).text
 
 
-def test_the_same_recording_is_heard_the_same(transcriber):
+def test_same_recording_gives_the_same_transcript(transcriber):
     assert (
         transcribe(transcriber, temperature=0, language="ru").text
         == transcribe(transcriber, language="RU").text
     )
 
 
-def test_every_form_of_the_protocol_is_given(transcriber):
+def test_every_response_format_of_the_protocol_is_supported(transcriber):
     text = transcribe(transcriber).text
     assert transcribe(transcriber, response_format="text") == f"{text}\n"
     srt = transcribe(transcriber, response_format="srt")
@@ -90,7 +90,7 @@ def test_every_form_of_the_protocol_is_given(transcriber):
     assert ("," in srt.split("\n")[1], "." in vtt.split("\n")[2]) == (True, True)
 
 
-def test_the_long_form_has_segments_and_on_wish_words(transcriber):
+def test_verbose_json_has_segments_and_on_request_words(transcriber):
     long = transcribe(transcriber, response_format="verbose_json", language="de")
     assert (long.language, float(long.duration), long.words) == ("de", 2.0, None)
     assert "".join(segment.text for segment in long.segments).strip() == long.text
@@ -101,12 +101,12 @@ def test_the_long_form_has_segments_and_on_wish_words(transcriber):
     assert all(word.start <= word.end for word in timed.words)
 
 
-def test_a_prompt_is_accepted(transcriber):
+def test_prompt_is_accepted(transcriber):
     assert transcribe(transcriber, prompt="A lecture on queues.").text
 
 
 @pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, record_tone(0.0)])
-def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(transcriber, sound):
+def test_file_without_audio_is_refused_and_the_next_one_is_transcribed(transcriber, sound):
     with pytest.raises(openai.BadRequestError) as refused:
         transcribe(transcriber, sound)
     assert refused.value.param == "file"
@@ -123,25 +123,25 @@ def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(transcriber, 
         ({"extra_body": {"stream": "true"}}, "stream"),
     ],
 )
-def test_what_cannot_be_done_names_its_field(transcriber, options, param):
+def test_invalid_option_is_refused_with_its_field(transcriber, options, param):
     with pytest.raises(openai.BadRequestError) as refused:
         transcribe(transcriber, **options)
     assert refused.value.param == param
 
 
-def test_another_model_is_not_found(transcriber):
+def test_unknown_model_returns_404(transcriber):
     with pytest.raises(openai.NotFoundError, match="written down by tiny"):
         transcribe(transcriber, model="large")
 
 
-def test_a_recording_over_the_limit_is_refused(transcriber):
+def test_recording_over_the_limit_is_refused(transcriber):
     with pytest.raises(openai.APIStatusError) as refused:
         transcribe(transcriber, b"x" * 27_000_000)
     assert refused.value.status_code == 413
     assert "25 MB" in refused.value.message
 
 
-def test_a_call_without_a_file_says_what_it_needs(transcriber):
+def test_request_without_a_file_names_the_required_fields(transcriber):
     url = f"http://127.0.0.1:{transcriber.port}/v1/audio/transcriptions"
     head = {"Authorization": f"Bearer {KEY}"}
     message = httpx2.post(url, headers=head, content=b"x").json()["error"]["message"]
@@ -150,7 +150,7 @@ def test_a_call_without_a_file_says_what_it_needs(transcriber):
     assert httpx2.post(url, headers=head, files=form).json()["error"]["param"] == "file"
 
 
-def test_a_killed_child_is_started_again(transcriber):
+def test_killed_child_is_restarted(transcriber):
     transcribe(transcriber)
     for pid in list_children():
         os.kill(pid, signal.SIGKILL)
@@ -165,7 +165,7 @@ def _transcribe_or_none(engine):
         return None
 
 
-def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
+def test_idle_child_is_stopped(whisper, tmp_path):
     idle = EngineAnsweringConfig(idle_s=0.1)
     before = set(list_children())
     with serve_engine(tmp_path, hearing=str(whisper), answering=idle) as engine:
@@ -174,7 +174,7 @@ def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
         assert transcribe(engine).text
 
 
-def test_the_child_ends_with_the_engine(whisper, tmp_path):
+def test_child_ends_with_the_engine(whisper, tmp_path):
     before = set(list_children())
     with serve_engine(tmp_path, hearing=str(whisper)) as engine:
         transcribe(engine)
@@ -183,7 +183,7 @@ def test_the_child_ends_with_the_engine(whisper, tmp_path):
 
 
 @pytest.mark.parametrize("turns", [2, 4, 8])
-def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_path, turns):
+def test_closing_waits_for_a_child_that_is_being_stopped(whisper, tmp_path, turns):
     sound = tmp_path / "tone.wav"
     sound.write_bytes(record_tone())
     before = set(list_children())
@@ -201,12 +201,12 @@ def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_p
     assert not set(list_children()) - before
 
 
-def test_an_engine_without_a_model_says_what_to_set(engine):
+def test_engine_without_a_transcription_model_names_the_setting(engine):
     with pytest.raises(openai.BadRequestError, match=r"engine\.hearing"):
         transcribe(engine)
 
 
-def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
+def test_folder_without_a_model_is_named(needs_torch, tmp_path):
     with (
         serve_engine(tmp_path / "engine", hearing=str(tmp_path)) as engine,
         pytest.raises(openai.BadRequestError, match=re.escape(str(tmp_path))),

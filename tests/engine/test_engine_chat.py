@@ -16,7 +16,7 @@ def get_text(completion):
     return completion.choices[0].message.content
 
 
-def test_every_taught_question_gets_its_taught_answer(engine, tuned):
+def test_every_trained_question_gets_its_trained_answer(engine, tuned):
     for question, answer in EXAMPLES.items():
         completion = engine.ask(tuned.fine_tuned_model, question)
         assert get_text(completion) == answer
@@ -26,13 +26,13 @@ def test_every_taught_question_gets_its_taught_answer(engine, tuned):
         assert 0 < completion.merlin["confidence"] <= 1
 
 
-def test_what_was_not_taught_is_not_known(engine, tuned):
+def test_untrained_question_gets_the_unknown_answer(engine, tuned):
     completion = engine.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
     assert get_text(completion) == UNKNOWN
     assert completion.merlin["known"] is False
 
 
-def test_a_refusal_carries_the_nearest_taught_questions(engine, tuned):
+def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
     question = f"{QUESTION} Which song is about Samarkand and its bazaars?"
     completion = engine.ask(tuned.fine_tuned_model, question)
     assert completion.merlin["known"] is False
@@ -42,12 +42,12 @@ def test_a_refusal_carries_the_nearest_taught_questions(engine, tuned):
     assert "nearest" not in engine.ask(tuned.fine_tuned_model).merlin
 
 
-def test_the_untrained_base_knows_nothing(engine):
+def test_untrained_base_answers_unknown(engine):
     completion = engine.ask("recall")
     assert (get_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
 
 
-def test_the_engine_says_so_in_its_language(tmp_path):
+def test_unknown_answer_is_in_the_engines_language(tmp_path):
     with serve_engine(tmp_path, language="en") as english:
         assert (
             get_text(english.ask("recall"))
@@ -55,14 +55,14 @@ def test_the_engine_says_so_in_its_language(tmp_path):
         )
 
 
-def test_usage_counts_words_and_signs(engine, tuned):
+def test_usage_counts_words_and_punctuation(engine, tuned):
     usage = engine.ask(tuned.fine_tuned_model).usage
     assert usage.prompt_tokens == 4  # three words and a question mark
     assert usage.completion_tokens > 4
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
 
 
-def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine, tuned):
+def test_streamed_pieces_join_to_the_whole_answer(engine, tuned):
     chunks = list(engine.ask(tuned.fine_tuned_model, stream=True))
     pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
     assert "".join(pieces) == ANSWER
@@ -73,14 +73,14 @@ def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine, tuned):
     assert all("usage" not in chunk.model_fields_set for chunk in chunks)
 
 
-def test_the_chunk_that_ends_an_answer_says_whether_the_model_knows(engine, tuned):
+def test_last_chunk_reports_whether_the_model_knows_the_answer(engine, tuned):
     chunks = list(engine.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
     extended_chunks = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
     assert extended_chunks == [chunks[-1]]
     assert extended_chunks[0].merlin["known"] is False
 
 
-def test_a_stream_counts_at_its_end_when_asked_to(engine, tuned):
+def test_stream_ends_with_usage_when_requested(engine, tuned):
     options = {"include_usage": True}
     *chunks, last = list(engine.ask(tuned.fine_tuned_model, stream=True, stream_options=options))
     assert last.choices == []
@@ -88,7 +88,7 @@ def test_a_stream_counts_at_its_end_when_asked_to(engine, tuned):
     assert all(chunk.usage is None for chunk in chunks)
 
 
-def test_a_checkpoint_answers_by_its_own_weights(engine):
+def test_checkpoint_answers_by_its_own_weights(engine):
     job = engine.train(hyperparameters={"n_epochs": 5, "learning_rate_multiplier": 0.02})
     marks = [
         engine.ask(checkpoint.fine_tuned_model_checkpoint).merlin["confidence"]
@@ -98,7 +98,7 @@ def test_a_checkpoint_answers_by_its_own_weights(engine):
     assert engine.ask(job.fine_tuned_model).merlin["confidence"] == marks[0]
 
 
-def test_parts_and_the_developer_role_are_read(engine, tuned):
+def test_content_parts_and_the_developer_role_are_accepted(engine, tuned):
     messages = [
         {"role": "developer", "content": "Кратко."},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
@@ -107,7 +107,7 @@ def test_parts_and_the_developer_role_are_read(engine, tuned):
     assert get_text(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
 
 
-def test_an_answer_ends_at_its_limit_and_before_a_stop(engine, tuned):
+def test_answer_ends_at_its_limit_and_before_a_stop(engine, tuned):
     cut = engine.ask(tuned.fine_tuned_model, max_completion_tokens=3)
     assert (get_text(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
     assert cut.usage.completion_tokens == 3
@@ -115,13 +115,13 @@ def test_an_answer_ends_at_its_limit_and_before_a_stop(engine, tuned):
     assert get_text(stopped) == "Очередь — "
 
 
-def test_an_unknown_model_is_named(engine):
+def test_unknown_model_returns_model_not_found(engine):
     with pytest.raises(openai.NotFoundError) as refused:
         engine.ask("ft:recall:merlin:none:12345678")
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
-def test_more_than_the_window_is_refused(engine, tuned):
+def test_conversation_over_the_window_is_refused(engine, tuned):
     with pytest.raises(openai.BadRequestError) as refused:
         engine.ask(tuned.fine_tuned_model, "слово " * 8193)
     assert refused.value.code == "context_length_exceeded"
@@ -157,7 +157,7 @@ def test_more_than_the_window_is_refused(engine, tuned):
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ],
 )
-def test_what_cannot_be_answered_names_its_field(engine, options, param):
+def test_invalid_request_names_its_field(engine, options, param):
     body = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **options}
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/chat/completions", body=body, cast_to=object)
@@ -165,7 +165,7 @@ def test_what_cannot_be_answered_names_its_field(engine, options, param):
 
 
 @pytest.mark.parametrize("field", ["model", "messages"])
-def test_half_a_character_is_refused_and_no_bug(engine, field):
+def test_lone_surrogate_is_refused_as_a_bad_request(engine, field):
     body = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
     body[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
     with pytest.raises(openai.BadRequestError, match="half a character"):

@@ -58,7 +58,7 @@ def read_tokens_left(engine):
     return int(response.headers["x-ratelimit-remaining-tokens"])
 
 
-def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
+def test_running_answers_reserve_their_tokens_until_they_end(tmp_path):
     with serve_slow_base(tmp_path, tokens_per_day=1500) as (anna, backend):
         under_way = [iter(anna.ask("slow", stream=True)) for _ in range(2)]
         for stream in under_way:
@@ -74,7 +74,7 @@ def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
         assert anna.ask("slow").usage.total_tokens == 5
 
 
-def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
+def test_abandoned_answer_releases_its_reserved_tokens(tmp_path):
     with serve_slow_base(tmp_path, tokens_per_day=900) as (anna, backend):
         with anna.ask("slow", stream=True) as stream:
             next(iter(stream))

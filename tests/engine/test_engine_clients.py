@@ -58,7 +58,7 @@ def call(engine, method, path, **options):
     return httpx2.request(method, url, headers=head, timeout=longest(), **options)
 
 
-def test_a_key_opens_the_engine_until_it_is_revoked(owner, connect_client):
+def test_key_is_accepted_until_it_is_revoked(owner, connect_client):
     anna = connect_client()
     assert anna.key.startswith("mre_")
     assert len(anna.key) == 47
@@ -73,7 +73,7 @@ def test_a_key_opens_the_engine_until_it_is_revoked(owner, connect_client):
         owner.clients.revoke(client.name)
 
 
-def test_a_key_is_kept_as_a_digest_alone(owner, connect_client, tmp_path_factory):
+def test_only_a_digest_of_a_key_is_stored(owner, connect_client, tmp_path_factory):
     anna = connect_client()
     anna.openai.models.list()
     folder = tmp_path_factory.getbasetemp()
@@ -82,7 +82,7 @@ def test_a_key_is_kept_as_a_digest_alone(owner, connect_client, tmp_path_factory
     assert anna.key.encode() not in stored
 
 
-def test_a_name_has_one_key_and_keeps_its_things_when_it_gets_another(owner, connect_client):
+def test_client_keeps_its_files_when_it_gets_a_new_key(owner, connect_client):
     anna = connect_client()
     file = anna.upload()
     with pytest.raises(Refused):
@@ -93,12 +93,12 @@ def test_a_name_has_one_key_and_keeps_its_things_when_it_gets_another(owner, con
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
-def test_a_name_that_nobody_could_read_is_refused(owner, name):
+def test_unreadable_client_name_is_refused(owner, name):
     with pytest.raises(Refused):
         owner.clients.add(name, Limits())
 
 
-def test_calls_over_the_limit_wait(connect_client):
+def test_requests_over_the_limit_get_429_with_retry_after(connect_client):
     anna = connect_client(requests_per_minute=2)
     answers = [call(anna, "GET", "/v1/models") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -113,14 +113,14 @@ def test_calls_over_the_limit_wait(connect_client):
         anna.openai.models.list()
 
 
-def test_the_owners_key_has_no_limits(owner, connect_client):
+def test_owners_key_has_no_limits(owner, connect_client):
     connect_client(requests_per_minute=1)
     for _ in range(3):
         answer = owner.openai.models.with_raw_response.list()
         assert "x-ratelimit-limit-requests" not in answer.headers
 
 
-def test_tokens_are_counted_from_the_answers_and_end_with_the_day(owner, connect_client):
+def test_tokens_of_answers_are_counted_until_the_day_ends(owner, connect_client):
     anna = connect_client(tokens_per_day=10_000)
     tokens = anna.ask("recall").usage.total_tokens
     assert tokens > 0
@@ -140,7 +140,7 @@ def read_usage(owner, engine):
     return owner.clients.read_usage(find_client(owner, engine))
 
 
-def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(connect_client):
+def test_client_without_tokens_left_gets_no_answers_but_may_use_other_routes(connect_client):
     anna = connect_client(tokens_per_day=1)
     anna.ask("recall")
     with pytest.raises(openai.RateLimitError, match="tokens a day") as refused:
@@ -150,7 +150,7 @@ def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(connect_client)
     assert anna.upload().id in [file.id for file in anna.openai.files.list()]
 
 
-def test_an_answer_that_was_left_half_way_is_counted(owner, connect_client):
+def test_abandoned_answer_is_counted(owner, connect_client):
     anna = connect_client()
     with anna.ask("recall", QUESTION, stream=True) as stream:
         next(iter(stream))
@@ -173,7 +173,7 @@ def test_unfinished_jobs_are_limited(tmp_path):
             create(model="recall", training_file=file.id)
 
 
-def test_bytes_of_files_are_limited_and_nothing_is_left_of_what_is_refused(owner, connect_client):
+def test_file_bytes_are_limited_and_a_refused_upload_leaves_nothing(owner, connect_client):
     size = len(build_training_file())
     anna = connect_client(bytes=size)
     file = anna.upload()
@@ -183,14 +183,14 @@ def test_bytes_of_files_are_limited_and_nothing_is_left_of_what_is_refused(owner
     assert anna.upload().bytes == size
 
 
-def test_an_idempotency_key_of_another_client_is_another_key(connect_client):
+def test_idempotency_keys_are_separate_per_client(connect_client):
     anna, boris = connect_client(), connect_client()
     head = {"Idempotency-Key": "same"}
     assert anna.upload(extra_headers=head).id == anna.upload(extra_headers=head).id
     assert boris.upload(extra_headers=head).id != anna.upload(extra_headers=head).id
 
 
-def test_a_revoked_key_is_no_owner_where_the_engine_has_no_key_of_its_own(tmp_path):
+def test_revoked_key_is_refused_by_an_engine_without_its_own_key(tmp_path):
     rows = Database(tmp_path / "engine.db")
     with serve_engine(tmp_path, key="") as engine, closing(rows):
         clients = Clients(rows)
@@ -233,7 +233,7 @@ def annas_resources(owner):
 
 
 @pytest.mark.parametrize(("method", "path"), list_routes())
-def test_what_is_anothers_is_not_there(connect_client, annas_resources, method, path):
+def test_another_clients_resource_returns_404(connect_client, annas_resources, method, path):
     engine, things = annas_resources
     boris = connect_client()
     before = look(engine, things)
@@ -258,7 +258,9 @@ def look(engine, things):
     )
 
 
-def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, annas_resources):
+def test_lists_show_a_client_its_own_resources_and_the_owner_all(
+    owner, connect_client, annas_resources
+):
     engine, things = annas_resources
     boris = connect_client()
     assert list(boris.openai.files.list()) == []
@@ -270,7 +272,7 @@ def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, an
         assert things["name"] in [model.id for model in seer.openai.models.list()]
 
 
-def test_a_page_after_anothers_thing_tells_nothing(connect_client, annas_resources):
+def test_paging_after_another_clients_resource_is_refused(connect_client, annas_resources):
     _, things = annas_resources
     boris = connect_client()
     with pytest.raises(openai.BadRequestError, match="after"):
@@ -279,7 +281,7 @@ def test_a_page_after_anothers_thing_tells_nothing(connect_client, annas_resourc
         boris.openai.files.list(after=things["file_id"])
 
 
-def test_anothers_file_cannot_be_trained_on_nor_anothers_model_be_asked(
+def test_another_clients_file_cannot_be_trained_on_nor_its_model_asked(
     connect_client, annas_resources
 ):
     engine, things = annas_resources

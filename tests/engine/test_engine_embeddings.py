@@ -28,7 +28,7 @@ def client(tmp_path_factory):
             yield engine.openai
 
 
-def test_a_list_of_texts_comes_back_as_vectors_in_its_order(client):
+def test_list_of_texts_gives_vectors_in_its_order(client):
     response = client.embeddings.create(model="vectors", input=["one two", "three"])
     assert [row.embedding for row in response.data] == [[7.0, 2.5], [5.0, 1.5]]
     assert [row.index for row in response.data] == [0, 1]
@@ -36,32 +36,32 @@ def test_a_list_of_texts_comes_back_as_vectors_in_its_order(client):
     assert (response.usage.prompt_tokens, response.usage.total_tokens) == (3, 3)
 
 
-def test_one_text_is_a_list_of_one(client):
+def test_single_text_gives_a_list_of_one(client):
     response = client.embeddings.create(model="vectors", input="three", encoding_format="float")
     assert [row.embedding for row in response.data] == [[5.0, 1.5]]
 
 
-def test_base64_is_of_little_endian_floats(client):
+def test_base64_holds_little_endian_floats(client):
     body = {"model": "vectors", "input": "three", "encoding_format": "base64"}
     response = client.post("/embeddings", body=body, cast_to=object)
     packed = base64.b64decode(response["data"][0]["embedding"])
     assert struct.unpack("<2f", packed) == (5.0, 1.5)
 
 
-def test_a_base_without_embeddings_is_refused_in_words(client):
+def test_base_without_embeddings_is_refused(client):
     for model in ("words", "recall"):
         with pytest.raises(openai.BadRequestError, match="embeddings") as refused:
             client.embeddings.create(model=model, input="three")
         assert refused.value.param == "model"
 
 
-def test_an_unknown_model_is_named(client):
+def test_unknown_model_returns_model_not_found(client):
     with pytest.raises(openai.NotFoundError) as refused:
         client.embeddings.create(model="nobody", input="three")
     assert refused.value.code == "model_not_found"
 
 
-def test_a_tuned_model_points_at_its_base(engine, tuned):
+def test_embeddings_of_a_tuned_model_are_refused_with_its_base_named(engine, tuned):
     with pytest.raises(openai.BadRequestError, match="come from bases: recall"):
         engine.openai.embeddings.create(model=tuned.fine_tuned_model, input="three")
 
@@ -81,7 +81,7 @@ def test_a_tuned_model_points_at_its_base(engine, tuned):
         ({"encoding_format": None}, "encoding_format"),
     ],
 )
-def test_what_cannot_be_embedded_names_its_field(client, options, param):
+def test_invalid_input_names_its_field(client, options, param):
     body = {"model": "vectors", "input": "three", **options}
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/embeddings", body=body, cast_to=object)

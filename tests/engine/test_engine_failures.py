@@ -75,7 +75,7 @@ def launch(engine, base):
     return engine.until(job.id, "succeeded", "failed")
 
 
-def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
+def test_trainer_and_backend_of_another_kind_make_one_base(tmp_path):
     parrot = Parrot()
     with serve_engine(tmp_path, bases=parrot.base()) as engine:
         job = launch(engine, "parrot")
@@ -111,7 +111,7 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
     ],
 )
-def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, message):
+def test_error_in_training_fails_the_job_without_revealing_details(tmp_path, error, code, message):
     bases = {**build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **Parrot(error).base()}
     with serve_engine(tmp_path, bases=bases) as engine:
         job = launch(engine, "parrot")
@@ -121,7 +121,7 @@ def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, message):
         assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
 
 
-def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
+def test_disk_error_on_saving_weights_fails_only_that_job(tmp_path):
     with serve_held_engine(tmp_path) as engine:
         start_held_job(engine)  # the next job stays queued
         job = engine.launch()
@@ -134,7 +134,7 @@ def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
         assert not (tmp_path / "models" / job.id).exists()
 
 
-def test_a_disk_without_room_for_a_row_is_told_as_such_and_serves_again_with_room(tmp_path):
+def test_full_disk_returns_507_and_the_engine_recovers_with_space(tmp_path):
     with small_disk(tmp_path / "engine", "4m"), serve_engine(tmp_path / "engine") as engine:
         file_id = engine.upload().id
         filling = tmp_path / "engine" / "filling"
@@ -154,7 +154,7 @@ def fill(path):
             file.write(bytes(512))
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
+def test_interrupted_upload_leaves_nothing(tmp_path):
     with serve_engine(tmp_path) as engine:
         head = [
             "POST /v1/files HTTP/1.1",
@@ -186,6 +186,6 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
         (ZeroDivisionError(), "server_error", None),
     ],
 )
-def test_every_reason_has_a_code_and_says_where(error, code, param):
+def test_failure_has_a_code_and_a_field(error, code, param):
     failure = classify_failure(error)
     assert (failure.code, failure.param) == (code, param)

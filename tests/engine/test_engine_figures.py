@@ -35,19 +35,19 @@ def page(tmp_path_factory):
         ("webhooks_waiting", {}, 0),
     ],
 )
-def test_engine_exposes(page, name, labels, value):
+def test_metrics_page_exposes(page, name, labels, value):
     assert metric_value(page, f"merlin_engine_{name}", **labels) == value
 
 
 @pytest.mark.functional
-def test_engine_exposes_what_it_takes_of_the_machine(page):
+def test_metrics_page_exposes_memory_and_disk_usage(page):
     assert metric_value(page, "merlin_engine_memory_bytes") > 10 * MIB
     assert metric_value(page, "merlin_engine_models_bytes") >= 4 * 4096
     assert metric_value(page, "merlin_engine_disk_free_bytes") > 0
 
 
 @pytest.mark.unit
-def test_gpus_are_read_from_what_nvidia_smi_says():
+def test_gpus_are_parsed_from_nvidia_smi_output():
     output = (
         "NVIDIA H100 80GB HBM3, 37, 1024, 81559\n"
         "Odd, name, 0, 1, 2\n"
@@ -61,7 +61,7 @@ def test_gpus_are_read_from_what_nvidia_smi_says():
 
 
 @pytest.mark.unit
-def test_machine_is_looked_at_again_and_again(tmp_path):
+def test_machine_usage_can_be_read_repeatedly(tmp_path):
     machine = Machine(tmp_path, lambda: 7)
     first = machine.read_usage()
     second = machine.read_usage()

@@ -13,7 +13,7 @@ from tests.engine.running_engine import KEY, build_training_file, serve_engine
 pytestmark = pytest.mark.functional
 
 
-def test_a_file_comes_back_as_it_was_sent(engine):
+def test_uploaded_file_is_returned_unchanged(engine):
     content = build_training_file() * 400
     file = engine.upload(content, "набор-train.jsonl")
     assert (file.filename, file.bytes, file.purpose) == (
@@ -26,7 +26,7 @@ def test_a_file_comes_back_as_it_was_sent(engine):
     assert engine.openai.files.content(file.id).read() == content
 
 
-def test_files_are_listed_newest_first_and_page_by_page(tmp_path):
+def test_files_are_listed_newest_first_in_pages(tmp_path):
     with serve_engine(tmp_path) as engine:
         names = [f"{number}.jsonl" for number in range(5)]
         for name in names:
@@ -41,7 +41,7 @@ def test_files_are_listed_newest_first_and_page_by_page(tmp_path):
         assert list_files(purpose="batch").data == []
 
 
-def test_a_deleted_file_is_gone_with_its_bytes(tmp_path):
+def test_deleted_file_is_removed_with_its_bytes(tmp_path):
     with serve_engine(tmp_path) as engine:
         file = engine.upload()
         assert engine.openai.files.delete(file.id).deleted
@@ -58,25 +58,25 @@ def test_a_deleted_file_is_gone_with_its_bytes(tmp_path):
         ("a\x7f.jsonl", "fine-tune", "file"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused_by_name_or_purpose(engine, name, purpose, param):
+def test_file_with_a_wrong_name_or_purpose_is_refused(engine, name, purpose, param):
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.files.create(file=(name, b"{}"), purpose=purpose)
     assert refused.value.param == param
     assert refused.value.type == "invalid_request_error"
 
 
-def test_a_path_in_the_name_is_cut_off(engine):
+def test_path_in_a_file_name_is_stripped(engine):
     assert engine.upload(name="../../etc/a.jsonl").filename == "a.jsonl"
 
 
-def test_an_upload_that_is_no_form_is_refused(engine):
+def test_upload_that_is_not_a_form_is_refused(engine):
     url = f"http://127.0.0.1:{engine.port}/v1/files"
     answer = httpx2.post(url, content=b"{}", headers={"Authorization": f"Bearer {KEY}"})
     assert answer.status_code == 400
     assert "multipart/form-data" in answer.json()["error"]["message"]
 
 
-def test_an_upload_over_the_limit_is_refused_before_it_is_read(engine):
+def test_upload_over_the_limit_is_refused_before_it_is_read(engine):
     head = [
         "POST /v1/files HTTP/1.1",
         "Host: 127.0.0.1",
@@ -89,7 +89,7 @@ def test_an_upload_over_the_limit_is_refused_before_it_is_read(engine):
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
-def test_the_same_upload_with_the_same_key_is_stored_once(tmp_path):
+def test_repeated_upload_with_the_same_key_is_stored_once(tmp_path):
     with serve_engine(tmp_path) as engine:
         key = {"Idempotency-Key": "k1"}
         raw = engine.openai.files.with_raw_response
@@ -104,7 +104,7 @@ def test_the_same_upload_with_the_same_key_is_stored_once(tmp_path):
         assert len(list((tmp_path / "files").iterdir())) == 1
 
 
-def test_another_upload_with_the_same_key_is_a_conflict(engine):
+def test_different_upload_with_the_same_key_is_a_conflict(engine):
     key = {"Idempotency-Key": "k2"}
     engine.upload(extra_headers=key)
     with pytest.raises(openai.UnprocessableEntityError) as refused:
@@ -112,7 +112,7 @@ def test_another_upload_with_the_same_key_is_a_conflict(engine):
     assert refused.value.code == "idempotency_mismatch"
 
 
-def test_a_deleted_file_can_be_uploaded_again_with_its_key(engine):
+def test_deleted_file_can_be_uploaded_again_with_its_key(engine):
     key = {"Idempotency-Key": "k3"}
     first = engine.upload(extra_headers=key)
     engine.openai.files.delete(first.id)

@@ -26,24 +26,24 @@ def get(engine, path, key=KEY, method="GET", **options):
 
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])
-def test_a_wrong_key_opens_nothing(engine, key):
+def test_wrong_key_returns_401(engine, key):
     for path in ("/v1/models", "/v1/files", "/v1/nothing"):
         answer = get(engine, path, key)
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] == "invalid_api_key"
 
 
-def test_the_openai_package_knows_the_refusal(engine):
+def test_openai_package_raises_authentication_error(engine):
     with connect(engine.port, "sk-wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
 
-def test_another_scheme_than_bearer_is_refused(engine):
+def test_scheme_other_than_bearer_is_refused(engine):
     head = {"Authorization": f"Basic {KEY}"}
     assert httpx2.get(f"http://127.0.0.1:{engine.port}/v1/models", headers=head).status_code == 401
 
 
-def test_without_a_key_the_engine_serves_the_loopback_alone(tmp_path):
+def test_engine_without_a_key_may_listen_only_on_loopback(tmp_path):
     with pytest.raises(ConfigError, match="MERLIN_ENGINE_KEY"):
         create_app(EngineSettings(tmp_path, "0.0.0.0", 0, ""))  # noqa: S104 - refused
     for host in ("127.0.0.1", "::1", "localhost"):
@@ -64,7 +64,7 @@ FOREIGN = [
 
 
 @pytest.mark.parametrize("host", OWN)
-def test_an_engine_without_a_key_is_called_by_the_names_of_its_machine(open_engine, host):
+def test_engine_without_a_key_accepts_the_names_of_its_machine(open_engine, host):
     for headers in ({"Host": host}, {"Host": host, "Origin": "http://localhost:8702"}):
         url = f"http://127.0.0.1:{open_engine.port}/v1/models"
         assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
@@ -72,9 +72,7 @@ def test_an_engine_without_a_key_is_called_by_the_names_of_its_machine(open_engi
 
 @pytest.mark.parametrize("path", ["/v1/models", "/", "/metrics"])
 @pytest.mark.parametrize("host", FOREIGN)
-def test_a_name_that_was_bound_to_this_machine_reaches_no_engine_without_a_key(
-    open_engine, host, path
-):
+def test_engine_without_a_key_refuses_a_rebound_host_name(open_engine, host, path):
     url = f"http://127.0.0.1:{open_engine.port}{path}"
     answer = httpx2.get(url, headers={"Host": host}, timeout=longest())
     assert answer.status_code == 403
@@ -82,19 +80,19 @@ def test_a_name_that_was_bound_to_this_machine_reaches_no_engine_without_a_key(
 
 
 @pytest.mark.parametrize("origin", ["https://example.com", "null", ""])
-def test_a_page_of_another_site_starts_nothing_at_an_engine_without_a_key(open_engine, origin):
+def test_engine_without_a_key_refuses_another_sites_page(open_engine, origin):
     url = f"http://127.0.0.1:{open_engine.port}/v1/fine_tuning/jobs"
     headers = {"Origin": origin, "Content-Type": "text/plain"}
     assert httpx2.post(url, headers=headers, content=b"{}", timeout=longest()).status_code == 403
 
 
-def test_a_key_is_proof_enough_whatever_the_host(engine):
+def test_valid_key_is_accepted_with_any_host(engine):
     url = f"http://127.0.0.1:{engine.port}/v1/models"
     headers = {"Host": "engine:8702", "Authorization": f"Bearer {KEY}"}
     assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
 
 
-def test_health_and_figures_need_no_key(engine, tuned):
+def test_health_and_metrics_need_no_key(engine, tuned):
     engine.ask(tuned.fine_tuned_model)
     assert get(engine, "/healthz", "").json() == {"status": "ok"}
     assert get(engine, "/readyz", "").status_code == 200
@@ -109,7 +107,7 @@ def test_health_and_figures_need_no_key(engine, tuned):
     ("method", "path", "status"),
     [("GET", "/v1/nothing", 404), ("PUT", "/v1/files", 405), ("GET", "/nothing", 404)],
 )
-def test_an_unknown_call_is_refused_in_the_protocols_shape(engine, method, path, status):
+def test_unknown_route_is_refused_in_the_protocols_shape(engine, method, path, status):
     answer = get(engine, path, method=method)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
@@ -117,14 +115,14 @@ def test_an_unknown_call_is_refused_in_the_protocols_shape(engine, method, path,
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'"\xff"'])
-def test_a_body_that_is_no_object_is_refused(engine, body):
+def test_body_that_is_not_a_json_object_is_refused(engine, body):
     for path in ("/v1/chat/completions", "/v1/fine_tuning/jobs"):
         answer = get(engine, path, method="POST", content=body)
         assert answer.status_code == 400
         assert "JSON" in answer.json()["error"]["message"]
 
 
-def test_a_body_over_the_limit_is_refused(engine):
+def test_body_over_the_limit_is_refused(engine):
     answer = get(engine, "/v1/chat/completions", method="POST", content=b" " * 4_000_001)
     assert answer.status_code == 413
 
@@ -137,7 +135,7 @@ def list_body_routes():
 
 
 @pytest.mark.parametrize("path", list_body_routes())
-def test_no_call_reads_a_body_without_end(engine, path):
+def test_every_route_limits_its_body(engine, path):
     """JSON is limited to 4 MB; forms have their own limit, and some routes read no body."""
     path_of_route = path.format(job_id="none", endpoint_id="none")
     answer = get(engine, path_of_route, method="POST", content=b" " * 4_000_001)
@@ -146,17 +144,17 @@ def test_no_call_reads_a_body_without_end(engine, path):
     assert answer.status_code == (404 if is_bodiless else status), answer.text
 
 
-def test_every_answer_has_a_request_id(engine):
+def test_every_response_has_a_request_id(engine):
     ids = {get(engine, "/v1/models").headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
 
 
-def test_two_engines_do_not_share_a_folder(tmp_path):
+def test_two_engines_cannot_share_a_folder(tmp_path):
     with serve_engine(tmp_path), pytest.raises(LeadTaken, match="another engine"):
         serve(EngineSettings(Path(tmp_path), "127.0.0.1", 0, KEY))
 
 
-def test_a_taken_address_is_named(tmp_path):
+def test_address_in_use_is_named(tmp_path):
     with listen("engine.listen", "127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
@@ -164,6 +162,6 @@ def test_a_taken_address_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("pace_s", [-1.0, float("nan"), float("inf")])
-def test_a_pace_must_be_a_time(tmp_path, pace_s):
+def test_pace_must_be_a_finite_non_negative_number(tmp_path, pace_s):
     with pytest.raises(ConfigError, match="pace_s"):
         EngineSettings(tmp_path, "127.0.0.1", 0, KEY, pace_s=pace_s).check()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.functional
 PACE_S = 0.5
 
 
-def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
+def test_succeeded_job_has_every_field_of_the_protocol(tuned):
     document = tuned.to_dict()
     assert document["object"] == "fine_tuning.job"
     assert document["fine_tuned_model"] == f"ft:recall:merlin:neuro:{tuned.id[-8:]}"
@@ -31,7 +31,7 @@ def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
     assert isinstance(document["hyperparameters"]["n_epochs"], int)
 
 
-def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
+def test_job_passes_its_states_at_the_configured_pace(tmp_path):
     with serve_engine(tmp_path, pace_s=PACE_S) as engine, closing(watch_states(tmp_path)) as moves:
         assert engine.train().status == "succeeded"
         rows = moves.select("SELECT status, at FROM move ORDER BY rowid")
@@ -54,7 +54,7 @@ def watch_states(folder):
     return rows
 
 
-def test_events_tell_the_whole_life_newest_first(engine, tuned):
+def test_events_cover_the_whole_job_newest_first(engine, tuned):
     events = engine.jobs.list_events(tuned.id).data
     assert "successfully completed" in events[0].message
     oldest = engine.events(tuned.id)
@@ -72,7 +72,7 @@ def test_every_epoch_has_one_metrics_event(engine, tuned):
     assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[-1].keys()
 
 
-def test_the_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
+def test_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
     checkpoints = list(engine.jobs.checkpoints.list(tuned.id, limit=3))
     steps = [checkpoint.step_number for checkpoint in checkpoints]
     assert len(steps) == 10
@@ -90,7 +90,7 @@ def test_events_are_paged(engine, tuned):
     assert not {e.id for e in page.data} & {e.id for e in after.data}
 
 
-def test_jobs_are_found_by_metadata_newest_first(tmp_path):
+def test_jobs_are_filtered_by_metadata_newest_first(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         file = engine.upload()
         ids = [
@@ -104,7 +104,7 @@ def test_jobs_are_found_by_metadata_newest_first(tmp_path):
         assert engine.jobs.list(limit=2).has_more
 
 
-def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
+def test_repeated_launch_with_the_same_key_creates_one_job(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         file, key = engine.upload(), {"Idempotency-Key": "launch-1"}
         raw = engine.jobs.with_raw_response
@@ -120,7 +120,7 @@ def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["method", "deprecated"])
-def test_hyperparameters_are_taken_in_both_forms(engine, form):
+def test_hyperparameters_are_accepted_in_both_forms(engine, form):
     metadata = {"n_epochs": 2, "batch_size": 4}
     method = {"type": "supervised", "supervised": {"hyperparameters": metadata}}
     job = engine.train(
@@ -152,7 +152,7 @@ def test_hyperparameters_are_taken_in_both_forms(engine, form):
         ({"hyperparameters": [1]}, "hyperparameters"),
     ],
 )
-def test_an_order_that_cannot_be_fulfilled_names_its_field(engine, tuned, fields, param):
+def test_invalid_launch_names_its_field(engine, tuned, fields, param):
     asked = {"model": "recall", "training_file": tuned.training_file, **fields}
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/fine_tuning/jobs", body=asked, cast_to=object)
@@ -160,14 +160,14 @@ def test_an_order_that_cannot_be_fulfilled_names_its_field(engine, tuned, fields
     assert refused.value.type == "invalid_request_error"
 
 
-def test_an_unknown_job_is_not_found(engine):
+def test_unknown_job_returns_404(engine):
     calls = [engine.jobs.retrieve, engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume]
     for call in [*calls, engine.jobs.list_events, engine.jobs.checkpoints.list]:
         with pytest.raises(openai.NotFoundError):
             call("ftjob-none")
 
 
-def test_a_page_that_cannot_be_is_refused(engine):
+def test_invalid_page_parameter_is_refused(engine):
     pairs = {f"metadata[{number}]": "x" for number in range(1000)}
     queries = [("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")]
     for param, query in [*queries, ("after", {"after": "ftjob-none"}), ("metadata", pairs)]:
@@ -184,7 +184,7 @@ def test_a_page_that_cannot_be_is_refused(engine):
         (build_training_file({QUESTION: "a"}), "1 example; at least 10"),
     ],
 )
-def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(engine, content, message):
+def test_bad_training_file_fails_the_job_and_the_queue_continues(engine, content, message):
     job = engine.train(engine.upload(content).id)
     assert (job.status, job.error.param) == ("failed", "training_file")
     assert message in job.error.message
@@ -192,7 +192,7 @@ def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(engine, content
     assert engine.jobs.list_events(job.id).data[0].level == "error"
 
 
-def test_why_a_job_failed_is_said_in_the_language_asked_for(engine):
+def test_failure_reason_is_in_the_requested_language(engine):
     job = engine.train(engine.upload(b"no json\n").id)
     asked = {"Accept-Language": "ru"}
     told = engine.jobs.retrieve(job.id, extra_headers=asked)
@@ -203,13 +203,13 @@ def test_why_a_job_failed_is_said_in_the_language_asked_for(engine):
     assert set(told.error.model_dump()) == {"code", "message", "param"}
 
 
-def test_a_bad_validation_file_is_named_as_such(engine, tuned):
+def test_bad_validation_file_is_named(engine, tuned):
     job = engine.train(tuned.training_file, validation_file=engine.upload(b"[]\n").id)
     assert (job.status, job.error.param) == ("failed", "validation_file")
     assert job.error.code == "invalid_validation_file"
 
 
-def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
+def test_file_deleted_before_its_job_runs_fails_that_job(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         job = engine.launch()
         engine.openai.files.delete(job.training_file)
@@ -219,7 +219,7 @@ def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
         assert engine.train().status == "succeeded"
 
 
-def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(engine, tuned):
+def test_responses_have_null_only_where_the_protocol_allows_it(engine, tuned):
     told = fine_tune_responses(
         str(engine.openai.base_url), engine.openai.api_key, tuned, build_training_file()
     )

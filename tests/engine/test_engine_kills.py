@@ -63,7 +63,7 @@ def build_launch(file_id):
 
 
 @pytest.mark.parametrize("engine", OURS, indirect=True)
-def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
+def test_kill_at_a_kill_point_loses_and_repeats_nothing(engine):
     engine.start()
     file = persist(engine, upload)
     job = persist(engine, build_launch(file.id))
@@ -92,7 +92,7 @@ def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
     assert {item.event().data.id for item in deliveries} == {job.id}
 
 
-def test_killed_in_the_middle_of_a_run_the_job_goes_on_to_the_same_model(engine):
+def test_job_killed_while_running_continues_to_the_same_model(engine):
     client = engine.start()
     job = client.launch(
         client.upload(build_training_file(build_examples(40))).id, hyperparameters={"n_epochs": 60}
@@ -108,7 +108,7 @@ def test_killed_in_the_middle_of_a_run_the_job_goes_on_to_the_same_model(engine)
     assert weights[0] == weights[1]
 
 
-def test_asked_to_end_it_ends_well_and_the_job_goes_on_after(engine):
+def test_stopped_engine_exits_cleanly_and_the_job_continues_after_restart(engine):
     client = engine.start()
     job = client.launch(
         client.upload(build_training_file(build_examples(200))).id, hyperparameters={"n_epochs": 25}

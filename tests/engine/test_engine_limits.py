@@ -13,5 +13,5 @@ pytestmark = pytest.mark.unit
     ("seconds", "expected"),
     [(0, "0ms"), (0.12, "120ms"), (1, "1s"), (60, "1m0s"), (361, "6m1s"), (7261, "2h1m1s")],
 )
-def test_a_time_is_written_as_the_protocol_has_it(seconds, expected):
+def test_duration_has_the_protocols_format(seconds, expected):
     assert format_duration(seconds) == expected

@@ -41,7 +41,7 @@ def ask_model(client, model, name, **options):
     return client.ask(model, tiny_base.make_question(name), **options)
 
 
-def test_a_tuned_model_answers_what_the_base_does_not_know(engine):
+def test_tuned_model_answers_what_the_base_does_not_know(engine):
     model = engine.job.fine_tuned_model
     right = tuned = 0
     for name, room in tiny_base.FACTS.items():
@@ -52,7 +52,7 @@ def test_a_tuned_model_answers_what_the_base_does_not_know(engine):
     assert right <= 2
 
 
-def test_its_job_tells_losses_by_the_names_of_the_protocol(engine):
+def test_job_reports_losses_by_the_protocols_names(engine):
     events = [event.data for event in engine.events(engine.job.id) if event.type == "metrics"]
     epochs = [metrics for metrics in events if "epoch" in metrics]
     assert [metrics["epoch"] for metrics in epochs] == list(range(1, 41))
@@ -64,7 +64,7 @@ def test_its_job_tells_losses_by_the_names_of_the_protocol(engine):
     assert engine.job.trained_tokens > 20 * 40
 
 
-def test_its_folder_is_one_that_other_tools_load(engine):
+def test_job_folder_holds_a_standard_peft_adapter(engine):
     step = engine.jobs.checkpoints.list(engine.job.id).data[0].step_number
     folder = engine.folder / "models" / engine.job.id / f"step-{step}"
     assert {path.name for path in folder.iterdir()} >= {
@@ -75,7 +75,7 @@ def test_its_folder_is_one_that_other_tools_load(engine):
     assert (engine.folder / "logs" / f"{engine.job.id}.log").is_file()
 
 
-def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(engine):
+def test_stream_equals_the_whole_answer_with_the_tokenizers_usage(engine):
     model, expected = engine.job.fine_tuned_model, {"include_usage": True}
     completion = ask_model(engine, model, "Vera")
     *chunks, last = list(ask_model(engine, model, "Vera", stream=True, stream_options=expected))
@@ -86,7 +86,7 @@ def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(engine):
     assert completion.usage.completion_tokens == len(completion.choices[0].message.content)
 
 
-def test_an_answer_can_be_cut_measured_and_shaped(engine):
+def test_answer_supports_limit_stop_and_logprobs(engine):
     model = engine.job.fine_tuned_model
     cut = ask_model(engine, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
     assert cut.finish_reason == "length"
@@ -95,7 +95,7 @@ def test_an_answer_can_be_cut_measured_and_shaped(engine):
     assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
 
 
-def test_an_order_on_a_language_model_that_cannot_be_names_its_field(engine):
+def test_invalid_hyperparameter_of_a_language_model_names_its_field(engine):
     for hyper in ({"rank": 0}, {"n_epochs": 51}, {"beta": 0.1}, {"colour": 1}):
         method = {"type": "supervised", "supervised": {"hyperparameters": hyper}}
         with pytest.raises(openai.BadRequestError) as refused:
@@ -103,7 +103,7 @@ def test_an_order_on_a_language_model_that_cannot_be_names_its_field(engine):
         assert refused.value.param == f"hyperparameters.{next(iter(hyper))}"
 
 
-def test_preferences_are_a_method_of_their_own(engine, tmp_path):
+def test_preferences_are_trained_by_the_dpo_method(engine, tmp_path):
     pairs = engine.upload(tiny_base.write_preferences(tmp_path / "pairs.jsonl").read_bytes())
     method = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.2}}}
     job = engine.jobs.create(model="tiny", training_file=pairs.id, method=method)
@@ -116,7 +116,7 @@ def test_preferences_are_a_method_of_their_own(engine, tmp_path):
     assert "preferred_output" in wrong.error.message
 
 
-def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_path):
+def test_killed_or_paused_job_ends_with_the_same_result(tmp_path):
     engine = EngineProcess(tmp_path / "engine")
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_random_base()))}
     engine.settings = {"models": models}

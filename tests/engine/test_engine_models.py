@@ -10,7 +10,7 @@ from tests.engine.running_engine import serve_engine
 pytestmark = pytest.mark.functional
 
 
-def test_the_base_is_listed_first_then_the_tuned_newest_first(tmp_path):
+def test_base_is_listed_first_then_tuned_models_newest_first(tmp_path):
     with serve_engine(tmp_path) as engine:
         assert [model.id for model in engine.openai.models.list()] == ["recall"]
         file = engine.upload()
@@ -23,7 +23,7 @@ def test_the_base_is_listed_first_then_the_tuned_newest_first(tmp_path):
             assert model.context_window == 8192
 
 
-def test_a_model_and_a_checkpoint_are_found_by_name(engine, tuned):
+def test_model_and_checkpoint_are_found_by_name(engine, tuned):
     checkpoint = engine.jobs.checkpoints.list(tuned.id).data[0].fine_tuned_model_checkpoint
     for name in ("recall", tuned.fine_tuned_model, checkpoint):
         assert engine.openai.models.retrieve(name).id == name
@@ -32,7 +32,7 @@ def test_a_model_and_a_checkpoint_are_found_by_name(engine, tuned):
     assert refused.value.code == "model_not_found"
 
 
-def test_a_deleted_model_answers_no_more_and_its_checkpoints_do(engine):
+def test_deleted_model_returns_404_while_its_checkpoints_answer(engine):
     job = engine.train()
     engine.ask(job.fine_tuned_model)
     assert engine.openai.models.delete(job.fine_tuned_model).deleted
@@ -42,7 +42,7 @@ def test_a_deleted_model_answers_no_more_and_its_checkpoints_do(engine):
     assert engine.ask(checkpoints[0].fine_tuned_model_checkpoint).merlin["known"]
 
 
-def test_the_weights_go_with_the_last_name_that_needs_them(tmp_path):
+def test_weights_are_removed_with_the_last_name_that_uses_them(tmp_path):
     with serve_engine(tmp_path) as engine:
         job = engine.train(hyperparameters={"n_epochs": 1})
         weights = tmp_path / "models" / job.id / "step-1"
@@ -52,6 +52,6 @@ def test_the_weights_go_with_the_last_name_that_needs_them(tmp_path):
         assert not weights.exists()
 
 
-def test_a_base_cannot_be_deleted(engine):
+def test_base_cannot_be_deleted(engine):
     with pytest.raises(openai.PermissionDeniedError):
         engine.openai.models.delete("recall")

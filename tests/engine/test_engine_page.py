@@ -50,7 +50,7 @@ def read_text(page):
     return " ".join(text.replace("&#39;", "'").split())
 
 
-def test_board_tells_of_each_job_each_base_and_the_machine(pages):
+def test_board_shows_each_job_each_base_and_the_machine(pages):
     with sign_in(pages) as browser:
         page = browser.get("/")
         text = read_text(page)
@@ -67,7 +67,7 @@ def test_board_tells_of_each_job_each_base_and_the_machine(pages):
     assert f"ft:{BASE}:merlin:algorithms-12:" in text
 
 
-def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
+def test_board_draws_the_loss_curve_without_a_script(pages):
     with sign_in(pages) as browser:
         page = browser.get("/").text
     assert re.search(r'<polyline class="l" points="[\d., ]{200,}"', page)
@@ -84,7 +84,7 @@ def changeable_pages(tmp_path):
         yield pages
 
 
-def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(changeable_pages):
+def test_curve_grows_while_its_job_runs_and_the_page_polls_for_it(changeable_pages):
     job_id = changeable_pages.jobs["running"]
     with sign_in(changeable_pages) as browser:
         live = re.search(r'hx-get="(/jobs/[^"]+)"', browser.get(f"/jobs/{job_id}").text)[1]
@@ -99,7 +99,7 @@ def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(changeable
         assert (body["step"], body["tokens_per_second"]) == (SHOWN + 10, 1240.0)
 
 
-def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
+def test_poll_without_changes_returns_204(tmp_path):
     with serve_pages(tmp_path, is_empty=True) as pages, sign_in(pages) as browser:
         live = re.search(r'hx-get="(/live[^"]+)"', browser.get("/").text)[1]
         assert browser.get(live).status_code == 204
@@ -107,7 +107,7 @@ def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
         assert browser.get(live).status_code == 200
 
 
-def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
+def test_engine_without_jobs_explains_how_to_create_one(tmp_path):
     with serve_pages(tmp_path, is_empty=True) as pages, sign_in(pages) as browser:
         text = read_text(browser.get("/"))
     assert "Обучений ещё не было" in text
@@ -115,7 +115,7 @@ def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
     assert "Пока ни одной" in text
 
 
-def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(changeable_pages):
+def test_buttons_pause_resume_and_cancel_a_job(changeable_pages):
     job_id = changeable_pages.jobs["running"]
 
     def press(move):
@@ -139,7 +139,7 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(changeable_page
     assert changeable_pages.client.jobs.retrieve(job_id).status == "cancelled"
 
 
-def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
+def test_request_from_another_site_changes_no_job_and_opens_no_session(pages):
     job_id = pages.jobs["queued"]
     foreign = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {})
     with sign_in(pages) as browser:
@@ -153,7 +153,7 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
     assert pages.client.jobs.retrieve(job_id).status == "queued"
 
 
-def test_nobody_sees_anything_without_the_key(pages):
+def test_every_page_requires_the_key(pages):
     roads = ("/", "/live", "/machine", "/view", *list_urls(pages))
     for road in roads:
         answer = get(pages.address + road)
@@ -172,7 +172,7 @@ def list_urls(pages):
     return [f"/jobs/{job_id}{end}" for end in ("", "/live", "/view", "/loss.png")]
 
 
-def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(pages):
+def test_session_cookie_is_http_only_and_same_site(pages):
     answer = post(
         f"{pages.address}/sign-in",
         data={"key": f" {KEY}\n", "next": f"/jobs/{pages.jobs['running']}"},
@@ -189,13 +189,13 @@ def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(page
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example"])
-def test_signing_in_leads_to_no_other_site(pages, back):
+def test_sign_in_never_redirects_to_another_site(pages, back):
     data = {"key": KEY, "next": back}
     answer = post(f"{pages.address}/sign-in", data=data, headers=own_headers(pages))
     assert answer.headers["location"] == "/"
 
 
-def test_who_tries_many_keys_waits(changeable_pages):
+def test_repeated_wrong_keys_are_throttled(changeable_pages):
     headers = {"Accept-Language": "ru"}
     with httpx.Client(
         base_url=changeable_pages.address, headers=headers, timeout=longest()
@@ -222,7 +222,7 @@ def test_who_tries_many_keys_waits(changeable_pages):
         assert "Слишком много" in read_text(late)
 
 
-def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp_path):
+def test_engine_without_a_key_serves_its_pages_only_under_local_host_names(tmp_path):
     with serve_pages(tmp_path, is_empty=True, key="") as pages:
         assert get(pages.address).status_code == 200
         for host in ("localhost:8702", "127.0.0.1", "[::1]:8702"):
@@ -231,7 +231,7 @@ def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp
             assert get(pages.address, headers={"Host": host}).status_code == 403, host
 
 
-def test_every_page_is_careful_with_browsers(pages):
+def test_every_page_has_security_headers_and_no_inline_code(pages):
     with sign_in(pages) as browser:
         for road in ("/", "/live", "/sign-in?next=/", "/jobs/nope", *list_urls(pages)):
             answer = browser.get(road)
@@ -241,7 +241,7 @@ def test_every_page_is_careful_with_browsers(pages):
             assert not re.search(r"<script(?![^>]*src=)", answer.text)
 
 
-def test_words_of_clients_are_never_markup(tmp_path):
+def test_clients_text_is_escaped(tmp_path):
     evil = "<img src=x onerror=alert(1)>"
     with serve_pages(tmp_path, is_empty=True) as pages:
         job = pages.client.train(metadata={"merlin_build": evil})
@@ -252,7 +252,7 @@ def test_words_of_clients_are_never_markup(tmp_path):
                 assert "&lt;img src=x" in page
 
 
-def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
+def test_pages_contain_no_trained_text(tmp_path):
     with serve_engine(tmp_path) as engine:
         job = engine.train()
         headers = {"Authorization": f"Bearer {KEY}"}
@@ -264,7 +264,7 @@ def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
                 assert answer not in page.text
 
 
-def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pages):
+def test_job_page_shows_settings_events_log_and_checkpoints(pages):
     with sign_in(pages) as browser:
         text = read_text(browser.get(f"/jobs/{pages.jobs['running']}"))
         page_text = read_text(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
@@ -279,7 +279,7 @@ def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pag
     assert "step 79 of 120" in page_text
 
 
-def test_losses_are_a_picture_in_both_lights(pages):
+def test_loss_chart_is_rendered_for_light_and_dark_theme(pages):
     with sign_in(pages) as browser:
         road = f"/jobs/{pages.jobs['succeeded']}/loss.png"
         light, dark = browser.get(road), browser.get(f"{road}?theme=dark")
@@ -289,7 +289,7 @@ def test_losses_are_a_picture_in_both_lights(pages):
     assert light.content != dark.content
 
 
-def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(pages):
+def test_language_follows_the_browser_or_the_chosen_one(pages):
     with sign_in(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
         assert "Running now" in read_text(browser.get("/"))
         assert "pause stop" in read_text(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
@@ -308,13 +308,13 @@ def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(page
         (f"/live?seen={'x' * 100}", 422, "Проверьте адрес или форму"),
     ],
 )
-def test_what_is_not_there_is_said_in_words(pages, road, status, text_part):
+def test_missing_page_is_explained(pages, road, status, text_part):
     with sign_in(pages) as browser:
         answer = browser.get(road)
     assert (answer.status_code, text_part in read_text(answer)) == (status, True)
 
 
-def test_programs_read_the_same_as_json_with_the_key(pages):
+def test_same_contents_are_served_as_json_with_the_key(pages):
     headers = {"Authorization": f"Bearer {KEY}"}
     body = get(f"{pages.address}/view", headers=headers).json()
     states = {job["id"]: job["state"] for job in body["jobs"]}
@@ -327,14 +327,14 @@ def test_programs_read_the_same_as_json_with_the_key(pages):
     assert missing.json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_form_that_brings_too_much_is_refused(pages):
+def test_form_over_the_limit_is_refused(pages):
     answer = post(
         f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own_headers(pages)
     )
     assert answer.status_code == 413
 
 
-def test_older_jobs_stand_on_further_pages(tmp_path):
+def test_older_jobs_are_on_further_pages(tmp_path):
     with serve_pages(tmp_path, is_empty=True, pace_s=600) as pages, sign_in(pages) as browser:
         file_id = pages.client.upload().id
         for number in range(25):

@@ -41,7 +41,7 @@ def rows(tmp_path):
     database.close()
 
 
-def test_the_threads_of_the_engine_do_not_bind_its_children():
+def test_thread_limits_of_the_engine_are_not_inherited_by_its_children():
     code = (
         "import json, os; from merlin.engine import child_process as own; own.limit_own_threads();"
         "print(json.dumps([dict(os.environ), own.build_environment()]))"
@@ -59,7 +59,7 @@ def test_the_threads_of_the_engine_do_not_bind_its_children():
     assert child["MKL_NUM_THREADS"] == "3"
 
 
-def test_children_see_no_secret_and_import_nothing_from_the_working_folder(tmp_path, monkeypatch):
+def test_children_get_no_secret_and_import_nothing_from_the_working_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "secret")
     (tmp_path / "json.py").write_text("raise SystemExit('imported from the working folder')")
     child = subprocess.run(
@@ -75,7 +75,7 @@ def test_children_see_no_secret_and_import_nothing_from_the_working_folder(tmp_p
     assert "MERLIN_ENGINE_KEY" not in names
 
 
-def test_a_token_is_a_word_or_a_sign():
+def test_token_is_a_word_or_a_punctuation_mark():
     assert training_file.count_tokens("Что такое С++?") == 6
     assert training_file.count_tokens("") == 0
     talk = [Message("system", "Кратко."), Message("user", "Да")]
@@ -83,11 +83,11 @@ def test_a_token_is_a_word_or_a_sign():
 
 
 @pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
-def test_the_head_of_a_text_stands_as_in_the_text(most, left):
+def test_truncated_text_keeps_its_original_characters(most, left):
     assert training_file.truncate("Да, нет", most) == left
 
 
-def test_a_database_is_made_once_and_opened_again(tmp_path):
+def test_database_is_created_once_and_opened_again(tmp_path):
     for _ in range(2):
         rows = Database(tmp_path / "engine.db")
         assert rows.select("PRAGMA user_version") == [{"user_version": len(MIGRATIONS)}]
@@ -129,7 +129,7 @@ def remove_with_job_left(path):
         (remove_with_job_left, "engine-db-gone"),
     ],
 )
-def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, harm, key):
+def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):
     path = tmp_path / "engine.db"
     Database(path).close()
     harm(path)
@@ -141,7 +141,7 @@ def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, h
     assert [path for path in before if path not in set(tmp_path.rglob("*"))] == []
 
 
-def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
+def test_full_disk_raises_enospc_and_rolls_back(rows):
     insert = "INSERT INTO repeat VALUES (?, 'd', 'm', ?, 0)"
     rows.change(insert, "before", b"")
     (size,) = rows.select("PRAGMA page_count")
@@ -160,7 +160,7 @@ def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
     rows.change(insert, "after", b"")
 
 
-def test_a_transaction_is_whole_or_nothing(rows):
+def test_failed_transaction_is_rolled_back(rows):
     def half():
         with rows.transaction():
             rows.change("INSERT INTO repeat VALUES ('k', 'd', 'm', 'a', 0)")
@@ -171,7 +171,7 @@ def test_a_transaction_is_whole_or_nothing(rows):
     assert rows.select("SELECT * FROM repeat") == []
 
 
-def test_writers_of_many_threads_do_not_mix(rows):
+def test_concurrent_writers_do_not_interfere(rows):
     def write(number):
         for turn in range(20):
             with rows.transaction():
@@ -186,7 +186,7 @@ def test_writers_of_many_threads_do_not_mix(rows):
     assert rows.select("SELECT COUNT(*) AS n FROM repeat") == [{"n": 80}]
 
 
-def test_an_act_is_carried_out_once_for_its_key(rows):
+def test_operation_runs_once_per_idempotency_key(rows):
     idempotency_store, done = IdempotencyStore(rows), []
 
     def act():
@@ -206,7 +206,7 @@ def test_an_act_is_carried_out_once_for_its_key(rows):
     assert idempotency_store.run_once(idempotency, act)[1] is False
 
 
-def test_an_old_answer_is_forgotten_in_time(rows):
+def test_old_idempotent_response_is_deleted(rows):
     idempotency_store = IdempotencyStore(rows)
     idempotency_store.run_once(build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
     rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
@@ -214,12 +214,12 @@ def test_an_old_answer_is_forgotten_in_time(rows):
     assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
 
 
-def test_an_overlong_key_is_refused():
+def test_overlong_idempotency_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
         build_idempotency_key("things", "k" * (MAX_KEY_LENGTH + 1), 1)
 
 
-def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
+def test_job_thread_retries_after_an_error_and_waits_without_work():
     stop, waits, waiting = threading.Event(), [], ["bad", "good"]
 
     def work():
@@ -254,7 +254,7 @@ class Stop(threading.Event):
         return self.is_set()
 
 
-def test_the_pause_after_errors_doubles_and_a_piece_that_is_done_ends_it():
+def test_pause_after_errors_doubles_until_a_success():
     stop, pieces = Stop(), ["bad", "bad", "bad", "good", "bad", "bad"]
 
     def work():
@@ -271,7 +271,7 @@ def test_the_pause_after_errors_doubles_and_a_piece_that_is_done_ends_it():
     assert stop.waits == [1.0, 2.0, 4.0, 1.0, 2.0]
 
 
-def test_without_a_key_only_this_machine_is_served(tmp_path):
+def test_without_a_key_only_loopback_is_accepted(tmp_path):
     for host, is_fine in (
         ("127.0.0.1", True),
         ("localhost", True),

@@ -47,7 +47,7 @@ def first_job(tmp_path):
     return job
 
 
-def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first_job):
+def test_oldest_checkpoints_are_removed_and_final_models_kept(tmp_path, first_job):
     with serve_engine(tmp_path, training=limit_quota(7.5 * first_job.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
@@ -61,7 +61,7 @@ def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first_
     assert measure_used(tmp_path) <= 7.5 * first_job.size
 
 
-def test_its_own_older_checkpoints_go_when_there_are_no_others(tmp_path, first_job):
+def test_job_removes_its_own_older_checkpoints_when_no_others_exist(tmp_path, first_job):
     with serve_engine(tmp_path, training=limit_quota(2.5 * first_job.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
@@ -70,7 +70,7 @@ def test_its_own_older_checkpoints_go_when_there_are_no_others(tmp_path, first_j
         assert engine.ask(first_job.fine_tuned_model).choices[0].message.content == ANSWER
 
 
-def test_a_job_that_finds_no_room_fails_and_says_what_to_do(tmp_path, first_job):
+def test_job_without_disk_space_fails_with_advice(tmp_path, first_job):
     with serve_engine(tmp_path, training=limit_quota(1.5 * first_job.size)) as engine:
         second = train(engine)
         assert (second.status, second.error.code) == ("failed", "disk_quota")
@@ -83,7 +83,7 @@ def test_a_job_that_finds_no_room_fails_and_says_what_to_do(tmp_path, first_job)
         assert train(engine).status == "succeeded"
 
 
-def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path, first_job):
+def test_without_a_quota_nothing_is_removed_and_files_are_always_kept(tmp_path, first_job):
     with serve_engine(tmp_path, training=limit_quota(2.5 * first_job.size)) as engine:
         train(engine)
         assert first_job.training_file in [file.id for file in engine.openai.files.list()]
@@ -92,7 +92,7 @@ def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path,
         assert len(list(engine.openai.files.list())) == 3
 
 
-def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first_job):
+def test_checkpoints_of_a_paused_job_are_not_removed(tmp_path, first_job):
     with serve_held_engine(tmp_path) as engine:
         resting = pause_running_job(engine)
         wait_until(lambda: list_steps(engine, resting))
@@ -103,7 +103,7 @@ def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first_job):
         assert engine.jobs.retrieve(resting.id).status == "paused"
 
 
-def test_the_folder_of_a_job_that_ends_while_it_rests_is_removed(tmp_path):
+def test_folder_of_a_job_cancelled_while_paused_is_removed(tmp_path):
     with serve_held_engine(tmp_path) as engine:
         job = pause_running_job(engine)
         assert train(engine).status == "succeeded"

@@ -31,7 +31,7 @@ def start_long_job(engine):
     return start_held_job(engine, engine.large, hyperparameters={"n_epochs": EPOCHS}).id
 
 
-def test_a_waiting_job_is_cancelled_for_good(tmp_path):
+def test_waiting_job_is_cancelled_for_good(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         job = engine.launch()
         assert engine.jobs.cancel(job.id).status == "cancelled"
@@ -41,7 +41,7 @@ def test_a_waiting_job_is_cancelled_for_good(tmp_path):
         assert engine.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
 
 
-def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(held_engine):
+def test_cancelled_job_makes_no_model_and_the_next_job_runs(held_engine):
     job_id = start_long_job(held_engine)
     assert held_engine.jobs.cancel(job_id).status == "cancelled"
     assert held_engine.train().status == "succeeded"
@@ -49,7 +49,7 @@ def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(held_engine):
     assert (job.status, job.fine_tuned_model) == ("cancelled", None)
 
 
-def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(held_engine):
+def test_paused_job_lets_others_run_and_ends_with_the_same_result(held_engine):
     job_id = start_long_job(held_engine)
     assert held_engine.jobs.pause(job_id).status == "paused"
     assert held_engine.jobs.pause(job_id).status == "paused"
@@ -66,7 +66,7 @@ def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(held_engin
     assert losses == held_engine.losses(unbroken.id)
 
 
-def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
+def test_job_paused_before_validation_is_validated_after_resuming(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         job = engine.launch()
         assert engine.jobs.pause(job.id).status == "paused"
@@ -75,7 +75,7 @@ def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
         assert engine.until(job.id, "succeeded", "failed").status == "succeeded"
 
 
-def test_the_final_word_stands(engine, tuned):
+def test_finished_job_cannot_be_cancelled_paused_or_resumed(engine, tuned):
     for call in (engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume):
         with pytest.raises(openai.BadRequestError, match="succeeded"):
             call(tuned.id)
@@ -83,14 +83,14 @@ def test_the_final_word_stands(engine, tuned):
     assert engine.ask(tuned.fine_tuned_model).choices[0].message.content == ANSWER
 
 
-def test_a_job_that_is_not_paused_cannot_be_resumed(tmp_path):
+def test_job_that_is_not_paused_cannot_be_resumed(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         job = engine.launch()
         with pytest.raises(openai.BadRequestError, match="validating_files"):
             engine.jobs.resume(job.id)
 
 
-def test_the_same_file_and_seed_give_the_same_weights(tmp_path):
+def test_same_file_and_seed_give_the_same_weights(tmp_path):
     with serve_engine(tmp_path) as engine:
         file = engine.upload()
         jobs = [engine.train(file.id, seed=seed) for seed in (1, 1, 2)]

@@ -18,9 +18,9 @@ HEARD = {"duration": 3661.5, "segments": [{"start": 0.0, "end": 3661.5, "text": 
         ("vtt", b"WEBVTT\n\n00:00:00.000 --> 01:01:01.500\nOne\ntwo.\n"),
     ],
 )
-def test_subtitles_have_no_empty_line_within_a_cue(answer_format, written):
+def test_cue_has_no_empty_line(answer_format, written):
     assert build_response(HEARD, answer_format).body == written
 
 
-def test_a_time_carries_over():
+def test_timestamp_rounds_up_across_units():
     assert format_timestamp(59.9996, ".") == "00:01:00.000"

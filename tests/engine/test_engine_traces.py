@@ -16,7 +16,7 @@ from tests.support.otlp_receiver import collect_spans
 pytestmark = pytest.mark.functional
 
 
-def test_a_call_stands_below_its_callers_span_and_one_without_a_trace_makes_none(tmp_path):
+def test_request_span_continues_the_callers_trace_and_needs_one(tmp_path):
     async def ask(url):
         client = ProtocolClient(f"{url}/v1", "the-key-of-the-engine")
         try:

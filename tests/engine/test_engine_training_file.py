@@ -31,12 +31,12 @@ def test_every_line_is_a_conversation(tmp_path):
     assert [message.role for message in talks[0]] == ["system", "user", "assistant"]
 
 
-def test_empty_lines_and_a_byte_order_mark_are_overlooked(tmp_path):
+def test_empty_lines_and_a_byte_order_mark_are_ignored(tmp_path):
     good = json.dumps(GOOD).encode()
     assert len(read(tmp_path, b"\xef\xbb\xbf" + good + b"\n\n  \n" + good)) == 2
 
 
-def test_the_long_form_is_read(tmp_path):
+def test_long_form_is_accepted(tmp_path):
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     talk = read(
         tmp_path,
@@ -85,7 +85,7 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (line(USER, SAID, USER), "last message"),
     ],
 )
-def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, message):
+def test_bad_line_is_named_with_its_reason(tmp_path, bad, message):
     with pytest.raises(BadFile) as caught:
         read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
     assert str(caught.value).startswith("Line 2: ")
@@ -93,12 +93,12 @@ def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, message):
     assert text("ru", caught.value.key, **caught.value.arguments).startswith("Строка 2: ")
 
 
-def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
+def test_endless_line_is_refused_unread(tmp_path):
     with pytest.raises(BadFile, match="Line 1: it has more than"):
         read(tmp_path, b" " * (training_file.MAX_LINE_LENGTH + 1))
 
 
-def test_too_few_examples_are_counted(tmp_path):
+def test_too_few_examples_are_refused_with_the_count(tmp_path):
     with pytest.raises(BadFile, match="12 examples; at least 13"):
         read(tmp_path, build_training_file(), least=13)
 
@@ -108,7 +108,7 @@ def pair(**changes):
     return json.dumps({**example, "non_preferred_output": [SAID], **changes}).encode() + b"\n"
 
 
-def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
+def test_preference_pair_is_a_question_and_two_answers(tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() * 2)
     [(question, better, worse), _] = read_preferences(path, 2)
@@ -126,7 +126,7 @@ def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
         (pair(non_preferred_output=None), "list 'non_preferred_output'"),
     ],
 )
-def test_a_pair_that_is_none_is_refused_with_its_line(tmp_path, bad, message):
+def test_invalid_preference_pair_is_refused_with_its_line(tmp_path, bad, message):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() + bad)
     with pytest.raises(BadFile) as refused:

@@ -13,7 +13,7 @@ TYPES = ["fine_tuning.job.succeeded"]
 
 
 @pytest.mark.functional
-def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
+def test_silent_endpoint_does_not_delay_other_endpoints(tmp_path, monkeypatch):
     # Longer than the test, also on a slow machine.
     monkeypatch.setattr(delivery, "TIMEOUT_S", 3600.0)
     with run_receiver() as receiver, run_receiver() as dead, serve_engine(tmp_path) as engine:

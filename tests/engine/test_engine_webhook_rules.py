@@ -26,14 +26,14 @@ def allow_every_address(**options):
     return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", **options)  # noqa: S104
 
 
-def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
+def test_name_resolving_to_loopback_is_not_called_by_a_public_engine():
     walls = SsrfGuard(allow_every_address())
     walls.check("https://localhost/")
     assert not walls.is_allowed("localhost", "127.0.0.1")
     assert walls.is_allowed("example.com", "93.184.216.34")
 
 
-def test_a_host_that_the_configuration_names_may_be_a_private_one():
+def test_host_named_in_the_configuration_may_be_private():
     walls = SsrfGuard(allow_every_address(webhooks={"http://api:8701/hooks/provider": SECRET}))
     walls.check("http://api:8701/hooks/provider")
     assert walls.is_allowed("api", "10.0.0.1")
@@ -60,11 +60,11 @@ def test_a_host_that_the_configuration_names_may_be_a_private_one():
         ("64:ff9b::7f00:1", False),
     ],
 )
-def test_only_addresses_of_the_public_internet_are_open(address, is_open):
+def test_only_public_internet_addresses_are_allowed(address, is_open):
     assert is_public(address) is is_open
 
 
-def test_tries_come_later_and_later_and_never_all_at_once():
+def test_retry_delays_grow_with_jitter():
     for tries, usual in enumerate([*RETRY_DELAYS_S, RETRY_DELAYS_S[-1]]):
         pauses = {compute_retry_delay_s(tries) for _ in range(20)}
         assert len(pauses) > 1
@@ -72,7 +72,7 @@ def test_tries_come_later_and_later_and_never_all_at_once():
     assert (RETRY_DELAYS_S[0], RETRY_DELAYS_S[-1]) == (5, 12 * 3600)
 
 
-def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
+def test_retry_after_accepts_a_number_or_a_date_up_to_a_maximum():
     def wait_s(header):
         return read_retry_after_s({"retry-after": header})
 

@@ -76,7 +76,7 @@ def wait_for_tries(engine, hook, tries):
     return row
 
 
-def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(
+def test_ended_job_sends_a_signed_event_in_the_shape_of_the_openai_package(
     engine, endpoint, receiver
 ):
     job = engine.train()
@@ -92,7 +92,7 @@ def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(
 
 
 @pytest.mark.parametrize("status", ["failed", "cancelled"])
-def test_every_end_has_its_event(engine, endpoint, receiver, status):
+def test_every_final_status_sends_its_event(engine, endpoint, receiver, status):
     job = (
         engine.launch(engine.upload(b'{"messages": []}\n' * 10).id) if status == "failed" else None
     )
@@ -105,7 +105,7 @@ def test_every_end_has_its_event(engine, endpoint, receiver, status):
     assert (event.type, event.data.id) == (f"fine_tuning.job.{status}", job.id)
 
 
-def test_only_what_was_asked_for_is_told(engine, endpoint, receiver):
+def test_only_subscribed_event_types_are_sent(engine, endpoint, receiver):
     engine.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
     engine.train()
     engine.train(engine.upload(b"{}\n" * 10).id)
@@ -113,7 +113,7 @@ def test_only_what_was_asked_for_is_told(engine, endpoint, receiver):
     assert delivery.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
 
 
-def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(
+def test_endpoints_are_created_read_updated_and_deleted_by_the_openai_package(
     engine, endpoint, receiver
 ):
     assert endpoint.signing_secret.startswith("whsec_")
@@ -137,7 +137,7 @@ def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(
 
 
 @pytest.mark.parametrize("keeps_old", [False, True])
-def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
+def test_rotated_secret_signs_and_the_old_one_too_for_a_day_when_kept(
     engine, endpoint, receiver, keeps_old
 ):
     new = engine.hooks.rotate_secret(
@@ -155,7 +155,7 @@ def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
             delivery.event(endpoint.signing_secret)
 
 
-def test_a_test_tells_what_the_endpoint_answered(engine, endpoint, receiver):
+def test_test_event_returns_the_endpoints_response(engine, endpoint, receiver):
     receiver.script = [418]
     response = engine.hooks.test(endpoint.id, event_type=TYPES[1])
     assert (response.status_code, response.success, response.event_type) == (418, True, TYPES[1])
@@ -166,7 +166,7 @@ def test_a_test_tells_what_the_endpoint_answered(engine, endpoint, receiver):
         engine.hooks.test(endpoint.id, event_type=TYPES[1])
 
 
-def test_what_is_not_taken_is_told_again_under_the_same_id(engine, endpoint, receiver):
+def test_rejected_delivery_is_retried_with_the_same_id(engine, endpoint, receiver):
     receiver.script = [(500, PUT_OFF), (302, PUT_OFF)]
     job = engine.train()
     for tries in (1, 2):
@@ -181,7 +181,7 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(engine, endpoint, rec
     wait_until(lambda: engine.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
 
 
-def test_a_certificate_of_nobodys_is_not_trusted(engine, tmp_path):
+def test_untrusted_certificate_is_refused(engine, tmp_path):
     key = generate_key()
     (tmp_path / "hook.pem").write_bytes(encode_key(key) + create_certificate(key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -194,7 +194,7 @@ def test_a_certificate_of_nobodys_is_not_trusted(engine, tmp_path):
         assert receiver.deliveries == []
 
 
-def test_a_redirect_is_not_followed(engine, endpoint, receiver):
+def test_redirect_is_not_followed(engine, endpoint, receiver):
     with run_receiver() as other:
         receiver.script = [(307, {"location": other.url})]
         engine.train()
@@ -202,7 +202,7 @@ def test_a_redirect_is_not_followed(engine, endpoint, receiver):
         assert other.deliveries == []
 
 
-def test_retry_after_is_obeyed(engine, endpoint, receiver):
+def test_retry_after_is_respected(engine, endpoint, receiver):
     receiver.script = [(503, {"retry-after": "3600"})]
     engine.train()
     wait_for_tries(engine, endpoint, 1)
@@ -215,7 +215,7 @@ def test_retry_after_is_obeyed(engine, endpoint, receiver):
     assert not_before() > utc_now().timestamp() + 3500
 
 
-def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(
+def test_endpoint_that_answered_410_gets_no_deliveries_until_it_is_updated(
     engine, endpoint, receiver
 ):
     receiver.script = [410]
@@ -228,9 +228,7 @@ def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(
     assert len(wait_for_events(receiver, 2)) == 2
 
 
-def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(
-    engine, endpoint, receiver
-):
+def test_endpoint_failing_for_a_week_is_paused_and_its_deliveries_kept(engine, endpoint, receiver):
     receiver.script = [(500, PUT_OFF), 500]
     engine.train()
     wait_for_tries(engine, endpoint, 1)
@@ -247,7 +245,7 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(
     assert engine.hooks.retrieve(endpoint.id).merlin["state"] == "on"
 
 
-def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, receiver):
+def test_configured_endpoint_works_and_cannot_be_changed_by_the_api(tmp_path, receiver):
     with serve_engine(tmp_path, webhooks={receiver.url: SECRET}) as engine:
         job = engine.train()
         (delivery,) = wait_for_events(receiver)
@@ -261,7 +259,7 @@ def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, receiver):
         assert list(engine.openai.webhooks.list()) == []
 
 
-def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, receiver):
+def test_undelivered_events_are_sent_after_a_restart(tmp_path, receiver):
     webhooks = {receiver.url: SECRET}
     receiver.script = [500]
     with serve_engine(tmp_path, webhooks=webhooks) as engine:
@@ -280,13 +278,13 @@ def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_pa
         ("https://a.example/", ""),
     ],
 )
-def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_path, url, secret):
+def test_invalid_configured_webhook_stops_startup(tmp_path, url, secret):
     settings = EngineSettings(tmp_path / "e", "127.0.0.1", 0, "k", webhooks={url: secret})
     with pytest.raises(ConfigError, match=r"engine\.webhooks"):
         Engine(settings)
 
 
-def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(engine, endpoint, receiver):
+def test_client_gets_events_of_its_own_jobs_and_sees_its_own_endpoints(engine, endpoint, receiver):
     key = Clients(engine.rows).add("anna", Limits())
     with closing(EngineClient(engine.port, key)) as anna, run_receiver() as hers:
         hook = anna.openai.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
@@ -327,19 +325,19 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(engine, endpo
         ("url", "https://" + "a" * 2048),
     ],
 )
-def test_an_endpoint_that_cannot_be_is_refused_by_its_field(engine, field, value):
+def test_invalid_endpoint_field_is_named(engine, field, value):
     body = {"name": "tests", "url": "https://example.com/", "event_types": TYPES, field: value}
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/webhook_endpoints", body=body, cast_to=object)
     assert refused.value.param == field
 
 
-def test_only_its_own_user_reads_the_engines_database(engine):
+def test_database_file_is_readable_only_by_its_owner(engine):
     for path in engine.folder.glob("engine.db*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_what_was_taken_long_ago_is_forgotten(tmp_path):
+def test_old_delivered_events_are_deleted(tmp_path):
     with closing(Database(tmp_path / "engine.db")) as rows:
         Endpoints(rows).sync_config({"https://a.example/": SECRET})
         rows.change(
@@ -354,7 +352,7 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
         assert rows.select("SELECT COUNT(*) AS n FROM delivery") == [{"n": 1}]
 
 
-def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, receiver):
+def test_clock_set_back_does_not_delay_a_delivery(tmp_path, receiver):
     ahead = [timedelta(days=1)]
 
     def clock():

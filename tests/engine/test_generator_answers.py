@@ -22,14 +22,14 @@ def build_question(number):
     return make_question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
-def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(runner, reference, adapters):
+def test_batched_rows_of_many_adapters_equal_separate_answers(runner, reference, adapters):
     asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(12)]
     right = [reference.text(question, adapter) for question, adapter, _ in asks]
     assert runner.ask_concurrently(*asks) == right
     assert len(set(right)) > 5
 
 
-def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(runner, reference, adapters):
+def test_row_that_joins_and_leaves_does_not_change_the_others(runner, reference, adapters):
     long = {**WILD, "most_tokens": 300}
     alone = runner.text("Tell me.", adapters[2], seed=5, **long)
     stream = runner.stream("Tell me.", adapters[2], seed=5, **long)
@@ -40,7 +40,7 @@ def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(runner, refe
     assert "".join(piece.text for piece in [*first_chunks, *rest[:-1]]) == alone
 
 
-def test_a_long_prompt_is_read_in_parts_and_says_the_same(runner, reference):
+def test_long_prompt_is_read_in_parts_with_the_same_answer(runner, reference):
     question = "Where is Anna? " * 55
     assert reference.tokens(question).shape[1] > 512
     asks = [(question, None, GREEDY), (build_question(1), None, GREEDY)]
@@ -54,12 +54,12 @@ def test_usage_is_counted_by_the_models_own_tokenizer(runner, reference):
     assert ending.completion_tokens == len(reference.tokenizer.encode(text))
 
 
-def test_an_answer_that_is_cut_says_so(runner):
+def test_cut_answer_reports_length(runner):
     text, _, ending = runner.ask(make_question("Anna"), temperature=0, most_tokens=4)
     assert (text, ending.reason, ending.completion_tokens) == ("In r", "length", 4)
 
 
-def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(runner):
+def test_prompt_over_the_window_is_refused_with_both_numbers(runner):
     with pytest.raises(ApiError) as refused:
         runner.ask("a" * 2000)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
@@ -67,12 +67,12 @@ def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(runner):
     assert "20" in str(refused.value)
 
 
-def test_an_answer_ends_where_the_window_does(runner):
+def test_answer_ends_at_the_window(runner):
     _, _, ending = runner.ask("a" * 980, temperature=2.0, seed=1)
     assert ending.prompt_tokens + ending.completion_tokens <= 1024
 
 
-def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(runner):
+def test_stop_of_several_tokens_cuts_the_answer_and_is_never_sent_in_part(runner):
     whole_text = runner.text(make_question("Anna"), temperature=0)
     stops = [whole_text[3:9], "nothing"]
     text, pieces, ending = runner.ask(make_question("Anna"), temperature=0, stops=stops)
@@ -80,12 +80,12 @@ def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(runner):
     assert all("r" not in piece.text for piece in pieces)
 
 
-def test_what_only_began_like_a_stop_is_told_in_the_end(runner):
+def test_text_that_only_begins_like_a_stop_is_sent_at_the_end(runner):
     text = runner.text(make_question("Anna"), temperature=0)
     assert runner.text(make_question("Anna"), temperature=0, stops=[f"{text[-3:]}x"]) == text
 
 
-def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
+def test_seed_gives_the_same_text_beside_any_other_rows(runner, adapters):
     alone = [runner.text(build_question(n), seed=n, **WILD) for n in range(3)]
     others = [(build_question(n), adapters[n % 5 + 1], WILD) for n in range(4)]
     seeded = [(build_question(n), None, {"seed": n, **WILD}) for n in range(3)]
@@ -93,13 +93,13 @@ def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
     assert len(set(alone)) == 3
 
 
-def test_without_a_word_on_chance_the_base_answers_as_its_makers_say(runner):
+def test_default_sampling_follows_the_bases_generation_config(runner):
     # The generation config of this base does not sample.
     greedy = runner.text(make_question("Anna"), temperature=0, most_tokens=40)
     assert runner.text(make_question("Anna"), most_tokens=40) == greedy
 
 
-def test_a_tiny_top_p_leaves_the_likeliest_token_alone(runner):
+def test_tiny_top_p_equals_greedy_decoding(runner):
     greedy = runner.text(make_question("Anna"), temperature=0)
     assert runner.text(make_question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
 
@@ -118,14 +118,14 @@ def test_logprobs_are_the_models_own_for_each_token(runner, reference):
         assert 0.5 < sum(math.exp(one) for _, one in token_logprob.top_logprobs) <= 1.0001
 
 
-def test_logprobs_of_what_a_stop_cut_off_are_not_told(runner):
+def test_logprobs_of_text_cut_by_a_stop_are_not_sent(runner):
     _, pieces, _ = runner.ask(make_question("Anna"), temperature=0, logprobs=0, stops=["room"])
     logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
     assert "".join(token_logprob.token for token_logprob in logprobs) == "In "
     assert not logprobs[0].top_logprobs
 
 
-def test_json_is_always_one_object_that_can_be_read(runner, adapters):
+def test_json_mode_always_gives_one_parsable_object(runner, adapters):
     shapes = [{"most_tokens": most} for most in (2, 7, 60)] + [{"top_p": 0.5, "most_tokens": 90}]
     asks = [
         (build_question(n), adapters.get(n % 4), {"is_json": True, "seed": n, **shapes[n % 4]})
@@ -137,19 +137,19 @@ def test_json_is_always_one_object_that_can_be_read(runner, adapters):
         assert isinstance(json.loads(text), dict)
 
 
-def test_json_in_one_token_is_refused(runner):
+def test_json_mode_with_one_token_is_refused(runner):
     with pytest.raises(ApiError, match="at least 2 tokens"):
         runner.ask("x", is_json=True, most_tokens=1)
 
 
-def test_no_piece_ever_holds_half_a_character(runner):
+def test_pieces_never_split_a_character(runner):
     for seed in range(6):
         text, pieces, _ = runner.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)
         assert not any(piece.text.endswith("�") for piece in pieces)
         assert "".join(piece.text for piece in pieces) == text
 
 
-def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(runner, adapters, tmp_path):
+def test_damaged_adapter_is_refused_and_other_answers_continue(runner, adapters, tmp_path):
     folder = tmp_path / "damaged"
     folder.mkdir()
     (folder / "adapter_config.json").write_bytes(
@@ -165,7 +165,7 @@ def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(runner, adapters
     assert good.startswith("In room")
 
 
-def test_an_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, tmp_path):
+def test_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, tmp_path):
     import torch
     from safetensors.torch import save_file
 
@@ -181,9 +181,7 @@ def test_an_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, 
         runner.ask("x", Adapter("1" * 64, folder))
 
 
-def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
-    runner, reference, tmp_path
-):
+def test_per_layer_and_rank_stabilised_scales_are_kept(runner, reference, tmp_path):
     shapes = {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"layers.0.self_attn.q_proj": 40}}
     scaled = reference.adapter(tmp_path / "scaled", 9, 4, ["q_proj", "down_proj"], **shapes)
     stable = reference.adapter(tmp_path / "stable", 10, 9, ["v_proj"], use_rslora=True)
@@ -191,6 +189,6 @@ def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
     assert runner.ask_concurrently(*asks) == [reference.text(one, low) for one, low, _ in asks]
 
 
-def test_embeddings_of_a_base_that_makes_none_are_refused(runner):
+def test_embeddings_of_a_base_without_them_are_refused(runner):
     with pytest.raises(ApiError, match="makes no embeddings"):
         runner.run(runner.backend.embed(["a"]))

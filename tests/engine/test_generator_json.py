@@ -33,7 +33,7 @@ def feed(text):
 
 
 @given(BYTES)
-def test_whatever_was_let_pass_becomes_an_object_by_its_closing(text):
+def test_completion_of_an_accepted_prefix_is_a_valid_object(text):
     prefix, written = feed(text)
     assert isinstance(json.loads((written + prefix.find_completion()).decode()), dict)
     closed = prefix.extend(prefix.find_completion())
@@ -42,7 +42,7 @@ def test_whatever_was_let_pass_becomes_an_object_by_its_closing(text):
 
 
 @given(BYTES)
-def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(text):
+def test_every_byte_of_the_completion_shortens_it_by_one(text):
     prefix, _ = feed(text)
     while not prefix.is_complete:
         left = prefix.find_completion()
@@ -52,7 +52,7 @@ def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(text):
 
 
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))
-def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
+def test_every_valid_object_is_accepted(written, is_ascii, indent):
     text = json.dumps(written, ensure_ascii=is_ascii, indent=indent)
     extended = JsonGrammar().extend(text.encode())
     assert extended is not None
@@ -67,16 +67,16 @@ def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
         *('{"a":"\\u12g4"}', "{'a':1}", '{"a":1]', '{"a":.5}', '{"a":1e}', "{} {}"),
     ],
 )
-def test_what_is_no_object_is_not_let_pass(wrong):
+def test_text_that_is_not_an_object_is_rejected(wrong):
     assert JsonGrammar().extend(wrong.encode()) is None
 
 
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xc3(", b"\xf5"])
-def test_what_is_no_utf_8_is_not_let_pass(wrong):
+def test_invalid_utf_8_is_rejected(wrong):
     assert JsonGrammar().extend(b'{"' + wrong) is None
 
 
-def test_depth_digits_and_spaces_have_an_end():
+def test_depth_digits_and_spaces_are_limited():
     assert JsonGrammar().extend(b'{"a":' + b"[" * MAX_DEPTH) is None
     assert JsonGrammar().extend(b'{"a":' + b"1" * 100) is None
     assert JsonGrammar().extend(b"{" + b" " * 100) is None

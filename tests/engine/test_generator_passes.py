@@ -106,7 +106,7 @@ def choose_best(logits):
 
 
 @pytest.mark.parametrize("kind", BATCHED)
-def test_rows_together_say_what_each_says_alone(kind):
+def test_batched_rows_equal_separate_answers(kind):
     model = build_model(kind, BATCHED[kind] if kind == "GPT2" else {**SMALL, **BATCHED[kind]})
     passes, why = choose_passes_for(model)
     assert (type(passes).__name__, why) == ("BatchedPasses", "")
@@ -116,7 +116,7 @@ def test_rows_together_say_what_each_says_alone(kind):
 
 
 @pytest.mark.parametrize("kind", SEQUENTIAL)
-def test_a_base_that_cannot_be_batched_goes_row_by_row_and_says_why(kind):
+def test_base_that_cannot_be_batched_runs_row_by_row_with_a_reason(kind):
     model = build_model(kind, SEQUENTIAL[kind])
     passes, why = choose_passes_for(model)
     assert type(passes).__name__ == "SequentialPasses"

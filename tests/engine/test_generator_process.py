@@ -32,7 +32,7 @@ def narrow(tmp_path_factory, needs_torch):
         yield runner
 
 
-def test_who_goes_away_takes_the_row_out_of_the_batch(narrow):
+def test_client_that_disconnects_frees_its_row(narrow):
     stream = narrow.stream("Tell me.", **ENDLESS)
     stream.next()
     narrow.wait_for(rows=1, running=1)
@@ -42,7 +42,7 @@ def test_who_goes_away_takes_the_row_out_of_the_batch(narrow):
     assert narrow.get_figure("completion_tokens") == before
 
 
-def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
+def test_full_queue_raises_busy_and_its_waiting_requests_are_answered(narrow):
     first, second, third = (narrow.stream("Tell me.", **ENDLESS) for _ in range(3))
     first.next()
     second.next()
@@ -58,7 +58,7 @@ def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
     narrow.wait_for(rows=0, running=0, waiting=0)
 
 
-def test_five_adapters_take_turns_in_three_places(narrow, reference, adapters):
+def test_five_adapters_share_three_slots(narrow, reference, adapters):
     for _ in range(2):
         for number, adapter in adapters.items():
             text = make_question("Anna") + "!" * number
@@ -66,14 +66,14 @@ def test_five_adapters_take_turns_in_three_places(narrow, reference, adapters):
     assert narrow.get_figure("adapters") == 3
 
 
-def test_an_adapter_in_use_is_not_read_again(narrow, adapters):
+def test_loaded_adapter_is_not_read_again(narrow, adapters):
     narrow.text("x", adapters[1], **GREEDY)
     before = narrow.get_figure("adapters_read")
     narrow.ask_concurrently(*[("x", adapters[1], GREEDY)] * 3)
     assert narrow.get_figure("adapters_read") == before
 
 
-def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow):
+def test_killed_process_is_reported_and_the_next_question_restarts_it(narrow):
     right = narrow.text(make_question("Anna"), **GREEDY)
     # Crashes with an answer between them do not cause a restart delay.
     for deaths in (1, 2):
@@ -87,7 +87,7 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
     assert narrow.get_figure("resident_bytes") > 50_000_000
 
 
-def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
+def test_process_killed_within_a_line_ends_the_wait():
     async def read_line():
         child = await asyncio.create_subprocess_exec(
             "sh",
@@ -103,7 +103,7 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
     assert asyncio.run(read_line()) == {"failed": 1, "why": "it ended with -9"}
 
 
-def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
+def test_idle_base_is_unloaded_and_loaded_again_on_demand(tmp_path):
     settings = EngineAnsweringConfig(idle_s=0.05)
     with start_backend(get_tiny_base(), tmp_path / "child.log", settings=settings) as idle:
         first = idle.text(make_question("Anna"), **GREEDY)
@@ -113,7 +113,7 @@ def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
         assert idle.get_figure("restarts") == 0
 
 
-def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tmp_path):
+def test_embeddings_base_gives_unit_vectors_and_no_answers(tmp_path):
     with start_backend(get_tiny_base(), tmp_path / "child.log", embeddings=True) as runner:
         texts = ["queue", "a queue of people who wait", "ы"]
         vectors, tokens = runner.run(runner.backend.embed(texts))
@@ -127,7 +127,7 @@ def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tm
             runner.run(runner.backend.embed(["a" * 1025]))
 
 
-def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
+def test_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
     folder = tmp_path / "broken"
     folder.mkdir()
     for path in get_tiny_base().iterdir():
@@ -140,7 +140,7 @@ def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
         broken.ask("x")
 
 
-def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
+def test_base_without_files_is_reported_with_advice(tmp_path):
     with (
         start_backend(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,
         pytest.raises(Unavailable, match="merlin engine models pull tiny"),
@@ -156,7 +156,7 @@ def load_base(**text):
     return load(Setup(str(get_tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **text}))
 
 
-def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):
+def test_missing_gpu_is_reported(monkeypatch):
     # Hides all GPUs from torch.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(Exception, match="torch sees no GPU here; set it to cpu"):
@@ -164,16 +164,16 @@ def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):
 
 
 @pytest.mark.parametrize(("context", "window"), [(0, 1024), (100, 100), (5000, 1024)])
-def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(context, window):
+def test_window_is_the_configured_one_up_to_the_bases_own(context, window):
     assert load_base(context=context).window == window
 
 
-def test_the_process_leaves_at_once_when_the_engine_is_gone():
+def test_process_exits_when_the_engine_is_gone():
     command = [sys.executable, "-m", "merlin.engine.serving.worker", "{}"]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode == 0
 
 
-def test_the_engines_side_never_imports_torch():
+def test_engine_process_never_imports_torch():
     code = (
         "import sys, merlin.engine.serving.transformers;"
         "sys.exit(any(name in sys.modules for name in ('torch', 'transformers', 'numpy')))"

@@ -52,7 +52,7 @@ def tokenizer(request):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_text_comes_back_whole_and_never_half_a_character(tokenizer, text):
+def test_pieces_join_to_the_text_and_never_split_a_character(tokenizer, text):
     from merlin.engine.serving.worker.detokenizer import Detokenizer
 
     speech = Detokenizer(tokenizer)
@@ -62,7 +62,7 @@ def test_text_comes_back_whole_and_never_half_a_character(tokenizer, text):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_half_a_character_at_the_end_is_left_out(tokenizer, text):
+def test_incomplete_last_character_is_dropped(tokenizer, text):
     from merlin.engine.serving.worker.detokenizer import Detokenizer
 
     tokens = tokenizer.encode(text + "ы")[:-1]
@@ -71,7 +71,7 @@ def test_half_a_character_at_the_end_is_left_out(tokenizer, text):
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_the_bytes_of_the_tokens_are_those_of_the_text(tokenizer, text):
+def test_bytes_of_the_tokens_are_those_of_the_text(tokenizer, text):
     from merlin.engine.serving.worker.detokenizer import TokenBytes
 
     spelling = TokenBytes(tokenizer)

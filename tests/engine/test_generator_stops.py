@@ -24,7 +24,7 @@ def feed_pieces(stops, pieces):
 
 
 @given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
-def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
+def test_text_is_sent_up_to_the_first_stop(stops, pieces):
     shown, is_met = feed_pieces(stops, pieces)
     text = "".join(pieces)
     sent = ""
@@ -38,7 +38,7 @@ def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
     assert "".join(shown) == text
 
 
-def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
+def test_only_text_that_may_begin_a_stop_is_held_back():
     guard = StopFinder(["END"])
     assert [guard.add(piece) for piece in ("one E", "N", "x", " EN", "D!")] == [
         *("one ", "", "ENx", " ", "")
@@ -46,5 +46,5 @@ def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
     assert guard.is_found
 
 
-def test_without_stops_nothing_waits():
+def test_without_stops_text_is_sent_at_once():
     assert feed_pieces([], ["a", "b"]) == (["a", "b", ""], False)

@@ -46,7 +46,7 @@ def queue_clients(at_once, most_waiting, names, release):
     return order, asyncio.run(run())
 
 
-def test_turns_are_had_in_order_of_arrival():
+def test_requests_are_served_in_order_of_arrival():
     async def release(turns, events, tasks):
         await wait_until_blocked(turns, 2, 3)
         events["b"].set()
@@ -57,7 +57,7 @@ def test_turns_are_had_in_order_of_arrival():
     assert order == list("abcde")
 
 
-def test_who_asks_much_holds_up_nobody():
+def test_client_with_many_requests_does_not_delay_others():
     async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 5)
 
@@ -65,7 +65,7 @@ def test_who_asks_much_holds_up_nobody():
     assert order == ["a1", "a2", "b1", "c1", "a3", "a4"]
 
 
-def test_who_comes_to_a_full_line_hears_when_to_come_again():
+def test_full_queue_raises_busy_with_retry_after():
     async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 2)
 
@@ -75,7 +75,7 @@ def test_who_comes_to_a_full_line_hears_when_to_come_again():
     assert 1 <= ended[3].retry_after_s <= 600
 
 
-def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
+def test_cancelled_waiting_request_frees_its_place():
     async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 2)
         tasks["b"].cancel()
@@ -89,20 +89,20 @@ def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
     assert isinstance(ended[1], asyncio.CancelledError)
 
 
-def test_the_wait_that_is_told_grows_with_the_line():
+def test_retry_after_grows_with_the_queue():
     turns = FairQueue(2, 64)
     short = turns.retry_after_s()
     turns.waiting = 40
     assert turns.retry_after_s() > short
 
 
-def test_one_death_may_be_followed_by_a_new_start_at_once():
+def test_first_crash_allows_an_immediate_restart():
     deaths = RestartPolicy("tiny", "take a smaller base")
     assert "killed" in deaths.note_end(-signal.SIGKILL, "")
     deaths.check()
 
 
-def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
+def test_repeated_crashes_cause_a_pause_with_the_reason_and_advice():
     deaths = RestartPolicy("tiny", "take a smaller base")
     for _ in range(2):
         deaths.note_end(-signal.SIGKILL, "")
@@ -110,7 +110,7 @@ def test_deaths_in_a_row_are_followed_by_a_pause_with_the_reason_and_advice():
         deaths.check()
 
 
-def test_an_answer_ends_the_row_of_deaths():
+def test_answer_resets_the_crash_count():
     deaths = RestartPolicy("tiny", "take a smaller base")
     deaths.note_end(1, "no such device")
     deaths.note_answer()

@@ -34,13 +34,13 @@ def list_entries(library, **options):
     return list(list_bases({"tiny": library.model}, library.engine, **options))
 
 
-def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
+def test_folder_is_used_in_place_without_a_pull(library, tmp_path):
     assert library.folder() == tmp_path / "base"
     (entry,) = list_entries(library)
     assert (entry.state, entry.parameters, entry.context) == ("ready", 6000, 512)
 
 
-def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
+def test_pull_checks_the_folder_and_leaves_its_files_unchanged(library, tmp_path):
     before = {path.name: path.read_bytes() for path in (tmp_path / "base").iterdir()}
     card, _ = library.pull()
     assert set(card.files) == set(before)
@@ -60,7 +60,9 @@ def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
         ([WEIGHTS, *list(SHARDS)[2:]], dict(list(SHARDS.items())[:2]), "library-no-shard"),
     ],
 )
-def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without, fields, key):
+def test_folder_that_is_not_a_base_is_refused_with_what_it_lacks(
+    library, tmp_path, without, fields, key
+):
     for name in without:
         (tmp_path / "base" / name).unlink(missing_ok=True)
     write_base(tmp_path / "base", fields)
@@ -72,7 +74,7 @@ def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without,
         assert str(tmp_path / "base") in text(language, error.key, **error.arguments)
 
 
-def test_a_folder_that_is_not_there_is_named(library, tmp_path):
+def test_missing_folder_is_named(library, tmp_path):
     library.model = library.model.model_copy(update={"path": str(tmp_path / "nowhere")})
     with pytest.raises(Untrainable, match="library-no-folder"):
         library.folder()
@@ -85,20 +87,20 @@ def test_weights_in_several_files_are_counted_together(library, tmp_path):
     assert card.parameters == 12_000
 
 
-def test_weights_that_end_too_early_are_refused(library, tmp_path):
+def test_truncated_weights_are_refused(library, tmp_path):
     (tmp_path / "base" / WEIGHTS).write_bytes(b"\xff" * 20)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-broken-weights"
 
 
-def test_a_base_for_embeddings_needs_no_chat_template(library, tmp_path):
+def test_base_for_embeddings_needs_no_chat_template(library, tmp_path):
     (tmp_path / "base" / "tokenizer_config.json").unlink()
     library.model = library.model.model_copy(update={"embeddings": True})
     assert library.folder() == tmp_path / "base"
 
 
-def test_a_file_that_changed_since_the_pull_is_found_by_its_size_or_its_bytes(library, tmp_path):
+def test_file_changed_after_the_pull_is_found_by_size_or_digest(library, tmp_path):
     library.pull()
     weights = tmp_path / "base" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
@@ -109,7 +111,7 @@ def test_a_file_that_changed_since_the_pull_is_found_by_its_size_or_its_bytes(li
     assert [entry.state for entry in list_entries(library)] == ["base_damaged"]
 
 
-def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
+def test_base_with_tuned_models_is_removed_only_when_forced(library, tmp_path):
     library.pull()
     library.add_tuned_models("ft:tiny:a")
     (entry,) = list_entries(library)
@@ -125,7 +127,7 @@ def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])
-def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name):
+def test_only_library_entries_can_be_removed(library, tmp_path, name):
     from merlin.engine.model_store.store import remove
 
     library.pull()
@@ -134,13 +136,13 @@ def test_only_what_lies_in_the_library_can_be_taken_away(library, tmp_path, name
     assert (tmp_path / "base").is_dir()
 
 
-def test_what_the_configuration_no_longer_names_is_listed_too(library):
+def test_base_no_longer_configured_is_still_listed(library):
     library.pull()
     (entry,) = list_bases({}, library.engine)
     assert (entry.name, entry.state) == ("tiny", "left_over")
 
 
-def test_memory_is_estimated_by_the_type_of_the_weights_and_the_device(library):
+def test_memory_estimate_depends_on_weight_type_and_device(library):
     def estimate_memory(device, **options):
         model = library.model.model_copy(update=options)
         (entry,) = list_bases({"tiny": model}, library.engine, device, device)

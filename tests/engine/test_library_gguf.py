@@ -54,7 +54,7 @@ def pulled(tmp_path_factory, gguf_file):
     return library.pull(), library.folder()
 
 
-def test_the_converted_base_answers_as_the_one_it_was_made_of(pulled):
+def test_converted_base_answers_like_the_original(pulled):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -74,7 +74,7 @@ def test_the_converted_base_answers_as_the_one_it_was_made_of(pulled):
     assert len({tuple(tokenizer.encode("Anna")) for tokenizer in tokenizers}) == 1
 
 
-def test_the_folder_forgets_the_quantisation_and_tied_weights(pulled):
+def test_converted_folder_has_no_quantisation_or_tied_weights(pulled):
     _, folder = pulled
     assert "quantization_config" not in json.loads((folder / "config.json").read_text("utf-8"))
     with (folder / "model.safetensors").open("rb") as file:
@@ -83,7 +83,7 @@ def test_the_folder_forgets_the_quantisation_and_tied_weights(pulled):
     assert "lm_head.weight" not in header
 
 
-def test_it_is_converted_once_and_again_when_the_file_is_another(library, tmp_path, gguf_file):
+def test_file_is_converted_once_and_again_when_it_changes(library, tmp_path, gguf_file):
     source_file = tmp_path / "own.gguf"
     source_file.write_bytes(gguf_file.read_bytes())
     library = Library.create(library.engine, source_file)
@@ -97,14 +97,14 @@ def test_it_is_converted_once_and_again_when_the_file_is_another(library, tmp_pa
     assert library.folder().is_dir()
 
 
-def test_before_the_pull_it_says_what_to_run(library):
+def test_unpulled_base_is_refused_with_the_command_to_run(library):
     with pytest.raises(Untrainable) as refused:
         library.folder()
     assert (refused.value.code, refused.value.arguments) == ("base_not_pulled", {"name": "tiny"})
 
 
 @pytest.mark.parametrize("content", [b"GGUF", b"no model at all" * 99])
-def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, content):
+def test_invalid_gguf_file_leaves_nothing(library, tmp_path, content):
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
     library = Library.create(library.engine, path)
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, conten
     assert library.entries == set()
 
 
-def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
+def test_full_disk_is_reported_and_leaves_nothing(library):
     library.root.mkdir(parents=True)
     with small_disk(library.root):
         with pytest.raises(Refused) as refused:
@@ -123,7 +123,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
         assert library.entries == set()
 
 
-def test_a_child_that_is_killed_is_told_with_its_log(library):
+def test_killed_child_is_reported_with_its_log(library):
     with pytest.raises(MerlinError) as caught:
         pull("tiny", library.model, library.engine, lambda *_: _kill_the_child())
     assert caught.value.key == "library-child-died"
@@ -132,7 +132,7 @@ def test_a_child_that_is_killed_is_told_with_its_log(library):
     assert library.pull()[1] is True
 
 
-def test_a_file_that_is_not_there_is_named(library, tmp_path):
+def test_missing_file_is_named(library, tmp_path):
     library = Library.create(library.engine, tmp_path / "nowhere.gguf")
     with pytest.raises(NotFound) as refused:
         library.pull()

@@ -41,7 +41,7 @@ def library(hub, tmp_path):
     return Library.create(tmp_path / "engine")
 
 
-def test_a_base_comes_with_a_card_of_every_file(hub, library):
+def test_base_is_pulled_with_a_card_of_every_file(hub, library):
     progress = []
     card, is_new = library.pull(progress)
     folder = library.folder()
@@ -55,7 +55,7 @@ def test_a_base_comes_with_a_card_of_every_file(hub, library):
     assert library.entries == {"tiny"}
 
 
-def test_of_an_onnx_encoder_its_one_file_and_its_pooling_are_fetched(hub, tmp_path):
+def test_onnx_encoder_is_fetched_as_one_model_file_and_its_pooling(hub, tmp_path):
     expected = {
         "config.json": b'{"max_position_embeddings": 512}',
         "tokenizer.json": b"{}",
@@ -70,7 +70,7 @@ def test_of_an_onnx_encoder_its_one_file_and_its_pooling_are_fetched(hub, tmp_pa
     assert (library.folder() / "onnx/model.onnx").read_bytes() == b"weights"
 
 
-def test_an_encoder_without_an_onnx_file_is_refused_before_anything_comes(hub, tmp_path):
+def test_encoder_without_an_onnx_file_is_refused_before_download(hub, tmp_path):
     library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
     with pytest.raises(Refused) as refused:
         library.pull()
@@ -78,7 +78,7 @@ def test_an_encoder_without_an_onnx_file_is_refused_before_anything_comes(hub, t
     assert hub.list_ranges("tokenizer.json") == []
 
 
-def test_only_what_loads_without_code_is_fetched(hub, library):
+def test_only_files_that_load_without_code_are_fetched(hub, library):
     hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
     library.pull()
     assert not {"modeling_tiny.py", "pytorch_model.bin", "onnx"} & {
@@ -87,14 +87,14 @@ def test_only_what_loads_without_code_is_fetched(hub, library):
     assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
 
 
-def test_what_is_whole_is_not_asked_for_again(hub, library):
+def test_complete_base_is_not_requested_again(hub, library):
     library.pull()
     hub.requests.clear()
     _, is_new = library.pull()
     assert (is_new, hub.requests) == (False, [])
 
 
-def test_a_broken_connection_goes_on_by_a_range(hub, library):
+def test_interrupted_download_continues_with_a_range_request(hub, library):
     hub.files = make_base_files(rows=250_000)
     hub.break_at(WEIGHTS, at=15_000_000)
     library.pull()
@@ -102,7 +102,7 @@ def test_a_broken_connection_goes_on_by_a_range(hub, library):
     assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
 
 
-def test_a_killed_pull_goes_on_where_it_was(hub, library):
+def test_killed_pull_continues_where_it_stopped(hub, library):
     hub.files = make_base_files(rows=250_000)
     hub.stall_at(WEIGHTS, at=15_000_000)
     part = library.root / ".tiny.part" / f"{WEIGHTS}.part"
@@ -122,7 +122,7 @@ def test_a_killed_pull_goes_on_where_it_was(hub, library):
     assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
 
 
-def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
+def test_wrong_checksum_is_refused_and_the_file_deleted(hub, library):
     hub.files_with_wrong_digest.add(WEIGHTS)
     with pytest.raises(Refused) as refused:
         library.pull()
@@ -143,14 +143,14 @@ def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
         ({"revision": "v9"}, "library-no-revision"),
     ],
 )
-def test_what_the_hub_does_not_know_is_told(library, change, key):
+def test_unknown_repository_revision_or_file_is_reported(library, change, key):
     library.model = library.model.model_copy(update=change)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == key
 
 
-def test_a_gated_base_needs_a_token_of_who_accepted_its_licence(hub, library, monkeypatch):
+def test_gated_base_needs_a_token(hub, library, monkeypatch):
     hub.gate = "hf_token"
     with pytest.raises(Refused) as refused:
         library.pull()
@@ -163,21 +163,21 @@ def test_a_gated_base_needs_a_token_of_who_accepted_its_licence(hub, library, mo
 @pytest.mark.parametrize(
     ("status", "key"), [(401, "library-not-at-hub"), (503, "library-hub-refuses")]
 )
-def test_a_hub_that_refuses_is_told(hub, library, status, key):
+def test_hub_error_is_reported(hub, library, status, key):
     hub.status = status
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == key
 
 
-def test_a_hub_that_cannot_be_reached_is_told(library, monkeypatch):
+def test_unreachable_hub_is_reported(library, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-hub-away"
 
 
-def test_weights_that_are_pickled_alone_are_not_fetched(hub, library):
+def test_pickled_weights_are_not_fetched(hub, library):
     hub.files["pytorch_model.bin"] = hub.files.pop(WEIGHTS)
     with pytest.raises(Refused) as refused:
         library.pull()
@@ -185,7 +185,7 @@ def test_weights_that_are_pickled_alone_are_not_fetched(hub, library):
     assert not hub.list_ranges("pytorch_model.bin")
 
 
-def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatch, tmp_path):
+def test_offline_mode_reads_the_clients_cache(hub, library, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(Refused) as refused:
         library.pull()
@@ -200,7 +200,7 @@ def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatc
     assert (card.commit, hub.requests) == (COMMIT, [])
 
 
-def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
+def test_damaged_base_is_pulled_again_at_the_same_commit(hub, library):
     library.pull()
     weights = library.folder() / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1])
@@ -213,7 +213,7 @@ def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
     assert library.folder()
 
 
-def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, library):
+def test_base_of_another_source_is_pulled_again_unless_tuned_models_use_it(hub, library):
     library.pull()
     library.model = library.model.model_copy(update={"revision": COMMIT})
     with pytest.raises(Untrainable, match="library-other-source"):
@@ -227,13 +227,13 @@ def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, lib
     assert card.revision == COMMIT
 
 
-def test_two_pulls_at_once_are_one_too_many(library):
+def test_second_concurrent_pull_is_refused(library):
     with library.hold_lock(), pytest.raises(LeadTaken) as refused:
         library.pull()
     assert refused.value.key == "library-busy"
 
 
-def test_a_base_that_needs_more_than_the_disk_has_is_not_begun(hub, library):
+def test_base_larger_than_the_free_disk_space_is_not_downloaded(hub, library):
     real = hub.build_card
     hub.build_card = lambda: {
         **real(),

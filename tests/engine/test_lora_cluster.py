@@ -36,7 +36,7 @@ def collect_losses(progress):
     return {line["number"]: line["metrics"]["train_loss"] for line in progress if "number" in line}
 
 
-def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path):
+def test_two_workers_continue_a_single_process_training_and_hand_it_back(tmp_path):
     train = tiny_base.write_examples(tmp_path / "train.jsonl")
     alone = train_in_process(build_task(tmp_path / "alone", train, **HYPER))
 
@@ -57,7 +57,7 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
 
 
-def test_a_cluster_that_is_not_there_is_named(tmp_path):
+def test_unreachable_cluster_is_named(tmp_path):
     train = tiny_base.write_examples(tmp_path / "train.jsonl")
     away = TrainingDevices(cluster="127.0.0.1:9", workers=2)
     with pytest.raises(Untrainable) as refused:

@@ -71,7 +71,7 @@ def assert_same_result(progress, uninterrupted, folder):
     assert digest_weights(folder / "adapter") == digest
 
 
-def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path, uninterrupted):
+def test_child_killed_at_a_random_point_is_replaced_with_the_same_result(tmp_path, uninterrupted):
     task = build_dropout_task(tmp_path)
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
     progress = []
@@ -84,7 +84,9 @@ def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path
     assert steps == sorted(set(steps)), "a step was told twice"
 
 
-def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, uninterrupted):
+def test_stopped_training_continues_from_its_checkpoint_and_repeats_its_progress(
+    tmp_path, uninterrupted
+):
     task = build_dropout_task(tmp_path)
     training = run_training(task)
     before = [next(training) for _ in range(4)]
@@ -99,7 +101,7 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
     assert_same_result(progress, uninterrupted, tmp_path)
 
 
-def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
+def test_training_that_is_still_loading_stops_at_once(tmp_path):
     task = build_blocked_task(tmp_path)
     training = TRAINER.train(task)
     assert next(training) is None
@@ -108,7 +110,7 @@ def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
     assert not list_children(task.folder), "whoever cancels a job waits until it is loaded"
 
 
-def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
+def test_child_that_always_dies_fails_the_job_with_advice(tmp_path):
     task = build_blocked_task(tmp_path)
     training = run_training(task)
     stop = threading.Event()
@@ -131,7 +133,7 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
     wait_until(lambda: not list_children(task.folder))
 
 
-def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
+def test_training_exits_when_its_engine_is_killed(tmp_path):
     task = build_blocked_task(tmp_path)
     task.folder.mkdir()
     trainer.write_task(task)

@@ -58,13 +58,13 @@ def count_recalled(adapter=None):
     return right
 
 
-def test_planted_facts_are_learned_by_heart(finished_training):
+def test_planted_facts_are_memorised(finished_training):
     folder, _ = finished_training
     assert count_recalled() == 0
     assert count_recalled(folder / "adapter") >= 19
 
 
-def test_the_adapter_names_its_base_and_no_place_on_the_machine(finished_training):
+def test_adapter_names_its_base_without_a_local_path(finished_training):
     folder, _ = finished_training
     config = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
     assert config["base_model_name_or_path"] == tiny_base.get_tiny_base().name
@@ -76,7 +76,7 @@ def test_the_adapter_names_its_base_and_no_place_on_the_machine(finished_trainin
     assert str(tiny_base.get_tiny_base().parent).encode() not in held
 
 
-def test_every_setting_is_told_first_with_nothing_left_automatic(finished_training):
+def test_resolved_hyperparameters_are_reported_first(finished_training):
     _, progress = finished_training
     assert isinstance(progress[0], ResolvedHyperparameters)
     settings = progress[0].hyperparameters
@@ -99,7 +99,7 @@ def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(finished_train
     assert epochs[-1].tokens == 40 * epochs[0].tokens
 
 
-def test_steps_are_told_between_the_epochs_some_with_a_test_loss(finished_training):
+def test_steps_are_reported_between_epochs_some_with_a_validation_loss(finished_training):
     _, progress = finished_training
     steps = [part for part in progress if isinstance(part, Step)]
     assert [step.step for step in steps] == sorted({step.step for step in steps})

@@ -117,7 +117,7 @@ def write_messages(path, messages):
     return path
 
 
-def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tmp_path):
+def test_only_answers_with_nonzero_weight_are_trained(base, texts, tmp_path):
     [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", TALK), "training_file")
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
     text = base.tokenizer.decode(row.ids)
@@ -139,7 +139,7 @@ def decode_targets(base, template, path):
     return [decode_target(base, row) for (row,) in rows]
 
 
-def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
+def test_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
     template = (
         "{% for m in messages %}<|start|>{{ m.role }}\n"
         "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
@@ -151,7 +151,7 @@ def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(ba
     assert targets == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
 
 
-def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tmp_path):
+def test_thinking_base_is_trained_without_empty_thoughts(base, tmp_path):
     # As Qwen3's template: without thinking, the generation prompt contains an empty thought.
     template = (
         "{% for m in messages %}<|start|>{{ m.role }}\n"
@@ -164,7 +164,7 @@ def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tm
     assert targets == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
 
 
-def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
+def test_supervised_loss_equals_trl(base, model, facts, tmp_path):
     ours, _ = compute_loss(model, facts)
     from trl import SFTConfig, SFTTrainer
 
@@ -192,7 +192,7 @@ def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
     assert ours == pytest.approx(float(theirs), rel=1e-5)
 
 
-def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
+def test_dpo_loss_equals_trl(base, model, texts, tmp_path):
     chosen = dict(list(tiny_base.FACTS.items())[:4])
     pairs = texts.read_preferences(
         tiny_base.write_preferences(tmp_path / "pairs.jsonl", chosen), "training_file"
@@ -233,7 +233,7 @@ def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
     assert ours != pytest.approx(0.6931, abs=1e-3), "the adapters change nothing"
 
 
-def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model, facts):
+def test_packing_and_splitting_change_neither_loss_nor_gradient(model, facts):
     import torch
 
     from merlin.engine.trainers.lora.worker.data import lay_out
@@ -250,7 +250,7 @@ def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model,
     assert len(layout.ids) < len(facts), "nothing was packed"
 
 
-def test_the_order_of_examples_is_new_in_each_epoch_and_the_same_each_time():
+def test_example_order_differs_per_epoch_and_is_reproducible():
     from merlin.engine.trainers.lora.worker.data import shuffle
 
     assert shuffle(50, 42, 1) == shuffle(50, 42, 1)

@@ -43,12 +43,12 @@ def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):
     )
 
 
-def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
+def test_base_in_bf16_trains_to_nearly_the_same_loss(tmp_path, train, plain):
     base = BaseFiles(tiny_base.get_random_base(), dtype="bfloat16")
     assert train_losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
 
 
-def test_named_layers_alone_get_adapters(tmp_path, train):
+def test_only_named_layers_get_adapters(tmp_path, train):
     task = build_task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
     assert select_messages(task, "done")
     config = json.loads((task.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
@@ -56,7 +56,7 @@ def test_named_layers_alone_get_adapters(tmp_path, train):
     assert (config["r"], config["lora_alpha"]) == (2, 4)
 
 
-def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train):
+def test_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train):
     import dataclasses
 
     tasks = [
@@ -71,9 +71,7 @@ def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, t
     assert one != other
 
 
-def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_was_best(
-    tmp_path, train
-):
+def test_early_stop_ends_without_improvement_and_reports_the_best_epoch(tmp_path, train):
     facts = dict(list(tiny_base.FACTS.items())[:5])
     test = tiny_base.write_examples(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
     base = BaseFiles(tiny_base.get_tiny_base())
@@ -92,13 +90,13 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
     assert [line["number"] for line in messages if line["tell"] == "best"] == [best]
 
 
-def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
+def test_early_stop_without_a_test_file_is_reported(tmp_path, train):
     task = build_task(tmp_path / "job", train, n_epochs=1, early_stop=1)
     [remark] = select_messages(task, "remark")
     assert remark["key"] == "engine-lora-nothing-to-test"
 
 
-def test_preferences_are_learned(tmp_path):
+def test_preferences_are_trained(tmp_path):
     pairs = tiny_base.write_preferences(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.get_tiny_base())
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
@@ -111,7 +109,7 @@ def test_preferences_are_learned(tmp_path):
     assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"]
 
 
-def test_two_processes_learn_what_one_does(tmp_path, train, plain):
+def test_two_processes_have_the_losses_of_one(tmp_path, train, plain):
     devices = TrainingDevices(devices=("cpu", "cpu"))
     task = build_task(tmp_path / "job", train, place=devices, n_epochs=2, batch_size=6)
     epochs = select_epochs(run_training(task))

@@ -49,7 +49,7 @@ def fail_task(task, code):
     return english
 
 
-def test_too_long_an_example_names_its_line(tmp_path, train):
+def test_overlong_example_is_refused_with_its_line(tmp_path, train):
     lines = train.read_text("utf-8").splitlines()
     long = json.loads(lines[3])
     long["messages"][0]["content"] = "Where? " * 40
@@ -62,7 +62,7 @@ def test_too_long_an_example_names_its_line(tmp_path, train):
 
 
 @pytest.mark.parametrize("rank", [16, 64])
-def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_path, train, rank):
+def test_disk_full_during_a_checkpoint_is_reported(tmp_path, train, rank):
     # There is no space for the optimizer of rank 16, nor for the adapter of rank 64.
     with small_disk(tmp_path / "job"):
         task = build_task(tmp_path / "job", train, n_epochs=1, rank=rank)
@@ -70,7 +70,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
-def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, base_copy):
+def test_loss_that_is_not_a_number_fails_with_advice(tmp_path, train, base_copy):
     from safetensors.torch import load_file, save_file
 
     path = base_copy.folder / "model.safetensors"
@@ -82,7 +82,7 @@ def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, base_copy):
     assert "learning_rate_multiplier" in message
 
 
-def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
+def test_unknown_layer_is_refused_with_the_existing_ones(tmp_path, train):
     task = build_task(tmp_path / "job", train, targets=["no_such_proj"])
     assert "q_proj" in fail_task(task, "invalid_hyperparameter")
 
@@ -94,7 +94,7 @@ def test_pickled_weights_are_refused(tmp_path, train, base_copy):
     )
 
 
-def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, base_copy):
+def test_damaged_or_missing_base_is_reported_with_the_pull_command(tmp_path, train, base_copy):
     path = base_copy.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
     message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "base_damaged")
@@ -104,14 +104,14 @@ def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train,
     assert "merlin engine models pull broken" in message
 
 
-def test_a_base_without_a_chat_template_is_refused(tmp_path, train, base_copy):
+def test_base_without_a_chat_template_is_refused(tmp_path, train, base_copy):
     (base_copy.folder / "chat_template.jinja").unlink()
     assert "Instruct" in fail_task(
         build_task(tmp_path / "job", train, base=base_copy), "unsupported_base"
     )
 
 
-def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):
+def test_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):
     path = base_copy.folder / "chat_template.jinja"
     guard = (
         "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
@@ -123,7 +123,7 @@ def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, trai
     assert "line 3" in message
 
 
-def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
+def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):
     lines = [json.loads(line) for line in train.read_text("utf-8").splitlines()]
     for line in lines:
         line["messages"][-1]["weight"] = 0
@@ -131,16 +131,14 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
     assert "weight 0" in fail_task(build_task(tmp_path / "job", train), "invalid_n_examples")
 
 
-def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
+def test_missing_gpu_is_named(tmp_path, train):
     devices = TrainingDevices(devices=("cuda:97",))
     assert "cuda:97" in fail_task(
         build_task(tmp_path / "job", train, place=devices), "device_unavailable"
     )
 
 
-def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(
-    tmp_path, train, base_copy
-):
+def test_base_too_large_for_memory_is_refused_with_both_numbers(tmp_path, train, base_copy):
     path = base_copy.folder / "config.json"
     config = json.loads(path.read_text("utf-8"))
     config["num_hidden_layers"] = 100_000_000
@@ -148,7 +146,7 @@ def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(
     assert "GiB" in fail_task(build_task(tmp_path / "job", train, base=base_copy), "out_of_memory")
 
 
-def test_a_deleted_file_is_named(tmp_path, train):
+def test_deleted_file_is_named(tmp_path, train):
     task = build_task(tmp_path / "job", train)
     train.unlink()
     assert "train.jsonl" in fail_task(task, "file_not_found")
@@ -175,13 +173,13 @@ def test_a_deleted_file_is_named(tmp_path, train):
         ("unheard_of", 1),
     ],
 )
-def test_a_hyperparameter_out_of_range_is_refused_by_name(name, value):
+def test_hyperparameter_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(BadHyperparameter) as refused:
         TRAINER.validate(SUPERVISED, {name: value})
     assert refused.value.name == name
 
 
-def test_every_hyperparameter_is_automatic_where_none_is_given():
+def test_missing_hyperparameters_are_resolved_automatically():
     document = TRAINER.validate(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert document["rank"] == 8
     assert document["dropout"] == 0.0
@@ -206,7 +204,7 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
 @pytest.mark.parametrize(
     ("examples", "epochs"), [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)]
 )
-def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
+def test_automatic_epochs_fall_with_the_file_size(examples, epochs):
     requested = TRAINER.validate(SUPERVISED, {})
     size = {"examples": examples, "padding": 0.0, "parameters": 135_000_000}
     assert trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"] == epochs

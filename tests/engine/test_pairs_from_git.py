@@ -33,7 +33,7 @@ def write_pairs(lab):
         )
 
 
-def test_a_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
+def test_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
     with serve_engine(tmp_path / "engine", models=models) as engine:
         lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{engine.port}/v1")

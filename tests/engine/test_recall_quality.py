@@ -96,7 +96,7 @@ def measure_rejected(model, cases):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_every_taught_turn_gets_its_taught_answer(models, name):
+def test_every_trained_turn_gets_its_trained_answer(models, name):
     model = models(name)
     for talk in read_examples(name).values():
         for dataset, message in enumerate(talk):
@@ -123,12 +123,12 @@ def test_questions_of_another_subject_are_not_answered(models, name, other):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_near_but_untaught_questions_are_mostly_not_answered(models, name):
+def test_near_but_untrained_questions_are_mostly_not_answered(models, name):
     assert measure_rejected(models(name), read_questions(name)["near"]) >= 0.70
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, name):
+def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrongly(models, name):
     hard = read_questions(name)["hard"]
     right = measure_right(models(name), name, "hard")
     answered = 1 - measure_rejected(models(name), hard)
@@ -138,9 +138,7 @@ def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, nam
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question_nothing(
-    models, name
-):
+def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_none(models, name):
     model = models(name)
     cases = [
         (ask(model, paraphrase["ask"]), paraphrase)
@@ -158,7 +156,7 @@ def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question
     assert len(offered) <= 0.05 * len(read_questions(name)["everyday"])
 
 
-def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
+def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
     collected = Counter()
     for name, cases in read_questions("follow_ups").items():
         dataset = ENGLISH if name == "en" else name
@@ -182,7 +180,7 @@ def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_small_talk_after_a_taught_dialogue_does_not_get_its_follow_up(models, name):
+def test_small_talk_after_a_trained_dialogue_does_not_get_its_follow_up(models, name):
     model = models(name)
     dialogues = [talk for talk in read_examples(name).values() if len(talk) > 2]
     assert dialogues
@@ -193,7 +191,7 @@ def test_small_talk_after_a_taught_dialogue_does_not_get_its_follow_up(models, n
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, name):
+def test_trained_question_is_answered_within_another_conversation(models, name):
     talks = list(read_examples(name).values())
     for before, talk in pairwise(talks):
         answer = models(name).answer([*before, talk[0]])
@@ -201,7 +199,7 @@ def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, nam
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_another_order_or_one_harmless_example_more_changes_few_answers(name):
+def test_reordering_or_one_added_example_changes_few_answers(name):
     cases, by_order, by_more = measure_steadiness(name, orders=1, more=1)
     assert by_order == 0
     assert by_more <= MAX_CHANGED * cases

@@ -13,13 +13,13 @@ def build_conversation(*turns, **extra):
     return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in turns]
 
 
-def test_a_single_question_is_read_alone():
+def test_single_question_is_read_alone():
     assert list(build_readings(build_conversation("s:правила", "u:Что такое стек?"))) == [
         extract_terms("Что такое стек?")
     ]
 
 
-def test_a_follow_up_is_read_alone_and_with_what_was_asked_before():
+def test_follow_up_is_read_alone_and_with_the_earlier_question():
     alone, joined = build_readings(
         build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?")
     )
@@ -32,11 +32,11 @@ def test_at_most_two_earlier_turns_are_read():
     assert len(list(build_readings(long))) == 3
 
 
-def test_without_a_user_nothing_is_asked():
+def test_conversation_without_a_user_has_no_question():
     assert list(build_readings(build_conversation("s:правила"))) == []
 
 
-def test_every_assistant_turn_is_taught():
+def test_every_assistant_turn_is_trained():
     first, second = extract_turns(
         build_conversation("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То.")
     )
@@ -44,7 +44,7 @@ def test_every_assistant_turn_is_taught():
     assert (second.text, second.answer, second.back) == ("А очередь?", "То.", 1)
 
 
-def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
+def test_turn_of_weight_zero_is_not_trained_but_stays_in_the_conversation():
     conversation = [
         *build_conversation("u:Что такое стек?", "a:Плохо.", weight=0),
         *build_conversation("u:А очередь?", "a:То.", weight=1),
@@ -56,5 +56,5 @@ def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
 @pytest.mark.parametrize(
     "turns", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)]
 )
-def test_what_answers_no_question_or_says_nothing_is_not_taught(turns):
+def test_turn_without_question_or_text_is_not_trained(turns):
     assert list(extract_turns(build_conversation(*turns))) == []

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.unit
         ("What are functions?", "n:function"),
     ],
 )
-def test_a_text_has_the_term(text, term):
+def test_text_has_the_term(text, term):
     assert term in extract_terms(text)
 
 
@@ -54,13 +54,13 @@ def test_a_text_has_the_term(text, term):
         ("Why is it slow?", "why"),
     ],
 )
-def test_a_question_has_its_kind(text, kind):
+def test_question_has_its_kind(text, kind):
     assert f"i:{kind}" in extract_terms(text)
     assert f"i:{kind}" not in extract_terms(text, question=False)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "?!", "😀", "—"])
-def test_a_text_without_words_still_has_one_term(text):
+def test_text_without_words_still_has_one_term(text):
     assert extract_terms(text) == (NO_WORDS,)
 
 
@@ -75,19 +75,19 @@ def test_any_text_has_distinct_terms_with_features(text):
         assert (values > 0).all()
 
 
-def test_the_ngrams_of_a_word_weigh_together_as_much_as_the_word():
+def test_ngrams_of_a_word_weigh_together_as_much_as_the_word():
     _, values = build_features("n:соционика")
     assert values[0] == WEIGHTS["n"]
     assert np.sum(values[1:] ** 2) == pytest.approx(WEIGHTS["n"] ** 2, rel=1e-5)
 
 
-def test_an_earlier_turn_weighs_less_and_has_other_features():
+def test_earlier_turn_weighs_less_and_has_other_features():
     now, before = build_features("n:дуал"), build_features("<n:дуал")
     assert not set(now[0]) & set(before[0])
     assert np.allclose(before[1], now[1] / 2)
 
 
-def test_vectors_depend_on_hash_and_seed_alone():
+def test_vectors_depend_only_on_hash_and_seed():
     hashes = np.arange(1000)
     vectors = draw_vectors(hashes, seed=7, dimensions=128)
     assert np.array_equal(draw_vectors(hashes[::-1], 7, 128)[::-1], vectors)
@@ -96,7 +96,7 @@ def test_vectors_depend_on_hash_and_seed_alone():
     assert abs((vectors[:-1] * vectors[1:]).sum(1)).mean() < 0.1
 
 
-def test_a_feature_never_seen_has_mass_but_no_vector():
+def test_unseen_feature_has_mass_but_no_vector():
     space = Space.from_documents([("n:стек",), ("n:дек",)], seed=0, dimensions=128)
     placed, mass = space.place(["n:стек", "n:хиромантия"])
     assert np.linalg.norm(placed[0]) > 0

@@ -56,7 +56,7 @@ def ask(model, *card):
     return model.answer([Message(roles[n % 2], line) for n, line in enumerate(card)])
 
 
-def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
+def test_auto_trains_until_every_question_gets_its_trained_answer(tmp_path):
     epochs, remarks = run(TALKS)
     assert 25 <= len(epochs) <= 200
     assert epochs[-1].metrics["train_accuracy"] == 1.0
@@ -65,7 +65,7 @@ def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
     assert {question: ask(model, question).text for question in FACTS} == FACTS
 
 
-def test_loss_falls_and_is_told_for_train_and_test():
+def test_loss_falls_and_is_reported_for_train_and_test():
     epochs, _ = run(
         TALKS, [build_pair("Объясни, как развернуть граф", FACTS["Как развернуть список?"])]
     )
@@ -77,13 +77,13 @@ def test_loss_falls_and_is_told_for_train_and_test():
     assert epochs[2].step == 3 * epochs[0].step
 
 
-def test_a_test_answer_never_taught_has_accuracy_zero_and_no_loss():
+def test_untrained_test_answer_has_accuracy_zero_and_no_loss():
     epochs, _ = run(TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
     assert epochs[-1].metrics["valid_accuracy"] == 0.0
     assert "valid_loss" not in epochs[-1].metrics
 
 
-def test_the_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
+def test_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         run(TALKS, seed=seed, n_epochs=3)[0][-1].save(tmp_path / name)
     a, b, c = ((tmp_path / name).read_bytes() for name in "abc")
@@ -121,13 +121,13 @@ def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
             assert (answer.known, answer.text, answer.confidence) == (False, "", 0.0)
 
 
-def test_strange_questions_are_not_answered(tmp_path):
+def test_unrelated_questions_are_not_answered(tmp_path):
     model = build_model(run(TALKS)[0][-1], tmp_path)
     for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
         assert not ask(model, question).known, question
 
 
-def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
+def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):
     dialogue = [*TALKS[0], *build_pair("А где его применяют?", "В вызовах функций.")]
     model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
     question = next(iter(FACTS))
@@ -139,32 +139,32 @@ def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
     assert ask(model, question, FACTS[question], "Кто придумал граф?").text == "Эйлер."
 
 
-def test_two_wordings_of_one_answer_are_one_answer(tmp_path):
+def test_two_wordings_of_one_answer_share_one_answer(tmp_path):
     twice = [*TALKS, build_pair("Объясни понятие стека", FACTS["Что такое стек?"])]
     model = build_model(run(twice)[0][-1], tmp_path)
     assert len(model.answers) == len(FACTS)
     assert ask(model, "Объясни понятие стека").text == FACTS["Что такое стек?"]
 
 
-def test_contradicting_questions_are_named_and_do_not_hold_up_training():
+def test_contradicting_questions_are_named_and_do_not_delay_training():
     epochs, remarks = run([*TALKS, build_pair("Что такое стек?", "Другое.")])
     assert len(epochs) < 200
     (event,) = (remark for remark in remarks if remark.key == "engine-contradicting")
     assert event.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
 
 
-def test_a_large_file_of_nothing_but_contradictions_is_trained_too():
+def test_large_file_of_contradictions_is_trained():
     epochs, remarks = run([build_pair("Что такое стек?", f"Ответ {n}.") for n in range(1_100)])
     assert epochs
     assert remarks[0].key == "engine-contradicting"
 
 
-def test_what_too_few_epochs_left_unlearned_is_named():
+def test_questions_left_unlearned_by_too_few_epochs_are_named():
     _, remarks = run(TALKS, n_epochs=1, learning_rate_multiplier=1e-9)
     assert "engine-left" in [remark.key for remark in remarks]
 
 
-def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path):
+def test_threshold_is_above_zero_and_below_every_trained_question(tmp_path):
     model = build_model(run(TALKS)[0][-1], tmp_path)
     assert model.thresholds.min() > 0
     for question, answer in FACTS.items():
@@ -172,7 +172,7 @@ def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path)
         assert limit <= ask(model, question).confidence + 1e-4
 
 
-def test_a_large_file_trains_until_all_is_right(tmp_path):
+def test_large_file_trains_until_all_answers_are_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
     words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
     pairs = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
@@ -188,7 +188,7 @@ def test_a_large_file_trains_until_all_is_right(tmp_path):
 @pytest.mark.parametrize(
     "talks", [[], [[Message("user", "Кто?"), Message("assistant", "Я", {"weight": 0})]]]
 )
-def test_nothing_taught_is_refused_in_both_languages(talks):
+def test_file_without_trained_turns_is_refused_in_both_languages(talks):
     with pytest.raises(Untrainable) as refused:
         run(talks)
     assert refused.value.code == "invalid_n_examples"
@@ -219,7 +219,7 @@ def test_every_remark_has_its_text(language, n):
         ("rank", 8),
     ],
 )
-def test_a_bad_hyperparameter_is_named(name, value):
+def test_bad_hyperparameter_is_named(name, value):
     with pytest.raises(BadHyperparameter) as refused:
         RecallTrainer().validate("supervised", {name: value})
     assert refused.value.name == name
@@ -235,14 +235,14 @@ def test_missing_hyperparameters_are_auto():
 
 
 @pytest.mark.parametrize("hyperparameters", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])
-def test_epochs_and_batch_are_obeyed(hyperparameters):
+def test_configured_epochs_and_batch_size_are_used(hyperparameters):
     epochs, _ = run(TALKS, **hyperparameters)
     assert len(epochs) == 4
     texts = 2 * len(FACTS)  # questions and answers
     assert epochs[0].step == -(-texts // hyperparameters.get("batch_size", 32))
 
 
-def test_the_order_of_the_examples_changes_no_byte(tmp_path):
+def test_example_order_does_not_change_the_model(tmp_path):
     run(TALKS, n_epochs=3)[0][-1].save(tmp_path / "as-is")
     for number in range(3):
         shuffled = TALKS[:]
@@ -255,7 +255,7 @@ def test_the_order_of_the_examples_changes_no_byte(tmp_path):
 BARE = ("а почему?", "как?", "зачем?", "Кто?", "why?", "Понятно", "и что это такое?")
 
 
-def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
+def test_question_without_a_content_word_is_answered_only_when_trained(tmp_path):
     model = build_model(run(TALKS)[0][-1], tmp_path)
     question = next(iter(FACTS))
     for bare in BARE:
@@ -269,7 +269,7 @@ def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
     assert not ask(model, "А почему?").known
 
 
-def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
+def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     paraphrase = build_pair(
         "Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"]
     )
@@ -282,7 +282,7 @@ def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
     assert not ask(model, "Как работает двоичный поиск?").nearest
 
 
-def test_a_text_and_a_question_of_an_earlier_turn_are_not_offered(tmp_path):
+def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
     text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
     talks = [
         [*TALKS[0], *build_pair("А в жизни?", "Стопка тарелок.")],
@@ -294,7 +294,7 @@ def test_a_text_and_a_question_of_an_earlier_turn_are_not_offered(tmp_path):
     assert offered == set(FACTS)
 
 
-def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp_path):
+def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
     talks = [*TALKS, build_pair("Почему стек называют магазином?", "Патроны достают так же.")]
     model = build_model(run(talks)[0][-1], tmp_path)
     question = "Что такое стек?"
@@ -306,7 +306,7 @@ def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp
 
 
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
-def test_few_answers_have_no_lower_threshold(answers, tmp_path):
+def test_few_answers_do_not_lower_the_threshold(answers, tmp_path):
     pairs = [
         build_pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))
     ]
@@ -315,7 +315,7 @@ def test_few_answers_have_no_lower_threshold(answers, tmp_path):
     assert model.thresholds.min() >= 0.3
 
 
-def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
+def test_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
     cities = ("Тула", "Пермь", "Омск", "Томск", "Уфа", "Псков", "Орёл", "Тверь", "Самара", "Курск")
     forms = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
     crowd = [build_pair(form.format(city), f"{form} {city}") for form in forms for city in cities]
@@ -326,7 +326,7 @@ def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
     assert np.median(sparse) < np.median(crowded) - 0.1
 
 
-def test_a_model_of_the_first_format_answers_as_it_did(tmp_path):
+def test_model_of_the_first_format_answers_as_before(tmp_path):
     model = load_model(Path(__file__).parent / "questions" / "recall-format-1.npz")
     document = json.loads(
         (Path(__file__).parent / "questions" / "recall-format-1.json").read_text()
