@@ -255,8 +255,8 @@ def add_problems(app: FastAPI) -> None:
 def _payment_problem(request: Request, error: Exception) -> Response:
     """Return the answer to a failed payment operation; the cause is in the log."""
     if not isinstance(error, GatewayUnavailable):
-        return answer(request, HTTPStatus.BAD_GATEWAY, "till-refused")
-    response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "till-away")
+        return answer(request, HTTPStatus.BAD_GATEWAY, "gateway-declined")
+    response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "gateway-unavailable")
     response.headers["Retry-After"] = "30"
     return response
 

@@ -464,10 +464,10 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _BAD_CREDENTIALS:
         return
-    once = f"till-key:{ctx.clock():%Y-%m-%dT%H}"
+    once = f"gateway-key:{ctx.clock():%Y-%m-%dT%H}"
     arguments = {"reason": error.code}
     tell = Notices(ctx.db, ctx.clock).tell
-    await ctx.store.do(lambda: tell(ADMINS, "notice-till-key", arguments, once))
+    await ctx.store.do(lambda: tell(ADMINS, "notice-gateway-key", arguments, once))
 
 
 async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:

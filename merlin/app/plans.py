@@ -213,7 +213,7 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     """
     renewal = find_renewal(ctx, actor, renewal_id)
     Renewals(ctx.db).stop(renewal_id, actor.user_id)
-    values = {"plan": renewal.plan, "till": renewal.gateway.value}
+    values = {"plan": renewal.plan, "gateway": renewal.gateway.value}
     Audit(ctx.db, ctx.clock).note(
         actor.name, "renewal.stop", audit.person_reference(actor.user_id), values
     )

@@ -55,7 +55,7 @@ class Entry:
     entry_id: int = field(metadata={"alias": "id"})
     kind: EntryKind
     purchase_id: str = field(metadata={"alias": "order"})
-    gateway: Gateway = field(metadata={"alias": "till"})
+    gateway: Gateway
     amount: Amount
     at: datetime
     refers: int | None = None

@@ -104,8 +104,8 @@ def _refunds_by_payment(entries: Sequence[Entry]) -> dict[int, int]:
 
 
 COLUMNS = (
-    *("date", "kind", "order", "till", "plan", "title", "paid", "returned", "currency"),
-    *("vat_code", "till_id", "test"),
+    *("date", "kind", "order", "gateway", "plan", "title", "paid", "returned", "currency"),
+    *("vat_code", "gateway_id", "test"),
 )
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 
@@ -117,7 +117,7 @@ _MINOR = {"description": "kopecks, or Stars"}
 class Total:
     """Payments and refunds of one gateway in a currency, and what they came to; no tests."""
 
-    gateway: Gateway = field(metadata={"alias": "till"})
+    gateway: Gateway
     currency: Currency
     payments: int = 0
     paid: int = field(default=0, metadata=_MINOR)
@@ -207,14 +207,14 @@ def export_rows(
             "date": f"{in_zone(entry.at, zone):%Y-%m-%d %H:%M:%S}",
             "kind": entry.kind.value,
             "order": entry.purchase_id,
-            "till": entry.gateway.value,
+            "gateway": entry.gateway.value,
             "plan": promise.plan,
             "title": promise.title_in("ru"),
             "paid": amount if is_payment else "",
             "returned": "" if is_payment else amount,
             "currency": entry.amount.currency.value,
             "vat_code": str(vat_code) if vat_code is not None and in_roubles else "",
-            "till_id": entry.outside_id,
+            "gateway_id": entry.outside_id,
             "test": "test" if entry.is_test else "",
         }
         yield {name: escape_formula(cell) for name, cell in values.items()}

@@ -81,7 +81,7 @@ def report(
         return
     print_list(
         [_sum_record(row) for row in sums],
-        "month till=till:till plan payments paid refunds returned net test",
+        "month gateway=gateway:gateway plan payments paid refunds returned net test",
         json=False,
         prefix="billing-col",
         paid=lambda row: f"{row['paid']} {row['currency']}",
@@ -94,7 +94,7 @@ def report(
 def _sum_record(row: Sum) -> dict[str, Any]:
     return {
         "month": row.month,
-        "till": row.gateway.value,
+        "gateway": row.gateway.value,
         "plan": row.plan,
         "currency": row.currency.value,
         "test": row.is_test,
@@ -118,7 +118,10 @@ def orders(
     state_name = state.value if state else ""
     with read_context(config) as (ctx, actor):
         purchases = payments.list_payments(ctx, actor, limit, "", state_name, str(user or ""))
-    columns = "order=number created=created_at user plan till=till:till amount state=state:purchase"
+    columns = (
+        "order=number created=created_at user plan gateway=gateway:gateway amount "
+        "state=state:purchase"
+    )
     _print_payments(
         [_order_json(purchase) for purchase in purchases], columns, json=json, under="orders"
     )
@@ -143,16 +146,16 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
         "order": document["number"],
         "user": document["user"],
         "plan": document["plan"],
-        "till": translate_word("till", document["till"]),
+        "gateway": translate_word("gateway", document["gateway"]),
         "amount": f"{document['amount']} {document['currency']}",
         "state": translate_word("purchase", document["state"]),
         "created": document["created_at"],
-        "till-id": document["till_id"],
+        "gateway-id": document["gateway_id"],
         "promo": document["promo"],
         "reason": document["reason"],
     }
     print_pairs(values, "billing-col")
-    _print_payments(document["ledger"], "row kind=kind:entry amount at till-id=till_id by")
+    _print_payments(document["ledger"], "row kind=kind:entry amount at gateway-id=gateway_id by")
     if document["refunds"]:
         refunds = [{**refund, "refund": refund["refund"][:8]} for refund in document["refunds"]]
         _print_payments(refunds, "refund amount state=state:refund-state at by reason trouble")
@@ -241,7 +244,7 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "order": purchase.purchase_id,
         "number": purchase.number,
         "user": order.user_id,
-        "till": order.gateway.value,
+        "gateway": order.gateway.value,
         "plan": order.promise.plan,
         "amount": order.amount.decimal,
         "currency": order.amount.currency.value,
@@ -251,7 +254,7 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "renewal": order.renewal_id is not None,
         "created_at": purchase.created_at,
         "expires_at": purchase.expires_at,
-        "till_id": purchase.outside_id,
+        "gateway_id": purchase.outside_id,
         "reason": purchase.reason,
     }
 
@@ -264,7 +267,7 @@ def _entry_json(entry: Entry) -> dict[str, Any]:
         "amount": entry.amount.decimal,
         "currency": entry.amount.currency.value,
         "at": entry.at,
-        "till_id": entry.outside_id,
+        "gateway_id": entry.outside_id,
         "by": entry.by,
         "reason": entry.reason,
     }
@@ -281,7 +284,7 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
         "by": refund.by,
         "reason": refund.reason,
         "at": refund.at,
-        "till_id": refund.outside_id,
+        "gateway_id": refund.outside_id,
         "trouble": refund.trouble,
     }
 
@@ -369,10 +372,10 @@ def _comparison_record(reconciliation: Reconciliation) -> dict[str, Any]:
     findings = [
         {
             "difference": finding.difference.value,
-            "till_id": finding.outside_id,
+            "gateway_id": finding.outside_id,
             "order": finding.purchase_id,
             "ledger": finding.ours.decimal if finding.ours else None,
-            "till": finding.theirs.decimal if finding.theirs else None,
+            "gateway": finding.theirs.decimal if finding.theirs else None,
         }
         for finding in reconciliation.found
     ]
@@ -405,7 +408,7 @@ def _print_reconciliation(reconciliation: Reconciliation) -> None:
         [translate_word("differs", "ledger"), "", "", fault, ""] for fault in reconciliation.wrong
     ]
     if rows:
-        names = ("differs", "till-id", "order", "ledger", "theirs")
+        names = ("differs", "gateway-id", "order", "ledger", "theirs")
         print_table([f"billing-col-{name}" for name in names], rows)
     if reconciliation.payments is None:
         print_message("billing-no-shop")

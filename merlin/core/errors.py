@@ -108,7 +108,7 @@ class PaymentError(MerlinError):
     """The payment gateway refused; a retry is useless. `code` is the gateway's own error code."""
 
     def __init__(self, message: str, *, code: str = "") -> None:
-        super().__init__(message, "error-till")
+        super().__init__(message, "error-gateway")
         self.code = code
 
 
@@ -117,7 +117,7 @@ class GatewayUnavailable(PaymentError):
 
     def __init__(self, message: str, *, code: str = "") -> None:
         super().__init__(message, code=code)
-        self.key = "error-till-away"
+        self.key = "error-gateway-unavailable"
 
 
 class PaymentUnknown(GatewayUnavailable):

@@ -218,8 +218,8 @@ def run_payment_api(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
     """Run an API beside a YooKassa stand-in."""
     listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
     with YooKassaStandIn() as shop:
-        payments, till = payment_settings(shop, deadline_s, **config)
-        settings = {"plans": plans, "selling": payments, "till": till, "listening": listening}
+        payments, gateway = payment_settings(shop, deadline_s, **config)
+        settings = {"plans": plans, "selling": payments, "gateway": gateway, "listening": listening}
         with run_api(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")
             with closing(PaymentSite(site, shop)) as payment_site:

@@ -211,7 +211,7 @@ def run_full_api(folder, models=1):
             default_dataset="trial",
             plans=(make_plan("usual"), PLUS, PACK),
             selling=payments,
-            till=gateway,
+            gateway=gateway,
         )
         with run_site(set_up, partial(FullSite, lab)) as site, site.admin:
             site.folder = set_up.state_dir

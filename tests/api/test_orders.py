@@ -74,7 +74,7 @@ def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
         ({"plan": "free"}, 404, "not-found"),
         ({"plan": "nothing"}, 404, "not-found"),
         ({"plan": "starry"}, 409, "refused"),
-        ({"plan": "plus", "till": "stars"}, 422, "wrong-value"),
+        ({"plan": "plus", "gateway": "stars"}, 422, "wrong-value"),
         ({"plan": "plus", "promo": "NOSUCH"}, 409, "refused"),
         ({"plan": "plus", "contact": "nobody"}, 422, "contact"),
         ({"plan": "plus", "price": 1}, 422, "wrong-value"),

@@ -222,8 +222,8 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
 
 def make_entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
     amount = roubles(minor / 100) if currency is Currency.RUB else stars(minor)
-    till = Gateway.YOOKASSA if currency is Currency.RUB else Gateway.STARS
-    return Entry(1, kind, "p", till, amount, at, is_test=is_test)
+    gateway = Gateway.YOOKASSA if currency is Currency.RUB else Gateway.STARS
+    return Entry(1, kind, "p", gateway, amount, at, is_test=is_test)
 
 
 def test_sums_leave_tests_out_and_may_be_below_nothing():

@@ -39,7 +39,7 @@ def test_who_pays_is_told_in_time_and_pays_once(shop, name):
         assert boris.http.get("/api/orders").status_code == 200
         response = future.result(IN_TIME_S)
     assert response.status_code == 503
-    assert response.json()["type"] == "urn:merlin:problem:till-away"
+    assert response.json()["type"] == "urn:merlin:problem:gateway-unavailable"
     assert "второго списания не будет" in response.json()["detail"]
     assert int(response.headers["retry-after"]) > 0
     shop.yookassa.faults.clear()
@@ -90,7 +90,7 @@ def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path
         response = anna.pay(order_id)
         assert response.status_code == 502
         assert anna.pay(order_id).status_code == 502
-        assert shop.admin_notice_keys(reason="invalid_credentials") == ["notice-till-key"]
+        assert shop.admin_notice_keys(reason="invalid_credentials") == ["notice-gateway-key"]
         assert shop.state(order_id) == "asking"
         shop.site.app.state.services = services
         assert anna.pay(order_id).status_code == 200
@@ -105,7 +105,7 @@ def test_what_yookassa_refuses_for_good_ends_the_order(shop):
     response = anna.pay(order_id)
     assert (response.status_code, response.json()["type"]) == (
         502,
-        "urn:merlin:problem:till-refused",
+        "urn:merlin:problem:gateway-declined",
     )
     assert shop.state(order_id) == "canceled"
     assert anna.pay(order_id).status_code == 409

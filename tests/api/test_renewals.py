@@ -42,7 +42,7 @@ def test_consent_and_a_saved_method_begin_a_renewal(shop):
     assert (renewal.state, renewal.next_at, renewal.plan) == (RenewalState.ON, term.ends_at, "plus")
     assert renewal.method
     (document,) = anna.http.get("/api/renewals").json()["renewals"]
-    assert (document["plan"], document["state"], document["till"]) == ("plus", "on", "yookassa")
+    assert (document["plan"], document["state"], document["gateway"]) == ("plus", "on", "yookassa")
     assert renewal.method not in anna.http.get("/api/renewals").text
 
 

@@ -88,7 +88,7 @@ def test_lines_are_payments_and_refunds_without_people():
         "299.90",
         "",
     )
-    assert (payment["vat_code"], payment["till_id"], payment["currency"]) == ("4", "x", "RUB")
+    assert (payment["vat_code"], payment["gateway_id"], payment["currency"]) == ("4", "x", "RUB")
     assert (refund["paid"], refund["returned"], refund["vat_code"]) == ("", "10000", "")
     assert "1001" not in [*payment.values(), *refund.values()]
 
@@ -96,7 +96,7 @@ def test_lines_are_payments_and_refunds_without_people():
 @pytest.mark.parametrize("formula", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
 def test_no_cell_is_a_formula(formula):
     (row,) = export_rows([make_row(1, "payment", 1, title=formula, outside_id=formula)], UTC, None)
-    assert row["title"] == row["till_id"] == f"'{formula}"
+    assert row["title"] == row["gateway_id"] == f"'{formula}"
     assert row["vat_code"] == ""
 
 

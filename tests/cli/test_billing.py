@@ -114,12 +114,12 @@ def orders(capfd, folder, *arguments):
 
 
 def by_card(capfd, folder):
-    return next(order["order"] for order in orders(capfd, folder) if order["till"] == "yookassa")
+    return next(order["order"] for order in orders(capfd, folder) if order["gateway"] == "yookassa")
 
 
 def test_the_report_sums_by_month_till_and_plan(capfd, folder):
     stars, roubles = show_json(capfd, folder, "report")["sums"]
-    assert (stars["till"], stars["plan"], stars["paid"], stars["net"]) == (
+    assert (stars["gateway"], stars["plan"], stars["paid"], stars["net"]) == (
         "stars",
         "voices",
         "70",
@@ -219,8 +219,8 @@ def test_it_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
 
     def send():
         with BillingDatabase(folder, shop) as told:
-            till = told.billing.purchases.get(order).order.gateway
-            (refund,) = wait_until(lambda: told.billing.refunds.claim_due(till, utc_now()))
+            gateway = told.billing.purchases.get(order).order.gateway
+            (refund,) = wait_until(lambda: told.billing.refunds.claim_due(gateway, utc_now()))
             if is_refused:
                 told.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
                 return
@@ -260,7 +260,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, folder, shop):
         stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
         Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
     came = show_json(capfd, folder, "reconcile", code=1)
-    found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
+    found = {each["gateway_id"]: each["difference"] for each in came["yookassa"]["found"]}
     assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
     assert came["stars"]["differences"] == stars["differences"]
     code, captured = run(capfd, folder, "billing", "reconcile")

@@ -108,9 +108,9 @@ class Installation:
             self.address: "api",
             str(self.lab.folder): "folder",
             self.telegram.page_url.rstrip("/"): "telegram",
-            self.yookassa.base_url: "till",
+            self.yookassa.base_url: "yookassa",
             quote(self.telegram.page_url.rstrip("/"), safe=""): "telegram",
-            urlsplit(self.yookassa.base_url).netloc: "till",
+            urlsplit(self.yookassa.base_url).netloc: "yookassa",
             self.provider.base_url: "provider",
         }
         return Normaliser(known)

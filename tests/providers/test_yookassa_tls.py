@@ -28,7 +28,7 @@ PAYMENT = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "curre
 def certificate(tmp_path_factory):
     """A file with a key and a certificate."""
     key = generate_key()
-    path = tmp_path_factory.mktemp("tls") / "till.pem"
+    path = tmp_path_factory.mktemp("tls") / "gateway.pem"
     path.write_bytes(encode_key(key) + create_certificate(key))
     return path
 

@@ -81,7 +81,7 @@ class ProcessSettings:
     listening: ApiConfig = field(default_factory=ApiConfig)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     openid: Issuer | None = None
-    till: YooKassaGateway | None = None
+    gateway: YooKassaGateway | None = None
     hook_secrets: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
@@ -186,7 +186,7 @@ def api_services(settings, writer):
     overrides = {"telegram_keys": settings.telegram_keys, "patience": settings.patience}
     if settings.openid is not None:
         overrides["issuer"] = settings.openid
-    overrides |= {"gateway": settings.till, "polled": settings.till}
+    overrides |= {"gateway": settings.gateway, "polled": settings.gateway}
     overrides["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:
         overrides["telegram_secret"] = settings.webhook_secret

@@ -211,7 +211,7 @@ def _describe_state(
     arguments = {
         "amount": order.amount.format(context.language),
         "until": when(context, purchase.expires_at),
-        "till": order.gateway.value,
+        "gateway": order.gateway.value,
         "why": text(context.language, reason_key(purchase.reason)),
     }
     return context.say(f"order-lead-{name}", **arguments)

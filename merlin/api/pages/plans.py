@@ -202,7 +202,7 @@ def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
         "renews",
         price=price.format(context.language) if price else "–",
         day=until(context, at),
-        method=renewal.method_title or context.say(f"till-{renewal.gateway.value}"),
+        method=renewal.method_title or context.say(f"gateway-{renewal.gateway.value}"),
     )
     return renewal.renewal_id, title, about
 

@@ -51,7 +51,7 @@ class OrderBody(Body):
     """The order to place."""
 
     plan: Annotated[Line, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
-    till: Literal[Gateway.YOOKASSA] = Field(
+    gateway: Literal[Gateway.YOOKASSA] = Field(
         default=Gateway.YOOKASSA, description="plans for Stars are sold by the bot, inside Telegram"
     )
     promo: Annotated[Line, Field(max_length=_MAX_CODE_LENGTH)] = Field(
@@ -94,7 +94,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     contact = normalise_contact(body.contact)
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
-    requested = (body.plan, body.till, body.promo, contact)
+    requested = (body.plan, body.gateway, body.promo, contact)
 
     async def place(_number: int) -> Response:
         purchase = await caller.write(shop.place_order, *requested, keeps_method=body.keep_method)

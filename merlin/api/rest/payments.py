@@ -44,7 +44,7 @@ class OrderShown(Shape):
 
     id: str = Field(validation_alias="purchase_id")
     state: PurchaseState
-    till: Gateway = Field(validation_alias="gateway")
+    gateway: Gateway
     plan: str
     title: str = Field(description=BOUGHT)
     days: int | None = Field(
@@ -80,7 +80,9 @@ class PaymentShown(OrderShown):
 
     user_id: int = Field(description="0: the person has deleted their data")
     outside_id: str = Field(description='the gateway\'s id of the payment, "" for none')
-    till_reason: str = Field(description='the gateway\'s reason for the cancellation, "" for none')
+    gateway_reason: str = Field(
+        description='the gateway\'s reason for the cancellation, "" for none'
+    )
 
 
 class PaymentDetails(PaymentShown):
@@ -96,7 +98,7 @@ class RenewalShown(Shape):
     id: int = Field(validation_alias="renewal_id")
     plan: str
     title: str
-    till: Gateway = Field(validation_alias="gateway")
+    gateway: Gateway
     state: RenewalState
     method: str = Field(
         validation_alias="method_title",
@@ -121,7 +123,7 @@ def order_view(shape: type[S], purchase: Purchase, language: str, **more: object
         "is_renewal": order.renewal_id is not None,
         "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
-        "till_reason": purchase.reason,
+        "gateway_reason": purchase.reason,
     }
     return shape.of({**values, **more}, language)
 

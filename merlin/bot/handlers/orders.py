@@ -203,7 +203,7 @@ def renewal(context: BotContext) -> View:
     own_renewal = _own_renewal(context)
     at = context.moment(own_renewal.next_at)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
-    arguments = {"title": title, "at": at, "till": own_renewal.gateway.value}
+    arguments = {"title": title, "at": at, "gateway": own_renewal.gateway.value}
     stop = ("pay-button-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
     return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 

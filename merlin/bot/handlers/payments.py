@@ -191,7 +191,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         "pay-admin-what",
         who=_user_title(person) if person is not None else "—",
         price=purchase.order.amount.format(language),
-        till=text(language, f"pay-till-{purchase.order.gateway.value}"),
+        gateway=text(language, f"pay-gateway-{purchase.order.gateway.value}"),
         state=order_state(context, purchase),
         at=context.moment(purchase.created_at),
         number=purchase.number,
@@ -264,7 +264,7 @@ def _month_lines(context: BotContext) -> list[str]:
     for gateway, currency in _GATEWAYS.items():
         total = totals_by_gateway.get(gateway) or Total(gateway=gateway, currency=currency)
         arguments = {
-            "till": context.translate(f"pay-till-{gateway.value}"),
+            "gateway": context.translate(f"pay-gateway-{gateway.value}"),
             "came": total.amount(total.paid).format(context.language),
             "count": total.payments,
             "back": total.amount(total.returned).format(context.language),
@@ -369,7 +369,7 @@ def reason(context: BotContext) -> View:
         user=str(purchase.user_id),
         reason=reason,
         whole="yes" if amount == rest else "no",
-        till=purchase.order.gateway.value,
+        gateway=purchase.order.gateway.value,
     )
     return _confirm_refund(context, message, values_with_reason)
 

@@ -38,10 +38,10 @@ api-problem-contact = Wrong address for the receipt
 api-problem-contact-detail = Enter an e-mail address (anna@example.com) or a phone number (+7 916 123-45-67).
 api-problem-bad-time = Wrong dates
 api-problem-bad-time-detail = Give two days such as 2026-11-20, the first not after the second, at most { $days } days apart.
-api-problem-till-away = YooKassa is not responding
-api-problem-till-away-detail = YooKassa is not responding. You were not charged and your order is saved. Try again in a minute: you will not be charged twice.
-api-problem-till-refused = YooKassa declined the order
-api-problem-till-refused-detail = YooKassa declined this order, and you were not charged. Try ordering again; the admin finds the reason in the log.
+api-problem-gateway-unavailable = YooKassa is not responding
+api-problem-gateway-unavailable-detail = YooKassa is not responding. You were not charged and your order is saved. Try again in a minute: you will not be charged twice.
+api-problem-gateway-declined = YooKassa declined the order
+api-problem-gateway-declined-detail = YooKassa declined this order, and you were not charged. Try ordering again; the admin finds the reason in the log.
 api-problem-bad-cursor = Wrong cursor
 api-problem-bad-cursor-detail = This cursor is not valid. Take it from the Link header, or start from the first page.
 

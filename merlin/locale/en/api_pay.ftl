@@ -8,7 +8,7 @@ pay-not-open = This order no longer needs payment.
 pay-nothing-paid = This order was not paid, so there is nothing to refund.
 pay-no-renewal = Auto-renewal not found, or it is already off.
 
-notice-till-key = YooKassa rejects our credentials ({ $reason }): no one can pay in roubles. Check the shop ID and secret key.
+notice-gateway-key = YooKassa rejects our credentials ({ $reason }): no one can pay in roubles. Check the shop ID and secret key.
 notice-payment-unknown = YooKassa has a payment { $payment } of { $amount } for order { $purchase }, but this order isn't here. Nothing was granted. If another Merlin uses the same shop, the order is there; otherwise refund it in YooKassa.
 notice-refund-refused = YooKassa didn't refund { $amount } of order { $purchase }: { $reason }. Nothing was charged or removed. Try the refund again, or make it in YooKassa.
 

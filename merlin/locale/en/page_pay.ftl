@@ -117,16 +117,16 @@ page-orders-more = The newest 100 orders are shown.
 page-order = Order { $number }
 page-order-facts = Details
 page-order-sum = Amount
-page-order-till = Payment method
+page-order-gateway = Payment method
 page-order-made = Created
 page-order-kind = Shop
 page-order-test = test, no real money
-page-till-yookassa = YooKassa
+page-gateway-yookassa = YooKassa
 page-stars = { $count ->
         [one] Telegram Star
        *[other] Telegram Stars
     }
-page-till-stars = Telegram Stars
+page-gateway-stars = Telegram Stars
 page-order-created = waiting for payment
 page-order-asking = waiting for payment
 page-order-pending = waiting for payment
@@ -139,7 +139,7 @@ page-order-refunded = refunded
 page-order-lead-asking = Your order is saved, but the payment page isn't ready: press “Go to payment”.
 page-order-lead-silent = The payment service isn't responding. Your order is saved and you won't be charged twice. Try again in a minute.
 page-order-lead-look-silent = The payment service isn't responding. Your order is saved and you won't be charged twice. We'll keep checking.
-page-order-lead-pending = { $till ->
+page-order-lead-pending = { $gateway ->
         [stars] Waiting for { $amount } until { $until }. Pay in the bot.
        *[yookassa] Waiting for { $amount } until { $until }. Paid already? This page updates by itself.
     }
@@ -264,11 +264,11 @@ page-yes-promo-stop = Yes, deactivate
 
 page-buyer = Who
 page-order-id = Full order ID
-page-at-till = YooKassa ID
+page-gateway-id = YooKassa ID
 page-order-how = How
 page-by-renewal = auto-renewal
 page-why-canceled = Why it was cancelled
-page-till-word = YooKassa's response
+page-gateway-reason = YooKassa's response
 page-to-person = View user
 page-refunds = Refunds
 page-no-refunds = There's nothing to refund.

@@ -270,4 +270,4 @@ page-next-training = Training after saving: about { $cost }.
 page-next-training-free = Training after saving: free.
 page-next-training-little = Training after saving: less than { $cost }.
 page-next-training-by-hand = An admin starts it.
-page-serves-till-then = Until then { $model } answers.
+page-serves-until-then = Until then { $model } answers.

@@ -129,7 +129,7 @@ pay-state-expired = expired
 pay-state-paid = paid
 pay-state-refunded-in-part = partly refunded
 pay-state-refunded = refunded
-pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $till ->
+pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $gateway ->
         [stars] with Telegram Stars
        *[yookassa] with your saved card or wallet
     }. Turn off auto-renewal? You keep the days you've paid for.
@@ -161,10 +161,10 @@ notice-plan-gift = You got the plan “{ $en }” as a gift: { $days ->
        *[other] { NUMBER($days) } days
     }. What's included: /plan
 pay-button-order-of = This order
-pay-till-stars = Telegram Stars
-pay-till-yookassa = YooKassa
+pay-gateway-stars = Telegram Stars
+pay-gateway-yookassa = YooKassa
 pay-admin-title = Payments of this month
-pay-admin-month = { $till }: { $came } ({ $count ->
+pay-admin-month = { $gateway }: { $came } ({ $count ->
         [one] { $count } payment
        *[other] { $count } payments
     }), refunded { $back }
@@ -178,7 +178,7 @@ pay-admin-none = No orders yet.
 pay-admin-of = Orders: { $who }
 pay-admin-what =
     Who: { $who }
-    Price: { $price }, { $till }
+    Price: { $price }, { $gateway }
     State: { $state }
     Ordered: { $at }
     Order number: { $number }
@@ -203,7 +203,7 @@ pay-admin-ask-reason = Send the reason in one message, up to { NUMBER($most) } c
 pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }? Reason: { $reason }. { $whole ->
         [yes] The purchase will be removed.
        *[no] The plan becomes shorter by the refunded part; a pack stays.
-    } { $till ->
+    } { $gateway ->
         [stars] Auto-renewal will be turned off, if it's on.
        *[yookassa] {""}
     }

@@ -1,4 +1,4 @@
-# The payment page of the stand-in till.
+# The payment page of the stand-in payment service.
 pay-page-title = Payment
 pay-page-title-sum = Pay { $sum }
 pay-page-brand = Test checkout

@@ -38,10 +38,10 @@ api-problem-contact = Неверный адрес для чека
 api-problem-contact-detail = Укажите электронную почту (anna@example.com) или телефон (+7 916 123-45-67).
 api-problem-bad-time = Неверные даты
 api-problem-bad-time-detail = Укажите два дня вида 2026-11-20: первый не позже второго, между ними не больше { $days } дней.
-api-problem-till-away = ЮKassa не отвечает
-api-problem-till-away-detail = ЮKassa сейчас не отвечает. Деньги не списаны, заказ сохранён. Повторите через минуту: второго списания не будет.
-api-problem-till-refused = ЮKassa отклонила заказ
-api-problem-till-refused-detail = ЮKassa отклонила этот заказ, деньги не списаны. Попробуйте оформить его ещё раз; причину администратор найдёт в журнале.
+api-problem-gateway-unavailable = ЮKassa не отвечает
+api-problem-gateway-unavailable-detail = ЮKassa сейчас не отвечает. Деньги не списаны, заказ сохранён. Повторите через минуту: второго списания не будет.
+api-problem-gateway-declined = ЮKassa отклонила заказ
+api-problem-gateway-declined-detail = ЮKassa отклонила этот заказ, деньги не списаны. Попробуйте оформить его ещё раз; причину администратор найдёт в журнале.
 api-problem-bad-cursor = Неверный курсор
 api-problem-bad-cursor-detail = Такого курсора нет. Возьмите его из заголовка Link или начните с первой страницы.
 

@@ -123,17 +123,17 @@ page-orders-more = Показаны последние 100 заказов.
 page-order = Заказ № { $number }
 page-order-facts = Подробности
 page-order-sum = Сумма
-page-order-till = Способ оплаты
+page-order-gateway = Способ оплаты
 page-order-made = Создан
 page-order-kind = Магазин
 page-order-test = тестовый, без настоящих денег
-page-till-yookassa = ЮKassa
+page-gateway-yookassa = ЮKassa
 page-stars = { $count ->
         [one] звезда Telegram
         [few] звезды Telegram
        *[other] звёзд Telegram
     }
-page-till-stars = звёзды Telegram
+page-gateway-stars = звёзды Telegram
 page-order-created = ждёт оплаты
 page-order-asking = ждёт оплаты
 page-order-pending = ждёт оплаты
@@ -146,7 +146,7 @@ page-order-refunded = деньги возвращены
 page-order-lead-asking = Заказ сохранён, но страница оплаты ещё не готова: нажмите «Перейти к оплате».
 page-order-lead-silent = Сервис оплаты не отвечает. Заказ сохранён, дважды деньги не спишутся. Попробуйте ещё раз через минуту.
 page-order-lead-look-silent = Сервис оплаты не отвечает. Заказ сохранён, дважды деньги не спишутся. Проверим сами, загляните через несколько минут.
-page-order-lead-pending = { $till ->
+page-order-lead-pending = { $gateway ->
         [stars] Ждём { $amount } до { $until }. Оплатить можно в боте.
        *[yookassa] Ждём { $amount } до { $until }. Уже оплатили? Подождите минуту, страница обновится сама.
     }
@@ -276,11 +276,11 @@ page-yes-promo-stop = Да, отключить
 
 page-buyer = Кто
 page-order-id = Полный ID заказа
-page-at-till = ID в ЮKassa
+page-gateway-id = ID в ЮKassa
 page-order-how = Как
 page-by-renewal = автопродление
 page-why-canceled = Причина отмены
-page-till-word = Ответ ЮKassa
+page-gateway-reason = Ответ ЮKassa
 page-to-person = Открыть пользователя
 page-refunds = Возвраты
 page-no-refunds = Возвращать нечего.

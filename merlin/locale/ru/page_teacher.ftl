@@ -290,4 +290,4 @@ page-next-training = Обучение после сохранения: окол�
 page-next-training-free = Обучение после сохранения: бесплатно.
 page-next-training-little = Обучение после сохранения: меньше { $cost }.
 page-next-training-by-hand = Его запускает администратор.
-page-serves-till-then = До конца отвечает { $model }.
+page-serves-until-then = До конца отвечает { $model }.

@@ -143,7 +143,7 @@ pay-state-expired = не оплачен вовремя
 pay-state-paid = оплачен
 pay-state-refunded-in-part = часть денег возвращена
 pay-state-refunded = деньги возвращены
-pay-ask-stop = План «{ $title }» продлится автоматически { $at }, { $till ->
+pay-ask-stop = План «{ $title }» продлится автоматически { $at }, { $gateway ->
         [stars] звёздами Telegram
        *[yookassa] с сохранённой карты или кошелька
     }. Отключить автопродление? Оплаченные дни останутся у вас.
@@ -176,10 +176,10 @@ notice-plan-gift = Вам подарили план «{ $ru }»: { $days ->
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
 pay-button-order-of = Этот заказ
-pay-till-stars = Звёзды Telegram
-pay-till-yookassa = ЮKassa
+pay-gateway-stars = Звёзды Telegram
+pay-gateway-yookassa = ЮKassa
 pay-admin-title = Платежи за этот месяц
-pay-admin-month = { $till }: { $came } ({ $count ->
+pay-admin-month = { $gateway }: { $came } ({ $count ->
         [one] { $count } платёж
         [few] { $count } платежа
        *[many] { $count } платежей
@@ -195,7 +195,7 @@ pay-admin-none = Заказов пока нет.
 pay-admin-of = Заказы: { $who }
 pay-admin-what =
     Кто: { $who }
-    Цена: { $price }, { $till }
+    Цена: { $price }, { $gateway }
     Состояние: { $state }
     Заказан: { $at }
     Номер заказа: { $number }
@@ -220,7 +220,7 @@ pay-admin-ask-reason = Пришлите причину возврата одни
 pay-admin-ask-refund = Вернуть { $price } за «{ $title }» пользователю { $user }? Причина: { $reason }. { $whole ->
         [yes] Покупка будет отозвана.
        *[no] Срок плана сократится на возвращённую часть; пакет останется.
-    } { $till ->
+    } { $gateway ->
         [stars] Автопродление, если оно включено, отключится.
        *[yookassa] {""}
     }
