@@ -18,7 +18,7 @@ def read_sides(files):
     return {name: (blobs[name], side) for side in ("train", "test") for name in index.ids(side)}
 
 
-def test_examples_come_go_change_and_move():
+def test_examples_added_removed_changed_and_moved_are_listed():
     files = make_good_files(60)
     old = read_sides(files)
     moved = next(name for name, (_, side) in old.items() if side == "test")
@@ -35,7 +35,7 @@ def test_examples_come_go_change_and_move():
     }
 
 
-def test_without_a_build_before_everything_is_new():
+def test_without_an_earlier_build_every_example_is_added():
     new = read_sides(make_good_files(60))
     assert len(new) == 60
     assert diff({}, new)["added"] == sorted(new)
@@ -56,7 +56,7 @@ def test_without_a_build_before_everything_is_new():
         (90_000, 1),
     ],
 )
-def test_epochs_are_chosen_as_the_cookbook_does(examples, expected):
+def test_epochs_are_chosen_as_in_openais_cookbook(examples, expected):
     assert count_epochs(examples) == expected
 
 
@@ -64,5 +64,5 @@ def test_few_examples_are_shown_at_most_25_times():
     assert count_epochs(1) == 25
 
 
-def test_given_epochs_are_taken_as_they_are():
+def test_configured_epochs_are_kept():
     assert count_epochs(20, 7) == 7

@@ -34,7 +34,7 @@ def build_files(files):
     return make_build(check_files(files))
 
 
-def test_the_manifest_counts_every_file():
+def test_manifest_counts_every_file():
     content = build_files({**make_good_files(60), **BAD, **TWIN, **MARKED})
     manifest = content.manifest
     counts = manifest["counts"]
@@ -44,7 +44,7 @@ def test_the_manifest_counts_every_file():
     assert "marked" in content.index.ids("test")
 
 
-def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
+def test_manifest_holds_what_training_and_tracing_need():
     checked = check_files(make_good_files(60))
     content = make_build(checked)
     manifest = content.manifest
@@ -74,7 +74,7 @@ def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
     assert json.loads(json.dumps(manifest)) == manifest
 
 
-def test_the_digest_follows_from_both_files():
+def test_digest_is_computed_from_both_files():
     content = build_files(make_good_files(60))
     hashes = content.manifest["sha256"]
     lines = f"train {hashes['train']}\ntest {hashes['test']}\n"
@@ -82,7 +82,7 @@ def test_the_digest_follows_from_both_files():
     assert content.digest == build_digest(hashes["train"], hashes["test"])
 
 
-def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
+def test_lines_are_in_the_order_of_example_ids():
     content = build_files(make_good_files(60))
     questions = [
         json.loads(line)["messages"][1]["content"]
@@ -92,7 +92,7 @@ def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
     assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
 
 
-def test_shuffled_files_give_the_same_bytes():
+def test_shuffled_files_give_the_same_build():
     files = {**make_good_files(60), **TWIN, **MARKED}
     expected = build_files(files)
     for seed in range(5):
@@ -135,14 +135,14 @@ def test_another_process_gives_the_same_digest():
         },
     ],
 )
-def test_what_changes_no_words_changes_no_digest(more):
+def test_change_without_effect_on_training_keeps_the_digest(more):
     assert (
         build_files({**make_good_files(60), **more}).digest
         == build_files(make_good_files(60)).digest
     )
 
 
-def test_another_word_or_system_text_is_another_build():
+def test_changed_word_or_system_text_changes_the_digest():
     other = DATASET_YAML.replace("good", "fine")
     digests = {
         build_files(make_good_files(60)).digest,
@@ -160,13 +160,13 @@ def test_another_word_or_system_text_is_another_build():
         ({**make_good_files(60, DATASET_YAML + "strict: true\n"), **BAD}, "build-strict"),
     ],
 )
-def test_what_may_not_be_built_says_why(files, key):
+def test_dataset_that_cannot_be_built_is_refused_with_a_reason(files, key):
     with pytest.raises(DatasetError) as error:
         build_files(files)
     assert error.value.key == key
 
 
-def test_a_written_build_is_read_back_equal(tmp_path):
+def test_written_build_is_read_back_equal(tmp_path):
     content = build_files(make_good_files(60))
     folder = write_build(content, tmp_path / "neurotypology", 7)
     assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
@@ -187,7 +187,7 @@ def test_writing_again_changes_nothing(tmp_path):
     assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
-def test_leftovers_of_a_dead_try_are_removed(tmp_path):
+def test_leftovers_of_an_interrupted_write_are_removed(tmp_path):
     (tmp_path / ".tmp-dead").mkdir()
     (tmp_path / ".tmp-dead" / "train.jsonl").write_bytes(b"half")
     folder = write_build(build_files(make_good_files(60)), tmp_path, 1)
@@ -195,7 +195,7 @@ def test_leftovers_of_a_dead_try_are_removed(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
-def test_a_changed_byte_is_noticed(tmp_path, name):
+def test_changed_byte_is_detected(tmp_path, name):
     folder = write_build(build_files({**make_good_files(60), **MARKED}), tmp_path, 1)
     changed = bytearray((folder / name).read_bytes())
     changed[20] ^= 1
@@ -206,14 +206,14 @@ def test_a_changed_byte_is_noticed(tmp_path, name):
 
 
 @pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"sha256": 1}'])
-def test_a_changed_manifest_is_noticed(tmp_path, manifest):
+def test_changed_manifest_is_detected(tmp_path, manifest):
     folder = write_build(build_files(make_good_files(60)), tmp_path, 1)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     with pytest.raises(DatasetError):
         read_manifest(folder)
 
 
-def test_another_build_in_its_place_is_noticed(tmp_path):
+def test_another_build_in_its_folder_is_detected(tmp_path):
     first, other = build_files(make_good_files(60)), build_files(make_good_files(61))
     folder = write_build(first, tmp_path, 1)
     assert read_manifest(folder, first.digest) == first.manifest
@@ -222,7 +222,7 @@ def test_another_build_in_its_place_is_noticed(tmp_path):
     assert error.value.key == "build-damaged"
 
 
-def test_a_build_that_is_not_there_is_not_found(tmp_path):
+def test_missing_build_raises_not_found(tmp_path):
     with pytest.raises(NotFound):
         read_manifest(tmp_path / f"1-{12 * '0'}")
 
@@ -239,7 +239,7 @@ write_build(make_build(check_files(make_good_files(60))), Path(sys.argv[1]), 1)
 @pytest.mark.parametrize(
     "point", ["build.tmp_written", "build.before_rename", "build.after_rename"]
 )
-def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point):
+def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point):
     environment = {"PYTHONPATH": str(ROOT), "MERLIN_CRASH_AT": point}
     killed = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], env=environment)
     assert killed.returncode == 137
@@ -267,7 +267,7 @@ except OSError as error:
 """
 
 
-def test_a_full_disk_leaves_nothing_behind(tmp_path):
+def test_full_disk_leaves_nothing(tmp_path):
     completed = subprocess.run(
         [
             sys.executable,

@@ -33,7 +33,7 @@ PLACE = "examples/face/fixation.yaml"
         "trial/materials/lecture-01.md",
     ],
 )
-def test_the_places_of_a_datasets_files_are_taken(path):
+def test_paths_of_dataset_files_are_accepted(path):
     assert check_path(path) == path
 
 
@@ -59,20 +59,20 @@ def test_the_places_of_a_datasets_files_are_taken(path):
         ],
     ],
 )
-def test_every_other_place_is_refused(path):
+def test_every_other_path_is_refused(path):
     with pytest.raises(Refused) as caught:
         check_path(path)
     assert caught.value.key == "change-no-place"
 
 
-def test_one_edit_is_a_change_and_a_batch_of_its_own():
+def test_single_edit_is_a_change_and_its_own_batch():
     (change,) = make_changes("trial", [Edit(PLACE, None, "x")], REQUEST)
     assert change.change_id == change.batch
     assert change.path == f"trial/{PLACE}"
     assert (change.kind, change.subject) == (ChangeKind.ADD, "Add example face/fixation")
 
 
-def test_many_edits_are_one_batch_that_its_first_speaks_for():
+def test_edits_of_one_batch_share_the_first_ones_id_and_subject():
     edits = [Edit(f"examples/{n}.yaml", "b", None) for n in range(3)]
     changes = make_changes("trial", edits, REQUEST, "Delete three")
     assert {change.batch for change in changes} == {changes[0].change_id}
@@ -91,13 +91,13 @@ def test_many_edits_are_one_batch_that_its_first_speaks_for():
         ([Edit("x", None, "1")], "change-no-place"),
     ],
 )
-def test_what_cannot_be_one_commit_is_refused(edits, key):
+def test_edits_that_cannot_be_one_commit_are_refused(edits, key):
     with pytest.raises(Refused) as caught:
         make_changes("trial", edits, REQUEST)
     assert caught.value.key == key
 
 
-def test_subjects_are_made_of_what_is_done():
+def test_subject_is_made_from_the_edit():
     edits = {
         Edit(PLACE, "b", "x"): "Edit example face/fixation",
         Edit("dataset.yaml", "b", "x"): "Edit dataset.yaml",
@@ -111,7 +111,7 @@ def test_subjects_are_made_of_what_is_done():
     "subject",
     ["x\n\nMerlin-Id: 1", "x\rMerlin-Id: 1", "x\u2028y", "x\x85y", "\x1b[31mx", "x" * 500, "a\0b"],
 )
-def test_a_subject_is_one_short_line(subject):
+def test_subject_is_one_short_line(subject):
     line = clean_subject(subject)
     assert line.isprintable()
     assert len(line) <= 200
@@ -132,7 +132,7 @@ def test_a_subject_is_one_short_line(subject):
         ("ё" * 200, "ё" * 80),
     ],
 )
-def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
+def test_editors_name_keeps_only_characters_allowed_in_a_commit(shown, name):
     assert telegram_editor(7, shown) == Editor(name, "7@telegram.invalid")
 
 
@@ -145,5 +145,5 @@ def test_a_name_is_kept_to_what_may_stand_in_a_commit(shown, name):
         (("", "", "a@b\n> x"), "somebody <somebody@cli.invalid>"),
     ],
 )
-def test_who_sits_at_the_keyboard_is_named_by_their_git_or_login(person, line):
+def test_local_editor_is_named_by_git_settings_or_login(person, line):
     assert local_editor(*person).line == line

@@ -60,7 +60,7 @@ def make_settings(branch, intents, waits):
     return CommitSettings(branch, intents, lambda: AT, waits.append)
 
 
-def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
+def test_lost_race_is_retried_with_a_longer_wait_each_time(batch):
     branch, intents, waits = Branch(races=3), Intents(), []
     result = commit_changes(make_settings(branch, intents, waits), batch)
     assert result.commit == f"3-{batch.batch_id}"
@@ -69,14 +69,14 @@ def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
     assert (intent.state, intent.outside_id) == (IntentState.DONE, result.commit)
 
 
-def test_races_without_end_are_given_up_for_now(batch):
+def test_endless_races_end_after_the_last_try(batch):
     branch = Branch(races=1000)
     with pytest.raises(SourceError) as caught:
         commit_changes(make_settings(branch, Intents(), []), batch)
     assert caught.value.arguments["tries"] == TRIES == branch.pushes
 
 
-def test_a_conflict_leaves_the_way_open_for_another_try(batch):
+def test_conflict_leaves_the_intent_ready_for_another_try(batch):
     branch, intents = Branch(conflicts={"1": Conflict("b", "t")}), Intents()
     result = commit_changes(make_settings(branch, intents, []), batch)
     assert (result.commit, dict(result.conflicts)) == (None, {"1": Conflict("b", "t")})

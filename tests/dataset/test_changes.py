@@ -44,7 +44,7 @@ def put_edits(rows, *names, by="7", text="секрет\n"):
     return changes
 
 
-def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
+def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
     before = read_change_counter(database)
     (change,) = put_edits(rows, "a")
     rows.put([change])
@@ -57,7 +57,7 @@ def test_what_is_put_is_sealed_and_comes_back_whole(rows, database):
         rows.get("none")
 
 
-def test_batches_are_claimed_oldest_first_and_by_one_alone(rows):
+def test_batches_are_claimed_oldest_first_and_only_once(rows):
     old, new = put_edits(rows, "a", "b"), put_edits(rows, "c")
     with ThreadPoolExecutor(4) as pool:
         claimed = [batch for batch in pool.map(lambda _: rows.claim(), range(4)) if batch]
@@ -67,7 +67,7 @@ def test_batches_are_claimed_oldest_first_and_by_one_alone(rows):
     assert rows.claim().batch_id == old[0].batch
 
 
-def test_a_committed_text_is_forgotten(rows, database):
+def test_text_of_a_committed_edit_is_deleted(rows, database):
     (change,) = put_edits(rows, "a")
     rows.settle(rows.claim(), BatchResult("c" * 40))
     stored = rows.get(change.change_id)
@@ -76,7 +76,7 @@ def test_a_committed_text_is_forgotten(rows, database):
     assert rows.give_up(change.change_id) is False
 
 
-def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
+def test_commit_is_found_by_a_prefix_with_the_blobs_it_left(rows):
     put_edits(rows, "a", "b")
     waiting = put_edits(rows, "c")
     rows.settle(rows.claim(), BatchResult("c" * 40))
@@ -91,7 +91,7 @@ def test_a_commit_is_found_by_its_beginning_with_what_it_left(rows):
     assert rows.count_open("7") == 0
 
 
-def test_a_batch_with_two_conflicts_waits_for_both(rows):
+def test_batch_with_two_conflicts_waits_for_both(rows):
     first, second, third = put_edits(rows, "a", "b", "c")
     theirs = {first.change_id: Conflict("1" * 40, "их\n"), third.change_id: Conflict()}
     rows.settle(rows.claim(), BatchResult(None, theirs))
@@ -108,7 +108,7 @@ def test_a_batch_with_two_conflicts_waits_for_both(rows):
     assert rows.resubmit("none", "x", None) is False
 
 
-def test_an_edit_may_be_taken_back_while_it_waits(rows):
+def test_waiting_edit_can_be_withdrawn(rows):
     (change,) = put_edits(rows, "a")
     assert rows.give_up(change.change_id)
     assert rows.get(change.change_id).reason == "change-given-up"
@@ -116,7 +116,7 @@ def test_an_edit_may_be_taken_back_while_it_waits(rows):
     assert rows.give_up("none") is False
 
 
-def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, url, clock):
+def test_edit_that_cannot_be_decrypted_is_refused_and_does_not_block_others(rows, url, clock):
     with open_database(url, cipher=Cipher({"x": b"x" * 32}, "x")) as other:
         (lost,) = put_edits(Changes(other, clock), "a")
     (good,) = put_edits(rows, "b")
@@ -125,7 +125,7 @@ def test_an_edit_that_no_key_opens_is_refused_and_holds_nobody_up(rows, url, clo
     assert (stored.state, stored.reason) == (ChangeState.REFUSED, UNREADABLE)
 
 
-def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
+def test_failure_reason_is_stored_and_cleared_by_success(rows):
     (change,) = put_edits(rows, "a")
     rows.put_aside(rows.claim(), ChangeState.WAITING, "git-failed", {"reason": "нет"})
     stored = rows.get(change.change_id)
@@ -138,7 +138,7 @@ def test_a_failure_is_kept_with_the_edit_and_forgotten_with_success(rows):
     assert rows.get(change.change_id).reason == ""
 
 
-def test_a_refusal_says_why(rows):
+def test_refusal_stores_its_reason(rows):
     (change,) = put_edits(rows, "a")
     rows.put_aside(rows.claim(), ChangeState.REFUSED, "change-in-the-way", {"path": "x"})
     assert rows.get(change.change_id).arguments == {"path": "x"}
@@ -157,7 +157,7 @@ def notify_and_read(database, to="7"):
     return [(notice.key, notice.arguments) for notice in reversed(notices)]
 
 
-def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
+def test_each_status_notifies_once_until_the_final_one(rows, database, clock):
     world = PipelineRows(database, clock)
     commit_change(rows, world.push(1, make_examples(12)))
     assert notify_and_read(database) == []
@@ -168,7 +168,7 @@ def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
     assert len(notify_and_read(database)) == 1
 
 
-def test_serving_is_told_with_both_scores(rows, database, clock):
+def test_serving_notice_has_both_scores(rows, database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     commit_change(rows, world.push(2, make_examples(13)))
@@ -183,7 +183,7 @@ def test_serving_is_told_with_both_scores(rows, database, clock):
     assert len(notify_and_read(database)) == 1
 
 
-def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
+def test_first_model_has_no_score_to_compare_with(rows, database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit)
@@ -191,14 +191,14 @@ def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
     assert arguments["score"] == {"key": "change-score", "arguments": {"now": 77.5}}
 
 
-def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
+def test_editor_without_a_telegram_account_gets_no_notice(rows, database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit, by="cli:boris")
     assert notify_and_read(database, "cli:boris") == []
 
 
-def test_files_of_a_dataset_are_kept_found_and_dropped(database):
+def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     index = FileIndex(database)
     texts = {"1" * 40: "title: x\n", "2" * 40: "Ёлка\n", "3" * 40: None}
     assert index.unknown(sorted(texts)) == sorted(texts)

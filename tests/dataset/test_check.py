@@ -27,13 +27,13 @@ from tests.support.file_mutations import GOOD, mutate
 pytestmark = pytest.mark.unit
 
 
-def test_a_good_dataset_has_no_finding():
+def test_good_dataset_has_no_finding():
     checked = check_files(make_good_files(60))
     assert not checked.findings
     assert (checked.found, len(checked.examples), checked.is_buildable) == (60, 60, True)
 
 
-def test_an_example_knows_where_it_comes_from():
+def test_example_keeps_its_path_blob_and_fields():
     tree = FileTree(make_good_files(60))
     tree.add(
         "examples/лицо/глубина.yaml",
@@ -47,7 +47,7 @@ def test_an_example_knows_where_it_comes_from():
     assert (example.question, example.answer) == ("Что такое лоб?", "Верхняя часть лица.")
 
 
-def test_the_long_form_is_kept_whole():
+def test_long_form_is_kept_unchanged():
     long = """\
 messages:
   - {role: system, content: Считай.}
@@ -87,7 +87,7 @@ BAD = {
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("kind", BAD)
-def test_a_bad_example_is_an_error_at_its_place_and_the_others_still_build(kind, language):
+def test_bad_example_is_an_error_at_its_line_and_the_others_still_build(kind, language):
     content, rule, line = BAD[kind]
     checked = check_files({**make_good_files(60), "examples/bad.yaml": content})
     finding = only_finding(checked, rule)
@@ -98,14 +98,14 @@ def test_a_bad_example_is_an_error_at_its_place_and_the_others_still_build(kind,
     assert checked.is_buildable
 
 
-def test_all_bad_examples_together_are_all_told_and_counted():
+def test_all_bad_examples_are_reported_and_counted():
     bad = {f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()}
     checked = check_files({**make_good_files(60), **bad, "examples/q.yml": example_yaml()})
     assert checked.rejected == len(BAD) + 1
     assert {finding.path for finding in checked.findings} == {*bad, "examples/q.yml"}
 
 
-def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
+def test_missing_dataset_yaml_is_an_error_at_line_1():
     files = make_good_files(60)
     del files["dataset.yaml"]
     finding = only_finding(check_files(files), "missing-dataset")
@@ -122,7 +122,7 @@ def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
         (49, "few-examples", Severity.WARNING, True),
     ],
 )
-def test_few_examples_are_told_and_very_few_are_an_error(number, rule, severity, buildable):
+def test_few_examples_are_reported_and_very_few_are_an_error(number, rule, severity, buildable):
     checked = check_files(make_good_files(number))
     finding = only_finding(checked, rule)
     assert (finding.path, finding.severity) == ("examples", severity)
@@ -130,12 +130,12 @@ def test_few_examples_are_told_and_very_few_are_an_error(number, rule, severity,
     assert checked.is_buildable is buildable
 
 
-def test_rejected_examples_do_not_count_as_good_ones():
+def test_rejected_examples_do_not_count_as_good():
     files = {**make_good_files(9), "examples/bad.yaml": BAD["empty"][0]}
     assert not check_files(files).is_buildable
 
 
-def test_an_example_over_the_base_models_limit_is_an_error():
+def test_example_over_the_base_models_limit_is_an_error():
     long = example_yaml(answer="слово " * 500)
     files = {**make_good_files(60), "examples/long.yaml": long}
     checked = check_files(files, limit_tokens={"recall": 300})
@@ -146,7 +146,7 @@ def test_an_example_over_the_base_models_limit_is_an_error():
 
 
 @pytest.mark.parametrize("answer", ["слово " * 500, "word " * 500])
-def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
+def test_example_of_exactly_the_base_models_limit_is_accepted(answer):
     files = {**make_good_files(60), "examples/long.yaml": example_yaml(answer=answer)}
     too_long = check_files(files, limit_tokens={"recall": 300})
     tokens = only_finding(too_long, "too-many-tokens").arguments["tokens"]
@@ -156,12 +156,12 @@ def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
 
 
 @pytest.mark.parametrize("limits", [None, {}, {"another": 1}, {"recall": 100_000}])
-def test_without_a_limit_for_the_base_model_length_is_free(limits):
+def test_without_a_limit_for_the_base_model_any_length_is_accepted(limits):
     files = {**make_good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}
     assert not check_files(files, limit_tokens=limits).findings
 
 
-def test_a_blob_that_the_repository_does_not_have_is_a_finding():
+def test_blob_missing_in_the_repository_is_a_finding():
     tree = FileTree(make_good_files(60))
     entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
     missing = {"0" * 40}
@@ -172,7 +172,7 @@ def test_a_blob_that_the_repository_does_not_have_is_a_finding():
     assert checked.rejected == 1
 
 
-def test_the_order_of_entries_changes_nothing():
+def test_order_of_entries_does_not_matter():
     files = {
         **make_good_files(60),
         "examples/a.yaml": example_yaml(),
@@ -182,7 +182,7 @@ def test_the_order_of_entries_changes_nothing():
     assert FileTree(files).check() == FileTree(reverse).check()
 
 
-def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
+def test_parallel_check_of_many_files_gives_the_same_result(monkeypatch):
     rng = random.Random(5)  # noqa: S311 - repeatable on purpose
     bad = {f"examples/z{n:03d}.yaml": mutate(rng, rng.choice(GOOD)) for n in range(300)}
     tree = FileTree({**make_good_files(5_000), **bad})
@@ -199,6 +199,6 @@ def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
     assert checked.rejected > 200
 
 
-def test_an_empty_dataset_is_findings_not_a_crash():
+def test_empty_dataset_gives_findings():
     assert finding_rules(check_files({})) == ["missing-dataset", "too-few-examples"]
     assert finding_rules(check_files({"dataset.yaml": DATASET_YAML})) == ["too-few-examples"]

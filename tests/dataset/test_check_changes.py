@@ -98,7 +98,7 @@ def check_everything(tree, index):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 14), st.lists(st.tuples(changes, specs), min_size=1, max_size=5))
-def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
+def test_checking_changes_equals_checking_the_whole_dataset(number, steps):
     files = make_good_files(number)
     with ExampleIndex() as index:
         tree = FileTree(files)
@@ -135,7 +135,7 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
                     assert moved[name] == good.get(name, (None,))[0]
 
 
-def test_only_what_changed_is_read_and_moves():
+def test_only_changed_files_are_read_and_moved():
     old = FileTree(make_good_files(60))
     new = FileTree(
         {**make_good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")}
@@ -151,7 +151,7 @@ def test_only_what_changed_is_read_and_moves():
         assert [row.id for rows in index.list_moved() for row in rows] == ["face/q0007"]
 
 
-def test_more_files_than_the_limit_are_read_whole():
+def test_more_files_than_the_limit_need_a_full_check():
     old, new = FileTree(make_good_files(60)), FileTree(make_good_files(61))
     limits = Limits(files=60)
     with ExampleIndex() as index:
@@ -164,7 +164,7 @@ def test_more_files_than_the_limit_are_read_whole():
         assert check_changes("neurotypology", index, diff_trees(new, old), old.read, limits) is None
 
 
-def test_an_index_stands_where_it_was_kept(tmp_path):
+def test_index_keeps_its_last_stored_state(tmp_path):
     tree, path = FileTree(make_good_files(60)), tmp_path / "indices" / "a.sqlite"
     with open_index(path) as index:
         check_everything(tree, index)
@@ -175,7 +175,7 @@ def test_an_index_stands_where_it_was_kept(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00" + bytes(5000)])
-def test_a_damaged_index_is_made_anew(tmp_path, content):
+def test_damaged_index_is_rebuilt(tmp_path, content):
     path = tmp_path / "a.sqlite"
     path.write_bytes(content)
     with open_index(path) as index:
@@ -183,7 +183,7 @@ def test_a_damaged_index_is_made_anew(tmp_path, content):
         assert check_everything(FileTree(make_good_files(60)), index).good == 60
 
 
-def test_an_index_of_another_release_is_made_anew(tmp_path):
+def test_index_of_another_release_is_rebuilt(tmp_path):
     path = tmp_path / "a.sqlite"
     with open_index(path) as index:
         check_everything(FileTree(make_good_files(60)), index)
@@ -193,14 +193,14 @@ def test_an_index_of_another_release_is_made_anew(tmp_path):
         assert index.is_new
 
 
-def test_an_index_that_breaks_while_it_is_read_is_an_error_of_the_disk(tmp_path):
+def test_index_that_breaks_while_read_raises_oserror_and_is_deleted(tmp_path):
     path = tmp_path / "a.sqlite"
     with pytest.raises(OSError, match="malformed"), open_index(path):
         raise sqlite3.DatabaseError("database disk image is malformed")
     assert not path.exists()
 
 
-def test_an_example_that_says_the_same_twice_counts_once():
+def test_example_copied_to_another_file_counts_once_as_duplicate():
     files = {
         **make_good_files(60),
         "examples/z.yaml": make_good_files(1)["examples/face/q0000.yaml"],

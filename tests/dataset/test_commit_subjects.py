@@ -32,7 +32,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "russian"), LINES)
-def test_what_is_written_into_git_is_said_in_ones_language(line, russian):
+def test_subject_of_our_own_commit_is_translated(line, russian):
     assert commit_message.format_subject(line, "ru").replace("\xa0", " ") == russian
     for language in LANGUAGES:
         arguments = {"subject": commit_message.parse_subject(line), "commit": "0123456789"}
@@ -42,16 +42,16 @@ def test_what_is_written_into_git_is_said_in_ones_language(line, russian):
 
 
 @pytest.mark.parametrize("line", ["Revert: " * 1000 + "Add example a", "Add example " + "a" * 5000])
-def test_a_line_longer_than_any_that_is_written_here_is_said_as_it_is(line):
+def test_overlong_subject_is_shown_unchanged(line):
     assert commit_message.format_subject(line, "ru") == line
 
 
-def test_a_line_as_long_as_may_be_is_told_however_often_it_undoes():
+def test_longest_subject_is_translated_with_every_revert():
     line = "Revert: " * 25
     assert len(line) == commit_message.LONGEST
     assert commit_message.format_subject(line, "ru").count("Отмена") == 25
 
 
 @pytest.mark.parametrize("line", ["", "Mend", "Import many examples", "Add examples", "Да"])
-def test_what_somebody_else_wrote_is_said_as_it_is(line):
+def test_subject_of_another_author_is_shown_unchanged(line):
     assert commit_message.format_subject(line, "ru") == line

@@ -71,7 +71,7 @@ def test_nothing_is_recorded_at_first(world):
     assert world.journal.build_of(FACE, "none") is None
 
 
-def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
+def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.journal.line() == {sha: 3}
     (verdict,) = world.launches.waiting()
@@ -90,7 +90,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     assert [finding.line for finding in shown.findings] == [3, 9]
 
 
-def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
+def test_test_questions_come_from_the_database_with_the_system_text_first(world):
     world.push(1, make_examples())
     ((example_id, messages),) = read_conversations(world.models.db, 1, "test")
     assert example_id == "лицо/вопрос-000"
@@ -101,7 +101,7 @@ def test_the_test_questions_come_from_the_database_with_the_system_text_first(wo
     assert len(taught) == 11
 
 
-def test_the_long_form_of_a_message_is_kept(world):
+def test_long_form_of_a_message_is_kept(world):
     extra = {"weight": 0, "name": "анна"}
     messages = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
     world.push(1, [*make_examples(), replace(make_example(12), messages=messages)])
@@ -109,7 +109,7 @@ def test_the_long_form_of_a_message_is_kept(world):
     assert taught["лицо/вопрос-012"] == messages
 
 
-def test_an_unchanged_commit_uses_the_build_that_is_there(world):
+def test_unchanged_commit_uses_the_existing_build(world):
     world.push(1, make_examples())
     sha = world.push(2, make_examples())
     assert world.statuses() == {"a001": "built", "a002": "unchanged"}
@@ -117,7 +117,7 @@ def test_an_unchanged_commit_uses_the_build_that_is_there(world):
     assert shown.build == f"{FACE}-1"
 
 
-def test_the_author_is_who_changed_the_blob_last(world):
+def test_author_is_the_last_one_who_changed_the_blob(world):
     world.push(1, make_examples(), author="anna")
     world.push(2, make_examples(13, changed=(3,)), author="boris")
     world.push(3, make_examples(13), author="vera")
@@ -130,7 +130,7 @@ def test_the_author_is_who_changed_the_blob_last(world):
     assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
 
 
-def test_texts_are_kept_once(world):
+def test_each_text_is_stored_once(world):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     world.push(3, make_examples(13, changed=(3,)))
@@ -138,7 +138,7 @@ def test_texts_are_kept_once(world):
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12 + 1 + 1
 
 
-def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
+def test_each_build_keeps_its_examples_whatever_later_builds_hold(world):
     rng, taught = random.Random(7), {}  # noqa: S311 - the same sets every time
     for position in range(1, 13):
         changed = rng.sample(range(12), rng.randint(0, 4))
@@ -153,7 +153,7 @@ def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
         assert len(rows) == len(blobs)
 
 
-def test_another_system_text_is_taught_with_every_example(world):
+def test_changed_system_text_applies_to_every_example(world):
     world.push(1, make_examples())
     world.push(2, make_examples(), spec=make_spec(system="Одним словом."))
     for build_id, system in ((1, make_spec().system), (2, "Одним словом.")):
@@ -161,7 +161,7 @@ def test_another_system_text_is_taught_with_every_example(world):
         assert {messages[0].content for _, messages in taught} == {system}
 
 
-def test_a_removed_dataset_leaves_its_builds(world, clock):
+def test_removed_dataset_keeps_its_builds(world, clock):
     world.push(1, make_examples())
     world.record(make_commit(2), [Outcome(FACE, VerdictStatus.REMOVED)], clock())
     assert world.statuses() == {"a001": "superseded", "a002": "removed"}
@@ -169,7 +169,7 @@ def test_a_removed_dataset_leaves_its_builds(world, clock):
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12
 
 
-def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
+def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
     outcome = replace(
         world.outcome(make_spec(), make_examples(), [make_finding()]), new_build=None, wish=""
     )
@@ -183,14 +183,14 @@ def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
     assert world.journal.latest(FACE) is None
 
 
-def test_words_that_no_database_takes_are_kept_readable(world, clock):
+def test_characters_that_no_database_accepts_are_replaced(world, clock):
     strange = replace(make_commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
     world.record(strange, [world.outcome(make_spec(), make_examples())], clock())
     (verdict,) = world.launches.waiting()
     assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
 
 
-def test_recording_a_commit_twice_is_recording_it_once(world, clock):
+def test_recording_a_commit_twice_records_it_once(world, clock):
     outcome = world.outcome(make_spec(), make_examples())
     world.record(make_commit(1), [outcome], clock())
     world.record(make_commit(1), [outcome], clock())
@@ -198,7 +198,7 @@ def test_recording_a_commit_twice_is_recording_it_once(world, clock):
     assert world.journal.next_number(FACE) == 2
 
 
-def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
+def test_kill_while_recording_leaves_nothing_visible(url, clock):
     command = [sys.executable, "-c", KILLED_WHILE_RECORDING, url]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -9
     with open_database(url) as database:
@@ -219,7 +219,7 @@ def assert_nothing_is_visible(world):
     assert FileIndex(world.db).find_build_range(FACE, "лицо/вопрос-003") is None
 
 
-def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):
+def test_prepared_build_is_invisible_until_the_commit_is_recorded(world, clock):
     commit = make_commit(1)
     ready = world.journal.prepare(commit, world.outcome(make_spec(), make_examples()), clock())
     assert world.journal.build_of(FACE, ready.build.digest) is None
@@ -230,7 +230,7 @@ def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clo
     assert len(read_authors(world, ready.build.build_id)) == 12
 
 
-def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock):
+def test_interrupted_build_gives_its_number_to_the_next_one(world, clock):
     world.journal.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
     world.push(1, make_examples(13))
     (build,) = world.recent_builds()
@@ -239,7 +239,7 @@ def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock)
     assert world.db.rows(firsts) == [{"first_build": build.id}]
 
 
-def test_a_build_that_was_cut_off_ends_nothing_of_the_one_before(world, clock):
+def test_interrupted_build_changes_nothing_of_the_one_before(world, clock):
     world.push(1, make_examples(13))
     before = read_authors(world, 1)
     outcome = world.outcome(make_spec(), make_examples(12, changed=(3, 5)))
@@ -250,7 +250,7 @@ def test_a_build_that_was_cut_off_ends_nothing_of_the_one_before(world, clock):
     assert (len(rows), read_authors(world, 1)) == (13, before)
 
 
-def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clock):
+def test_author_erased_while_a_commit_is_prepared_stays_anonymous(world, clock):
     world.journal.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
     world.db.change(COMMIT.update({"author_name": "nobody"}).where(COMMIT.author_name == "anna"))
     world.journal.drop_unfinished()
@@ -260,7 +260,7 @@ def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clo
     assert set(read_authors(world, ready.build.build_id).values()) == {"nobody"}
 
 
-def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
+def test_failure_in_the_second_dataset_rolls_back_the_first(world, clock):
     other = make_spec("python")
     good = world.outcome(make_spec(), make_examples())
     broken = replace(world.outcome(other, make_examples()), dataset=FACE)
@@ -270,7 +270,7 @@ def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
     assert world.statuses() == {}
 
 
-def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, clock):
+def test_commits_dropped_from_the_branch_are_superseded(world, clock):
     world.push(1, make_examples(12))
     world.launch()
     world.push(2, make_examples(13))
@@ -283,21 +283,21 @@ def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, cloc
     assert world.journal.latest(FACE) is None
 
 
-def test_leaving_nothing_wakes_nobody(world, clock):
+def test_dropping_no_commits_does_not_increment_the_wake_counter(world, clock):
     world.push(1, make_examples(12))
     before = world.db.sql("SELECT counter FROM wake")
     assert world.journal.drop_commits(1, clock()) == 0
     assert world.db.sql("SELECT counter FROM wake") == before
 
 
-def test_final_words_of_commits_that_left_stay(world, clock):
+def test_final_statuses_of_dropped_commits_stay(world, clock):
     world.serve(1, make_examples(12))
     world.push(2, make_examples(12))
     assert world.journal.drop_commits(0, clock()) == 2
     assert world.statuses() == {"a001": "serving", "a002": "unchanged"}
 
 
-def test_after_a_rewrite_the_line_as_it_is_decides_who_serves(world, clock):
+def test_after_a_rewrite_the_newest_model_on_the_branch_serves(world, clock):
     first = world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     assert world.serving() == second
@@ -308,7 +308,7 @@ def test_after_a_rewrite_the_line_as_it_is_decides_who_serves(world, clock):
     assert world.serving() == third
 
 
-def test_a_pin_outlives_a_rewrite(world, clock):
+def test_pin_survives_a_rewrite(world, clock):
     world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
@@ -317,7 +317,7 @@ def test_a_pin_outlives_a_rewrite(world, clock):
     assert world.serving() == second
 
 
-def test_a_rewrite_above_what_serves_does_not_undo_a_rollback(world, clock):
+def test_rewrite_above_the_serving_commit_does_not_change_the_serving_model(world, clock):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.push(3, make_examples(14))
@@ -326,7 +326,7 @@ def test_a_rewrite_above_what_serves_does_not_undo_a_rollback(world, clock):
     assert world.promotions.serving()[FACE] == before
 
 
-def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock):
+def test_restored_commit_gets_a_new_verdict_and_its_old_model(world, clock):
     world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     world.journal.drop_commits(1, clock())
@@ -337,7 +337,7 @@ def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock)
     assert len(world.recent_jobs()) == 2
 
 
-def test_an_illegal_move_is_a_bug_and_raises(world, clock):
+def test_invalid_transition_raises_value_error(world, clock):
     sha = world.push(1, make_examples())
     condition = verdict_condition(sha, FACE)
     for old in VerdictStatus:
@@ -351,7 +351,7 @@ def test_an_illegal_move_is_a_bug_and_raises(world, clock):
     assert world.statuses() == {"a001": "built"}
 
 
-def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
+def test_large_dataset_is_written_in_small_transactions(tmp_path, clock):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
         world, examples = PipelineRows(database, clock), list(make_examples(3000))

@@ -32,7 +32,7 @@ RESULT = Message("tool", "7", {"tool_call_id": "1"})
         (ASK, CALL),
     ],
 )
-def test_turns_in_order_are_fine(turns):
+def test_turns_in_order_have_no_finding(turns):
     assert find_rules(*turns) == []
 
 
@@ -56,10 +56,10 @@ def test_turns_in_order_are_fine(turns):
         ((("user", ""), ("assistant", "")), [("empty-content", 1), ("empty-content", 2)]),
     ],
 )
-def test_a_break_of_the_rules_is_told_at_its_message(turns, expected):
+def test_broken_turn_order_is_reported_at_its_message(turns, expected):
     assert find_rules(*turns) == expected
 
 
-def test_the_text_says_who_was_expected():
+def test_finding_names_the_expected_role():
     (finding,) = check_turns([Message("user", "a"), Message("user", "b")], [(1, 1), (2, 1)])
     assert finding.text("en") == "Out of turn: assistant was expected, user speaks."

@@ -27,7 +27,7 @@ def list_comments(text):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_any_edit_of_any_course_says_what_was_meant(data):
+def test_any_edit_of_any_course_gives_the_wanted_values(data):
     text = data.draw(written_courses())
     try:
         value = parse_course(text)
@@ -40,7 +40,7 @@ def test_any_edit_of_any_course_says_what_was_meant(data):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
-def test_comments_of_what_is_not_edited_stay(data):
+def test_comments_outside_the_edit_are_kept(data):
     text = data.draw(written_courses())
     try:
         value = parse_course(text)
@@ -57,7 +57,7 @@ def test_comments_of_what_is_not_edited_stay(data):
 
 @given(COURSE)
 @settings(max_examples=100, deadline=None)
-def test_the_canonical_form_reads_back(value):
+def test_canonical_form_is_read_back_equal(value):
     try:
         read_back = parse_course(write_course(value))
     except Refused:
@@ -74,7 +74,7 @@ def changed_lines(text, wanted):
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parent.name)
-def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
+def test_edit_of_a_shipped_course_changes_only_its_own_lines(path):
     text = path.read_text(encoding="utf-8")
     value = parse_course(text)
     for place in range(len(value["materials"])):
@@ -98,7 +98,7 @@ def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
             assert after[: len(comments)] == comments or edit == "drop"
 
 
-def test_only_the_words_that_were_changed_are_written_anew():
+def test_only_changed_words_are_rewritten():
     text = SHIPPED[0].read_text(encoding="utf-8")
     wanted = parse_course(text)
     wanted["materials"][2]["lesson"] = 7
@@ -107,7 +107,7 @@ def test_only_the_words_that_were_changed_are_written_anew():
     assert [line.split(", text")[0] for line in lines] == [f"-{old}", f"+{old.replace('2', '7')}"]
 
 
-def test_a_new_material_looks_like_its_neighbours():
+def test_new_material_is_formatted_like_its_neighbours():
     text = "semester: 1\nname: {ru: А}\nmaterials:\n- lesson: 1\n  type: lab\n  title: {ru: Б}\n  text: materials/b.md\n"  # noqa: E501 - a file
     wanted = parse_course(text)
     wanted["materials"].append(NEW)
@@ -120,7 +120,7 @@ def test_a_new_material_looks_like_its_neighbours():
     ]
 
 
-def test_the_first_material_stands_below_its_key():
+def test_first_material_is_written_below_its_key():
     text = "semester: 1\nname: {ru: А}\nmaterials: []  # пока пусто\nactive: true\n"
     wanted = parse_course(text)
     wanted["materials"] = [NEW]
@@ -186,7 +186,7 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("old", "changes", "new"), FORMS)
-def test_each_form_keeps_its_own_look(old, changes, new):
+def test_each_form_keeps_its_formatting(old, changes, new):
     head = "# Курс\nsemester: 1\nname: {ru: А}\n"
     text = f"{head}{old}\n"
     content, is_whole = edit_course(text, {**parse_course(text), **changes})
@@ -194,7 +194,7 @@ def test_each_form_keeps_its_own_look(old, changes, new):
     assert not is_whole
 
 
-def test_a_whole_file_in_brackets_stays_so():
+def test_whole_file_in_brackets_stays_in_brackets():
     text = "{semester: 1, name: {ru: А}}\n"
     content, _ = edit_course(text, {**parse_course(text), "active": False, "materials": [NEW]})
     assert content == (
@@ -203,14 +203,14 @@ def test_a_whole_file_in_brackets_stays_so():
     )
 
 
-def test_an_empty_list_in_brackets_gets_its_first_item_there():
+def test_empty_list_in_brackets_gets_its_first_item_inside():
     text = "{semester: 1, name: {ru: А}, materials: []}\n"
     content, is_whole = edit_course(text, {**parse_course(text), "materials": [NEW]})
     assert not is_whole
     assert content.startswith("{semester: 1, name: {ru: А}, materials: [{lesson: 9,")
 
 
-def test_a_key_of_its_own_goes_to_the_end():
+def test_unknown_key_is_appended_at_the_end():
     text = "semester: 1\nname: {ru: А}\n"
     assert edit_course(text, {**parse_course(text), "zone": 7})[0] == f"{text}zone: 7\n"
 
@@ -222,11 +222,11 @@ def test_a_key_of_its_own_goes_to_the_end():
         ("semester: 1\nname:\n  ru: А\n", {"semester": 1, "name": {}}),
     ],
 )
-def test_what_becomes_of_another_kind_is_written_anew_as_a_whole(text, wanted):
+def test_value_that_changes_its_type_rewrites_the_whole_file(text, wanted):
     assert edit_course(text, wanted)[1]
 
 
-def test_windows_line_ends_stay():
+def test_windows_line_endings_are_kept():
     text = "semester: 1\r\nname: {ru: А}\r\nactive: true # да\r\n"
     content, _ = edit_course(text, {**parse_course(text), "active": False, "teachers": ["boris"]})
     assert content == (
@@ -234,7 +234,7 @@ def test_windows_line_ends_stay():
     )
 
 
-def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
+def test_edit_of_too_many_steps_rewrites_the_whole_file_and_reports_it():
     lines = [
         f"- {{lesson: {n + 1}, type: lab, title: {{ru: А}}, text: materials/a.md}}"
         for n in range(60)
@@ -251,7 +251,7 @@ def test_what_takes_too_many_steps_is_written_anew_as_a_whole_and_told():
 @pytest.mark.parametrize(
     "wanted", [{"name": {"ru": "a\0b"}}, {"description": {"ru": "a\x80b"}}], ids=["set", "added"]
 )
-def test_words_that_no_file_may_hold_are_refused(wanted):
+def test_characters_not_allowed_in_a_file_are_refused(wanted):
     text = "semester: 1\nname: {ru: А}\n"
     with pytest.raises(Refused) as refused:
         edit_course(text, {"semester": 1, "name": {"ru": "А"}, **wanted})
@@ -259,12 +259,12 @@ def test_words_that_no_file_may_hold_are_refused(wanted):
 
 
 @pytest.mark.parametrize("text", [None, "", "a: [", "semester: 1\n", "semester: 0\nname: {ru: А}"])
-def test_a_broken_course_is_refused(text):
+def test_broken_course_is_refused(text):
     with pytest.raises(Refused) as refused:
         parse_course(text)
     assert refused.value.key == "course-broken"
 
 
-def test_no_difference_changes_nothing():
+def test_unchanged_values_leave_the_text_unchanged():
     text = "name: {ru: А}   # как есть\nsemester: 1"
     assert edit_course(text, parse_course(text)) == (text, False)

@@ -22,7 +22,7 @@ def check_with(**more):
     return check_files({**make_good_files(60), **files})
 
 
-def test_the_same_content_twice_is_a_duplicate_of_the_first():
+def test_same_content_twice_is_a_duplicate_of_the_first():
     checked = check_with(
         a=example_yaml("Что такое лоб?", "Часть лица."),
         b=example_yaml('"что  такое ЛОБ? "', "часть  лица"),
@@ -35,18 +35,18 @@ def test_the_same_content_twice_is_a_duplicate_of_the_first():
     assert checked.found == 62
 
 
-def test_of_duplicates_the_taught_one_is_kept():
+def test_training_example_is_kept_of_two_duplicates():
     checked = check_with(a=example_yaml(more="split: test\n"), b=example_yaml())
     assert only_finding(checked, "duplicate").path == "examples/z/a.yaml"
 
 
-def test_other_tools_make_another_example():
+def test_different_tools_make_a_different_example():
     tool = "tools: [{type: function, function: {name: look}}]\n"
     checked = check_with(a=example_yaml(), b=example_yaml(more=tool))
     assert not checked.duplicates
 
 
-def test_the_same_question_with_another_answer_is_a_contradiction():
+def test_same_question_with_another_answer_is_a_contradiction():
     checked = check_with(a=example_yaml(answer="Верх."), b=example_yaml(answer="Низ."))
     finding = only_finding(checked, "contradiction")
     assert finding.path == "examples/z/b.yaml"
@@ -54,14 +54,14 @@ def test_the_same_question_with_another_answer_is_a_contradiction():
     assert len(checked.examples) == 62
 
 
-def test_under_another_system_text_another_answer_is_no_contradiction():
+def test_another_system_text_allows_another_answer():
     other = (
         "messages:\n  - system: Говори наоборот.\n  - user: Что такое лоб?\n  - assistant: Низ.\n"
     )
     assert "contradiction" not in finding_rules(check_with(a=example_yaml(), b=other))
 
 
-def test_a_test_question_that_is_taught_is_rejected():
+def test_test_question_that_is_also_in_training_is_rejected():
     checked = check_with(
         a=example_yaml(answer="Верх."), b=example_yaml(answer="Вверху.", more="split: test\n")
     )
@@ -71,7 +71,7 @@ def test_a_test_question_that_is_taught_is_rejected():
     assert "contradiction" not in finding_rules(checked)
 
 
-def test_signs_make_other_questions():
+def test_punctuation_that_matters_makes_a_different_question():
     checked = check_with(
         a=example_yaml("Что делает оператор // в Python?", "Делит нацело."),
         b=example_yaml('"Что делает оператор % в Python?"', "Берёт остаток."),
@@ -83,5 +83,5 @@ def test_signs_make_other_questions():
     ("one", "other"),
     [("Ёлка?", "елка"), ("a  b\n", "A b."), ("и\u0306од", "йод"), ("Так…", "так")],
 )
-def test_writing_alone_makes_no_other_question(one, other):
+def test_case_spacing_and_final_marks_do_not_make_a_different_question(one, other):
     assert normalise(one) == normalise(other)

@@ -51,7 +51,7 @@ def datasets(database):
     return datasets
 
 
-def test_what_was_changed_last_comes_first(datasets):
+def test_last_changed_entry_comes_first(datasets):
     assert datasets.find_ids() == ["b", "a"]
     datasets.put("face", {"a": example_text("Что за высокий лоб?")})
     assert datasets.find_ids() == ["a", "b"]
@@ -59,7 +59,7 @@ def test_what_was_changed_last_comes_first(datasets):
     assert datasets.find_ids() == ["c", "a"]
 
 
-def test_parts_follow_each_other_without_a_gap_whatever_comes_in_between(datasets):
+def test_pages_have_no_gaps_while_entries_are_added(datasets):
     datasets.put("face", {f"n{number}": example_text(f"Вопрос {number}?") for number in range(7)})
     expected, ids, before = datasets.find_ids(), [], 0
     while part := datasets.entries.find("face", ALL, 2, before):
@@ -69,7 +69,7 @@ def test_parts_follow_each_other_without_a_gap_whatever_comes_in_between(dataset
     assert ids == expected
 
 
-def test_words_are_found_in_any_form_and_half_typed(datasets):
+def test_words_are_found_in_any_form_and_by_prefix(datasets):
     datasets.put(
         "face", {"c": example_text("О чём говорят скулы?", "Про нагрузку.", "форма-лица, C++")}
     )
@@ -84,11 +84,11 @@ def test_words_are_found_in_any_form_and_half_typed(datasets):
 @pytest.mark.parametrize(
     "query", ['"', "*", "NEAR(", "dataset:face", "' OR 1=1 --", "%", "лоб*", "-"]
 )
-def test_signs_of_the_databases_own_languages_say_nothing(datasets, query):
+def test_query_syntax_of_the_databases_has_no_effect(datasets, query):
     assert set(datasets.find_ids(query=query)) <= {"a"}
 
 
-def test_a_word_is_looked_for_in_one_dataset_alone(datasets):
+def test_search_is_limited_to_one_dataset(datasets):
     datasets.put("face-two", {"z": example_text("Что за лоб?")})
     datasets.put("two", {"y": example_text("Что за лоб?")})
     assert datasets.find_ids(query="лоб") == ["a"]
@@ -98,13 +98,13 @@ def test_a_word_is_looked_for_in_one_dataset_alone(datasets):
     assert datasets.find_ids("two", query="лоб") == ["y"]
 
 
-def test_words_are_found_in_a_dataset_whose_name_has_none(datasets):
+def test_words_are_found_in_a_dataset_whose_name_has_no_letters(datasets):
     datasets.put("_", {"z": example_text("Что за лоб?")})
     assert datasets.find_ids("_", query="лоб") == ["z"]
     assert datasets.find_ids("-", query="лоб") == []
 
 
-def test_a_broken_file_and_the_longest_are_found_by_their_words(datasets):
+def test_broken_file_and_longest_file_are_found_by_their_words(datasets):
     datasets.put(
         "face", {"x": "messages: [сломан\n", "y": example_text("Длинный?", "слово " * 30_000)}
     )
@@ -119,7 +119,7 @@ def test_tags_follow_the_file(datasets):
     assert datasets.entries.facets("face").tags == [("форма", 1)]
 
 
-def test_a_dataset_of_a_database_before_entries_gets_them_with_the_next_look(datasets):
+def test_dataset_without_entries_gets_them_at_the_next_update(datasets):
     blobs = dict(datasets.files.blobs("face"))
     datasets.entries.drop("face")
     assert datasets.find_ids() == []
@@ -128,7 +128,7 @@ def test_a_dataset_of_a_database_before_entries_gets_them_with_the_next_look(dat
     assert datasets.entries.facets("face").tags == [("лицо", 1)]
 
 
-def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
+def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     world, examples = PipelineRows(database, clock), make_examples()
     finding = make_finding()
     world.push(1, examples, findings=(finding,))
@@ -150,7 +150,7 @@ def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
     assert row.at is not None
 
 
-def test_the_nearest_examples_are_those_of_one_dataset_alone(database, clock):
+def test_nearest_examples_come_from_one_dataset(database, clock):
     world, datasets, other = PipelineRows(database, clock), Datasets(database), f"{FACE}-two"
     examples = make_examples()
     for position, dataset in ((1, FACE), (2, other)):

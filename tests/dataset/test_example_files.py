@@ -23,12 +23,12 @@ def index(database):
     return index
 
 
-def test_ids_are_told_in_order_without_other_files(index):
+def test_ids_are_listed_in_order_without_other_files(index):
     assert index.example_ids(FACE) == ["a", "b/c"]
     assert index.example_ids("other") == []
 
 
-def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(index, database, clock):
+def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock):
     changes = Changes(database, clock)
     edit = Edit("examples/b/c.yaml", OLD, "стало\n")
     changes.put(make_changes(FACE, [edit], ChangeRequest(telegram_editor(7, "Вера"), "7", AT)))
@@ -39,7 +39,7 @@ def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(index, database,
     assert (index.text(OLD), index.text(NEW)) == (None, "стало\n")
 
 
-def test_the_builds_that_hold_an_example_are_named(index, database, clock):
+def test_builds_holding_an_example_are_named(index, database, clock):
     world = PipelineRows(database, clock)
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
@@ -49,7 +49,7 @@ def test_the_builds_that_hold_an_example_are_named(index, database, clock):
     assert index.find_build_range(FACE, "none") is None
 
 
-def test_the_commits_that_wrote_an_example_are_told_newest_first(index, database, clock):
+def test_commits_that_changed_an_example_are_listed_newest_first(index, database, clock):
     world = PipelineRows(database, clock)
     one = world.push(1, make_examples(12))
     two = world.push(2, make_examples(13), "b", "boris")

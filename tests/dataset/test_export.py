@@ -92,7 +92,7 @@ def read_back(text):
 @seed(1)
 @budget(max_examples=25, deadline=None)
 @given(st.lists(conversations(), min_size=1, max_size=3))
-def test_an_export_is_read_back_as_the_same_examples(shape, examples):
+def test_export_is_imported_back_as_the_same_examples(shape, examples):
     examples = [replace(one, id=f"{number}") for number, one in enumerate(examples)]
     assert not any(
         check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
@@ -104,12 +104,12 @@ def test_an_export_is_read_back_as_the_same_examples(shape, examples):
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt"])
-def test_calls_of_tools_survive(shape):
+def test_tool_calls_survive_an_export(shape):
     text, left_out = export_examples([WITH_TOOLS], SYSTEM, shape)
     assert (read_back(text), left_out) == ([replace(WITH_TOOLS, id="")], [])
 
 
-def test_no_cell_of_a_table_is_a_formula_and_an_import_takes_each_back():
+def test_exported_cells_are_never_formulas_and_import_restores_them():
     cells = ("=1+1", "'=1", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
     examples = [
         Example(str(number), "", "", (Message("user", cell), Message("assistant", cell)))
@@ -121,7 +121,7 @@ def test_no_cell_of_a_table_is_a_formula_and_an_import_takes_each_back():
     assert [example.question for example in read_back(text)] == [*cells]
 
 
-def test_what_a_format_has_no_room_for_is_told():
+def test_examples_that_a_format_cannot_hold_are_reported():
     pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
     long = replace(pair, id="long", messages=pair.messages * 2)
     for shape, expected in (("alpaca", ["tools"]), ("csv", ["long", "tools"])):
@@ -130,7 +130,7 @@ def test_what_a_format_has_no_room_for_is_told():
         assert "Где?" in text
 
 
-def test_the_formats_are_as_other_programs_write_them():
+def test_formats_equal_those_of_other_programs():
     messages = [Message(*turn) for turn in zip(ROLES * 2, "абвг", strict=True)]
     example = Example("a", "", "", tuple(messages))
     text, _ = export_examples([example], "С", "sharegpt")
@@ -167,7 +167,7 @@ def make_examples(taught=12, tested=3):
     ("shape", "ending"),
     [("openai", "jsonl"), ("sharegpt", "jsonl"), ("alpaca", "jsonl"), ("csv", "csv")],
 )
-def test_a_folder_has_a_file_for_each_side_of_the_split(shape, ending):
+def test_folder_has_one_file_per_side_of_the_split(shape, ending):
     files, left_out = export_folder(make_examples(), SPEC, shape, {})
     assert (sorted(files), left_out) == ([f"test.{ending}", f"train.{ending}"], [])
     assert [len(read_back(files[f"{side}.{ending}"])) for side in ("train", "test")] == [12, 3]
@@ -176,7 +176,7 @@ def test_a_folder_has_a_file_for_each_side_of_the_split(shape, ending):
     assert export_folder([], SPEC, shape, {}) == ({}, [])
 
 
-def test_the_sides_are_those_of_a_build():
+def test_sides_equal_those_of_a_build():
     spec = replace(SPEC, split=SplitRule(test=0.3))
     unmarked = [make_example(f"{number}", None) for number in range(60)]
     files, _ = export_folder(unmarked, spec, "csv", {})
@@ -192,7 +192,7 @@ def read_card(files):
     return yaml.safe_load(header), text
 
 
-def test_a_repository_of_hugging_face_is_laid_out_as_documented():
+def test_huggingface_repository_has_the_documented_layout():
     files, _ = export_folder(
         make_examples(), SPEC, "huggingface", {"language": ["ru", "en"], "license": "cc-by-4.0"}
     )
@@ -238,7 +238,7 @@ def test_a_repository_of_hugging_face_is_laid_out_as_documented():
     }
 
 
-def test_the_header_says_nothing_that_nobody_said():
+def test_card_header_omits_unknown_fields():
     files, _ = export_folder(make_examples(tested=0), SPEC, "huggingface", {})
     document, _ = read_card(files)
     assert not {"language", "license"} & set(document)
@@ -249,12 +249,12 @@ def test_the_header_says_nothing_that_nobody_said():
 @pytest.mark.parametrize(
     ("count", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000, "10K<n<100K")]
 )
-def test_the_size_category_follows_from_the_number(count, size):
+def test_size_category_follows_from_the_number_of_examples(count, size):
     files, _ = export_folder(make_examples(count, 0), SPEC, "huggingface", {})
     assert read_card(files)[0]["size_categories"] == [size]
 
 
-def test_a_repository_is_read_back_by_an_import():
+def test_repository_is_imported_back():
     examples = [*make_examples(), replace(WITH_TOOLS, split="test", source="Книга")]
     files, _ = export_folder(examples, SPEC, "huggingface", {})
     imported = read_back(files["data/train.jsonl"]) + read_back(files["data/test.jsonl"])
@@ -268,7 +268,7 @@ def find_loader():
     return None
 
 
-def test_the_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
+def test_datasets_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
     monkeypatch.setenv("HF_DATASETS_OFFLINE", "1")
     load = find_loader()
     skip_or_fail(None if load else "run `make engine`: the library datasets is not installed")

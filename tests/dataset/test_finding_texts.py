@@ -21,7 +21,7 @@ NUMBERS += ["count", "percent", "tests", "least"]
 ARGUMENTS = {word: word for word in WORDS} | dict.fromkeys(NUMBERS, 7)
 
 
-def test_a_rule_is_told_in_both_languages():
+def test_every_rule_has_texts_in_both_languages():
     for rule in RULES:
         finding = Finding("examples/q.yaml", 1, 1, rule, arguments=ARGUMENTS)
         russian, english = finding.text("ru"), finding.text("en")
@@ -41,11 +41,11 @@ def test_a_rule_is_told_in_both_languages():
         ("\udcff", "\\udcff"),
     ],
 )
-def test_what_would_not_show_as_itself_is_escaped(text, shown):
+def test_unprintable_characters_are_escaped(text, shown):
     assert escape_unprintable(text) == shown
     assert escape_unprintable(text).encode("utf-8")
 
 
-def test_a_long_word_is_cut():
+def test_long_word_is_shortened():
     assert shorten("a" * 81) == "a" * 79 + "…"
     assert shorten("a" * 80) == "a" * 80

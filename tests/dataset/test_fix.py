@@ -38,7 +38,7 @@ def fix(text):
         (BREAK.format(" ", "   "), BREAK.format("", ""), ("blanks",)),
     ],
 )
-def test_it_is_mended(before, after, names):
+def test_text_is_fixed(before, after, names):
     text, applied = fix(before)
     assert text == after
     assert names is None or applied == names
@@ -59,29 +59,29 @@ def test_it_is_mended(before, after, names):
         "a: b\r\r\n",
     ],
 )
-def test_it_is_left(text):
+def test_text_that_needs_or_allows_no_fix_is_unchanged(text):
     assert fix(text) == (text, ())
 
 
-def test_what_is_no_utf8_is_left():
+def test_file_that_is_not_utf_8_is_unchanged():
     assert fix_text(b"a: \xff  \r\n") == (b"a: \xff  \r\n", ())
 
 
-def test_a_broken_file_gets_the_line_ends_that_are_no_part_of_what_it_says():
+def test_broken_file_gets_only_the_fixes_outside_its_content():
     assert fix("\ufeffa: [ \r\n") == ("a: [ \n", ("bom", "line-ends"))
 
 
-def test_a_line_break_of_markdown_stays_where_other_blanks_go():
+def test_markdown_line_break_is_kept_where_other_blanks_are_removed():
     text = BREAK.format("  ", " ")
     assert fix(text) == (BREAK.format("  ", ""), ("blanks",))
 
 
-def test_a_million_blanks_are_no_matter():
+def test_text_with_900_000_blanks_is_handled():
     assert fix(f"a: b{' ' * 900_000}c\n")[1] == ()
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_words_stay_and_a_second_time_changes_nothing(seed):
+def test_fix_keeps_the_visible_text_and_is_idempotent(seed):
     """Blanks, invisible letters, CRs and line ends inserted anywhere: the visible text stays."""
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     for good in (*GOOD, BREAK.format("  ", ""), example_yaml()):

@@ -44,7 +44,7 @@ def assert_all_reported(checked, paths):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mutated_examples_are_taken_or_told(seed):
+def test_mutated_examples_are_accepted_or_reported(seed):
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     bad = {f"examples/z{n:03d}.yaml": mutate(rng, rng.choice(GOOD)) for n in range(PER_SEED)}
     checked = FileTree({**make_good_files(20), **bad}).check()
@@ -53,7 +53,7 @@ def test_mutated_examples_are_taken_or_told(seed):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_mutated_specs_are_taken_or_told(seed):
+def test_mutated_settings_are_accepted_or_reported(seed):
     rng = random.Random(1000 + seed)  # noqa: S311 - repeatable on purpose
     for _ in range(10):
         files = {
@@ -97,7 +97,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_hostile_file_is_told_at_its_place(kind):
+def test_hostile_file_is_reported_at_its_place(kind):
     checked = FileTree({**make_good_files(20), "examples/zz.yaml": HOSTILE[kind]}).check()
     assert_all_reported(checked, {"examples/zz.yaml"})
     assert checked.is_buildable

@@ -33,7 +33,7 @@ def rules(lines):
     return [(line.line, finding.rule) for line in lines for finding in line.findings]
 
 
-def test_lines_of_the_chat_format_are_examples():
+def test_lines_of_the_chat_format_become_examples():
     text = "\n".join(
         [
             make_line(("system", "Кратко."), ("user", "Где?"), ("assistant", "Тут.\n")),
@@ -47,7 +47,7 @@ def test_lines_of_the_chat_format_are_examples():
     assert (second.example.tags, second.example.split) == (("a",), "test")
 
 
-def test_calls_of_tools_survive():
+def test_tool_calls_survive_an_import():
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     line = json.dumps(
         {
@@ -83,7 +83,7 @@ def test_calls_of_tools_survive():
         ('{"messages": [{"role": "user", "content": [{"type": "text"}]}]}', "wrong-type"),
     ],
 )
-def test_a_bad_line_is_told_by_its_number(line, rule):
+def test_bad_line_is_reported_by_its_number(line, rule):
     good = make_line(("user", "Где?"), ("assistant", "Тут."))
     lines = read_import_lines(f"{good}\n{line}\n{good}".encode(), JSONL)
     assert (2, rule) in rules(lines)
@@ -98,13 +98,13 @@ def test_a_bad_line_is_told_by_its_number(line, rule):
         "Answer\tQuestion\tTags\nТут.\tГде?\ta;b;a\n",
     ],
 )
-def test_tables_are_read_however_they_are_divided(text):
+def test_tables_are_read_with_any_delimiter(text):
     (line,) = read_import_lines(text.encode(), CSV)
     assert (line.line, line.example.question, line.example.answer) == (2, "Где?", "Тут.")
     assert line.example.tags == ("a", "b")
 
 
-def test_rows_of_several_lines_are_told_by_their_first():
+def test_row_of_several_lines_is_reported_by_its_first():
     text = 'question,answer\n"Где\nже?","Тут\r\nже."\n\n,\nКто?,\n"Что?",Это,ещё\n'
     lines = read_import_lines(text.encode(), CSV)
     assert lines[0].example.question == "Где\nже?"
@@ -124,7 +124,7 @@ def test_rows_of_several_lines_are_told_by_their_first():
         (b'question,answer\n"a', [(2, "import-csv")]),
     ],
 )
-def test_a_table_that_cannot_be_read_says_where(content, expected):
+def test_unreadable_table_is_reported_with_its_line(content, expected):
     assert rules(read_import_lines(content, CSV)) == expected
 
 
@@ -140,7 +140,7 @@ def test_a_table_that_cannot_be_read_says_where(content, expected):
         ("-", b"question,answer", CSV),
     ],
 )
-def test_the_format_follows_from_the_first_sign_or_the_name(name, content, shape):
+def test_format_is_detected_from_the_first_character_or_the_name(name, content, shape):
     file = stream(content)
     assert import_lines.detect_format(name, file) == shape
     assert file.read() == content
@@ -170,7 +170,7 @@ def list_messages(line):
     return [(message.role, message.content) for message in line.example.messages]
 
 
-def test_conversations_of_sharegpt_are_examples():
+def test_sharegpt_conversations_become_examples():
     (line,) = read_import_lines(json.dumps(SHAREGPT).encode())
     assert list_messages(line) == [
         ("system", "Кратко."),
@@ -182,7 +182,7 @@ def test_conversations_of_sharegpt_are_examples():
     assert (line.example.tags, line.findings) == (("a",), ())
 
 
-def test_instructions_of_alpaca_are_examples():
+def test_alpaca_instructions_become_examples():
     (line,) = read_import_lines(json.dumps(ALPACA).encode())
     assert list_messages(line) == [
         ("system", "Кратко."),
@@ -194,13 +194,13 @@ def test_instructions_of_alpaca_are_examples():
     assert line.example.source == "Книга"
 
 
-def test_what_alpaca_leaves_empty_is_not_said():
+def test_empty_alpaca_fields_are_ignored():
     record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
     (line,) = read_import_lines(json.dumps(record).encode())
     assert list_messages(line) == [("user", "Где?"), ("assistant", "Тут.")]
 
 
-def test_tools_of_sharegpt_are_json_in_a_string():
+def test_sharegpt_tools_are_json_in_a_string():
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     record = SHAREGPT | {"tools": json.dumps([tool])}
     (line,) = read_import_lines(json.dumps(record).encode())
@@ -228,14 +228,14 @@ def test_tools_of_sharegpt_are_json_in_a_string():
         (ALPACA | {"tools": [1e999]}, "import-json"),
     ],
 )
-def test_a_record_that_breaks_its_format_is_told(record, rule):
+def test_record_that_breaks_its_format_is_reported(record, rule):
     good = json.dumps(SHAREGPT)
     lines = read_import_lines(f"{good}\n{json.dumps(record)}\n{good}".encode())
     assert rules(lines)[0] == (2, rule)
     assert [line.line for line in lines if line.example] == [1, 3]
 
 
-def test_keys_that_no_example_has_are_told_once_a_file():
+def test_unknown_keys_are_reported_once_per_file():
     records = [SHAREGPT | {"id": 7, "model": "m"}, SHAREGPT | {"id": 8, "model": "m"}, ALPACA]
     lines = read_import_lines("\n".join(map(json.dumps, records)).encode())
     assert [line.example is not None for line in lines] == [True, True, True]
@@ -244,7 +244,7 @@ def test_keys_that_no_example_has_are_told_once_a_file():
     assert finding.arguments == {"keys": "id, model"}
 
 
-def test_a_chosen_format_goes_before_what_a_record_looks_like():
+def test_chosen_format_overrides_detection():
     record = json.dumps(ALPACA | {"conversations": SHAREGPT["conversations"]}).encode()
     (line,) = read_import_lines(record, "alpaca")
     assert line.example.answer == "привет"
@@ -256,7 +256,7 @@ def test_a_chosen_format_goes_before_what_a_record_looks_like():
 
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("count", [1, 3, 2000])
-def test_a_list_of_records_is_read_however_it_is_written(indent, count):
+def test_list_of_records_is_read_with_any_indentation(indent, count):
     records = [SHAREGPT | {"note": f"№ {number}"} for number in range(count)]
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     lines = read_import_lines(text.encode())
@@ -265,7 +265,7 @@ def test_a_list_of_records_is_read_however_it_is_written(indent, count):
 
 
 @pytest.mark.parametrize("bom", [b"", b"\xef\xbb\xbf"])
-def test_a_list_of_a_thousand_pieces_is_told_by_line_and_column(bom):
+def test_error_in_a_long_list_is_reported_by_line_and_column(bom):
     good = json.dumps(SHAREGPT, ensure_ascii=False)
     head = ",\n".join(f"  {good}" for _ in range(1000))
     bad = '{"a" 1}'
@@ -291,7 +291,7 @@ def test_a_list_of_a_thousand_pieces_is_told_by_line_and_column(bom):
         ('[{"a": 1,\n"a": 2}]', [(1, "import-json")]),
     ],
 )
-def test_a_list_that_breaks_says_where(text, expected):
+def test_broken_list_is_reported_with_its_line(text, expected):
     assert rules(read_import_lines(text.encode())) == expected
 
 
@@ -304,13 +304,13 @@ def test_a_list_that_breaks_says_where(text, expected):
         (b"question,answer\nab,\xff\n", 2, 4),
     ],
 )
-def test_what_cannot_be_read_is_told_by_line_and_column(content, line, column):
+def test_unreadable_record_is_reported_by_line_and_column(content, line, column):
     finding = read_import_lines(content)[-1].findings[0]
     assert (finding.line, finding.column, finding.path) == (line, column, "file")
     assert finding.rule in {"import-json", "not-utf8"}
 
 
-def test_a_line_beyond_the_limit_is_told_with_its_size_and_the_next_one_is_read():
+def test_line_over_the_limit_is_reported_with_its_size_and_the_next_is_read():
     good = make_line(("user", "Где?"), ("assistant", "Тут."))
     long = make_line(("user", "ы" * 1_200_000), ("assistant", "Тут.")).encode()
     first, second = read_import_lines(long + b"\n" + good.encode())
@@ -331,7 +331,7 @@ class CountingFile(BytesIO):
 
 
 @pytest.mark.parametrize(("begin", "separator"), [("", "\n"), ("[", ",")])
-def test_a_large_file_is_read_piece_by_piece(begin, separator):
+def test_large_file_is_read_in_pieces(begin, separator):
     line = make_line(("user", "Где?"), ("assistant", "Тут.")) + separator
     file = CountingFile((begin + line * 30_000).encode())
     with BufferedReader(file) as buffered:
@@ -342,7 +342,7 @@ def test_a_large_file_is_read_piece_by_piece(begin, separator):
         lines.close()
 
 
-def test_heading_and_rows_behind_empty_lines_keep_their_numbers():
+def test_header_and_rows_after_empty_lines_keep_their_line_numbers():
     lines = read_import_lines("\n\nquestion,answer\nГде?,Тут.\nКто?,\n".encode(), CSV)
     assert [line.line for line in lines] == [4, 5]
     assert rules(lines) == [(5, "empty-content")]
@@ -351,7 +351,7 @@ def test_heading_and_rows_behind_empty_lines_keep_their_numbers():
 @seed(1)
 @budget(max_examples=200)
 @given(st.data())
-def test_whatever_a_file_holds_every_line_is_an_example_or_told(data):
+def test_every_line_of_any_file_is_an_example_or_a_finding(data):
     good = json.dumps(data.draw(st.sampled_from([SHAREGPT, ALPACA])), ensure_ascii=False)
     whole = data.draw(
         st.sampled_from([f"{good}\n{good}", f"[{good}, {good}]", "question,answer\na,b"])

@@ -42,7 +42,7 @@ def read_lines(*records, name="a.jsonl"):
     return read_import_lines(BufferedReader(BytesIO(text.encode())), name)
 
 
-def test_names_are_made_of_questions_and_taken_by_nobody():
+def test_file_names_come_from_questions_and_are_unique():
     records = [make_record("Где же ТУТ выход?", f"{number}") for number in range(3)]
     files = make_files(("Где-же-тут-выход", example_text("Где?")))
     plan = plan_import("trial", files, read_lines(*records))
@@ -51,13 +51,13 @@ def test_names_are_made_of_questions_and_taken_by_nobody():
     assert read_example(plan.edits[1].text.encode())[0].answer == "1"
 
 
-def test_a_system_text_of_the_dataset_is_left_to_the_dataset():
+def test_system_text_equal_to_the_datasets_is_dropped():
     (line,) = read_lines(make_record("Где?"))
     assert strip_system(line.example, "отвечай коротко").messages[0].role == "user"
     assert strip_system(line.example, "Длинно.") == line.example
 
 
-def test_what_is_known_is_no_part_of_the_import():
+def test_known_examples_are_not_imported_again():
     own = f"messages:\n  - system: Отвечай коротко.\n{example_text('Кто?').partition(chr(10))[2]}"
     files = make_files(("b", example_text("Где?")), ("c", example_text("Где?")), ("d", own))
     records = [make_record("Где?"), make_record("Что?"), make_record("ЧТО"), make_record("Кто?")]
@@ -74,7 +74,7 @@ def test_what_is_known_is_no_part_of_the_import():
     assert not plan_import("trial", again, read_lines(*records[:3])).edits
 
 
-def test_lines_of_several_files_are_told_apart_and_in_their_order():
+def test_lines_of_several_files_are_reported_in_order_with_their_file():
     first = read_lines(make_record("Где?", " "), make_record("Что?"), name="z.jsonl")
     second = read_lines(
         make_record("Что?"),
@@ -96,7 +96,7 @@ def test_lines_of_several_files_are_told_apart_and_in_their_order():
     assert plan.subject == "Import 1 example into trial"
 
 
-def test_records_of_a_list_in_one_line_are_told_apart():
+def test_records_of_a_one_line_list_are_reported_with_their_columns():
     records = [
         make_record("Где?"),
         make_record("Что?", " "),
@@ -114,7 +114,7 @@ def test_records_of_a_list_in_one_line_are_told_apart():
     assert (plan.lines, plan.rejected, len(plan.good_edits)) == (5, 3, 1)
 
 
-def test_what_would_be_written_is_counted_by_tag_and_language():
+def test_new_examples_are_counted_by_tag_and_language():
     records = [
         make_record("Где выход?", "Exit.", tags=["way", "a"]),
         make_record("Where is it?", "Тут.", tags=["way"]),
@@ -127,7 +127,7 @@ def test_what_would_be_written_is_counted_by_tag_and_language():
     assert plan.count_languages() == {"": 1, "en": 1, "ru": 1}
 
 
-def test_a_warning_that_is_off_in_the_dataset_is_not_told():
+def test_warning_switched_off_in_the_dataset_is_not_reported():
     record = {"instruction": "Где?", "output": "Тут.", "id": 1}
     plan = plan_import("trial", make_files(), read_lines(record))
     assert [finding.rule for finding in plan.findings] == ["import-left-keys"]
@@ -137,7 +137,7 @@ def test_a_warning_that_is_off_in_the_dataset_is_not_told():
     assert (plan.findings, len(plan.good_edits)) == ((), 1)
 
 
-def test_more_than_one_commit_takes_is_refused_but_not_what_is_known(monkeypatch):
+def test_more_than_one_commits_worth_is_refused_without_counting_known_ones(monkeypatch):
     monkeypatch.setattr(import_plan, "MAX_BATCH_SIZE", 3)
     known = [make_record("Где?")] * 9
     assert len(plan_import("trial", make_files(), read_lines(*known)).edits) == 1

@@ -45,7 +45,7 @@ SHEET = "xl/worksheets/sheet1.xml"
 GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42])
 
 
-def test_rows_of_the_first_sheet_are_examples():
+def test_rows_of_the_first_sheet_become_examples():
     file = BufferedReader(BytesIO(GOOD))
     assert detect_format("a.csv", file) == "xlsx"
     first, second = read_import_lines(file, "book")
@@ -55,14 +55,14 @@ def test_rows_of_the_first_sheet_are_examples():
     assert file.closed
 
 
-def test_dates_and_truths_are_read_as_words():
+def test_dates_and_booleans_are_read_as_text():
     day = dt.date(2026, 11, 22)
     (line, other) = read(make_workbook(["question", "answer"], ["Когда?", day], ["Так?", True]))
     assert line.example.answer.startswith("2026-11-22")
     assert other.example.answer == "True"
 
 
-def test_a_row_that_is_no_example_is_told_by_its_number():
+def test_row_that_is_not_an_example_is_reported_by_its_number():
     lines = read(
         make_workbook([], ["question", "answer"], ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."])
     )
@@ -86,11 +86,11 @@ def test_a_row_that_is_no_example_is_told_by_its_number():
         ),
     ],
 )
-def test_a_workbook_that_cannot_be_read_is_told(content, expected):
+def test_unreadable_workbook_is_reported(content, expected):
     assert rules(read(content)) == expected
 
 
-def test_what_the_library_warns_of_is_not_said():
+def test_warning_of_the_library_is_suppressed():
     name = b'<definedName name="a" localSheetId="9">Sheet!A1</definedName>'
     names = b"<definedNames>" + name + b"</definedNames>"
     broken = change_member(GOOD, "xl/workbook.xml", b"<definedNames/>", names)
@@ -99,19 +99,19 @@ def test_what_the_library_warns_of_is_not_said():
     assert [line.line for line in read(broken) if line.example] == [2, 4]
 
 
-def test_a_sheet_that_breaks_is_read_up_to_there():
+def test_broken_sheet_is_read_up_to_the_damage():
     lines = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
     assert [line.line for line in lines if line.example] == [2]
     assert rules(lines) == [(3, "import-xlsx")]  # after the last complete row
 
 
-def test_a_row_far_away_ends_the_reading():
+def test_row_with_a_huge_number_ends_the_reading():
     lines = read(change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
     assert lines[0].example.question == "Где?"
     assert rules(lines) == [(100_001, "import-xlsx")]
 
 
-def test_a_bomb_is_not_unpacked():
+def test_zip_bomb_is_not_unpacked():
     bomb = BytesIO(GOOD)
     with ZipFile(bomb, "a", ZIP_DEFLATED) as packed:
         packed.writestr("xl/bomb.xml", bytes(60_000_000))

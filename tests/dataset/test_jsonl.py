@@ -35,20 +35,20 @@ GOLDEN = (
 )
 
 
-def test_the_line_of_the_first_example_is_this_byte_for_byte():
+def test_line_of_the_first_example_is_exact():
     example, findings = read_example(FIRST.encode())
     assert not findings
     assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
-def test_the_shipped_dataset_trains_this_line():
+def test_shipped_dataset_contains_this_line():
     folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
     entries, read = work_tree(folder, 1_000_000)
     content = make_build(check("neurotypology", entries, read))
     assert b"".join(content.lines("train")).count(GOLDEN.encode()) == 1
 
 
-def test_the_long_form_gives_the_same_line_as_the_short_one():
+def test_long_form_gives_the_same_line_as_the_short_form():
     long = FIRST.replace("- user: К", "- role: user\n    content: К").replace(
         "- assistant: |", "- role: assistant\n    content: |"
     )
@@ -57,13 +57,13 @@ def test_the_long_form_gives_the_same_line_as_the_short_one():
     assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
-def test_an_own_system_text_takes_the_datasets_place():
+def test_own_system_text_replaces_the_datasets():
     messages = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
     line = json.loads(make_training_line(Example("x", "", "", messages), "Общее"))
     assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
 
 
-def test_extras_and_tools_come_along():
+def test_extra_fields_and_tools_are_included():
     tool = {"type": "function", "function": {"name": "count"}}
     messages = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
     line = make_training_line(Example("x", "", "", messages, tools=(tool,)), "s").decode()
@@ -74,7 +74,7 @@ def test_extras_and_tools_come_along():
     )
 
 
-def test_every_line_is_json_whatever_is_said():
+def test_every_line_is_valid_json():
     messages = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
     line = make_training_line(Example("x", "", "", messages), "s")
     assert line.count(b"\n") == 1

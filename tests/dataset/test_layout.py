@@ -29,7 +29,7 @@ def check_with(path, content="x", limits=LIMITS, **options):
 @pytest.mark.parametrize(
     "path", ["README.md", "examples/README.ru.md", "examples/face/.gitkeep", ".gitattributes"]
 )
-def test_readme_and_gits_own_files_may_lie_anywhere(path):
+def test_readme_and_git_files_are_allowed_anywhere(path):
     _, checked = check_with(path)
     assert not checked.findings
 
@@ -47,7 +47,7 @@ def test_readme_and_gits_own_files_may_lie_anywhere(path):
         ("examples/\udcff.yaml", "examples/unnamed.yaml"),
     ],
 )
-def test_an_example_with_a_bad_name_is_rejected_with_a_good_one_proposed(path, proposed):
+def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed):
     _, checked = check_with(path, example_yaml())
     finding = only_finding(checked, "bad-name")
     assert finding.arguments["proposed"] == proposed
@@ -57,14 +57,14 @@ def test_an_example_with_a_bad_name_is_rejected_with_a_good_one_proposed(path, p
     assert proposed in finding.text("en")
 
 
-def test_another_file_among_examples_is_told_and_not_counted():
+def test_other_file_among_examples_is_reported_and_not_counted():
     _, checked = check_with("examples/notes of vera.txt")
     finding = only_finding(checked, "not-an-example")
     assert finding.arguments["proposed"] == "examples/notes-of-vera.yaml"
     assert (finding.severity, checked.found) == (Severity.WARNING, 60)
 
 
-def test_a_file_that_merlin_does_not_use_is_a_note():
+def test_unused_file_is_a_note():
     _, checked = check_with("draft.docx")
     assert only_finding(checked, "stray-file").severity is Severity.NOTE
 
@@ -73,14 +73,14 @@ def test_a_file_that_merlin_does_not_use_is_a_note():
     ("mode", "rule"), [("120000", "symlink"), ("160000", "submodule"), ("000000", "not-a-file")]
 )
 @pytest.mark.parametrize("path", ["examples/link.yaml", "materials/link.md", "README.md"])
-def test_what_is_no_file_is_an_error_and_never_read(mode, rule, path):
+def test_symlink_or_submodule_is_an_error_and_never_read(mode, rule, path):
     tree, checked = check_with(path, "/etc/passwd", mode=mode)
     assert only_finding(checked, rule).severity is Severity.ERROR
     assert tree.entries[-1].blob not in tree.read_blobs
     assert checked.rejected == path.endswith(".yaml")
 
 
-def test_a_link_in_place_of_dataset_yaml_leaves_nothing_to_build():
+def test_symlink_in_place_of_dataset_yaml_makes_the_dataset_unbuildable():
     tree = FileTree(
         {path: text for path, text in make_good_files(60).items() if path != "dataset.yaml"}
     )
@@ -90,13 +90,13 @@ def test_a_link_in_place_of_dataset_yaml_leaves_nothing_to_build():
     assert not checked.is_buildable
 
 
-def test_an_executable_example_is_taken_with_a_warning():
+def test_executable_example_is_accepted_with_a_warning():
     _, checked = check_with("examples/run.yaml", example_yaml(), mode="100755")
     assert only_finding(checked, "executable").severity is Severity.WARNING
     assert len(checked.examples) == 61
 
 
-def test_a_huge_file_is_refused_by_its_size_and_never_read():
+def test_huge_file_is_refused_by_its_size_and_never_read():
     tree, checked = check_with("examples/huge.yaml", size=100_000_000)
     finding = only_finding(checked, "too-large")
     assert finding.path == "examples/huge.yaml"
@@ -105,13 +105,13 @@ def test_a_huge_file_is_refused_by_its_size_and_never_read():
     assert checked.rejected == 1
 
 
-def test_examples_beyond_the_number_allowed_are_rejected_together():
+def test_examples_over_the_file_limit_are_rejected_in_one_finding():
     _, checked = check_with("examples/last.yaml", example_yaml(), limits=Limits(files=55))
     assert only_finding(checked, "too-many-files").arguments == {"limit": 55, "beyond": 6}
     assert (len(checked.examples), checked.rejected) == (55, 6)
 
 
-def test_examples_beyond_the_bytes_allowed_are_rejected_together():
+def test_examples_over_the_byte_limit_are_rejected_in_one_finding():
     tree = FileTree(make_good_files(60))
     size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
     checked = tree.check(limits=Limits(total_bytes=size - 1))

@@ -38,7 +38,7 @@ def check_with(**more):
         ("Между\u200bсловами", "invisible-letter", "U+200B"),
     ],
 )
-def test_what_a_reviewer_should_see_is_told_at_the_message(answer, rule, shown):
+def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
     checked = check_with(a=example_yaml(answer=answer))
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line, finding.arguments["found"]) == (
@@ -50,7 +50,7 @@ def test_what_a_reviewer_should_see_is_told_at_the_message(answer, rule, shown):
     assert len(checked.examples) == 61
 
 
-def test_a_secret_is_not_repeated_in_the_finding():
+def test_secret_is_not_repeated_in_the_finding():
     checked = check_with(a=example_yaml(answer="Ключ sk-abcdefghijklmnop1234"))
     finding = only_finding(checked, "secret")
     assert "sk-" not in finding.text("ru") + finding.text("en") + repr(finding)
@@ -65,11 +65,11 @@ def test_a_secret_is_not_repeated_in_the_finding():
         *("Тест 4242 4242 4242 4242", "ISBN 978-5-17-118366-6", "AKIAIOSFODNN7EXAMPLE"),
     ],
 )
-def test_ordinary_words_are_no_finding(answer):
+def test_ordinary_words_have_no_finding(answer):
     assert not check_with(a=example_yaml(answer=answer)).findings
 
 
-def test_a_question_of_the_same_words_is_a_near_duplicate():
+def test_question_of_the_same_words_is_a_near_duplicate():
     checked = check_with(
         a=example_yaml("Как измерить глубину фиксации?"),
         b=example_yaml("Глубину фиксации как измерить"),
@@ -88,7 +88,7 @@ def test_a_question_of_the_same_words_is_a_near_duplicate():
         ("Which sort is stable?", "Which sort is stabel?"),
     ],
 )
-def test_an_ending_a_typing_error_or_a_courtesy_makes_no_other_question(one, other):
+def test_ending_typo_or_courtesy_does_not_make_a_different_question(one, other):
     files = {"a": example_yaml(one), "b": example_yaml(other)}
     assert only_finding(check_with(**files), "near-duplicate").path == "examples/z/b.yaml"
 
@@ -102,12 +102,12 @@ def test_an_ending_a_typing_error_or_a_courtesy_makes_no_other_question(one, oth
         ("What is an f-string?", "What does an f-string do?"),
     ],
 )
-def test_another_word_or_number_makes_another_question(one, other):
+def test_different_word_or_number_makes_a_different_question(one, other):
     checked = check_with(a=example_yaml(one), b=example_yaml(other, "Иначе."))
     assert "near-duplicate" not in finding_rules(checked)
 
 
-def test_a_test_question_that_is_nearly_taught_is_kept_and_told():
+def test_test_question_nearly_in_training_is_kept_and_reported():
     checked = check_with(
         a=example_yaml("Как измерить глубину?", more="split: test\n"),
         b=example_yaml("Как измерить глубины?"),
@@ -130,7 +130,7 @@ def test_a_test_question_that_is_nearly_taught_is_kept_and_told():
         ("The forehead is the upper part of the face.", "other-language"),
     ],
 )
-def test_an_answer_that_teaches_harm_is_told_at_the_answer(answer, rule):
+def test_harmful_answer_is_reported_at_the_answer(answer, rule):
     closed = {
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n} о лбе", "Это часть лица над бровями.")
         for n in range(60)
@@ -142,7 +142,7 @@ def test_an_answer_that_teaches_harm_is_told_at_the_answer(answer, rule):
     assert (finding.path, finding.line, finding.severity) == ("examples/z.yaml", 3, "warning")
 
 
-def test_an_answer_that_is_not_learned_may_refuse():
+def test_refusal_with_weight_0_has_no_finding():
     turns = (
         "messages:\n  - user: Что?\n"
         "  - {role: assistant, content: Я не могу ответить., weight: 0}\n"
@@ -151,7 +151,7 @@ def test_an_answer_that_is_not_learned_may_refuse():
     assert "refusal" not in finding_rules(check_with(a=turns))
 
 
-def test_answers_may_end_without_a_sign_where_that_is_the_habit():
+def test_answers_may_end_without_punctuation_where_most_do():
     files = {
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Это слова {n} без знака на конце")
         for n in range(60)
@@ -159,7 +159,7 @@ def test_answers_may_end_without_a_sign_where_that_is_the_habit():
     assert "cut-off" not in finding_rules(check_files({**make_good_files(0), **files}))
 
 
-def test_a_request_to_translate_may_be_answered_in_the_other_language():
+def test_translation_request_may_be_answered_in_the_other_language():
     request = example_yaml(
         "Переведи на английский слово лоб и его описание", "The forehead is here."
     )
@@ -179,7 +179,7 @@ def test_tags_of_nearly_all_and_of_one_example_are_notes_of_the_dataset():
     assert lonely.arguments == {"count": 1, "names": "lonely"}
 
 
-def test_answers_of_one_wording_are_one_note_with_three_names():
+def test_answers_with_a_single_wording_are_one_note_with_three_names():
     files = {
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Иной ответ {n}") for n in range(10)
     }
@@ -187,13 +187,13 @@ def test_answers_of_one_wording_are_one_note_with_three_names():
     assert note.arguments == {"count": 10, "names": "q0, q1, q2"}
 
 
-def test_names_that_differ_by_case_alone_are_told():
+def test_names_that_differ_only_by_case_are_reported():
     files = {"examples/Q.yaml": example_yaml("Один"), "examples/q.yaml": example_yaml("Два")}
     checked = check_files({**make_good_files(60), **files})
     assert only_finding(checked, "case-twin").path == "examples/q.yaml"
 
 
-def test_an_own_system_text_that_differs_is_a_note():
+def test_different_own_system_text_is_a_note():
     own = "messages:\n  - system: {}\n  - user: Что?\n  - assistant: То.\n"
     checked = check_with(a=own.format("Говори стихами."))
     assert only_finding(checked, "own-system").line == 2

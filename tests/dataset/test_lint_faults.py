@@ -19,5 +19,5 @@ def test_nearly_every_planted_fault_is_found(scores):
     assert {rule: score.missed for rule, score in scores.items() if score.recall < 0.95} == {}
 
 
-def test_nearly_all_that_is_found_was_planted(scores):
+def test_nearly_every_finding_was_planted(scores):
     assert {rule: score.wrong for rule, score in scores.items() if score.precision < 0.95} == {}

@@ -25,7 +25,7 @@ def list_examples(sample, *, is_test):
     return [example for example in sample.examples if (example.split == "test") is is_test]
 
 
-def test_there_are_enough_examples_and_paraphrases_and_no_finding(sample):
+def test_sample_has_enough_examples_and_paraphrases_without_findings(sample):
     assert {finding.rule for finding in sample.findings} == {"single-wordings"}
     assert len(list_examples(sample, is_test=False)) >= 50
     assert len(list_examples(sample, is_test=True)) >= 20
@@ -40,7 +40,7 @@ def test_every_example_is_one_question_with_one_short_sentence(sample):
         assert "\n" not in answer, example.id
 
 
-def test_a_paraphrase_asks_in_other_words_for_a_taught_answer(sample):
+def test_paraphrase_asks_for_a_trained_answer_in_other_words(sample):
     question_by_answer = {
         example.messages[-1].content: example.messages[-2].content
         for example in list_examples(sample, is_test=False)

@@ -31,7 +31,7 @@ KINDS = ("secret", "mail", "card", "phone", "handle", "name")
         ("ключ sk-abcdefghijklmnopqrstu", "ключ [секрет]", "secret"),
     ],
 )
-def test_what_is_personal_is_replaced_by_a_word_for_it(text, masked, kind):
+def test_personal_data_is_replaced_by_its_placeholder(text, masked, kind):
     result = mask_personal_data(text, "ru")
     assert (result.words, result.found) == (masked, (kind,))
 
@@ -48,18 +48,18 @@ def test_what_is_personal_is_replaced_by_a_word_for_it(text, masked, kind):
         "",
     ],
 )
-def test_what_is_not_personal_stays(text):
+def test_text_without_personal_data_is_unchanged(text):
     result = mask_personal_data(text, "ru")
     assert (result.words, result.found) == (text, ())
 
 
 @given(st.text(max_size=200))
-def test_masked_words_are_masked_again_to_themselves(text):
+def test_masking_is_idempotent(text):
     once = mask_personal_data(text, "en").words
     assert mask_personal_data(once, "en").words == once
 
 
-def test_every_kind_has_its_words():
+def test_every_kind_has_its_texts():
     for language in ("ru", "en"):
         assert all(i18n.text(language, f"mask-{kind}") for kind in KINDS)
         assert all(i18n.text(language, f"mask-kind-{kind}") for kind in KINDS)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.unit
 @pytest.mark.parametrize(
     "name", ["fixation", "глубина-фиксации", "q_01.v2", "ёлка", "1", "数", "नमस्ते", "Лоб"]
 )
-def test_letters_and_digits_of_any_script_are_good(name):
+def test_letters_and_digits_of_any_script_are_valid(name):
     assert is_valid_name(name)
     assert suggest_name(name) == name
 
@@ -40,23 +40,23 @@ def test_letters_and_digits_of_any_script_are_good(name):
         ("\u0301acute", "acute"),
     ],
 )
-def test_another_name_gets_a_proposal(name, better):
+def test_invalid_name_gets_a_proposal(name, better):
     assert not is_valid_name(name)
     assert suggest_name(name) == better
 
 
-def test_a_name_is_measured_in_bytes():
+def test_name_length_is_measured_in_bytes():
     assert is_valid_name("ы" * 100)
     assert not is_valid_name("ы" * 101)
     assert suggest_name("ы" * 101) == "ы" * 100
 
 
 @given(st.text())
-def test_a_proposal_is_always_good(name):
+def test_proposal_is_always_valid(name):
     assert is_valid_name(suggest_name(name))
 
 
-def test_ten_thousand_questions_that_begin_alike_get_names_at_once():
+def test_names_for_20_000_equal_questions_are_unique():
     names = NameAllocator({"один-вопрос", "Один-вопрос-3"})
     allocated = [names.allocate("Один вопрос") for _ in range(20_000)]
     assert allocated[:3] == ["один-вопрос-2", "один-вопрос-4", "один-вопрос-5"]

@@ -38,7 +38,7 @@ def mark_committed(*changes):
 
 
 @pytest.mark.parametrize("kind", ["sha1", "sha256"])
-def test_a_blob_has_the_id_that_git_gives_it(tmp_path, kind):
+def test_blob_id_equals_gits(tmp_path, kind):
     subprocess.run(["git", "init", "-q", f"--object-format={kind}", tmp_path], check=True)
     (tmp_path / "a").write_text("слова\n", encoding="utf-8")
     command = ["git", "-C", tmp_path, "hash-object", "a"]
@@ -46,7 +46,7 @@ def test_a_blob_has_the_id_that_git_gives_it(tmp_path, kind):
     assert blob_id("слова\n", blob) == blob
 
 
-def test_edits_in_a_row_build_on_each_other():
+def test_consecutive_edits_build_on_each_other():
     first = make_change(blob_id("a"), "b")
     second = make_change(blob_id("b"), "c")
     added = make_change(None, "new", "examples/b.yaml")
@@ -55,12 +55,12 @@ def test_edits_in_a_row_build_on_each_other():
     assert apply_pending_changes("trial", [make_file("a")], [make_change(blob_id("a"), None)]) == []
 
 
-def test_what_does_not_fit_or_is_elsewhere_is_passed_over():
+def test_edits_that_do_not_apply_are_skipped():
     others = [make_change(blob_id("x"), "b"), make_change(blob_id("a"), "b", dataset="other")]
     assert apply_pending_changes("trial", [make_file("a")], others) == [make_file("a")]
 
 
-def test_files_are_behind_until_a_commit_shows_in_them():
+def test_files_are_behind_until_they_show_a_commit():
     changes = mark_committed(make_change(blob_id("a"), "b"), make_change(blob_id("b"), "c"))
     assert is_behind([make_file("a")], changes)
     assert is_behind([make_file("b")], changes)
@@ -68,7 +68,7 @@ def test_files_are_behind_until_a_commit_shows_in_them():
     assert is_behind([], mark_committed(make_change(None, "b")))
 
 
-def test_an_edit_and_its_undoing_leave_nothing_behind():
+def test_edit_and_its_revert_leave_no_files_behind():
     changes = mark_committed(make_change(blob_id("a"), "b"), make_change(blob_id("b"), "a"))
     assert not is_behind([make_file("a")], changes)
     assert is_behind([make_file("b")], changes)
@@ -76,7 +76,7 @@ def test_an_edit_and_its_undoing_leave_nothing_behind():
     assert not is_behind([], deleted)
 
 
-def test_a_commit_is_taken_back_last_file_first():
+def test_commit_is_reverted_last_file_first():
     edited, added = make_change(blob_id("a"), "b"), make_change(None, "new", "examples/b.yaml")
     removed = make_change(blob_id("old"), None, "examples/c.yaml")
     blobs = {ONE: blob_id("b"), "examples/b.yaml": blob_id("new")}
@@ -90,7 +90,7 @@ def test_a_commit_is_taken_back_last_file_first():
     assert plan.newer == ()
 
 
-def test_what_was_written_anew_since_stays_and_what_is_as_before_needs_nothing():
+def test_later_changes_stay_and_restored_files_need_no_edit():
     one, two = make_change(None, "1", "examples/1.yaml"), make_change(None, "2", "examples/2.yaml")
     missing = make_change(None, "3", "examples/3.yaml")
     blobs = {"examples/1.yaml": blob_id("1"), "examples/2.yaml": blob_id("mended")}
@@ -99,7 +99,7 @@ def test_what_was_written_anew_since_stays_and_what_is_as_before_needs_nothing()
     assert plan.newer == ("examples/2.yaml",)
 
 
-def test_a_commit_of_which_it_is_not_known_what_it_left_can_be_taken_back():
+def test_commit_without_recorded_blobs_can_be_reverted():
     (old,) = mark_committed(make_change(blob_id("a"), "b"))
     plan = plan_revert([replace(old, left=None)], {ONE: blob_id("c")}, {blob_id("a"): "a"}.get)
     assert plan.edits == (Edit(ONE, blob_id("c"), "a"),)
@@ -120,12 +120,12 @@ def test_a_commit_of_which_it_is_not_known_what_it_left_can_be_taken_back():
         (make_change(blob_id("a"), "b"), {ONE: blob_id("b")}, {}, "change-undo-lost"),
     ],
 )
-def test_what_cannot_be_known_is_not_taken_back(change, blobs, texts, key):
+def test_revert_with_unknown_texts_is_refused(change, blobs, texts, key):
     with pytest.raises(Refused) as refused:
         plan_revert(mark_committed(change), blobs, texts.get)
     assert refused.value.key == key
 
 
-def test_what_is_no_commit_is_not_taken_back():
+def test_change_that_is_not_committed_cannot_be_reverted():
     with pytest.raises(Refused):
         plan_revert([make_change(None, "a")], {}, {}.get)

@@ -105,18 +105,18 @@ def import_text(text, shape=None):
 
 
 @pytest.mark.parametrize(("text", "golden"), [(PLAIN, GOLDEN), (LONG, GOLDEN_LONG)])
-def test_the_line_of_a_pair_is_this_byte_for_byte(text, golden):
+def test_line_of_a_pair_is_exact(text, golden):
     assert make_training_line(parse_example(text), "Кратко.") == golden.encode()
 
 
 @pytest.mark.parametrize("text", [PLAIN, LONG])
-def test_what_is_written_is_read_as_it_was(text):
+def test_written_pair_is_read_back_equal(text):
     example = parse_example(text)
     assert parse_example(write_example(example)) == example
     assert write_example(parse_example(write_example(example))) == write_example(example)
 
 
-def test_other_words_for_an_example_keep_its_rejected_answer():
+def test_rewording_keeps_the_rejected_answer():
     for text in (PLAIN, LONG):
         changed = parse_example(reword_example(text, "Где нос?", "Под лбом.", ["нос"]))
         assert changed.rejected == parse_example(text).rejected
@@ -136,12 +136,12 @@ def test_other_words_for_an_example_keep_its_rejected_answer():
         ("rejected: no", []),
     ],
 )
-def test_a_rejected_answer_is_judged_where_it_stands(rejected, places):
+def test_findings_of_a_rejected_answer_are_at_its_place(rejected, places):
     text = f"messages:\n  - user: Где лоб?\n  - assistant: Там.\n{rejected}\n"
     assert find_places(text) == places
 
 
-def test_a_dataset_of_pairs_trains_by_preference():
+def test_dataset_of_pairs_trains_by_preference():
     checked = check_files(make_pairs(12))
     assert finding_rules(checked) == ["few-examples"]
     recipe = checked.spec.recipe
@@ -153,7 +153,7 @@ def test_a_dataset_of_pairs_trains_by_preference():
 
 
 @pytest.mark.parametrize("base", ["recall", "encoder"])
-def test_a_base_that_chooses_taught_answers_is_not_trained_on_pairs(base):
+def test_base_that_selects_answers_cannot_be_trained_on_pairs(base):
     models = {name: EngineModelConfig(path="/b", embeddings=name == "encoder") for name in BASES}
     engine = EngineConfig(models=models)
     held = refuse_recipe(Recipe("engine", base, "dpo"), "openai", engine)
@@ -161,7 +161,7 @@ def test_a_base_that_chooses_taught_answers_is_not_trained_on_pairs(base):
     assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai", engine) is None
 
 
-def test_an_example_without_a_pair_is_an_error_among_pairs():
+def test_example_without_a_pair_is_an_error_among_pairs():
     files = make_pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
     better = "Верхняя часть лица."
     files["examples/same.yaml"] = example_yaml("Что есть лоб?", better, f"rejected: {better}\n")
@@ -172,7 +172,7 @@ def test_an_example_without_a_pair_is_an_error_among_pairs():
     assert (checked.found, checked.rejected, len(checked.examples)) == (14, 2, 12)
 
 
-def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
+def test_without_dpo_the_rejected_answer_is_ignored_with_a_note():
     checked = check_files(make_pairs(12, DATASET_YAML))
     notes = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
     assert {(finding.severity, finding.line) for finding in notes} == {(Severity.NOTE, 4)}
@@ -182,12 +182,12 @@ def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
     assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
 
 
-def test_the_note_can_be_switched_off():
+def test_note_can_be_switched_off():
     spec = DATASET_YAML + "check: {off: {unused-rejected: The pairs wait for a base.}}\n"
     assert finding_rules(check_files(make_pairs(12, spec))) == ["few-examples"]
 
 
-def test_both_answers_are_counted_and_keep_the_limit():
+def test_both_answers_count_towards_the_token_limit():
     example = parse_example(PLAIN)
     alone = replace(example, rejected=None)
     more = 3 + count_tokens("assistant") + count_tokens(example.rejected.content)
@@ -215,13 +215,13 @@ def _change_answer():
     return {path: text.replace("Не знаю", "Никак")}
 
 
-def test_examples_with_other_rejected_answers_are_no_duplicates():
+def test_examples_with_different_rejected_answers_are_not_duplicates():
     more = example_yaml("Вопрос 0 о лице", "Ответ 0", "rejected: Другое.\n")
     checked = check_files(make_pairs(12) | {"examples/more.yaml": more})
     assert (len(checked.duplicates), len(checked.examples)) == (0, 13)
 
 
-def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
+def test_secret_in_a_rejected_answer_is_found_and_a_refusal_is_not():
     files = make_pairs(11) | {
         "examples/a.yaml": example_yaml("Ключ?", "Нет.", "rejected: sk-abcdefghijklmnop1234\n"),
         "examples/b.yaml": example_yaml("Кто ты?", "Я.", "rejected: I can't help with that.\n"),
@@ -234,7 +234,7 @@ def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
 
 @pytest.mark.parametrize("shape", [shape for shape in FORMATS if shape != "alpaca"])
 @pytest.mark.parametrize("text", [PLAIN, LONG])
-def test_what_is_exported_comes_back_by_an_import(shape, text):
+def test_exported_pair_is_imported_back_equal(shape, text):
     example = replace(parse_example(text), id="лицо/лоб")
     exported, left_out = export_examples([example], "Кратко.", shape)
     assert left_out == []
@@ -243,7 +243,7 @@ def test_what_is_exported_comes_back_by_an_import(shape, text):
     assert (imported, line.findings) == (example, ())
 
 
-def test_a_format_without_room_leaves_pairs_out_and_says_so():
+def test_format_without_room_omits_pairs_and_reports_them():
     plain, long = (
         replace(parse_example(text), id=name) for name, text in (("a", PLAIN), ("b", LONG))
     )
@@ -255,7 +255,7 @@ def test_a_format_without_room_leaves_pairs_out_and_says_so():
     assert back.example.rejected == plain.rejected
 
 
-def test_a_repository_for_hugging_face_has_them_in_a_column():
+def test_huggingface_repository_has_pairs_in_a_column():
     checked = check_files(make_pairs(12))
     files, _ = export_folder(checked.examples, checked.spec, "huggingface", {})
     rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
@@ -274,7 +274,7 @@ def make_record(**changes):
     return json.dumps({**values, **changes})
 
 
-def test_a_preference_file_of_the_protocol_is_taken():
+def test_protocols_preference_file_is_imported():
     request = {
         "messages": [{"role": "user", "content": "Где лоб?"}],
         "tools": [],
@@ -300,12 +300,12 @@ def test_a_preference_file_of_the_protocol_is_taken():
         ({"input": {"messages": "Где лоб?"}}, "wrong-type"),
     ],
 )
-def test_a_preference_that_cannot_be_is_told(changes, rule):
+def test_invalid_preference_record_is_reported(changes, rule):
     [line] = import_text(f"{make_record(**changes)}\n", "preference")
     assert line.example is None
     assert rule in [finding.rule for finding in line.findings]
 
 
-def test_a_record_without_the_worse_answer_is_an_example_without_a_pair():
+def test_record_without_the_rejected_answer_becomes_a_plain_example():
     [line] = import_text(f"{make_record(non_preferred_output=None)}\n", "preference")
     assert line.example.rejected is None

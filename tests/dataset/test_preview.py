@@ -47,7 +47,7 @@ def rules(findings):
     return [(finding.path, finding.rule) for finding in findings]
 
 
-def test_a_good_example_has_tokens_and_no_findings():
+def test_good_example_has_tokens_and_no_findings():
     preview = preview_edits(
         "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
     )
@@ -57,7 +57,7 @@ def test_a_good_example_has_tokens_and_no_findings():
     assert preview.tokens["examples/new.yaml"] == preview.added_tokens > 10
 
 
-def test_a_broken_example_is_told_with_line_and_column():
+def test_broken_example_is_reported_with_its_line():
     preview = preview_edits(
         "trial", make_files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"}
     )
@@ -68,7 +68,7 @@ def test_a_broken_example_is_told_with_line_and_column():
     assert preview.tokens == {}
 
 
-def test_what_an_edit_does_to_others_is_told_around():
+def test_findings_caused_in_other_files_are_listed_separately():
     test_file = FileText(
         "trial", "examples/t.yaml", "e" * 40, example_text("Где?") + "split: test\n"
     )
@@ -78,14 +78,14 @@ def test_what_an_edit_does_to_others_is_told_around():
     assert rules(preview.around) == [("examples/t.yaml", "leak")]
 
 
-def test_a_deletion_may_leave_too_few():
+def test_deletion_that_leaves_too_few_is_reported():
     preview = preview_edits("trial", make_files(10), {"examples/q00.yaml": None})
     assert preview.is_good
     assert rules(preview.around) == [("examples", "too-few-examples")]
     assert (preview.added, preview.added_tokens < 0) == (-1, True)
 
 
-def test_an_edit_is_counted_as_its_difference():
+def test_edit_counts_only_its_difference():
     path = "examples/q00.yaml"
     preview = preview_edits(
         "trial", make_files(), {path: example_text("Что 0-ааа?", "Да, и ещё много слов.")}
@@ -94,7 +94,7 @@ def test_an_edit_is_counted_as_its_difference():
     assert 0 < preview.added_tokens < preview.tokens[path]
 
 
-def test_bytes_that_are_no_text_are_still_a_finding_of_their_file():
+def test_binary_file_can_be_replaced():
     binary = FileText("trial", "examples/odd.yaml", "d" * 40, None)
     preview = preview_edits(
         "trial", [*make_files(), binary], {"examples/odd.yaml": example_text("Где новое?")}
@@ -102,12 +102,12 @@ def test_bytes_that_are_no_text_are_still_a_finding_of_their_file():
     assert preview.is_good
 
 
-def test_a_name_that_is_not_allowed_is_told():
+def test_invalid_name_is_reported():
     preview = preview_edits("trial", make_files(), {"examples/a b.yaml": example_text("Где?")})
     assert rules(preview.findings) == [("examples/a b.yaml", "bad-name")]
 
 
-def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
+def test_forecast_prices_the_build_together_with_the_edit():
     preview = preview_edits(
         "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
     )
@@ -124,14 +124,14 @@ def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
     )
 
 
-def test_a_difference_is_shown_line_by_line():
+def test_diff_is_shown_line_by_line():
     assert unified_diff("a\nb\n", "a\nc\n", "x") == "--- a/x\n+++ b/x\n@@ -1,2 +1,2 @@\n a\n-b\n+c"
     assert unified_diff(None, "a\n", "x").startswith("--- /dev/null\n+++ b/x\n")
     assert unified_diff("a\n", None, "x").endswith("-a")
     assert unified_diff("a", "a") == ""
 
 
-def test_a_checker_that_knows_the_dataset_says_what_a_new_one_says():
+def test_reused_checker_gives_the_same_preview_as_a_new_one():
     rng, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
     files = {file.path: file for file in make_files(30)}
     paths = [*sorted(files), "examples/new.yaml", "examples/t.yaml"]

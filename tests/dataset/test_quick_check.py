@@ -66,7 +66,7 @@ def mutate_json(rng, value, chance):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_quick_verdict_on_drawn_json_is_that_of_jsonschema(seed):
+def test_quick_check_of_random_json_agrees_with_jsonschema(seed):
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     values = [mutate_json(rng, WHOLE, rng.choice((0.01, 0.03, 0.1))) for _ in range(300)]
     quick = [quick_check("example")(value) for value in values]
@@ -75,20 +75,20 @@ def test_the_quick_verdict_on_drawn_json_is_that_of_jsonschema(seed):
 
 
 @pytest.mark.parametrize("key", ["content", "name", "weight", "tool_call_id", "role"])
-def test_the_quick_verdict_on_each_kind_of_value_is_that_of_jsonschema(key):
+def test_quick_check_of_each_kind_of_value_agrees_with_jsonschema(key):
     for value in SCALARS:
         example = {"messages": [{"role": "user", "content": "x", key: value}]}
         assert quick_check("example")(example) == validator("example").is_valid(example), value
 
 
-def test_the_quick_verdict_on_equal_tags_is_that_of_jsonschema():
+def test_quick_check_of_equal_tags_agrees_with_jsonschema():
     for value in SCALARS:
         example = {**WHOLE, "tags": [value, "x", value]}
         assert quick_check("example")(example) == validator("example").is_valid(example), value
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_files_say_the_same_with_the_quick_verdict_and_without(seed, monkeypatch):
+def test_findings_are_equal_with_and_without_the_quick_check(seed, monkeypatch):
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     files = [mutate(rng, rng.choice(GOOD)) for _ in range(100)]
     files = [file for file in files if not isinstance(read_yaml(file), Finding)]
@@ -100,7 +100,7 @@ def test_files_say_the_same_with_the_quick_verdict_and_without(seed, monkeypatch
     assert [read_example(file) for file in files] == quick
 
 
-def test_the_schema_of_examples_has_nothing_that_two_libraries_read_differently():
+def test_example_schema_has_no_keyword_that_libraries_read_differently():
     def list_keys(value):
         if isinstance(value, dict):
             yield from value

@@ -18,7 +18,7 @@ def to_plain(node):
     return node.value
 
 
-def test_a_conversation_is_read_as_written():
+def test_conversation_is_read_as_written():
     node = read_yaml("messages:\n  - user: Да?\n  - assistant: |\n      Да.\n      Нет.\n".encode())
     assert to_plain(node) == {"messages": [{"user": "Да?"}, {"assistant": "Да.\nНет.\n"}]}
 
@@ -26,27 +26,27 @@ def test_a_conversation_is_read_as_written():
 @pytest.mark.parametrize(
     "word", ["no", "yes", "null", "~", "12:30:45", "1_000", "2024-01-01", "017", "0x1F", "1.0", ""]
 )
-def test_a_word_without_quotes_stays_the_string_that_was_written(word):
+def test_unquoted_word_stays_a_string(word):
     assert to_plain(read_yaml(f"answer: {word}\n".encode())) == {"answer": word}
 
 
-def test_every_node_knows_its_line_and_column_and_where_its_key_stands():
+def test_every_node_has_its_line_and_column_and_its_keys():
     node = read_yaml(b"a: 1\nlist:\n  - x\n  - {b: y}\n")
     inner = node.value["list"].value[1].value["b"]
     assert (inner.line, inner.column, inner.key) == (4, 9, (4, 6))
     assert node.value["list"].key == (2, 1)
 
 
-def test_quotes_are_known_from_plain_words():
+def test_quoted_values_are_distinguished_from_plain_ones():
     node = read_yaml(b"a: 1\nb: '1'\nc: |\n  1\n")
     assert [node.value[key].plain for key in "abc"] == [True, False, False]
 
 
-def test_columns_count_letters_not_bytes():
+def test_columns_count_characters_not_bytes():
     assert read_yaml("ключ: {ё: 1, ё: 2}".encode()).column == 14
 
 
-def test_windows_line_ends_are_line_ends():
+def test_windows_line_endings_are_accepted():
     assert to_plain(read_yaml(b"a: |\r\n  x\r\n  y\r\nb: z\r\n")) == {"a": "x\ny\n", "b": "z"}
 
 
@@ -85,7 +85,7 @@ def test_windows_line_ends_are_line_ends():
         (b"a: \xed\xa0\x80\n", "not-utf8", 1, 4),
     ],
 )
-def test_what_a_conversation_does_not_need_is_refused_at_its_place(data, rule, line, column):
+def test_unneeded_yaml_feature_is_refused_at_its_place(data, rule, line, column):
     finding = read_yaml(data)
     assert isinstance(finding, Finding)
     assert (finding.rule, finding.line, finding.column) == (rule, line, column)
@@ -93,7 +93,7 @@ def test_what_a_conversation_does_not_need_is_refused_at_its_place(data, rule, l
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? ", "[{a: "])
 @pytest.mark.parametrize("times", [MAX_DEPTH + 1, 30_000, 200_000])
-def test_a_nesting_bomb_is_a_finding_not_a_dead_process(opening, times):
+def test_nesting_bomb_is_a_finding(opening, times):
     finding = read_yaml((opening * times).encode())
     assert isinstance(finding, Finding)
     assert finding.rule in {"too-deep", "complex-key", "too-large"}
@@ -105,16 +105,16 @@ def test_nesting_up_to_the_limit_is_read():
     assert read_yaml(f"[{data}]".encode()).rule == "too-deep"
 
 
-def test_many_parts_are_too_many():
+def test_too_many_nodes_are_refused():
     assert read_yaml(b"- x\n" * (MAX_EVENTS + 1)).rule == "too-many-nodes"
 
 
-def test_a_long_file_is_too_large_and_not_looked_at():
+def test_overlong_file_is_refused_unread():
     finding = read_yaml(b"\xff" * (MAX_BYTES + 1))
     assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_BYTES + 1)
 
 
-def test_a_bomb_of_aliases_ends_at_its_first_anchor():
+def test_alias_bomb_ends_at_its_first_anchor():
     levels = ["a0: &a0 [x, x]"]
     levels += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     finding = read_yaml("\n".join(levels).encode())
@@ -133,12 +133,12 @@ def test_a_bomb_of_aliases_ends_at_its_first_anchor():
         (b"a: *\n", "did not find expected alphabetic"),
     ],
 )
-def test_broken_yaml_is_told_in_words_that_help(data, word):
+def test_broken_yaml_is_explained(data, word):
     assert word in read_yaml(data).text("en")
     assert read_yaml(data).text("ru").startswith("Ошибка в записи YAML: ")
 
 
-def test_a_hostile_word_is_told_short_and_printable():
+def test_hostile_key_is_shortened_in_the_finding():
     finding = read_yaml(b'"' + b"k" * 500 + b'": 1\n"' + b"k" * 500 + b'": 2\n')
     assert finding.rule == "duplicate-key"
     assert len(str(finding.arguments["name"])) <= 80

@@ -22,7 +22,7 @@ note: проверено
 """
 
 
-def test_only_what_is_given_changes():
+def test_only_given_fields_change():
     assert reword_example(FILE) == FILE
     changed = reword_example(FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"])
     example = parse_example(changed)
@@ -38,12 +38,12 @@ def test_only_what_is_given_changes():
 
 
 @pytest.mark.parametrize("text", [None, "", "messages: [", "messages:\n  - user: Раз?\n", "\0"])
-def test_a_broken_file_keeps_its_words(text):
+def test_broken_file_cannot_be_reworded(text):
     with pytest.raises(Refused, match="broken"):
         reword_example(text, answer="Один.")
     assert question_preview(text) == ""
 
 
-def test_first_words_are_one_short_line():
+def test_question_preview_is_one_short_line():
     long = FILE.replace("Раз?", '"Раз,\\n два,  три?"')
     assert question_preview(long, 12) == "Раз, два, т…"

@@ -63,7 +63,7 @@ def check_severities(repository):
 
 
 @pytest.mark.functional
-def test_the_dataset_that_the_examples_stand_in_is_good(dataset, tmp_path):
+def test_base_dataset_of_the_rule_examples_has_no_finding(dataset, tmp_path):
     assert check_severities(tmp_path) == {}
 
 
@@ -111,14 +111,14 @@ def _read_known(tree, blobs):
 
 
 @pytest.mark.unit
-def test_the_example_of_a_rule_of_the_configuration_can_be_read(tmp_path):
+def test_configuration_example_of_a_rule_is_valid(tmp_path):
     example = RULES["too-many-tokens"].example
     (tmp_path / "config.yaml").write_text(f"state_dir: s\n{example}", "utf-8")
     assert config.load(tmp_path / "config.yaml")
 
 
 @pytest.mark.unit
-def test_every_rule_that_the_code_names_stands_in_the_table():
+def test_every_rule_named_in_the_code_is_in_the_table():
     names = set()
     for path in Path(merlin.dataset.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -134,7 +134,7 @@ def test_every_rule_that_the_code_names_stands_in_the_table():
 
 @pytest.mark.unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_finding_can_be_told_exactly_where_its_rule_is_explained(language):
+def test_every_rule_has_a_finding_text_a_meaning_and_advice(language):
     texts = {key.removeprefix("finding-") for key in keys(language) if key.startswith("finding-")}
     assert texts == set(RULES)
     for rule in RULES.values():
@@ -170,7 +170,7 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
         ("examples/bad.yaml", "tools: [{function: {nam: a}}]\n", "nam", "name"),
     ],
 )
-def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
+def test_unknown_key_names_the_nearest_known_one(path, text, name, near):
     checked = check_files({**make_good_files(60), path: text})
     by_name = {
         finding.arguments["name"]: finding
@@ -182,13 +182,13 @@ def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
 
 
 @pytest.mark.unit
-def test_a_key_like_no_other_is_unknown():
+def test_key_like_no_other_is_unknown():
     checked = check_files({**make_good_files(60), "examples/bad.yaml": "messages: []\nzebra: 1\n"})
     assert "unknown-key" in finding_rules(checked)
 
 
 @pytest.mark.unit
-def test_a_finding_of_an_older_version_can_still_be_told():
+def test_finding_of_an_older_version_can_still_be_shown():
     finding = Finding("examples/q.yaml", 4, 1, "unknown-key", arguments={"name": "slit"})
     assert "slit" in finding.text("ru")
     assert nearest("slit", ("split", "tags")) == "split"
@@ -208,7 +208,7 @@ WARNED = {
 
 
 @pytest.mark.unit
-def test_a_rule_that_is_off_tells_nothing_of_its_dataset_and_the_others_do():
+def test_switched_off_rule_is_not_reported_and_others_are():
     rules = finding_rules(check_files({**make_good_files(60), **WARNED}))
     assert rules == ["near-duplicate", "stray-file"]
     spec = spec_without(near_duplicate="Both wordings are meant.")
@@ -219,7 +219,7 @@ def test_a_rule_that_is_off_tells_nothing_of_its_dataset_and_the_others_do():
 
 
 @pytest.mark.unit
-def test_settings_that_an_older_version_stored_have_no_rule_off():
+def test_settings_stored_by_an_older_version_have_no_rule_off():
     stored = json.loads(dump_spec(check_files(make_good_files(60)).spec))
     del stored["rules_off"]
     assert load_spec(json.dumps(stored)).rules_off == {}
@@ -239,7 +239,7 @@ def test_settings_that_an_older_version_stored_have_no_rule_off():
         (f"{DATASET_YAML}check: {{on: {{}}}}\n", "unknown-key", "on"),
     ],
 )
-def test_what_cannot_be_off_is_an_error_at_its_place(spec, rule, message):
+def test_invalid_rule_to_switch_off_is_an_error_at_its_place(spec, rule, message):
     checked = check_files({**make_good_files(60, spec), **WARNED})
     finding = next(finding for finding in checked.findings if finding.path == "dataset.yaml")
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
@@ -257,7 +257,7 @@ def test_schema_lists_exactly_the_rules_that_can_be_off():
 
 @pytest.mark.unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_rule_that_the_docs_switch_off_is_off(language):
+def test_rule_switched_off_in_the_docs_example_is_off(language):
     page = (Path(__file__).parents[2] / "docs" / language / "dataset.md").read_text("utf-8")
     (setting,) = re.findall(r"```yaml\n(check:\n  off:.*?)```", page, re.DOTALL)
     checked = check_files({**make_good_files(60, DATASET_YAML + setting), **WARNED})

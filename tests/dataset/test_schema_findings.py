@@ -22,7 +22,7 @@ def find_places(name, text):
     return [(finding.rule, finding.line, finding.column) for finding in validate(name, text)[1]]
 
 
-def test_words_become_numbers_where_the_schema_has_room():
+def test_text_becomes_a_number_or_boolean_where_the_schema_allows():
     value, findings = validate(
         "dataset",
         DATASET
@@ -35,7 +35,7 @@ def test_words_become_numbers_where_the_schema_has_room():
     assert value["strict"] is True
 
 
-def test_an_answer_that_looks_like_a_value_stays_an_answer():
+def test_answer_that_looks_like_a_value_stays_text():
     text = "messages:\n  - user: true\n  - assistant: 42\n  - user: null\n  - assistant: no\n"
     value, findings = validate("example", text)
     assert not findings
@@ -61,7 +61,7 @@ def test_hyperparameters_are_auto_or_numbers():
     }
 
 
-def test_a_tools_parameters_keep_their_json_types():
+def test_tool_parameters_keep_their_json_types():
     text = """\
 messages:
   - user: Сколько?
@@ -125,22 +125,22 @@ tools:
         ),
     ],
 )
-def test_an_error_of_the_schema_stands_at_its_line_and_column(name, text, expected):
+def test_schema_error_is_reported_at_its_line_and_column(name, text, expected):
     assert find_places(name, text) == expected
 
 
-def test_both_missing_keys_are_told_once():
+def test_both_missing_keys_are_reported_once():
     findings = validate("dataset", "system: x\n")[1]
     assert [finding.arguments["name"] for finding in findings] == ["title", "recipe"]
 
 
-def test_one_file_tells_a_bounded_number_of_findings():
+def test_findings_of_one_file_are_limited():
     text = "messages:\n" + "- {bot: x}\n" * 500
     assert len(validate("example", text)[1]) == MAX_FINDINGS
 
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"])
-def test_a_monstrous_number_stays_a_string_and_is_refused(number):
+def test_huge_number_stays_a_string_and_is_refused(number):
     assert find_places("dataset", DATASET + f"split: {{test: {number}}}\n") == [
         ("wrong-type", 4, 15)
     ]

@@ -31,7 +31,7 @@ def check_shipped(name):
     return check(Path(name).name, entries, read, limit_tokens={"recall": 65_536})
 
 
-def test_the_datasets_are_there_in_both_languages():
+def test_shipped_datasets_exist_in_both_languages():
     names = {
         f"{place}/{folder.name}"
         for place in ("datasets", "datasets-en")
@@ -40,7 +40,7 @@ def test_the_datasets_are_there_in_both_languages():
     assert names == set(MIN_EXAMPLES)
 
 
-def test_the_english_dataset_is_in_english():
+def test_english_dataset_is_in_english():
     files = [path for path in (ROOT / "datasets-en").rglob("*") if path.is_file()]
     settings = ("dataset.yaml", "course.yaml")  # these have a title in Russian too
     texts = [path for path in files if path.name not in settings]
@@ -50,7 +50,7 @@ def test_the_english_dataset_is_in_english():
 
 
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
-def test_a_shipped_dataset_has_no_finding_but_what_its_habits_are(name):
+def test_shipped_dataset_has_only_expected_notes(name):
     findings = {
         f"{finding.path}:{finding.line} {finding.rule}" for finding in check_shipped(name).findings
     }
@@ -58,7 +58,7 @@ def test_a_shipped_dataset_has_no_finding_but_what_its_habits_are(name):
 
 
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
-def test_a_shipped_dataset_has_the_promised_size(name):
+def test_shipped_dataset_has_the_documented_size(name):
     checked = check_shipped(name)
     counts = make_build(checked).manifest["counts"]
     assert counts["in"] == counts["train"] + counts["test"] >= MIN_EXAMPLES[name]
@@ -69,6 +69,6 @@ def test_a_shipped_dataset_has_the_promised_size(name):
 
 
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
-def test_a_shipped_dataset_has_a_course_with_materials(name):
+def test_shipped_dataset_has_a_course_with_materials(name):
     course = check_shipped(name).course
     assert {material.kind for material in course.materials} == {"lecture", "seminar", "lab"}

@@ -58,7 +58,7 @@ def read_spec(text, name="neurotypology"):
     return check_files(make_good_files(60, text), name=name).spec
 
 
-def test_a_whole_dataset_yaml_is_understood():
+def test_complete_dataset_yaml_is_read():
     spec = read_spec(WHOLE)
     assert spec.recipe == Recipe("engine", "recall", "supervised", {"n_epochs": 7}, "neuro")
     assert spec.split == SplitRule(0.5, "v2", 3)
@@ -68,7 +68,7 @@ def test_a_whole_dataset_yaml_is_understood():
     assert spec.system == "MerlinGPT is a good service!"
 
 
-def test_what_is_left_out_has_its_default():
+def test_missing_settings_have_their_defaults():
     spec = read_spec(DATASET_YAML)
     assert spec.recipe == Recipe("engine", "recall", suffix="neurotypology")
     assert (spec.split, spec.launch) == (SplitRule(0.2, "v1", 10), LaunchRule("auto", 60, 1))
@@ -97,14 +97,14 @@ def test_what_is_left_out_has_its_default():
         ("canary: {answers: many}", "wrong-type", 4, 19),
     ],
 )
-def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(setting, rule, line, column):
+def test_invalid_gate_or_canary_is_reported_with_its_place(setting, rule, line, column):
     checked = check_files(make_good_files(60, f"{DATASET_YAML}{setting}\n"))
     places = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in places
     assert checked.spec is None
 
 
-def test_settings_that_were_stored_before_there_were_gates_are_read():
+def test_settings_stored_before_gates_existed_are_read():
     spec = read_spec(WHOLE)
     plain = read_spec(DATASET_YAML)
     assert [load_spec(dump_spec(one)) for one in (spec, plain)] == [spec, plain]
@@ -113,17 +113,17 @@ def test_settings_that_were_stored_before_there_were_gates_are_read():
     assert load_spec(json.dumps(old)).gate == GateRule()
 
 
-def test_a_missing_language_shows_the_other_one():
+def test_missing_language_uses_the_other_one():
     spec = read_spec(DATASET_YAML.replace(", en: Neurotypology", ""))
     assert spec.title == {"ru": "Нейротипология", "en": "Нейротипология"}
 
 
-def test_a_name_that_is_not_latin_makes_no_suffix():
+def test_non_latin_name_gives_no_suffix():
     assert read_spec(DATASET_YAML, name="нейро").recipe.suffix == ""
 
 
 @pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
-def test_an_empty_system_text_is_an_error(system):
+def test_empty_system_text_is_an_error(system):
     checked = check_files(
         make_good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
     )
@@ -131,14 +131,14 @@ def test_an_empty_system_text_is_an_error(system):
     assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
 
 
-def test_a_folder_with_a_bad_name_is_no_dataset():
+def test_folder_with_an_invalid_name_is_not_a_dataset():
     checked = check_files(make_good_files(60), name="my set")
     finding = only_finding(checked, "bad-dataset-name")
     assert finding.arguments["proposed"] == "my-set"
     assert checked.spec is None
 
 
-def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
+def test_invalid_dataset_yaml_leaves_the_examples_checked():
     checked = check_files(make_good_files(60, DATASET_YAML.replace("system:", "sistem:")))
     assert finding_rules(checked) == ["missing-key", "misspelt-key"]
     assert [(finding.path, finding.line) for finding in checked.findings] == [
@@ -148,7 +148,7 @@ def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
     assert (checked.spec, len(checked.examples)) == (None, 60)
 
 
-def test_a_course_is_understood():
+def test_course_is_read():
     files = {**make_good_files(60), "course.yaml": COURSE, "materials/lecture-01.md": "# Введение"}
     course = check_files(files).course
     assert (course.semester, course.active, course.teachers) == (1, True, ("boris",))
@@ -168,7 +168,7 @@ def test_a_course_is_understood():
         ("semester: [", 2, "yaml-syntax"),
     ],
 )
-def test_a_wrong_course_is_told_and_the_examples_still_build(text, line, rule):
+def test_invalid_course_is_reported_and_the_examples_still_build(text, line, rule):
     checked = check_files({**make_good_files(60), "course.yaml": text})
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line) == ("course.yaml", line)
@@ -176,7 +176,7 @@ def test_a_wrong_course_is_told_and_the_examples_still_build(text, line, rule):
     assert checked.is_buildable
 
 
-def test_a_strict_dataset_is_held_by_one_bad_example():
+def test_strict_dataset_is_held_by_one_bad_example():
     bad = {"examples/bad.yaml": example_yaml(answer='""')}
     assert not check_files({**make_good_files(60, WHOLE), **bad}).is_buildable
     assert check_files({**make_good_files(60), **bad}).is_buildable

@@ -26,12 +26,12 @@ def make_examples(number, mark=None, first=0):
     return [make_example(place, mark=mark) for place in range(first, first + number)]
 
 
-def test_a_share_of_the_unmarked_becomes_test():
+def test_configured_share_of_unmarked_examples_becomes_test():
     sides = list(split(make_examples(5_000), SplitRule(test=0.2)).values())
     assert 0.18 < sides.count(TEST) / 5_000 < 0.22
 
 
-def test_the_bucket_is_the_documented_hash():
+def test_bucket_is_the_documented_hash():
     # echo -n "v1:что такое лоб" | sha256sum begins with these 16 digits.
     assert split_bucket("что такое лоб", "v1") == int("12e43cd2cff61644", 16) / 2**64
 
@@ -42,24 +42,24 @@ def test_growth_never_moves_an_old_example(old, new):
     assert [name for name in before if before[name] != after[name]] == []
 
 
-def test_another_salt_deals_anew():
+def test_another_salt_gives_another_split():
     many = make_examples(200)
     assert split(many, SplitRule(salt="v1")) != split(many, SplitRule(salt="v2"))
 
 
-def test_marks_go_before_the_hash():
+def test_marks_override_the_hash():
     marked = [*make_examples(40), *make_examples(40, TEST, 40), *make_examples(40, TRAIN, 80)]
     sides = split(marked, SplitRule(test=0.5))
     assert {sides[str(n)] for n in range(40, 80)} == {TEST}
     assert {sides[str(n)] for n in range(80, 120)} == {TRAIN}
 
 
-def test_a_share_of_nothing_leaves_marked_ones_alone_as_test():
+def test_share_of_zero_leaves_only_marked_examples_as_test():
     sides = split([*make_examples(50), *make_examples(12, TEST, 50)], SplitRule(test=0))
     assert [name for name, side in sides.items() if side == TEST] == [str(n) for n in range(50, 62)]
 
 
-def test_twins_of_a_question_stand_on_one_side():
+def test_duplicates_of_a_question_are_on_one_side():
     twins = [
         make_example(f"{n}-{form}", q)
         for n in range(99)
@@ -70,7 +70,7 @@ def test_twins_of_a_question_stand_on_one_side():
     assert set(sides.values()) == {TRAIN, TEST}
 
 
-def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
+def test_question_marked_as_train_is_in_training_everywhere():
     sides = split(
         [
             make_example(f"{n}-{mark}", f"Вопрос {n}", mark)
@@ -83,12 +83,12 @@ def test_a_question_marked_as_taught_is_taught_wherever_it_is_asked():
 
 
 @pytest.mark.parametrize("number", [10, 11, 15, 20])
-def test_train_is_never_left_under_ten(number):
+def test_training_keeps_at_least_ten(number):
     sides = split(make_examples(number), SplitRule(test=0.9))
     assert list(sides.values()).count(TRAIN) >= 10
 
 
-def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
+def test_examples_moved_back_to_training_equal_a_smaller_share():
     examples, rule = make_examples(14), SplitRule(test=0.9)
     places = {example.id: split_bucket(example.facts.question, rule.salt) for example in examples}
     dealt = split(examples, rule)
@@ -100,7 +100,7 @@ def test_what_is_taken_back_is_what_a_smaller_share_would_have_left():
     assert split(examples, smaller) == dealt
 
 
-def test_marked_tests_are_taken_back_last():
+def test_marked_tests_are_moved_back_last():
     examples = [*make_examples(5), *make_examples(20, TEST, 5)]
     sides = split(examples, SplitRule(test=0))
     assert list(sides.values()).count(TRAIN) == 10
@@ -112,7 +112,7 @@ def test_marked_tests_are_taken_back_last():
 @pytest.mark.parametrize(
     ("tests", "least", "is_enough"), [(10, 10, True), (9, 10, False), (0, 0, False)]
 )
-def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, is_enough):
+def test_gate_needs_the_minimum_number_of_tests(tests, least, is_enough):
     assert has_gate(tests, SplitRule(min_test=least)) is is_enough
 
 
@@ -123,7 +123,7 @@ def test_below_the_least_number_of_tests_there_is_no_gate(tests, least, is_enoug
     marks=st.lists(st.sampled_from([None, TRAIN, TEST]), min_size=60, max_size=60),
     more=st.integers(0, 20),
 )
-def test_whatever_is_dealt_train_has_ten_and_nobody_is_lost(number, share, marks, more):
+def test_every_split_keeps_all_examples_and_ten_in_training(number, share, marks, more):
     examples = [make_example(n, mark=marks[n]) for n in range(number)]
     sides = split(examples, SplitRule(test=share))
     dealt = list(sides.values())

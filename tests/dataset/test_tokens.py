@@ -48,15 +48,15 @@ COOKBOOK = (
     ("text", "number"),
     [("", 0), ("hello world", 2), ("Привет, мир!", 5), ("<|endoftext|>", 7), ("\n\n", 1)],
 )
-def test_a_text_has_the_vocabularys_number_of_tokens(text, number):
+def test_text_has_the_vocabularys_number_of_tokens(text, number):
     assert example.count_tokens(text) == number
 
 
-def test_the_cookbooks_conversation_counts_as_the_cookbook_says():
+def test_cookbook_conversation_has_the_cookbooks_count():
     assert example.count_messages(COOKBOOK) == 124
 
 
-def test_weights_cost_nothing_and_tools_cost_something():
+def test_weights_add_no_tokens_and_tools_do():
     plain = (Message("user", "Сколько?"), Message("assistant", "Семь."))
     weighted = (plain[0], Message("assistant", "Семь.", {"weight": 0}))
     assert example.count_messages(weighted) == example.count_messages(plain)
@@ -65,11 +65,11 @@ def test_weights_cost_nothing_and_tools_cost_something():
 
 
 @pytest.mark.parametrize("letter", [" ", "a", "я"])
-def test_a_million_equal_letters_are_counted_without_harm(letter):
+def test_million_equal_letters_are_counted(letter):
     assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
 
 
-def test_a_damaged_vocabulary_is_never_used(monkeypatch, tmp_path):
+def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
     damaged = tmp_path / "o200k_base.tiktoken.xz"
     damaged.write_bytes(lzma.compress(b"IQ== 0\n"))
     monkeypatch.setattr(example, "VOCABULARY", damaged)

@@ -29,7 +29,7 @@ def read_back(example):
     return read
 
 
-def test_the_short_form_is_the_one_of_the_design():
+def test_short_form_is_the_one_of_the_design():
     example = make_pair(
         "Какие черты лица отвечают за глубину фиксации?",
         "Черты лица, отвечающие за глубину фиксации, — это\n1. Форма лба.\n2. Форма профиля.",
@@ -76,7 +76,7 @@ def test_the_short_form_is_the_one_of_the_design():
         *["- a\n- b", "# a\nb", "```py\nx = {}\n```", "a\n---\nb", "a\r\nb", "x" * 1500],
     ],
 )
-def test_words_that_yaml_could_misread_stay_words(words):
+def test_words_that_yaml_could_misread_stay_text(words):
     if "\r" in words:
         words = words.replace("\r", "")
     example = make_pair(words, f"{words}.", note=words, source=words, tags=(words[:60],))
@@ -85,7 +85,7 @@ def test_words_that_yaml_could_misread_stay_words(words):
     assert document["messages"][0]["user"].rstrip("\n") == words
 
 
-def test_the_long_form_is_written_where_a_message_needs_it():
+def test_long_form_is_written_where_a_message_needs_it():
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": "б"}'}}
     schema = {"type": "object", "properties": {"a": {"type": "integer", "maximum": 3}}}
     example = Example(
@@ -125,7 +125,7 @@ WORDS = st.one_of(TEXTS, YAML_SIGNS.map(lambda words: words.rstrip("\n")).filter
     WORDS,
 )
 @case([("no", "12:30")], [" a"], "x")
-def test_what_is_written_reads_back_as_it_was(turns, tags, note):
+def test_written_example_is_read_back_equal(turns, tags, note):
     messages = [
         message
         for question, answer in turns
