@@ -39,7 +39,7 @@ def password_of(folder, name):
     return read_database(folder, lambda database: Accounts(database).named(name).password)
 
 
-def test_somebody_without_telegram_is_added_with_a_password_shown_once(folder, capsys):
+def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsys):
     document = show_json(
         capsys, folder, "add", "Boris", "--role", "teacher", "--scope", "algorithms"
     )
@@ -59,7 +59,7 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(folder, c
     assert (card["account"], card["reachable"]) == ("boris", False)
 
 
-def test_a_password_may_be_given_instead(folder, capsys, typed):
+def test_password_can_be_entered_instead(folder, capsys, typed):
     typed("семь зелёных слонов\n")
     document = show_json(capsys, folder, "add", "petrova", "--ask")
     assert document["password"] is None
@@ -77,7 +77,7 @@ def test_a_password_may_be_given_instead(folder, capsys, typed):
         ("password", "nobody"),
     ],
 )
-def test_what_cannot_be_changes_nothing(folder, capsys, arguments):
+def test_invalid_account_is_refused_and_changes_nothing(folder, capsys, arguments):
     code, captured = run(capsys, folder, *arguments)
     assert code == 1
     assert captured.err.startswith("merlin: ")
@@ -89,7 +89,7 @@ def test_what_cannot_be_changes_nothing(folder, capsys, arguments):
     ]
 
 
-def test_an_easy_password_is_refused_and_the_old_one_stays(folder, capsys, typed):
+def test_easy_password_is_refused_and_the_old_one_stays(folder, capsys, typed):
     first = show_json(capsys, folder, "add", "petrova")["password"]
     typed("petrova-petrova\n")
     assert run(capsys, folder, "password", "petrova", "--ask")[0] == 1
@@ -99,7 +99,7 @@ def test_an_easy_password_is_refused_and_the_old_one_stays(folder, capsys, typed
     assert second != first
 
 
-def test_a_name_is_given_to_who_writes_in_telegram(folder, capsys):
+def test_user_of_telegram_can_get_a_sign_in_name(folder, capsys):
     assert show_json(capsys, folder, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
     code, captured = run(capsys, folder, "list")
     assert code == 0

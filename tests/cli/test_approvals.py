@@ -39,7 +39,7 @@ def run(capsys, folder, *arguments):
     return code, capsys.readouterr()
 
 
-def test_the_operator_lists_approves_and_declines(capsys, folder):
+def test_operator_lists_approves_and_declines(capsys, folder):
     code, captured = run(capsys, folder, "list", "--json")
     assert (code, [load["number"] for load in json.loads(captured.out)]) == (0, [1, 2])
     assert "user:1001" in run(capsys, folder, "list")[1].out

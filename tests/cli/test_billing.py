@@ -117,7 +117,7 @@ def by_card(capfd, folder):
     return next(order["order"] for order in orders(capfd, folder) if order["gateway"] == "yookassa")
 
 
-def test_the_report_sums_by_month_till_and_plan(capfd, folder):
+def test_report_sums_by_month_gateway_and_plan(capfd, folder):
     stars, roubles = show_json(capfd, folder, "report")["sums"]
     assert (stars["gateway"], stars["plan"], stars["paid"], stars["net"]) == (
         "stars",
@@ -137,7 +137,7 @@ def test_the_report_sums_by_month_till_and_plan(capfd, folder):
     assert code == 2
 
 
-def test_orders_are_listed_by_person_and_state(capfd, folder):
+def test_orders_are_filtered_by_user_and_state(capfd, folder):
     assert {order["user"] for order in orders(capfd, folder)} == {ANNA, BORIS}
     (mine,) = orders(capfd, folder, "--user", str(BORIS), "--state", "paid")
     assert (mine["plan"], mine["amount"], mine["currency"]) == ("voices", "70", "XTR")
@@ -147,7 +147,7 @@ def test_orders_are_listed_by_person_and_state(capfd, folder):
     assert (code, "paid" in captured.out) == (0, True)
 
 
-def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, folder):
+def test_order_is_shown_with_its_ledger_and_without_the_address(capfd, folder):
     order = by_card(capfd, folder)
     document = show_json(capfd, folder, "show", order)
     assert [entry["kind"] for entry in document["ledger"]] == ["payment", "grant"]
@@ -160,7 +160,7 @@ def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, folder):
     assert code == 1
 
 
-def test_a_refund_is_written_down_for_who_sends_it(capfd, folder):
+def test_refund_is_recorded_for_the_payment_process(capfd, folder):
     order = by_card(capfd, folder)
     document = show_json(
         capfd,
@@ -199,14 +199,14 @@ def test_a_refund_is_written_down_for_who_sends_it(capfd, folder):
         (("--reason", "x", "--yes", "--grant", "999"), 1),
     ],
 )
-def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, folder, arguments, code):
+def test_unconfirmed_or_invalid_refund_is_not_recorded(capfd, folder, arguments, code):
     order = by_card(capfd, folder)
     came, _ = run(capfd, folder, "billing", "refund", order, *arguments, "--no-wait")
     assert came == code
     assert show_json(capfd, folder, "show", order)["refunds"] == []
 
 
-def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, folder, shop):
+def test_unpaid_order_cannot_be_refunded(capfd, folder, shop):
     with BillingDatabase(folder, shop) as told:
         order = told.order(BORIS, "algorithms").purchase_id
     code, captured = run(capfd, folder, "billing", "refund", order, "--reason", "x", "--yes")
@@ -214,7 +214,7 @@ def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, folder, shop)
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-def test_it_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
+def test_refund_command_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
     order = by_card(capfd, folder)
 
     def send():
@@ -239,7 +239,7 @@ def test_it_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
     assert ("revocation" in kinds) is not is_refused
 
 
-def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, folder):
+def test_matching_ledger_has_no_differences(capfd, folder):
     document = show_json(capfd, folder, "reconcile")
     assert document["clean"]
     assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
@@ -248,7 +248,7 @@ def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, folder):
     assert (code, "differences: 0" in captured.err) == (0, True)
 
 
-def test_every_difference_is_told_and_the_command_fails(capfd, folder, shop):
+def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
     with BillingDatabase(folder, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")
         asked = with_gateway(
@@ -269,7 +269,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, folder, shop):
     assert "in the ledger, unknown to the payment service" in captured.out
 
 
-def test_a_till_that_is_silent_is_no_difference(capfd, folder):
+def test_unreachable_gateway_is_reported_as_an_error(capfd, folder):
     config = (folder / "config.yaml").read_text("utf-8")
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
     (folder / "config.yaml").write_text(free, encoding="utf-8")
@@ -277,7 +277,7 @@ def test_a_till_that_is_silent_is_no_difference(capfd, folder):
     assert (code, "isn't responding" in captured.err) == (1, True)
 
 
-def test_the_export_is_a_table_for_the_accountant(capfd, folder):
+def test_export_is_a_csv_table_without_user_ids(capfd, folder):
     code, captured = run(capfd, folder, "billing", "export")
     assert code == 0
     rows = [*csv.DictReader(io.StringIO(captured.out))]
@@ -295,7 +295,7 @@ def test_the_export_is_a_table_for_the_accountant(capfd, folder):
         assert (code, f"{path} can't be written" in captured.err) == (exit_code, True)
 
 
-def test_codes_are_made_listed_and_stopped(capfd, folder):
+def test_promo_codes_are_created_listed_and_stopped(capfd, folder):
     document = show_json(
         capfd, folder, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
     )
@@ -329,13 +329,13 @@ def test_codes_are_made_listed_and_stopped(capfd, folder):
         (("stop", "good"), 1),
     ],
 )
-def test_a_code_that_cannot_be_is_refused(capfd, folder, arguments, code):
+def test_invalid_promo_code_is_refused(capfd, folder, arguments, code):
     came, _ = run(capfd, folder, "billing", "promo", *arguments)
     assert came == code
     assert show_json(capfd, folder, "promo", "list")["promos"] == []
 
 
-def test_somebody_is_given_a_plan_for_some_days(capfd, folder):
+def test_user_can_be_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
         capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
     )
@@ -354,7 +354,7 @@ def test_somebody_is_given_a_plan_for_some_days(capfd, folder):
     assert code == 2
 
 
-def test_before_anything_was_sold_there_is_nothing_to_show(capfd, tmp_path):
+def test_before_any_sale_commands_report_nothing_to_show(capfd, tmp_path):
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     for words in (
         ["report"],

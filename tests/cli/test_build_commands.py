@@ -86,7 +86,7 @@ def read_files(lab):
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, run, run_json):
+def test_build_equals_its_commit_and_verify_writes_nothing(lab, folder, run, run_json):
     before = read_files(lab)
     code, captured = run("verify", "trial-1")
     assert (code, "trial-1 is the same" in captured.out) == (0, True), captured
@@ -96,7 +96,7 @@ def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, ru
     assert read_files(lab) == before
 
 
-def test_the_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, tmp_path_factory):
+def test_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("a folder elsewhere") / "deeper"
     other = Lab(elsewhere, provider.base_url)
     shutil.rmtree(other.repository.folder)
@@ -120,7 +120,7 @@ def test_the_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, 
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_a_byte_that_differs_is_told_with_file_line_and_example(
+def test_different_byte_is_reported_with_file_line_and_example(
     folder, run, run_json, monkeypatch, language
 ):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
@@ -148,9 +148,7 @@ def test_a_byte_that_differs_is_told_with_file_line_and_example(
     assert run_json("verify", "trial-1")["state"] == "same"
 
 
-def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(
-    lab, folder, run_json, run
-):
+def test_folder_of_another_build_is_detected(lab, folder, run_json, run):
     """A folder of another build in its place proves itself, and is still found."""
     before = read_folder(folder)
     lab.repository.example("trial", 40)
@@ -165,7 +163,7 @@ def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(
     assert read_folder(folder) == before
 
 
-def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, run_json):
+def test_missing_folder_is_restored_on_request(folder, run, run_json):
     before = read_folder(folder)
     shutil.rmtree(folder)
     code, captured = run("verify", "trial-1")
@@ -176,7 +174,7 @@ def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, run_json):
     assert len(run_json("jobs", "list")) == 1
 
 
-def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
+def test_different_limits_give_another_build_and_are_reported(lab, folder, run):
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     models = {"stand-in-base": {"training_example": 60}}
     lab.repository.example("trial", 41, answer="слово " * 100)
@@ -188,7 +186,7 @@ def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
     assert run("verify", "trial-1")[0] == 0
 
 
-def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run, run_json):
+def test_later_recipe_does_not_make_a_build_differ(lab, folder, run, run_json):
     """The second commit leads to the same files with another manifest."""
     recipe = {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "other"}
     lab.repository.dataset(recipe={**recipe, "hyperparameters": {"n_epochs": 2}})
@@ -210,7 +208,7 @@ def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run,
     assert run_json("verify", "trial-1", "--restore")["state"] == "same"
 
 
-def test_a_commit_that_the_mirror_lost_is_told(lab, run):
+def test_commit_missing_in_the_mirror_is_reported(lab, run):
     shutil.rmtree(lab.config.state_dir / "mirror.git")
     code, captured = run("verify", "trial-1")
     assert (code, "Fetch it: merlin build trial" in captured.err) == (1, True), captured
@@ -218,7 +216,7 @@ def test_a_commit_that_the_mirror_lost_is_told(lab, run):
     assert run("verify", "trial-1")[0] == 0
 
 
-def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, run, run_json):
+def test_build_is_verified_restored_and_pruned_beside_a_daemon(lab, folder, run, run_json):
     before = read_folder(folder)
     with daemon(lab) as process:
         assert run_json("verify", "trial-1")["state"] == "same"
@@ -248,7 +246,7 @@ def folders(lab):
     return sorted(path.name.partition("-")[0] for path in lab.config.state_dir.glob("builds/*/*"))
 
 
-def test_what_nothing_needs_goes_and_can_be_made_again(four, run, run_json):
+def test_unneeded_folders_are_removed_and_can_be_restored(four, run, run_json):
     kept = four.config.state_dir / "builds" / "trial"
     size = {path.name[0]: sum(map(len, read_folder(path).values())) for path in kept.iterdir()}
     before = {path.name: read_folder(path) for path in kept.iterdir()}
@@ -266,13 +264,13 @@ def test_what_nothing_needs_goes_and_can_be_made_again(four, run, run_json):
     assert len(run_json("jobs", "list")) == 1
 
 
-def test_the_newest_stay_as_many_as_asked(four, run_json):
+def test_requested_number_of_newest_builds_is_kept(four, run_json):
     assert run_json("prune", "--keep", "2")["builds"] == ["trial-2"]
     assert folders(four) == ["1", "3", "4"]
     assert run_json("prune", "--keep", "9")["builds"] == []
 
 
-def test_what_waits_is_not_removed_though_it_is_not_the_newest(lab, run_json):
+def test_waiting_build_is_kept_though_it_is_not_the_newest(lab, run_json):
     lab.repository.dataset(launch={"mode": "manual"})
     for number in (50, 51):
         lab.repository.example("trial", number)
@@ -290,7 +288,7 @@ def test_what_waits_is_not_removed_though_it_is_not_the_newest(lab, run_json):
 
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
-def test_only_an_admin_lets_folders_go(lab, role):
+def test_only_an_admin_may_prune(lab, role):
     """The folders belong to all datasets, so a role with a scope is not enough."""
     person = Actor.person(1, Authority(role, frozenset({"trial"})))
     with reading_context(lab.config) as ctx:
@@ -301,11 +299,11 @@ def test_only_an_admin_lets_folders_go(lab, role):
 
 
 @pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "few"]])
-def test_a_number_that_is_none_is_wrong_usage(lab, arguments):
+def test_invalid_number_is_a_usage_error(lab, arguments):
     assert main(["prune", *arguments, "--config", str(lab.path)]) == 2
 
 
 @pytest.mark.parametrize("command_name", ["verify", "show"])
-def test_a_build_that_never_was_is_told(run, command_name):
+def test_unknown_build_is_reported(run, command_name):
     code, captured = run(command_name, "trial-77")
     assert (code, "trial-77" in captured.err) == (1, True)

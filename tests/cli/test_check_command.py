@@ -48,7 +48,7 @@ def check_result(*arguments):
     return result.exit_code, json.loads(result.stdout)
 
 
-def test_good_datasets_end_with_zero_and_a_summary(datasets):
+def test_good_datasets_exit_with_0_and_a_summary(datasets):
     result = run()
     assert result.exit_code == 0
     assert result.stdout == (
@@ -57,25 +57,25 @@ def test_good_datasets_end_with_zero_and_a_summary(datasets):
 
 
 @pytest.mark.parametrize("place", [".", "datasets", "datasets/neurotypology", "elsewhere/.."])
-def test_a_repository_means_the_datasets_in_it(datasets, place):
+def test_repository_path_checks_its_datasets(datasets, place):
     (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
     assert check_result(place)[1]["examples"] == 60
 
 
-def test_paths_in_findings_are_those_of_the_repository_that_was_named(datasets):
+def test_finding_paths_start_with_the_given_repository_path(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     (finding,) = check_result(datasets.parent)[1]["findings"]
     assert finding["path"] == str(datasets / "neurotypology/examples/bad.yaml")
 
 
-def test_a_folder_without_any_dataset_is_told_at_once(datasets):
+def test_folder_without_datasets_is_refused(datasets):
     (datasets.parent / "photos" / "summer").mkdir(parents=True)
     result = run("photos")
     assert isinstance(result.exception, ConfigError)
     assert result.exception.key == "check-no-dataset"
 
 
-def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
+def test_error_exits_with_1_and_a_linter_style_line(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
     result = run("datasets")
     assert result.exit_code == 1
@@ -85,7 +85,7 @@ def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
     )
 
 
-def test_a_warning_alone_ends_with_zero(datasets):
+def test_warning_alone_exits_with_0(datasets):
     write(datasets / "small", make_good_files(12))
     code, report = check_result("datasets/small")
     assert code == 0
@@ -100,14 +100,14 @@ def test_a_warning_alone_ends_with_zero(datasets):
         ("LANG", "C", "dataset"),
     ],
 )
-def test_the_language_is_the_one_of_the_environment(datasets, monkeypatch, variable, value, word):
+def test_language_comes_from_the_environment(datasets, monkeypatch, variable, value, word):
     for name in ("MERLIN_LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv(variable, value)
     assert word in run().stdout
 
 
-def test_json_is_the_document_of_the_contract(datasets):
+def test_json_has_the_documented_shape(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": "messages:\n  - user: a\n  - bot: b\n"})
     code, report = check_result("datasets")
     assert code == 1
@@ -127,7 +127,7 @@ def test_json_is_the_document_of_the_contract(datasets):
     }
 
 
-def test_annotations_escape_what_the_code_host_would_misread(datasets):
+def test_github_annotations_escape_special_characters(datasets):
     write(datasets / "neurotypology", {"examples/50%, odd: name.yaml": example_yaml()})
     line = run("--format", "github").stdout.splitlines()[0]
     assert line.startswith(
@@ -150,7 +150,7 @@ def test_sarif_holds_a_result_for_each_finding(datasets):
     assert log["runs"][0]["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == "bad-name"
 
 
-def test_a_dataset_may_be_named_alone_and_from_within(datasets, monkeypatch):
+def test_dataset_can_be_checked_alone_and_from_within(datasets, monkeypatch):
     write(datasets / "neurotypology", {"examples/bad.yaml": ""})
     assert check_result("datasets/neurotypology")[1]["files"] == 62
     monkeypatch.chdir(datasets / "neurotypology")
@@ -159,7 +159,7 @@ def test_a_dataset_may_be_named_alone_and_from_within(datasets, monkeypatch):
     assert check_result("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
 
 
-def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(datasets):
+def test_file_is_checked_in_its_dataset_and_only_its_findings_are_shown(datasets):
     twin = example_yaml("Вопрос 0 о лице", "Ответ 0")
     write(datasets / "neurotypology", {"examples/z/twin.yaml": twin, "examples/bad.yaml": ""})
     code, report = check_result("datasets/neurotypology/examples/z/twin.yaml")
@@ -168,7 +168,7 @@ def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(dataset
     assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
 
 
-def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
+def test_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
     write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
     code, report = check_result(datasets / "neurotypology" / "examples" / "z")
     assert code == 1
@@ -177,7 +177,7 @@ def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
     ]
 
 
-def test_a_missing_dataset_yaml_is_a_finding(datasets):
+def test_missing_dataset_yaml_is_a_finding(datasets):
     (datasets / "neurotypology" / "dataset.yaml").unlink()
     code, report = check_result("datasets")
     assert code == 1
@@ -185,7 +185,7 @@ def test_a_missing_dataset_yaml_is_a_finding(datasets):
     assert (finding["path"], finding["line"]) == ("datasets/neurotypology/dataset.yaml", 1)
 
 
-def test_links_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
+def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_path):
     examples = datasets / "neurotypology" / "examples"
     (tmp_path / "secret.yaml").write_text(example_yaml("Тайна", "Пароль"), encoding="utf-8")
     (tmp_path / "folder").mkdir()
@@ -206,7 +206,7 @@ def test_links_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_pa
     assert report["examples"] == 60
 
 
-def test_a_file_name_that_is_no_text_can_be_told(datasets):
+def test_file_name_that_is_not_utf_8_can_be_shown(datasets):
     name = os.fsencode(datasets / "neurotypology" / "examples") + b"/\xff\n.yaml"
     with open(name, "wb") as file:  # noqa: PTH123 - Path knows no such names
         file.write(b"")
@@ -216,13 +216,13 @@ def test_a_file_name_that_is_no_text_can_be_told(datasets):
 
 
 @pytest.mark.parametrize("path", ["nowhere", "datasets/neurotypology/examples/no.yaml"])
-def test_a_path_that_is_not_there_is_wrong_usage(datasets, path):
+def test_missing_path_is_a_usage_error(datasets, path):
     error = run(path).exception
     assert isinstance(error, ConfigError)
     assert (error.exit_code, error.key) == (2, "check-no-such-path")
 
 
-def test_a_folder_without_datasets_is_wrong_usage(tmp_path, monkeypatch):
+def test_folder_or_file_without_datasets_is_a_usage_error(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "lone.yaml").write_text(example_yaml(), encoding="utf-8")
@@ -230,20 +230,20 @@ def test_a_folder_without_datasets_is_wrong_usage(tmp_path, monkeypatch):
     assert run("lone.yaml").exception.key == "check-no-dataset"
 
 
-def test_an_unknown_format_is_wrong_usage(datasets):
+def test_unknown_format_is_a_usage_error(datasets):
     assert run("--format", "xml").exit_code == 2
 
 
-def test_paths_and_a_commit_together_are_wrong_usage(datasets):
+def test_paths_together_with_a_commit_are_a_usage_error(datasets):
     assert run("datasets", "--commit", "HEAD").exception.key == "check-paths-or-commit"
 
 
-def test_a_commit_needs_a_configured_repository(datasets, tmp_path):
+def test_commit_needs_a_configured_repository(datasets, tmp_path):
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     assert run("--commit", "HEAD").exception.key == "check-commit-needs-config"
 
 
-def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
+def test_blob_ids_equal_gits(tmp_path):
     write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
     entries, _ = work_tree(tmp_path, 1_000_000)
     for entry in entries:
@@ -256,7 +256,7 @@ def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
         assert entry.blob == completed.stdout.strip()
 
 
-def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):
+def test_executable_file_has_gits_mode(tmp_path):
     write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
     (tmp_path / "run.yaml").chmod(0o755)
     modes = {entry.path: entry.mode for entry in work_tree(tmp_path, 10)[0]}
@@ -264,7 +264,7 @@ def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["example", "dataset", "course"])
-def test_a_schema_is_printed_and_is_a_schema(name):
+def test_schema_is_printed_and_valid(name):
     result = CliRunner().invoke(app, ["schema", name])
     printed = json.loads(result.stdout)
     assert result.exit_code == 0
@@ -272,11 +272,11 @@ def test_a_schema_is_printed_and_is_a_schema(name):
     Draft202012Validator.check_schema(printed)
 
 
-def test_another_schema_is_wrong_usage():
+def test_unknown_schema_is_a_usage_error():
     assert CliRunner().invoke(app, ["schema", "config"]).exit_code == 2
 
 
-def test_a_file_seen_twice_has_one_blob(tmp_path):
+def test_two_equal_files_share_one_blob(tmp_path):
     write(tmp_path, {"a.yaml": "x", "b.yaml": "x"})
     entries, read = work_tree(tmp_path, 10)
     blob = hashlib.sha1(b"blob 1\0x", usedforsecurity=False).hexdigest()

@@ -60,7 +60,7 @@ def run_fix(capsys, *arguments):
     return code, json.loads(captured.out)
 
 
-def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
+def test_unambiguous_mistakes_are_fixed_and_listed(repository, capsys):
     before = contents(repository)
     code, document = run_fix(capsys)
     assert code == 0
@@ -88,7 +88,7 @@ def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
     assert not list(repository.rglob("*.part"))
 
 
-def test_a_second_time_changes_nothing(repository, capsys):
+def test_second_fix_changes_nothing(repository, capsys):
     run_fix(capsys)
     mended = contents(repository)
     for command in ("status", "add"):  # also before the file is added to git
@@ -97,7 +97,7 @@ def test_a_second_time_changes_nothing(repository, capsys):
         git(command, ".")
 
 
-def test_git_brings_back_what_was(repository, capsys):
+def test_git_restores_the_files_before_the_fix(repository, capsys):
     before = contents(repository)
     run_fix(capsys)
     assert contents(repository) != before
@@ -106,7 +106,7 @@ def test_git_brings_back_what_was(repository, capsys):
     assert contents(repository) == before
 
 
-def test_people_are_told_on_stderr_and_findings_stay_on_stdout(repository, capsys):
+def test_fixes_are_reported_on_stderr_and_findings_on_stdout(repository, capsys):
     assert main(["check", "--fix", "datasets/first/examples/my folder"]) == 0
     captured = capsys.readouterr()
     assert captured.err == (
@@ -117,14 +117,14 @@ def test_people_are_told_on_stderr_and_findings_stay_on_stdout(repository, capsy
     assert captured.out.startswith("1 dataset, 1 file, 1 good example;")
 
 
-def test_only_what_was_asked_for_is_mended(repository, capsys):
+def test_only_requested_files_are_fixed(repository, capsys):
     before = contents(repository)
     run_fix(capsys, "datasets/first/dataset.yaml")
     changed = {path for path, told in contents(repository).items() if before.get(path) != told}
     assert changed == {"datasets/first/dataset.yaml"}
 
 
-def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
+def test_untracked_or_modified_file_is_not_fixed(repository, capsys):
     examples = repository / "datasets" / "first" / "examples"
     write(examples, {"new.yaml": f"\ufeff{example_yaml('Новый', 'Да')}"})
     with (examples / "face" / "q0000.yaml").open("ab") as file:
@@ -147,7 +147,7 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
 
 
 @pytest.mark.parametrize("taken", ["два-слова.yaml", "Два-Слова.yaml"])
-def test_a_name_that_another_file_has_is_not_taken_from_it(repository, capsys, taken):
+def test_file_is_not_renamed_to_an_existing_name(repository, capsys, taken):
     folder = repository / "datasets" / "first" / "examples" / "my-folder"
     write(folder, {taken: example_yaml("Чей?", "Мой.")})
     _, document = run_fix(capsys, "datasets/first/examples/my folder")
@@ -158,7 +158,7 @@ def test_a_name_that_another_file_has_is_not_taken_from_it(repository, capsys, t
     assert (repository / only["path"]).exists()
 
 
-def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository, capsys):
+def test_two_files_with_the_same_new_name_do_not_overwrite_each_other(repository, capsys):
     examples = repository / "datasets" / "first" / "examples"
     write(examples, {"a b.yaml": example_yaml("Один", "1"), "a  b.yaml": example_yaml("Два", "2")})
     git("add", ".")
@@ -172,7 +172,7 @@ def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository
     assert "Два" in text
 
 
-def test_a_file_that_was_changed_meanwhile_is_left(repository):
+def test_file_changed_meanwhile_is_not_fixed(repository):
     folder = repository / "datasets" / "first"
     path = "examples/face/q0000.yaml"
     entries = work_tree(folder, 1_000_000)[0]
@@ -183,7 +183,7 @@ def test_a_file_that_was_changed_meanwhile_is_left(repository):
     assert (folder / path).read_text("utf-8") == theirs
 
 
-def test_bytes_that_are_not_those_that_were_read_are_never_replaced(tmp_path):
+def test_file_is_replaced_only_if_its_content_is_the_one_read(tmp_path):
     place = tmp_path / "q.yaml"
     place.write_bytes(b"theirs")
     with pytest.raises(ChangedMeanwhile):
@@ -196,7 +196,7 @@ def test_bytes_that_are_not_those_that_were_read_are_never_replaced(tmp_path):
     assert (place.read_bytes(), place.stat().st_mode & 0o777) == (b"ours", 0o640)
 
 
-def test_a_file_that_cannot_be_written_is_left_with_the_reason(repository, capsys):
+def test_unwritable_file_is_skipped_with_the_reason(repository, capsys):
     name = f"{'a' * 250}.yaml"  # too long for the name of the temporary file beside it
     path = repository / "datasets" / "first" / "examples" / name
     write(path.parent, {name: f"\ufeff{example_yaml('Длинное', 'имя')}"})
@@ -208,7 +208,7 @@ def test_a_file_that_cannot_be_written_is_left_with_the_reason(repository, capsy
     assert path.read_text("utf-8") == f"\ufeff{example_yaml('Длинное', 'имя')}"
 
 
-def test_a_file_that_is_gone_by_now_is_no_matter(repository):
+def test_file_deleted_meanwhile_is_ignored(repository):
     folder = repository / "datasets" / "first"
     entries = work_tree(folder, 1_000_000)[0]
     (folder / "examples/face/q0000.yaml").unlink()
@@ -218,7 +218,7 @@ def test_a_file_that_is_gone_by_now_is_no_matter(repository):
     )
 
 
-def test_a_link_is_never_followed(repository, capsys, tmp_path_factory):
+def test_symlink_is_never_followed(repository, capsys, tmp_path_factory):
     outside = tmp_path_factory.mktemp("outside") / "theirs.yaml"
     outside.write_text("a: b  ", "utf-8")
     examples = repository / "datasets" / "first" / "examples"
@@ -229,7 +229,7 @@ def test_a_link_is_never_followed(repository, capsys, tmp_path_factory):
     assert (examples / "link.yml").is_symlink()
 
 
-def test_where_git_could_not_bring_it_back_nothing_is_changed(repository, capsys):
+def test_outside_a_git_repository_nothing_is_changed(repository, capsys):
     (repository / ".git").rename(repository / "elsewhere")
     before = contents(repository)
     assert main(["check", "--fix"]) == 1
@@ -237,9 +237,7 @@ def test_where_git_could_not_bring_it_back_nothing_is_changed(repository, capsys
     assert contents(repository) == before
 
 
-def test_where_git_holds_one_of_two_datasets_neither_is_changed(
-    repository, tmp_path_factory, capsys
-):
+def test_dataset_outside_git_prevents_the_fix_of_both(repository, tmp_path_factory, capsys):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "second"
     write(elsewhere, {**make_good_files(60), **BAD})
     before = contents(repository)
@@ -248,17 +246,17 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
     assert contents(repository) == before
 
 
-def test_a_dataset_named_twice_is_mended_once(repository, capsys):
+def test_dataset_named_twice_is_fixed_once(repository, capsys):
     _, document = run_fix(capsys, "datasets", "datasets/first")
     assert [fix["left"] for fix in document["fixes"]] == [""] * 4
 
 
-def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):
+def test_git_hook_environment_does_not_change_the_index_used(repository, capsys, monkeypatch):
     monkeypatch.setenv("GIT_INDEX_FILE", str(repository / "elsewhere"))
     monkeypatch.setenv("GIT_DIR", str(repository / "nowhere"))
     assert len(run_fix(capsys)[1]["fixes"]) == 4
 
 
-def test_a_commit_cannot_be_mended(repository, capsys):
+def test_commit_cannot_be_fixed(repository, capsys):
     assert main(["check", "--fix", "--commit", "HEAD"]) == 2
     assert "Either --fix or --commit: a commit doesn't change" in capsys.readouterr().err

@@ -68,7 +68,7 @@ def entry(hook):
     return subprocess.run(shlex.split(HOOKS[hook]["entry"]), capture_output=True)
 
 
-def test_hooks_have_what_pre_commit_wants_and_nothing_else():
+def test_hooks_have_exactly_the_keys_of_pre_commit():
     assert list(HOOKS) == ["merlin-check", "merlin-fix"]
     for hook in HOOKS.values():
         assert {"id", "name", "entry", "language"} <= set(hook) <= HOOK_KEYS
@@ -93,7 +93,7 @@ def test_hooks_run_for_the_files_of_datasets(path, is_meant):
     assert {bool(re.search(hook["files"], path)) for hook in HOOKS.values()} == {is_meant}
 
 
-def test_the_hook_refuses_a_commit_with_an_error_and_lets_a_good_one_pass(repository):
+def test_check_hook_fails_on_an_error_and_passes_a_good_commit(repository):
     assert entry("merlin-check").returncode == 0
     write(repository / "datasets/first/examples/bad.yaml", BAD)
     result = entry("merlin-check")
@@ -101,14 +101,14 @@ def test_the_hook_refuses_a_commit_with_an_error_and_lets_a_good_one_pass(reposi
     assert b"datasets/first/examples/bad.yaml:3:5: error empty-content" in result.stdout
 
 
-def test_the_hook_that_mends_changes_what_git_holds(repository):
+def test_fix_hook_changes_tracked_files(repository):
     path = write(repository / "datasets/first/examples/two.yaml", BLANKS)
     subprocess.run(["git", "add", "."], check=True)
     assert entry("merlin-fix").returncode == 0
     assert path.read_text("utf-8") == example_yaml("Два?", "Да.")
 
 
-def test_the_action_has_what_github_wants():
+def test_action_has_the_keys_of_github():
     assert set(ACTION) == {"name", "description", "inputs", "runs"}
     assert all(set(each) == {"description", "default"} for each in ACTION["inputs"].values())
     assert ACTION["runs"]["using"] == "composite"
@@ -122,7 +122,7 @@ def test_the_action_has_what_github_wants():
     assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
 
 
-def test_the_action_installs_what_is_there():
+def test_action_installs_existing_requirement_files():
     (install,) = [step for step in ACTION["runs"]["steps"] if step.get("name") == "Install Merlin"]
     locks = re.findall(r"\$GITHUB_ACTION_PATH/([\w.-]+)", install["run"])
     assert locks == ["requirements-build.txt", "requirements.txt"]
@@ -130,7 +130,7 @@ def test_the_action_installs_what_is_there():
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_the_action_annotates_the_lines_of_findings(repository, language):
+def test_action_annotates_the_lines_of_findings(repository, language):
     write(repository / "datasets/first/examples/bad.yaml", BAD)
     write(repository / "datasets/with blank/examples/bad.yaml", BAD)
     write(repository / "datasets/unasked/examples/bad.yaml", BAD)
@@ -163,7 +163,7 @@ def snippet(language, expected):
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language):
+def test_gitlab_job_of_the_docs_finds_an_error(repository, language):
     (job,) = snippet(language, "before_script").values()
     assert set(job) == {"image", "variables", "before_script", "script", "artifacts"}
     script = "\n".join(job["script"])
@@ -176,14 +176,14 @@ def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_the_docs_name_hooks_and_inputs_that_there_are(language):
+def test_docs_name_existing_hooks_and_inputs(language):
     (document,) = snippet(language, "rev:")["repos"]
     assert {hook["id"] for hook in document["hooks"]} == set(HOOKS)
     (job,) = snippet(language, "runs-on")["jobs"].values()
     assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
 
 
-def test_a_fresh_repository_has_the_same_hook_and_schemas_that_are_found(tmp_path):
+def test_new_repository_has_the_same_hook_and_valid_schema_links(tmp_path):
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
     (document,) = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]

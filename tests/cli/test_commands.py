@@ -28,7 +28,7 @@ def lab(serving):
     return serving
 
 
-def test_what_happened_is_shown_as_json(run_json):
+def test_pipeline_is_shown_as_json(run_json):
     status = run_json("status")
     trial = status["datasets"]["trial"]
     assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
@@ -62,12 +62,12 @@ def test_what_happened_is_shown_as_json(run_json):
         (["models", "history"], "trial-1"),
     ],
 )
-def test_what_happened_is_shown_to_people(run, arguments, part):
+def test_pipeline_is_shown_as_text(run, arguments, part):
     code, captured = run(*arguments)
     assert (code, part in captured.out) == (0, True), captured
 
 
-def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, run_json):
+def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     _, captured = run("status")
     assert "stored: builds 1 (" in captured.err
     assert "to remove: builds 0, training files of builds 0, models 0" in captured.err
@@ -76,9 +76,7 @@ def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, run_
     assert stored["mirror"]["bytes"] > 0
 
 
-def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
-    lab, run, run_json, monkeypatch
-):
+def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_json, monkeypatch):
     with monkeypatch.context() as without:
         without.delenv(KEY)
         code, captured = run("jobs", "launch", "trial")
@@ -87,12 +85,12 @@ def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
     assert len(run_json("jobs", "list")) == 1
 
 
-def test_a_question_is_answered_by_the_serving_model(run_json):
+def test_question_is_answered_by_the_serving_model(run_json):
     answer = run_json("ask", "Что значит слово номер 3?")
     assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
 
 
-def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, run_json, run):
+def test_unknown_question_is_answered_from_named_sources(lab, provider, run_json, run):
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     (entry,) = document["providers"]
     document["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
@@ -109,7 +107,7 @@ def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provid
     assert (nothing["known"], nothing["sources"]) == (False, [])
 
 
-def test_two_builds_differ_by_their_examples(lab, run_json):
+def test_diff_lists_the_examples_that_differ(lab, run_json):
     lab.repository.example("trial", 40)
     lab.repository.example("trial", 3, answer="Другими словами.")
     lab.repository.commit()
@@ -122,7 +120,7 @@ def test_two_builds_differ_by_their_examples(lab, run_json):
     }
 
 
-def test_a_model_that_was_asked_nothing_has_no_scores(make_lab, tmp_path, capsys):
+def test_model_without_test_questions_has_no_scores(make_lab, tmp_path, capsys):
     def without_tests(lab):
         lab.repository.dataset(tests=0)
         lab.repository.commit()
@@ -141,7 +139,7 @@ def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
-def test_a_rollback_names_what_serves_now(lab, run_json):
+def test_rollback_and_promote_name_the_serving_build(lab, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -165,7 +163,7 @@ def test_a_rollback_names_what_serves_now(lab, run_json):
         (["ask", "?", "--dataset", "nothing"], "nothing"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(run, arguments, part):
+def test_impossible_command_is_refused_in_a_sentence(run, arguments, part):
     code, captured = run(*arguments)
     last = captured.err.strip().splitlines()[-1]
     assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
@@ -182,7 +180,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, arguments, part):
         ["models", "history", "--dataset", "tria1"],
     ],
 )
-def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, arguments):
+def test_unknown_dataset_is_refused_with_the_existing_ones(run, arguments):
     code, captured = run(*arguments)
     assert (code, captured.out) == (1, "")
     assert captured.err == "merlin: dataset tria1 not found; there are: trial\n"
@@ -190,18 +188,18 @@ def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "\u200b\u2800"])
-def test_an_empty_question_asks_nobody(run, question):
+def test_empty_question_is_refused(run, question):
     code, captured = run("ask", question)
     assert (code, "write one in quotes" in captured.err) == (2, True)
 
 
-def test_a_process_that_is_silent_is_not_well(run):
+def test_silent_process_is_unhealthy(run):
     assert run("health", "daemon")[0] == 1
     assert run("health", "engine")[0] == 1
     assert run("health", "nobody")[0] == 2
 
 
-def test_of_several_bots_each_is_asked_for_itself(lab, run):
+def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):
     now = utc_now()
     with opened(lab.config) as database:
         Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
@@ -211,7 +209,7 @@ def test_of_several_bots_each_is_asked_for_itself(lab, run):
     assert health_error(webhooks, "bot").key == "ill-never"
 
 
-def test_a_process_that_can_store_nothing_is_not_well(lab, run):
+def test_process_on_a_full_disk_is_unhealthy(lab, run):
     state = lab.config.state_dir
     with small_disk(state, "32m"):
         with opened(lab.config) as database:
@@ -232,17 +230,17 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
         assert health_error(lab.config, "daemon").key == "store-read-only"
 
 
-def test_the_schema_is_brought_up_to_date_by_a_command(run):
+def test_upgrade_command_migrates_the_schema(run):
     code, captured = run("upgrade")
     assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
 
 
-def test_a_request_may_be_left_to_the_daemon(run):
+def test_job_launch_can_be_left_to_the_daemon(run):
     code, captured = run("jobs", "launch", "trial", "--no-wait")
     assert (code, "task" in captured.err) == (0, True)
 
 
-def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
+def test_before_the_first_fetch_commands_report_nothing(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
     shutil.rmtree(lab.config.state_dir)
     assert main(["status", "--config", str(lab.path)]) == 1
@@ -266,14 +264,14 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
         ("state_dir: s\nengine: {listen: nowhere}", "127.0.0.1:8701"),
     ],
 )
-def test_a_wrong_configuration_ends_with_two_and_names_the_fault(tmp_path, capsys, yaml, part):
+def test_invalid_configuration_exits_with_2_and_names_the_error(tmp_path, capsys, yaml, part):
     path = tmp_path / "config.yaml"
     path.write_text(yaml, encoding="utf-8")
     assert main(["config", "check", "--config", str(path)]) == 2
     assert part in capsys.readouterr().err
 
 
-def test_a_server_that_the_environment_names_must_be_verified_too(tmp_path, capsys, monkeypatch):
+def test_server_named_by_the_environment_must_be_verified_too(tmp_path, capsys, monkeypatch):
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: s\ndatabase: 'postgresql:///x'", encoding="utf-8")
     assert main(["config", "check", "--config", str(path)]) == 0
@@ -284,14 +282,14 @@ def test_a_server_that_the_environment_names_must_be_verified_too(tmp_path, caps
     assert main(["config", "check", "--config", str(path)]) == 0
 
 
-def test_the_sample_is_a_good_configuration(tmp_path, capsys):
+def test_sample_is_a_valid_configuration(tmp_path, capsys):
     assert main(["config", "sample"]) == 0
     path = tmp_path / "config.yaml"
     path.write_text(capsys.readouterr().out, encoding="utf-8")
     assert main(["config", "check", "--config", str(path)]) == 0
 
 
-def test_a_missing_credential_is_named_and_ends_with_two(tmp_path, capsys, monkeypatch):
+def test_missing_credential_is_named_and_exits_with_2(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: s", encoding="utf-8")
@@ -299,9 +297,7 @@ def test_a_missing_credential_is_named_and_ends_with_two(tmp_path, capsys, monke
     assert "TELEGRAM_BOT_TOKEN" in capsys.readouterr().err
 
 
-def test_all_that_are_missing_together_are_named_before_anything_starts(
-    tmp_path, capfd, monkeypatch
-):
+def test_all_missing_credentials_are_named_before_anything_starts(tmp_path, capfd, monkeypatch):
     for name in ("TELEGRAM_BOT_TOKEN", "MERLIN_ENGINE_KEY", "ELSEWHERE_KEY"):
         monkeypatch.delenv(name, raising=False)
     path = tmp_path / "config.yaml"
@@ -318,11 +314,11 @@ def test_all_that_are_missing_together_are_named_before_anything_starts(
 
 
 @pytest.mark.parametrize("expected", [["nonsense"], ["jobs", "show", "x"], []])
-def test_wrong_usage_ends_with_two(expected):
+def test_usage_error_exits_with_2(expected):
     assert main(expected) == 2
 
 
-def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch):
+def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path))
 
     @app.command("burst", hidden=True)
@@ -337,7 +333,7 @@ def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch
     assert "sk-abc" not in text
 
 
-def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
+def test_bug_is_reported_when_its_folder_cannot_be_created(capsys, tmp_path, monkeypatch):
     (tmp_path / "state").write_text("restore your backup", "utf-8")
     monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -362,9 +358,7 @@ def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, mo
         ["engine", "keys", "list"],
     ],
 )
-def test_a_state_that_cannot_be_written_is_told_with_its_path(
-    tmp_path, capsys, monkeypatch, arguments
-):
+def test_unwritable_state_is_reported_with_its_path(tmp_path, capsys, monkeypatch, arguments):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
     monkeypatch.delenv("MERLIN_REPORTS")
     (tmp_path / "state").write_text("restore your backup", "utf-8")
@@ -376,7 +370,7 @@ def test_a_state_that_cannot_be_written_is_told_with_its_path(
     assert "merlin doctor" in output
 
 
-def test_a_taken_lead_ends_with_seventy_five():
+def test_taken_lead_exits_with_75():
     @app.command("led", hidden=True)
     def led():
         raise LeadTaken("another leads", "lead-taken", holder="1")
@@ -384,7 +378,7 @@ def test_a_taken_lead_ends_with_seventy_five():
     assert main(["led"]) == 75
 
 
-def test_a_question_before_any_model_serves_says_where_to_look(make_lab, tmp_path, capsys):
+def test_question_without_a_serving_model_points_to_status(make_lab, tmp_path, capsys):
     def without_models(lab):
         lab.repository.dataset()
         lab.repository.commit()
@@ -403,14 +397,14 @@ def log_lines(run):
     return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
 
 
-def test_a_commit_subject_commands_no_terminal(lab, run):
+def test_control_characters_in_a_commit_subject_are_escaped(lab, run):
     lab.repository.example("trial", 42)
     lab.repository.commit("Red \x1b[31m\u202e \N{NO-BREAK SPACE}words")
     lab.tick("fetch")
     assert log_lines(run)[0].endswith("Red \\x1b[31m\\u202e \N{NO-BREAK SPACE}words")
 
 
-def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, run_json):
+def test_log_shows_only_the_commit_whose_model_serves_now_as_live(lab, run, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit("Another word")
     lab.until_serving("trial-2")
@@ -426,7 +420,7 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
-def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
+def test_build_status_is_in_the_users_language(run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, captured = run("build", "trial")
     assert (code, word in captured.err) == (0, True), captured.err

@@ -68,7 +68,7 @@ def page_of(run, lab):
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "Изменены"), ("en", "Changed")])
-def test_the_page_tells_what_differs_word_by_word(lab, run, monkeypatch, language, word):
+def test_page_shows_differences_word_by_word(lab, run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     message, output = page_of(run, lab)
     page = Page(message)
@@ -80,7 +80,7 @@ def test_the_page_tells_what_differs_word_by_word(lab, run, monkeypatch, languag
     assert {"Эта строка скоро уйдёт.", HOSTILE} <= set(page.text)
 
 
-def test_the_page_tells_of_another_rejected_answer(lab, run):
+def test_page_shows_a_changed_rejected_answer(lab, run):
     examples = lab.repository.folder / "datasets/trial/examples"
     recipe = {"provider": "stand-in", "base_model": "stand-in-base", "method": "dpo"}
     for worse in ("Старое слово.", "Новое слово."):
@@ -97,7 +97,7 @@ def test_the_page_tells_of_another_rejected_answer(lab, run):
     assert any("ejected answer" in each or "Отклонённый ответ" in each for each in page.text)
 
 
-def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
+def test_page_has_no_scripts_or_external_resources_and_escapes_text(lab, run):
     page = Page(page_of(run, lab)[0])
     assert page.tags.count("style") == 1
     assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(page.tags)
@@ -112,13 +112,13 @@ def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
     assert re.search(r"url\(|@import|expression", page.style) is None
 
 
-def test_builds_that_are_the_same_differ_in_nothing(lab, run):
+def test_equal_builds_have_no_differences(lab, run):
     path = lab.folder / "same.html"
     assert run("diff", "trial-1", "trial-1", "--html", str(path))[0] == 0
     assert "No differences: the same examples and instructions" in path.read_text("utf-8")
 
 
-def test_a_page_that_cannot_be_written_is_told_and_leaves_what_was_there(lab, run):
+def test_unwritable_page_is_reported_and_changes_nothing(lab, run):
     path = lab.folder / "in-its-place"
     path.write_text("a file", "utf-8")
     code, captured = run("diff", "trial-1", "trial-2", "--html", str(path / "page.html"))
@@ -127,7 +127,7 @@ def test_a_page_that_cannot_be_written_is_told_and_leaves_what_was_there(lab, ru
 
 
 @pytest.mark.parametrize("expected", STRINGS)
-def test_no_text_loses_anything_by_being_compared(expected):
+def test_compared_texts_can_be_rebuilt_from_the_parts(expected):
     for old, new in ((expected, "слово за словом"), ("", expected), (expected, expected)):
         mine, its = compare_words(old, new)
         assert ("".join(part for part, _ in mine), "".join(part for part, _ in its)) == (old, new)
@@ -137,7 +137,7 @@ def test_no_text_loses_anything_by_being_compared(expected):
     assert [is_other for _, is_other in compare_words(expected, expected)[0] if is_other] == []
 
 
-def test_long_texts_are_compared_by_lines_and_the_longest_whole():
+def test_long_texts_are_compared_by_lines_and_the_longest_as_a_whole():
     lines = [f"строка {number}\n" for number in range(MAX_PARTS // 2)]
     mine, its = compare_words("".join(lines), "".join([*lines[:-1], "другая\n"]))
     assert [part for part, is_other in mine if is_other] == [lines[-1]]

@@ -63,12 +63,12 @@ def judge(tmp_path, capsys):
 
 
 @pytest.mark.parametrize(("expected", "expected_text"), FAULTS)
-def test_a_fault_is_told_at_its_line_in_plain_words(judge, expected, expected_text):
+def test_error_is_reported_at_its_line(judge, expected, expected_text):
     code, output = judge(GOOD + expected)
     assert (code, expected_text in output) == (2, True), output
 
 
-def test_all_faults_are_told_at_once_a_line_each(judge):
+def test_all_errors_are_reported_at_once_one_per_line(judge):
     code, output = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
     lines = output.removeprefix("merlin: ").splitlines()
     assert (code, len(lines)) == (2, 4)
@@ -84,12 +84,12 @@ def test_all_faults_are_told_at_once_a_line_each(judge):
         ("", ":1: the key state_dir is missing"),
     ],
 )
-def test_what_is_no_configuration_at_all_is_told(judge, expected, expected_text):
+def test_invalid_file_is_reported(judge, expected, expected_text):
     code, output = judge(expected)
     assert (code, expected_text in output) == (2, True), output
 
 
-def test_faults_are_told_in_russian(judge, monkeypatch):
+def test_errors_are_reported_in_russian(judge, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     told = judge("language: fr\nrepositori: {}\n")[1]
     assert ":1: не хватает ключа state_dir" in told
@@ -97,7 +97,7 @@ def test_faults_are_told_in_russian(judge, monkeypatch):
     assert ":2: repositori: такого ключа нет; может быть, repository?" in told
 
 
-def test_what_cannot_be_meant_is_told_in_russian_too(judge, monkeypatch):
+def test_semantic_errors_are_reported_in_russian(judge, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     told = judge(
         GOOD
@@ -110,7 +110,7 @@ def test_what_cannot_be_meant_is_told_in_russian_too(judge, monkeypatch):
     assert ": engine.models.a: задайте что-то одно" in told
 
 
-def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkeypatch):
+def test_missing_configuration_is_reported_with_how_to_create_one(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["status"]) == 2
     errors = capsys.readouterr().err
@@ -118,6 +118,6 @@ def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkey
     assert "merlin config sample > config.yaml" in errors
 
 
-def test_a_folder_in_its_place_is_told(tmp_path, capsys):
+def test_folder_in_its_place_is_reported(tmp_path, capsys):
     assert main(["config", "check", "--config", str(tmp_path)]) == 2
     assert "can't be read: it's a folder" in capsys.readouterr().err

@@ -33,14 +33,14 @@ def shipped(tmp_path_factory):
         ("en", ["Algorithms and data structures", "Programming in Python", "boris", "active"]),
     ],
 )
-def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, expected):
+def test_courses_are_listed_as_a_table(shipped, capsys, monkeypatch, language, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["courses", "--config", str(shipped.path)]) == 0
     output = capsys.readouterr().out
     assert [word for word in expected if word not in output] == []
 
 
-def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
+def test_courses_are_listed_as_json_with_their_materials(shipped, capsys):
     assert main(["courses", "--json", "--config", str(shipped.path)]) == 0
     lines = {load["course"]: load for load in json.loads(capsys.readouterr().out)}
     assert set(lines) == {"algorithms", "neurotypology", "python"}
@@ -52,7 +52,7 @@ def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
     assert lab["file_url"].startswith("https://")
 
 
-def test_a_repository_without_courses_says_so(tmp_path, capsys):
+def test_repository_without_courses_is_reported(tmp_path, capsys):
     lab = Lab(tmp_path, "http://127.0.0.1:9/v1")
     lab.repository.dataset()
     lab.repository.commit()

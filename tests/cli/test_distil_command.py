@@ -84,7 +84,7 @@ def set_teacher_answer(provider, *examples):
     provider.behave(fixed_answer=json.dumps(told))
 
 
-def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, run_json, provider):
+def test_text_becomes_proposals_that_are_trained_after_an_editors_approval(lab, run_json, provider):
     lab.until_serving("trial-1")
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["answered"], document["left"], document["proposed"]) == (1, 0, 6)
@@ -118,7 +118,7 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, r
     assert worded["messages"][1]["assistant"] != "Неважно."
 
 
-def test_what_was_answered_is_not_asked_again(lab, run_json, provider):
+def test_answered_text_is_not_sent_again(lab, run_json, provider):
     first = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     again = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (first["answered"], again["answered"], again["spent_micro"]) == (1, 0, 0)
@@ -134,7 +134,7 @@ def test_given_questions_are_answered_in_several_wordings(lab, run_json, questio
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
 
 
-def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run, questions):
+def test_run_stops_before_the_budget_and_continues_with_a_higher_one(lab, run, questions):
     question_arguments = questions(
         *(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма"))
     )
@@ -154,7 +154,7 @@ def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run,
     assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
 
 
-def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, run_json, provider):
+def test_question_of_the_dataset_is_neither_sent_nor_proposed(lab, run_json, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
     set_teacher_answer(
@@ -180,7 +180,7 @@ def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, r
         '{"examples": [',
     ],
 )
-def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provider, expected):
+def test_answer_in_another_form_is_reported_and_proposes_nothing(lab, run, provider, expected):
     provider.behave(fixed_answer=expected)
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 0
@@ -188,7 +188,7 @@ def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provi
     assert waiting_proposals(lab) == []
 
 
-def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, run_json, provider):
+def test_drafts_with_findings_are_not_proposed(lab, run_json, provider):
     set_teacher_answer(
         provider,
         ("Кто это?", "Как языковая модель, я не могу ответить."),
@@ -211,7 +211,7 @@ def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, run_json, 
     )
 
 
-def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run, provider):
+def test_unavailable_teacher_costs_nothing_and_the_run_continues_later(lab, run, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=4))
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 1
@@ -222,7 +222,7 @@ def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run
     assert len(waiting_proposals(lab)) == 6
 
 
-def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questions, provider):
+def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, provider):
     asked = (
         *questions(*(f"Что значит слово {character}?" for character in "абвгдежзиклмн")),
         "--budget",
@@ -258,7 +258,7 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ],
 )
-def test_bad_wishes_are_told_before_anything_is_asked(
+def test_invalid_arguments_are_refused_before_any_request(
     lab, run, provider, arguments, code, expected
 ):
     found, captured = run("distil", "trial", *arguments)
@@ -266,7 +266,7 @@ def test_bad_wishes_are_told_before_anything_is_asked(
     assert provider.calls("chat.create") == []
 
 
-def test_the_report_sets_the_student_beside_the_teacher(lab, run_json, run, provider):
+def test_report_compares_the_student_with_the_teacher(lab, run_json, run, provider):
     code, captured = run("distil", "trial", *TEACHER, "--report")
     assert (code, "trial" in captured.err) == (1, True)
     lab.repository.dataset(count=36, tests=12)
@@ -287,7 +287,7 @@ def test_the_report_sets_the_student_beside_the_teacher(lab, run_json, run, prov
     assert len(provider.calls("chat.create")) == before
 
 
-def test_a_dataset_without_texts_has_nothing_to_ask_about(lab, run):
+def test_dataset_without_texts_has_nothing_to_ask_about(lab, run):
     lab.repository.git("rm", "-rq", "datasets/trial/materials")
     lab.repository.commit("No texts")
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")

@@ -43,7 +43,7 @@ def telegram():
         yield stand_in
 
 
-def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
+def test_sandbox_of_the_document_reader_is_reported(fresh, capsys, monkeypatch):
     document = run_doctor(fresh, capsys)
     assert document["documents"] == (
         True,
@@ -82,7 +82,7 @@ def read_json(capsys):
     return capsys.readouterr().out
 
 
-def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
+def test_before_the_first_start_only_the_missing_repository_is_wrong(fresh, capsys):
     document = run_doctor(fresh, capsys)
     assert {what for what, (good, _) in document.items() if not good} == {"repository"}
     assert "has no branch main: commit something" in document["repository"][1]
@@ -94,7 +94,7 @@ def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
     assert not (fresh.folder / "state").exists()
 
 
-def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_is_told(
+def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
     fresh, capsys, monkeypatch
 ):
     (engine,) = free_ports(1)
@@ -113,7 +113,7 @@ def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_
     assert "merlin run" in captured.err
 
 
-def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, capsys):
+def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys):
     with opened(fresh.config) as database:
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
@@ -127,7 +127,7 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
     assert document["bot"][1] == "never started (merlin run)"
 
 
-def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
+def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, capsys):
     fresh.repository.dataset()
     head = fresh.repository.commit()
     body = yaml.safe_load(fresh.path.read_text("utf-8"))
@@ -142,13 +142,13 @@ def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, caps
     assert not run_doctor(fresh, capsys)["repository.push"][0]
 
 
-def test_a_folder_that_is_no_repository_is_told_with_its_path(fresh, capsys):
+def test_folder_without_a_repository_is_reported_with_its_path(fresh, capsys):
     (fresh.folder / "repository" / ".git").rename(fresh.folder / "gone")
     good, message = run_doctor(fresh, capsys)["repository"]
     assert (good, str(fresh.folder / "repository") in message) == (False, True)
 
 
-def test_a_default_dataset_that_was_never_seen_is_told_with_those_that_were(serving, capsys):
+def test_unknown_default_dataset_is_reported_with_the_existing_ones(serving, capsys):
     text = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
     serving.path.write_text(text, "utf-8")
     good, message = run_doctor(serving, capsys)["datasets.default"]
@@ -156,9 +156,7 @@ def test_a_default_dataset_that_was_never_seen_is_told_with_those_that_were(serv
 
 
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
-def test_a_token_that_telegram_cannot_know_is_told_and_never_shown(
-    fresh, capsys, monkeypatch, token
-):
+def test_invalid_telegram_token_is_reported_and_never_shown(fresh, capsys, monkeypatch, token):
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)
     good, message = run_doctor(fresh, capsys)["telegram"]
     assert (good, "TELEGRAM_BOT_TOKEN" in message) == (False, True)
@@ -238,7 +236,7 @@ def break_everything(lab, address, port, monkeypatch):
     lab.config.state_dir.chmod(0o755)
 
 
-def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monkeypatch):
+def test_each_problem_is_reported_with_advice(serving, capsys, monkeypatch):
     with serve_http(LateServer) as late, socket.socket() as held:
         held.bind(("127.0.0.1", 0))
         break_everything(serving, late.url, held.getsockname()[1], monkeypatch)
@@ -248,7 +246,7 @@ def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monke
     assert len(found) >= 30
 
 
-def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
+def test_age_of_the_backup_is_reported_and_none_can_be_made_before_the_first_start(fresh, capsys):
     arguments = ("backup", "--config", str(fresh.path))
     code, _, output = run_command(*arguments)
     assert (code, "othing" in output) == (1, True), output
@@ -265,7 +263,7 @@ def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_star
     assert run_doctor(fresh, capsys)["backup"][0]
 
 
-def test_updates_that_go_elsewhere_are_told(fresh, capsys):
+def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
     call = f"{fresh.config.telegram.base_url}/bot{TOKEN}/setWebhook?url="
     urllib.request.urlopen(f"{call}{NOWHERE}/hook").close()  # noqa: S310 - a stand-in
     try:
@@ -281,7 +279,7 @@ case "$1" in is-enabled) echo enabled ;; *) cat "$0.failed" ;; esac
 """
 
 
-def test_units_that_systemd_gave_up_are_named(fresh, capsys, monkeypatch, tmp_path):
+def test_units_given_up_by_systemd_are_named(fresh, capsys, monkeypatch, tmp_path):
     program = tmp_path / "bin/systemctl"
     program.parent.mkdir()
     program.write_text(UNITS)
@@ -303,7 +301,7 @@ def away(outside):
         outside.start()
 
 
-def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, telegram, provider):
+def test_unreachable_services_are_named(fresh, capsys, telegram, provider):
     with away(telegram), away(provider):
         document = run_doctor(fresh, capsys)
     assert document["telegram"][0] is document["provider stand-in"][0] is False
@@ -311,7 +309,7 @@ def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, 
     assert TOKEN not in document["telegram"][1]
 
 
-def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
+def test_pooler_without_sessions_is_reported(fresh, capsys, postgresql):
     url = postgresql.create()
     with run_pooler(url) as address:
         for database, is_good, words in (
@@ -324,7 +322,7 @@ def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
             assert (good, words in told_words) == (is_good, True), told_words
 
 
-def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
+def test_unwritable_state_is_reported(fresh, capsys):
     (fresh.folder / "state").write_text("a file in its place", "utf-8")
     good, message = run_doctor(fresh, capsys)["state_dir"]
     assert (
@@ -340,7 +338,7 @@ def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
         ("en", "not started yet", "never started"),
     ],
 )
-def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, expected):
+def test_both_languages_are_supported(fresh, capsys, monkeypatch, language, idle, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["doctor", "--config", str(fresh.path)]) == 1
     assert idle in read_json(capsys)
@@ -349,7 +347,7 @@ def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, e
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
-def test_the_token_for_commit_statuses_is_tried(kind, fresh, capsys, monkeypatch):
+def test_commit_status_token_is_tried(kind, fresh, capsys, monkeypatch):
     with serve_http(ForgeServer(kind)) as forge:
         document = yaml.safe_load(fresh.path.read_text("utf-8"))
         document["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}

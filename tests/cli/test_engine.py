@@ -48,7 +48,7 @@ def merlin(base, tmp_path, capsys):
     return run
 
 
-def test_bases_are_listed_with_what_they_need(merlin, base):
+def test_bases_are_listed_with_their_requirements(merlin, base):
     code, out, _ = merlin("models", "list", "--json")
     small, far = json.loads(out)["models"]
     assert code == 0
@@ -58,7 +58,7 @@ def test_bases_are_listed_with_what_they_need(merlin, base):
     assert (far["name"], far["state"], far["size_bytes"]) == ("far", "base_not_pulled", None)
 
 
-def test_a_table_says_what_to_run_for_what_is_missing(merlin):
+def test_table_names_the_command_for_a_missing_base(merlin):
     code, out, err = merlin("models", "list")
     assert code == 0
     assert "small" in out
@@ -66,7 +66,7 @@ def test_a_table_says_what_to_run_for_what_is_missing(merlin):
     assert "merlin engine models pull far" in err
 
 
-def test_a_pull_tells_where_the_base_is_and_that_it_was_there(merlin, base):
+def test_pull_names_the_folder_and_whether_it_already_existed(merlin, base):
     assert merlin("models", "pull", "small")[0] == 0
     code, out, err = merlin("models", "pull", "small", "--json")
     (document,) = json.loads(out)["models"]
@@ -74,7 +74,7 @@ def test_a_pull_tells_where_the_base_is_and_that_it_was_there(merlin, base):
     assert f"was already here: {base}" in err
 
 
-def test_damage_is_found_and_ends_with_one(merlin, base):
+def test_damaged_base_is_found_and_exits_with_1(merlin, base):
     merlin("models", "pull", "small")
     weights = base / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
@@ -84,7 +84,7 @@ def test_damage_is_found_and_ends_with_one(merlin, base):
     assert "model.safetensors isn't wh" in err
 
 
-def test_a_base_is_taken_away_and_its_owners_folder_stays(merlin, base):
+def test_base_is_removed_and_its_owners_folder_stays(merlin, base):
     merlin("models", "pull", "small")
     code, out, _ = merlin("models", "rm", "small", "--json")
     assert (code, json.loads(out)["name"]) == (0, "small")
@@ -93,7 +93,7 @@ def test_a_base_is_taken_away_and_its_owners_folder_stays(merlin, base):
     assert (code, "No base small lies here" in err) == (1, True)
 
 
-def test_a_base_that_a_model_stands_on_is_kept_unless_forced(merlin, tmp_path):
+def test_base_with_tuned_models_is_kept_unless_forced(merlin, tmp_path):
     merlin("models", "pull", "small")
     with sqlite3.connect(tmp_path / "state" / "engine" / "engine.db") as rows:
         rows.execute("CREATE TABLE model (seq INTEGER, name TEXT, base TEXT, step INTEGER)")
@@ -104,22 +104,22 @@ def test_a_base_that_a_model_stands_on_is_kept_unless_forced(merlin, tmp_path):
     assert merlin("models", "rm", "small", "--force")[0] == 0
 
 
-def test_an_unknown_base_is_refused_with_those_that_there_are(merlin):
+def test_unknown_base_is_refused_with_the_existing_ones(merlin):
     code, _, err = merlin("models", "pull", "large")
     assert (code, "small, far" in err) == (1, True)
 
 
-def test_the_words_come_in_russian_too(merlin, monkeypatch):
+def test_output_is_available_in_russian(merlin, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     assert "не получена" in merlin("models", "list")[1]
 
 
-def test_options_of_a_command_stand_after_it(capsys, tmp_path):
+def test_options_of_a_subcommand_must_follow_it(capsys, tmp_path):
     code = main(["engine", "--config", str(tmp_path / "x.yaml"), "models", "list"])
     assert (code, "after models" in capsys.readouterr().err) == (2, True)
 
 
-def test_alone_it_serves_and_needs_its_key(tmp_path, capsys, monkeypatch):
+def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, capsys, monkeypatch):
     monkeypatch.delenv("MERLIN_ENGINE_KEY", raising=False)
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: s", encoding="utf-8")

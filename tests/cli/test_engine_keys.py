@@ -31,7 +31,7 @@ def keys(tmp_path, capsys, monkeypatch):
     return run
 
 
-def test_a_key_is_shown_once_and_opens_the_engine(keys):
+def test_key_is_shown_once_and_accepted_by_the_engine(keys):
     code, key, output = keys("add", "course")
     assert (code, key.strip()[:4]) == (0, "mre_")
     assert "once" in output
@@ -42,7 +42,7 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
     assert key[:8] in listed
 
 
-def test_the_list_tells_limits_and_use(keys):
+def test_list_shows_limits_and_use(keys):
     arguments = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     document = json.loads(keys("add", "course", *arguments, "--json")[1])
     with open_engine_clients(keys.config) as clients:
@@ -57,7 +57,7 @@ def test_the_list_tells_limits_and_use(keys):
     assert "70/1000" in keys("list")[1]
 
 
-def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
+def test_revoked_key_is_refused_and_its_name_can_get_another(keys):
     _, first, _ = keys("add", "course")
     assert keys("revoke", "course")[0] == 0
     with open_engine_clients(keys.config) as clients, pytest.raises(ApiError, match="revoked"):
@@ -66,7 +66,7 @@ def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
     assert keys("add", "course")[0] == 0
 
 
-def test_what_cannot_be_done_says_what_to_do(keys):
+def test_invalid_key_command_is_refused_with_advice(keys):
     keys("add", "course")
     code, _, output = keys("add", "course")
     assert (code, "Revoke it first" in output) == (1, True)

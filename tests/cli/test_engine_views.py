@@ -48,7 +48,7 @@ def merlin(pages, tmp_path, capsys, monkeypatch):
     return run
 
 
-def test_jobs_are_listed_with_progress_losses_and_why_one_failed(merlin):
+def test_jobs_are_listed_with_progress_losses_and_failure_reason(merlin):
     code, out, err = merlin("jobs")
     running = next(line for line in out.splitlines() if "neurotypology-8" in line)
     assert code == 0
@@ -58,13 +58,13 @@ def test_jobs_are_listed_with_progress_losses_and_why_one_failed(merlin):
     assert "python-3: Для этого обучения не хватает памяти." in err
 
 
-def test_jobs_are_one_json_document_too(merlin, pages):
+def test_jobs_are_listed_as_json(merlin, pages):
     code, out, _ = merlin("jobs", "--json")
     states = {job["id"]: job["state"] for job in json.loads(out)["jobs"]}
     assert (code, states[pages.jobs["paused"]]) == (0, "paused")
 
 
-def test_status_tells_bases_queues_and_the_machine(merlin):
+def test_status_shows_bases_queues_and_the_machine(merlin):
     code, out, err = merlin("status")
     assert code == 0
     assert "recall" in out
@@ -76,7 +76,7 @@ def test_status_tells_bases_queues_and_the_machine(merlin):
     assert (document["counts"]["running"], len(document["models"])) == (1, 1)
 
 
-def test_who_names_no_running_engine_hears_what_to_do(merlin):
+def test_unreachable_engine_is_reported_with_advice(merlin):
     with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         code, out, err = merlin("jobs", port=taken.getsockname()[1])
@@ -85,18 +85,18 @@ def test_who_names_no_running_engine_hears_what_to_do(merlin):
     assert "merlin engine" in err
 
 
-def test_a_foreign_key_is_told_from_a_silent_engine(merlin, monkeypatch):
+def test_wrong_key_is_distinguished_from_a_silent_engine(merlin, monkeypatch):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "another")
     code, _, err = merlin("status")
     assert code == 2
     assert "не принял ключ" in err
 
 
-def test_watching_and_json_do_not_go_together(merlin):
+def test_watch_and_json_exclude_each_other(merlin):
     assert merlin("jobs", "--watch", "--json")[0] == 2
 
 
-def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
+def test_watch_continues_until_interrupted(pages, tmp_path):
     path = write_config(tmp_path, pages.client.port)
     command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
     completed = subprocess.Popen(

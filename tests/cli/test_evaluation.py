@@ -68,7 +68,7 @@ def change(lab, query):
         database.transact(lambda: database.change(query))
 
 
-def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, run_json, count_questions):
+def test_worse_model_is_reported_with_the_questions_it_lost(lab, run_json, count_questions):
     document = run_json("eval", "trial-2")
     assert count_questions() == 0, "the answers are kept"
     assert document["scores"] == {
@@ -105,7 +105,7 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, run_json, co
     ]
 
 
-def test_the_other_way_round_the_figures_have_the_other_sign(lab, run_json):
+def test_reversed_comparison_has_reversed_figures(lab, run_json):
     worse = run_json("eval", "trial-2", "--against", "trial-1")["comparison"]
     document = run_json("eval", "trial-1", "--against", "trial-2")
     better = document["comparison"]
@@ -117,7 +117,7 @@ def test_the_other_way_round_the_figures_have_the_other_sign(lab, run_json):
     ] * ENOUGH
 
 
-def test_a_model_beside_itself_differs_in_nothing(lab, run_json):
+def test_model_compared_with_itself_has_no_differences(lab, run_json):
     report = run_json("eval", "trial-1", "--against", "trial-1")
     comparison = report["comparison"]
     assert (comparison["difference"], comparison["low"], comparison["high"]) == (0.0, 0.0, 0.0)
@@ -125,7 +125,7 @@ def test_a_model_beside_itself_differs_in_nothing(lab, run_json):
     assert {answer["change"] for answer in report["answers"]} == {"wrong", "right"}
 
 
-def test_the_first_model_has_nothing_before_it(lab, run, run_json):
+def test_first_model_has_nothing_to_compare_with(lab, run, run_json):
     assert run_json("eval", "trial-1")["comparison"] is None
     code, captured = run("eval", "trial-1")
     assert code == 0
@@ -139,7 +139,7 @@ def test_the_first_model_has_nothing_before_it(lab, run, run_json):
         ("ru", ("Модель trial-2 хуже, чем trial-1", "На 40 вопросов прежняя модель", "сходство")),
     ],
 )
-def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language, expected):
+def test_better_model_is_named_in_both_languages(lab, run, monkeypatch, language, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, captured = run("eval", "trial-2")
     assert code == 0
@@ -147,7 +147,7 @@ def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language,
         assert each in captured.out
 
 
-def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, run_json):
+def test_refusals_are_counted_apart_from_wrong_answers(lab, provider, run_json):
     _train(lab, provider, "trial-3", DECLINED)
     document = run_json("eval", "trial-3", "--against", "trial-1")
     assert (document["scores"]["right"], document["scores"]["refused"]) == (0, TESTS)
@@ -155,7 +155,7 @@ def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, run_json):
     assert lost == ["refused"] * ENOUGH
 
 
-def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, run_json):
+def test_full_score_is_reported_as_uninformative(lab, provider, run, run_json):
     for number in range(20, 24):
         lab.repository.example("trial", number, answer=YES, is_test=True)
     _train(lab, provider, "trial-3", YES)
@@ -183,7 +183,7 @@ def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, run_j
     assert "Not enough questions to tell" in output.out
 
 
-def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, run_json):
+def test_too_few_test_questions_are_reported_with_advice(lab, provider, run, run_json):
     assert run_json("eval", "trial-2")["gate"] == {
         "kind": "none",
         "questions": TESTS,
@@ -201,7 +201,7 @@ def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, run
     assert ", so the gate stops no model" in output.err
 
 
-def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, run_json):
+def test_held_model_is_shown_with_the_reason_and_the_accept_command(lab, provider, run, run_json):
     lab.repository.dataset(count=12, tests=0, gate="not_worse")
     provider.behave(fixed_answer=YES)
     lab.repository.commit()
@@ -224,7 +224,7 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, run_json)
     assert "nothing to accept" in output.err
 
 
-def test_answers_that_were_not_kept_are_told_as_such(lab, run, run_json):
+def test_missing_stored_answers_are_reported(lab, run, run_json):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
     assert run_json("eval", "trial-2")["comparison"]["verdict"] == "unkept"
     code, captured = run("eval", "trial-1")
@@ -236,7 +236,7 @@ def test_answers_that_were_not_kept_are_told_as_such(lab, run, run_json):
     assert "hasn't been tested yet" in captured.err
 
 
-def test_a_model_that_nobody_knows_is_refused_by_name(lab, run):
+def test_unknown_model_is_refused_by_name(lab, run):
     code, captured = run("eval", "trial-2", "--against", "trial-9")
     assert (code, captured.out) == (1, "")
     assert "trial-9" in captured.err
@@ -246,7 +246,7 @@ JUDGE = ("--judge", "stand-in/stand-in-chat", "--yes")
 VOTES = 3 * (ENOUGH + 4)
 
 
-def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
+def test_judge_decides_about_paraphrased_answers_and_is_asked_once(
     lab, run, run_json, count_questions, provider
 ):
     provider.behave(fixed_answer="Сказано то же самое. [[right]]")
@@ -276,13 +276,13 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     assert [answer["judged"] for answer in later["answers"]].count(settings) == ENOUGH
 
 
-def test_a_judge_that_agrees_changes_nothing(lab, run_json, provider):
+def test_agreeing_judge_changes_nothing(lab, run_json, provider):
     provider.behave(fixed_answer="[[right]] или нет? Нет. [[WRONG]]")
     document = run_json("eval", "trial-2", *JUDGE)
     assert (document["grading"]["overruled"], document["comparison"]["verdict"]) == (0, "worse")
 
 
-def test_a_judge_that_answers_nonsense_is_refused_with_what_it_said(lab, run, provider):
+def test_invalid_judges_answer_is_refused_and_shown(lab, run, provider):
     provider.behave(fixed_answer="Как скажете.")
     code, captured = run("eval", "trial-2", *JUDGE)
     assert code == 1
@@ -290,7 +290,7 @@ def test_a_judge_that_answers_nonsense_is_refused_with_what_it_said(lab, run, pr
     assert f"{VOTES} of its {VOTES}" in captured.err
 
 
-def test_the_judge_hears_the_rubric_question_and_both_answers(lab, run_json, provider, tmp_path):
+def test_judge_gets_the_rubric_the_question_and_both_answers(lab, run_json, provider, tmp_path):
     rubric = tmp_path / "rubric.txt"
     rubric.write_text("Строго по числам.", "utf-8")
     provider.behave(fixed_answer="[[wrong]]")
@@ -302,14 +302,14 @@ def test_the_judge_hears_the_rubric_question_and_both_answers(lab, run_json, pro
     assert YES in document["content"]
 
 
-def test_a_judge_is_not_paid_without_a_yes(lab, run, count_questions):
+def test_judge_is_not_paid_without_confirmation(lab, run, count_questions):
     code, captured = run("eval", "trial-2", *JUDGE[:2])
     assert (code, count_questions()) == (1, 0)
     assert "--yes" in captured.err
 
 
 @pytest.mark.parametrize("judge", ["nobody/model", "model", "model/", "/x"])
-def test_a_judge_that_is_not_there_is_named(lab, run, count_questions, judge):
+def test_unknown_judge_is_named(lab, run, count_questions, judge):
     code, captured = run("eval", "trial-2", "--judge", judge, "--yes")
     assert (code, count_questions()) == (1, 0)
     assert judge.split("/")[0] in captured.err

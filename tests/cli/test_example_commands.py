@@ -41,7 +41,7 @@ def count(lab):
     return lab.repository.git("rev-list", "--count", "HEAD")
 
 
-def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
+def test_added_example_is_committed_under_the_editors_own_name(lab, run_json):
     answer = "Прямо.\r\nИ налево."
     arguments = ("--question", "Где тут новый выход?", "--answer", answer, "--tag", "way")
     document = run_json("example", "add", "trial", *arguments)
@@ -60,7 +60,7 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
     assert document == "boris <boris@example.com> Add example где-тут-новый-выход"
 
 
-def test_a_preview_tells_what_would_change_and_commits_nothing(lab, run_json, run):
+def test_preview_commits_nothing(lab, run_json, run):
     arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
     before = count(lab)
     assert run_json("example", "add", "trial", *arguments) == {
@@ -72,7 +72,7 @@ def test_a_preview_tells_what_would_change_and_commits_nothing(lab, run_json, ru
     assert count(lab) == before
 
 
-def test_an_edit_that_the_repository_refused_is_tried_again(lab, run_json, run):
+def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
     lab.tick("fetch")
     arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
@@ -91,7 +91,7 @@ def test_an_edit_that_the_repository_refused_is_tried_again(lab, run_json, run):
     assert (code, "isn't on hold, so there's nothing to retry" in captured.err) == (1, True)
 
 
-def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):
+def test_commit_and_size_of_the_next_training_are_shown(lab, run):
     code, captured = run(
         "example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо."
     )
@@ -101,7 +101,7 @@ def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):
     assert captured.err.count("No daemon") == 1
 
 
-def test_a_file_is_added_as_it_is(lab, run_json, tmp_path):
+def test_file_is_added_unchanged(lab, run_json, tmp_path):
     path = tmp_path / "new.yaml"
     path.write_text("# by hand\nmessages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
     document = run_json("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
@@ -109,7 +109,7 @@ def test_a_file_is_added_as_it_is(lab, run_json, tmp_path):
     assert example(lab, "face/by-hand").read_bytes() == path.read_bytes()
 
 
-def test_an_example_is_edited_by_its_words(lab, run_json):
+def test_question_or_answer_of_an_example_can_be_edited(lab, run_json):
     document = run_json("example", "edit", "q3", "--answer", "Другой ответ.")
     assert (document["dataset"], document["subject"]) == ("trial", "Edit example q3")
     messages = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
@@ -117,7 +117,7 @@ def test_an_example_is_edited_by_its_words(lab, run_json):
     assert "номер 3" in messages[0]["user"]
 
 
-def test_an_example_is_edited_in_ones_editor(lab, run_json, run, monkeypatch):
+def test_example_is_edited_in_the_users_editor(lab, run_json, run, monkeypatch):
     script = lab.folder / "editor.py"
     script.write_text(EDITOR, "utf-8")
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
@@ -128,14 +128,14 @@ def test_an_example_is_edited_in_ones_editor(lab, run_json, run, monkeypatch):
     assert (code, ": nothing changed" in captured.err) == (1, True)
 
 
-def test_a_deleted_example_is_gone(lab, run_json):
+def test_deleted_example_is_removed(lab, run_json):
     run_json("example", "rm", "q3")
     assert not example(lab, "q3").exists()
     assert [each["example"] for each in run_json("example", "find", "q3")] == []
     assert "q4" in [each["example"] for each in run_json("example", "find", "НОМЕР 4,")]
 
 
-def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, run_json):
+def test_example_can_be_named_with_its_dataset_before_a_slash(lab, run, run_json):
     lab.repository.dataset("other")
     lab.repository.commit()
     lab.tick("fetch")
@@ -146,7 +146,7 @@ def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, run_j
     assert (code, "other has no example q3" in captured.err) == (1, True)
 
 
-def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
+def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
     lab, run, run_json, tmp_path, monkeypatch
 ):
     monkeypatch.delenv(KEY)
@@ -180,16 +180,14 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
         (["edit", "q1"], 1, "no-such-editor"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_changes_nothing(
-    lab, run, arguments, code, part, monkeypatch
-):
+def test_invalid_edit_is_reported_and_changes_nothing(lab, run, arguments, code, part, monkeypatch):
     monkeypatch.setenv("VISUAL", "no-such-editor")
     exit_code, captured = run("example", *arguments)
     assert (exit_code, part in captured.err) == (code, True), captured.err
     assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
 
 
-def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, run_json):
+def test_id_of_several_datasets_needs_a_dataset(lab, run, run_json):
     lab.repository.dataset("other")
     lab.repository.commit()
     code, captured = run("example", "rm", "q3")
@@ -201,7 +199,7 @@ def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, run_json):
     assert (code, "No example" in captured.err) == (0, True)
 
 
-def test_a_broken_example_is_mended_whole(lab, run, run_json, tmp_path):
+def test_broken_example_is_replaced_by_a_file(lab, run, run_json, tmp_path):
     example(lab, "q3").write_text("messages: [", "utf-8")
     lab.repository.commit()
     code, captured = run("example", "edit", "q3", "--answer", "x")
@@ -211,7 +209,7 @@ def test_a_broken_example_is_mended_whole(lab, run, run_json, tmp_path):
     assert run_json("example", "edit", "q3", "--file", str(path))["state"] == "committed"
 
 
-def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
+def test_edit_is_kept_when_the_repository_refuses_the_push(lab, run):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     code, captured = run("example", "rm", "q3")
     assert (code, "updateInstead" in captured.err) == (1, True)
@@ -220,7 +218,7 @@ def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
     assert not example(lab, "q3").exists()
 
 
-def test_an_edit_may_be_left_to_the_daemon(lab, run):
+def test_edit_can_be_left_to_the_daemon(lab, run):
     code, captured = run("example", "rm", "q3", "--no-wait", "--json")
     assert (code, example(lab, "q3").exists()) == (0, True), captured.err
     document = json.loads(captured.out)
@@ -230,7 +228,7 @@ def test_an_edit_may_be_left_to_the_daemon(lab, run):
     assert not example(lab, "q3").exists()
 
 
-def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
+def test_json_has_the_findings_of_a_refused_edit(lab, run):
     code, captured = run("example", "edit", "q1", "--answer", "", "--json")
     assert (code, count(lab)) == (1, "1")
     document = json.loads(captured.out)
@@ -238,14 +236,14 @@ def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
     assert [finding["rule"] for finding in document["findings"]] == ["empty-content"]
 
 
-def test_tags_are_changed_by_the_words_alone(lab, run_json):
+def test_tags_are_changed_without_touching_the_rest(lab, run_json):
     before = example(lab, "q2").read_text("utf-8")
     run_json("example", "edit", "q2", "--tag", "face", "--tag", "no")
     assert example(lab, "q2").read_text("utf-8") == f'{before}tags: [face, "no"]\n'
 
 
 @pytest.mark.parametrize("most", ["0", "-3"])
-def test_a_number_of_examples_that_is_none_is_refused(lab, run, most):
+def test_invalid_limit_is_refused(lab, run, most):
     lab.tick("fetch")
     code, captured = run("example", "find", "слово", "--limit", most)
     assert (code, captured.out) == (2, "")
@@ -262,7 +260,7 @@ def chat(question, answer):
     return {"messages": [{"role": role, "content": words} for role, words in said]}
 
 
-def test_a_file_is_imported_in_one_commit(lab, run_json):
+def test_file_is_imported_in_one_commit(lab, run_json):
     run_json("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
     path = lines(
         lab, chat("Где вход?", "Тут."), chat("Где выход?", "Прямо."), chat("Где вход?", "Тут.")
@@ -283,7 +281,7 @@ def test_a_file_is_imported_in_one_commit(lab, run_json):
     assert count(lab) == "3"
 
 
-def test_a_table_is_imported_and_told_to_people(lab, run):
+def test_table_is_imported_and_reported(lab, run):
     path = lab.folder / "table.csv"
     path.write_text("вопрос;ответ\nГде вход?;Тут.\nГде выход?;Там.\n", "utf-8")
     code, captured = run("import", str(path), "--dataset", "trial")
@@ -295,7 +293,7 @@ def test_a_table_is_imported_and_told_to_people(lab, run):
     assert (code, "0 imported, 2 already known" in captured.err) == (0, True), captured.err
 
 
-def test_one_bad_line_stops_the_import_and_is_told(lab, run):
+def test_one_bad_line_stops_the_import_and_is_reported(lab, run):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
     code, captured = run("import", path, "--dataset", "trial", "--dry-run", "--json")
     assert (code, count(lab)) == (1, "1")
@@ -308,7 +306,7 @@ def test_one_bad_line_stops_the_import_and_is_told(lab, run):
     assert "2 of 3" in captured.err
 
 
-def test_the_good_lines_of_several_files_become_one_commit(lab, run, run_json):
+def test_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
     other = lab.folder / "other.json"
     turns = [{"from": "human", "value": "Куда идти?"}, {"from": "gpt", "value": "Прямо."}]
@@ -341,7 +339,7 @@ def test_the_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     assert f"{other}:1:2: same as examples/куда-идти.yaml" in captured.err
 
 
-def test_what_waits_for_its_commit_is_not_imported_again(lab, run, run_json):
+def test_lines_waiting_for_their_commit_are_not_imported_again(lab, run, run_json):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
     assert run_json("import", path, "--dataset", "trial", "--no-wait")["state"] == "waiting"
     again = run_json("import", path, "--dataset", "trial", "--no-wait")
@@ -350,7 +348,7 @@ def test_what_waits_for_its_commit_is_not_imported_again(lab, run, run_json):
     assert count(lab) == "2"
 
 
-def test_nothing_good_is_nothing_imported(lab, run):
+def test_import_without_good_lines_makes_no_commit(lab, run):
     path = lines(lab, {"messages": []}, chat("Где выход?", " "))
     code, captured = run("import", path, "--dataset", "trial", "--skip-bad", "--json")
     assert (code, json.loads(captured.out)["rejected"], count(lab)) == (1, 2, "1")
@@ -360,7 +358,7 @@ def test_nothing_good_is_nothing_imported(lab, run):
     assert (code, "can't be read" in captured.err, count(lab)) == (2, True, "1")
 
 
-def test_an_import_reads_stdin(lab, run_json, monkeypatch):
+def test_import_reads_stdin(lab, run_json, monkeypatch):
     text = json.dumps(chat("Где вход?", "Тут."))
     monkeypatch.setattr(
         sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
@@ -370,7 +368,7 @@ def test_an_import_reads_stdin(lab, run_json, monkeypatch):
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca", "csv", "huggingface"])
-def test_a_folder_of_an_export_is_known_to_an_import(lab, run, run_json, tmp_path, shape):
+def test_exported_folder_is_recognised_by_an_import(lab, run, run_json, tmp_path, shape):
     lab.tick("fetch")
     folder = tmp_path / "out"
     captured = run_json("export", "trial", "--to", str(folder), "--as", shape)
@@ -384,7 +382,7 @@ def test_a_folder_of_an_export_is_known_to_an_import(lab, run, run_json, tmp_pat
     assert (code, "the disk is full" in captured.err) == (1, True), captured.err
 
 
-def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run, tmp_path):
+def test_huggingface_repository_has_the_requested_card(lab, run, tmp_path):
     lab.tick("fetch")
     folder = tmp_path / "out"
     folder.mkdir()
@@ -404,13 +402,15 @@ def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run,
         ("--to", "x", "-o", "y"),
     ],
 )
-def test_options_that_exclude_each_other_are_told(lab, run, arguments, tmp_path, monkeypatch):
+def test_missing_or_conflicting_options_are_a_usage_error(
+    lab, run, arguments, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     code, captured = run("export", "trial", *arguments)
     assert (code, "--to FOLDER" in captured.err, (tmp_path / "x").exists()) == (2, True, False)
 
 
-def test_a_folder_that_cannot_be_written_is_told(lab, run, tmp_path):
+def test_unwritable_folder_is_reported(lab, run, tmp_path):
     lab.tick("fetch")
     (tmp_path / "file").write_text("x", "utf-8")
     code, captured = run("export", "trial", "--to", str(tmp_path / "file" / "out"))
@@ -419,7 +419,7 @@ def test_a_folder_that_cannot_be_written_is_told(lab, run, tmp_path):
     assert (code, "already exists" in captured.err) == (1, True), captured.err
 
 
-def test_an_export_comes_back_as_it_was(lab, run_json, run):
+def test_exported_file_is_recognised_by_an_import(lab, run_json, run):
     lab.tick("fetch")
     path = lab.folder / "out.jsonl"
     document = run_json("export", "trial", "-o", str(path))
@@ -433,7 +433,7 @@ def test_an_export_comes_back_as_it_was(lab, run_json, run):
     assert len(list(yaml.safe_load_all(documents.out))) == 12
 
 
-def test_an_export_into_a_pipe_or_a_device_leaves_it_what_it_is(lab, run, tmp_path):
+def test_export_into_a_pipe_leaves_it_a_pipe(lab, run, tmp_path):
     lab.tick("fetch")
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
@@ -446,7 +446,7 @@ def test_an_export_into_a_pipe_or_a_device_leaves_it_what_it_is(lab, run, tmp_pa
     assert pipe.is_fifo()
 
 
-def test_what_does_not_fit_into_a_table_is_told(lab, run, tmp_path):
+def test_examples_that_a_table_cannot_hold_are_reported(lab, run, tmp_path):
     path = tmp_path / "long.yaml"
     turns = "".join(f"- user: {n}?\n- assistant: {n}.\n" for n in "аб")
     path.write_text(f"messages:\n{turns}", "utf-8")

@@ -12,9 +12,7 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "Наборы"), ("en", "Datasets")])
-def test_it_is_written_in_the_language_of_the_commands(
-    tmp_path, capsys, monkeypatch, language, word
-):
+def test_repository_is_written_in_the_users_language(tmp_path, capsys, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
@@ -23,7 +21,7 @@ def test_it_is_written_in_the_language_of_the_commands(
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
+def test_only_more_examples_are_missing(tmp_path, capsys, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["init", str(tmp_path / "fresh")]) == 0
     capsys.readouterr()
@@ -35,7 +33,7 @@ def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
     )
 
 
-def test_it_is_never_made_over_another(tmp_path, capsys):
+def test_existing_repository_is_never_overwritten(tmp_path, capsys):
     assert main(["init", str(tmp_path / "fresh")]) == 0
     before = (tmp_path / "fresh" / "README.md").read_bytes()
     assert main(["init", str(tmp_path / "fresh"), "--dataset", "other"]) == 1
@@ -44,7 +42,7 @@ def test_it_is_never_made_over_another(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["../../out", "a b", "", ".hidden", "a/b"])
-def test_a_name_that_the_check_would_refuse_makes_nothing(tmp_path, capsys, name):
+def test_invalid_dataset_name_creates_nothing(tmp_path, capsys, name):
     assert main(["init", str(tmp_path / "fresh"), "--dataset", name]) == 2
     assert (
         "” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example:"
@@ -53,7 +51,7 @@ def test_a_name_that_the_check_would_refuse_makes_nothing(tmp_path, capsys, name
     assert not [*tmp_path.iterdir()]
 
 
-def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
+def test_file_in_place_of_the_folder_is_reported(tmp_path, capsys):
     (tmp_path / "taken").write_text("mine", "utf-8")
     for place in ("taken", "taken/below"):
         assert main(["init", str(tmp_path / place)]) == 1
@@ -61,7 +59,7 @@ def test_a_file_in_the_place_of_the_folder_is_told(tmp_path, capsys):
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
 
 
-def test_without_git_nothing_is_made(tmp_path, capsys, monkeypatch):
+def test_without_git_nothing_is_created(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["init", str(tmp_path / "fresh")]) == 1
     assert "git isn't installed" in capsys.readouterr().err

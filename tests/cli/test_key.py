@@ -84,7 +84,7 @@ def run(capsys, folder, verb):
     return code, json.loads(captured.out) if captured.out else captured.err
 
 
-def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, folder):
+def test_every_text_is_encrypted_anew_and_the_old_key_dropped(capsys, folder):
     running = load_or_make_key(folder / "state", None)
     old = running.newest
     code, document = run(capsys, folder, "rotate")
@@ -103,7 +103,7 @@ def begin_key_change(path):
     keyring.promote_key(path, keyring.add_key(path))
 
 
-def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, folder):
+def test_interrupted_rotation_continues_with_the_same_key(capsys, folder):
     begin_key_change(folder / "state" / "text.key")
     half = load_or_make_key(folder / "state", None)
 
@@ -122,7 +122,7 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, folder):
     assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
-def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, folder):
+def test_unused_key_of_an_interrupted_rotation_is_dropped(capsys, folder):
     path = folder / "state" / "text.key"
     left = keyring.add_key(path)
     code, document = run(capsys, folder, "rotate")
@@ -171,7 +171,7 @@ class Process:
         return [each and each.said["words"] for each in found]
 
 
-def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, folder, monkeypatch):
+def test_text_encrypted_during_a_rotation_stays_readable(capsys, folder, monkeypatch):
     monkeypatch.setattr(keyring, "LOOK_S", cipher_module.LOOK_S)
     with Process(folder, load_or_make_key(folder / "state", None)) as process:
         code, document = run(capsys, folder, "rotate")
@@ -180,7 +180,7 @@ def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, folde
     assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
-def test_a_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
+def test_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
     capsys, folder, monkeypatch
 ):
     monkeypatch.setattr(keyring, "CONFIRM_S", 1.0)
@@ -198,9 +198,7 @@ def test_a_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
     assert read_texts(folder, cipher) == WORDS
 
 
-def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
-    capsys, folder, monkeypatch
-):
+def test_process_with_another_key_is_named_before_anything_changes(capsys, folder, monkeypatch):
     monkeypatch.setattr(keyring, "CONFIRM_S", 0.2)
     path, given = folder / "state" / "text.key", base64.urlsafe_b64encode(new_key()).decode()
     before = path.read_bytes()
@@ -211,7 +209,7 @@ def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
     assert path.read_bytes() == before
 
 
-def test_a_process_that_has_ended_is_not_waited_for(capsys, folder):
+def test_ended_process_is_not_waited_for(capsys, folder):
     deaf = Cipher({"a": new_key()}, "a")
     with open_place(folder, deaf) as database:
         keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
@@ -219,7 +217,7 @@ def test_a_process_that_has_ended_is_not_waited_for(capsys, folder):
     assert (code, document["dropped"]) == (0, True)
 
 
-def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, folder):
+def test_key_file_keeps_its_owner_when_root_rotates_it(capsys, folder):
     require_root("give a file to another user")
     path = folder / "state" / "text.key"
     os.chown(path, 65534, 65533)
@@ -229,7 +227,7 @@ def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, folder):
     assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
 
 
-def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
+def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     require_root("give a folder to another user")
     os.chown(tmp_path, 65534, 65533)
     load_or_make_key(tmp_path, None)
@@ -237,7 +235,7 @@ def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
 
 
-def test_a_key_file_that_could_not_be_read_is_tried_again():
+def test_unreadable_key_file_is_read_again_later():
     require_root("become another user")
     # The owner is corrected without changing the content; other users cannot read pytest's folders.
     with TemporaryDirectory() as folder:
@@ -255,7 +253,7 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
         assert cipher.holds == tuple(keyring.key_ids(path, None))
 
 
-def test_a_change_of_keys_is_noted(capsys, folder):
+def test_rotation_is_recorded_in_the_audit(capsys, folder):
     _, document = run(capsys, folder, "rotate")
     with open_place(folder) as database:
         (entry,) = Audit(database).newest()
@@ -263,7 +261,7 @@ def test_a_change_of_keys_is_noted(capsys, folder):
     assert entry.by.startswith("cli:")
 
 
-def test_words_written_in_between_are_not_overwritten(folder):
+def test_text_written_meanwhile_is_not_overwritten(folder):
     cipher = load_or_make_key(folder / "state", None)
     begin_key_change(folder / "state" / "text.key")
     newer = load_or_make_key(folder / "state", None)
@@ -279,7 +277,7 @@ def test_words_written_in_between_are_not_overwritten(folder):
     assert newer.open(stored) == "другое"
 
 
-def test_what_no_key_opens_is_told_and_stays(capsys, folder):
+def test_unreadable_texts_are_counted_and_kept(capsys, folder):
     (folder / "state" / "text.key").unlink()
     code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"]) == (0, 2 * COUNT + 3)
@@ -287,7 +285,7 @@ def test_what_no_key_opens_is_told_and_stays(capsys, folder):
     assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
 
 
-def test_a_credential_says_itself_which_key_seals(capsys, folder, monkeypatch):
+def test_credential_decides_which_key_encrypts(capsys, folder, monkeypatch):
     old = base64.urlsafe_b64encode(new_key()).decode()
     monkeypatch.setenv("MERLIN_TEXT_KEY", old)
     code, document = run(capsys, folder, "rotate")
@@ -301,7 +299,7 @@ def test_a_credential_says_itself_which_key_seals(capsys, folder, monkeypatch):
     assert (code, document["key"]) == (0, key_id(new))
 
 
-def test_the_progress_is_told_to_people(capsys, folder):
+def test_progress_is_shown(capsys, folder):
     capsys.readouterr()
     assert main(["key", "rotate", "--config", str(folder / "config.yaml")]) == 0
     captured = capsys.readouterr()

@@ -36,7 +36,7 @@ def store_answer(lab):
     return answer
 
 
-def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, run_json, store_answer):
+def test_impact_of_an_example_is_shown_as_text_and_json(lab, run, run_json, store_answer):
     turn = store_answer(ANSWER)
     document = run_json("impact", "datasets/trial/examples/q3.yaml")
     assert (document["dataset"], document["example"], document["newest_builds"]) == (
@@ -56,7 +56,7 @@ def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, run_json, s
         assert words in captured.out
 
 
-def test_an_example_that_tests_teaches_nothing(run_json):
+def test_test_example_is_in_no_training(run_json):
     document = run_json("impact", "trial/q11")
     assert (
         document["builds"],
@@ -66,7 +66,7 @@ def test_an_example_that_tests_teaches_nothing(run_json):
     ) == (0, 1, 0, [])
 
 
-def test_an_answer_that_was_taught_names_its_example(run, run_json, store_answer):
+def test_trained_answer_names_its_example(run, run_json, store_answer):
     turn = store_answer(ANSWER)
     document = run_json("why", turn)
     assert (document["origin"]["build"], document["said_by"], document["nearest"]) == (
@@ -80,7 +80,7 @@ def test_an_answer_that_was_taught_names_its_example(run, run_json, store_answer
     assert "q3" in captured.err
 
 
-def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, run_json, store_answer):
+def test_composed_answer_names_the_nearest_example_as_not_its_source(run, run_json, store_answer):
     turn = store_answer("Сказано своими словами.")
     document = run_json("why", turn)
     assert (document["said_by"], document["nearest"][0]) == ([], "q3")
@@ -95,6 +95,6 @@ def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, run_jso
         (("why", "77"), "answer 77 not found"),
     ],
 )
-def test_what_is_not_there_is_told(run, arguments, expected):
+def test_unknown_example_or_answer_is_reported(run, arguments, expected):
     code, captured = run(*arguments)
     assert (code, expected in captured.err) == (1, True), captured

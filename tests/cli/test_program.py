@@ -19,14 +19,14 @@ MODULES = sorted({module for module, _ in COMMANDS.values()})
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_a_module_has_the_words_that_the_table_gives_it(name):
+def test_module_has_the_commands_of_the_table(name):
     group = typer.main.get_group(import_module(f"merlin.cli.{name}").app)
     told = {word for word, (module, _) in COMMANDS.items() if module == name}
     assert {group.name or word for word in group.commands} == told
 
 
 @pytest.mark.parametrize("word", COMMANDS)
-def test_a_line_of_help_says_what_its_command_says(word):
+def test_help_line_equals_the_commands_help(word):
     command = load_command(word)
     assert COMMANDS[word][1] == ("" if command.hidden else command.help)
 
@@ -37,13 +37,13 @@ def run_into(output, *arguments):
     return subprocess.run([sys.executable, "-m", "merlin", *arguments], **given)
 
 
-def test_an_output_that_cannot_be_written_is_no_bug():
+def test_unwritable_output_is_not_reported_as_a_bug():
     with Path("/dev/full").open("w") as full:
         ended = run_into(full, "rules")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
 
 
-def test_an_output_that_is_closed_or_knows_no_russian_is_no_bug():
+def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
     command = f"{sys.executable} -m merlin rules"
     shell = {"shell": True, "capture_output": True, "check": False}
     closed = subprocess.run(f"{command} >&-", **shell)
@@ -53,7 +53,7 @@ def test_an_output_that_is_closed_or_knows_no_russian_is_no_bug():
     assert (narrow.returncode, b"\\u0424" in narrow.stdout) == (0, True)
 
 
-def test_a_reader_that_leaves_early_is_told_nothing():
+def test_reader_that_closes_the_pipe_gets_no_error_text():
     reader, writer = os.pipe()
     os.close(reader)
     ended = run_into(writer, "schema", "example")
@@ -89,7 +89,7 @@ def test_every_command_and_option_has_its_line_in_russian():
     assert common == used
 
 
-def test_the_help_speaks_russian_where_the_person_does():
+def test_help_is_in_russian_where_the_environment_says_so():
     output = run_merlin("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
     assert "Показать одно обучение" in output
     assert "Показать эту справку" in output
@@ -106,7 +106,7 @@ def test_the_help_speaks_russian_where_the_person_does():
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )
-def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(arguments, expected):
+def test_usage_error_is_in_russian_where_the_environment_says_so(arguments, expected):
     result = run_merlin(*arguments, MERLIN_LANGUAGE="ru")
     assert (result.returncode, expected in result.stderr, "Ошибка" in result.stderr) == (
         2,
@@ -116,7 +116,7 @@ def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(arguments,
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_the_first_help_and_the_version_import_no_command(argument):
+def test_help_and_version_import_no_command(argument):
     code = (
         "import json, sys; from merlin.cli import main; main(sys.argv[1:]);"
         "json.dump([*sys.modules], sys.stderr)"
@@ -127,13 +127,13 @@ def test_the_first_help_and_the_version_import_no_command(argument):
     assert imported == {"merlin.cli", "merlin.cli.commands"}
 
 
-def test_a_misspelt_word_hears_which_one_is_near(capsys):
+def test_misspelt_command_suggests_the_nearest_one(capsys):
     assert main(["chekc"]) == 2
     assert "'check'" in capsys.readouterr().err
     assert main(["chekc", "--help"]) == 2
 
 
-def test_every_command_stands_in_one_panel_of_the_help():
+def test_every_command_is_in_one_panel_of_the_help():
     assert sum(map(len, PANELS.values())) == len(COMMANDS)
 
 
@@ -148,11 +148,11 @@ def run_merlin(*arguments, **environment):
 
 
 @pytest.mark.parametrize("arguments", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
-def test_short_help_is_help(arguments):
+def test_short_help_option_equals_the_long_one(arguments):
     assert run_merlin(*arguments).stdout == run_merlin(*arguments[:-1], "--help").stdout != ""
 
 
-def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_path):
+def test_configuration_is_given_before_the_command_or_by_the_environment(tmp_path):
     path = str(tmp_path / "none.yaml")
     for done in (
         run_merlin("--config", path, "config", "check"),
@@ -166,7 +166,7 @@ def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_pa
 @pytest.mark.parametrize(
     ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
 )
-def test_the_shell_completes_words_of_commands(typed, place, proposed):
+def test_shell_completes_commands(typed, place, proposed):
     # As the script from --show-completion calls it.
     asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
     assert run_merlin(**asked).stdout.split() == [proposed]

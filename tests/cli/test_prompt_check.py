@@ -76,7 +76,7 @@ def stored_lines(lab):
     return [json.loads(line) for line in lines if line]
 
 
-def test_the_three_stand_side_by_side(lab, run_json, count_questions, provider):
+def test_three_variants_are_compared(lab, run_json, count_questions, provider):
     document = run_json("prompt-check", "trial", "--yes")
     assert count_questions() == ASKED
     alone, helped, tuned = document["variants"]
@@ -97,7 +97,7 @@ def test_the_three_stand_side_by_side(lab, run_json, count_questions, provider):
     assert "doesn't pay" in document["advice"]
 
 
-def test_the_nearest_examples_stand_before_the_question(lab, run_json, provider):
+def test_nearest_examples_precede_the_question(lab, run_json, provider):
     run_json("prompt-check", "trial", "--yes", "--examples", "2")
     bodies = [call.body for call in provider.calls("chat.create")[-ASKED:]]
     longest_one = max((body["messages"] for body in bodies), key=len)
@@ -107,7 +107,7 @@ def test_the_nearest_examples_stand_before_the_question(lab, run_json, provider)
     assert "значит ответ" in longest_one[2]["content"]
 
 
-def test_what_was_answered_is_not_paid_again(lab, run, run_json, count_questions):
+def test_stored_answers_are_not_paid_again(lab, run, run_json, count_questions):
     first = run_json("prompt-check", "trial", "--yes")
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (0, ASKED)
@@ -115,7 +115,7 @@ def test_what_was_answered_is_not_paid_again(lab, run, run_json, count_questions
     assert run_json("prompt-check", "trial") == first
 
 
-def test_a_few_questions_are_too_few_to_tell(lab, run_json, count_questions):
+def test_too_few_questions_give_no_verdict(lab, run_json, count_questions):
     document = run_json("prompt-check", "trial", "--yes", "--limit", "4")
     assert count_questions() == 3 * 4
     assert (document["questions"], document["verdict"]) == (4, "few")
@@ -123,7 +123,7 @@ def test_a_few_questions_are_too_few_to_tell(lab, run_json, count_questions):
     assert count_questions() == ASKED
 
 
-def test_answers_can_be_cut_off(lab, run_json, count_questions, provider):
+def test_answers_can_be_limited_in_length(lab, run_json, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 50)
     document = run_json("prompt-check", "trial", "--yes", "--answer-tokens", "5")
     assert count_questions() == ASKED
@@ -133,7 +133,7 @@ def test_answers_can_be_cut_off(lab, run_json, count_questions, provider):
     assert count_questions() == 2 * ASKED
 
 
-def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
+def test_verdict_is_shown_in_both_languages(lab, run, monkeypatch):
     run("prompt-check", "trial", "--yes")
     for language, words in (("en", "Fine-tuning doesn't pay"), ("ru", "Дообучение не окупается")):
         monkeypatch.setenv("MERLIN_LANGUAGE", language)
@@ -143,14 +143,14 @@ def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
         assert "12" in captured.err
 
 
-def test_the_price_is_told_before_anybody_is_asked(lab, run, count_questions):
+def test_price_is_shown_before_any_request(lab, run, count_questions):
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)
     assert f"{ASKED} questions to ask. Estimated price: $" in captured.err
     assert "--yes" in captured.err
 
 
-def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, count_questions):
+def test_unknown_price_needs_confirmation_and_allows_no_budget(lab, run, count_questions):
     configure(lab, models={})
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (1, 0)
@@ -160,20 +160,20 @@ def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, c
     assert "--budget" in captured.err
 
 
-def test_what_is_free_is_not_confirmed(lab, run, count_questions):
+def test_free_base_needs_no_confirmation(lab, run, count_questions):
     configure(lab, models={"stand-in-base": {"price": {"input": 0, "output": 0, "training": 0}}})
     code, captured = run("prompt-check", "trial")
     assert (code, count_questions()) == (0, ASKED)
     assert "free" in captured.err
 
 
-def test_too_small_a_budget_asks_nobody(lab, run, count_questions):
+def test_too_small_a_budget_sends_no_request(lab, run, count_questions):
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "0.01")
     assert (code, count_questions()) == (1, 0)
     assert "$0.01" in captured.err
 
 
-def test_a_budget_that_ends_keeps_what_was_answered(lab, run, count_questions, provider):
+def test_exhausted_budget_keeps_the_answers(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 200)
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "1")
     assert code == 1
@@ -184,7 +184,7 @@ def test_a_budget_that_ends_keeps_what_was_answered(lab, run, count_questions, p
     assert (code, count_questions()) == (0, ASKED)
 
 
-def test_a_provider_that_goes_away_loses_nothing(lab, run, count_questions, provider):
+def test_failing_provider_loses_no_answers(lab, run, count_questions, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
     code, captured = run("prompt-check", "trial", "--yes")
     assert code == 1
@@ -196,13 +196,13 @@ def test_a_provider_that_goes_away_loses_nothing(lab, run, count_questions, prov
     assert count_questions() == ASKED
 
 
-def test_a_question_that_is_refused_is_left_out(lab, run_json, provider):
+def test_refused_question_is_omitted(lab, run_json, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
     document = run_json("prompt-check", "trial", "--yes")
     assert (document["questions"], document["left_out"]) == (TESTS - 1, 1)
 
 
-def test_a_provider_that_is_away_is_told(lab, run):
+def test_unreachable_provider_is_reported(lab, run):
     (port,) = free_ports(1)
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
@@ -212,7 +212,7 @@ def test_a_provider_that_is_away_is_told(lab, run):
     assert "Traceback" not in captured.err
 
 
-def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, count_questions, provider):
+def test_interrupted_run_continues_where_it_stopped(lab, run, count_questions, provider):
     provider.behave(think_s=0.3)
     arguments = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
     command = [sys.executable, "-m", "merlin", *arguments]
@@ -228,16 +228,14 @@ def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, count_questions, 
     assert count_questions() == ASKED
 
 
-def test_a_key_that_is_missing_is_named(lab, run, count_questions, monkeypatch):
+def test_missing_key_is_named(lab, run, count_questions, monkeypatch):
     monkeypatch.delenv("STAND_IN_KEY")
     code, captured = run("prompt-check", "trial", "--yes")
     assert (code, count_questions()) == (2, 0)
     assert "STAND_IN_KEY" in captured.err
 
 
-def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_paid(
-    lab, run, count_questions
-):
+def test_missing_key_of_one_model_is_named_before_another_is_paid(lab, run, count_questions):
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     locked = {**provider, "credential": "NOBODYS_KEY"}  # the tuned model's
     configure(lab, providers=[locked, {**provider, "name": "other"}])
@@ -255,7 +253,7 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
         (["--base", "stand-in/nothing"], "nothing"),
     ],
 )
-def test_a_base_that_cannot_be_asked_is_told(lab, run, arguments, expected):
+def test_base_that_cannot_be_asked_is_reported(lab, run, arguments, expected):
     code, captured = run("prompt-check", "trial", "--yes", *arguments)
     assert code == 1
     assert expected in captured.err
@@ -267,20 +265,20 @@ def test_another_base_can_be_named(lab, run_json):
     assert document["variants"][0]["cost_micro"] is None
 
 
-def test_a_dataset_that_is_not_there_is_told(lab, run):
+def test_unknown_dataset_is_reported(lab, run):
     code, captured = run("prompt-check", "others", "--yes")
     assert code == 1
     assert "others" in captured.err
 
 
-def test_without_test_questions_there_is_nothing_to_compare(make_lab, tmp_path, request):
+def test_dataset_without_test_questions_is_refused(make_lab, tmp_path, request):
     lab = make_lab(_build_untested, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert code == 1
     assert "split: test" in captured.err
 
 
-def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, count_questions):
+def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):
     with opened(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
         database.add(REVOKED_EXAMPLE, revoked)
@@ -289,7 +287,7 @@ def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, count_qu
     assert "consent" in captured.err
 
 
-def test_before_any_training_the_prompts_alone_are_compared(make_lab, tmp_path, request, provider):
+def test_before_any_training_only_the_prompts_are_compared(make_lab, tmp_path, request, provider):
     lab = make_lab(_build_only, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert (
@@ -322,7 +320,7 @@ def ask_base(lab, run, *arguments):
     )
 
 
-def test_examples_that_the_base_knows_are_told(lab, run, count_questions, provider):
+def test_examples_known_to_the_base_are_reported(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
     code, (finding,), output = ask_base(lab, run, "--yes")
     assert (code, count_questions()) == (0, 36 - TESTS)
@@ -347,7 +345,7 @@ def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
     assert count_questions() == 36 - TESTS
 
 
-def test_only_what_was_named_is_asked(lab, run, count_questions):
+def test_only_named_examples_are_asked(lab, run, count_questions):
     path = lab.repository.folder / "datasets/trial/examples/q7.yaml"
     code, _ = run("check", str(path), "--ask-base", "--yes")
     assert (code, count_questions()) == (0, 1)
@@ -356,21 +354,21 @@ def test_only_what_was_named_is_asked(lab, run, count_questions):
     assert 3 <= count_questions() <= 4
 
 
-def test_the_answers_of_a_base_can_be_cut_off(lab, run, count_questions, provider):
+def test_answers_of_a_base_can_be_limited_in_length(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 50)
     code, _, _ = ask_base(lab, run, "--yes", "--answer-tokens", "5")
     assert (code, count_questions()) == (0, 36 - TESTS)
     assert all(len(each["answer"].encode()) <= 20 for each in stored_lines(lab))
 
 
-def test_a_commit_can_be_asked_about(lab, run, count_questions, provider):
+def test_examples_of_a_commit_can_be_asked(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
     code, captured = run("check", "--commit", "HEAD", "--ask-base", "--yes")
     assert (code, count_questions()) == (0, 36 - TESTS)
     assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in captured.out
 
 
-def test_a_rule_that_is_off_asks_nobody(lab, run, count_questions):
+def test_switched_off_rule_sends_no_request(lab, run, count_questions):
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     off = "check:\n  off: {known-to-base: We teach the style.}\n"
     path.write_text(path.read_text("utf-8") + off, "utf-8")
@@ -378,7 +376,7 @@ def test_a_rule_that_is_off_asks_nobody(lab, run, count_questions):
     assert count_questions() == 0
 
 
-def test_a_budget_holds_for_all_datasets_together(lab, run, count_questions):
+def test_budget_applies_to_all_datasets_together(lab, run, count_questions):
     code, captured = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
     assert (code, count_questions()) == (1, 0)
     assert "--budget" in captured.err

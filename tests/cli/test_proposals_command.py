@@ -31,7 +31,7 @@ def proposed(lab):
         return [each.proposal_id for each in rows.waiting()]
 
 
-def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, run_json, run, proposed):
+def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, run, proposed):
     first, second, third = proposed
     told = run_json("proposals", "list", "trial")
     assert [each["proposal"] for each in told] == proposed
@@ -46,13 +46,13 @@ def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, run_json
     assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
 
 
-def test_named_ones_are_declined_and_the_rest_waits(run_json, proposed):
+def test_named_proposals_are_declined_and_the_rest_waits(run_json, proposed):
     assert run_json("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
     document = [each["proposal"] for each in run_json("proposals", "list", "trial")]
     assert document == proposed[1:]
 
 
-def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
+def test_command_without_ids_says_what_it_needs(run, proposed):
     for verb in ("approve", "decline"):
         code, captured = run("proposals", verb, "trial")
         assert (code, "--all" in captured.err) == (2, True)
@@ -68,7 +68,7 @@ def taught(lab):
     return {path.stem: parse_example(path.read_text("utf-8")) for path in folder.rglob("*.yaml")}
 
 
-def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes_it_alone(
+def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing(
     lab, run_json, run
 ):
     old, new = "Понятие 3 значит ответ 21.", "Номер три стоит за вторым."

@@ -41,7 +41,7 @@ def run(capsys, monkeypatch):
     return call
 
 
-def test_whole_suite_passes_and_ends_with_exit_code_0(run, url):
+def test_whole_suite_passes_and_exits_with_0(run, url):
     code, out, err = run(url, "--json")
     checks = json.loads(out)["checks"]
     assert [check["name"] for check in checks] == NAMES
@@ -67,7 +67,7 @@ def test_results_are_a_table_in_both_languages(run, url, monkeypatch, language, 
     assert "files.upload" in err
 
 
-def test_a_failed_check_ends_with_exit_code_1_and_says_why(run, url):
+def test_failed_check_exits_with_1_and_the_reason(run, url):
     code, out, _ = run(url, "--only", "chat.plain", "--model", "no-such-model", "--json")
     (check,) = json.loads(out)["checks"]
     assert (code, check["result"]) == (1, "failed")
@@ -75,7 +75,7 @@ def test_a_failed_check_ends_with_exit_code_1_and_says_why(run, url):
     assert "no-such-model" in check["detail"]
 
 
-def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeypatch):
+def test_missing_key_is_reported(run, url, monkeypatch):
     monkeypatch.delenv("OPENAI_API_KEY")
     code, out, err = run(url)
     assert (code, out) == (1, "")
@@ -92,21 +92,21 @@ def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeyp
         (["http://127.0.0.1:9", "--timeout-s", "0"], 2, "--timeout-s"),
     ],
 )
-def test_what_cannot_be_checked_is_one_clear_error(run, arguments, code, expected):
+def test_impossible_check_is_reported_without_a_traceback(run, arguments, code, expected):
     exit_code, out, err = run(*arguments)
     assert (exit_code, out) == (code, "")
     assert expected in err
     assert "Traceback" not in err
 
 
-def test_a_key_that_fits_into_no_header_is_refused(run, url, monkeypatch):
+def test_key_that_does_not_fit_into_a_header_is_refused(run, url, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "ключ")
     code, _, err = run(url)
     assert code == 2
     assert "OPENAI_API_KEY" in err
 
 
-def test_checks_are_listed_with_their_titles_and_without_a_server(run):
+def test_checks_are_listed_with_their_titles_without_a_server(run):
     code, out, _ = run("--list", "--json")
     checks = json.loads(out)["checks"]
     assert code == 0
@@ -118,7 +118,7 @@ def test_checks_are_listed_with_their_titles_and_without_a_server(run):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_page_names_exactly_the_checks_that_there_are_and_their_number(language):
+def test_page_lists_exactly_the_existing_checks_and_their_number(language):
     told = read_page("docs", language, "provider-test.md")
     rows = {name: row[1] for name, row in told.keys.items() if name in NAMES or "." in name}
     titles = {name: text(language, title_key(name)) for name in NAMES}

@@ -29,7 +29,7 @@ def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, language):
+def test_single_rule_is_shown_with_its_example_and_advice(capsys, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     rule = RULES["near-duplicate"]
     code, output, _ = run_rules(capsys, rule.name)
@@ -39,7 +39,7 @@ def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, l
     assert [line.strip() for line in rule.example.splitlines() if line.strip() not in output] == []
 
 
-def test_an_error_is_not_said_to_be_switched_off(capsys):
+def test_error_has_no_advice_to_switch_it_off(capsys):
     assert "check:" not in run_rules(capsys, "leak")[1]
     assert "check: {off: {stray-file:" in run_rules(capsys, "stray-file")[1]
 
@@ -52,7 +52,7 @@ def test_json_holds_every_rule(capsys):
     assert (leak["severity"], leak["can_be_off"]) == ("error", False)
 
 
-def test_an_unknown_rule_names_the_nearest_one(capsys):
+def test_unknown_rule_suggests_the_nearest_one(capsys):
     code, output, message = run_rules(capsys, "near-duplicat")
     assert (code, output) == (1, "")
     assert "is near-duplicate meant?" in message

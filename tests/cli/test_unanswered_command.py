@@ -21,7 +21,7 @@ def lab(committed_lab):
     return committed_lab
 
 
-def test_questions_are_counted_and_those_of_others_hidden(lab, run_json, run):
+def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, run):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         turns = Turns(database, 7)

@@ -34,7 +34,7 @@ def find_key(folder, secret):
     return key, who
 
 
-def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(folder, run):
+def test_created_keys_secret_is_alone_on_stdout(folder, run):
     code, captured = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
     secret = captured.out.strip()
     assert code == 0
@@ -45,7 +45,7 @@ def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(folder, run):
     assert who[0][0].startswith("cli:")
 
 
-def test_the_key_is_told_as_json(run):
+def test_key_is_shown_as_json(run):
     _, captured = run("1001", "--scope", "chat:write", "--json")
     document = json.loads(captured.out)
     assert document["scopes"] == ["chat:write"]
@@ -62,7 +62,7 @@ def test_the_key_is_told_as_json(run):
         (["1001", "--scope", "chat:write", "--label", "x" * 81], 1),
     ],
 )
-def test_what_cannot_be_is_refused_and_no_key_made(folder, run, arguments, code):
+def test_invalid_key_is_refused_and_not_created(folder, run, arguments, code):
     found_code, captured = run(*arguments)
     assert found_code == code
     assert captured.out == ""

@@ -50,7 +50,7 @@ def audit(folder):
         return Audit(database).newest()
 
 
-def test_people_are_listed_newest_first(folder, capsys):
+def test_users_are_listed_newest_first(folder, capsys):
     document = show_json(capsys, folder, "list")
     assert document["count"] == 3
     assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
@@ -60,7 +60,7 @@ def test_people_are_listed_newest_first(folder, capsys):
     ]
 
 
-def test_people_are_found_by_a_part_of_their_name(folder, capsys):
+def test_users_are_found_by_a_part_of_their_name(folder, capsys):
     assert [user["user"] for user in show_json(capsys, folder, "list", "ann")["users"]] == [1001]
     assert show_json(capsys, folder, "list", "nobody")["users"] == []
     assert [
@@ -68,7 +68,7 @@ def test_people_are_found_by_a_part_of_their_name(folder, capsys):
     ] == [1003]
 
 
-def test_a_role_is_given(folder, capsys):
+def test_role_is_granted(folder, capsys):
     assert show_json(capsys, folder, "role", "1002", "teacher", "--scope", "face") == {
         "user": 1002,
         "role": "teacher",
@@ -80,20 +80,20 @@ def test_a_role_is_given(folder, capsys):
     assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
 
 
-def test_a_person_is_blocked_and_answered_again(folder, capsys):
+def test_user_is_blocked_and_unblocked(folder, capsys):
     assert show_json(capsys, folder, "block", "1001")["blocked"] is True
     assert show_json(capsys, folder, "show", "1001")["blocked"] is True
     assert show_json(capsys, folder, "block", "1001", "--undo")["blocked"] is False
     assert [entry.action for entry in audit(folder)] == ["user.unblock", "user.block"]
 
 
-def test_a_plan_is_given(folder, capsys):
+def test_plan_is_assigned(folder, capsys):
     show_json(capsys, folder, "plan", "1001", "full")
     document = show_json(capsys, folder, "show", "1001")
     assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
 
 
-def test_a_gift_is_given_and_shown_with_what_is_left(folder, capsys):
+def test_gift_is_given_and_shown_with_its_remainder(folder, capsys):
     given = show_json(
         capsys, folder, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
     )
@@ -120,7 +120,7 @@ def test_a_gift_is_given_and_shown_with_what_is_left(folder, capsys):
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
     ],
 )
-def test_what_is_done_is_told_to_people(folder, capsys, arguments, part):
+def test_result_is_shown_as_text(folder, capsys, arguments, part):
     code, captured = run(capsys, folder, *arguments)
     assert (code, part in captured.out + captured.err) == (0, True), captured
 
@@ -143,7 +143,7 @@ def test_what_is_done_is_told_to_people(folder, capsys, arguments, part):
         (["role", "9" * 30, "editor"], 2, "9"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_changes_nothing(folder, capsys, arguments, code, part):
+def test_invalid_command_is_reported_and_changes_nothing(folder, capsys, arguments, code, part):
     before = len(audit(folder))
     ended, captured = run(capsys, folder, *arguments)
     assert (ended, part in captured.err) == (code, True), captured
@@ -156,7 +156,7 @@ def test_names_stay_hidden_without_their_key(folder, capsys):
     assert not (folder / "state" / "text.key").exists()
 
 
-def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
+def test_before_anything_was_recorded_the_command_reports_nothing(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
     code, captured = run(capsys, tmp_path, "list")
     assert (
