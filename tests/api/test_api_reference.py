@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.functional
 
 
-def test_the_page_is_made_of_files_from_here(client):
+def test_api_reference_page_loads_assets_from_own_server_only(client):
     page = client.get("/api/docs")
     assert page.headers["content-type"].startswith("text/html")
     parts = re.findall(r'(?:src|href)="(/api/docs/[^"]+)"', page.text)
@@ -21,12 +21,12 @@ def test_the_page_is_made_of_files_from_here(client):
         assert answer.headers["cache-control"] == "public, max-age=86400"
 
 
-def test_the_policy_lets_no_script_in_but_ours(client):
+def test_csp_allows_only_own_scripts(client):
     policy = client.get("/api/docs").headers["content-security-policy"]
     assert "script-src 'self'" in policy
     assert "unsafe" not in policy
 
 
 @pytest.mark.parametrize("name", ["x.js", "..%2f__init__.py", "redoc.standalone.js"])
-def test_no_other_file_is_served(client, name):
+def test_other_files_return_404(client, name):
     assert client.get(f"/api/docs/{name}").status_code == 404

@@ -62,7 +62,7 @@ def role_of(site, user_id=ANNA):
     return site.roles.authority(user_id).role
 
 
-def test_whoever_needs_another_admin_cannot_make_one_alone(site):
+def test_admin_cannot_create_another_admin_alone_when_approval_is_required(site):
     security = SecurityConfig(two_people=("refund",))
     site.override_services(config=site.services.config.model_copy(update={"security": security}))
     for admin in (VERA, BORIS):
@@ -73,7 +73,7 @@ def test_whoever_needs_another_admin_cannot_make_one_alone(site):
     assert role_of(site) is Role.STUDENT
 
 
-def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
+def test_role_grant_waits_for_another_admin_and_is_applied_once(site, vera):
     number = ask_for_role(vera)
     assert role_of(site) is Role.STUDENT
     assert ask_for_role(vera) == number
@@ -98,7 +98,7 @@ def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
         approvals.approve(*make_context(site, BORIS), number)
 
 
-def test_a_role_is_taken_away_by_two(site, vera):
+def test_role_revocation_needs_a_second_admin(site, vera):
     site.add_user(ANNA, Role.EDITOR)
     number = int(vera.delete(ROLES).json()["approval"])
     assert role_of(site) is Role.EDITOR
@@ -106,7 +106,7 @@ def test_a_role_is_taken_away_by_two(site, vera):
     assert role_of(site) is Role.STUDENT
 
 
-def test_nobody_is_asked_about_what_would_be_refused(site, vera):
+def test_invalid_request_is_refused_without_asking_for_approval(site, vera):
     wrong = vera.post(ROLES, json={"role": "teacher"})
     assert wrong.json()["type"] == "urn:merlin:problem:refused"
     assert vera.post("/api/users/77/roles", json=TEACHER).status_code == 404
@@ -114,7 +114,7 @@ def test_nobody_is_asked_about_what_would_be_refused(site, vera):
     assert [entry.action for entry in Audit(site.db).newest(9, f"user:{ANNA}")] == []
 
 
-def test_who_may_not_do_it_may_not_approve_it(site, vera):
+def test_user_without_the_permission_cannot_approve(site, vera):
     number = ask_for_role(vera)
     site.add_user(ANNA, Role.EDITOR)
     assert approvals.list_waiting(*make_context(site, ANNA)) == []
@@ -122,7 +122,7 @@ def test_who_may_not_do_it_may_not_approve_it(site, vera):
         approvals.approve(*make_context(site, ANNA), number)
 
 
-def test_a_declined_act_is_not_done(site, vera):
+def test_declined_request_is_not_executed(site, vera):
     number = ask_for_role(vera)
     approvals.decline(*make_context(site, BORIS), number)
     assert role_of(site) is Role.STUDENT
@@ -131,7 +131,7 @@ def test_a_declined_act_is_not_done(site, vera):
 
 
 @pytest.mark.parametrize("cause", ["role", "block"])
-def test_who_asked_must_still_be_allowed_to(site, vera, cause):
+def test_approval_fails_if_requester_has_lost_the_permission(site, vera, cause):
     number = ask_for_role(vera)
     if cause == "role":
         site.roles.revoke(VERA, "cli:boris")
@@ -144,7 +144,7 @@ def test_who_asked_must_still_be_allowed_to(site, vera, cause):
     assert "notice-approval-failed" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
 
 
-def test_after_a_day_nothing_waits_any_more(site, vera):
+def test_approval_expires_after_a_day(site, vera):
     number = ask_for_role(vera)
     later = utc_now() + timedelta(hours=25)
     site.override_services(clock=lambda: later)
@@ -157,7 +157,7 @@ def test_after_a_day_nothing_waits_any_more(site, vera):
     assert "notice-approval-expired" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
 
 
-def test_two_who_approve_at_once_do_it_once(site, vera):
+def test_two_simultaneous_approvals_execute_the_request_once(site, vera):
     site.add_user(1009, Role.ADMIN)
     number = ask_for_role(vera)
 
@@ -174,7 +174,7 @@ def test_two_who_approve_at_once_do_it_once(site, vera):
     assert [e.action for e in Audit(site.db).newest(9, f"user:{ANNA}")].count("role.grant") == 1
 
 
-def test_the_operator_needs_nobody(site, vera):
+def test_operator_needs_no_second_approval(site, vera):
     users.grant_role(site.app.state.services, Actor.operator(), ANNA, Role.EDITOR)
     assert role_of(site) is Role.EDITOR
     site.roles.revoke(ANNA, "cli:vera")
@@ -183,7 +183,7 @@ def test_the_operator_needs_nobody(site, vera):
     assert role_of(site) is Role.EDITOR
 
 
-def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
+def test_refund_waits_for_approval_and_is_requested_from_gateway_once(shop):
     order_id = shop.buyer().buy("pack")
     shop.site.add_user(BORIS, Role.ADMIN)
     before = shop.site.app.state.services
@@ -203,7 +203,7 @@ def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
     assert (refund.by, refund.amount.minor) == (f"user:{VERA}", 9900)
 
 
-def test_a_broadcast_begins_when_another_approves_it(site, vera):
+def test_broadcast_starts_after_another_admin_approves_it(site, vera):
     drafts = Broadcasts(site.db, 7, "ru")
     cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
     ctx, admin = make_context(site, VERA)
@@ -220,7 +220,7 @@ def test_a_broadcast_begins_when_another_approves_it(site, vera):
 
 
 @pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])
-def test_one_admin_alone_cannot_need_another(tmp_path, admins):
+def test_two_people_setting_requires_at_least_two_admins(tmp_path, admins):
     text = f"state_dir: .\nsecurity: {{two_people: [refund]}}\ntelegram: {{admins: {admins}}}\n"
     (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"security\.two_people"):
@@ -229,7 +229,7 @@ def test_one_admin_alone_cannot_need_another(tmp_path, admins):
     assert load(tmp_path / "config.yaml").security.two_people == ("refund",)
 
 
-def test_the_page_lists_what_waits_and_decides_it(site, vera):
+def test_approvals_page_lists_pending_requests_and_decides_them(site, vera):
     number, other = ask_for_role(vera), ask_for_role(vera, {"role": "teacher", "scope": "networks"})
     text = vera.get("/admin/approvals").text
     assert "Отменить заявку" in text

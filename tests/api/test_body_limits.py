@@ -28,7 +28,7 @@ def send_in_pieces(count):
 
 
 @pytest.mark.parametrize("address", ["/api/courses/1/materials", "/api/jobs", "/nowhere"])
-def test_a_body_that_says_its_length_is_refused_unread(client, address):
+def test_body_with_too_large_content_length_is_refused_unread(client, address):
     answer = client.post(address, content=b"a" * (64 * 1024 + 1))
     assert answer.status_code == 413
     assert answer.json()["type"] == "urn:merlin:problem:too-large"
@@ -36,12 +36,12 @@ def test_a_body_that_says_its_length_is_refused_unread(client, address):
     assert answer.headers["x-request-id"]
 
 
-def test_a_body_in_pieces_is_refused_as_soon_as_it_is_too_long(client):
+def test_chunked_body_is_refused_once_it_exceeds_the_limit(client):
     answer = client.post("/api/jobs", content=send_in_pieces(100))
     assert answer.status_code == 413
 
 
-def test_a_body_that_fits_is_read(client):
+def test_body_within_the_limit_is_read(client):
     answer = client.post("/api/jobs", content=send_in_pieces(20))
     assert answer.status_code != 413
 
@@ -50,7 +50,7 @@ LARGE = b'{"title": "' + b"a" * 200 * 1024 + b'"}'
 PLACE = "/api/jobs"
 
 
-def test_who_is_not_signed_in_may_bring_64_kilobytes(site):
+def test_anonymous_body_limit_is_64_kilobytes(site):
     refused = site.client.post(PLACE, content=LARGE)
     assert refused.status_code == 413
     assert "64" in refused.json()["detail"]
@@ -62,7 +62,7 @@ def test_who_is_not_signed_in_may_bring_64_kilobytes(site):
             assert client.post(PLACE, content=send_in_pieces(200)).status_code not in (413, 401)
 
 
-def test_a_key_that_nobody_has_brings_no_large_body(site):
+def test_unknown_key_does_not_raise_the_body_limit(site):
     made_up = {"Authorization": "Bearer mrl_made-up"}
     assert site.client.post(PLACE, content=LARGE, headers=made_up).status_code == 401
 
@@ -72,7 +72,7 @@ def read_metric(client, name):
     return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
-def test_bodies_under_way_together_are_bounded_and_small_ones_still_come(tmp_path):
+def test_total_size_of_concurrent_bodies_is_bounded_and_small_bodies_still_pass(tmp_path):
     bounds = {"bodies_bytes": 900_000}
     with run_api(tmp_path, bounds=bounds) as site, ExitStack() as connections:
         site.add_user(ANNA)

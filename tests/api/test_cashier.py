@@ -31,7 +31,7 @@ def lose_response(order_id):
     return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
 
 
-def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
+def test_fifty_concurrent_duplicate_notifications_grant_once(shop):
     """Y1."""
     anna = shop.buyer()
     order_id = anna.start_payment("pack")
@@ -50,7 +50,7 @@ def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
 
 # Six of the 24 permutations: each event comes first in at least one.
 @pytest.mark.parametrize("events", [*itertools.permutations([PAID, HELD, CANCELED, RETURNED])][::4])
-def test_events_in_any_order_end_alike(shop, events):
+def test_notifications_in_any_order_lead_to_the_same_state(shop, events):
     """Y3: notifications are not trusted; the state that YooKassa's API returns is."""
     anna = shop.buyer()
     order_id = anna.start_payment("pack")
@@ -65,7 +65,7 @@ def test_events_in_any_order_end_alike(shop, events):
     assert shop.ledger_faults() == []
 
 
-def test_a_cancellation_that_comes_after_the_payment_undoes_nothing(shop):
+def test_cancellation_notification_after_payment_changes_nothing(shop):
     anna = shop.buyer()
     order_id = anna.buy()
     assert shop.yookassa.notify(order_id, CANCELED) == [200]
@@ -73,7 +73,7 @@ def test_a_cancellation_that_comes_after_the_payment_undoes_nothing(shop):
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
 
 
-def test_refunds_by_hand_take_back_what_no_money_is_left_for(shop):
+def test_partial_refunds_at_yookassa_shorten_and_finally_end_the_term(shop):
     """Y4: partial refunds, made in YooKassa's own web interface."""
     anna = shop.buyer()
     order_id = anna.buy()
@@ -92,7 +92,7 @@ def test_refunds_by_hand_take_back_what_no_money_is_left_for(shop):
     assert shop.ledger_faults() == []
 
 
-def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
+def test_retry_after_lost_response_uses_the_same_idempotency_key(shop):
     """Y5."""
     anna = shop.buyer()
     order_id = anna.order()
@@ -106,7 +106,7 @@ def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
     assert len(calls) == 2
 
 
-def test_the_worker_asks_again_where_the_buyer_left(shop):
+def test_worker_retries_payment_creation_after_buyer_left(shop):
     anna = shop.buyer()
     order_id = anna.order()
     shop.yookassa.faults.add(lose_response(order_id))
@@ -116,7 +116,7 @@ def test_the_worker_asks_again_where_the_buyer_left(shop):
     assert len(shop.payments_of(order_id)) == 1
 
 
-def test_a_key_that_yookassa_forgot_makes_no_second_payment(shop):
+def test_idempotency_key_forgotten_by_yookassa_causes_no_second_payment(shop):
     """Y5, a day later: the payment is found in YooKassa's list."""
     anna = shop.buyer()
     order_id = anna.order()
@@ -131,7 +131,7 @@ def test_a_key_that_yookassa_forgot_makes_no_second_payment(shop):
     assert len(shop.payments_of(order_id)) == 1
 
 
-def test_an_order_in_doubt_that_expires_is_found_when_it_was_paid(shop):
+def test_paid_order_is_found_after_it_expired_in_an_unknown_state(shop):
     anna = shop.buyer()
     order_id = anna.order()
     shop.yookassa.faults.add(lose_response(order_id))
@@ -144,7 +144,7 @@ def test_an_order_in_doubt_that_expires_is_found_when_it_was_paid(shop):
     assert shop.count_grants(order_id) == 1
 
 
-def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
+def test_payment_without_notification_is_found_by_polling(shop):
     """Y6."""
     order_id = shop.buyer().start_payment()
     shop.yookassa.behave(notifications="never")
@@ -159,7 +159,7 @@ def check(shop):
     return asyncio.run(reconciliation.reconcile(ctx, now))
 
 
-def test_what_nobody_told_of_is_found_in_the_list(shop):
+def test_unnotified_payments_and_refunds_of_unpolled_orders_are_found_in_the_list(shop):
     """Y6, for orders that are no longer polled."""
     anna = shop.buyer()
     late, returned = anna.start_payment(), anna.buy("pack")
@@ -175,7 +175,7 @@ def test_what_nobody_told_of_is_found_in_the_list(shop):
     assert check(shop) == 0
 
 
-def test_a_paid_payment_of_no_order_is_told_to_admins_once(shop):
+def test_paid_payment_without_an_order_notifies_admins_once(shop):
     order_id = shop.buyer().start_payment("pack")
     shop.yookassa.behave(notifications="never")
     query = "UPDATE purchase SET id = ?, outside_id = '', look_at = NULL WHERE id = ?"
@@ -189,7 +189,7 @@ def test_a_paid_payment_of_no_order_is_told_to_admins_once(shop):
     shop.wait_for_state(order_id, "paid")
 
 
-def test_who_pays_twice_by_two_orders_has_both(shop):
+def test_user_who_pays_two_orders_gets_both_terms(shop):
     """Y7."""
     anna = shop.buyer()
     first = anna.start_payment(contact="anna@example.com")
@@ -204,7 +204,7 @@ def test_who_pays_twice_by_two_orders_has_both(shop):
     assert anna.notice_keys == ["notice-paid", "notice-paid"]
 
 
-def test_a_payment_that_is_paid_at_once_is_granted_at_once(shop):
+def test_payment_that_succeeds_immediately_is_granted_immediately(shop):
     anna = shop.buyer()
     shop.yookassa.behave(outcome="paid", notifications="never")
     order_id = anna.order("pack")
@@ -213,7 +213,7 @@ def test_a_payment_that_is_paid_at_once_is_granted_at_once(shop):
     assert shop.count_grants(order_id) == 1
 
 
-def test_a_test_payment_of_a_real_shop_is_not_believed(shop):
+def test_payment_marked_as_test_is_rejected_for_a_live_order(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()
     shop.sql("UPDATE purchase SET is_test = 0 WHERE id = ?", order_id)
@@ -222,7 +222,7 @@ def test_a_test_payment_of_a_real_shop_is_not_believed(shop):
     assert (shop.state(order_id), anna.terms) == ("pending", [])
 
 
-def test_an_order_whose_payment_is_another_is_ended_before_anybody_pays(shop):
+def test_order_is_canceled_before_payment_when_its_payment_does_not_match(shop):
     anna = shop.buyer()
     shop.yookassa.behave(is_test=False)
     order_id = anna.order()
@@ -231,7 +231,7 @@ def test_an_order_whose_payment_is_another_is_ended_before_anybody_pays(shop):
     assert "notice-payment-wrong" in shop.admin_notice_keys(purchase=order_id[:8])
 
 
-def test_a_payment_of_somebody_who_left_is_kept_for_the_admins(shop):
+def test_payment_of_a_deleted_user_is_recorded_and_admins_are_notified(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()
     shop.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
@@ -247,7 +247,7 @@ def holding(tmp_path_factory):
         yield site
 
 
-def test_held_money_is_taken_when_all_agrees(holding):
+def test_held_payment_is_captured_when_it_matches_the_order(holding):
     anna = holding.buyer()
     order_id = anna.buy()
     assert holding.yookassa.payment(order_id)["status"] == "succeeded"
@@ -255,7 +255,7 @@ def test_held_money_is_taken_when_all_agrees(holding):
     assert len(anna.terms) == 1
 
 
-def test_money_that_could_not_be_taken_is_taken_later(holding):
+def test_failed_capture_is_retried_later(holding):
     anna = holding.buyer()
     order_id = anna.start_payment()
     holding.yookassa.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500))
@@ -268,7 +268,7 @@ def test_money_that_could_not_be_taken_is_taken_later(holding):
     assert holding.count_grants(order_id) == 1
 
 
-def test_held_money_is_let_go_where_its_code_was_used_meanwhile(holding):
+def test_held_payment_is_released_if_its_promo_code_was_used_meanwhile(holding):
     code = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
     assert holding.admin.post("/api/promos", json=code).status_code == 201
     anna = holding.buyer()
@@ -290,7 +290,7 @@ def test_held_money_is_let_go_where_its_code_was_used_meanwhile(holding):
     assert len(anna.terms) == 1
 
 
-def test_money_of_somebody_who_left_is_let_go(holding):
+def test_held_payment_of_a_deleted_user_is_released(holding):
     order_id = holding.buyer().start_payment()
     holding.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
     holding.yookassa.choose(order_id, "paid")
@@ -298,7 +298,7 @@ def test_money_of_somebody_who_left_is_let_go(holding):
     assert holding.yookassa.payment(order_id)["status"] == "canceled"
 
 
-def test_an_error_of_the_database_does_not_end_the_worker(shop):
+def test_error_in_a_step_does_not_stop_the_worker(shop):
     worker = shop.site.app.state.payment_worker
     order_id, context, met = shop.buyer().start_payment(), worker.ctx, []
 

@@ -56,7 +56,7 @@ def edit(client, text, name="face/q0001"):
     return answer.json()
 
 
-def test_examples_are_listed_in_parts_and_found_by_words(teacher):
+def test_examples_are_paginated_and_found_by_words(teacher):
     first = teacher.get(examples(), params={"limit": 2})
     assert [example["id"] for example in first.json()["examples"]] == ["face/q0000", "face/q0001"]
     address = first.links["next"]["url"]
@@ -67,7 +67,7 @@ def test_examples_are_listed_in_parts_and_found_by_words(teacher):
     assert [example["id"] for example in examples_found] == ["face/q0002"]
 
 
-def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, committer):
+def test_example_is_added_changed_and_removed_by_commits(site, teacher, committer):
     answer = teacher.post(examples(), json=ADDED)
     assert answer.status_code == 202, answer.json()
     path = answer.json()["files"][0]["path"]
@@ -88,7 +88,7 @@ def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, commi
     assert teacher.get(examples(name)).status_code == 404
 
 
-def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
+def test_example_with_errors_is_refused_with_its_findings(site, teacher):
     answer = teacher.post(examples(), json={"text": "messages: [\n"})
     assert answer.status_code == 422
     body = answer.json()
@@ -96,7 +96,7 @@ def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_a_stale_example_is_refused_with_both_texts(teacher, committer):
+def test_stale_example_edit_is_refused_with_both_texts(teacher, committer):
     example = teacher.get(examples("face/q0001")).json()
     committer.files["algorithms"][ONE] = committer.files["algorithms"][ONE].replace("Ответ", "Их")
     committer.commit()
@@ -106,7 +106,7 @@ def test_a_stale_example_is_refused_with_both_texts(teacher, committer):
     assert "Их" in answer.json()["theirs"]
 
 
-def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, committer):
+def test_conflict_shows_both_texts_and_can_be_resolved(site, teacher, committer):
     for take, expected in (("mine", "Моё"), ("theirs", "Их"), ("text", "Общее")):
         change = edit(teacher, "Моё")
         their_text = committer.files["algorithms"]["examples/face/q0000.yaml"].replace(
@@ -130,7 +130,7 @@ def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, committer):
         assert again.status_code == 409
 
 
-def test_a_text_with_errors_solves_nothing(teacher, committer):
+def test_conflict_is_not_resolved_by_a_text_with_errors(teacher, committer):
     change = edit(teacher, "Моё")
     committer.files["algorithms"][ONE] += "note: их\n"
     committer.commit()
@@ -140,7 +140,7 @@ def test_a_text_with_errors_solves_nothing(teacher, committer):
     assert teacher.get(f"/api/changes/{change['id']}").json()["state"] == "conflict"
 
 
-def test_an_edit_that_waits_is_taken_back(site, teacher, committer):
+def test_waiting_edit_can_be_withdrawn(site, teacher, committer):
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}"
     assert teacher.delete(address).status_code == 204
@@ -158,7 +158,7 @@ def reject_push(site):
     Changes(site.db).put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
 
 
-def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, committer):
+def test_edit_refused_by_the_repository_can_be_retried_or_withdrawn(site, teacher, committer):
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}"
     assert teacher.post(f"{address}/retry").status_code == 409
@@ -175,7 +175,7 @@ def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, 
     assert teacher.delete(f"/api/changes/{other['id']}").status_code == 204
 
 
-def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, committer):
+def test_page_of_a_parked_edit_offers_retry(site, teacher, committer):
     change = edit(teacher, "Моё")
     reject_push(site)
     address = f"/changes/{change['id']}"
@@ -191,7 +191,7 @@ def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, committer):
     assert "Моё" in files_in_git(site)[ONE]
 
 
-def test_a_commit_is_undone_by_another(site, teacher, committer):
+def test_commit_is_undone_by_another_commit(site, teacher, committer):
     before = files_in_git(site)[ONE]
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}/undo"
@@ -208,7 +208,7 @@ def test_a_commit_is_undone_by_another(site, teacher, committer):
     assert files_in_git(site)[ONE] == before
 
 
-def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, committer):
+def test_edit_waits_until_the_previous_commit_is_indexed(site, teacher, committer):
     edit(teacher, "Моё")
     committer.commit(is_seen=False)
     site.set_commit_wait(longest())
@@ -220,7 +220,7 @@ def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, committ
     assert committer.commit().commit
 
 
-def test_of_racing_edits_none_is_lost(site, teacher, committer):
+def test_concurrent_edits_are_all_committed(site, teacher, committer):
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     with ThreadPoolExecutor(6) as pool:
@@ -235,7 +235,7 @@ def test_of_racing_edits_none_is_lost(site, teacher, committer):
     assert len(texts) == len(accepted)
 
 
-def test_a_material_is_undone_with_its_text(site, teacher, committer):
+def test_undo_of_a_new_material_removes_its_text_too(site, teacher, committer):
     before = files_in_git(site)
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
@@ -246,7 +246,7 @@ def test_a_material_is_undone_with_its_text(site, teacher, committer):
     assert files_in_git(site) == before
 
 
-def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
+def test_changes_are_visible_only_to_their_author_and_admins(site, teacher):
     ids = [edit(teacher, "Моё", f"face/q000{number}")["id"] for number in range(3)]
     site.add_user(VERA, Role.ADMIN)
     site.add_user(ANNA, Role.EDITOR)
@@ -272,7 +272,7 @@ def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
     assert site.client.get("/api/changes").status_code == 401
 
 
-def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, committer):
+def test_teacher_who_lost_the_course_can_no_longer_edit_it(site, teacher, committer):
     change = edit(teacher, "Моё")
     site.roles.revoke(BORIS, "cli:vera")
     assert teacher.get(f"/api/changes/{change['id']}").status_code == 200
@@ -281,7 +281,7 @@ def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, committer):
     assert teacher.get(examples()).status_code == 404
 
 
-def test_a_student_proposes_with_consent_and_editors_are_told(site, committer):
+def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
     site.add_user(ANNA)
     body = {"question": "Мой телефон +7 999 123-45-67?", "answer": "Так."}
     with site.key_client(ANNA) as student:
@@ -309,7 +309,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, committer):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_a_student_proposes_no_more_than_editors_can_read(site, committer):
+def test_student_proposals_are_limited(site, committer):
     site.add_user(ANNA)
     Consents(site.db).give(ANNA, "2026-11-22")
     with site.key_client(ANNA) as student:
@@ -321,7 +321,7 @@ def test_a_student_proposes_no_more_than_editors_can_read(site, committer):
 
 
 @pytest.mark.parametrize("name", ["%00", "..%2F..%2Fdataset", "a%0Ab", "none", "a" * 900])
-def test_a_wild_example_id_is_not_there(teacher, name):
+def test_invalid_example_id_returns_404_or_422(teacher, name):
     assert teacher.get(examples(name)).status_code in (404, 422)
     body = {"answer": "a", "revision": "x"}
     assert teacher.put(examples(name), json=body).status_code in (404, 422)

@@ -25,18 +25,18 @@ def contract(tmp_path_factory):
         yield contract
 
 
-def test_no_case_breaks_the_contract(contract):
+def test_generated_requests_do_not_violate_the_contract(contract):
     assert contract.results.wrong == {}
 
 
-def test_the_sample_has_hundreds_of_cases_and_every_kind_of_answer(contract):
+def test_sample_covers_every_operation_and_the_common_statuses(contract):
     judged = contract.results
     assert judged.count >= 1.5 * len(contract.operations)
     assert {200, 202, 204, 401, 403, 404, 409, 422} <= set(judged.statuses)
     assert not [status for status in judged.statuses if status >= 500]
 
 
-def test_a_broken_promise_is_found(contract):
+def test_contract_violation_is_detected(contract):
     body = contract.site.client.get("/openapi.json").json()
     answers = body["paths"]["/api/plans"]["get"]["responses"]
     answers["200"]["content"] = {"application/json": {"schema": {"type": "integer"}}}

@@ -36,7 +36,7 @@ def check_problem(response, status, code):
     return body
 
 
-def test_the_list_holds_every_active_course_by_semester(still_site):
+def test_course_list_contains_every_active_course_by_semester(still_site):
     courses = still_site.client.get("/api/courses").json()
     assert [course["slug"] for course in courses] == ["algorithms", "networks"]
     first = CourseShown.model_validate(courses[0])
@@ -49,7 +49,7 @@ def test_the_list_holds_every_active_course_by_semester(still_site):
     )
 
 
-def test_names_come_in_the_callers_language_and_in_all_where_asked(still_site):
+def test_names_are_in_the_requested_language_or_in_all_on_request(still_site):
     english = still_site.client.get("/api/courses", headers={"Accept-Language": "en"})
     assert english.headers["content-language"] == "en"
     assert english.json()[0]["name"] == "Algorithms and data structures"
@@ -61,7 +61,7 @@ def test_names_come_in_the_callers_language_and_in_all_where_asked(still_site):
     assert course["descriptions"]["en"] == "The main algorithms."
 
 
-def test_courses_come_in_their_semesters_where_asked(still_site):
+def test_courses_are_grouped_by_semester_on_request(still_site):
     grouped = Grouped.model_validate(still_site.client.get("/api/courses?group=semester").json())
     semesters = [
         (semester.number, [course.slug for course in semester.courses])
@@ -72,7 +72,7 @@ def test_courses_come_in_their_semesters_where_asked(still_site):
     assert [course["slug"] for course in alone] == ["networks"]
 
 
-def test_the_version_in_the_address_changes_nothing(still_site):
+def test_version_in_the_path_does_not_change_the_response(still_site):
     unversioned, versioned = (
         still_site.client.get(f"{path}/courses") for path in ("/api", "/api/v1")
     )
@@ -81,7 +81,7 @@ def test_the_version_in_the_address_changes_nothing(still_site):
     check_problem(still_site.client.get("/api/v2/courses"), 404, "not-found")
 
 
-def test_parts_lead_through_the_whole_list(site):
+def test_next_links_lead_through_the_whole_course_list(site):
     site.index_courses({f"course-{n:02d}": course_yaml(1 + n % 3, f"Курс {n}") for n in range(11)})
     expected = [course["id"] for course in site.client.get("/api/courses").json()]
     address, ids = "/api/courses?limit=4", []
@@ -94,7 +94,7 @@ def test_parts_lead_through_the_whole_list(site):
     assert len(ids) == 11
 
 
-def test_a_course_that_changes_between_two_parts_is_neither_repeated_nor_lost(site):
+def test_pagination_neither_repeats_nor_skips_courses_when_the_list_changes(site):
     site.index_courses({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (1, 3, 5, 7)})
     first = site.client.get("/api/courses?limit=2")
     # A course is added before the cursor, and the one at the cursor is removed.
@@ -108,7 +108,7 @@ def test_a_course_that_changes_between_two_parts_is_neither_repeated_nor_lost(si
     ]
 
 
-def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
+def test_large_course_list_is_paginated_even_without_a_limit(site):
     site.override_services(max_unpaged_courses=3)
     assert len(site.client.get("/api/courses").json()) == 2
     site.index_courses({f"c-{n:02d}": course_yaml(1, f"Курс {n}") for n in range(60)})
@@ -129,7 +129,7 @@ def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
         "limit=" + "9" * 5000,
     ],
 )
-def test_wrong_values_are_named(still_site, query):
+def test_invalid_query_values_are_named_in_the_error(still_site, query):
     document = check_problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
     (error,) = document["errors"]
     assert (error["place"], error["pointer"]) == ("query", f"/{query.partition('=')[0]}")
@@ -137,13 +137,13 @@ def test_wrong_values_are_named(still_site, query):
 
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WzEsMV0", "!!!!", "WyJhIiwiYiJd", "W1tbW1tb", "é"])
-def test_a_cursor_that_is_none_of_ours_is_refused(still_site, cursor):
+def test_invalid_cursor_is_refused(still_site, cursor):
     check_problem(
         still_site.client.get("/api/courses", params={"cursor": cursor}), 422, "bad-cursor"
     )
 
 
-def test_one_course(still_site):
+def test_course_is_shown_by_id(still_site):
     course_id = still_site.course_id("networks")
     body = still_site.client.get(f"/api/courses/{course_id}").json()
     assert CourseShown.model_validate(body).slug == "networks"
@@ -152,7 +152,7 @@ def test_one_course(still_site):
 
 
 @pytest.mark.parametrize("wrong", WRONG_IDS)
-def test_no_course_has_such_a_number(still_site, wrong):
+def test_invalid_ids_in_course_paths_return_404_or_422(still_site, wrong):
     for path in (
         f"/api/courses/{wrong}",
         f"/api/courses/{wrong}/materials",
@@ -181,14 +181,14 @@ def test_materials_are_sorted_by_type_then_lesson(still_site):
 
 
 @pytest.mark.parametrize("word", ["lab", "Лабораторная работа", "лабораторная РАБОТА", "LAB"])
-def test_materials_of_one_type_by_code_and_by_russian_word(still_site, word):
+def test_materials_are_filtered_by_type_code_or_russian_name(still_site, word):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     materials = still_site.client.get(path, params={"type": word}).json()["materials"]
     assert [material["title"] for material in materials] == ["Практика: сортировки"]
     assert len(still_site.client.get(path, params={"type": ""}).json()["materials"]) == 4
 
 
-def test_a_type_that_there_is_not_is_told(still_site):
+def test_unknown_material_type_is_refused_with_the_known_types(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     document = check_problem(
         still_site.client.get(path, params={"type": "экзамен"}), 422, "no-type"
@@ -197,7 +197,7 @@ def test_a_type_that_there_is_not_is_told(still_site):
     check_problem(still_site.client.get("/api/courses/999999/materials?type=lab"), 404, "not-found")
 
 
-def test_one_material_with_its_text_or_its_file(still_site):
+def test_material_is_shown_with_its_text_or_file(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     lecture, _, seminar, _ = (
         material["id"] for material in still_site.client.get(path).json()["materials"]
@@ -212,7 +212,7 @@ def test_one_material_with_its_text_or_its_file(still_site):
     assert (file.text, file.has_text, file.file_url) == (None, False, "https://example.com/s1.pdf")
 
 
-def test_a_material_belongs_to_its_course_alone(still_site):
+def test_material_is_not_found_under_another_course(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     (first, *_) = (material["id"] for material in still_site.client.get(path).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
@@ -221,7 +221,7 @@ def test_a_material_belongs_to_its_course_alone(still_site):
     check_problem(still_site.client.get(f"{path}/999999"), 404, "not-found")
 
 
-def test_a_material_that_its_course_names_no_longer_is_gone(site):
+def test_material_removed_from_its_course_is_not_found(site):
     path = f"/api/courses/{site.course_id('algorithms')}/materials"
     (first, *_) = (material["id"] for material in site.client.get(path).json()["materials"])
     site.index_courses(
@@ -231,7 +231,7 @@ def test_a_material_that_its_course_names_no_longer_is_gone(site):
     check_problem(site.client.get(f"{path}/{first}"), 404, "not-found")
 
 
-def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
+def test_closed_course_is_hidden_from_everyone_but_its_editors(site):
     course_id = site.course_id("closed")
     (secret,) = Catalogue(site.db).materials("closed")
     paths = [
@@ -255,7 +255,7 @@ def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
     assert "Тайна" not in site.client.get("/api/courses").text
 
 
-def test_a_teacher_whom_course_yaml_names_reads_the_course_that_they_closed(site):
+def test_teacher_named_in_course_yaml_can_read_their_closed_course(site):
     closed = {"course.yaml": f"{CLOSED['course.yaml']}teachers: [boris]\n"}
     site.index_courses({"closed": closed})
     set_password(site, site.add_user(BORIS, Role.TEACHER, "algorithms"), "boris")
@@ -267,7 +267,7 @@ def test_a_teacher_whom_course_yaml_names_reads_the_course_that_they_closed(site
     assert statuses == [200, 200, 200]
 
 
-def test_semesters_and_teachers(still_site):
+def test_semesters_and_teachers_are_listed(still_site):
     semesters = [
         SemesterCount.model_validate(document)
         for document in still_site.client.get("/api/semesters").json()
@@ -280,7 +280,7 @@ def test_semesters_and_teachers(still_site):
     assert (teacher.name, [course.slug for course in teacher.courses]) == ("boris", ["algorithms"])
 
 
-def test_links_stand_below_the_public_address(tmp_path):
+def test_pagination_links_use_the_public_url(tmp_path):
     listening = ApiConfig(
         public_url="https://merlin.example.com/", limits=ApiLimits(anonymous_per_min=0)
     )
@@ -289,7 +289,7 @@ def test_links_stand_below_the_public_address(tmp_path):
     assert links["next"]["url"].startswith("https://merlin.example.com/api/courses?limit=1&cursor=")
 
 
-def test_who_may_read_needs_no_key_and_a_wrong_one_does_no_harm(still_site):
+def test_public_catalogue_ignores_an_invalid_key(still_site):
     answer = still_site.client.get("/api/courses", headers={"Authorization": "Bearer mrl_wrong"})
     assert answer.status_code == 200
     assert len(answer.json()) == len(COURSES) - 1

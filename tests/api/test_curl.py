@@ -45,7 +45,7 @@ def run_commands(language, environment):
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "Graphs"), ("ru", "Графы")])
-def test_the_commands_of_the_page_answer(environment, language, name):
+def test_curl_commands_of_the_page_work(environment, language, name):
     outputs_ = run_commands(language, environment)
     courses, grouped, found_courses, lectures, material, me, added_course, favourites, removed = (
         outputs_[:9]

@@ -44,7 +44,7 @@ def page_text(answer):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
-def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
+def test_example_list_shows_splits_authors_and_findings(vera):
     text = page_text(vera.get(BASE))
     assert "13 примеров" in text
     assert "Для теста 2" in text
@@ -54,7 +54,7 @@ def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
 
 
-def test_history_tells_each_version_with_what_it_changed(vera):
+def test_example_history_shows_each_version_with_its_difference(vera):
     page = vera.get(f"{BASE}/one", params={"example": "q1", "look": "history"})
     assert "<del>ответ</del><ins>другое</ins> <del>7</del><ins>слово</ins>." in page.text
     text = page_text(page)
@@ -66,7 +66,7 @@ def test_history_tells_each_version_with_what_it_changed(vera):
     assert OLD in vera.get(f"{BASE}/one?example=q1").text
 
 
-def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, vera):
+def test_drafts_show_advice_and_cost_and_become_one_commit_of_their_editor(site, vera):
     mail = {"question": "Куда писать?", "answer": "Позвоните: +7 916 123-45-67."}
     assert vera.post(BASE, data=mail).status_code == 303
     text = page_text(vera.get(BASE))
@@ -94,7 +94,7 @@ def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, v
     assert names.count("A") == names.count("D") == 1
 
 
-def test_what_the_whole_datasets_check_refuses_stays_in_the_bar(vera):
+def test_drafts_refused_by_the_dataset_check_stay_in_the_draft_list(vera):
     question = "Что значит слово номер 5, понятие ееее?"
     for answer, mark in (("Одно.", "train"), ("Другое.", "test")):
         vera.post(BASE, data={"question": question, "answer": answer, "split": mark})
@@ -104,13 +104,13 @@ def test_what_the_whole_datasets_check_refuses_stays_in_the_bar(vera):
     assert "2 правки" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
 
 
-def test_nothing_is_saved_where_there_is_nothing(vera):
+def test_saving_without_drafts_is_refused(vera):
     answer = vera.post(f"{BASE}/save", data={"once": "c" * 32})
     assert answer.status_code == 422
     assert "Сохранять нечего" in answer.text
 
 
-def test_a_draft_more_than_there_may_be_is_refused_in_words(vera):
+def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
     lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
     response = vera.post(f"{BASE}/paste", data={"table": table, "act": "take", **lines})
@@ -122,13 +122,13 @@ def test_a_draft_more_than_there_may_be_is_refused_in_words(vera):
 
 
 @pytest.mark.parametrize("cursor", ["WzFd", "x", "WyJhIl0"])
-def test_any_cursor_and_any_words_are_answered(vera, cursor):
+def test_invalid_cursors_and_queries_do_not_fail(vera, cursor):
     for query in ({"cursor": cursor}, {"query": "\"*'; --", "cursor": cursor}, {"tag": "\x07"}):
         assert vera.get(BASE, params=query).status_code in (200, 422)
 
 
 @pytest.mark.parametrize("sign", ["\0", "\n", "\u202e", "\ud7ff"])
-def test_signs_that_no_database_takes_end_in_no_fault(vera, sign):
+def test_control_and_special_characters_do_not_fail(vera, sign):
     for name in ("tag", "author", "query", "example"):
         path = f"{BASE}/one" if name == "example" else BASE
         assert vera.get(path, params={name: f"a{sign}b"}).status_code in (200, 404, 422)
@@ -140,7 +140,7 @@ def test_signs_that_no_database_takes_end_in_no_fault(vera, sign):
     assert vera.post(f"{BASE}/paste", data=table).status_code == 200
 
 
-def test_a_dataset_of_others_is_not_there(site, vera):
+def test_page_of_another_teams_dataset_returns_404(site, vera):
     assert vera.get("/datasets/none/examples").status_code == 404
     with site.browser_client(ANNA) as anna:
         assert anna.get(BASE).status_code == 404

@@ -39,7 +39,7 @@ def site(tmp_path_factory):
         yield site
 
 
-def test_a_dataset_is_told_with_what_serves_it(site):
+def test_dataset_shows_its_serving_model_verdict_and_findings(site):
     (document,) = site.admin.get("/api/datasets").json()["datasets"]
     assert document["title"] == {"ru": "Проба", "en": "Trial"}
     assert document["serving"]["build"] == "trial-2"
@@ -55,7 +55,7 @@ def test_a_dataset_is_told_with_what_serves_it(site):
     assert site.admin.get("/api/datasets/none").status_code == 404
 
 
-def test_builds_are_told_with_their_examples_and_compared(site):
+def test_builds_show_their_examples_and_can_be_compared(site):
     builds = site.admin.get("/api/builds").json()["builds"]
     assert [build["version"] for build in builds] == ["trial-2", "trial-1"]
     build = site.admin.get("/api/builds/trial-2").json()
@@ -68,7 +68,7 @@ def test_builds_are_told_with_their_examples_and_compared(site):
     assert site.admin.get("/api/builds/trial-9").status_code == 404
 
 
-def test_verdicts_are_told_by_dataset_and_by_commit(site):
+def test_verdicts_are_filtered_by_dataset_and_commit(site):
     verdicts = site.admin.get("/api/verdicts", params={"dataset": "trial"}).json()["verdicts"]
     assert [verdict["subject"] for verdict in verdicts][:2] == ["Change some", "Add examples"]
     commit = verdicts[0]["commit"]
@@ -78,7 +78,7 @@ def test_verdicts_are_told_by_dataset_and_by_commit(site):
     assert site.admin.get("/api/verdicts", params={"commit": "%"}).status_code == 422
 
 
-def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(site):
+def test_teacher_edit_is_committed_under_their_name_and_updates_the_catalogue(site):
     site.add_user(BORIS, Role.TEACHER, "trial")
     Users(site.db).set_name(BORIS, "Борис Учитель")
     course = site.course_id("trial")

@@ -43,7 +43,7 @@ def favourite_slugs(client):
     return [course["slug"] for course in client.get(PATH).json()]
 
 
-def test_a_course_is_kept_shown_and_let_go(site, anna):
+def test_favourite_can_be_added_listed_and_removed(site, anna):
     course_id = site.course_id("networks")
     first, again = (anna.post(PATH, json={"course_id": course_id}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
@@ -55,13 +55,13 @@ def test_a_course_is_kept_shown_and_let_go(site, anna):
     assert favourite_slugs(anna) == []
 
 
-def test_they_come_in_the_order_in_which_they_were_added(site, anna):
+def test_favourites_are_listed_in_the_order_of_addition(site, anna):
     for slug in ("networks", "algorithms"):
         anna.post(PATH, json={"course_id": site.course_id(slug)})
     assert favourite_slugs(anna) == ["networks", "algorithms"]
 
 
-def test_everybody_has_their_own(site, anna, boris):
+def test_each_user_has_their_own_favourites(site, anna, boris):
     course_id = site.course_id("algorithms")
     anna.post(PATH, json={"course_id": course_id})
     assert favourite_slugs(boris) == []
@@ -73,7 +73,7 @@ def test_everybody_has_their_own(site, anna, boris):
 @pytest.mark.parametrize(
     "extra", [{"user_id": BORIS}, {"user": BORIS}, {"userId": str(BORIS)}, {"courses": [1]}]
 )
-def test_whose_they_are_is_not_taken_from_the_call(site, anna, boris, extra):
+def test_owner_of_favourites_is_never_taken_from_the_request(site, anna, boris, extra):
     body = {"course_id": site.course_id("algorithms"), **extra}
     refused = anna.post(PATH, json=body)
     assert refused.status_code == 422
@@ -102,7 +102,7 @@ def test_whose_they_are_is_not_taken_from_the_call(site, anna, boris, extra):
         {"course_id": {"id": 1}},
     ],
 )
-def test_a_body_of_another_shape_is_refused(carl, body):
+def test_body_with_wrong_fields_is_refused(carl, body):
     answer = carl.post(PATH, json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"]
@@ -121,7 +121,7 @@ def test_a_body_of_another_shape_is_refused(carl, body):
         b'{"course_id":' + b"9" * 5000,
     ],
 )
-def test_a_body_that_is_no_json_is_refused(carl, content):
+def test_invalid_json_body_is_refused(carl, content):
     answer = carl.post(PATH, content=content, headers={"Content-Type": "application/json"})
     assert answer.status_code == 422, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
@@ -129,7 +129,7 @@ def test_a_body_that_is_no_json_is_refused(carl, content):
     assert form.status_code == 415
 
 
-def test_a_course_that_is_not_there_or_not_active_is_not_found(site, anna):
+def test_unknown_or_inactive_course_is_not_found(site, anna):
     for course_id in (999999, site.course_id("closed")):
         answer = anna.post(PATH, json={"course_id": course_id})
         assert answer.status_code == 404
@@ -137,7 +137,7 @@ def test_a_course_that_is_not_there_or_not_active_is_not_found(site, anna):
     assert anna.delete(f"{PATH}/999999").status_code == 204
 
 
-def test_nobody_signed_in_has_any(site):
+def test_favourites_require_authentication(site):
     course_id = site.course_id("algorithms")
     answers = [
         site.client.get(PATH),
@@ -148,7 +148,7 @@ def test_nobody_signed_in_has_any(site):
     assert [answer.status_code for answer in answers] == [401] * 4
 
 
-def test_a_key_needs_the_scope(site):
+def test_favourites_require_the_key_scope(site):
     course_id = site.course_id("algorithms")
     with (
         site.key_client(ANNA, Scope.CHAT_WRITE) as talker,
@@ -162,14 +162,14 @@ def test_a_key_needs_the_scope(site):
         assert favourite_slugs(reader) == favourite_slugs(writer) == ["algorithms"]
 
 
-def test_a_page_of_another_site_keeps_nothing(site, boris):
+def test_cross_site_request_does_not_change_favourites(site, boris):
     body = {"course_id": site.course_id("algorithms")}
     foreign = boris.post(PATH, json=body, headers={"Origin": "https://elsewhere.example"})
     assert foreign.status_code == 403
     assert favourite_slugs(boris) == []
 
 
-def test_they_are_remembered_by_their_tag_and_by_nobody_else(site, anna):
+def test_favourites_have_an_etag_and_are_cached_privately(site, anna):
     first = anna.get(PATH)
     assert first.headers["cache-control"] == "private, no-cache"
     tag = first.headers["etag"]
@@ -179,7 +179,7 @@ def test_they_are_remembered_by_their_tag_and_by_nobody_else(site, anna):
     assert anna.get(PATH, headers={"If-None-Match": tag}).status_code == 200
 
 
-def test_five_hundred_racing_posts_keep_each_course_once(site):
+def test_five_hundred_concurrent_posts_add_each_course_once(site):
     site.index_courses(
         {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Курс {n}}}\n"} for n in range(25)}
     )

@@ -1,4 +1,4 @@
-"""Forged or false notifications of YooKassa: none is believed (Y2)."""
+"""Forged or false notifications of YooKassa: all are rejected (Y2)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def read_payment_tables(shop):
     return tables
 
 
-def test_of_fifty_forgeries_of_ten_kinds_none_is_accepted(shop):
+def test_fifty_forged_notifications_change_nothing(shop):
     eve, anna = shop.buyer(), shop.buyer()
     own_order, other_order = shop.purchase(eve.start_payment()), shop.purchase(anna.start_payment())
     paid_order = shop.purchase(anna.buy("pack"))
@@ -87,23 +87,23 @@ def test_of_fifty_forgeries_of_ten_kinds_none_is_accepted(shop):
     "body",
     [b"{}", b'{"event": 7, "object": []}', b'{"object": {"id": {"a": 1}}}', b'{"object": null}'],
 )
-def test_what_cannot_be_read_is_taken_and_forgotten(shop, body):
+def test_notification_with_unexpected_fields_returns_200_and_changes_nothing(shop, body):
     before = read_payment_tables(shop)
     assert shop.site.client.post("/hooks/payment", content=body).status_code == 200
     assert read_payment_tables(shop) == before
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 60_000])
-def test_what_is_no_json_is_a_bad_request(shop, body):
+def test_notification_that_is_not_a_json_object_returns_400(shop, body):
     assert shop.site.client.post("/hooks/payment", content=body).status_code == 400
 
 
-def test_a_notification_has_an_end(shop):
+def test_notification_over_the_size_limit_returns_413(shop):
     response = shop.site.client.post("/hooks/payment", content=b"x" * (HOOK_BYTES + 1))
     assert response.status_code == 413
 
 
-def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):
+def test_order_whose_payment_was_never_requested_is_not_synced(shop):
     order_id = shop.buyer().order()
     before = shop.purchase(order_id)
     body = notification_body(id="made-up", metadata={"purchase": order_id})
@@ -111,7 +111,7 @@ def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):
     assert shop.purchase(order_id) == before
 
 
-def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
+def test_client_address_is_the_last_hop_added_by_the_trusted_proxy(shop):
     order_id = shop.buyer().start_payment()
     shop.yookassa.behave(notifications="never")
     shop.yookassa.choose(order_id, "paid")
@@ -138,7 +138,7 @@ def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
         (b'{"object": {"id": "' + b"x" * 65 + b'"}}', ("", "", "")),
     ],
 )
-def test_a_hint_says_no_more_than_short_words(body, hint):
+def test_webhook_body_is_reduced_to_event_and_ids(body, hint):
     assert read_webhook(body) == hint
 
 
@@ -154,10 +154,10 @@ def test_a_hint_says_no_more_than_short_words(body, hint):
         ("testclient", False),
     ],
 )
-def test_networks_are_yookassas(host, is_inside):
+def test_yookassa_networks_are_recognised(host, is_inside):
     networks = ("185.71.76.0/27", "2a02:5180:0:1509::/64")
     assert is_in_networks(host, networks) is is_inside
 
 
-def test_without_a_shop_there_is_no_hook(site):
+def test_payment_hook_returns_404_without_a_shop(site):
     assert site.client.post("/hooks/payment", json={}).status_code == 404

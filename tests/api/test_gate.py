@@ -46,7 +46,7 @@ def held_model(site):
     return next(model for model in site.admin.get("/api/models").json()["models"] if model["held"])
 
 
-def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
+def test_pages_explain_why_a_model_is_held_and_by_which_questions(site):
     text = open_page(site, "/admin/models")
     assert "остановлена тестом" in text
     assert "неверно отвечает на 12 тестовых вопросов" in text
@@ -59,7 +59,7 @@ def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
     assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
 
-def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
+def test_teacher_of_the_dataset_sees_the_evaluation_of_a_held_model(site):
     held_at = f"/admin/models/{newest_build(site)}/evaluation"
     text = open_page(site, held_at, LEADER)
     assert "Остановлена тестом: 12 верных ответов стали неверными" in text
@@ -77,7 +77,7 @@ def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
         assert client.get("/admin/models/none-7/evaluation").status_code == 404
 
 
-def test_a_full_score_says_that_it_tells_nothing_and_a_first_model_stands_alone(site):
+def test_perfect_score_is_stated_and_a_first_model_is_shown_alone(site):
     before = site.admin.get("/api/models").json()["models"][1]["build"]
     text = open_page(site, f"/admin/models/{before}/evaluation?show=right")
     assert "Верны все 12 ответов." in text
@@ -89,7 +89,7 @@ def test_a_full_score_says_that_it_tells_nothing_and_a_first_model_stands_alone(
     assert one_question.count("<h4>") == 2  # expected and actual answer, no earlier one
 
 
-def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
+def test_accepting_one_question_keeps_the_model_held_for_the_others(site):
     address = f"/admin/models/{newest_build(site)}/evaluation"
     with site.browser_client(LEADER) as client:
         form = client.get(address).text.partition('name="question"')[0].rpartition("<form")[2]
@@ -108,7 +108,7 @@ def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
     assert f'value="{digest}"' not in page
 
 
-def test_an_editor_accepts_on_the_page_and_a_teacher_of_another_dataset_cannot(site):
+def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(site):
     address = f"/admin/models/{held_model(site)['id']}/accept"
     with site.browser_client(BORIS) as client:
         assert client.post(address, data={"once": secrets.token_hex(16)}).status_code == 404

@@ -38,7 +38,7 @@ def asked_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
-def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
+def test_unknown_question_gets_a_composed_answer_with_its_source(course):
     site, provider = course
     document = ask(site)
     assert "конечный" in document["choices"][0]["message"]["content"]
@@ -51,7 +51,7 @@ def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
     assert count_questions_by_state(site) == {}
 
 
-def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tried(course):
+def test_composed_answer_counts_as_an_answer_of_the_canary_model(course):
     site, provider = course
     insert_canary(site.database, "ft:tried", 0.0, dataset="algorithms")
     assert ask(site)["merlin"]["standing"] == "composed"
@@ -61,7 +61,7 @@ def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tr
     assert count_answers(site.database) == (0, 0, 1, 1)
 
 
-def test_a_known_answer_is_given_as_it_was_taught(course):
+def test_known_answer_is_returned_as_trained(course):
     site, provider = course
     provider.behave(fixed_answer="Набор шагов.", extension={"known": True})
     document = ask(site)
@@ -73,21 +73,21 @@ def test_a_known_answer_is_given_as_it_was_taught(course):
 @pytest.mark.parametrize(
     "question", ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"]
 )
-def test_what_no_source_holds_stays_unknown(course, question):
+def test_question_without_a_source_stays_unknown(course, question):
     site, _ = course
     document = ask(site, question)
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
     assert (document["merlin"]["standing"], document["merlin"]["sources"]) == ("serving", [])
 
 
-def test_a_composer_that_is_away_leaves_the_honest_refusal(course):
+def test_unavailable_composer_leaves_the_refusal_of_the_tuned_model(course):
     site, provider = course
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, skip=1, times=None))
     document = ask(site)
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
 
 
-def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
+def test_stream_contains_neither_the_refusal_nor_the_source_numbers(course):
     site, _ = course
     with chat_client(site) as program:
         text = program.post("/chat/completions", json=chat_request(QUESTION, stream=True)).text
@@ -96,7 +96,7 @@ def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
     assert "лекция 1" in text
 
 
-def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):
+def test_sampling_parameters_of_the_request_are_not_passed_to_the_composer(course):
     site, provider = course
     ask(site, temperature=0.9, max_tokens=50, stop="шаг")
     tuned, composer = (call.body for call in provider.calls("chat.create"))
@@ -105,13 +105,13 @@ def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):
     assert 50 in (composer.get("max_tokens"), composer.get("max_completion_tokens"))
 
 
-def test_json_is_not_composed(course):
+def test_json_response_format_is_not_composed(course):
     site, provider = course
     ask(site, response_format={"type": "json_object"})
     assert "stand-in-chat" not in asked_models(provider)
 
 
-def test_the_page_tells_the_source_under_the_answer(course):
+def test_page_shows_the_source_under_the_answer(course):
     site, _ = course
     address = f"/courses/{site.course_id('algorithms')}/chat"
     with site.browser_client(ANNA) as browser:

@@ -24,12 +24,12 @@ pytestmark = pytest.mark.functional
         ("EN", "en"),
     ],
 )
-def test_the_language_is_the_one_the_caller_likes_best(header, language):
+def test_preferred_language_of_the_header_is_chosen(header, language):
     assert language_of_header(header, "ru") == language
 
 
 @pytest.mark.parametrize(("language", "title"), [("ru", "Не найдено"), ("en", "Not found")])
-def test_a_problem_speaks_the_callers_language(client, language, title):
+def test_problem_document_is_in_the_callers_language(client, language, title):
     response = client.get("/nowhere", headers={"Accept-Language": language})
     assert response.status_code == 404
     assert response.headers["content-type"] == "application/problem+json"
@@ -41,7 +41,7 @@ def test_a_problem_speaks_the_callers_language(client, language, title):
     assert problem["request_id"] == response.headers["x-request-id"]
 
 
-def test_a_bug_leaves_no_trace_in_the_answer_and_one_in_the_log(site):
+def test_internal_error_is_logged_without_details_in_the_response(site):
     site.app.state.bodies = "inside information"
     with capture_logs() as logs:
         response = site.client.get("/metrics")
@@ -53,7 +53,7 @@ def test_a_bug_leaves_no_trace_in_the_answer_and_one_in_the_log(site):
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/nowhere", "/static/none.css"])
-def test_every_answer_carries_the_careful_headers(client, path):
+def test_every_response_has_security_headers(client, path):
     headers = client.get(path).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["referrer-policy"] == "no-referrer"
@@ -62,19 +62,19 @@ def test_every_answer_carries_the_careful_headers(client, path):
     assert "server" not in headers
 
 
-def test_a_proxys_request_id_is_kept(client):
+def test_request_id_of_a_proxy_is_kept(client):
     answer = client.get("/healthz", headers={"X-Request-Id": "abc-12345"})
     assert answer.headers["x-request-id"] == "abc-12345"
 
 
 @pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "<script>alert"])
-def test_an_id_that_might_do_harm_is_replaced(client, request_id):
+def test_unsafe_request_id_is_replaced(client, request_id):
     assert (
         client.get("/healthz", headers={"X-Request-Id": request_id}).headers["x-request-id"]
         != request_id
     )
 
 
-def test_the_description_of_the_api_names_every_hook(client):
+def test_openapi_document_lists_every_hook(client):
     paths = client.get("/openapi.json").json()["paths"]
     assert {"/hooks/telegram", "/hooks/git", "/hooks/provider", "/hooks/payment"} <= set(paths)

@@ -38,7 +38,7 @@ def connection(still_site):
 
 
 @pytest.mark.parametrize("path", sorted({*READ, *PAGES}))
-def test_head_is_get_without_the_body(connection, path):
+def test_head_returns_the_headers_of_get_without_the_body(connection, path):
     status, headers, body = call(connection, "GET", path)
     # The second call is answered from the cache. The connection stays usable afterwards.
     for _ in range(2):
@@ -55,7 +55,7 @@ def test_head_is_get_without_the_body(connection, path):
     assert bool(again[2]) == bool(body)
 
 
-def test_head_of_what_is_kept_has_its_tag_and_its_size(connection):
+def test_head_of_a_cached_response_has_its_etag_and_length(connection):
     _, headers, body = call(connection, "GET", "/api/courses")
     status, document, nothing = call(connection, "HEAD", "/api/courses")
     assert (status, nothing, document["etag"]) == (200, b"", headers["etag"])
@@ -64,14 +64,14 @@ def test_head_of_what_is_kept_has_its_tag_and_its_size(connection):
     assert (same[0], same[2]) == (304, b"")
 
 
-def test_an_address_that_is_not_read_takes_no_head(connection):
+def test_head_is_refused_where_get_is_not_allowed(connection):
     status, headers, body = call(connection, "HEAD", "/v1/chat/completions")
     assert (status, headers["allow"], body) == (405, "POST", b"")
     _, headers, _ = call(connection, "PATCH", "/api/courses")
     assert headers["allow"] == "GET, HEAD"
 
 
-def test_the_log_and_the_counters_name_the_call_as_it_came(connection):
+def test_log_and_metrics_record_the_head_method(connection):
     def counted():
         lines = call(connection, "GET", "/metrics")[2].decode().splitlines()
         heads = [line for line in lines if 'method="HEAD"' in line]

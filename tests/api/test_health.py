@@ -57,7 +57,7 @@ def read_readiness(site):
 
 
 @functional
-def test_readyz_tells_of_the_other_processes(watched):
+def test_readyz_reports_the_other_processes(watched):
     store_heartbeat(watched, age_s=2.5)
     store_heartbeat(watched, "bot", age_s=10)
     response = watched.client.get("/readyz")
@@ -70,19 +70,19 @@ def test_readyz_tells_of_the_other_processes(watched):
 
 
 @functional
-def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(watched):
+def test_readyz_uses_the_newest_heartbeat_of_a_process_on_several_hosts(watched):
     store_heartbeat(watched, age_s=3)
     store_heartbeat(watched, age_s=900, host="two")
     assert read_readiness(watched)["daemon"]["alive"] is True
 
 
 @functional
-def test_readyz_knows_processes_that_never_spoke(watched):
+def test_readyz_lists_processes_without_a_heartbeat(watched):
     assert read_readiness(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
 
 
 @functional
-def test_metrics_show_what_the_database_says(watched):
+def test_metrics_are_read_from_the_database(watched):
     took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
     store_heartbeat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
@@ -109,7 +109,7 @@ def test_metrics_show_what_the_database_says(watched):
 
 
 @functional
-def test_answers_are_counted_once_each_when_they_have_ended(watched):
+def test_each_finished_answer_is_counted_once(watched):
     model = {"provider": "chat", "model": "stand-in-base"}
 
     def counts():
@@ -143,7 +143,7 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
 
 
 @functional
-def test_of_many_models_those_are_told_that_answered_last(watched):
+def test_metrics_list_only_the_models_that_answered_last(watched):
     talk = Conversation(watched)
     watched.client.get("/metrics")
     for number in range(MAX_MODELS + 2):
@@ -159,7 +159,7 @@ def test_of_many_models_those_are_told_that_answered_last(watched):
 
 
 @functional
-def test_a_training_is_counted_by_how_long_it_took(watched):
+def test_training_duration_is_counted_in_its_histogram(watched):
     watched.client.get("/metrics")
     insert_live_model(watched.db, "ft:long", number=9, dataset="neuro")
     job_id = watched.db.value(JOB.select(JOB.id).order_by(JOB.id.desc()))
@@ -175,7 +175,7 @@ def test_a_training_is_counted_by_how_long_it_took(watched):
 
 
 @functional
-def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
+def test_metrics_show_a_dead_process_as_down_without_its_counters(watched):
     store_heartbeat(watched, age_s=60, fetch_success=3)
     page = watched.client.get("/metrics").text
     assert metric_value(page, "merlin_process_up", process="daemon", host="one") == 0
@@ -183,7 +183,7 @@ def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
 
 
 @pytest.mark.integration
-def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
+def test_probes_and_metrics_report_an_unreachable_database(tmp_path, postgresql):
     url = postgresql.create()
     with run_api(tmp_path, url) as site:
         with postgresql.stopped():
@@ -210,7 +210,7 @@ def probe(site):
 
 
 @pytest.mark.integration
-def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
+def test_full_disk_makes_api_not_ready_but_pages_are_still_served(tmp_path):
     with small_disk(tmp_path / "state", "32m"), run_api(tmp_path / "state") as site:
         assert probe(site) == "ok"
         filler = fill_disk(tmp_path / "state")
@@ -220,9 +220,7 @@ def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tm
 
 
 @pytest.mark.integration
-def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_pages(
-    tmp_path, postgresql
-):
+def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp_path, postgresql):
     url = postgresql.create()
     name = url.rpartition("/")[2]
     with run_api(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
@@ -241,7 +239,7 @@ def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_p
 
 
 @functional
-def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(run_client):
+def test_metrics_count_calls_by_route_without_caller_supplied_labels(run_client):
     with run_client() as client:
         client.get("/healthz")
         client.get("/made/up/by/somebody")
@@ -263,7 +261,7 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 @functional
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(run_client, path):
+def test_readiness_and_metrics_return_404_outside_the_monitoring_networks(run_client, path):
     with run_client() as client:
         assert client.get(path).status_code == 200
         for headers in (ELSEWHERE, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=x"}):

@@ -67,13 +67,13 @@ def stored_updates(database):
     return [(update.update_id, update.chat_id, update.body) for update in updates]
 
 
-def test_an_update_is_stored_before_it_is_answered(hooked):
+def test_update_is_stored_before_it_is_acknowledged(hooked):
     assert hooked.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
     assert stored_updates(hooked.db) == [(5, 42, UPDATE)]
 
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
-def test_a_forged_update_is_refused(hooked, secret):
+def test_forged_update_is_refused(hooked, secret):
     headers = (
         {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
     )
@@ -86,21 +86,21 @@ def test_a_forged_update_is_refused(hooked, secret):
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"7", b"null", b'{"message":{}}', b"\xff\xfe", b"[" * 100_000]
 )
-def test_what_is_no_update_is_a_bad_request(hooked, body):
+def test_invalid_update_returns_400(hooked, body):
     response = hooked.client.post("/hooks/telegram", content=body, headers=HEADERS)
     assert response.status_code == 400
     assert stored_updates(hooked.db) == []
 
 
 @pytest.mark.parametrize("missing", ["token", "webhook_secret"])
-def test_without_webhook_mode_there_is_no_telegram_hook(run_client, missing):
+def test_telegram_hook_returns_404_without_webhook_mode(run_client, missing):
     fields = {"token": TOKEN, "webhook_secret": SECRET, missing: ""}
     with run_client(**fields) as client:
         response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
         assert response.status_code == 404
 
 
-def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
+def test_hooks_are_refused_while_database_is_unreachable_and_accepted_after(tmp_path, postgresql):
     url = postgresql.create()
     with run_api(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
         with postgresql.stopped():
@@ -115,12 +115,12 @@ def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
             wait_for_one(database, "fetch")
 
 
-def test_the_git_hook_asks_for_a_fetch(site):
+def test_git_hook_requests_a_fetch(site):
     assert site.client.post("/hooks/git", content=b"anything at all").status_code == 202
     wait_for_one(site.db, "fetch")
 
 
-def test_the_provider_hook_asks_for_a_look_at_the_jobs(site):
+def test_provider_hook_requests_a_poll(site):
     assert site.client.post("/hooks/provider", json={"forged": True}).status_code == 202
     wait_for_one(site.db, "poll")
 
@@ -142,7 +142,7 @@ def refused_counts(client):
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])
-def test_without_a_secret_a_hook_is_called_from_this_machine_alone(site, name):
+def test_hook_without_a_secret_is_accepted_from_localhost_only(site, name):
     answer = call_through_proxy(site.client, name)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:unauthorized"
@@ -195,7 +195,7 @@ def unmoved(tmp_path_factory):
     ],
     ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
 )
-def test_a_hook_of_a_git_host_proves_its_secret(guarded, headers):
+def test_git_hook_accepts_the_secret_of_every_git_host(guarded, headers):
     sent_headers = headers() if callable(headers) else headers
     assert (
         call_through_proxy(guarded.client, "git", content=BODY, headers=sent_headers).status_code
@@ -205,7 +205,7 @@ def test_a_hook_of_a_git_host_proves_its_secret(guarded, headers):
 
 
 @pytest.mark.parametrize("at", [0, -240, 240])
-def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
+def test_provider_hook_accepts_standard_webhooks_signatures(guarded, at):
     headers = standard_headers(SIGNING, at)
     headers["webhook-signature"] = f"v1,AAAA v2,x {headers['webhook-signature']}"
     assert (
@@ -239,7 +239,7 @@ def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
     ],
 )
 @pytest.mark.parametrize("name", ["git", "provider"])
-def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
+def test_forged_hook_is_refused_and_counted(unmoved, name, headers):
     before = refused_counts(unmoved.client).get(name, 0)
     sent_headers = headers() if callable(headers) else headers
     encoded = {key: value.encode("latin-1") for key, value in sent_headers.items()}
@@ -260,7 +260,7 @@ def ended_job(site, folder, secret):
         yield client
 
 
-def test_the_signature_of_our_own_engine_is_verified(tmp_path):
+def test_provider_hook_accepts_the_signature_of_our_engine(tmp_path):
     with (
         run_api(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
         ended_job(site, tmp_path, SIGNING),
@@ -269,14 +269,14 @@ def test_the_signature_of_our_own_engine_is_verified(tmp_path):
         assert refused_counts(site.client) == {}
 
 
-def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(site, tmp_path):
+def test_finished_engine_job_calls_the_provider_hook(site, tmp_path):
     with ended_job(site, tmp_path / "engine", f"whsec_{'c2VjcmV0' * 4}") as client:
         wait_for_one(site.db, "poll")
         (endpoint,) = client.webhooks.list()
         assert endpoint.merlin["state"] == "on"
 
 
-def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(site):
+def test_many_hook_calls_lead_to_one_request_and_one_more_after_the_pause(site):
     assert REST_S == 5
     for _ in range(50):
         assert site.client.post("/hooks/git").status_code == 202
@@ -287,14 +287,14 @@ def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(site):
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])
-def test_a_body_may_be_64_kilobytes_and_no_byte_more(client, name):
+def test_hook_body_limit_is_64_kilobytes(client, name):
     assert client.post(f"/hooks/{name}", content=b"x" * HOOK_BYTES).status_code == 202
     response = client.post(f"/hooks/{name}", content=b"x" * (HOOK_BYTES + 1))
     assert response.status_code == 413
     assert "64" in response.json()["detail"]
 
 
-def test_a_body_of_untold_length_is_cut_off_too(client):
+def test_chunked_hook_body_is_limited_too(client):
     def endless():
         for _ in range(1000):
             yield b"x" * 1024
@@ -302,7 +302,7 @@ def test_a_body_of_untold_length_is_cut_off_too(client):
     assert client.post("/hooks/git", content=endless()).status_code == 413
 
 
-def test_a_hook_wants_post(client):
+def test_hook_accepts_only_post(client):
     response = client.get("/hooks/git")
     assert response.status_code == 405
     assert response.headers["allow"] == "POST"

@@ -40,7 +40,7 @@ def ask(client, question=QUESTION, key="one", **options):
 
 
 @functional
-def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
+def test_repeated_question_gets_the_same_bytes_and_is_charged_once(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -59,7 +59,7 @@ def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
 
 
 @functional
-def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
+def test_idempotency_key_is_bound_to_one_request_of_one_user(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as anna:
         ask(anna)
         other = ask(anna, "Другой вопрос")
@@ -72,7 +72,7 @@ def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
 
 
 @functional
-def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
+def test_concurrent_requests_with_one_key_call_the_provider_once(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -94,7 +94,7 @@ def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
 
 
 @functional
-def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
+def test_failed_request_frees_its_idempotency_key(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -110,7 +110,7 @@ def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
 
 
 @functional
-def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
+def test_answer_is_stored_for_a_caller_who_disconnected(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -135,7 +135,7 @@ def read_stream(response):
 
 
 @functional
-def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
+def test_streamed_answer_is_replayed_as_a_stream_and_charged_once(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -152,7 +152,7 @@ def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
 
 
 @functional
-def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path):
+def test_whole_answer_is_stored_when_caller_leaves_in_mid_stream(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -175,7 +175,7 @@ def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path)
 
 
 @functional
-def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
+def test_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -190,7 +190,7 @@ def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
 
 @functional
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ключ"])
-def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
+def test_invalid_idempotency_key_is_refused(tmp_path, key):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         headers = {"Idempotency-Key": key.encode()}
         response = client.post("/chat/completions", json=chat_request(QUESTION), headers=headers)
@@ -198,7 +198,7 @@ def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
 
 
 @functional
-def test_no_words_of_a_kept_answer_lie_open(tmp_path):
+def test_stored_response_is_encrypted(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         ask(client, "Тайный вопрос")
         ((body, key_hash),) = site.database.sql("SELECT body, key_hash FROM idempotency")
@@ -249,7 +249,7 @@ def no_calls_are_kept(request):
 
 
 @functional
-def test_a_launch_is_told_again_with_its_place(site):
+def test_repeated_launch_returns_the_same_location(site):
     with serve_launches(site, 202) as (call, numbers):
         first, again = call(), call()
         assert (again.status_code, again.headers["location"]) == (202, "/api/jobs/1")
@@ -258,7 +258,7 @@ def test_a_launch_is_told_again_with_its_place(site):
 
 
 @functional
-def test_without_a_key_each_call_is_one_of_its_own(site):
+def test_each_call_without_a_key_is_executed(site):
     with serve_launches(site, 202, 202) as (call, numbers):
         call(key="")
         call(key="")
@@ -267,7 +267,7 @@ def test_without_a_key_each_call_is_one_of_its_own(site):
 
 
 @functional
-def test_another_body_path_or_query_is_another_call(site):
+def test_key_reused_with_another_body_or_query_is_refused(site):
     with serve_launches(site, 202) as (call, _):
         call()
         assert call(b"{ }").status_code == 422
@@ -276,7 +276,7 @@ def test_another_body_path_or_query_is_another_call(site):
 
 @functional
 @pytest.mark.parametrize("refusal", [Problem(403, "forbidden"), Refused("no"), 404, 503])
-def test_what_was_refused_may_be_tried_again_at_once(site, refusal):
+def test_refused_call_can_be_retried_immediately(site, refusal):
     with serve_launches(site, refusal, 202) as (call, numbers):
         assert call().status_code >= 400
         assert call().status_code == 202
@@ -285,7 +285,7 @@ def test_what_was_refused_may_be_tried_again_at_once(site, refusal):
 
 @functional
 @pytest.mark.parametrize("doubt", [MerlinError("the database is silent"), ValueError("a bug")])
-def test_what_nobody_knows_of_counts_as_running_and_comes_again_by_its_number(site, doubt):
+def test_call_with_unknown_outcome_counts_as_running_and_is_retried_under_its_number(site, doubt):
     with serve_launches(site, doubt, 202) as (call, numbers):
         assert call().status_code >= 500
         assert call().status_code == 409

@@ -44,7 +44,7 @@ def jobs_site(tmp_path_factory):
         yield site
 
 
-def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
+def test_job_shows_its_events_checkpoints_and_losses(site):
     (job,) = site.admin.get("/api/jobs").json()["jobs"]
     assert (job["dataset"], job["build"], job["currency"]) == ("trial", "trial-1", "USD")
     site.lab.until_serving("trial-1")
@@ -58,7 +58,7 @@ def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
-def test_the_losses_are_a_picture_that_is_not_sent_twice(jobs_site):
+def test_loss_chart_has_an_etag_and_follows_the_theme(jobs_site):
     road = "/api/jobs/1/loss.png"
     light, dark = jobs_site.admin.get(road), jobs_site.admin.get(road, params={"theme": "dark"})
     for picture in (light, dark):
@@ -75,13 +75,13 @@ def test_the_losses_are_a_picture_that_is_not_sent_twice(jobs_site):
     assert jobs_site.admin.get("/api/jobs/99/loss.png").status_code == 404
 
 
-def test_a_picture_is_for_those_who_may_see_the_job(jobs_site):
+def test_loss_chart_requires_access_to_the_job(jobs_site):
     road = "/api/jobs/1/loss.png"
     with jobs_site.key_client(ANNA, Scope.JOBS_READ) as program:
         assert program.get(road).status_code in (403, 404)
 
 
-def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
+def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
     answer = site.admin.post("/api/jobs/1/cancel")
     waiting = site.admin.get(answer.headers["location"]).json()
     assert (waiting["state"], waiting["kind"]) == ("waiting", "cancel")
@@ -99,7 +99,7 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     ]
 
 
-def test_a_launch_tells_its_price_and_why_it_was_refused(site):
+def test_launch_shows_its_price_or_the_reason_for_its_refusal(site):
     assert site.admin.get("/api/datasets/trial/quote").status_code == 409
     refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
@@ -124,7 +124,7 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     ]
 
 
-def test_a_launch_with_a_key_is_asked_for_once(site):
+def test_launch_with_an_idempotency_key_is_requested_once(site):
     headers = {"Idempotency-Key": "night"}
     body = {"dataset": "trial"}
     first = site.admin.post("/api/jobs", json=body, headers=headers)
@@ -136,7 +136,7 @@ def test_a_launch_with_a_key_is_asked_for_once(site):
     assert other.status_code == 422
 
 
-def test_what_is_not_there_is_asked_for_by_nobody(jobs_site):
+def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
     site, before = jobs_site, len(Requests(jobs_site.database).of("user:1003"))
     for address, body in (
         ("/api/jobs", {"dataset": "none"}),
@@ -149,7 +149,7 @@ def test_what_is_not_there_is_asked_for_by_nobody(jobs_site):
     assert len(Requests(site.database).of("user:1003")) == before
 
 
-def test_models_are_told_promoted_pinned_and_rolled_back(site):
+def test_models_are_listed_promoted_pinned_and_rolled_back(site):
     train_two_models(site)
     newer, older = site.admin.get("/api/models").json()["models"]
     assert (newer["build"], newer["serves"], older["serves"]) == ("trial-2", True, False)
@@ -170,7 +170,7 @@ def test_models_are_told_promoted_pinned_and_rolled_back(site):
     assert history[0]["from"] == newer["model"]
 
 
-def test_long_lists_come_in_parts(jobs_site):
+def test_pipeline_lists_are_paginated(jobs_site):
     for address, key in (
         ("/api/jobs", "jobs"),
         ("/api/models", "models"),
@@ -187,7 +187,7 @@ def test_long_lists_come_in_parts(jobs_site):
         assert jobs_site.admin.get(address, params={"cursor": "x"}).status_code == 422
 
 
-def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(jobs_site):
+def test_teacher_sees_only_the_pipeline_of_their_own_datasets(jobs_site):
     job = jobs_site.admin.get("/api/jobs").json()["jobs"][0]["id"]
     model = jobs_site.admin.get("/api/models").json()["models"][0]["id"]
     request_id = jobs_site.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
@@ -215,7 +215,7 @@ def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(jobs_site):
         assert student.post(f"/api/models/{model}/promote").status_code == 403
 
 
-def test_a_key_that_may_watch_may_not_launch(jobs_site):
+def test_read_scope_allows_no_launch_and_admin_scope_no_reading(jobs_site):
     site = jobs_site
     with site.key_client(1003, Scope.JOBS_READ) as reader:
         assert reader.get("/api/jobs").status_code == 200
@@ -226,7 +226,7 @@ def test_a_key_that_may_watch_may_not_launch(jobs_site):
         assert writer.post("/api/jobs", json={"dataset": "trial"}).status_code == 202
 
 
-def test_a_number_that_json_cannot_say_is_told_as_null(site):
+def test_nan_in_job_data_is_returned_as_null(site):
     with site.database.atomic():
         site.database.sql(
             "INSERT INTO job_event (job_id, event_id, at, level, message, kind, data)"
@@ -239,7 +239,7 @@ def test_a_number_that_json_cannot_say_is_told_as_null(site):
     assert response.json()["losses"]["train"] == []
 
 
-def test_status_tells_who_is_alive(site):
+def test_status_shows_which_processes_are_alive(site):
     now = site.services.clock()
     Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
     body = site.admin.get("/api/status").json()
@@ -249,7 +249,7 @@ def test_status_tells_who_is_alive(site):
     assert body["queues"]["jobs"] == 1
 
 
-def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(site):
+def test_comparing_two_models_opens_the_evaluation_of_the_newer_one(site):
     train_two_models(site)
     otherwise = {"answer": "Понятие 11 значит ответ 77."}
     votes = {"judge": "stand-in/judge", "votes": 3, "right_votes": 2}
@@ -267,7 +267,7 @@ def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(si
     assert "Модель stand-in/judge считает его верным: 2 из 3 голосов." in page
 
 
-def test_only_questions_that_both_were_asked_are_compared(site):
+def test_only_questions_asked_of_both_models_are_compared(site):
     train_two_models(site)
     site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
     site.lab.repository.commit("Change a test question")
@@ -278,7 +278,7 @@ def test_only_questions_that_both_were_asked_are_compared(site):
     assert page.count("Прежней не задавали") == 1
 
 
-def test_models_change_when_another_admin_approves(jobs_site):
+def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_site):
     """Another admin must approve; the daemon gets one request, by the admin who asked."""
     site, before = jobs_site, jobs_site.app.state.services
     site.add_user(BORIS, Role.ADMIN)

@@ -34,7 +34,7 @@ def anna(site):
         yield browser
 
 
-def test_a_new_key_is_shown_with_its_secret_once(site, anna):
+def test_secret_of_a_new_key_is_shown_once(site, anna):
     response = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
     body = response.json()
     assert response.status_code == 201
@@ -48,7 +48,7 @@ def test_a_new_key_is_shown_with_its_secret_once(site, anna):
     assert body["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
 
 
-def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
+def test_key_works_until_revoked_and_shows_its_last_use(site, anna):
     body = anna.post(KEYS, json=ASK).json()
     headers = {"Authorization": f"Bearer {body['secret']}"}
     assert site.client.get("/api/user/usage", headers=headers).status_code == 200
@@ -63,7 +63,7 @@ def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
 @pytest.mark.parametrize(
     ("language", "part"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
 )
-def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, part):
+def test_missing_scope_is_named_in_the_error(site, language, part):
     site.add_user(ANNA)
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         headers = {"Accept-Language": language}
@@ -78,7 +78,7 @@ def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, part
     assert "courses:read / favourites:write" in either.json()["detail"]
 
 
-def test_more_rights_are_not_promised_to_a_key_whose_person_has_none(site):
+def test_forbidden_response_suggests_no_scope_beyond_the_users_role(site):
     site.add_user(ANNA)
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         answer = program.get("/api/jobs")
@@ -88,7 +88,7 @@ def test_more_rights_are_not_promised_to_a_key_whose_person_has_none(site):
 
 @pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mrl_wrong"}])
-def test_who_is_not_let_in_is_told_what_would_let_them(site, road, headers):
+def test_unauthenticated_response_has_a_bearer_challenge(site, road, headers):
     answer = site.client.get(road, headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (
         401,
@@ -96,7 +96,7 @@ def test_who_is_not_let_in_is_told_what_would_let_them(site, road, headers):
     )
 
 
-def test_no_key_makes_lists_or_revokes_keys(site):
+def test_api_key_cannot_create_list_or_revoke_keys(site):
     site.add_user(ANNA)
     with site.key_client(ANNA) as program:
         answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
@@ -104,7 +104,7 @@ def test_no_key_makes_lists_or_revokes_keys(site):
     assert len(ApiKeys(site.db).of(ANNA)) == 1
 
 
-def test_nobody_revokes_anothers_key(site, anna):
+def test_user_cannot_revoke_the_key_of_another_user(site, anna):
     site.add_user(BORIS)
     body = anna.post(KEYS, json=ASK).json()
     with site.browser_client(BORIS) as boris:
@@ -125,7 +125,7 @@ def test_nobody_revokes_anothers_key(site, anna):
         (Role.ADMIN, Scope.JOBS_ADMIN, 201),
     ],
 )
-def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
+def test_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     site.add_user(VERA, role)
     with site.browser_client(VERA) as browser:
         response = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
@@ -149,19 +149,19 @@ def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
         {"user_id": BORIS},
     ],
 )
-def test_a_wrong_wish_is_refused_with_the_place(anna, wrong):
+def test_invalid_key_request_is_refused_with_the_field(anna, wrong):
     response = anna.post(KEYS, json={**ASK, **wrong})
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
     assert anna.get(KEYS).json() == {"keys": []}
 
 
-def test_nobody_makes_keys_without_signing_in(site):
+def test_keys_require_signing_in(site):
     assert site.client.get(KEYS).status_code == 401
     assert site.client.post(KEYS, json=ASK, headers={"Origin": site.address}).status_code == 401
 
 
-def test_there_is_an_end_to_keys(site, anna):
+def test_number_of_keys_per_user_is_limited(site, anna):
     for _ in range(50):
         site.key_headers(ANNA)
     response = anna.post(KEYS, json=ASK)

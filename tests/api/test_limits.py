@@ -42,7 +42,7 @@ def calls_left(answer):
     return answer.headers["ratelimit"].rpartition(";")[0]
 
 
-def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
+def test_anonymous_limit_is_enforced_and_reported_in_headers(limited):
     answer = limited.client.get("/api/user")
     assert answer.headers["ratelimit-policy"] == '"anonymous";q=4;w=60'
     assert calls_left(answer) == '"anonymous";r=3'
@@ -55,7 +55,7 @@ def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
     assert refused.json()["request_id"] == refused.headers["x-request-id"]
 
 
-def test_clients_of_the_protocol_are_told_in_its_words(limited):
+def test_rate_limit_error_of_v1_has_the_openai_shape(limited):
     answers = (limited.client.get("/v1/models") for _ in range(50))
     refused = next(answer for answer in answers if answer.status_code == 429)
     error = refused.json()["error"]
@@ -63,7 +63,7 @@ def test_clients_of_the_protocol_are_told_in_its_words(limited):
     assert refused.headers["retry-after"] in error["message"]
 
 
-def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
+def test_pages_have_a_higher_limit_and_probes_and_assets_have_none(limited):
     statuses(limited.client, "/api/user", 6)
     page = limited.client.get("/")
     assert page.status_code != 429
@@ -73,7 +73,7 @@ def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
         assert "ratelimit" not in limited.client.get(path).headers
 
 
-def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
+def test_browsers_and_keys_of_a_user_share_one_limit(limited):
     limited.add_user(ANNA)
     with (
         limited.browser_client(ANNA) as browser,
@@ -89,7 +89,7 @@ def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
     assert calls_left(limited.client.get("/api/user")) == '"anonymous";r=3'
 
 
-def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
+def test_changed_cookies_do_not_raise_the_limit(limited):
     limited.add_user(ANNA)
     with limited.browser_client(ANNA) as browser:
         token = browser.cookies["merlin"]
@@ -98,7 +98,7 @@ def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
     assert answers == [200] * 10 + [429] * 4  # six of the user, and four of the address
 
 
-def test_a_person_without_a_limit_is_not_counted(tmp_path):
+def test_zero_person_limit_disables_the_limit_for_users(tmp_path):
     with run_api(
         tmp_path, listening=api_config(FEW.model_copy(update={"person_per_min": 0}))
     ) as site:
@@ -107,7 +107,7 @@ def test_a_person_without_a_limit_is_not_counted(tmp_path):
             assert statuses(browser, "/api/user", 12) == [200] * 12
 
 
-def test_what_has_not_changed_costs_nothing(limited):
+def test_not_modified_responses_are_not_counted(limited):
     tag = limited.client.get("/api/courses").headers["etag"]
     answers = [
         limited.client.get("/api/courses", headers={"If-None-Match": tag}) for _ in range(12)
@@ -117,18 +117,18 @@ def test_what_has_not_changed_costs_nothing(limited):
     assert calls_left(limited.client.get("/api/courses")) == '"anonymous";r=2'
 
 
-def test_keys_that_nobody_has_bring_no_calls(limited):
+def test_unknown_keys_share_the_anonymous_limit(limited):
     made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
     answers = [limited.client.get("/api/user", headers=headers).status_code for headers in made_up]
     assert answers == [401] * 4 + [429]
 
 
-def test_the_version_in_the_path_opens_no_second_bucket(limited):
+def test_versioned_path_shares_the_limit(limited):
     assert statuses(limited.client, "/api/user", 4) == [401] * 4
     assert limited.client.get("/api/v1/user").status_code == 429
 
 
-def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
+def test_forwarded_address_is_accepted_from_a_trusted_proxy_only(limited, tmp_path):
     for number in range(3):
         elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}
         assert statuses(limited.client, "/api/user", 4, headers=elsewhere) == [401] * 4
@@ -138,7 +138,7 @@ def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
         assert client.get("/api/user", headers=chain).status_code == 429
 
 
-def test_zero_lifts_a_limit(tmp_path):
+def test_zero_disables_a_limit(tmp_path):
     with run_api(tmp_path, listening=NOT_LIMITED) as site:
         assert statuses(site.client, "/api/user", 80) == [401] * 80
         assert "ratelimit" not in site.client.get("/api/user").headers
@@ -155,7 +155,7 @@ def revoked(limited):
     return headers
 
 
-def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
+def test_revoked_key_does_not_use_up_the_limit_of_its_user(limited, revoked):
     with limited.browser_client(ANNA) as browser:
         assert calls_left(browser.get("/api/user")) == '"person";r=4'
         refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
@@ -164,13 +164,13 @@ def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
         assert calls_left(browser.get("/api/user")) == '"person";r=3'
 
 
-def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limited, revoked):
+def test_revoked_key_on_a_public_route_is_detected_within_a_minute(limited, revoked):
     limited.client.get("/api/courses")
     limited.app.state.limits.clock = lambda: VERIFY_S
     assert calls_left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
 
 
-def test_who_is_blocked_calls_as_their_address(limited):
+def test_blocked_user_is_counted_by_address(limited):
     limited.add_user(ANNA)
     with limited.browser_client(ANNA) as browser:
         assert browser.get("/api/user").status_code == 200
@@ -179,7 +179,7 @@ def test_who_is_blocked_calls_as_their_address(limited):
         assert (blocked.status_code, calls_left(blocked)) == (403, '"anonymous";r=3')
 
 
-def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
+def test_closed_sign_in_does_not_use_up_the_limit_of_its_user(limited):
     limited.add_user(ANNA)
     with limited.browser_client(ANNA) as browser, limited.browser_client(ANNA) as another:
         assert calls_left(browser.get("/api/user")) == '"person";r=5'
@@ -199,7 +199,7 @@ def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
         ("::ffff:203.0.113.7", "203.0.113.7"),
     ],
 )
-def test_a_household_of_ipv6_is_one_caller(host, network):
+def test_ipv6_addresses_of_one_64_bit_network_share_a_limit(host, network):
     assert network_of({"client": (host, 0)}) == network
     assert network_of({"client": None}) == ""
 
@@ -218,7 +218,7 @@ def two_apis(request, tmp_path, postgresql):
         yield first_site, second_site
 
 
-def test_several_apis_on_postgresql_count_calls_together(two_apis):
+def test_api_processes_on_postgresql_share_rate_limits(two_apis):
     first, other = two_apis
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
     assert statuses(first.client, "/api/user", 4) == [401] * 4
@@ -230,7 +230,7 @@ def test_several_apis_on_postgresql_count_calls_together(two_apis):
 
 
 @pytest.mark.parametrize("two_apis", [NOT_LIMITED.limits], indirect=True)
-def test_several_apis_on_postgresql_count_logins_begun_together(two_apis):
+def test_api_processes_on_postgresql_share_the_login_limit(two_apis):
     database = two_apis[0].db
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
     with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
@@ -243,7 +243,7 @@ def test_several_apis_on_postgresql_count_logins_begun_together(two_apis):
     assert begun == [200] * 20
 
 
-def test_several_apis_on_postgresql_count_guesses_together(two_apis):
+def test_api_processes_on_postgresql_share_the_password_throttle(two_apis):
     database = two_apis[0].db
     with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
         assert [

@@ -43,14 +43,14 @@ def figure_names():
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
-def test_only_figures_that_are_there_are_read(reader):
+def test_alerts_and_dashboard_read_only_existing_metrics(reader):
     named = re.findall(r"merlin_[a-z_]+", reader.read_text("utf-8").replace("merlin.rules", ""))
     assert named
     assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= figure_names()
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_every_alert_has_its_section(language):
+def test_every_alert_has_a_section_in_the_documentation(language):
     (group,) = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
     page = (ROOT / f"docs/{language}/alerts.md").read_text("utf-8")
     assert re.findall("^## (.+)$", page, re.MULTILINE) == [rule["alert"] for rule in group["rules"]]
@@ -59,7 +59,7 @@ def test_every_alert_has_its_section(language):
         assert rule["annotations"]["runbook"] == address
 
 
-def test_the_alerts_fire_when_they_should_and_only_then():
+def test_alert_rules_pass_their_promtool_tests():
     promtool = shutil.which("promtool")
     skip_or_fail(None if promtool else "needs promtool, of the package prometheus")
     command = [promtool, "test", "rules", "merlin.rules.test.yaml"]

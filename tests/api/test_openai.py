@@ -46,7 +46,7 @@ def client(openai_client):
     return openai_client
 
 
-def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
+def test_package_gets_a_whole_answer_with_its_origin(site):
     with package_client(site) as client:
         raw = client.chat.completions.with_raw_response.create(**chat_request(QUESTION))
     completion = raw.parse()
@@ -69,7 +69,7 @@ def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
-def test_the_package_streams_the_same_answer_in_pieces(site, provider):
+def test_package_streams_the_same_answer_in_chunks(site, provider):
     answer = " ".join(f"слово{number}" for number in range(40))
     provider.behave(fixed_answer=f"  {answer}\n\nконец  ", piece_s=3600.0)
     request = chat_request(QUESTION, stream=True, stream_options={"include_usage": True})
@@ -95,7 +95,7 @@ def test_the_package_streams_the_same_answer_in_pieces(site, provider):
     assert len({chunk.id for chunk in chunks}) == 1
 
 
-def test_the_package_lists_and_shows_the_models(site):
+def test_package_lists_and_retrieves_models(site):
     with package_client(site) as client:
         names = [model.id for model in client.models.list()]
         model = client.models.retrieve("merlin/algorithms")
@@ -104,7 +104,7 @@ def test_the_package_lists_and_shows_the_models(site):
     assert model.created > 0
 
 
-def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_path):
+def test_closed_course_is_listed_and_answers_only_for_its_teachers(tmp_path):
     with run_chat_api(tmp_path) as (site, _):
         insert_live_model(site.database, "stand-in-chat", dataset="closed")
         site.add_user(BORIS, Role.TEACHER, "closed")
@@ -119,14 +119,14 @@ def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_pat
             )
 
 
-def test_merlin_alone_is_the_default_dataset(tmp_path):
+def test_model_merlin_means_the_default_dataset(tmp_path):
     with run_chat_api(tmp_path, default_dataset="other") as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "stand-in-chat", dataset="other")
         response = ask(client, QUESTION, model="merlin")
         assert response.headers["merlin-build"] == "other-1"
 
 
-def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
+def test_prompt_has_the_form_used_in_training(client, provider):
     ask(client, "Первый вопрос", "Первый ответ", QUESTION)
     assert provider.calls("chat.create")[-1].body["messages"] == [
         {"role": "system", "content": SYSTEM},
@@ -136,7 +136,7 @@ def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
     ]
 
 
-def test_a_promotion_counts_with_the_next_question(tmp_path):
+def test_promotion_takes_effect_at_the_next_question(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
         insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
@@ -145,7 +145,7 @@ def test_a_promotion_counts_with_the_next_question(tmp_path):
         assert response.json()["merlin"]["model"] == "stand-in-chat"
 
 
-def test_the_commit_of_the_build_is_told(tmp_path):
+def test_response_names_the_commit_of_the_build(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_commit_of_build(site.database, "c0ffee" * 6, "algorithms")
         response = ask(client, QUESTION)
@@ -153,7 +153,7 @@ def test_the_commit_of_the_build_is_told(tmp_path):
         assert response.json()["merlin"]["commit"] == "c0ffee" * 6
 
 
-def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provider):
+def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
     messages = [
         {"role": "developer", "content": "Отвечай стихами."},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
@@ -166,13 +166,13 @@ def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provide
     assert request["model"] == "stand-in-chat"
 
 
-def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(client):
+def test_course_without_a_model_is_answered_by_a_general_model_with_a_note(client):
     body = ask(client, QUESTION, model="merlin/networks").json()
     assert body["merlin"]["standing"] == "alone"
     assert "stand-in-chat" in body["merlin"]["note"]
 
 
-def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
+def test_responses_contain_no_null_that_the_protocol_does_not_allow(client):
     body = chat_request(QUESTION, model="merlin/networks")
     document = client.post("/chat/completions", json=body).json()
     options = {"stream": True, "stream_options": {"include_usage": True}}
@@ -184,7 +184,7 @@ def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
 @pytest.mark.parametrize(
     "name", ["gpt-4o", "merlin/", "merlin/nowhere", "merlin/closed", "merlin/a\0b", "merlin/../x"]
 )
-def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
+def test_unknown_model_is_refused_with_a_list_of_the_known_ones(client, name):
     response = ask(client, QUESTION, model=name)
     error = response.json()["error"]
     assert (response.status_code, error["code"], error["param"]) == (
@@ -195,7 +195,7 @@ def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
     assert "merlin/algorithms" in error["message"]
 
 
-def test_the_package_raises_its_own_errors(site):
+def test_package_raises_its_own_errors(site):
     with package_client(site) as client:
         with pytest.raises(openai.NotFoundError) as unknown:
             client.models.retrieve("gpt-4o")
@@ -257,7 +257,7 @@ def user(content=QUESTION, role="user"):
         ({"stream": "yes"}, "stream"),
     ],
 )
-def test_a_field_that_cannot_be_taken_is_named(client, change, param):
+def test_invalid_field_is_named_in_the_error(client, change, param):
     response = ask(client, QUESTION, **change)
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, param)
@@ -266,18 +266,18 @@ def test_a_field_that_cannot_be_taken_is_named(client, change, param):
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000])
-def test_a_body_that_is_no_json_object_is_refused(client, body):
+def test_body_that_is_not_a_json_object_is_refused(client, body):
     response = client.post("/chat/completions", content=body)
     assert response.status_code == 400
     assert response.json()["error"]["code"] == "invalid_value"
 
 
-def test_a_body_that_is_too_long_is_refused_unread(client):
+def test_too_long_body_is_refused_unread(client):
     response = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
 
 
-def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
+def test_errors_below_v1_have_the_openai_shape(site, client):
     nowhere, wrong_method = client.get("/embeddings"), client.get("/chat/completions")
     assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
     assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
@@ -285,19 +285,19 @@ def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
     assert elsewhere.json()["type"] == "urn:merlin:problem:not-found"
 
 
-def test_nobody_who_is_not_signed_in_may_ask(site):
+def test_v1_requires_authentication(site):
     response = site.client.post("/v1/chat/completions", json=chat_request(QUESTION))
     assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
     assert site.client.get("/v1/models").status_code == 401
 
 
-def test_a_key_without_the_scope_may_not_ask(site):
+def test_key_without_the_chat_scope_is_refused(site):
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         response = program.post("/v1/chat/completions", json=chat_request(QUESTION))
     assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
 
 
-def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
+def test_own_page_may_ask_with_its_cookie_but_another_site_may_not(site):
     with site.browser_client(ANNA) as browser:
         response = browser.post("/v1/chat/completions", json=chat_request(QUESTION))
         foreign = browser.post(
@@ -309,7 +309,7 @@ def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
 
 
-def test_pictures_are_refused_politely_where_nothing_sees_them(client):
+def test_images_are_refused_without_a_vision_model(client):
     parts = [
         {"type": "text", "text": QUESTION},
         {"type": "image_url", "image_url": {"url": PICTURE}},
@@ -318,7 +318,7 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
     assert (response.status_code, response.json()["error"]["param"]) == (400, "messages")
 
 
-def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
+def test_images_go_to_the_vision_model_and_urls_are_not_fetched(tmp_path):
     plan = make_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
     settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
     with run_chat_api(tmp_path, **settings) as (site, provider), chat_client(site) as client:
@@ -335,7 +335,7 @@ def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
             assert client.post("/chat/completions", json=body).status_code == 400
 
 
-def test_the_description_names_the_errors_of_the_protocol(site):
+def test_openapi_document_lists_the_errors_of_v1(site):
     answer = site.client.get("/openapi.json").json()
     route = answer["paths"]["/v1/chat/completions"]["post"]
     answers = route["responses"]
@@ -350,7 +350,7 @@ def test_the_description_names_the_errors_of_the_protocol(site):
 
 
 @pytest.mark.parametrize(("share", "standing"), [(1.0, "canary"), (0.0, "serving")])
-def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted(
+def test_canary_model_gets_its_share_and_its_outcomes_are_counted(
     site, provider, client, share, standing
 ):
     insert_canary(

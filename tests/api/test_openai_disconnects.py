@@ -69,7 +69,7 @@ FIRST_WORD = (
 
 @functional
 @pytest.mark.parametrize("stream", [False, True])
-def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp_path, stream):
+def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream):
     with (
         provider_that_falls_silent() as (settings, has_called, has_left),
         run_chat_api(tmp_path, **settings) as (site, _),
@@ -82,7 +82,7 @@ def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp
 
 
 @functional
-def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tmp_path):
+def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
     with silent as (settings, _, has_left), run_chat_api(tmp_path, **settings) as (site, _):
         with send_raw_question(site, chat_request(QUESTION, stream=True)) as connection:
@@ -92,7 +92,7 @@ def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tm
 
 
 @functional
-def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_path):
+def test_reservation_of_a_killed_api_is_returned_after_ten_minutes(tmp_path):
     with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         quotas, zone = Quotas(site.db, site.bot_id), utc_now().tzinfo
         for number in (1, 2):
@@ -106,7 +106,7 @@ def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_pat
 
 
 @functional
-def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
+def test_running_api_returns_abandoned_reservations(tmp_path):
     later = replace_clock(minutes=11)
     with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
@@ -119,7 +119,7 @@ def replace_clock(**ahead):
 
 
 @functional
-def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
+def test_concurrent_questions_never_exceed_the_plan(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -138,7 +138,7 @@ def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
 
 
 @pytest.mark.load
-def test_fifty_streams_at_once_block_nobody(tmp_path):
+def test_fifty_concurrent_streams_block_no_other_call(tmp_path):
     with run_chat_api(tmp_path, plans=(MANY,)) as (site, provider), chat_client(site) as client:
         provider.behave(fixed_answer="раз два три четыре", think_s=3600.0)
         key = client.headers["Authorization"]
@@ -177,12 +177,12 @@ def test_fifty_streams_at_once_block_nobody(tmp_path):
         ("", 0, "", 0),
     ],
 )
-def test_pieces_hold_back_what_is_not_whole_yet(text, sent, piece, then):
+def test_incomplete_words_are_held_back_from_the_stream(text, sent, piece, then):
     assert next_piece(text, sent) == (piece, then)
 
 
 @functional
-def test_another_model_may_serve_while_an_answer_is_written(tmp_path):
+def test_stream_is_finished_by_its_model_after_a_promotion(tmp_path):
     with run_chat_api(tmp_path) as (site, provider), chat_client(site) as client:
         provider.behave(fixed_answer="раз два три", piece_s=0.05)
         with client.stream(

@@ -52,7 +52,7 @@ def run_commands(language, environment):
 
 
 @pytest.mark.parametrize(("language", "graph"), [("en", "graph"), ("ru", "граф")])
-def test_the_commands_of_the_page_answer(environment, language, graph):
+def test_commands_of_the_page_work(environment, language, graph):
     models, answer, streamed, usage = run_commands(language, environment)
     assert json.loads(models)["data"][0]["id"] == "merlin"
     document = json.loads(answer)
@@ -63,7 +63,7 @@ def test_the_commands_of_the_page_answer(environment, language, graph):
 
 
 @pytest.mark.parametrize(("language", "graph"), [("en", "graph"), ("ru", "граф")])
-def test_the_program_of_the_page_runs(environment, language, graph, monkeypatch):
+def test_program_of_the_page_runs(environment, language, graph, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     output = io.StringIO()

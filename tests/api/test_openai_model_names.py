@@ -49,28 +49,28 @@ def chat_question(*talk, dataset="algorithms", system=""):
         ("", False),
     ],
 )
-def test_models_are_listed_under_their_names(name, expected):
+def test_model_names_are_recognised(name, expected):
     assert is_known(name) is expected
 
 
-def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
+def test_model_name_maps_to_its_dataset():
     assert dataset_of_name(name_of("algorithms"), "other") == "algorithms"
     assert dataset_of_name("merlin", "other") == "other"
     assert dataset_of_name("merlin", None) is None
 
 
-def test_a_question_in_words_goes_to_what_serves():
+def test_plain_question_goes_to_the_serving_model():
     request = request_of_call(CONTEXT, chat_question(), 0)
     assert (request.dataset, request.chosen, request.system) == ("algorithms", None, "")
     assert request.general == [("chat", None)]
 
 
-def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
+def test_custom_system_prompt_goes_to_the_assistant_model():
     request = request_of_call(CONTEXT, chat_question(system="Отвечай стихами."), 0)
     assert (request.system, request.assistant) == ("Отвечай стихами.", ("chat", "helper"))
 
 
-def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
+def test_image_anywhere_in_the_conversation_selects_the_vision_model():
     question = chat_question(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
     assert request_of_call(CONTEXT, question, 0).chosen == ("eyes", "sees")
     assert question.kind is Format.PHOTO

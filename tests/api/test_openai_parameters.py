@@ -46,7 +46,7 @@ def sdk(openai_site):
         yield client
 
 
-def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(client, provider):
+def test_only_sampling_parameters_are_passed_to_the_provider(client, provider):
     shape = {"type": "text"}
     response = ask(
         client,
@@ -88,7 +88,9 @@ def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(clie
         ({}, "один два три", "stop"),
     ],
 )
-def test_an_answer_ends_where_it_was_wished(sdk, provider, parameters, expected, reason, stream):
+def test_answer_ends_at_stop_sequence_or_token_limit(
+    sdk, provider, parameters, expected, reason, stream
+):
     provider.behave(fixed_answer="один два три")
     completion = sdk.chat.completions.create(**chat_request(QUESTION, stream=stream, **parameters))
     if stream:
@@ -102,7 +104,7 @@ def test_an_answer_ends_where_it_was_wished(sdk, provider, parameters, expected,
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, provider, stream):
+def test_parameter_refused_by_the_model_returns_its_message(client, provider, stream):
     before = len(provider.calls("chat.create"))
     response = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
     error = response.json()["error"]
@@ -113,7 +115,7 @@ def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, pro
 
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
-def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
+def test_non_finite_numbers_are_refused_before_the_provider_call(client, provider, value):
     before = len(provider.calls("chat.create"))
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": ["@"]}}}
     body = json.dumps({**chat_request(QUESTION), "response_format": shape}).replace('"@"', value)
@@ -125,7 +127,7 @@ def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("field", NOT_HERE)
-def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
+def test_unsupported_parameter_is_refused_by_name(client, field, language):
     value, why = NOT_HERE[field]
     body = chat_request(QUESTION, **{field: value})
     response = client.post("/chat/completions", json=body, headers={"Accept-Language": language})
@@ -135,7 +137,7 @@ def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
     assert error["message"] == text(language, f"openai-not-{why}")
 
 
-def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
+def test_empty_answer_caused_by_stop_is_charged(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -157,20 +159,20 @@ def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
         ({"text": "x"}, "Не указано поле 'type'"),
     ],
 )
-def test_a_part_of_another_kind_is_told_what_there_is(client, part, error_text):
+def test_unknown_content_part_is_refused_with_the_known_types(client, part, error_text):
     message = {"role": "user", "content": [part]}
     error = client.post("/chat/completions", json={"model": "merlin", "messages": [message]}).json()
     assert error["error"]["param"] == "messages[0].content[0]"
     assert error_text in error["error"]["message"]
 
 
-def test_choices_are_listed_without_a_foreign_word(client):
+def test_allowed_roles_are_listed_without_an_untranslated_word(client):
     body = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
     error = client.post("/chat/completions", json=body).json()["error"]
     assert "'system', 'developer', 'user', 'assistant'" in error["message"]
 
 
-def test_a_shape_without_an_end_is_called_what_it_is(client):
+def test_too_deep_json_schema_is_refused_as_too_deep(client):
     deep = '{"a":' * 900 + "1" + "}" * 900
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
     body = json.dumps({**chat_request(QUESTION), "response_format": shape}).replace('"@"', deep)
@@ -179,6 +181,6 @@ def test_a_shape_without_an_end_is_called_what_it_is(client):
     assert "слишком глубоко" in response.json()["error"]["message"]
 
 
-def test_who_sends_no_json_is_told_of_no_field(client):
+def test_invalid_json_error_names_no_field(client):
     error = client.post("/chat/completions", content=b"{").json()["error"]
     assert (error["param"], error["code"]) == (None, "invalid_value")

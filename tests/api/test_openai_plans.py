@@ -29,7 +29,7 @@ QUESTION = "Что такое граф?"
 PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
 
 
-def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path):
+def test_question_is_charged_once_and_an_exhausted_plan_says_when_it_resets(tmp_path):
     with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         with chat_client(site) as client:
             assert ask(client, QUESTION).status_code == 200
@@ -53,7 +53,7 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
             assert ask(other, QUESTION).status_code == 200
 
 
-def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
+def test_format_outside_the_plan_is_refused(tmp_path):
     plan = make_plan("none", {}, {Format.TEXT: Allowance(day=0)})
     with run_chat_api(tmp_path, plans=(plan,)) as (_site, _), chat_client(_site) as client:
         response = ask(client, QUESTION)
@@ -64,7 +64,7 @@ def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
         assert "retry-after" not in response.headers
 
 
-def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
+def test_conversation_beyond_the_plans_window_is_refused_uncharged(tmp_path):
     plan = make_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
     with run_chat_api(tmp_path, plans=(plan,)) as (site, _), chat_client(site) as client:
         response = ask(client, "слово " * 200)
@@ -73,7 +73,7 @@ def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
+def test_failed_question_is_not_charged_and_returns_its_status(tmp_path, stream):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -86,13 +86,13 @@ def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
         assert count_questions_by_state(site) == {"returned": 1}
 
 
-def test_nobody_to_ask_is_told_so(tmp_path):
+def test_no_model_error_is_returned_without_a_provider(tmp_path):
     with run_chat_api(tmp_path, providers=()) as (site, _), chat_client(site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "no_model")
 
 
-def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
+def test_interrupted_answer_is_returned_as_cut_and_charged(tmp_path):
     with (
         run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
         chat_client(site) as client,
@@ -107,7 +107,7 @@ def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
         assert count_questions_by_state(site) == {"charged": 1}
 
 
-def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
+def test_deleted_model_requests_one_inventory_check(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "ft:deleted", dataset="algorithms", number=2)
         extensions = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
@@ -116,7 +116,7 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
         assert rows == [("census", "api:openai")]
 
 
-def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
+def test_dataset_names_in_any_script_are_encoded_in_headers(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "stand-in-chat", dataset="нейро")
         response = ask(client, QUESTION, model="merlin/нейро")
@@ -124,7 +124,7 @@ def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
         assert response.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"
 
 
-def test_somebody_who_is_blocked_may_not_ask(tmp_path):
+def test_blocked_user_is_refused(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         Users(site.db).block(ANNA, f"user:{VERA}")
         response = ask(client, QUESTION)

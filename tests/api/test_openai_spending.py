@@ -22,7 +22,7 @@ DEAR = make_priced_config(MODEL, input=1, output=1)
 
 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
-def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
+def test_user_over_the_daily_spending_limit_is_refused_and_others_are_not(tmp_path, plans):
     caps = AnswerBudget(per_person_per_day=1e-6)
     with (
         run_chat_api(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
@@ -42,7 +42,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
         assert rows == [("notice-answers-person",)]
 
 
-def test_a_spent_day_is_over_for_everybody(tmp_path):
+def test_spent_daily_budget_refuses_everyone(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
     with run_chat_api(tmp_path, caps=caps, config=DEAR) as (site, _), chat_client(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200

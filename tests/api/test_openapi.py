@@ -49,7 +49,7 @@ def response_schema(operation, status):
     return resolve_pointer(document["$ref"]) if "$ref" in document else document
 
 
-def test_description_says_what_it_is_of():
+def test_description_has_version_licence_servers_and_tags():
     assert TOLD["openapi"].startswith("3.1.")
     assert TOLD["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
@@ -57,7 +57,7 @@ def test_description_says_what_it_is_of():
     assert [tag["name"] for tag in TOLD["tags"]] == list(TOPICS)
 
 
-def test_every_reference_leads_somewhere_and_nothing_lies_unused():
+def test_every_reference_resolves_and_no_component_is_unused():
     used = set(iterate_references(TOLD))
     for pointer in used:
         assert resolve_pointer(pointer)
@@ -67,7 +67,7 @@ def test_every_reference_leads_somewhere_and_nothing_lies_unused():
     assert set(TOLD["components"]["headers"]) == set(DESCRIBED_HEADERS)
 
 
-def test_schema_is_one_of_json_schema_2020_12():
+def test_schemas_are_valid_json_schema_2020_12():
     for name in TOLD["components"]["schemas"]:
         jsonschema_rs.meta.validate(
             {
@@ -86,13 +86,13 @@ def iterate_keys(node):
             yield from iterate_keys(child)
 
 
-def test_bounds_have_the_names_of_json_schema():
+def test_constraints_use_json_schema_keywords():
     """Pydantic writes constraints that it cannot place under its own, non-standard keys."""
     assert {"maximum", "minimum", "maxLength"} <= set(iterate_keys(TOLD))
     assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(iterate_keys(TOLD))
 
 
-def test_operation_has_its_words_and_its_topic():
+def test_operation_has_summary_description_and_topic():
     for _, _, operation in OPERATIONS:
         assert operation["summary"][0].isupper()
         assert operation["summary"] == operation["summary"].strip(" .")
@@ -102,7 +102,7 @@ def test_operation_has_its_words_and_its_topic():
         assert re.fullmatch(r"[a-z_]+", operation["operationId"])
 
 
-def test_operation_declares_the_parts_of_its_path():
+def test_operation_declares_its_path_parameters():
     for path, _, operation in OPERATIONS:
         named = set(re.findall(r"{(\w+)}", path))
         parameters = [
@@ -130,7 +130,7 @@ def test_operation_says_who_may_call_it():
             assert f"`{scope}`" in operation["description"]
 
 
-def test_operation_names_the_refusals_that_any_call_can_meet():
+def test_operation_lists_the_common_errors():
     for path, _, operation in OPERATIONS:
         answers = operation["responses"]
         if path.startswith(("/api/", "/v1/")):
@@ -141,7 +141,7 @@ def test_operation_names_the_refusals_that_any_call_can_meet():
         assert any(status.startswith(("2", "3")) for status in answers)
 
 
-def test_every_refusal_of_an_operation_has_the_one_shape():
+def test_errors_of_an_operation_have_one_shape():
     for path, _, operation in OPERATIONS:
         schema_name = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
         media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
@@ -155,12 +155,12 @@ def test_every_refusal_of_an_operation_has_the_one_shape():
                 assert ("Retry-After" in document["headers"]) == (status in ("429", "503"))
 
 
-def test_topics_come_in_the_order_in_which_they_are_told():
+def test_every_topic_is_used():
     used = [operation["tags"][0] for _, _, operation in OPERATIONS]
     assert set(used) == set(TOPICS)
 
 
-def test_collection_has_each_call_once_in_the_folder_of_its_topic():
+def test_collection_has_each_operation_once_in_the_folder_of_its_topic():
     stored = collection(TOLD)
     folders = {
         (call["request"]["method"], call["name"], folder["name"])
@@ -175,7 +175,7 @@ def test_collection_has_each_call_once_in_the_folder_of_its_topic():
     assert [folder["name"] for folder in stored["item"]] == list(TOPICS)
 
 
-def test_calls_that_happen_once_say_by_which_header():
+def test_idempotent_operations_declare_the_header_and_its_errors():
     named = {
         operation["operationId"]: operation["responses"]
         for verbs in TOLD["paths"].values()

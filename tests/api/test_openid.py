@@ -54,7 +54,7 @@ def sign_in(site, issuer, user_id=ANNA):
         return answer, dict(browser.cookies)
 
 
-def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
+def test_user_signs_in_through_the_issuer(site, issuer):
     with signed_out_browser(site) as browser:
         address = start_sign_in(browser)
         query = dict(parse_qsl(urlsplit(address).query))
@@ -81,7 +81,7 @@ def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
         ("", "/"),
     ],
 )
-def test_who_comes_back_goes_on_where_they_were_and_never_to_another_site(
+def test_sign_in_returns_to_the_previous_page_and_never_to_another_site(
     site, issuer, next_path, expected
 ):
     with signed_out_browser(site) as browser:
@@ -92,7 +92,7 @@ def test_who_comes_back_goes_on_where_they_were_and_never_to_another_site(
     assert "merlin" in answer.cookies
 
 
-def test_a_cookie_that_somebody_changed_leads_to_no_other_site(site, issuer):
+def test_tampered_cookie_does_not_redirect_to_another_site(site, issuer):
     with signed_out_browser(site) as browser:
         address = start_sign_in(browser)
         (name,) = (cookie for cookie in browser.cookies if "openid" in cookie)
@@ -109,7 +109,7 @@ def replace_cookie(browser, name, value):
     return browser
 
 
-def test_a_person_who_was_not_let_in_is_told_so_where_they_can_try_again(site, issuer):
+def test_denied_sign_in_returns_to_the_sign_in_page_with_a_message(site, issuer):
     person = {"Accept": "text/html"}
     with signed_out_browser(site) as browser:
         browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
@@ -131,7 +131,7 @@ def test_a_person_who_was_not_let_in_is_told_so_where_they_can_try_again(site, i
         assert "/api/auth/openid?next=/plans%3Fa%3D1%26b%3D2" in response.text
 
 
-def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
+def test_code_is_accepted_only_from_the_browser_that_started(site, issuer):
     with signed_out_browser(site) as browser, signed_out_browser(site) as victim:
         code, state = issuer.allow(start_sign_in(browser), BORIS)
         start_sign_in(victim)
@@ -143,7 +143,7 @@ def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
 
 
 @pytest.mark.parametrize("query", [{}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "ё"}])
-def test_who_comes_without_setting_out_is_nobody(site, query):
+def test_callback_without_a_started_sign_in_is_refused(site, query):
     with signed_out_browser(site) as browser:
         assert browser.get("/api/auth/openid/callback", params=query).status_code == 401
 
@@ -165,7 +165,7 @@ def test_who_comes_without_setting_out_is_nobody(site, query):
         {"id": -1},
     ],
 )
-def test_what_the_issuer_does_not_vouch_for_lets_nobody_in(site, issuer, claims):
+def test_id_token_with_wrong_claims_is_refused(site, issuer, claims):
     issuer.claims = claims
     answer, cookies = sign_in(site, issuer)
     assert answer.status_code == 401
@@ -173,12 +173,12 @@ def test_what_the_issuer_does_not_vouch_for_lets_nobody_in(site, issuer, claims)
     assert "merlin" not in cookies
 
 
-def test_a_token_signed_by_another_key_lets_nobody_in(site, issuer):
+def test_id_token_signed_by_another_key_is_refused(site, issuer):
     issuer.published = {"one": SECOND_KEY}
     assert sign_in(site, issuer)[0].status_code == 401
 
 
-def test_tokens_without_a_signature_let_nobody_in(site, issuer):
+def test_unsigned_id_token_is_refused(site, issuer):
     def unsigned(_form, _authorization):
         claims = {"iss": issuer.url, "aud": CLIENT, "id": ANNA, "iat": 1, "exp": 9**12}
         return {"id_token": jwt.encode(claims, None, "none", {"kid": "one"})}
@@ -187,7 +187,7 @@ def test_tokens_without_a_signature_let_nobody_in(site, issuer):
     assert sign_in(site, issuer)[0].status_code == 401
 
 
-def test_keys_are_not_asked_for_at_every_call(site, issuer):
+def test_issuer_keys_are_cached(site, issuer):
     assert sign_in(site, issuer)[0].status_code == 303
     issuer.signs_by = "two"
     for _ in range(3):
@@ -196,7 +196,7 @@ def test_keys_are_not_asked_for_at_every_call(site, issuer):
     assert issuer.requested_paths.count("/.well-known/openid-configuration") == 1
 
 
-def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
+def test_new_issuer_key_is_fetched(tmp_path, issuer):
     config = OpenIdConfig(client_id=CLIENT, issuer=issuer.url)
     openid = Issuer(config, SECRET, again_s=0)
     with run_api(tmp_path, openid=openid) as site:
@@ -216,7 +216,7 @@ def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
         {"jwks_uri": None},
     ],
 )
-def test_no_browser_is_sent_to_another_host(site, issuer, described):
+def test_invalid_discovery_document_redirects_nowhere(site, issuer, described):
     issuer.discovery = described
     with signed_out_browser(site) as browser:
         answer = browser.get("/api/auth/openid")
@@ -224,13 +224,13 @@ def test_no_browser_is_sent_to_another_host(site, issuer, described):
     assert "location" not in answer.headers
 
 
-def test_an_issuer_that_is_silent_is_told_as_a_problem(site, issuer):
+def test_unavailable_issuer_is_reported_as_a_problem(site, issuer):
     issuer.document_at = {}.get
     with signed_out_browser(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 401
 
 
-def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer):
+def test_issuer_response_in_several_pieces_is_read_whole(site, issuer):
     issuer.is_slow = True
     answer, cookies = sign_in(site, issuer)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
@@ -247,7 +247,7 @@ def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer
     ],
     ids=["too long", "brackets", "cut off", "no utf-8"],
 )
-def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, issuer, raw):
+def test_unreadable_issuer_response_is_reported_as_a_problem(site, issuer, raw):
     issuer.raw = raw
     with signed_out_browser(site) as browser:
         answer = browser.get("/api/auth/openid")
@@ -255,18 +255,18 @@ def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, 
     assert answer.json()["type"] == "urn:merlin:problem:openid"
 
 
-def test_somebody_who_is_blocked_does_not_come_in(site, issuer):
+def test_blocked_user_cannot_sign_in(site, issuer):
     Users(site.db).block(site.add_user(ANNA), "cli:vera")
     assert sign_in(site, issuer)[0].status_code == 403
 
 
-def test_without_an_issuer_there_is_no_such_way(tmp_path):
+def test_openid_routes_return_404_without_an_issuer(tmp_path):
     with run_api(tmp_path) as site, signed_out_browser(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 404
         assert browser.get("/api/auth/openid/callback").status_code == 404
 
 
-def test_the_config_needs_an_address_to_come_back_to(tmp_path):
+def test_config_requires_public_url_and_https_issuer(tmp_path):
     config = tmp_path / "config.yaml"
     config.write_text("state_dir: state\napi: {openid: {client_id: '1'}}\n")
     with pytest.raises(ConfigError, match=r"api\.public_url"):

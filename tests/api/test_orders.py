@@ -16,7 +16,7 @@ def problem_code(answer):
     return answer.status_code, answer.json()["type"].removeprefix("urn:merlin:problem:")
 
 
-def test_an_order_is_paid_on_its_page_and_granted_once(shop):
+def test_order_is_paid_and_granted_once(shop):
     anna = shop.buyer()
     response = anna.http.post("/api/orders", json={"plan": "plus"})
     order = response.json()
@@ -37,7 +37,7 @@ def test_an_order_is_paid_on_its_page_and_granted_once(shop):
     assert [(term["plan"], term["source"]) for term in usage["terms"]] == [("plus", "grant")]
 
 
-def test_a_double_tap_on_buy_is_one_order_and_one_payment(shop):
+def test_double_tap_on_buy_creates_one_order_and_one_payment(shop):
     anna = shop.buyer()
     first, second = anna.order(), anna.order()
     assert first == second
@@ -48,7 +48,7 @@ def test_a_double_tap_on_buy_is_one_order_and_one_payment(shop):
     assert len(shop.payments_of(first)) == 1
 
 
-def test_one_idempotency_key_is_one_order(shop):
+def test_one_idempotency_key_creates_one_order(shop):
     anna = shop.buyer()
     request = {"headers": {"Idempotency-Key": "one"}, "json": {"plan": "pack"}}
     first, again = (
@@ -59,7 +59,7 @@ def test_one_idempotency_key_is_one_order(shop):
     assert again.headers["idempotency-replayed"] == "true"
 
 
-def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
+def test_paying_a_paid_order_creates_no_payment(shop):
     anna = shop.buyer()
     order_id = anna.buy("pack")
     response = anna.pay(order_id)
@@ -82,11 +82,11 @@ def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
         ({}, 422, "wrong-value"),
     ],
 )
-def test_what_cannot_be_ordered_is_told_so(shop, body, status, code):
+def test_invalid_order_is_refused_with_its_code(shop, body, status, code):
     assert problem_code(shop.buyer().http.post("/api/orders", json=body)) == (status, code)
 
 
-def test_anothers_order_is_not_there(shop):
+def test_order_of_another_user_returns_404(shop):
     anna, eve = shop.buyer(), shop.buyer()
     order_id = anna.start_payment()
     path = f"/api/orders/{order_id}"
@@ -98,7 +98,7 @@ def test_anothers_order_is_not_there(shop):
     assert shop.state(order_id) == "pending"
 
 
-def test_a_program_reads_orders_and_buys_nothing(shop):
+def test_api_key_can_read_orders_but_not_buy(shop):
     anna = shop.buyer()
     order_id = anna.order()
     with shop.site.key_client(anna.user_id, Scope.ACCOUNT_READ) as program:
@@ -108,7 +108,7 @@ def test_a_program_reads_orders_and_buys_nothing(shop):
         assert program.delete(f"/api/orders/{order_id}").status_code == 403
 
 
-def test_an_order_is_given_up_and_a_late_payment_of_it_is_granted_all_the_same(shop):
+def test_late_payment_of_a_cancelled_order_is_still_granted(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 204
@@ -123,7 +123,7 @@ def test_an_order_is_given_up_and_a_late_payment_of_it_is_granted_all_the_same(s
     assert shop.count_grants(order_id) == 1
 
 
-def test_an_expired_order_is_not_paid_but_ordered_anew_and_what_comes_late_is_granted(shop):
+def test_expired_order_cannot_be_paid_but_a_late_payment_is_granted(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()
     shop.backdate(order_id, hours=25)
@@ -138,7 +138,7 @@ def test_an_expired_order_is_not_paid_but_ordered_anew_and_what_comes_late_is_gr
     assert [term.plan for term in anna.terms] == ["plus"]
 
 
-def test_an_order_that_nobody_asked_for_expires_without_a_call(shop):
+def test_order_without_a_payment_expires_without_a_gateway_call(shop):
     order_id = shop.buyer().order()
     shop.backdate(order_id, hours=25)
     shop.make_due(order_id)
@@ -146,7 +146,7 @@ def test_an_order_that_nobody_asked_for_expires_without_a_call(shop):
     assert shop.payments_of(order_id) == []
 
 
-def test_an_order_in_stars_is_the_bots(shop):
+def test_order_in_stars_cannot_be_paid_on_the_web(shop):
     anna = shop.buyer()
     order_id = shop.order_in_stars(anna)
     assert problem_code(anna.pay(order_id)) == (409, "refused")
@@ -155,7 +155,7 @@ def test_an_order_in_stars_is_the_bots(shop):
     shop.wait_for_state(order_id, "expired")
 
 
-def test_a_declined_payment_is_told_with_its_reason(shop):
+def test_declined_payment_shows_its_reason(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()
     shop.yookassa.choose(order_id, "declined", reason="insufficient_funds")
@@ -166,7 +166,7 @@ def test_a_declined_payment_is_told_with_its_reason(shop):
     assert anna.terms == []
 
 
-def test_plans_are_told_with_prices_and_who_may_try(shop):
+def test_plans_show_prices_and_whether_a_trial_is_available(shop):
     anna = shop.buyer()
     for client, may in ((shop.site.client, None), (anna.http, True)):
         plans = {plan["name"]: plan for plan in client.get("/api/plans").json()["plans"]}
@@ -179,7 +179,7 @@ def test_plans_are_told_with_prices_and_who_may_try(shop):
         assert plans["starry"]["price"]["roubles"] is None
 
 
-def test_a_trial_is_had_once(shop):
+def test_trial_can_be_used_once(shop):
     anna = shop.buyer()
     response = anna.http.post("/api/plans/plus/trial")
     assert (response.status_code, response.json()["days"]) == (200, 3)

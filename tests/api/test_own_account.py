@@ -49,12 +49,12 @@ def age_sign_ins(site):
     site.database.change(SIGN_IN.update({"at": iso(utc_now() - timedelta(hours=1))}))
 
 
-def test_nobody_is_told_nothing(site):
+def test_own_account_requires_authentication(site):
     assert site.client.get("/api/user").status_code == 401
     assert site.client.get("/api/user/sign-ins").status_code == 401
 
 
-def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(site):
+def test_teacher_sees_courses_that_name_them_and_courses_granted_to_them(site):
     site.add_user(BORIS, Role.TEACHER, "networks")
     with site.browser_client(BORIS) as browser:
         assert browser.get("/api/user").json()["courses"] == [site.course_id("networks")]
@@ -65,7 +65,7 @@ def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(sit
     assert (body["name"], body["role"], body["scopes"]) == ("boris", "teacher", ["networks"])
 
 
-def test_a_key_reads_its_owner_but_changes_no_access(site):
+def test_key_can_read_its_owner_but_not_change_access(site):
     with site.key_client(ANNA) as program, site.key_client(ANNA, Scope.COURSES_READ) as other:
         assert program.get("/api/user").json()["id"] == ANNA
         assert other.get("/api/user").status_code == 403
@@ -83,7 +83,7 @@ def test_a_key_reads_its_owner_but_changes_no_access(site):
             assert (answer.status_code, code_of(answer)) == (403, "person-only"), path
 
 
-def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
+def test_sign_ins_are_listed_and_closed_one_by_one_or_together(site):
     with (
         site.browser_client(ANNA) as this_browser,
         site.browser_client(ANNA) as second_browser,
@@ -109,13 +109,13 @@ def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
 
 
 @pytest.mark.parametrize("sign_in_id", ["0", "-1", "x", "9" * 30, "1.5", "%00"])
-def test_what_is_no_number_of_a_sign_in_is_refused(site, sign_in_id):
+def test_invalid_sign_in_id_is_refused(site, sign_in_id):
     with site.browser_client(ANNA) as browser:
         answer = browser.delete(f"/api/user/sign-ins/{sign_in_id}")
         assert answer.status_code == 422
 
 
-def test_a_user_name_is_taken_once_and_never_a_teachers(site):
+def test_user_name_is_unique_and_cannot_be_a_teachers(site):
     with site.browser_client(ANNA) as anna, site.browser_client(BORIS) as boris:
         assert anna.put("/api/user/name", json={"name": "Petrova"}).json()["name"] == "petrova"
         response = boris.put("/api/user/name", json={"name": "petrova"})
@@ -130,7 +130,7 @@ def test_a_user_name_is_taken_once_and_never_a_teachers(site):
     assert Accounts(site.db).named("petrova").user_id == BORIS
 
 
-def test_a_name_chosen_before_a_course_lists_it_makes_no_teacher(site):
+def test_name_chosen_before_a_course_lists_it_does_not_make_a_teacher(site):
     Users(site.db).set_name(BORIS, "Не тот Борис")
     with site.browser_client(BORIS) as boris, site.browser_client(ANNA) as anna:
         assert boris.put("/api/user/name", json={"name": "petrov"}).status_code == 200
@@ -145,7 +145,7 @@ def test_a_name_chosen_before_a_course_lists_it_makes_no_teacher(site):
         assert refused.json()["detail"] == "Логин ivanov даёт только администратор."
 
 
-def test_a_password_needs_a_name_and_must_be_good(site):
+def test_password_requires_a_user_name_and_must_be_strong(site):
     with site.browser_client(ANNA) as browser:
         assert browser.put("/api/user/password", json={"password": NEW}).status_code == 409
         browser.put("/api/user/name", json={"name": "petrova"})
@@ -159,7 +159,7 @@ def test_a_password_needs_a_name_and_must_be_good(site):
         assert browser.post("/api/auth/password", json=fields).status_code == 200
 
 
-def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
+def test_password_change_requires_the_current_one_and_signs_out_other_browsers(site):
     set_password(site, BORIS, "boris")
     with site.browser_client(BORIS) as this_browser, site.browser_client(BORIS) as second_browser:
         age_sign_ins(site)
@@ -175,7 +175,7 @@ def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
     assert actions[0] == "account.password"
 
 
-def test_a_user_name_is_changed_by_who_knows_the_password(site):
+def test_user_name_change_requires_the_current_password(site):
     set_password(site, BORIS, "boris")
     with site.browser_client(BORIS) as browser:
         age_sign_ins(site)
@@ -190,7 +190,7 @@ def test_a_user_name_is_changed_by_who_knows_the_password(site):
         assert browser.get("/api/user").json()["name"] == "b.petrov"
 
 
-def test_guessing_the_current_password_waits_as_signing_in_does(site):
+def test_guesses_of_the_current_password_are_throttled(site):
     freeze_login_throttle(site)
     set_password(site, BORIS, "boris")
     with site.browser_client(BORIS) as browser:
@@ -200,7 +200,7 @@ def test_guessing_the_current_password_waits_as_signing_in_does(site):
     assert answers == [401] * 5 + [429]
 
 
-def test_who_has_just_come_through_telegram_replaces_a_forgotten_password(site):
+def test_recent_telegram_sign_in_allows_password_reset(site):
     set_password(site, ANNA, "petrova")
     with signed_out_browser(site) as browser:
         browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
@@ -211,7 +211,7 @@ def test_who_has_just_come_through_telegram_replaces_a_forgotten_password(site):
         assert again.status_code == 403
 
 
-def test_changes_are_taken_from_our_own_pages_alone(site):
+def test_account_changes_are_accepted_from_own_pages_only(site):
     with site.browser_client(ANNA) as browser:
         for path, body in (("name", {"name": "petrova"}), ("password", {"password": NEW})):
             headers = {"Origin": "https://evil.example"}

@@ -61,7 +61,7 @@ def refund_form(shop, order_id, **changes):
     return form | changes
 
 
-def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
+def test_billing_page_sums_the_month_and_lists_the_newest_payments(shop, sold):
     page = shop.admin.get("/admin/billing")
     text = page_text(page)
     assert "Этот месяц" in text
@@ -87,7 +87,7 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     assert number in page_text(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
 
 
-def test_nobody_but_admins_opens_any_of_it(shop, sold):
+def test_billing_pages_are_for_admins_only(shop, sold):
     order_id = sold.orders[0]
     shop.site.add_user(BORIS, Role.EDITOR)
     boris = shop.browser_client(BORIS)
@@ -107,7 +107,7 @@ def test_nobody_but_admins_opens_any_of_it(shop, sold):
     assert "/admin/billing" in shop.admin.get("/admin/board").text
 
 
-def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
+def test_confirmed_refund_returns_the_money_once(shop, sold):
     Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]
     address = f"/admin/billing/{order_id}"
@@ -152,7 +152,7 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
         ({"reason": "о" * 251}, "длиннее 250 знаков"),
     ],
 )
-def test_a_refund_that_cannot_be_says_why(shop, sold, changes, error_text):
+def test_invalid_refund_shows_its_reason(shop, sold, changes, error_text):
     order_id = sold.orders[0]
     form = refund_form(shop, order_id, sure="true", **{"amount": "", **changes})
     answer = shop.admin.post(f"/admin/billing/{order_id}/refund", data=form)
@@ -160,14 +160,14 @@ def test_a_refund_that_cannot_be_says_why(shop, sold, changes, error_text):
     assert shop.billing.refunds.of(order_id) == []
 
 
-def test_a_refund_of_another_orders_grant_is_not_there(shop, sold):
+def test_refund_of_another_orders_grant_returns_404(shop, sold):
     form = refund_form(shop, sold.orders[1], sure="true")
     assert shop.admin.post(f"/admin/billing/{sold.orders[0]}/refund", data=form).status_code == 404
     assert shop.admin.get(f"/admin/billing/{'0' * 32}").status_code == 404
     assert shop.admin.get("/admin/billing/nothing").status_code == 404
 
 
-def test_codes_are_made_listed_and_stopped(shop):
+def test_promo_codes_are_created_listed_and_stopped(shop):
     form = {"code": "осень-10", "plan": "plus", "gives": "percent", "number": 10, "uses": 5}
     assert (
         shop.admin.post("/admin/billing/promos", data=form | {"ends": "2090-01-31"}).status_code
@@ -199,7 +199,7 @@ def test_codes_are_made_listed_and_stopped(shop):
     assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 422
 
 
-def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
+def test_last_reconciliation_is_shown_or_reported_missing_when_unreadable(shop):
     def said(value):
         Settings(shop.db).put("stars.reconciled", value, "bot")
         return page_text(shop.admin.get("/admin/billing"))
@@ -226,7 +226,7 @@ def make_entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
     return Entry(1, kind, "p", gateway, amount, at, is_test=is_test)
 
 
-def test_sums_leave_tests_out_and_may_be_below_nothing():
+def test_sums_exclude_test_payments_and_may_be_negative():
     at = datetime(2026, 11, 20, 12, tzinfo=UTC)
     entries = [
         make_entry(EntryKind.PAYMENT, 29_900, at),
@@ -244,7 +244,7 @@ def test_sums_leave_tests_out_and_may_be_below_nothing():
     assert sum_by_gateway([]) == []
 
 
-def test_months_and_days_turn_in_the_zone_of_the_shop():
+def test_months_and_days_begin_in_the_time_zone_of_the_shop():
     late = datetime(2026, 10, 31, 22, 30, tzinfo=UTC)
     last, this = months(late, MOSCOW)
     assert (last.isoformat(), this.isoformat()) == (

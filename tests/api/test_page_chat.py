@@ -67,7 +67,7 @@ def ask_by_script(site, client, question):
     return client.post(address(site), data={"q": question}, headers=headers)
 
 
-def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
+def test_conversation_is_stored_under_its_first_question_and_continues(openai_site, client):
     site, provider = openai_site
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
@@ -98,7 +98,7 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     assert client.post(f"{first.url.path}/restore").status_code == 404
 
 
-def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_site, client):
+def test_regenerated_answer_replaces_the_first(openai_site, client):
     site, provider = openai_site
     (first,) = read_turn_ids(ask(site, client))
     provider.behave(fixed_answer="Иначе.")
@@ -111,7 +111,7 @@ def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_s
     ] == ["Что такое граф?"]
 
 
-def test_a_form_without_a_script_that_comes_twice_asks_once(openai_site, client):
+def test_form_submitted_twice_asks_once(openai_site, client):
     site, provider = openai_site
     once = re.search(r'name="once" value="([^"]+)"', client.get(address(site)).text)[1]
     before = len(provider.calls("chat.create"))
@@ -125,7 +125,7 @@ def test_a_form_without_a_script_that_comes_twice_asks_once(openai_site, client)
     assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(pages[0])
 
 
-def test_a_rating_is_pressed_and_taken_back(openai_site, client):
+def test_rating_can_be_set_and_removed(openai_site, client):
     site, _ = openai_site
     (turn,) = read_turn_ids(ask(site, client))
     judged = f"{address(site)}/turns/{turn}"
@@ -153,7 +153,7 @@ def add_example(database, number, question, answer):
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 
-def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, client):
+def test_chat_suggests_trained_questions_and_shows_the_source_to_editors(openai_site, client):
     site, provider = openai_site
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
         add_example(site.database, number, f"Что такое {name}?", f"Это {name}.")
@@ -171,7 +171,7 @@ def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, cl
     assert 'examples?example=q3#open">«Что такое дек?»</a>' in response.text
 
 
-def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
+def test_note_appears_once_a_newer_version_serves(openai_site, client):
     site, _ = openai_site
     page = ask(site, client)
     insert_live_model(site.database, "newer", number=2, dataset="algorithms")
@@ -180,7 +180,7 @@ def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
     assert "Отвечала algorithms-1, сейчас algorithms-2" in text
 
 
-def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai_site, client):
+def test_correction_reaches_editors_masked_and_with_consent(openai_site, client):
     site, _ = openai_site
     (turn,) = read_turn_ids(ask(site, client))
     judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
@@ -203,7 +203,7 @@ def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai
     assert talk.status_code == 200
 
 
-def test_a_refused_question_leads_to_the_editors_with_the_consent(openai_site, client):
+def test_refused_question_can_be_sent_to_editors_with_consent(openai_site, client):
     site, provider = openai_site
     nearest = "Что такое двоичный поиск?"
     provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
@@ -220,7 +220,7 @@ def test_a_refused_question_leads_to_the_editors_with_the_consent(openai_site, c
     assert [tuple(row)[1:] for row in site.database.sql(TOLD)] == [("algorithms", turn)]
 
 
-def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, client):
+def test_exhausted_quota_stores_nothing_and_keeps_the_typed_question(openai_site, client):
     site, _ = openai_site
     for _ in range(2):
         page = ask(site, client)
@@ -235,7 +235,7 @@ def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, 
     assert (response.status_code, response.text[:18]) == (422, "Вопросы на сегодня")
 
 
-def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, client):
+def test_unanswered_question_shows_an_error_and_is_not_charged(openai_site, client):
     site, provider = openai_site
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
     try:
@@ -246,7 +246,7 @@ def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, cli
     assert "Осталось 2 вопроса" in page.text
 
 
-def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, client):
+def test_question_of_a_killed_process_can_be_asked_again(openai_site, client):
     site, _ = openai_site
     page = ask(site, client)
     (turn,) = read_turn_ids(page)
@@ -262,7 +262,7 @@ def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, 
     assert f'name="again" value="{turn}"' in text
 
 
-def test_a_script_gets_the_answer_as_it_grows(openai_site, client):
+def test_event_stream_sends_the_answer_in_pieces(openai_site, client):
     site, _ = openai_site
     client.headers["Accept"] = "text/event-stream"
     text = ask(site, client).text
@@ -270,7 +270,7 @@ def test_a_script_gets_the_answer_as_it_grows(openai_site, client):
     assert text.endswith("data: [DONE]\n\n")
 
 
-def test_wrong_questions_ask_nothing(openai_site, client):
+def test_invalid_questions_are_not_sent_to_the_model(openai_site, client):
     site, provider = openai_site
     before = len(provider.calls("chat.create"))
     assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
@@ -285,7 +285,7 @@ def test_wrong_questions_ask_nothing(openai_site, client):
     assert len(provider.calls("chat.create")) == before
 
 
-def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
+def test_plan_limit_of_stored_conversations_applies_on_the_page(tmp_path):
     plan = make_plan("student", {"ru": "Студент"}, sessions=1)
     with run_chat_api(tmp_path, plans=(plan,)) as (site, _), site.browser_client(ANNA) as client:
         client.headers["Accept-Language"] = "ru"

@@ -11,11 +11,11 @@ from merlin.core.i18n import format_number, text
 pytestmark = pytest.mark.unit
 
 
-def test_no_loss_is_no_curve():
+def test_empty_losses_produce_no_curve():
     assert plot_curve([], [], 100, "ru") is None
 
 
-def test_a_curve_lies_by_the_logarithm_and_leaves_room_for_what_is_to_come():
+def test_curve_is_logarithmic_and_spans_the_whole_job():
     curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0)], 100, "ru")
     assert curve.train == "0,0 500,300"
     assert curve.dots == ((500, 150),)
@@ -25,7 +25,7 @@ def test_a_curve_lies_by_the_logarithm_and_leaves_room_for_what_is_to_come():
     assert curve.columns[0].place == pytest.approx(6)
 
 
-def test_names_stand_beside_the_ends_with_the_last_loss():
+def test_labels_at_the_curve_ends_show_the_last_loss():
     curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
     names = {name.style: name for name in curve.names}
     assert (names[""].anchor, names[""].dx) == ("start", 8)
@@ -42,18 +42,18 @@ def test_names_stand_beside_the_ends_with_the_last_loss():
         (1e-9, ["0,000001", "0,0001", "0,01", "1", "100"]),
     ],
 )
-def test_losses_far_apart_are_numbered_by_few_round_numbers(least, rows):
+def test_loss_axis_has_few_round_numbers(least, rows):
     curve = plot_curve([(0, 2.0), (100, least)], [], 100, "ru")
     assert [tick.words for tick in curve.rows] == rows
 
 
 @pytest.mark.parametrize(("end", "expected"), [(70, ("start", -24, -9)), (100, ("end", 0, -9))])
-def test_names_of_late_ends_stand_above_and_end_at_the_line(end, expected):
+def test_labels_of_late_ends_are_above_the_line_and_right_aligned(end, expected):
     (name,) = plot_curve([(0, 3.0), (end, 0.5)], [], 100, "ru").names
     assert (name.anchor, name.dx, name.dy) == expected
 
 
-def test_two_names_that_would_lie_over_one_another_go_apart():
+def test_overlapping_labels_are_moved_apart():
     upper, lower = plot_curve([(100, 0.50)], [(100, 0.52)], 100, "ru").names
     assert upper.style == "t"
     assert upper.dy < 0 < lower.dy
@@ -63,21 +63,21 @@ def test_two_names_that_would_lie_over_one_another_go_apart():
     ("train", "total"),
     [([(0, 0.0)], 0), ([(5, 1e-9)], 0), ([(1, 1e9)], 3), ([(0.5, 0.1), (1, 0.1)], 0)],
 )
-def test_odd_losses_still_are_a_drawing(train, total):
+def test_extreme_losses_still_produce_a_valid_curve(train, total):
     curve = plot_curve(train, [], total, "ru")
     places = [float(value) for point in curve.train.split() for value in point.split(",")]
     assert all(0 <= value <= 1000 for value in places)
     assert len(curve.rows) > 1
 
 
-def test_a_long_job_is_drawn_by_no_more_points_than_can_be_seen_the_last_among_them():
+def test_long_job_is_plotted_with_limited_points_including_the_last():
     curve = plot_curve([(step, 1.0) for step in range(5000)], [], 5000, "ru")
     points = curve.train.split()
     assert len(points) <= MAX_POINTS + 1
     assert points[-1].startswith("999.8,")
 
 
-def test_a_difference_is_told_by_lines_without_its_headers():
+def test_diff_is_split_into_styled_lines_without_headers():
     lines = list(diff_lines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+++ new\n same\n"))
     assert [(style, text) for style, _, text in lines] == [
         ("at", "@@ -1 +1 @@"),
@@ -91,7 +91,7 @@ def test_a_difference_is_told_by_lines_without_its_headers():
     assert len(long) == MAX_LINES + 2
 
 
-def test_numbers_are_written_as_the_language_does():
+def test_numbers_are_formatted_for_the_language():
     assert format_number("ru", 1234.5) == "1\u00a0234,50"
     assert format_number("en", 1234.5) == "1,234.50"
     assert format_number("ru", 7, 0) == "7"

@@ -24,7 +24,7 @@ def shop(shared):
     return reset(shared)
 
 
-def test_the_whole_road_ends_at_a_page_that_says_it_is_paid(shop):
+def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)
     lead = anna.http.get(f"/orders/{order_id}/pay")
@@ -46,7 +46,7 @@ def test_the_whole_road_ends_at_a_page_that_says_it_is_paid(shop):
     assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order_id}")
 
 
-def test_pressed_twice_it_is_one_order_and_one_payment(shop):
+def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):
     anna = shop.buyer()
     form = checkout_form(anna)
     first, second = (anna.http.post("/checkout/plus", data=form) for _ in range(2))
@@ -61,7 +61,7 @@ def test_pressed_twice_it_is_one_order_and_one_payment(shop):
     assert len(payments) == 1
 
 
-def test_a_declined_payment_says_why_in_words_and_lets_buy_again(shop):
+def test_declined_payment_shows_its_reason_and_offers_to_buy_again(shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "declined", reason="insufficient_funds")
@@ -74,7 +74,7 @@ def test_a_declined_payment_says_why_in_words_and_lets_buy_again(shop):
 
 
 @pytest.mark.parametrize("fault", [FaultKind.REFUSE, FaultKind.STATUS])
-def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
+def test_unavailable_gateway_is_reported_and_the_same_order_is_retried(shop, fault):
     anna = shop.buyer()
     fault_options = {"status": 500} if fault is FaultKind.STATUS else {}
     shop.yookassa.faults.add(Fault("payments.create", fault, times=None, **fault_options))
@@ -103,7 +103,7 @@ def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
     )
 
 
-def test_an_order_that_is_opened_without_end_asks_the_gateway_ten_times_a_minute(shop):
+def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100))
@@ -114,7 +114,7 @@ def test_an_order_that_is_opened_without_end_asks_the_gateway_ten_times_a_minute
     assert 100 - fault.times <= 12
 
 
-def test_another_person_learns_nothing_of_an_order(shop):
+def test_order_page_of_another_user_returns_404(shop):
     anna, boris = shop.buyer(), shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
     order_id = press_pay(anna)
@@ -133,7 +133,7 @@ def test_another_person_learns_nothing_of_an_order(shop):
     assert page_text(boris.http.get("/orders")).count("Плюс") == 0
 
 
-def test_an_expired_order_is_not_paid_but_bought_again(shop):
+def test_expired_order_cannot_be_paid_but_bought_again(shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.backdate(order_id, hours=30)
@@ -147,7 +147,7 @@ def test_an_expired_order_is_not_paid_but_bought_again(shop):
         assert (answer.status_code, answer.headers["location"]) == (303, f"/orders/{order_id}")
 
 
-def test_a_pack_and_what_went_back_of_it_are_told(shop):
+def test_pack_and_its_refunds_are_shown(shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "paid")
@@ -164,7 +164,7 @@ def test_a_pack_and_what_went_back_of_it_are_told(shop):
     assert "Возвращено 59 ₽" in page
 
 
-def test_the_open_page_is_told_nothing_new_until_there_is_something(shop):
+def test_live_update_returns_204_until_the_order_changes(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)
     page = anna.http.get(f"/orders/{order_id}").text
@@ -179,7 +179,7 @@ def test_the_open_page_is_told_nothing_new_until_there_is_something(shop):
     assert "hx-get" not in slow.text
 
 
-def test_an_order_that_was_given_up_and_paid_all_the_same_is_told_as_paid(shop):
+def test_cancelled_order_that_was_paid_is_shown_as_paid(shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.yookassa.behave(notifications="never")
@@ -191,7 +191,7 @@ def test_an_order_that_was_given_up_and_paid_all_the_same_is_told_as_paid(shop):
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "http://evil\n.example", "//evil", ""])
-def test_nobody_is_led_to_what_is_no_page_of_a_till(shop, address):
+def test_invalid_payment_page_url_is_not_followed(shop, address):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.sql("UPDATE purchase SET pay_url = ? WHERE id = ?", address, order_id)
@@ -200,7 +200,7 @@ def test_nobody_is_led_to_what_is_no_page_of_a_till(shop, address):
     assert "javascript:" not in anna.http.get(f"/orders/{order_id}").text
 
 
-def test_within_telegram_an_order_of_the_web_is_shown_but_not_paid(shop):
+def test_web_order_cannot_be_paid_inside_telegram(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)
     anna.http.cookies.set("merlin_within", "telegram")

@@ -41,7 +41,7 @@ def shop(shared):
     return reset(shared)
 
 
-def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
+def test_plans_page_shows_contents_and_prices(shop):
     page = page_text(
         httpx.get(
             shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
@@ -64,7 +64,7 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
     assert "₽299 or 200 Telegram Stars" in text
 
 
-def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
+def test_plan_sold_only_for_stars_links_to_the_bot(shop):
     plans = httpx.get(shop.site.address + "/plans", timeout=longest()).text
     assert '<a class="btn" href="https://t.me/merlin_test_bot?start=plan"' in plans
     assert "/checkout/course" not in plans
@@ -73,7 +73,7 @@ def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
     assert 'name="price"' not in page.text
 
 
-def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
+def test_nothing_is_sold_for_roubles_inside_telegram(shop):
     anna = shop.buyer()
     form = checkout_form(anna)
     anna.http.cookies.set("merlin_within", "telegram")
@@ -83,7 +83,7 @@ def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
     assert shop.billing.purchases.of(anna.user_id) == []
 
 
-def test_a_trial_begins_once(shop):
+def test_trial_starts_only_once(shop):
     anna = shop.buyer()
     assert "Попробовать бесплатно: 3 дня" in page_text(anna.http.get("/plans"))
     begun = anna.http.post("/plans/plus/trial")
@@ -103,7 +103,7 @@ def test_a_trial_begins_once(shop):
     assert re.search(r"План «Плюс» до \d+", page_text(anna.http.get("/me")))
 
 
-def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
+def test_checkout_and_orders_redirect_to_sign_in_and_back(shop):
     with httpx.Client(base_url=shop.site.address, timeout=longest()) as nobody:
         for path in ("/checkout/plus?code=LESS20", "/orders", f"/orders/{'0' * 32}"):
             answer = nobody.get(path)
@@ -112,7 +112,7 @@ def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
             assert (back.path, back.params["next"]) == ("/sign-in", path)
 
 
-def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
+def test_cross_site_request_does_not_buy_or_cancel(shop):
     anna = shop.buyer()
     order_id, form = press_pay(anna), checkout_form(anna, "voices")
     foreign = {"Origin": "https://evil.example"}
@@ -131,7 +131,7 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
     assert anna.terms == []
 
 
-def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
+def test_promo_code_lowers_the_price_and_invalid_code_shows_its_reason(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus", params={"code": "less20"})
     assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in page_text(page)
@@ -149,7 +149,7 @@ def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
     assert "Вы отменили этот заказ" in page_text(anna.http.get(f"/orders/{order_id}"))
 
 
-def test_codes_are_used_on_the_page_of_plans(shop):
+def test_promo_codes_can_be_used_on_the_plans_page(shop):
     anna = shop.buyer()
     days = anna.http.post("/plans/code", data={"code": " week "})
     assert "План «Плюс» ваш: до" in page_text(anna.http.get(days.headers["location"]))
@@ -164,7 +164,7 @@ def test_codes_are_used_on_the_page_of_plans(shop):
     ("contact", "error_text"),
     [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],
 )
-def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, error_text):
+def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, error_text):
     anna = shop.buyer()
     answer = anna.http.post(
         "/checkout/plus", data=checkout_form(anna, contact=contact, keeps="true")
@@ -175,13 +175,13 @@ def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, error_t
     assert shop.billing.purchases.of(anna.user_id) == []
 
 
-def test_the_receipt_goes_where_it_was_said_as_the_till_writes_it(shop):
+def test_receipt_contact_is_normalised_for_the_gateway(shop):
     anna = shop.buyer()
     order_id = press_pay(anna, contact="8 (916) 123-45-67")
     assert shop.purchase(order_id).order.contact == "79161234567"
 
 
-def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
+def test_changed_price_is_shown_and_not_charged(shop):
     anna = shop.buyer()
     for price in ("100", "29901", "0"):
         answer = anna.http.post("/checkout/plus", data={**checkout_form(anna), "price": price})
@@ -191,7 +191,7 @@ def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
     assert shop.billing.purchases.of(anna.user_id) == []
 
 
-def test_what_is_not_sold_says_so_kindly(shop):
+def test_unavailable_plan_returns_404_with_an_explanation(shop):
     anna = shop.buyer()
     for name in ("nothing", "free", "%00", "x" * 90, "../plus"):
         page = anna.http.get(f"/checkout/{name}")
@@ -201,7 +201,7 @@ def test_what_is_not_sold_says_so_kindly(shop):
     assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
 
 
-def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(shop):
+def test_renewal_requires_the_checkbox_and_can_be_stopped_in_the_account(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus")
     label = (
@@ -225,7 +225,7 @@ def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(sh
     assert "Автопродление" not in page_text(anna.http.get("/me"))
 
 
-def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
+def test_stars_subscription_is_shown_and_can_be_stopped(shop):
     anna, now = shop.buyer(), shop.site.services.clock()
     ends = now + timedelta(days=30)
     paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
@@ -237,11 +237,11 @@ def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
     assert ", следующее списание" not in page_text(anna.http.get("/me"))
 
 
-def test_what_is_not_renewed_asks_for_no_consent(shop):
+def test_pack_offers_no_renewal(shop):
     assert "Продлевать" not in page_text(shop.buyer().http.get("/checkout/voices"))
 
 
-def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
+def test_chat_links_to_plans_when_the_quota_is_exhausted(shop):
     anna, zone = shop.buyer(), ZoneInfo("UTC")
     chat = f"/courses/{shop.site.course_id('algorithms')}/chat"
     assert "Больше вопросов" not in page_text(anna.http.get(chat))
@@ -252,7 +252,7 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
     assert '<a href="/plans">Больше вопросов: планы</a>' in anna.http.get(chat).text
 
 
-def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
+def test_terms_equal_those_of_the_bot_and_are_linked_at_checkout(shop):
     headers = {"Accept-Language": "ru"}
     terms = httpx.get(shop.site.address + "/terms", headers=headers, timeout=longest())
     assert "Мы отвечаем за то" in page_text(terms)
@@ -264,7 +264,7 @@ def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
 
 
-def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):
+def test_granted_plan_shows_its_end_date(shop):
     anna = shop.buyer()
     origin = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
     Terms(shop.site.database).add(anna.user_id, "max", 10, *origin)

@@ -89,7 +89,7 @@ def hidden_value(page, name):
     return re.search(rf'name="{name}" value="([^"]*)"', page.text)[1]
 
 
-def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera):
+def test_refused_and_disliked_answers_to_one_question_form_one_group(site, vera):
     add_question(site, ASKED, consents=False)
     add_question(site, "что такое красно-черные деревья", BORIS, is_known=None, rating=Rating.DOWN)
     add_question(site, ASKED, BORIS)
@@ -108,7 +108,7 @@ def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera)
     assert re.search(r"Ждут 2 .*Отвечены 0 .*Отклонены 0", text)
 
 
-def test_words_of_a_consent_to_corrections_alone_show_no_questions(site, vera):
+def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
     add_question(site, "Мой секрет?", consents=False)
     Consents(site.database).give(ANNA, "2026-11")
     assert "секрет" not in page_text(vera.get(PAGE))
@@ -117,7 +117,7 @@ def test_words_of_a_consent_to_corrections_alone_show_no_questions(site, vera):
     assert "секрет" in page_text(vera.get(PAGE))
 
 
-def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, vera):
+def test_group_becomes_a_draft_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": "Дерево с двумя цветами."}
@@ -139,7 +139,7 @@ def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, v
     assert "Дерево с двумя цветами." in vera.get(link).text
 
 
-def test_a_dismissed_group_is_taken_back(site, vera):
+def test_dismissed_group_can_be_restored(site, vera):
     add_question(site, OTHER)
     add_question(site, "что такое стеки вызовов")
     mark = {"mark": hidden_value(vera.get(PAGE), "mark")}
@@ -156,7 +156,7 @@ def test_a_dismissed_group_is_taken_back(site, vera):
     assert response.status_code == 404
 
 
-def test_what_was_told_waits_too_and_goes_with_the_consent(site, vera):
+def test_questions_sent_to_editors_are_listed_until_consent_is_revoked(site, vera):
     turn = add_question(site, OTHER)
     rows = EditorQuestions(site.database)
     assert rows.add(ANNA, "trial", OTHER, turn, 2)
@@ -194,7 +194,7 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     assert Proposals(site.database).waiting() == []
 
 
-def test_only_editors_of_the_dataset_see_it(site):
+def test_unanswered_questions_are_for_editors_of_the_dataset_only(site):
     with site.browser_client(ANNA) as client:
         assert client.get(PAGE).status_code in (403, 404)
         assert client.post(f"{PAGE}/dismiss", data={"mark": "ab"}).status_code in (403, 404)

@@ -55,13 +55,13 @@ def page_text(page):
         ({"accept_language": "en", "cookie": "merlin_language=de"}, "en"),
     ],
 )
-def test_a_page_speaks_the_language_that_is_wanted(shelf, headers, language):
+def test_page_is_in_the_requested_language(shelf, headers, language):
     page = get(shelf, "/", **headers)
     assert f'<html lang="{language}"' in page.text
     assert page.headers["content-language"] == language
 
 
-def test_the_account_says_more_than_the_browser_and_the_address_most(shelf):
+def test_language_setting_beats_the_browser_and_lang_parameter_beats_both(shelf):
     with shelf.browser_client(ANNA) as browser:
         ru = {"Accept-Language": "ru"}
         assert '<html lang="en"' in browser.get("/", headers=ru).text
@@ -71,7 +71,7 @@ def test_the_account_says_more_than_the_browser_and_the_address_most(shelf):
         assert '<html lang="ru"' in browser.get("/").text
 
 
-def test_a_theme_is_kept_in_a_cookie_and_leaves_the_address(shelf):
+def test_theme_is_stored_in_a_cookie_and_removed_from_the_url(shelf):
     with httpx.Client(base_url=shelf.address, timeout=longest()) as browser:
         chosen = browser.get("/?q=sql&theme=dark")
         assert (chosen.status_code, chosen.headers["location"]) == (303, "/?q=sql")
@@ -80,7 +80,7 @@ def test_a_theme_is_kept_in_a_cookie_and_leaves_the_address(shelf):
         assert 'data-theme="dark"' in browser.get("/").text
 
 
-def test_over_https_no_other_site_sets_what_is_read_of_a_browser(shelf):
+def test_https_reads_only_host_prefixed_cookies(shelf):
     secure = {"X_Forwarded_Proto": "https"}
     chosen = get(shelf, "/?theme=dark", **secure).headers["set-cookie"]
     assert chosen.startswith("__Host-merlin_theme=dark;")
@@ -90,7 +90,7 @@ def test_over_https_no_other_site_sets_what_is_read_of_a_browser(shelf):
         assert ('data-theme="dark"' in page) == is_read, name
 
 
-def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path):
+def test_anonymous_page_etag_changes_with_its_content(tmp_path):
     with run_api(tmp_path) as site:
         site.index_courses(COURSES)
         course = f"/courses/{site.course_id('algorithms')}"
@@ -108,7 +108,7 @@ def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path)
             assert get(site, path, if_none_match=tag).status_code == 200
 
 
-def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
+def test_personal_page_has_no_etag_and_is_cached_privately(shelf):
     with shelf.browser_client(ANNA) as browser:
         page = browser.get("/")
         assert "etag" not in page.headers
@@ -118,7 +118,7 @@ def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
     assert "Cookie" in get(shelf, "/").headers["vary"]
 
 
-def test_pages_are_packed_for_who_unpacks_them(shelf):
+def test_pages_are_compressed_for_clients_that_accept_gzip(shelf):
     packed = get(shelf, "/")
     assert packed.headers["content-encoding"] == "gzip"
     unpacked = get(shelf, "/", accept_encoding="identity")
@@ -126,7 +126,7 @@ def test_pages_are_packed_for_who_unpacks_them(shelf):
     assert unpacked.text == packed.text
 
 
-def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
+def test_course_list_fragment_is_for_htmx_and_browsers_are_redirected(shelf):
     part = get(shelf, "/courses?q=sql", hx_request="true")
     assert "<html" not in part.text
     assert part.headers["hx-replace-url"] == "/?q=sql"
@@ -135,7 +135,7 @@ def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
     assert (alone.status_code, alone.headers["location"]) == (303, "/?q=sql")
 
 
-def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scripts(shelf):
+def test_front_page_uses_cookies_for_reading_position_and_collapsed_semesters(shelf):
     course = shelf.course_id("algorithms")
     text = next(
         material for material in Catalogue(shelf.db).materials("algorithms") if material.text
@@ -151,7 +151,7 @@ def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scr
         assert "#go-on" not in get(shelf, "/", cookie=f"merlin_read={quote(wrong)}").text
 
 
-def test_assets_are_named_by_their_content_and_kept_for_a_year(shelf):
+def test_assets_have_hashed_names_and_are_cached_for_a_year(shelf):
     page = get(shelf, "/").text
     names = re.findall(r"/static/([\w.]+)", page)
     assert len(names) >= 6
@@ -165,7 +165,7 @@ def test_assets_are_named_by_their_content_and_kept_for_a_year(shelf):
     assert get(shelf, "/static/..%2fmerlin.css").status_code == 404
 
 
-def test_a_script_names_the_scripts_it_imports_by_their_content(tmp_path):
+def test_hashed_script_names_cover_imported_scripts(tmp_path):
     for name, text in (("a.js", 'import "./b.js";'), ("b.js", "1"), ("c.js", 'import("./a.js")')):
         (tmp_path / name).write_text(text)
     before = Assets(tmp_path)
@@ -176,14 +176,14 @@ def test_a_script_names_the_scripts_it_imports_by_their_content(tmp_path):
     assert gzip.decompress(after.by_address[after.address("b.js")[8:]].packed) == b"2"
 
 
-def test_htmx_is_the_file_that_was_looked_at():
+def test_htmx_has_the_reviewed_checksum():
     asset = next(
         candidate for candidate in assets().by_address.values() if candidate.name.startswith("htmx")
     )
     assert hashlib.sha256(asset.plain).hexdigest() == HTMX
 
 
-def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
+def test_scripts_and_templates_insert_no_raw_html_and_evaluate_no_text():
     for path in [*STATIC.glob("*.js"), *WEB.glob("*/static/*.js")]:
         text = path.read_text("utf-8")
         if path.name not in {"htmx.min.js", "reference.js"}:
@@ -207,14 +207,14 @@ def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
         ("/nowhere", 404, "Страница не найдена"),
     ],
 )
-def test_what_is_not_there_is_said_in_words(shelf, path, status, text):
+def test_error_page_explains_the_error_and_shows_its_code(shelf, path, status, text):
     page = get(shelf, path, accept="text/html")
     assert page.status_code == status
     assert text in page_text(page)
     assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
 
 
-def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
+def test_error_page_offers_sign_in_only_to_anonymous_users(shelf):
     html = {"accept": "text/html"}
     with shelf.browser_client(ANNA) as anna:
         page, unread = anna.get("/teach", headers=html), anna.get("/nowhere", headers=html)
@@ -226,7 +226,7 @@ def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
     assert 'href="/sign-in' in get(shelf, "/courses/999", **html).text
 
 
-def test_programs_that_go_astray_get_a_problem(shelf):
+def test_unknown_path_returns_a_problem_document_to_programs(shelf):
     for path in ("/nowhere", "/api/nowhere", "/v1/nowhere", "/static/nowhere.js"):
         accept = "text/html" if path.startswith(("/api", "/v1", "/static")) else "*/*"
         answer = get(shelf, path, accept=accept)
@@ -234,7 +234,7 @@ def test_programs_that_go_astray_get_a_problem(shelf):
         assert answer.json()
 
 
-def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
+def test_hidden_course_is_visible_only_to_its_editors(shelf):
     number = shelf.course_id("closed")
     material = Catalogue(shelf.db).materials("closed")[0].material_id
     for path in ("", f"/materials/{material}", "/chat"):
@@ -246,14 +246,14 @@ def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
         assert foreign.get(f"/courses/{number}").status_code == 404
 
 
-def test_a_material_of_another_course_is_not_found(shelf):
+def test_material_of_another_course_is_not_found(shelf):
     material = Catalogue(shelf.db).materials("python")[0].material_id
     own_course, other = shelf.course_id("python"), shelf.course_id("algorithms")
     assert get(shelf, f"/courses/{own_course}/materials/{material}").status_code == 200
     assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
 
 
-def test_who_is_not_signed_in_is_led_to_sign_in_and_back(shelf):
+def test_anonymous_user_is_redirected_to_sign_in_and_back(shelf):
     answer = get(shelf, "/me")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fme")
     with shelf.browser_client(ANNA) as browser:
@@ -262,7 +262,7 @@ def test_who_is_not_signed_in_is_led_to_sign_in_and_back(shelf):
 
 
 @pytest.mark.parametrize("path", ["/favourites", "/sign-out", "/me/keys", "/me/sign-ins/close-all"])
-def test_a_form_of_another_site_changes_nothing(shelf, path):
+def test_cross_site_form_changes_nothing(shelf, path):
     with shelf.browser_client(ANNA) as browser:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
             answer = browser.post(path, data={"add": "1", "label": "x"}, headers=headers)
@@ -272,7 +272,7 @@ def test_a_form_of_another_site_changes_nothing(shelf, path):
         assert browser.get("/me").status_code == 200
 
 
-def test_signing_out_leaves_nothing_in_the_browser(shelf):
+def test_signing_out_clears_cookie_and_cache(shelf):
     with shelf.browser_client(ANNA) as browser:
         answer = browser.post("/sign-out")
         assert answer.headers["clear-site-data"] == '"cache"'
@@ -280,7 +280,7 @@ def test_signing_out_leaves_nothing_in_the_browser(shelf):
         assert browser.get("/me").status_code == 303
 
 
-def test_a_form_keeps_only_what_there_is(shelf):
+def test_favourites_form_refuses_invalid_ids_and_foreign_redirects(shelf):
     anna = shelf.add_user(2003)
     with shelf.browser_client(anna) as browser:
         for number in ("999", "0", "-1", "x", str(2**70)):
@@ -294,7 +294,7 @@ def test_a_form_keeps_only_what_there_is(shelf):
         assert shelf.favourite_ids(anna) == [number]
 
 
-def test_nobody_ends_what_is_anothers(shelf):
+def test_user_cannot_end_sign_ins_or_keys_of_another_user(shelf):
     anna, boris = shelf.add_user(2004), shelf.add_user(2005)
     key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
     with shelf.browser_client(anna) as browser, shelf.browser_client(boris):
@@ -308,7 +308,7 @@ def test_nobody_ends_what_is_anothers(shelf):
         assert ApiKeys(shelf.db).of(anna) == []
 
 
-def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
+def test_key_form_without_a_scope_is_shown_again_with_its_values(shelf):
     with shelf.browser_client(shelf.add_user(2006)) as browser:
         page = browser.post("/me/keys", data={"label": "Мой «бот»", "days": "30"})
     assert page.status_code == 422
@@ -317,7 +317,7 @@ def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
     assert 'name="scopes" value="chat:write" checked' not in page.text
 
 
-def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
+def test_unreachable_database_shows_an_error_page_with_retry(tmp_path, postgresql):
     with run_api(tmp_path, postgresql.reset()) as site, postgresql.stopped():
         page = site.client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
@@ -326,7 +326,7 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postg
     assert 'href="/"' in page.text
 
 
-def test_a_form_that_brings_too_much_is_refused_unread(shelf):
+def test_too_large_form_is_refused_unread(shelf):
     with shelf.browser_client(ANNA) as browser:
         large = browser.post("/favourites", data={"next": "x" * 2**20})
         assert large.status_code == 413
@@ -337,7 +337,7 @@ def test_a_form_that_brings_too_much_is_refused_unread(shelf):
 
 
 @pytest.mark.parametrize("query", ["%00", "%ff%fe", "%ed%a0%80", "'; DROP TABLE course", "*" * 300])
-def test_any_query_is_answered(shelf, query):
+def test_unusual_queries_do_not_fail(shelf, query):
     for path in (f"/?q={query}", f"/courses?q={query}"):
         assert get(shelf, path, hx_request="true").status_code == 200
     course = shelf.course_id("algorithms")
@@ -361,10 +361,10 @@ def test_any_query_is_answered(shelf, query):
         "/\u202e",
     ],
 )
-def test_a_way_back_leads_to_no_other_site(address):
+def test_external_return_address_is_replaced(address):
     assert local_address(address) == "/"
 
 
 @pytest.mark.parametrize("address", ["/", "/?q=графы", "/courses/3?type=lab", "/me#keys"])
-def test_a_way_back_within_the_site_is_kept(address):
+def test_local_return_address_is_kept(address):
     assert local_address(address) == address

@@ -17,13 +17,13 @@ def html(text):
     return str(render_markdown(text, "ru", "materials/lecture-01.md", MATERIALS)[0])
 
 
-def test_the_own_title_is_left_out_and_levels_never_skip():
+def test_title_is_dropped_and_heading_levels_are_not_skipped():
     page = html("# Введение\n\n#### Глубоко\n\n# Снова\n\n### Ниже\n\n##### Ещё ниже\n")
     assert re.findall(r"<h(\d)", page) == ["2", "2", "3", "4"]
     assert "Введение" not in page
 
 
-def test_contents_name_the_headings_of_the_second_level():
+def test_contents_list_the_second_level_headings():
     html, contents = render_markdown("## Один `код`\n\n### Ниже\n\n## Два *слова*\n", "ru")
     assert contents == [
         ("part-1", "Один код"),
@@ -42,7 +42,7 @@ def test_contents_name_the_headings_of_the_second_level():
         ("../materials/lecture-02.md#x", "/courses/1/materials/2"),
     ],
 )
-def test_good_links_lead_where_they_say(link, leads_to):
+def test_allowed_links_keep_their_target(link, leads_to):
     page = html(f"[дальше]({link})")
     assert f'href="{leads_to}"' in page
     assert ("noopener" in page) == link.startswith("https:")
@@ -65,21 +65,21 @@ def test_good_links_lead_where_they_say(link, leads_to):
         "tg://resolve",
     ],
 )
-def test_other_links_are_words(link):
+def test_disallowed_links_become_plain_text(link):
     page = html(f"[слово]({link}) и ![картинка]({link})")
     assert "href" not in page
     assert "слово" in page
     assert "картинка" in page
 
 
-def test_pictures_are_links_and_markup_is_words():
+def test_images_become_links_and_html_is_escaped():
     page = html('![Схема](https://example.com/a.png "x") <b onclick=x>жирно</b>')
     assert '<a href="https://example.com/a.png" rel="noopener noreferrer">Схема</a>' in page
     assert "<img" not in page
     assert "&lt;b onclick=x&gt;" in page
 
 
-def test_code_and_tables_can_be_reached_and_named():
+def test_code_and_tables_are_focusable_and_labelled():
     page = html('```python" onload=x\nprint("<")\n```\n\n    plain\n\n|a|b|\n|-|-|\n|1|2|\n')
     assert 'aria-label="Код: python&#34;"' in page
     assert "print(&#34;&lt;&#34;)" in page
@@ -88,12 +88,12 @@ def test_code_and_tables_can_be_reached_and_named():
     assert page.count("data-copy") == 2
 
 
-def test_links_within_links_close_in_order():
+def test_nested_links_close_in_order():
     page = html("[a [b](javascript:x) c](https://example.com)")
     assert page.count("<a ") == page.count("</a>")
     assert page.count("<span>") == page.count("</span>")
 
 
-def test_a_text_of_brackets_that_would_take_seconds_is_shown_as_it_is():
+def test_text_with_too_many_brackets_is_shown_unparsed():
     text = "![[]()" * MAX_BRACKETS
     assert f"<code>{text}</code>" in html(text)

@@ -29,7 +29,7 @@ IN_TIME_S = HANG_S / 2
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_who_pays_is_told_in_time_and_pays_once(shop, name):
+def test_payer_gets_a_timely_error_and_pays_once(shop, name):
     anna, boris = shop.buyer(), shop.buyer()
     order_id = anna.order("pack")
     shop.yookassa.faults.add(FAULTS[name])
@@ -47,7 +47,7 @@ def test_who_pays_is_told_in_time_and_pays_once(shop, name):
     assert len(shop.payments_of(order_id)) == 1
 
 
-def test_a_hanging_till_holds_up_no_other_order(shop):
+def test_hanging_gateway_call_does_not_block_other_orders(shop):
     anna, boris = shop.buyer(), shop.buyer()
     anna_order, boris_order = anna.order("pack"), boris.order("pack")
     hang = Fault("payments.create", FaultKind.HANG, times=None, only={"purchase": anna_order})
@@ -58,7 +58,7 @@ def test_a_hanging_till_holds_up_no_other_order(shop):
         assert {future.result().status_code for future in futures} == {503}
 
 
-def test_a_till_that_is_down_is_told_and_the_order_stands(shop):
+def test_unavailable_gateway_is_reported_and_the_order_can_be_paid_later(shop):
     anna = shop.buyer()
     order_id = anna.order("pack")
     shop.yookassa.stop()
@@ -70,7 +70,7 @@ def test_a_till_that_is_down_is_told_and_the_order_stands(shop):
     assert anna.pay(order_id).status_code == 200
 
 
-def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
+def test_unanswered_sync_leaves_the_order_unchanged(shop):
     anna = shop.buyer()
     order_id = anna.start_payment("pack")
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.HANG, times=None))
@@ -78,7 +78,7 @@ def test_a_return_page_of_a_silent_till_shows_the_order_as_it_was(shop):
     assert shop.state(order_id) == "pending"
 
 
-def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path):
+def test_wrong_credentials_notify_admins_once_and_keep_the_order(tmp_path):
     with run_payment_api(tmp_path) as shop:
         services = shop.site.app.state.services
         wrong = YooKassaGateway(
@@ -96,7 +96,7 @@ def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path
         assert anna.pay(order_id).status_code == 200
 
 
-def test_what_yookassa_refuses_for_good_ends_the_order(shop):
+def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
     anna = shop.buyer()
     order_id = anna.order()
     only = {"purchase": order_id}
@@ -112,7 +112,7 @@ def test_what_yookassa_refuses_for_good_ends_the_order(shop):
     assert anna.order() != order_id
 
 
-def test_the_worker_goes_on_where_one_order_hangs(shop):
+def test_worker_continues_while_one_order_hangs(shop):
     anna, boris = shop.buyer(), shop.buyer()
     anna_order, boris_order = anna.start_payment("pack"), boris.start_payment("pack")
     shop.yookassa.behave(notifications="never")

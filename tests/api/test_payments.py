@@ -34,7 +34,7 @@ def test_payments_are_listed_page_by_page(shop):
     assert some["payments"][0]["id"] == order_ids[2]
 
 
-def test_a_payment_is_told_with_its_rows(shop):
+def test_payment_is_shown_with_its_ledger_entries(shop):
     order_id = shop.buyer().buy()
     body = shop.admin.get(f"/api/payments/{order_id}").json()
     assert [entry["kind"] for entry in body["entries"]] == ["payment", "grant"]
@@ -43,7 +43,7 @@ def test_a_payment_is_told_with_its_rows(shop):
     assert shop.admin.get(f"/api/payments/{'0' * 32}").status_code == 404
 
 
-def test_a_part_and_then_the_rest_go_back(shop):
+def test_partial_refund_and_the_rest_can_be_returned(shop):
     anna = shop.buyer()
     order_id = anna.buy()
     refunds = post_refund(shop, order_id, minor=10000)
@@ -64,7 +64,7 @@ def test_a_part_and_then_the_rest_go_back(shop):
     assert [refund_["state"] for refund_ in refunds] == ["done", "done"]
 
 
-def test_one_key_is_one_refund(shop):
+def test_one_idempotency_key_creates_one_refund(shop):
     order_id = shop.buyer().buy()
     refunds = [post_refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
     assert refunds[0] == refunds[1] == refunds[2]
@@ -72,7 +72,7 @@ def test_one_key_is_one_refund(shop):
     assert len(shop.billing.refunds.of(order_id)) == 1
 
 
-def test_what_was_not_paid_cannot_go_back(shop):
+def test_unpaid_order_cannot_be_refunded(shop):
     assert post_refund(shop, shop.buyer().start_payment()).status_code == 409
     assert post_refund(shop, "0" * 32).status_code == 404
 
@@ -80,12 +80,12 @@ def test_what_was_not_paid_cannot_go_back(shop):
 @pytest.mark.parametrize(
     "body", [{"minor": 0}, {"minor": -1}, {"minor": "1"}, {"reason": ""}, {"reason": "x" * 251}]
 )
-def test_a_wrong_refund_is_told_so(shop, body):
+def test_invalid_refund_request_is_refused(shop, body):
     assert post_refund(shop, shop.buyer().order(), **body).status_code == 422
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.HANG])
-def test_a_refund_whose_answer_is_lost_is_sent_once(shop, kind):
+def test_refund_with_a_lost_response_is_created_once(shop, kind):
     order_id = shop.buyer().buy("pack")
     before = len(shop.yookassa.refunds())
     shop.yookassa.faults.add(Fault("refunds.create", kind))
@@ -97,7 +97,7 @@ def test_a_refund_whose_answer_is_lost_is_sent_once(shop, kind):
     assert shop.ledger_faults() == []
 
 
-def test_a_refund_whose_key_is_forgotten_is_found_in_the_list(shop):
+def test_refund_with_a_forgotten_key_is_found_in_the_list(shop):
     order_id = shop.buyer().buy("pack")
     before = len(shop.yookassa.refunds())
     shop.yookassa.behave(notifications="never", key_s=0.0)
@@ -110,7 +110,7 @@ def test_a_refund_whose_key_is_forgotten_is_found_in_the_list(shop):
     assert len(shop.yookassa.refunds()) == before + 1
 
 
-def test_a_refund_that_takes_its_time_is_asked_about_again(shop):
+def test_pending_refund_is_polled_until_it_succeeds(shop):
     order_id = shop.buyer().buy("pack")
     shop.yookassa.behave(refund="pending")
     refund_id = post_refund(shop, order_id).json()["id"]
@@ -125,7 +125,7 @@ def test_a_refund_that_takes_its_time_is_asked_about_again(shop):
     assert stored.outside_id == pending["id"]
 
 
-def test_a_refund_that_is_refused_is_told_to_admins(shop):
+def test_refused_refund_notifies_admins_and_can_be_repeated(shop):
     anna = shop.buyer()
     order_id = anna.buy()
     shop.yookassa.behave(refund="insufficient_funds")
@@ -139,7 +139,7 @@ def test_a_refund_that_is_refused_is_told_to_admins(shop):
     shop.wait_for_state(order_id, "refunded")
 
 
-def test_sums_are_told_by_month_till_and_plan(shop):
+def test_billing_sums_include_payments_and_refunds(shop):
     anna = shop.buyer()
     before = read_sums(shop)
     order_id = anna.buy()
@@ -170,16 +170,16 @@ def read_sums(shop):
         {"since": "2026-02-01T00:00"},
     ],
 )
-def test_a_time_that_is_none_is_told_so(shop, query):
+def test_invalid_period_is_refused(shop, query):
     assert shop.admin.get("/api/billing", params=query).status_code == 422
 
 
-def test_nothing_was_paid_before_there_was_a_shop(shop):
+def test_sums_are_empty_before_the_first_payment(shop):
     response = shop.admin.get("/api/billing", params={"since": "2020-01-01", "until": "2021-01-01"})
     assert response.json()["sums"] == []
 
 
-def test_a_code_makes_it_cheaper_once(shop):
+def test_promo_code_lowers_the_price_once_per_user(shop):
     response = shop.admin.post("/api/promos", json={"code": "leto", "plan": "plus", "percent": 20})
     assert (response.status_code, response.json()["code"]) == (201, "LETO")
     again = shop.admin.post("/api/promos", json={"code": "LETO", "plan": "plus", "percent": 20})
@@ -196,7 +196,7 @@ def test_a_code_makes_it_cheaper_once(shop):
     assert boris.http.post("/api/orders", json={"plan": "plus", "promo": "leto"}).status_code == 409
 
 
-def test_a_one_use_code_makes_one_order_cheaper_though_three_are_paid(shop):
+def test_one_use_code_discounts_one_order_although_three_are_paid(shop):
     code = {"code": "ONE-3", "plan": "plus", "percent": 90, "most_uses": 1}
     assert shop.admin.post("/api/promos", json=code).status_code == 201
     anna = shop.buyer()
@@ -228,7 +228,7 @@ def test_a_one_use_code_makes_one_order_cheaper_though_three_are_paid(shop):
     assert shop.ledger_faults() == []
 
 
-def test_a_code_gives_days_once(shop):
+def test_promo_code_gives_days_once(shop):
     code = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
     assert shop.admin.post("/api/promos", json=code).status_code == 201
     anna, boris = shop.buyer(), shop.buyer()
@@ -252,11 +252,11 @@ def test_a_code_gives_days_once(shop):
         ({"code": "NONE-6", "plan": "plus", "days": True}, 422),
     ],
 )
-def test_a_code_that_is_none_is_not_made(shop, code, status):
+def test_invalid_promo_code_is_not_created(shop, code, status):
     assert shop.admin.post("/api/promos", json=code).status_code == status
 
 
-def test_without_a_shop_nothing_is_sold_and_nothing_breaks(tmp_path):
+def test_api_without_a_shop_sells_nothing_and_lists_no_orders(tmp_path):
     with run_api(tmp_path) as site:
         site.add_user(1001)
         with site.browser_client(1001) as anna:

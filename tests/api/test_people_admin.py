@@ -22,7 +22,7 @@ def admin(site):
         yield client
 
 
-def test_people_are_found_and_told(admin):
+def test_users_are_found_listed_and_paginated(admin):
     everybody = admin.get("/api/users").json()
     assert everybody["count"] == 2
     (anna,) = admin.get("/api/users", params={"query": "анн"}).json()["users"]
@@ -36,7 +36,7 @@ def test_people_are_found_and_told(admin):
     assert "next" not in rest.links
 
 
-def test_a_role_is_given_taken_noted_and_told(site, admin):
+def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
     address = f"/api/users/{ANNA}/roles"
     body = admin.post(address, json={"role": "teacher", "scope": "networks"}).json()
     assert (body["role"], body["scopes"]) == ("teacher", ["networks"])
@@ -54,7 +54,7 @@ def test_a_role_is_given_taken_noted_and_told(site, admin):
     assert len(entries) == 2
 
 
-def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
+def test_audit_is_paginated_and_filtered_by_author(site, admin):
     for act in ("block", "unblock", "block"):
         assert admin.post(f"/api/users/{ANNA}/{act}").status_code == 200
     first = admin.get("/api/audit", params={"limit": 2, "by": f"user:{VERA}"})
@@ -65,7 +65,7 @@ def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
     assert admin.get("/api/audit", params={"by": f"user:{ANNA}"}).json()["entries"] == []
 
 
-def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
+def test_admin_cannot_change_themselves_or_block_another_admin(site, admin):
     site.add_user(BORIS, Role.ADMIN)
     assert admin.post(f"/api/users/{VERA}/roles", json={"role": "student"}).status_code == 409
     assert admin.delete(f"/api/users/{VERA}/roles").status_code == 409
@@ -74,7 +74,7 @@ def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
     assert site.roles.authority(VERA).role is Role.ADMIN
 
 
-def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):
+def test_blocked_user_is_refused_until_unblocked(site, admin):
     with site.key_client(ANNA) as student:
         assert student.get("/api/changes").status_code == 200
         assert admin.post(f"/api/users/{ANNA}/block").json()["blocked"]
@@ -83,7 +83,7 @@ def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):
         assert student.get("/api/changes").status_code == 200
 
 
-def test_wild_words_find_nobody(admin):
+def test_invalid_search_values_are_refused(admin):
     for wild in ("\0", "a\nb"):
         assert admin.get("/api/users", params={"query": wild}).status_code == 422
         assert admin.get("/api/audit", params={"target": wild}).status_code == 422
@@ -95,14 +95,14 @@ def test_wild_words_find_nobody(admin):
     assert admin.get("/api/users", params={"query": "%"}).json()["users"] == []
 
 
-def test_another_sites_page_changes_nobody(site, admin):
+def test_cross_site_request_cannot_block_a_user(site, admin):
     far = {"Origin": "https://evil.example"}
     answer = admin.post(f"/api/users/{ANNA}/block", headers=far)
     assert answer.status_code == 403
     assert not Users(site.db).get(ANNA).is_blocked
 
 
-def test_health_tells_queues_failures_and_disk(site):
+def test_health_reports_queues_failures_disk_and_alarms(site):
     site.add_user(VERA, Role.ADMIN)
     Notices(site.db).tell("admins", "notice-proposal", {})
     with site.key_client(VERA) as admin:

@@ -74,7 +74,7 @@ def request_arguments(request, values, path_values):
 
 
 @pytest.mark.parametrize(("topic", "request_"), GETS)
-def test_every_get_of_the_collection_is_answered(site, keys, topic, request_):
+def test_every_get_request_of_the_collection_works(site, keys, topic, request_):
     values = {"address": site.address, "key": keys[OWNERS.get(topic, VERA)]}
     answer = request_arguments(request_, values, site.path_values)
     path = path_of(request_)
@@ -86,7 +86,7 @@ def test_every_get_of_the_collection_is_answered(site, keys, topic, request_):
     assert answer.status_code == expected, answer.text[:300]
 
 
-def test_what_the_collection_names_is_as_postman_wants_it():
+def test_requests_of_the_collection_have_the_postman_format():
     for _, request_ in (call.values for call in CALLS):
         url = request_["url"]
         assert url["raw"] == "{{address}}/" + "/".join(url["path"])
@@ -100,5 +100,5 @@ def test_what_the_collection_names_is_as_postman_wants_it():
             assert request_["header"] == [{"key": "Content-Type", "value": "application/json"}]
 
 
-def test_the_variables_of_the_collection_are_filled_in_once():
+def test_collection_defines_each_variable_once():
     assert {variable["key"]: variable["value"] for variable in KEPT["variable"]} == VARIABLES

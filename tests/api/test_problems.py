@@ -50,7 +50,7 @@ def failing():
 
 
 @pytest.mark.parametrize("number", range(len(ERRORS)))
-def test_an_error_on_purpose_has_its_own_status_and_words(failing, number):
+def test_known_error_has_its_own_status_and_text(failing, number):
     error, status, code, detail = ERRORS[number]
     with socket_call(failing, f"/{number}") as (head, body):
         assert f" {status} " in head.splitlines()[0]
@@ -79,7 +79,7 @@ class socket_call:  # noqa: N801 - reads as a function
 
 @pytest.mark.parametrize("host", ["[", "a b", "[::1", "x" * 500, "мир"])
 @pytest.mark.parametrize("path", ["/api/nothing", "//[", "/api/courses/%ff%00", "/%E2%80%AE"])
-def test_a_wild_address_is_a_problem_and_no_bug(still_site, host, path):
+def test_invalid_host_header_does_not_cause_a_server_error(still_site, host, path):
     line = f"Host: {host}".encode().decode("latin-1")
     with socket_call(still_site.address, path, line) as (head, body):
         assert head.split()[1] in ("404", "422"), head
@@ -87,7 +87,7 @@ def test_a_wild_address_is_a_problem_and_no_bug(still_site, host, path):
 
 
 @pytest.mark.parametrize("path", ["/api/courses/", "/api/courses/1/materials/", "/api/v1/courses/"])
-def test_no_answer_leads_to_where_a_host_header_says(still_site, path):
+def test_response_never_redirects_to_the_host_header(still_site, path):
     with socket_call(still_site.address, path, "Host: elsewhere.example") as (head, body):
         assert head.split()[1] == "404"
         assert "elsewhere" not in head + body
@@ -130,25 +130,25 @@ def make_error(kind, *loc, **context):
         (make_error("value_error"), "body", "", "This value is not valid."),
     ],
 )
-def test_a_wrong_value_is_pointed_at_and_never_repeated(error_, part, pointer, detail):
+def test_validation_error_points_to_the_value_without_repeating_it(error_, part, pointer, detail):
     (document,) = validation_errors([error_], "en")
     assert (document["place"], document["pointer"]) == (part, pointer)
     assert document["detail"].startswith(detail)
     assert "secret" not in str(document)
 
 
-def test_of_many_wrong_values_the_first_are_told():
+def test_number_of_validation_errors_is_limited():
     assert len(validation_errors([make_error("missing", "body", "x")] * 500, "ru")) == 20
 
 
-def test_a_route_describes_its_problems():
+def test_route_describes_its_problems():
     descriptions = problems(404, 422)
     assert sorted(descriptions) == [404, 422, 500, 503]
     schema = descriptions[404]["content"]["application/problem+json"]["schema"]
     assert schema["$ref"].rpartition("/")[2] in components()
 
 
-def test_the_description_names_every_route_once_and_holds_what_it_refers_to(still_site):
+def test_openapi_operation_ids_are_unique_and_problem_schemas_exist(still_site):
     body = still_site.client.get("/openapi.json").json()
     operations = [
         operation["operationId"] for path in body["paths"].values() for operation in path.values()
@@ -162,7 +162,7 @@ def test_the_description_names_every_route_once_and_holds_what_it_refers_to(stil
 
 
 @pytest.mark.parametrize("key", [(1, "алгоритмы"), (0, ""), (2**63 - 1, "a b")])
-def test_a_cursor_says_what_it_was_given(key):
+def test_cursor_round_trip_keeps_the_key(key):
     assert read_cursor(cursor_after(*key), int, str) == key
     assert read_cursor("", int, str) is None
 
@@ -170,6 +170,6 @@ def test_a_cursor_says_what_it_was_given(key):
 @pytest.mark.parametrize(
     "key", [(1,), (1, 2), ("1", "a"), (True, "a"), (2**63, "a"), (1, "a\0b"), (1, "\x1b")]
 )
-def test_a_cursor_of_another_kind_is_refused(key):
+def test_cursor_of_another_type_is_refused(key):
     with pytest.raises(Problem):
         read_cursor(cursor_after(*key), int, str)

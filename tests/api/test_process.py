@@ -34,7 +34,9 @@ def is_ready(port):
 
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
-def test_it_is_ready_once_its_port_answers_and_ends_well(begin, free_port, tmp_path, ending):
+def test_process_is_ready_once_its_port_answers_and_exits_cleanly(
+    begin, free_port, tmp_path, ending
+):
     process = begin(free_port)
     wait_until(lambda: is_ready(free_port))
     os.kill(process.pid, ending)
@@ -44,7 +46,7 @@ def test_it_is_ready_once_its_port_answers_and_ends_well(begin, free_port, tmp_p
     assert "Traceback" not in text
 
 
-def test_an_address_that_is_taken_is_named(begin, taken_port, tmp_path):
+def test_occupied_port_is_named_in_the_error(begin, taken_port, tmp_path):
     assert wait_for_exit(begin(taken_port)) not in (0, None)
     text = (tmp_path / "log").read_text("utf-8")
     assert f"127.0.0.1:{taken_port}" in text

@@ -9,7 +9,7 @@ from tests.api.promotion_load import ask_while_promoting
 pytestmark = pytest.mark.load
 
 
-def test_no_answer_fails_or_is_mixed_while_other_models_come_to_serve(tmp_path):
+def test_answers_stay_consistent_during_promotions(tmp_path):
     outcomes, *_ = ask_while_promoting(tmp_path, questions=160, every=8)
     assert outcomes["promotions"] == 19
     assert outcomes["serving"] + outcomes["canary"] == 160

@@ -44,7 +44,7 @@ def path(turn_id):
     return f"/api/user/turns/{turn_id}/rating"
 
 
-def test_a_rating_is_kept_changed_and_taken_back(site, anna, conversation):
+def test_rating_can_be_set_changed_and_removed(site, anna, conversation):
     turn = path(conversation.add_turn(1))
     assert anna.get(turn).json() == {"value": None, "correction": None}
     assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
@@ -56,7 +56,7 @@ def test_a_rating_is_kept_changed_and_taken_back(site, anna, conversation):
     assert anna.get(turn).json()["value"] is None
 
 
-def test_nobody_rates_anothers_answer(site, anna, conversation):
+def test_user_cannot_rate_the_answer_of_another_user(site, anna, conversation):
     turn = path(conversation.add_turn(1))
     site.add_user(BORIS)
     with site.key_client(BORIS) as boris:
@@ -65,7 +65,7 @@ def test_nobody_rates_anothers_answer(site, anna, conversation):
     assert site.database.sql("SELECT * FROM rating") == []
 
 
-def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
+def test_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(conversation.add_turn(1, "Меня зовут Анна. Что такое граф?"))
     correction = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
@@ -78,9 +78,7 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
-def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(
-    site, anna, conversation
-):
+def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(site, anna, conversation):
     insert_live_model(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(conversation.add_turn(1, answer="Спросите по +7 999 123-45-67."))
@@ -95,7 +93,7 @@ def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one
     assert site.database.sql("SELECT rejected FROM proposal") == [("",)]
 
 
-def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, conversation):
+def test_correction_without_consent_is_refused_and_not_stored(site, anna, conversation):
     turn = path(conversation.add_turn(1))
     response = anna.post(turn, json={"value": "down", "correction": "иначе"})
     assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-consent")
@@ -104,7 +102,7 @@ def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, conversat
 
 
 @pytest.mark.parametrize("fields", [{"format": "photo"}, {"question": "слово " * 2000}])
-def test_what_can_be_no_example_is_refused(site, anna, conversation, fields):
+def test_turn_that_cannot_become_an_example_cannot_be_corrected(site, anna, conversation, fields):
     Consents(site.db).give(ANNA, "2026-11-22")
     response = anna.post(
         path(conversation.add_turn(1, **fields)), json={"value": "down", "correction": "иначе"}
@@ -112,7 +110,7 @@ def test_what_can_be_no_example_is_refused(site, anna, conversation, fields):
     assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-example")
 
 
-def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
+def test_group_turn_can_be_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(Conversation(site, chat_id=-5005).add_turn(1))
     assert anna.post(turn, json={"value": "up"}).status_code == 200
@@ -120,7 +118,7 @@ def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
     assert response.json()["type"] == "urn:merlin:problem:no-example"
 
 
-def test_a_question_without_an_answer_is_not_rated(anna, conversation):
+def test_unanswered_question_cannot_be_rated(anna, conversation):
     response = anna.post(path(conversation.add_turn(1, answer="")), json={"value": "up"})
     assert (response.status_code, response.json()["type"]) == (
         409,
@@ -128,7 +126,7 @@ def test_a_question_without_an_answer_is_not_rated(anna, conversation):
     )
 
 
-def test_too_many_corrections_are_refused(site, anna, conversation):
+def test_number_of_corrections_is_limited(site, anna, conversation):
     Consents(site.db).give(ANNA, "2026-11-22")
     body = {"value": "down", "correction": "иначе"}
     statuses = [
@@ -149,11 +147,11 @@ def test_too_many_corrections_are_refused(site, anna, conversation):
         {"value": "up", "user_id": BORIS},
     ],
 )
-def test_a_wrong_rating_is_refused(anna, conversation, wrong):
+def test_invalid_rating_is_refused(anna, conversation, wrong):
     assert anna.post(path(conversation.add_turn(1)), json=wrong).status_code == 422
 
 
-def test_scopes_of_keys_are_kept(site, conversation):
+def test_rating_requires_the_key_scope(site, conversation):
     site.add_user(ANNA)
     turn = path(conversation.add_turn(1))
     with site.key_client(ANNA, Scope.ACCOUNT_READ) as reader:

@@ -36,7 +36,7 @@ def newest_order(shop, anna):
     return shop.billing.purchases.of(anna.user_id)[0]
 
 
-def test_consent_and_a_saved_method_begin_a_renewal(shop):
+def test_consent_with_a_saved_payment_method_starts_a_renewal(shop):
     anna, renewal = subscribe(shop)
     (term,) = anna.terms
     assert (renewal.state, renewal.next_at, renewal.plan) == (RenewalState.ON, term.ends_at, "plus")
@@ -47,7 +47,7 @@ def test_consent_and_a_saved_method_begin_a_renewal(shop):
 
 
 @pytest.mark.parametrize("fields", [{}, {"plan": "pack", "keep_method": True}])
-def test_without_consent_and_for_a_pack_there_is_none(shop, fields):
+def test_order_without_consent_or_of_a_pack_starts_no_renewal(shop, fields):
     anna = shop.buyer()
     order_id = anna.buy(**fields)
     assert anna.renewals == []
@@ -55,7 +55,7 @@ def test_without_consent_and_for_a_pack_there_is_none(shop, fields):
     assert calls[0].body["save_payment_method"] is False
 
 
-def test_who_agreed_is_reminded_once_three_days_before(shop):
+def test_renewal_reminder_is_sent_once_three_days_before(shop):
     anna, renewal = subscribe(shop)
     run_at(shop, renewal.next_at - timedelta(days=4))
     assert "notice-renewal-soon" not in anna.notice_keys
@@ -65,7 +65,7 @@ def test_who_agreed_is_reminded_once_three_days_before(shop):
     assert "notice-plan-ends" not in anna.notice_keys
 
 
-def test_a_clock_that_was_set_back_stops_no_reminder_no_look_and_no_comparison(shop):
+def test_clock_set_back_stops_no_reminder_sync_or_reconciliation(shop):
     anna, renewal = subscribe(shop)
     order_id, lost, waits = (shop.buyer().start_payment("pack") for _ in range(3))
     shop.yookassa.behave(notifications="never")
@@ -89,7 +89,7 @@ def test_a_clock_that_was_set_back_stops_no_reminder_no_look_and_no_comparison(s
     wait_until(lambda: "notice-renewal-soon" in anna.notice_keys)
 
 
-def test_a_plan_is_paid_again_before_it_ends(shop):
+def test_plan_is_renewed_before_it_ends(shop):
     anna, renewal = subscribe(shop)
     for _ in range(3):
         run_at(shop, renewal.next_at - timedelta(hours=23))
@@ -104,7 +104,7 @@ def test_a_plan_is_paid_again_before_it_ends(shop):
     assert anna.notice_keys.count("notice-paid") == 2
 
 
-def test_the_next_period_is_paid_too(shop):
+def test_plan_is_renewed_for_each_following_period(shop):
     anna, _ = subscribe(shop)
     for count in (2, 3):
         (renewal,) = anna.renewals
@@ -114,7 +114,7 @@ def test_the_next_period_is_paid_too(shop):
     assert shop.ledger_faults() == []
 
 
-def test_a_decline_is_told_and_tried_three_times_and_no_more(shop):
+def test_declined_renewal_is_tried_three_times_and_the_user_is_notified(shop):
     anna, renewal = subscribe(shop)
     shop.yookassa.behave(renewal="insufficient_funds")
     for number in range(5):
@@ -130,7 +130,7 @@ def test_a_decline_is_told_and_tried_three_times_and_no_more(shop):
     assert len(anna.terms) == 1
 
 
-def test_a_method_that_was_revoked_is_not_tried_again(shop):
+def test_revoked_payment_method_is_not_retried(shop):
     anna, renewal = subscribe(shop)
     shop.yookassa.revoke(renewal.method)
     run_at(shop, renewal.next_at - timedelta(hours=23))
@@ -139,7 +139,7 @@ def test_a_method_that_was_revoked_is_not_tried_again(shop):
     assert anna.notice_keys[0] == "notice-renewal-over"
 
 
-def test_who_says_no_pays_no_more_and_is_told_when_the_plan_ends(shop):
+def test_stopped_renewal_charges_nothing_and_sends_a_plan_end_notice(shop):
     anna, renewal = subscribe(shop)
     eve = shop.buyer()
     path = f"/api/renewals/{renewal.renewal_id}"
@@ -152,7 +152,7 @@ def test_who_says_no_pays_no_more_and_is_told_when_the_plan_ends(shop):
     assert anna.notice_keys.count("notice-plan-ends") == 1
 
 
-def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
+def test_renewal_stopped_before_its_payment_is_created_charges_nothing(shop):
     anna, renewal = subscribe(shop)
     services = shop.site.app.state.services
     moment = renewal.next_at - timedelta(hours=23)
@@ -168,7 +168,7 @@ def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
     assert shop.payments_of(order_id) == []
 
 
-def test_a_plan_that_goes_on_by_other_means_is_not_paid_yet(shop):
+def test_renewal_is_postponed_while_a_gifted_term_lasts(shop):
     anna, renewal = subscribe(shop)
     shop.billing.terms.add(
         anna.user_id, "plus", 10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera"
@@ -179,13 +179,13 @@ def test_a_plan_that_goes_on_by_other_means_is_not_paid_yet(shop):
     assert len(shop.billing.purchases.of(anna.user_id)) == 1
 
 
-def test_a_payment_by_hand_moves_the_renewal(shop):
+def test_manual_payment_postpones_the_renewal(shop):
     anna, renewal = subscribe(shop)
     anna.buy()
     wait_until(lambda: anna.renewals[0].next_at == renewal.next_at + timedelta(days=30))
 
 
-def test_money_that_went_back_whole_ends_the_renewal(shop):
+def test_full_refund_ends_the_renewal(shop):
     anna, _ = subscribe(shop)
     order_id = newest_order(shop, anna).purchase_id
     shop.yookassa.refund(order_id)
@@ -193,7 +193,7 @@ def test_money_that_went_back_whole_ends_the_renewal(shop):
     assert anna.renewals[0].state is RenewalState.OFF
 
 
-def test_a_plan_that_is_sold_no_more_is_not_renewed(shop):
+def test_plan_no_longer_sold_is_not_renewed(shop):
     anna, renewal = subscribe(shop)
     changes = {"plan": "gone", "next_at": iso(utc_now() + timedelta(hours=3))}
     query = "UPDATE renewal SET plan = ?, next_at = ? WHERE id = ?"

@@ -71,7 +71,7 @@ def raw_response(site, path, **headers):
 
 
 @pytest.mark.parametrize("path", CACHED)
-def test_the_second_answer_is_the_first_one_and_says_when_it_is_the_same(still_site, path):
+def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site, path):
     first, second = still_site.client.get(path), still_site.client.get(path)
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
@@ -92,7 +92,7 @@ def test_the_second_answer_is_the_first_one_and_says_when_it_is_the_same(still_s
 
 
 @pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"'])
-def test_a_tag_is_known_in_every_form_of_the_header(still_site, header):
+def test_etag_matches_in_every_form_of_the_header(still_site, header):
     tag = still_site.client.get(LIST).headers["etag"]
     answer = still_site.client.get(LIST, headers={"If-None-Match": header.format(tag=tag)})
     assert answer.status_code == 304
@@ -101,11 +101,11 @@ def test_a_tag_is_known_in_every_form_of_the_header(still_site, header):
 @pytest.mark.parametrize(
     "header", ['"x"', "x", '"', "W/", ",,,", '"0123456789abcdef0123456789abcdef"']
 )
-def test_a_strange_tag_is_answered_in_full(still_site, header):
+def test_unknown_etag_gets_the_full_response(still_site, header):
     assert still_site.client.get(LIST, headers={"If-None-Match": header}).status_code == 200
 
 
-def test_tags_differ_by_path_query_and_language(still_site):
+def test_etags_differ_by_path_query_and_language(still_site):
     tags = [
         still_site.client.get(path, headers={"Accept-Language": language}).headers["etag"]
         for path in CACHED
@@ -114,7 +114,7 @@ def test_tags_differ_by_path_query_and_language(still_site):
     assert len(set(tags)) == len(tags)
 
 
-def test_no_language_is_answered_with_anothers_bytes(still_site):
+def test_cache_does_not_mix_languages(still_site):
     for language in ("en", "ru", "en", "de"):
         answer = still_site.client.get(LIST, headers={"Accept-Language": language})
         expected = "en" if language == "en" else "ru"
@@ -122,7 +122,7 @@ def test_no_language_is_answered_with_anothers_bytes(still_site):
         assert ("Algorithms" in answer.text) == (expected == "en")
 
 
-def test_a_long_answer_is_packed_for_who_takes_it(still_site):
+def test_long_response_is_compressed_for_clients_that_accept_gzip(still_site):
     path = "/api/courses?languages=all"
     for _ in range(2):
         unpacked, body = raw_response(still_site, path)
@@ -148,11 +148,11 @@ def test_a_long_answer_is_packed_for_who_takes_it(still_site):
         ("br", False),
     ],
 )
-def test_whether_gzip_is_taken(header, takes):
+def test_accept_encoding_header_decides_about_gzip(header, takes):
     assert takes_gzip(header) is takes
 
 
-def test_what_a_commit_changes_is_seen_within_a_second_or_so(site):
+def test_cached_list_changes_soon_after_a_commit(site):
     before = site.client.get(LIST)
     tag = {"If-None-Match": before.headers["etag"]}
     assert site.client.get(LIST, headers=tag).status_code == 304
@@ -163,7 +163,7 @@ def test_what_a_commit_changes_is_seen_within_a_second_or_so(site):
     assert after.headers["etag"] != before.headers["etag"]
 
 
-def test_a_changed_text_of_a_material_is_seen_too(site):
+def test_cached_material_text_changes_after_a_commit(site):
     course_id = site.course_id("algorithms")
     (lecture, *_) = site.client.get(f"{LIST}/{course_id}/materials").json()["materials"]
     path = f"{LIST}/{course_id}/materials/{lecture['id']}"
@@ -178,7 +178,7 @@ def lose_courses(site):
         site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
 
 
-def test_a_kept_answer_asks_no_database(site):
+def test_cached_response_needs_no_database(site):
     wait_until(
         lambda: site.client.get(LIST).headers["etag"] == site.client.get(LIST).headers["etag"]
     )
@@ -189,7 +189,7 @@ def test_a_kept_answer_asks_no_database(site):
     assert site.client.get("/api/courses?limit=3").status_code >= 500
 
 
-def test_not_modified_asks_no_database_even_where_nothing_is_kept(tmp_path):
+def test_not_modified_response_needs_no_database_even_without_a_cache(tmp_path):
     with run_api(tmp_path, bounds={"kept_bytes": 0}) as site:
         tag = site.client.get(LIST).headers["etag"]
         lose_courses(site)
@@ -198,7 +198,7 @@ def test_not_modified_asks_no_database_even_where_nothing_is_kept(tmp_path):
     assert (same.status_code, same.headers["etag"]) == (304, tag)
 
 
-def test_a_kept_answer_counts_like_any_other(site):
+def test_cached_responses_are_counted_in_metrics(site):
     for _ in range(3):
         site.client.get("/api/courses/1")
     counted = site.client.get("/metrics").text
@@ -206,7 +206,7 @@ def test_a_kept_answer_counts_like_any_other(site):
     assert metric_value(counted, "merlin_http_requests_total", **call) == 3
 
 
-def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site):
+def test_cors_allows_the_catalogue_only(still_site):
     headers = {"Origin": "https://elsewhere.example"}
     assert (
         still_site.client.get(LIST, headers=headers).headers["access-control-allow-origin"] == "*"
@@ -219,7 +219,7 @@ def make_response(size, tag):
     return CachedAnswer(b"x" * size, str(tag))
 
 
-def test_what_nobody_asked_for_the_longest_makes_room():
+def test_least_recently_used_entries_are_evicted():
     cache = CatalogueCache(most_bytes=12_200)
     for number in range(4):
         cache.store(1, make_response(1000, number))
@@ -230,7 +230,7 @@ def test_what_nobody_asked_for_the_longest_makes_room():
     assert cached_numbers == [0, 2, 3, 4]
 
 
-def test_answers_of_another_version_are_let_go():
+def test_entries_of_an_older_version_are_evicted():
     cache = CatalogueCache(1024 * 1024)
     cache.store(1, make_response(10, "one"))
     cache.store(2, make_response(10, "two"))
@@ -269,7 +269,7 @@ def set_version(ctx, version):
     ctx.db.change(COURSE_INDEX.update({"version": version}))
 
 
-def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
+def test_catalogue_version_is_read_only_after_a_write(ctx):
     catalogue = CatalogueCache(0)
 
     def look():
@@ -288,7 +288,7 @@ def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
     assert catalogue.version == 9
 
 
-def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
+def test_failed_version_poll_is_logged_once_and_retried(postgresql):
     catalogue = CatalogueCache(0)
 
     async def watch(ctx):
@@ -305,7 +305,7 @@ def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
     assert [line["event"] for line in logs] == ["the version is unknown"]
 
 
-def test_all_of_it_on_postgresql(tmp_path, postgresql):
+def test_catalogue_favourites_and_cache_work_on_postgresql(tmp_path, postgresql):
     with run_api(tmp_path, postgresql.reset()) as site:
         first = site.client.get(LIST)
         assert [course["slug"] for course in first.json()] == ["algorithms", "networks"]

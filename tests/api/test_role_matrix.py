@@ -165,13 +165,13 @@ def is_as_expected(answer, expected):
     return answer.status_code == int(expected)
 
 
-def test_every_operation_is_judged_once():
+def test_every_operation_has_one_entry_in_the_matrix():
     assert set(JUDGED) == set(TOLD)
     names = [name for names in OPERATIONS.values() for name in names.split()]
     assert len(names) == len(set(names))
 
 
-def test_who_may_not_is_told_so_and_nothing_is_changed(site, callers):
+def test_forbidden_callers_are_refused_and_nothing_changes(site, callers):
     wrong, before = [], read_tables(site)
     for name in TOLD:
         for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
@@ -188,7 +188,7 @@ def test_who_may_not_is_told_so_and_nothing_is_changed(site, callers):
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden):
+def test_foreign_object_is_indistinguishable_from_a_missing_one(site, callers, hidden):
     names = [
         name
         for name, (path, _, _) in TOLD.items()
@@ -216,7 +216,7 @@ def sort_key(name):
     return name in LAST, ORDER.index(TOLD[name][1])
 
 
-def test_who_may_is_let_in(site, callers):
+def test_permitted_callers_are_accepted(site, callers):
     wrong = []
     for name in sorted(TOLD, key=sort_key):
         callers.browsers.clear()
@@ -239,7 +239,7 @@ NOT_HERE = {
 }
 
 
-def test_a_course_that_is_not_active_is_there_for_those_alone_who_edit_it(site, callers):
+def test_inactive_course_is_visible_only_to_its_editors(site, callers):
     closed = site.course_id("closed")
     path = f"/api/courses/{closed}"
     expected = {"nobody": 404, "anna": 404, "boris": 404, "editor": 200, "admin": 200}
@@ -251,7 +251,7 @@ def test_a_course_that_is_not_active_is_there_for_those_alone_who_edit_it(site, 
 
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
-def test_nobody_below_an_admin_makes_themselves_more(site, callers, role):
+def test_role_below_admin_cannot_raise_itself(site, callers, role):
     caller = {Role.STUDENT: "other", Role.TEACHER: "elsewhere", Role.EDITOR: "editor"}[role]
     address = f"/api/users/{PEOPLE[caller]}/roles"
     headers = site.sign_in_headers(PEOPLE[caller])

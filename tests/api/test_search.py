@@ -30,11 +30,11 @@ def slugs(site, query, **options):
         "горитм",
     ],
 )
-def test_a_course_is_found_by_any_form_of_its_words(still_site, query):
+def test_course_is_found_by_any_form_of_its_words(still_site, query):
     assert slugs(still_site, query) == ["algorithms"]
 
 
-def test_what_was_found_is_marked(still_site):
+def test_match_position_is_returned(still_site):
     (course,) = still_site.client.get("/api/courses/search?query=графов").json()
     CourseFound.model_validate(course)
     (mark,) = course["found"]
@@ -42,14 +42,14 @@ def test_what_was_found_is_marked(still_site):
     assert course["description"][42:47] == "графы"
 
 
-def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_site):
+def test_empty_query_matches_every_course_and_a_missing_query_is_refused(still_site):
     assert slugs(still_site, "") == slugs(still_site, "  ") == ["algorithms", "networks"]
     answer = still_site.client.get("/api/courses/search")
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["pointer"] == "/query"
 
 
-def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
+def test_vocabulary_is_updated_with_each_catalogue_version(site):
     vocabulary, courses = site.services.vocabulary, Catalogue(site.db)
     wait_until(lambda: vocabulary.version == courses.version())
     site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
@@ -80,13 +80,13 @@ def test_materials_are_found_with_their_courses(still_site):
 @pytest.mark.parametrize(
     ("query", "suggestion"), [("сортеровки", "сортировки"), ("cjhnbhjdrb", "сортировки")]
 )
-def test_what_was_meant_is_told(still_site, query, suggestion):
+def test_spelling_suggestion_is_returned(still_site, query, suggestion):
     results = still_site.client.get("/api/search", params={"query": query}).json()
     assert results["suggestion"] == suggestion
     assert [course["slug"] for course in results["courses"]] == ["algorithms"]
 
 
-def test_parts_lead_through_all_that_was_found(site):
+def test_next_links_lead_through_all_results(site):
     site.index_courses(
         {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Графы {n}}}\n"} for n in range(5)}
     )
@@ -99,7 +99,7 @@ def test_parts_lead_through_all_that_was_found(site):
 
 
 @pytest.mark.parametrize("cursor", ["WzEwMDAwMF0", "Wy0xXQ", "WyJhIl0"])
-def test_a_cursor_beyond_the_end_or_before_the_beginning_is_refused(still_site, cursor):
+def test_cursor_out_of_range_is_refused(still_site, cursor):
     answer = still_site.client.get("/api/courses/search", params={"query": "а", "cursor": cursor})
     assert answer.status_code == 422
 
@@ -121,18 +121,18 @@ def test_a_cursor_beyond_the_end_or_before_the_beginning_is_refused(still_site, 
         "\u202e\U0001f600",
     ],
 )
-def test_what_databases_speak_is_words_here(still_site, query):
+def test_database_syntax_in_a_query_is_plain_text(still_site, query):
     assert slugs(still_site, query) == []
     assert len(still_site.client.get("/api/courses").json()) == 2
 
 
 @pytest.mark.parametrize("length", [201, 5000])
-def test_a_query_that_is_too_long_is_refused(still_site, length):
+def test_too_long_query_is_refused(still_site, length):
     for path in ("/api/courses/search", "/api/search"):
         answer = still_site.client.get(path, params={"query": "а" * length})
         assert answer.status_code == 422
         assert "200" in answer.json()["errors"][0]["detail"]
 
 
-def test_many_words_are_no_harm(still_site):
+def test_repeated_words_in_a_query_are_accepted(still_site):
     assert slugs(still_site, "алгоритмы " * 20) == ["algorithms"]

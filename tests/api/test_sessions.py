@@ -46,7 +46,7 @@ def next_path(answer):
     return match and match[1]
 
 
-def test_a_session_is_told_with_what_it_took(site, anna):
+def test_session_shows_its_usage_and_cost(site, anna):
     talk = Conversation(site)
     talk.add_turn(1)
     talk.add_turn(2)
@@ -57,7 +57,7 @@ def test_a_session_is_told_with_what_it_took(site, anna):
     assert anna.get(SESSIONS).json() == {"sessions": [body]}
 
 
-def test_sessions_of_all_bots_come_in_parts(site, anna):
+def test_sessions_of_all_bots_are_paginated_newest_first(site, anna):
     for number in range(5):
         Conversation(site, bot=BOT + number).add_turn(1, f"вопрос {number}")
     titles, path = [], f"{SESSIONS}?limit=2"
@@ -68,7 +68,7 @@ def test_sessions_of_all_bots_come_in_parts(site, anna):
     assert titles == [f"вопрос {number}" for number in (4, 3, 2, 1, 0)]
 
 
-def test_turns_come_in_parts_oldest_first(site, anna):
+def test_turns_are_paginated_oldest_first(site, anna):
     talk = Conversation(site)
     for number in range(3):
         talk.add_turn(number + 1, f"вопрос {number}", f"ответ {number}")
@@ -85,7 +85,7 @@ def test_turns_come_in_parts_oldest_first(site, anna):
 
 
 @pytest.mark.parametrize("user_id", [BORIS, VERA])
-def test_others_find_nothing_there_not_even_admins(site, anna, user_id):
+def test_session_of_another_user_returns_404_even_for_admins(site, anna, user_id):
     talk = Conversation(site)
     talk.add_turn(1)
     site.add_user(user_id, Role.ADMIN if user_id == VERA else Role.STUDENT)
@@ -97,14 +97,14 @@ def test_others_find_nothing_there_not_even_admins(site, anna, user_id):
     assert anna.get(path).status_code == 200
 
 
-def test_a_groups_talk_is_shown_to_nobody(site, anna):
+def test_group_conversation_is_not_listed(site, anna):
     talk = Conversation(site, chat_id=-5005)
     talk.add_turn(1)
     assert anna.get(SESSIONS).json() == {"sessions": []}
     assert anna.get(f"{SESSIONS}/{talk.session_id}/turns").status_code == 404
 
 
-def test_a_deleted_session_is_gone_and_its_words_after_the_undo(site, anna):
+def test_deleted_session_is_hidden_and_its_text_is_erased_after_the_undo_period(site, anna):
     talk = Conversation(site)
     turn_id = talk.add_turn(1)
     path = f"{SESSIONS}/{talk.session_id}"
@@ -118,7 +118,7 @@ def test_a_deleted_session_is_gone_and_its_words_after_the_undo(site, anna):
     assert site.database.sql("SELECT * FROM turn") == []
 
 
-def test_scopes_of_keys_are_kept(site):
+def test_sessions_require_the_key_scope(site):
     site.add_user(ANNA)
     talk = Conversation(site)
     talk.add_turn(1)
@@ -144,11 +144,11 @@ def test_scopes_of_keys_are_kept(site):
         (f"{SESSIONS}/1/turns?cursor=WyIwIl0", 422),
     ],
 )
-def test_what_no_session_can_be_is_refused(anna, path, status):
+def test_invalid_session_id_or_query_is_refused(anna, path, status):
     assert anna.get(path).status_code == status
 
 
-def test_a_text_that_no_key_opens_is_left_out(site, anna):
+def test_undecryptable_text_is_omitted(site, anna):
     talk = Conversation(site)
     talk.add_turn(1)
     site.database.sql("UPDATE turn SET answer = 'v1.k0.broken'")

@@ -66,7 +66,7 @@ def answer_login(site, key, user_id, *, is_own=True):
     return Logins(site.db).settle(login.login_id, user_id, is_own=is_own)
 
 
-def test_a_page_within_telegram_signs_its_person_in(site):
+def test_init_data_of_telegram_signs_the_user_in(site):
     with signed_out_browser(site) as browser:
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         assert answer.status_code == 200, answer.text
@@ -80,7 +80,7 @@ def test_a_page_within_telegram_signs_its_person_in(site):
     assert frame.json()["id"] == ANNA
 
 
-def test_the_same_data_opens_one_sign_in_at_a_time(site):
+def test_reused_init_data_replaces_the_earlier_sign_in(site):
     data = {"init_data": signed_init_data()}
     with signed_out_browser(site) as browser, signed_out_browser(site) as other:
         first, second = (
@@ -108,7 +108,7 @@ def test_the_same_data_opens_one_sign_in_at_a_time(site):
         lambda: "hash=",
     ],
 )
-def test_data_that_telegram_did_not_sign_lets_nobody_in(shared, make_data):
+def test_init_data_without_a_valid_telegram_signature_is_refused(shared, make_data):
     # Created now: a future time at collection may be in the past when the test runs.
     answer = shared.client.post("/api/auth/telegram", json={"init_data": make_data()})
     assert answer.status_code == 401
@@ -116,20 +116,20 @@ def test_data_that_telegram_did_not_sign_lets_nobody_in(shared, make_data):
     assert "set-cookie" not in answer.headers
 
 
-def test_without_a_word_of_the_bot_no_signature_counts(site):
+def test_init_data_is_refused_while_the_bot_id_is_unknown(site):
     Settings(site.db).put("bot.id", "", "bot")
     answer = site.client.post("/api/auth/telegram", json={"init_data": signed_init_data()})
     assert answer.status_code == 401
 
 
-def test_an_api_that_has_the_token_takes_data_without_a_signature(tmp_path):
+def test_api_with_the_bot_token_accepts_init_data_by_its_hash(tmp_path):
     with run_api(tmp_path, token=TOKEN) as site:
         for token, status in (("17:another-bot", 401), (TOKEN, 200)):
             data = {"init_data": signed_init_data(key=None, token=token)}
             assert site.client.post("/api/auth/telegram", json=data).status_code == status
 
 
-def test_a_login_is_confirmed_in_the_bot_and_taken_once(site):
+def test_login_is_confirmed_in_the_bot_and_used_once(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser:
         document = start_login(browser)
@@ -151,7 +151,7 @@ def test_a_login_is_confirmed_in_the_bot_and_taken_once(site):
         assert browser.post("/api/auth/wait").json()["state"] == "expired"
 
 
-def test_a_login_belongs_to_the_browser_that_asked(site):
+def test_login_belongs_to_the_browser_that_started_it(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser, signed_out_browser(site) as thief:
         document = start_login(browser)
@@ -164,7 +164,7 @@ def test_a_login_belongs_to_the_browser_that_asked(site):
         assert browser.post("/api/auth/wait").json()["state"] == "confirmed"
 
 
-def test_a_login_that_was_refused_signs_nobody_in(site):
+def test_refused_login_does_not_sign_in(site):
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA, is_own=False)
         assert browser.post("/api/auth/wait").json() == {
@@ -176,7 +176,7 @@ def test_a_login_that_was_refused_signs_nobody_in(site):
         assert get_user(browser).status_code == 401
 
 
-def test_a_login_ends_after_five_minutes(site):
+def test_login_expires_after_five_minutes(site):
     with signed_out_browser(site) as browser:
         document = start_login(browser)
         answer_login(site, document["key"], ANNA)
@@ -186,7 +186,7 @@ def test_a_login_ends_after_five_minutes(site):
         assert Logins(site.db).show(document["key"], ANNA) is None
 
 
-def test_who_opens_the_link_second_cannot_answer(site):
+def test_second_user_of_the_login_link_cannot_confirm_it(site):
     with signed_out_browser(site) as browser:
         key = start_login(browser)["key"]
         login = Logins(site.db).show(key, ANNA)
@@ -196,7 +196,7 @@ def test_who_opens_the_link_second_cannot_answer(site):
         assert Logins(site.db).settle(login.login_id, ANNA, is_own=False) is None
 
 
-def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(site):
+def test_concurrent_polls_of_one_login_open_one_sign_in(site):
     site.add_user(ANNA)
     with signed_out_browser(site) as browser:
         answer_login(site, start_login(browser)["key"], ANNA)
@@ -206,13 +206,13 @@ def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(sit
     assert len(SignIns(site.db).of(ANNA)) == 1
 
 
-def test_a_bot_whose_name_is_not_known_has_no_link(site):
+def test_login_has_no_link_while_the_bot_name_is_unknown(site):
     Settings(site.db).put("bot.name", "", "bot")
     with signed_out_browser(site) as browser:
         assert start_login(browser)["url"] is None
 
 
-def test_logins_of_one_address_are_not_without_end(site):
+def test_logins_per_address_are_limited(site):
     freeze_login_throttle(site)
     with signed_out_browser(site) as browser:
         answers = [browser.post("/api/auth/start") for _ in range(25)]
@@ -221,7 +221,7 @@ def test_logins_of_one_address_are_not_without_end(site):
     assert int(answers[-1].headers["retry-after"]) > 0
 
 
-def test_signing_in_ends_what_the_browser_was_signed_in_with(site):
+def test_signing_in_ends_the_previous_sign_in_of_the_browser(site):
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser:
         browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
@@ -232,7 +232,7 @@ def test_signing_in_ends_what_the_browser_was_signed_in_with(site):
         assert get_user(browser).json()["id"] == BORIS
 
 
-def test_signing_out_ends_this_browser_alone(site):
+def test_signing_out_ends_only_this_browser(site):
     site.add_user(ANNA)
     with site.browser_client(ANNA) as browser, site.browser_client(ANNA) as other:
         answer = browser.post("/api/auth/sign-out")
@@ -243,7 +243,7 @@ def test_signing_out_ends_this_browser_alone(site):
 
 
 @pytest.mark.parametrize("path", ["start", "wait", "password", "telegram", "sign-out"])
-def test_another_sites_page_can_sign_nobody_in_or_out(shared, path):
+def test_cross_site_request_cannot_sign_in_or_out(shared, path):
     shared.add_user(ANNA)
     with shared.browser_client(ANNA) as browser:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
@@ -258,7 +258,7 @@ def test_another_sites_page_can_sign_nobody_in_or_out(shared, path):
         assert get_user(browser).status_code == 200
 
 
-def test_from_another_machine_nobody_signs_in_without_https(site):
+def test_remote_sign_in_requires_https(site):
     elsewhere = {"X-Forwarded-For": "203.0.113.7"}
     with signed_out_browser(site, **elsewhere) as browser:
         answer = browser.post("/api/auth/start")
@@ -272,7 +272,7 @@ def test_from_another_machine_nobody_signs_in_without_https(site):
         assert answer.headers["strict-transport-security"]
 
 
-def test_within_telegrams_frame_the_cookie_may_be_kept_by_a_foreign_page(site):
+def test_cookie_inside_telegram_frame_is_partitioned(site):
     secure = {"X-Forwarded-Proto": "https"}
     with signed_out_browser(site, **secure) as browser:
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
@@ -281,14 +281,14 @@ def test_within_telegrams_frame_the_cookie_may_be_kept_by_a_foreign_page(site):
     assert cookie.endswith("SameSite=None; Secure; Partitioned")
 
 
-def test_over_https_a_cookie_of_a_neighbouring_site_counts_for_nothing(site):
+def test_unprefixed_cookie_is_ignored_over_https(site):
     site.add_user(ANNA)
     with site.browser_client(ANNA) as browser:
         assert get_user(browser).status_code == 200
         assert get_user(browser, headers={"X-Forwarded-Proto": "https"}).status_code == 401
 
 
-def test_somebody_who_is_blocked_is_out_at_once_and_stays_out(site):
+def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser:
         sign_in_by_password(browser, "boris", PASSWORD)
@@ -304,7 +304,7 @@ def test_somebody_who_is_blocked_is_out_at_once_and_stays_out(site):
     assert SignIns(site.db).of(ANNA) == []
 
 
-def test_a_new_role_counts_at_the_next_call(site):
+def test_new_role_applies_at_the_next_call(site):
     site.add_user(VERA)
     with site.browser_client(VERA) as browser:
         assert get_user(browser).json()["role"] == "student"
@@ -314,7 +314,7 @@ def test_a_new_role_counts_at_the_next_call(site):
         assert get_user(browser).json()["permissions"] == ["ask"]
 
 
-def test_a_sign_in_that_has_ended_counts_no_longer(site):
+def test_expired_sign_in_is_refused(site):
     site.add_user(ANNA)
     with site.browser_client(ANNA) as browser:
         expired = {"expires_at": iso(utc_now() - timedelta(seconds=1))}
@@ -334,12 +334,12 @@ def test_a_sign_in_that_has_ended_counts_no_longer(site):
         {"name": "b", "password": "x", "role": "admin"},
     ],
 )
-def test_what_is_no_name_and_password_is_told_so(shared, body):
+def test_invalid_password_form_is_refused(shared, body):
     answer = shared.client.post("/api/auth/password", json=body)
     assert answer.status_code == 422
     assert "errors" in answer.json()
 
 
 @pytest.mark.parametrize("name", ["\0", "b\0oris", "'; DROP TABLE account; --", "ﬁ", "\u202e"])
-def test_odd_names_are_nobody(shared, name):
+def test_unusual_user_names_are_refused(shared, name):
     assert sign_in_by_password(shared.client, name).status_code == 401

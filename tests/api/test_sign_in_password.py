@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
+def test_password_sign_in_ignores_the_case_of_the_name(site):
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser:
         answer = browser.post("/api/auth/password", json={"name": " Boris ", "password": PASSWORD})
@@ -38,7 +38,7 @@ def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
 
 
 @pytest.mark.parametrize("name", ["boris", "nobody-here"])
-def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
+def test_password_guesses_are_throttled_equally_for_unknown_names(site, name):
     freeze_login_throttle(site)
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser:
@@ -48,7 +48,7 @@ def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
     assert answers[-1].headers["retry-after"] == "1"
 
 
-def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site):
+def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(site):
     set_password(site, site.add_user(BORIS), "boris")
     answered = "request answered"
     with signed_out_browser(site) as browser, capture_logs() as logs:
@@ -71,7 +71,7 @@ def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site
     assert PASSWORD not in str(logs)
 
 
-def test_guesses_at_one_moment_count_each(site):
+def test_concurrent_password_guesses_are_all_counted(site):
     freeze_login_throttle(site)
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser, ThreadPoolExecutor(10) as pool:
@@ -83,7 +83,7 @@ def test_guesses_at_one_moment_count_each(site):
     assert statuses.count(429) == 5
 
 
-def test_strangers_do_not_lock_the_owner_out_of_a_known_browser(site):
+def test_strangers_guesses_do_not_lock_the_owner_out_of_a_known_browser(site):
     freeze_login_throttle(site)
     set_password(site, site.add_user(BORIS), "boris")
     with signed_out_browser(site) as browser, signed_out_browser(site) as stranger:
@@ -94,7 +94,7 @@ def test_strangers_do_not_lock_the_owner_out_of_a_known_browser(site):
         assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 200
 
 
-def test_many_wrong_guesses_behind_one_address_wait_whatever_the_names(site):
+def test_guesses_from_one_address_are_throttled_across_names(site):
     freeze_login_throttle(site)
     with signed_out_browser(site) as browser:
         statuses = [
@@ -103,7 +103,7 @@ def test_many_wrong_guesses_behind_one_address_wait_whatever_the_names(site):
     assert statuses == [401] * 30 + [429]
 
 
-def test_an_account_without_a_password_is_not_entered_by_any(site):
+def test_account_without_a_password_cannot_sign_in_by_password(site):
     Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
     with signed_out_browser(site) as browser:
         assert sign_in_by_password(browser, "boris", "любой пароль").status_code == 401

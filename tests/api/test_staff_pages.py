@@ -100,7 +100,7 @@ def read_state(staff):
 
 
 @pytest.mark.parametrize(("method", "path"), routes())
-def test_a_page_is_not_there_for_those_who_may_not_open_it(staff, method, path):
+def test_staff_page_returns_404_without_the_permission(staff, method, path):
     address = fill_path(staff, path)
     before = read_state(staff)
     strangers = [ANNA]
@@ -119,14 +119,14 @@ def test_a_page_is_not_there_for_those_who_may_not_open_it(staff, method, path):
 
 
 @pytest.mark.parametrize("path", sorted({path for method, path in routes() if method == "GET"}))
-def test_somebody_who_is_not_signed_in_is_led_to_sign_in_and_back(staff, path):
+def test_staff_page_redirects_anonymous_users_to_sign_in(staff, path):
     answer = staff.client.get(fill_path(staff, path))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=")
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/Los_Angeles"])
-def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, zone):
+def test_commit_dated_9999_breaks_no_page_in_any_time_zone(staff, zone):
     committed = COMMIT.select(COMMIT.sha, COMMIT.committed_at)
     before = staff.database.rows(committed)
     with staff.database.atomic():
@@ -150,7 +150,9 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
     ("cookie_zone", "zone", "is_named"),
     [("", "UTC", True), ("Asia/Tokyo", "JST", False), ("/x", "UTC", True)],
 )
-def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, cookie_zone, zone, is_named):
+def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
+    staff, cookie_zone, zone, is_named
+):
     with staff.browser_client(VERA) as client:
         client.cookies.set("merlin_zone", cookie_zone)
         text = client.get("/admin/health").text
@@ -158,12 +160,12 @@ def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, cookie_zon
     assert ('class="zone meta"' in text) == is_named
 
 
-def test_a_program_with_a_key_opens_no_page_of_staff(staff):
+def test_api_key_cannot_open_staff_pages(staff):
     with staff.key_client(VERA) as client:
         assert client.get("/admin/users").status_code == 403
 
 
-def test_a_form_of_another_site_is_refused(staff):
+def test_cross_site_form_is_refused(staff):
     with staff.browser_client(VERA) as client:
         client.headers["Origin"] = "https://evil.example"
         answer = send(client, "POST", f"/admin/users/{ANNA}/block")
@@ -171,7 +173,7 @@ def test_a_form_of_another_site_is_refused(staff):
     assert not Users(staff.db).get(ANNA).is_blocked
 
 
-def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
+def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
     data = {**FORM, "once": secrets.token_hex(16), "title_ru": "Дважды", "kind": "lecture"}
     path = f"/courses/{staff.course_id('algorithms')}/edit/materials"
     with staff.browser_client(BORIS) as client:
@@ -191,7 +193,7 @@ def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
     assert len(places) == len(requests) == 1
 
 
-def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff):
+def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
     path = f"/courses/{staff.course_id('algorithms')}/proposals"
     fields = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
@@ -219,7 +221,7 @@ def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff
     assert states == ["approved", "approved", "declined"]
 
 
-def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):
+def test_form_without_a_valid_once_mark_is_refused(staff):
     with staff.browser_client(VERA) as client:
         for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
             assert client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code == 422
@@ -228,7 +230,7 @@ def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):
         assert client.get("/admin/jobs?cursor=%00").status_code == 422
 
 
-def test_words_of_others_are_never_markup(staff):
+def test_user_supplied_text_is_escaped(staff):
     roads = (
         (VERA, "/admin/board"),
         (VERA, f"/admin/board?commit={staff.rejected}"),
@@ -251,7 +253,7 @@ def test_words_of_others_are_never_markup(staff):
         assert not re.search(r"<img|<script>|style=|onerror=\w+\(1\)>", page.text), road
 
 
-def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
+def test_loss_chart_is_available_in_both_themes(staff):
     with staff.browser_client(VERA) as client:
         road = f"/admin/jobs/{staff.job_id}/loss.png"
         assert road in client.get(f"/admin/jobs/{staff.job_id}").text
@@ -266,7 +268,7 @@ def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
 @pytest.mark.parametrize(
     "path", ["/admin/jobs/{job_id}", "/admin/board", "/courses/{course_id}/board"]
 )
-def test_a_poll_that_finds_nothing_new_sends_nothing(staff, path):
+def test_poll_without_changes_returns_204(staff, path):
     with staff.browser_client(VERA) as client:
         page = client.get(fill_path(staff, path)).text
         live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
@@ -274,7 +276,7 @@ def test_a_poll_that_finds_nothing_new_sends_nothing(staff, path):
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
-def test_the_board_of_the_api_is_sent_once_while_nothing_changes(staff):
+def test_board_of_the_api_supports_not_modified(staff):
     with staff.browser_client(VERA) as client:
         board = client.get("/api/board")
         assert {"at", "rows"} <= board.json().keys()

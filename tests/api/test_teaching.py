@@ -78,7 +78,7 @@ def files_in_git(site, slug="algorithms"):
     return {file.path: file.text for file in FileIndex(site.db).files(slug)}
 
 
-def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
+def test_teacher_sees_only_their_own_courses(site, teacher):
     answer = teacher.get("/api/teacher/courses")
     assert [course["slug"] for course in answer.json()["courses"]] == ["algorithms"]
     document = get_course(teacher, site)
@@ -86,7 +86,7 @@ def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
     assert document["name"]["en"] == "Algorithms and data structures"
 
 
-def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, committer):
+def test_new_material_becomes_one_commit_with_its_text(site, teacher, committer):
     answer = teacher.post(materials(site), json=NEW)
     assert answer.status_code == 202
     change = answer.json()
@@ -105,7 +105,7 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, committe
     assert stored.editor.name == "Борис Учитель"
 
 
-def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teacher):
+def test_dry_run_shows_the_result_without_storing_a_change(site, teacher):
     answer = teacher.post(materials(site), json=NEW, params={"dry_run": True})
     assert answer.status_code == 200
     body = answer.json()
@@ -115,7 +115,7 @@ def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teache
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_two_edits_in_a_row_build_on_each_other(site, teacher, committer):
+def test_consecutive_edits_build_on_each_other(site, teacher, committer):
     first = teacher.post(materials(site), json=NEW).json()
     second = teacher.post(materials(site), json={**NEW, "lesson": 4}).json()
     third = teacher.post(materials(site), json=NEW).json()
@@ -130,7 +130,7 @@ def test_two_edits_in_a_row_build_on_each_other(site, teacher, committer):
     ]
 
 
-def test_a_changed_material_keeps_its_id_and_its_file(site, teacher, committer):
+def test_changed_material_keeps_its_id_and_file(site, teacher, committer):
     material = get_course(teacher, site)["materials"][2]
     body = {
         "title": {"ru": "Сортировки за N log N"},
@@ -148,7 +148,7 @@ def test_a_changed_material_keeps_its_id_and_its_file(site, teacher, committer):
     assert after["text_path"] == "materials/lecture-02.md"
 
 
-def test_a_material_moves_to_another_place(site, teacher, committer):
+def test_material_can_be_moved_to_another_place(site, teacher, committer):
     material = get_course(teacher, site)["materials"][3]
     body = {
         "title": material["title"],
@@ -163,7 +163,7 @@ def test_a_material_moves_to_another_place(site, teacher, committer):
     assert get_course(teacher, site)["materials"][0]["id"] == material["id"]
 
 
-def test_a_text_goes_with_its_material_unless_another_names_it(site, teacher, committer):
+def test_text_is_removed_with_its_material_unless_another_uses_it(site, teacher, committer):
     files = dict(COURSES["algorithms"])
     shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
     committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
@@ -178,7 +178,7 @@ def test_a_text_goes_with_its_material_unless_another_names_it(site, teacher, co
         assert ("materials/lecture-01.md" in files_in_git(site)) is stays
 
 
-def test_a_shared_text_is_not_changed_for_another_material(site, teacher, committer):
+def test_editing_a_shared_text_creates_a_separate_file(site, teacher, committer):
     files = dict(COURSES["algorithms"])
     shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
     committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
@@ -198,7 +198,7 @@ def test_a_shared_text_is_not_changed_for_another_material(site, teacher, commit
     assert after["materials/lab-05.md"] == "Свой текст\n"
 
 
-def test_a_stale_revision_is_refused_with_both_texts(site, teacher, committer):
+def test_stale_revision_is_refused_with_both_texts(site, teacher, committer):
     material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}
     body["revision"] = material["revision"]
@@ -216,14 +216,14 @@ def test_a_stale_revision_is_refused_with_both_texts(site, teacher, committer):
     assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
 
 
-def test_a_write_without_a_revision_is_refused(site, teacher):
+def test_write_without_a_revision_is_refused(site, teacher):
     material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}
     assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 409
     assert teacher.delete(f"{materials(site)}/{material['id']}").status_code == 409
 
 
-def test_the_card_changes_and_every_other_line_stays(site, teacher, committer):
+def test_card_edit_keeps_every_other_line(site, teacher, committer):
     revision = get_course(teacher, site)["revision"]
     body = {"semester": 3, "description": {"ru": "Иначе: так"}, "revision": revision}
     answer = teacher.patch(f"/api/courses/{site.course_id('algorithms')}", json=body)
@@ -236,7 +236,7 @@ def test_the_card_changes_and_every_other_line_stays(site, teacher, committer):
     assert (new[1], new[3:]) == (old[1], old[3:])
 
 
-def test_a_description_that_the_page_empties_is_taken_out(site, teacher, committer):
+def test_description_emptied_on_the_page_is_removed(site, teacher, committer):
     course = get_course(teacher, site)
     card = {"name_ru": course["name"]["ru"], "semester": 1, "active": True, "teachers": "boris"}
     card |= {"revision": course["revision"], "once": "0" * 32}
@@ -246,14 +246,14 @@ def test_a_description_that_the_page_empties_is_taken_out(site, teacher, committ
     assert "description" not in files_in_git(site)["course.yaml"]
 
 
-def test_what_changes_nothing_is_refused(site, teacher):
+def test_edit_without_changes_is_refused(site, teacher):
     document = get_course(teacher, site)
     address = f"/api/courses/{site.course_id('algorithms')}"
     body = {"semester": 1, "revision": document["revision"]}
     assert teacher.patch(address, json=body).status_code == 409
 
 
-def test_wrong_values_are_refused_and_nothing_is_asked_for(site, teacher):
+def test_invalid_values_are_refused_and_store_no_change(site, teacher):
     for wrong in WRONG:
         answer = teacher.post(materials(site), json={**NEW, **wrong})
         assert answer.status_code == 422, wrong
@@ -261,13 +261,13 @@ def test_wrong_values_are_refused_and_nothing_is_asked_for(site, teacher):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_a_lone_surrogate_is_refused(site, teacher):
+def test_lone_surrogate_is_refused(site, teacher):
     body = '{"title": {"ru": "\\ud800"}, "type": "lab", "lesson": 1, "text": "a"}'
     headers = {"Content-Type": "application/json"}
     assert teacher.post(materials(site), content=body, headers=headers).status_code == 422
 
 
-def test_a_repeated_call_with_a_key_asks_once(site, teacher):
+def test_repeated_call_with_a_key_stores_one_change(site, teacher):
     headers = {"Idempotency-Key": "one"}
     first = teacher.post(materials(site), json=NEW, headers=headers)
     again = teacher.post(materials(site), json=NEW, headers=headers)
@@ -275,7 +275,7 @@ def test_a_repeated_call_with_a_key_asks_once(site, teacher):
     assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
-def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
+def test_call_with_unknown_outcome_is_not_stored_twice(site, teacher):
     headers = {"Idempotency-Key": "one"}
     first = teacher.post(materials(site), json=NEW, headers=headers).json()
     with site.database.atomic():  # as after a kill before the response is stored
@@ -286,7 +286,7 @@ def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
     assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
-def test_a_broken_course_is_told_and_left_to_git(site, teacher, committer):
+def test_course_with_errors_is_refused_and_must_be_fixed_in_git(site, teacher, committer):
     committer.files["algorithms"]["course.yaml"] += "semester: 2\n"
     committer.commit()
     answer = teacher.post(materials(site), json=NEW)
@@ -294,7 +294,7 @@ def test_a_broken_course_is_told_and_left_to_git(site, teacher, committer):
     assert "course.yaml" in answer.json()["detail"]
 
 
-def test_who_leads_no_course_may_write_nothing(site, teacher):
+def test_user_who_leads_no_course_cannot_write(site, teacher):
     site.add_user(ANNA)
     closed, open_ = site.course_id("closed"), site.course_id("networks")
     with site.key_client(ANNA) as student:
@@ -307,7 +307,7 @@ def test_who_leads_no_course_may_write_nothing(site, teacher):
     assert site.client.post(f"/api/courses/{open_}/materials", json=NEW).status_code == 401
 
 
-def test_a_key_without_the_scope_may_write_nothing(site):
+def test_key_without_the_write_scope_cannot_write(site):
     site.add_user(VERA, Role.ADMIN)
     with site.key_client(VERA, Scope.COURSES_READ) as client:
         assert client.post(materials(site), json=NEW).status_code == 403
@@ -315,7 +315,7 @@ def test_a_key_without_the_scope_may_write_nothing(site):
         assert get_course(client, site)["status"] == 403
 
 
-def test_a_material_of_another_course_is_not_there(site):
+def test_material_of_another_course_returns_404(site):
     site.add_user(VERA, Role.EDITOR)
     with site.key_client(VERA) as client:
         material = get_course(client, site)["materials"][0]
@@ -336,7 +336,7 @@ def add_turn(site, user_id, question, answer, update_id, rating=None):
         Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
 
 
-def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher):
+def test_questions_are_counted_and_their_texts_shown_only_with_consent(site, teacher):
     site.add_user(ANNA)
     add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)

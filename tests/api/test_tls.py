@@ -40,7 +40,7 @@ def port(files, free_port):
     assert wait_for_exit(process) == 0
 
 
-def test_the_api_speaks_https_by_its_own_certificate(files, port):
+def test_api_serves_https_with_its_own_certificate(files, port):
     trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
     with httpx.Client(
         base_url=f"https://127.0.0.1:{port}", verify=trust, timeout=longest()
@@ -65,7 +65,7 @@ def negotiate_version(files, port, newest):
         return wrapped.version()
 
 
-def test_nothing_older_than_tls_1_2_is_spoken(files):
+def test_minimum_tls_version_is_1_2(files):
     context = tls_context(files / "cert.pem", files / "key.pem", "api.tls")
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
@@ -76,19 +76,19 @@ def read_error(certificate, key):
     return caught.value
 
 
-def test_a_file_that_is_missing_is_named_with_its_key_of_the_config(files):
+def test_missing_tls_file_is_named_with_its_config_key(files):
     error = read_error(files / "none.pem", files / "key.pem")
     assert (error.key, error.arguments["setting"]) == ("tls-unreadable", "api.tls.certificate")
     assert read_error(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
 
 
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
-def test_what_is_no_certificate_is_told_so(files, content):
+def test_invalid_certificate_is_reported_as_a_mismatch(files, content):
     (files / "cert.pem").write_bytes(content)
     assert read_error(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
 
 
-def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
+def test_foreign_or_encrypted_key_is_reported_as_a_mismatch(files):
     (files / "other.pem").write_bytes(encode_key(generate_key()))
     assert read_error(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
     (files / "shut.pem").write_bytes(encode_key(generate_key(), b"secret"))
@@ -96,7 +96,7 @@ def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
 
 
 @pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])
-def test_a_proxy_that_is_no_address_is_a_fault_of_the_config(tmp_path, proxy):
+def test_invalid_proxy_address_is_a_config_error(tmp_path, proxy):
     (tmp_path / "config.yaml").write_text(f"state_dir: state\napi: {{proxies: ['{proxy}']}}\n")
     with pytest.raises(ConfigError, match=r"api\.proxies"):
         load(tmp_path / "config.yaml")

@@ -39,7 +39,7 @@ def planned(shared):
     return site
 
 
-def test_everybody_reads_what_plans_there_are(planned):
+def test_plans_are_public(planned):
     response = planned.client.get("/api/plans", headers={"Accept-Language": "en"})
     first, second = response.json()["plans"]
     assert (first["name"], first["title"], first["is_default"]) == ("student", "Student", True)
@@ -50,7 +50,7 @@ def test_everybody_reads_what_plans_there_are(planned):
     assert response.headers["vary"] == "Accept-Language"
 
 
-def test_without_plans_there_are_none_and_nothing_is_limited(site):
+def test_without_plans_nothing_is_limited(site):
     site.add_user(ANNA)
     assert site.client.get("/api/plans").json() == {"plans": []}
     with site.key_client(ANNA) as anna:
@@ -59,7 +59,7 @@ def test_without_plans_there_are_none_and_nothing_is_limited(site):
     assert body["formats"]["text"]["remaining"] is None
 
 
-def test_what_is_left_is_told_with_when_it_comes_back(planned):
+def test_remaining_quota_is_shown_with_its_reset_time(planned):
     zone = zone_of("Europe/Moscow")
     Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
     Quotas(planned.db, planned.bot_id).gifts.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
@@ -75,7 +75,7 @@ def test_what_is_left_is_told_with_when_it_comes_back(planned):
     assert body["formats"]["photo"]["limit"] == 0
 
 
-def test_what_this_month_took_is_told(planned):
+def test_usage_of_this_month_is_shown(planned):
     talk = Conversation(planned)
     talk.add_turn(1)
     talk.add_turn(2)
@@ -91,7 +91,7 @@ def test_what_this_month_took_is_told(planned):
     assert (since.day, since.hour) == (1, 0)
 
 
-def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
+def test_export_contains_only_the_users_own_data_without_secrets(planned):
     planned.add_user(BORIS)
     Conversation(planned).add_turn(1, "Мой вопрос")
     Conversation(planned, user_id=BORIS).add_turn(2, "Чужой вопрос")
@@ -108,7 +108,7 @@ def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
 
 
 @pytest.mark.parametrize("path", ["/api/user/usage", "/api/user/export"])
-def test_ones_own_is_for_ones_own_keys_with_the_scope(planned, path):
+def test_usage_and_export_require_the_account_scope(planned, path):
     assert planned.client.get(path).status_code == 401
     with planned.key_client(ANNA, Scope.CHAT_WRITE) as program:
         assert program.get(path).status_code == 403

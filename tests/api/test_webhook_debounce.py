@@ -26,7 +26,7 @@ def rung(bell_of, play):
     asyncio.run(whole())
 
 
-def test_rings_at_one_moment_are_one_deed():
+def test_simultaneous_triggers_run_the_action_once():
     deeds = []
 
     async def deed():
@@ -40,7 +40,7 @@ def test_rings_at_one_moment_are_one_deed():
     assert deeds == ["done"]
 
 
-def test_a_ring_during_the_deed_leads_to_another_deed():
+def test_trigger_during_the_action_runs_it_again():
     deeds = []
     begun, again, all_done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
@@ -61,7 +61,7 @@ def test_a_ring_during_the_deed_leads_to_another_deed():
     assert len(deeds) == 2
 
 
-def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
+def test_action_interrupted_by_shutdown_runs_at_the_end():
     deeds = []
     begun = asyncio.Event()
 
@@ -80,7 +80,7 @@ def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
 
 
 @pytest.mark.parametrize("error", [MerlinError("away"), RuntimeError("a bug")])
-def test_a_deed_that_failed_is_done_again(error):
+def test_failed_action_is_retried(error):
     deeds = []
     failed = asyncio.Event()
 

@@ -66,7 +66,7 @@ def count_waiting_fetches(database):
     return count
 
 
-def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
+def test_heartbeats_reach_readyz_and_metrics(client, database):
     now = utc_now()
     beat = Heartbeat("daemon", "here", 1, now, now, "fetch", {"fetch_success": 2})
     Heartbeats(database).beat(beat)
@@ -77,7 +77,7 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
     assert metric_value(page, "merlin_queue_depth", queue="updates") == 0
 
 
-def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
+def test_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
     before = read_change_counter(database)
     update = {"update_id": 9, "message": {"chat": {"id": 3}, "from": {"id": 3}, "text": "Привет"}}
     for _ in range(2):
@@ -87,7 +87,7 @@ def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings,
     assert read_change_counter(database) > before
 
 
-def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
+def test_at_most_one_fetch_from_hooks_is_waiting(settings, database, writer):
     for _ in range(2):
         app = create_app(api_services(settings, writer))
         with serve_app(app) as address, Client(base_url=address) as client:
@@ -96,7 +96,7 @@ def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
         assert count_waiting_fetches(database) == 1
 
 
-def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
+def test_invalid_token_is_refused_without_being_shown(tmp_path, writer):
     settings = ProcessSettings(database="sqlite:///x", state_dir=tmp_path, token="geheim")
     with pytest.raises(ConfigError) as caught:
         api_services(settings, writer)
