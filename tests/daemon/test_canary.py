@@ -123,7 +123,7 @@ def send_request(lab, kind, **arguments):
 TRIED = ("trial-1", "canary", "canary")
 
 
-def test_a_new_model_answers_its_share_of_the_people_and_the_same_ones_each_time(lab):
+def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert set(versions(lab)) == {"trial-1"}, "the first model needs no canary"
     train_next(lab, 1)
     assert read_state(lab) == TRIED
@@ -149,7 +149,7 @@ def test_a_new_model_answers_its_share_of_the_people_and_the_same_ones_each_time
     assert people[1] - people[0]
 
 
-def test_time_and_enough_answers_let_it_serve_everybody(lab):
+def test_canary_is_promoted_after_enough_time_and_answers(lab):
     train_next(lab, 1)
     counts = ask_questions(lab, *range(1, 121))
     assert {ending for _, ending in counts} == {"whole"}
@@ -163,7 +163,7 @@ def test_time_and_enough_answers_let_it_serve_everybody(lab):
     assert len(notices_of(lab, "notice-serving")) == 2
 
 
-def test_where_too_few_asked_the_share_doubles_until_all_are_asked(lab):
+def test_share_doubles_until_everyone_is_asked_when_too_few_ask(lab):
     train_next(lab, 1)
     shares, before = [], set()
     while canary_rows(lab):
@@ -182,7 +182,7 @@ def find_model(lab, build):
         return Promotions(services.db).model(build)
 
 
-def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
+def test_canary_that_fails_more_often_is_withdrawn_and_held(lab, provider):
     train_next(lab, 1)
     fault = {"status": 503, "times": None, "only": {"model": find_model(lab, "trial-2").model_id}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **fault))
@@ -201,7 +201,7 @@ def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def test_where_both_fail_alike_neither_is_worse(lab, provider):
+def test_canary_is_not_worse_when_both_models_fail_alike(lab, provider):
     train_next(lab, 1)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
     ask_questions(lab, *range(1, 61))
@@ -225,7 +225,7 @@ def dislike(lab, model_id, people):
         services.db.transact(lambda: press(services.db))
 
 
-def test_a_model_that_people_dislike_is_taken_back_and_a_person_counts_once(lab):
+def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     train_next(lab, 1)
     ask_questions(lab, *range(1, 201))
     dislike(lab, find_model(lab, "trial-1").model_id, range(1, 3))
@@ -241,7 +241,7 @@ def test_a_model_that_people_dislike_is_taken_back_and_a_person_counts_once(lab)
     assert "12 человек" in notice.text("ru")
 
 
-def test_a_pin_a_rollback_and_a_choice_by_hand_end_the_trial(lab):
+def test_pin_rollback_and_manual_promotion_end_the_trial(lab):
     train_next(lab, 1)
     send_request(lab, RequestKind.PIN, dataset="trial")
     assert (read_state(lab)[:2], canary_rows(lab)) == (("trial-1", "training"), [])
@@ -256,7 +256,7 @@ def test_a_pin_a_rollback_and_a_choice_by_hand_end_the_trial(lab):
     assert set(versions(lab)) == {"trial-1"}
 
 
-def test_a_model_whose_commit_left_the_line_is_tried_no_more(lab):
+def test_canary_whose_commit_left_the_branch_ends(lab):
     train_next(lab, 1)
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
     lab.tick(rounds=2)
@@ -266,7 +266,7 @@ def test_a_model_whose_commit_left_the_line_is_tried_no_more(lab):
 
 
 @pytest.mark.parametrize("state", ["gone", "revoked"])
-def test_a_tried_model_that_may_not_answer_any_more_answers_nobody(lab, state):
+def test_canary_that_is_gone_or_revoked_gets_no_questions(lab, state):
     train_next(lab, 1)
     update_table(lab, MODEL, state="good")
     row = find_model(lab, "trial-2").model_row
@@ -276,7 +276,7 @@ def test_a_tried_model_that_may_not_answer_any_more_answers_nobody(lab, state):
     assert set(versions(lab)) == {"trial-1"}
 
 
-def test_without_a_canary_a_new_model_serves_at_once(lab):
+def test_without_a_canary_rule_a_new_model_serves_at_once(lab):
     train_next(lab, 1)
     lab.repository.dataset()
     train_next(lab, 2)

@@ -61,7 +61,7 @@ def submit_edits(lab, *edits, by=BORIS, subject=""):
     return submitted[0].change_id
 
 
-def test_a_file_name_that_is_no_text_stops_no_editing(lab):
+def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
     folder = lab.repository.folder / "datasets/trial/examples"
     (folder / os.fsdecode(b"\xff.yaml")).write_text(NEW, encoding="utf-8")
     (folder / "q0.yaml").write_text(NEW, encoding="utf-8")
@@ -93,7 +93,7 @@ def blob(lab, name):
     return lab.repository.git("rev-parse", f"HEAD:datasets/trial/examples/{name}.yaml")
 
 
-def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
+def test_edit_becomes_a_commit_and_its_editor_is_notified(lab):
     change_id = submit_edits(lab, new_file("new"))
     lab.tick("changes")
     head = lab.repository.git("rev-parse", "HEAD")
@@ -110,7 +110,7 @@ def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
     )
 
 
-def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
+def test_editor_is_notified_of_the_serving_model_with_the_score_difference(lab):
     lab.until_serving("trial-1")
     submit_edits(lab, new_file("new"))
     lab.tick("changes")
@@ -122,7 +122,7 @@ def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
     assert live_notices[0]["score"]["arguments"]["before"] == "trial-1"
 
 
-def test_a_verdict_names_no_difference_to_a_model_that_was_asked_other_questions(lab):
+def test_scores_of_different_questions_are_not_compared(lab):
     lab.until_serving("trial-1")
     submit_edits(lab, new_file("new", f"{NEW}split: test\n"))
     lab.tick("changes")
@@ -132,7 +132,7 @@ def test_a_verdict_names_no_difference_to_a_model_that_was_asked_other_questions
     assert [notice["score"]["key"] for notice in live_notices] == ["change-score"]
 
 
-def test_a_rejected_edit_is_told_with_its_reason(lab):
+def test_rejected_edit_is_notified_with_its_reason(lab):
     submit_edits(
         lab,
         Edit(
@@ -153,7 +153,7 @@ def notified_editors(lab, key, like=""):
         return find_notified_editors(database, like or key, arguments)
 
 
-def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
+def test_notices_to_admins_name_the_editor_of_the_commit(lab):
     lab.until_serving("trial-1")
     assert notified_editors(lab, "notice-serving") == set()
     submit_edits(lab, new_file("new"))
@@ -169,7 +169,7 @@ def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
     assert notified_editors(lab, "notice-rejected") == {"8"}, "also after they were notified"
 
 
-def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
+def test_conflict_keeps_the_edit_and_notifies_with_both_texts(lab):
     blob_before = blob(lab, "q1")
     lab.repository.example("trial", 1, answer="Чужой ответ.")
     lab.repository.commit()
@@ -189,7 +189,7 @@ def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
     assert (lab.repository.folder / "datasets/trial/examples/q1.yaml").read_text("utf-8") == NEW
 
 
-def test_a_conflict_may_be_given_up(lab):
+def test_conflict_can_be_given_up(lab):
     change_id = submit_edits(lab, new_file("q1"))
     lab.tick("changes")
     with changes(lab) as rows:
@@ -200,7 +200,7 @@ def test_a_conflict_may_be_given_up(lab):
     assert lab.repository.git("status", "--porcelain") == ""
 
 
-def test_a_batch_is_one_commit_or_none(lab):
+def test_batch_is_one_commit_or_none(lab):
     first = submit_edits(
         lab,
         new_file("a"),
@@ -233,7 +233,7 @@ class DeletingBranch:
         return self._branch.push(commit, head)
 
 
-def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
+def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
     submit_edits(lab, new_file("new"))
     with opened(lab.config) as database, lab.services() as services:
         changes_of(lab, database)
@@ -247,7 +247,7 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
 
 
-def test_what_can_never_be_written_is_refused_and_told(lab):
+def test_edit_that_can_never_be_written_is_refused_and_notified(lab):
     (lab.repository.folder / "datasets/trial/examples/face").write_text("a file", "utf-8")
     lab.repository.commit()
     change_id = submit_edits(lab, new_file("face/fixation"))
@@ -257,7 +257,7 @@ def test_what_can_never_be_written_is_refused_and_told(lab):
     assert (key, arguments["reason"]["key"]) == ("notice-change-refused", "change-in-the-way")
 
 
-def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
+def test_edit_waits_while_the_repository_accepts_no_push(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     change_id = submit_edits(lab, new_file("new"))
     with lab.services() as services:
@@ -316,7 +316,7 @@ def until_parked(changing):
     return changing()
 
 
-def test_an_edit_that_the_repository_refuses_is_parked_and_the_others_go_on(lab):
+def test_edit_refused_by_the_repository_is_parked_and_others_continue(lab):
     refuse_large_pushes(lab)
     bad = submit_edits(lab, new_file("large", LARGE))
     good = submit_edits(lab, new_file("new"), by="8")
@@ -332,7 +332,7 @@ def test_an_edit_that_the_repository_refuses_is_parked_and_the_others_go_on(lab)
     assert all(text(language, key, **arguments) for language in LANGUAGES)
 
 
-def test_a_parked_edit_is_taken_up_again_and_told_again_where_it_is_refused_again(lab):
+def test_retried_parked_edit_is_notified_again_when_refused_again(lab):
     refuse_large_pushes(lab)
     bad = submit_edits(lab, new_file("large", LARGE))
     with run_processor(lab) as changing:
@@ -354,7 +354,7 @@ def test_a_parked_edit_is_taken_up_again_and_told_again_where_it_is_refused_agai
     assert read_change(lab, bad).state is ChangeState.COMMITTED
 
 
-def test_a_parked_edit_may_be_taken_back(lab):
+def test_parked_edit_can_be_withdrawn(lab):
     refuse_large_pushes(lab)
     bad = submit_edits(lab, new_file("large", LARGE))
     with run_processor(lab) as changing:
@@ -366,7 +366,7 @@ def test_a_parked_edit_may_be_taken_back(lab):
         assert rows.count_open(BORIS) == 0
 
 
-def test_a_parked_edit_of_nobody_in_the_chat_is_told_to_the_admins(lab):
+def test_admins_are_notified_of_a_parked_edit_made_outside_the_chat(lab):
     refuse_large_pushes(lab)
     bad = submit_edits(lab, new_file("large", LARGE), by="cli:boris")
     with run_processor(lab) as changing:
@@ -380,7 +380,7 @@ def test_a_parked_edit_of_nobody_in_the_chat_is_told_to_the_admins(lab):
     assert all(bad in text(language, key, **arguments) for language in LANGUAGES)
 
 
-def test_an_edit_that_meets_a_bug_is_parked_and_the_others_go_on(lab):
+def test_edit_that_causes_a_bug_is_parked_and_others_continue(lab):
     bad = submit_edits(lab, new_file("odd"))
     good = submit_edits(lab, new_file("new", NEW.replace("новый", "другой")))
     with run_processor(lab, lambda branch: FaultyBranch(branch, bad)) as changing:
@@ -392,7 +392,7 @@ def test_an_edit_that_meets_a_bug_is_parked_and_the_others_go_on(lab):
     assert read_change(lab, good).state is ChangeState.COMMITTED
 
 
-def test_what_a_dead_daemon_was_at_is_taken_up_again(lab):
+def test_edit_claimed_by_a_dead_daemon_is_committed(lab):
     change_id = submit_edits(lab, new_file("new"))
     with changes(lab) as rows:
         assert rows.claim().first.change_id == change_id
@@ -401,7 +401,7 @@ def test_what_a_dead_daemon_was_at_is_taken_up_again(lab):
     assert read_change(lab, change_id).state is ChangeState.COMMITTED
 
 
-def test_the_files_that_editors_see_follow_the_commits(lab):
+def test_file_index_follows_the_commits(lab):
     submit_edits(lab, new_file("face/new"))
     deleted_blob = blob(lab, "q3")
     text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text("utf-8")
@@ -422,7 +422,7 @@ def test_the_files_that_editors_see_follow_the_commits(lab):
         assert shelf.text(deleted_blob) == text, "what an editor took away can be put back"
 
 
-def test_bytes_that_are_no_text_are_listed_without_one(lab):
+def test_binary_files_are_listed_without_a_text(lab):
     path = lab.repository.folder / "datasets/trial/examples/odd.yaml"
     path.write_bytes(b"\xff\xfe")
     (path.parent / "nul.yaml").write_bytes(b"a\0b")
@@ -434,14 +434,14 @@ def test_bytes_that_are_no_text_are_listed_without_one(lab):
         assert shelf.one("trial", "nul").text is None
 
 
-def test_before_the_first_commit_nothing_is_kept(lab):
+def test_before_the_first_commit_no_files_are_indexed(lab):
     with opened(lab.config) as database:
         database.sql("UPDATE seen_commit SET position = NULL")
         with lab.services() as services:
             assert sync_files(services.build_settings.source, FileIndex(services.db)) is False
 
 
-def test_a_removed_dataset_is_on_no_shelf(lab):
+def test_removed_dataset_leaves_the_file_index(lab):
     lab.repository.git("rm", "-q", "-r", "datasets/trial")
     lab.repository.commit("Remove")
     lab.tick("fetch")
@@ -449,7 +449,7 @@ def test_a_removed_dataset_is_on_no_shelf(lab):
         assert FileIndex(database).datasets() == []
 
 
-def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):
+def test_already_committed_edit_stays_committed(lab):
     change_id = submit_edits(lab, new_file("new"))
     with changes(lab) as rows:
         batch = rows.claim()

@@ -46,7 +46,7 @@ def head(lab):
     return lab.repository.git("rev-parse", "HEAD")
 
 
-def test_a_commit_shows_what_it_led_to_from_its_build_to_its_model(lab, forge):
+def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge):
     lab.tick("fetch", "status")
     assert forge.states(head(lab)) == ["pending"]
     lab.until_serving("trial-1")
@@ -62,7 +62,7 @@ def test_a_commit_shows_what_it_led_to_from_its_build_to_its_model(lab, forge):
     assert forge.statuses_of(head(lab)) == statuses
 
 
-def test_a_rejected_commit_fails_and_says_why(lab, forge):
+def test_rejected_commit_fails_with_the_reason(lab, forge):
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     path.write_text("broken: [\n", encoding="utf-8")
     commit = lab.repository.commit()
@@ -72,7 +72,7 @@ def test_a_rejected_commit_fails_and_says_why(lab, forge):
     assert document["description"].startswith("not built: 1 error")
 
 
-def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
+def test_failed_training_is_an_error_with_the_reason(lab, forge, provider):
     provider.behave(ending="failed")
     lab.tick(rounds=8)
     lab.tick("status")
@@ -81,7 +81,7 @@ def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
     assert document["description"].startswith("the training of trial-1 failed: job 1 failed")
 
 
-def test_words_are_cut_to_what_the_forge_takes(lab, forge):
+def test_description_is_cut_to_the_forges_limit(lab, forge):
     with lab.services() as services:
         status = CommitStatus("merlin/trial", "failure", "неверно, " * 100)
         services.forge.set_status(head(lab), status)
@@ -90,7 +90,7 @@ def test_words_are_cut_to_what_the_forge_takes(lab, forge):
     assert document["description"].endswith("…")
 
 
-def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, github):
+def test_each_dataset_has_its_own_status_and_a_removed_one_is_reported(lab, github):
     lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     commit = lab.repository.commit()
     lab.tick("fetch", "launch", "status")
@@ -106,7 +106,7 @@ def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, githu
     assert github.statuses_of(commit) == []
 
 
-def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, github, waiting_notices):
+def test_unavailable_forge_blocks_nothing_and_gets_the_status_later(lab, github, waiting_notices):
     github.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
     for _ in range(2):
         with pytest.raises(MerlinError):
@@ -117,7 +117,7 @@ def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, githu
     assert "notice-forge" not in waiting_notices()
 
 
-def test_one_sender_waits_before_it_asks_again(lab, github):
+def test_sender_waits_before_it_retries(lab, github):
     github.refusals.append(Refusal(502))
     with lab.services() as services:
         lab.tick("fetch")
@@ -129,9 +129,7 @@ def test_one_sender_waits_before_it_asks_again(lab, github):
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
-def test_a_token_that_may_not_is_told_to_the_admins_once_a_day(
-    lab, github, waiting_notices, status
-):
+def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting_notices, status):
     github.refusals += [Refusal(status, "Bad credentials")] * 2
     for _ in range(2):
         with pytest.raises(MerlinError):
@@ -143,7 +141,7 @@ def test_a_token_that_may_not_is_told_to_the_admins_once_a_day(
     assert github.states(head(lab)) == ["pending"]
 
 
-def test_a_status_that_is_refused_for_itself_keeps_no_other_from_being_sent(lab, github):
+def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     github.refusals.append(Refusal(422, "No commit found for SHA"))
     lab.tick("fetch")
     lab.repository.example("trial", 50)
@@ -156,7 +154,7 @@ def test_a_status_that_is_refused_for_itself_keeps_no_other_from_being_sent(lab,
     assert github.states(head(lab)) == ["success"]
 
 
-def test_history_of_more_than_a_week_is_not_told(lab, github):
+def test_commits_older_than_a_week_get_no_status(lab, github):
     lab.tick("fetch")
     with lab.services() as services:
         later = utc_now() + timedelta(days=8)
@@ -165,7 +163,7 @@ def test_history_of_more_than_a_week_is_not_told(lab, github):
     assert github.states(head(lab)) == ["pending"]
 
 
-def test_no_token_stands_in_the_logs_or_errors(lab, forge, caplog, capfd):
+def test_token_is_absent_from_logs_and_errors(lab, forge, caplog, capfd):
     forge.refusals.append(Refusal(400, f"what is {TOKEN}?"))
     lab.tick("fetch", "status")
     forge.shutdown()

@@ -28,7 +28,7 @@ def list_courses(lab):
         return {course.slug: course for course in active(ctx).courses}
 
 
-def test_a_commit_is_followed_by_its_course(lab):
+def test_course_follows_its_commit(lab):
     write_course(lab)
     lab.tick("fetch")
     assert list_courses(lab)["trial"].title("en") == "Проба"
@@ -37,7 +37,7 @@ def test_a_commit_is_followed_by_its_course(lab):
     assert list_courses(lab)["trial"].title("en") == "Else"
 
 
-def test_a_broken_course_file_is_told_and_the_old_course_stays(lab, waiting_notices):
+def test_broken_course_file_is_reported_and_the_old_course_stays(lab, waiting_notices):
     write_course(lab)
     lab.tick("fetch")
     write_course(lab, semester=99)
@@ -46,7 +46,7 @@ def test_a_broken_course_file_is_told_and_the_old_course_stays(lab, waiting_noti
     assert waiting_notices()["notice-findings"]["place"].startswith("course.yaml:")
 
 
-def test_a_course_that_is_taken_away_is_not_listed(lab):
+def test_removed_course_is_not_listed(lab):
     write_course(lab)
     lab.tick("fetch")
     (lab.repository.folder / "datasets/trial/course.yaml").unlink()
@@ -55,7 +55,7 @@ def test_a_course_that_is_taken_away_is_not_listed(lab):
     assert list_courses(lab) == {}
 
 
-def test_a_branch_set_back_has_the_courses_that_it_had(lab):
+def test_branch_set_back_restores_its_earlier_courses(lab):
     write_course(lab)
     lab.tick("fetch")
     write_course(lab, semester=5)
@@ -65,7 +65,7 @@ def test_a_branch_set_back_has_the_courses_that_it_had(lab):
     assert list_courses(lab)["trial"].semester == 1
 
 
-def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
+def test_database_without_courses_is_filled_at_the_next_fetch(lab):
     write_course(lab)
     lab.tick("fetch")
     with lab.services() as services:

@@ -81,7 +81,7 @@ def send_request(lab, kind, **arguments):
     lab.tick("serve")
 
 
-def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
+def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
     write(lab, right_count=1, wrong_count=20)
     teach(YES)
     teach(NO)
@@ -114,7 +114,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
 
 
-def test_what_was_accepted_holds_no_later_model_while_the_answer_stays(lab, teach):
+def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     write(lab, right_count=1, wrong_count=20)
     teach(YES)
     teach(NO)
@@ -132,7 +132,7 @@ def test_what_was_accepted_holds_no_later_model_while_the_answer_stays(lab, teac
     assert read_state(lab) == ("trial-4", "gated", "gate-lost"), "another answer was accepted"
 
 
-def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
+def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
     write(lab, right_count=ENOUGH)
     teach(YES)
     teach(DECLINED)
@@ -145,28 +145,28 @@ def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_of_fewer_than_forty_questions_only_a_wrong_answer_holds(lab, teach):
+def test_with_fewer_than_forty_questions_only_a_wrong_answer_holds(lab, teach):
     write(lab, right_count=ENOUGH - 1)
     teach(YES)
     teach(DECLINED)
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def test_with_too_few_test_questions_the_gate_holds_nothing(lab, teach):
+def test_gate_holds_nothing_with_too_few_test_questions(lab, teach):
     write(lab, right_count=9)
     teach(YES)
     teach(NO)
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_without_the_key_nothing_is_held(lab, teach):
+def test_without_a_gate_nothing_is_held(lab, teach):
     write(lab, right_count=20, gate="none")
     teach(YES)
     teach(NO)
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_a_commit_that_lifts_the_gate_lets_the_held_model_serve(lab, teach):
+def test_commit_that_removes_the_gate_releases_the_held_model(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -178,7 +178,7 @@ def test_a_commit_that_lifts_the_gate_lets_the_held_model_serve(lab, teach):
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_a_floor_holds_the_first_model_too_and_nothing_can_be_accepted(lab, teach):
+def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
     write(lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}})
     teach(YES)
     assert read_state(lab) == (None, "gated", "gate-floor")
@@ -191,7 +191,7 @@ def test_a_floor_holds_the_first_model_too_and_nothing_can_be_accepted(lab, teac
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_an_admin_may_let_a_held_model_serve(lab, teach):
+def test_admin_can_promote_a_held_model(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -201,7 +201,7 @@ def test_an_admin_may_let_a_held_model_serve(lab, teach):
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def test_a_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
+def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -219,7 +219,7 @@ def test_a_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
     assert statuses == ["serving", "superseded", "superseded", "serving"]
 
 
-def test_a_revert_of_the_commit_ends_the_hold(lab, teach):
+def test_revert_of_the_commit_ends_the_hold(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -228,7 +228,7 @@ def test_a_revert_of_the_commit_ends_the_hold(lab, teach):
     assert read_state(lab) == ("trial-1", "serving", "")
 
 
-def test_a_commit_that_joins_a_held_model_is_held_too_and_told_once(lab, teach, provider):
+def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, teach, provider):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -244,7 +244,7 @@ def test_a_commit_that_joins_a_held_model_is_held_too_and_told_once(lab, teach, 
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def test_a_rollback_is_not_undone_by_a_held_model(lab, teach):
+def test_rollback_is_not_undone_by_a_held_model(lab, teach):
     write(lab, right_count=20, wrong_count=20)
     teach(DECLINED)
     teach(YES)
@@ -262,7 +262,7 @@ def lose(lab, build, state):
         services.db.transact(lambda: services.db.change(change))
 
 
-def test_where_the_serving_model_is_gone_a_held_one_is_better_than_none(lab, teach):
+def test_held_model_serves_when_the_serving_one_is_gone(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     teach(NO)
@@ -281,7 +281,7 @@ def revoke(lab, example_id):
     return serving and serving["build"]
 
 
-def test_where_a_consent_takes_the_serving_model_a_held_one_serves_at_once(lab, teach):
+def test_held_model_serves_at_once_when_the_serving_one_is_revoked(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
@@ -292,7 +292,7 @@ def test_where_a_consent_takes_the_serving_model_a_held_one_serves_at_once(lab, 
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def test_a_floor_leaves_nobody_without_a_model_who_had_one(lab, teach):
+def test_floor_is_ignored_when_no_other_model_can_serve(lab, teach):
     write(lab, right_count=20, gate={"floor": {"right": 0.5}})
     teach(YES)
     assert revoke(lab, "q2") is None
@@ -303,7 +303,7 @@ def test_a_floor_leaves_nobody_without_a_model_who_had_one(lab, teach):
     assert read_state(lab) == ("trial-2", "gated", "gate-floor")
 
 
-def test_a_serving_model_whose_answers_were_not_kept_is_asked_to_be_compared(lab, teach, provider):
+def test_serving_model_without_stored_answers_is_asked_again_to_compare(lab, teach, provider):
     write(lab, right_count=20)
     teach(YES)
     with lab.services() as services:
@@ -315,7 +315,7 @@ def test_a_serving_model_whose_answers_were_not_kept_is_asked_to_be_compared(lab
     assert read_state(lab)[0] == "trial-2"
 
 
-def test_a_pinned_model_stays_and_the_next_is_judged_when_it_is_free(lab, teach):
+def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     send_request(lab, RequestKind.PIN, dataset="trial")
@@ -327,7 +327,7 @@ def test_a_pinned_model_stays_and_the_next_is_judged_when_it_is_free(lab, teach)
     assert len(notices_of(lab)) == 1
 
 
-def test_a_model_that_nobody_holds_cannot_be_accepted(lab, teach):
+def test_model_that_is_not_held_cannot_be_accepted(lab, teach):
     write(lab, right_count=20)
     teach(YES)
     with pytest.raises(Refused) as caught:

@@ -56,7 +56,7 @@ def find(lab):
     return find_with_cache
 
 
-def test_an_example_is_found_by_words_of_its_answer_in_other_forms(find):
+def test_example_is_found_by_other_forms_of_its_answers_words(find):
     first, *_ = find("Кто отдаст последние положенные элементы?")
     assert (first.number, first.text.partition("\n")[2]) == (
         1,
@@ -65,7 +65,7 @@ def test_an_example_is_found_by_words_of_its_answer_in_other_forms(find):
     assert first.question.startswith("Что значит слово номер 50")
 
 
-def test_a_passage_is_found_with_its_paragraph(find):
+def test_passage_is_found_with_its_paragraph(find):
     passages = [each for each in find("просеивания вниз после удаления") if each.material]
     assert [(passage.material.text, passage.paragraph) for passage in passages] == [
         ("materials/heap.md", 1)
@@ -73,7 +73,7 @@ def test_a_passage_is_found_with_its_paragraph(find):
     assert "возвращает порядок" in passages[0].text
 
 
-def test_a_changed_text_is_found_as_it_is_now(lab, find):
+def test_changed_text_is_found_in_its_current_form(lab, find):
     assert not [each for each in find("бинарное дерево") if each.material]
     heap = lab.repository.folder / "datasets" / "trial" / "materials" / "heap.md"
     heap.write_text(f"{HEAP}\nБинарное дерево не длиннее логарифма.\n", "utf-8")
@@ -82,18 +82,18 @@ def test_a_changed_text_is_found_as_it_is_now(lab, find):
     assert [each for each in find("бинарное дерево") if each.material]
 
 
-def test_a_test_example_is_no_source(find):
+def test_test_example_is_not_a_source(find):
     assert not any("Очередь" in each.text for each in find("очередь отдаёт первый"))
 
 
 @pytest.mark.parametrize(
     "question", ["", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900]
 )
-def test_what_has_no_word_in_common_has_no_source(find, question):
+def test_question_without_common_words_has_no_source(find, question):
     assert find(question) == []
 
 
-def test_another_dataset_has_nothing_of_this_one(find):
+def test_sources_come_from_one_dataset_only(find):
     assert find("последний положенный элемент", "trial-2") == []
 
 
@@ -111,13 +111,13 @@ def test_another_dataset_has_nothing_of_this_one(find):
         ("", [], ""),
     ],
 )
-def test_an_answer_names_its_sources_or_has_none(find, answer, numbers, body):
+def test_cited_sources_are_read_from_an_answer(find, answer, numbers, body):
     sources = find("последний положенный элемент слова")[:2]
     cited, text = read_citations(answer, sources)
     assert ([source.number for source in cited], text) == (numbers, body)
 
 
-def test_paragraphs_are_counted_and_short_ones_go_with_the_next():
+def test_paragraphs_are_numbered_and_short_ones_joined_with_the_next():
     long = "Слово. " * 40
     text = f"# Название\n\n{long}\n\n{long}\n\nКонец."
     assert [number for number, _ in split_passages(text)] == [1, 3, 4]

@@ -56,7 +56,7 @@ def train_three(lab):
     return build_numbers(lab)
 
 
-def test_the_same_bytes_get_their_number_again_and_new_ones_a_higher(lab):
+def test_same_builds_get_their_numbers_again_and_new_ones_a_higher_number(lab):
     numbers_before = train_three(lab)
     delete_state(lab, "builds")
     lab.until_serving("trial-3")
@@ -70,7 +70,7 @@ def test_the_same_bytes_get_their_number_again_and_new_ones_a_higher(lab):
     } == build_numbers(lab)
 
 
-def test_notes_come_from_the_repository_when_the_whole_state_is_lost(lab):
+def test_notes_are_fetched_from_the_repository_when_the_whole_state_is_lost(lab):
     push_notes(lab)
     known = train_three(lab)
     delete_state(lab, "builds", "mirror.git")
@@ -81,7 +81,7 @@ def test_notes_come_from_the_repository_when_the_whole_state_is_lost(lab):
     assert known.items() & build_numbers(lab).items()
 
 
-def test_a_state_from_a_backup_takes_the_newer_notes_into_account(lab):
+def test_state_restored_from_a_backup_uses_the_newer_notes(lab):
     push_notes(lab)
     lab.until_serving("trial-1")
     backup = lab.folder / "backup"
@@ -94,7 +94,7 @@ def test_a_state_from_a_backup_takes_the_newer_notes_into_account(lab):
     lab.until_serving("trial-3")
 
 
-def test_partly_missing_and_damaged_notes_lead_to_numbers_above_those_that_are_told(lab):
+def test_missing_and_damaged_notes_still_lead_to_higher_numbers(lab):
     train_three(lab)
     first, second, third = lab.repository.git("rev-list", "--reverse", "HEAD").split()
     mirror_notes(lab, "remove", first)
@@ -107,7 +107,7 @@ def test_partly_missing_and_damaged_notes_lead_to_numbers_above_those_that_are_t
     lab.until_serving("trial-4")
 
 
-def test_a_build_that_no_note_tells_of_keeps_the_number_of_its_folder(lab):
+def test_build_without_a_note_keeps_the_number_of_its_folder(lab):
     lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.tick("fetch")
@@ -116,7 +116,7 @@ def test_a_build_that_no_note_tells_of_keeps_the_number_of_its_folder(lab):
     lab.until_serving("trial-3")
 
 
-def test_numbers_of_two_datasets_are_kept_apart(lab):
+def test_numbers_of_two_datasets_are_independent(lab):
     lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.until_serving("trial-2")
@@ -132,7 +132,7 @@ def test_numbers_of_two_datasets_are_kept_apart(lab):
     lab.until_serving("trial-2-2", "trial-2")
 
 
-def test_a_number_that_two_notes_tell_of_is_given_once(lab):
+def test_number_named_by_two_notes_is_used_once(lab):
     lab.until_serving("trial-1")
     commit_example(lab, 52)
     lab.until_serving("trial-2")

@@ -81,7 +81,7 @@ def until_other_serves(lab, other_provider):
     raise AssertionError(lab.status())
 
 
-def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_provider, migrate):
+def test_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_provider, migrate):
     before = lab.status()["serving"]["model"]
     code, captured = migrate("other/stand-in-base")
     assert code == 0, captured
@@ -100,9 +100,7 @@ def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_
     assert lab.status()["serving"]["model"] == before
 
 
-def test_what_stands_in_for_a_moved_model_and_what_is_warned_of_is_its_own_base(
-    lab, other_provider, migrate
-):
+def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, other_provider, migrate):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     until_other_serves(lab, other_provider)
     document = yaml.safe_load(lab.path.read_text())
@@ -120,7 +118,7 @@ def tomorrow():
     return (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 
-def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other_provider, migrate):
+def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provider, migrate):
     code, captured = migrate(f"other/{BASE}")
     assert code == 1
     assert "$" in captured.err
@@ -132,7 +130,7 @@ def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other_provider, m
     until_other_serves(lab, other_provider)
 
 
-def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other_provider, migrate):
+def test_dry_run_prints_the_price_as_json_and_starts_nothing(lab, other_provider, migrate):
     code, captured = migrate(f"other/{BASE}", "--dry-run", "--json")
     quote = json.loads(captured.out)
     assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
@@ -151,7 +149,7 @@ def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other_p
         ("stand-in/stand-in-base", "job 1 already trains this build"),
     ],
 )
-def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(
+def test_impossible_migration_is_refused_and_the_live_model_stays(
     lab, other_provider, migrate, to, message
 ):
     code, captured = migrate(to, "--yes")
@@ -161,13 +159,13 @@ def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(
     assert (lab.status()["verdict"], other_provider.jobs_created()) == ("serving", [])
 
 
-def test_a_dataset_without_a_build_is_refused(lab, capsys):
+def test_dataset_without_a_build_is_refused(lab, capsys):
     arguments = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
     assert main(arguments) == 1
     assert "nothing" in capsys.readouterr().err
 
 
-def test_while_its_job_is_under_way_nothing_else_is_started(lab, other_provider, migrate):
+def test_second_migration_is_refused_while_a_job_is_running(lab, other_provider, migrate):
     other_provider.behave(states=["running"] * 500)
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick("launch", "poll")
@@ -177,9 +175,7 @@ def test_while_its_job_is_under_way_nothing_else_is_started(lab, other_provider,
     assert len(other_provider.jobs_created()) == 1
 
 
-def test_a_job_that_fails_there_leaves_the_live_model_and_may_be_tried_again(
-    lab, other_provider, migrate
-):
+def test_failed_migration_keeps_the_live_model_and_can_be_retried(lab, other_provider, migrate):
     other_provider.behave(ending="failed")
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick(rounds=8)
@@ -190,7 +186,7 @@ def test_a_job_that_fails_there_leaves_the_live_model_and_may_be_tried_again(
     until_other_serves(lab, other_provider)
 
 
-def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other_provider, capsys):
+def test_build_held_by_a_sunset_can_be_migrated(tmp_path, provider, other_provider, capsys):
     dark = {"price": FREE, "sunset": "2026-10-23"}
     providers = [entry("stand-in", provider), entry("other", other_provider)]
     models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
@@ -205,9 +201,7 @@ def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other_provid
     assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (0, 1)
 
 
-def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(
-    lab, other_provider, migrate
-):
+def test_committed_new_base_does_not_train_twice(lab, other_provider, migrate):
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     code, captured = migrate("other/stand-in-base", "--commit", "--json")
     assert code == 0, captured
@@ -219,7 +213,7 @@ def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(
     assert (lab.status()["verdict"], len(other_provider.jobs_created())) == ("serving", 1)
 
 
-def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other_provider, migrate):
+def test_next_commit_trains_where_dataset_yaml_says(lab, provider, other_provider, migrate):
     assert migrate("other/stand-in-base")[0] == 0
     until_other_serves(lab, other_provider)
     lab.repository.example("trial", 50)
@@ -229,7 +223,7 @@ def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other_pro
 
 
 @pytest.mark.parametrize("point", ["upload.sent", "launch.intended", "launch.sent"])
-def test_one_job_there_after_a_death_at(lab, provider, other_provider, point):
+def test_migration_creates_one_job_after_a_crash_at(lab, provider, other_provider, point):
     with lab.services() as services:
         ctx = Context(config=lab.config, db=services.db)
         jobs.migrate(ctx, Actor.operator(), "trial", ("other", "stand-in-base"), "trial-1")
@@ -259,7 +253,7 @@ def is_live_there(lab):
         return False
 
 
-def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other_provider, migrate):
+def test_failing_provider_is_reported_without_a_traceback(lab, other_provider, migrate):
     other_provider.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
     code, captured = migrate("other/stand-in-base")
     assert code == 1
@@ -267,7 +261,7 @@ def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other_provider, m
     assert "Traceback" not in captured.err
 
 
-def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other_provider, migrate):
+def test_lost_database_is_recovered_with_the_migrated_model(lab, other_provider, migrate):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     until_other_serves(lab, other_provider)
     lab.tick("note")

@@ -62,7 +62,7 @@ def open_job(lab):
 
 
 @pytest.mark.parametrize("status", [401, 503])
-def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, waiting_notices, status):
+def test_provider_outage_is_notified_once_a_day(lab, provider, waiting_notices, status):
     provider.faults.add(make_fault("*", status))
     lab.tick("fetch", "launch")
     assert "notice-provider" not in run_alarms(lab, waiting_notices, minutes=1)
@@ -79,11 +79,11 @@ def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, waiting_no
         (ProviderError("not for you", status=403), False),
     ],
 )
-def test_a_rotated_key_and_an_empty_account_make_everything_wait(refusal, is_locked):
+def test_account_errors_are_recognised(refusal, is_locked):
     assert is_account_rejected(refusal) is is_locked
 
 
-def test_a_word_that_nobody_knows_is_told(lab, provider, waiting_notices):
+def test_unknown_status_is_notified(lab, provider, waiting_notices):
     provider.behave(states=["validating_files", "dreaming", "dreaming", "dreaming"])
     lab.tick("fetch", "launch")
     poll(lab, 2)
@@ -92,7 +92,7 @@ def test_a_word_that_nobody_knows_is_told(lab, provider, waiting_notices):
 
 
 @pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24)])
-def test_a_job_that_does_not_end_is_told(lab, provider, waiting_notices, state, hours):
+def test_job_that_does_not_end_is_notified(lab, provider, waiting_notices, state, hours):
     provider.behave(states=[state] * 50)
     lab.tick("fetch", "launch")
     poll(lab, 2)
@@ -100,20 +100,20 @@ def test_a_job_that_does_not_end_is_told(lab, provider, waiting_notices, state, 
     assert run_alarms(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"] == hours
 
 
-def test_a_job_whose_provider_left_the_configuration_is_told(lab, waiting_notices):
+def test_job_of_a_provider_removed_from_the_configuration_is_notified(lab, waiting_notices):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     lab.tick("launch", "poll")
     assert run_alarms(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
 
 
-def test_one_not_found_does_not_end_a_job_that_the_list_still_names(lab, provider):
+def test_single_not_found_does_not_end_a_job_that_is_still_listed(lab, provider):
     lab.tick("fetch", "launch")
     provider.faults.add(make_fault("jobs.retrieve", 404, times=1))
     lab.until_serving("trial-1")
 
 
-def test_a_job_that_the_provider_has_lost_fails(lab, provider):
+def test_job_lost_by_its_provider_fails(lab, provider):
     lab.tick("fetch", "launch")
     provider.behave(list_lag_s=3600)
     provider.faults.add(make_fault("jobs.retrieve", 404))
@@ -121,7 +121,7 @@ def test_a_job_that_the_provider_has_lost_fails(lab, provider):
     assert lab.status()["verdict"] == "failed"
 
 
-def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
+def test_unreadable_events_delay_the_end_by_a_minute(lab, provider):
     lab.tick("fetch", "launch")
     provider.faults.add(make_fault("jobs.events", 500))
     poll(lab, 6)
@@ -132,7 +132,7 @@ def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
 
 
 @pytest.mark.parametrize(("status", "state"), [(503, "new"), (401, "new"), (404, "refused")])
-def test_an_outage_refuses_no_model(lab, provider, status, state):
+def test_outage_does_not_refuse_a_model(lab, provider, status, state):
     lab.tick("fetch", "launch")
     poll(lab, 8)
     provider.faults.add(make_fault("chat.create", status))
@@ -142,7 +142,7 @@ def test_an_outage_refuses_no_model(lab, provider, status, state):
         assert Promotions(services.db).model("trial-1").state == state
 
 
-def test_of_two_ended_jobs_of_one_launch_the_good_one_is_taken(lab, provider):
+def test_succeeded_one_of_two_ended_jobs_of_a_launch_is_used(lab, provider):
     provider.faults.add(Fault("jobs.create", FaultKind.DROP))
     lab.tick("fetch", "launch")
     (job,) = provider.jobs_created()
@@ -171,7 +171,7 @@ def prepare_two_launches(lab, provider):
     return lab.config.state_dir / "builds" / "second"
 
 
-def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider):
+def test_disk_error_of_one_build_delays_only_its_launch(lab, provider):
     folder = prepare_two_launches(lab, provider)
     shutil.rmtree(folder)
     folder.write_text("in the way")
@@ -182,7 +182,7 @@ def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider
     lab.until_serving("second-1", dataset="second")
 
 
-def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, waiting_notices):
+def test_build_that_cannot_be_remade_fails_alone(lab, provider, waiting_notices):
     shutil.rmtree(prepare_two_launches(lab, provider))
     with lab.services() as services:
         db = services.db
@@ -192,7 +192,7 @@ def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, waiting_n
     assert waiting_notices()["notice-failed"]["dataset"] == "second"
 
 
-def test_a_disk_that_takes_no_build_is_told_and_made_up_for(lab, waiting_notices):
+def test_unwritable_builds_folder_is_notified_and_the_build_made_later(lab, waiting_notices):
     builds = lab.config.state_dir / "builds"
     builds.mkdir(parents=True)
     (builds / "trial").write_text("in the way")

@@ -64,7 +64,7 @@ def read_outcomes(counts):
     return {name: n for name, n in counts.counts.items() if not re.match("ping_(ms|le)", name)}
 
 
-def test_the_monitor_hears_only_while_every_process_is_well(pings, monitor):
+def test_ping_is_sent_only_while_every_process_is_healthy(pings, monitor):
     services, counts, ping = pings
     ping()  # no heartbeat yet
     write_heartbeats(services)
@@ -83,7 +83,7 @@ def test_the_monitor_hears_only_while_every_process_is_well(pings, monitor):
     assert monitor.url.endswith(monitor.calls.get())
 
 
-def test_the_monitor_hears_nothing_while_the_disk_of_the_state_is_full(pings, monitor):
+def test_ping_is_not_sent_while_the_disk_of_the_state_is_full(pings, monitor):
     services, counts, ping = pings
     write_heartbeats(services)
     with small_disk(services.config.state_dir, "4m"):
@@ -92,7 +92,7 @@ def test_the_monitor_hears_nothing_while_the_disk_of_the_state_is_full(pings, mo
     assert monitor.calls.empty()
 
 
-def test_a_monitor_that_fails_disturbs_nothing_and_is_told_once(pings, monitor):
+def test_failing_monitor_disturbs_nothing_and_each_failure_is_logged_once(pings, monitor):
     services, counts, ping = pings
     write_heartbeats(services)
     with capture_logs() as events:
@@ -109,7 +109,7 @@ def test_a_monitor_that_fails_disturbs_nothing_and_is_told_once(pings, monitor):
     "url",
     ["hc-ping.com/word", "file:///etc/passwd", "http://example.com/word", "https://a b/word"],
 )
-def test_an_address_that_is_none_stops_the_start_and_is_not_told(lab, monkeypatch, url):
+def test_invalid_url_stops_startup_without_being_shown(lab, monkeypatch, url):
     monkeypatch.setenv("MERLIN_PING_URL", url)
     with pytest.raises(ConfigError, match="MERLIN_PING_URL") as caught, lab.services():
         pass

@@ -15,7 +15,7 @@ from tests.support.pipeline_lab import DATASET, Lab
 pytestmark = pytest.mark.integration
 
 
-def test_a_commit_becomes_a_serving_model(lab, provider):
+def test_commit_becomes_a_serving_model(lab, provider):
     document = lab.until_serving("trial-1")
     assert document["verdict"] == "serving"
     assert document["job"]["state"] == "succeeded"
@@ -25,7 +25,7 @@ def test_a_commit_becomes_a_serving_model(lab, provider):
     assert [name.rsplit("-", 1)[1] for name in names] == ["test.jsonl", "train.jsonl"]
 
 
-def test_the_next_commit_replaces_it_without_a_restart(lab, provider):
+def test_next_commit_replaces_the_model_without_a_restart(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -33,7 +33,7 @@ def test_the_next_commit_replaces_it_without_a_restart(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_commit_that_changes_nothing_trains_nothing(lab, provider):
+def test_commit_without_changes_trains_nothing(lab, provider):
     lab.until_serving("trial-1")
     (lab.repository.folder / "README.md").write_text("words", encoding="utf-8")
     (lab.repository.folder / "datasets/trial/README.md").write_text("words", encoding="utf-8")
@@ -44,7 +44,7 @@ def test_a_commit_that_changes_nothing_trains_nothing(lab, provider):
     assert len(provider.jobs_created()) == 1
 
 
-def test_a_revert_serves_its_old_model_without_a_job(lab, provider):
+def test_revert_serves_its_old_model_without_a_job(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -55,7 +55,7 @@ def test_a_revert_serves_its_old_model_without_a_job(lab, provider):
     assert lab.status()["verdict"] == "serving"
 
 
-def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
+def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provider):
     bad = lab.repository.folder / "datasets/trial/examples/bad.yaml"
     bad.write_text("messages: [", encoding="utf-8")
     lab.repository.commit()
@@ -67,7 +67,7 @@ def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
     assert "examples/bad.yaml:2:1" in message
 
 
-def test_a_rejected_commit_leaves_the_serving_model(lab, provider):
+def test_rejected_commit_keeps_the_serving_model(lab, provider):
     lab.until_serving("trial-1")
     (lab.repository.folder / "datasets/trial/dataset.yaml").unlink()
     lab.repository.commit()
@@ -76,7 +76,7 @@ def test_a_rejected_commit_leaves_the_serving_model(lab, provider):
     assert lab.status()["serving"]["build"] == "trial-1"
 
 
-def test_a_failed_job_fails_its_verdict_and_may_be_launched_again(lab, provider):
+def test_failed_job_fails_its_verdict_and_can_be_launched_again(lab, provider):
     provider.behave(ending="failed")
     lab.tick(rounds=12)
     assert lab.status()["verdict"] == "failed"
@@ -88,7 +88,7 @@ def test_a_failed_job_fails_its_verdict_and_may_be_launched_again(lab, provider)
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_build_waits_for_exactly_as_many_new_examples_as_its_dataset_wants(lab, provider):
+def test_build_waits_for_the_configured_number_of_new_examples(lab, provider):
     lab.repository.dataset(launch={"mode": "auto", "quiet_s": 0, "min_new": 3})
     lab.repository.commit()
     lab.until_serving("trial-1")
@@ -104,7 +104,7 @@ def test_a_build_waits_for_exactly_as_many_new_examples_as_its_dataset_wants(lab
 
 
 @pytest.mark.parametrize("mode", ["manual", "off"])
-def test_a_build_is_held_when_its_dataset_says_so(lab, provider, mode):
+def test_build_is_held_when_its_dataset_says_so(lab, provider, mode):
     lab.repository.dataset(launch={"mode": mode, "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick(rounds=3)
@@ -127,7 +127,7 @@ def test_rewritten_history_is_followed(lab, provider):
     assert "notice-rewritten" in keys
 
 
-def test_a_branch_set_back_serves_what_it_served_then(lab, provider):
+def test_branch_set_back_serves_its_earlier_model(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -137,7 +137,7 @@ def test_a_branch_set_back_serves_what_it_served_then(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_lost_database_launches_nothing_again(lab, provider):
+def test_lost_database_launches_nothing_again(lab, provider):
     lab.until_serving("trial-1")
     for path in lab.config.state_dir.glob("merlin.db*"):
         path.unlink()
@@ -146,7 +146,7 @@ def test_a_lost_database_launches_nothing_again(lab, provider):
     assert len(provider.files()) == 2
 
 
-def test_a_verdict_becomes_a_git_note(lab, provider):
+def test_verdict_becomes_a_git_note(lab, provider):
     lab.until_serving("trial-1")
     mirror = str(lab.config.state_dir / "mirror.git")
     head = lab.repository.git("rev-parse", "HEAD")
@@ -157,7 +157,7 @@ def test_a_verdict_becomes_a_git_note(lab, provider):
     assert "build=trial-1" in note
 
 
-def test_rollback_holds_until_the_next_good_commit(lab, provider):
+def test_rollback_lasts_until_the_next_good_commit(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -172,7 +172,7 @@ def test_rollback_holds_until_the_next_good_commit(lab, provider):
     lab.until_serving("trial-3")
 
 
-def test_a_pinned_model_stays(lab, provider):
+def test_pinned_model_stays(lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
         Requests(services.db).ask("pin", {"dataset": "trial"}, "vera")
@@ -187,7 +187,7 @@ def test_a_pinned_model_stays(lab, provider):
     lab.until_serving("trial-2")
 
 
-def test_a_copied_dataset_is_a_dataset_of_its_own(lab, provider):
+def test_copied_dataset_is_a_separate_dataset(lab, provider):
     lab.repository.dataset("second")
     lab.repository.commit()
     lab.until_serving("trial-1")
@@ -195,14 +195,14 @@ def test_a_copied_dataset_is_a_dataset_of_its_own(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_commit_that_only_takes_an_example_away_is_trained(lab, provider):
+def test_commit_that_only_removes_an_example_is_trained(lab, provider):
     lab.until_serving("trial-1")
     (lab.repository.folder / "datasets/trial/examples/q0.yaml").unlink()
     lab.repository.commit()
     lab.until_serving("trial-2")
 
 
-def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
+def test_waiting_build_of_a_removed_dataset_is_never_launched(lab, provider):
     lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick(rounds=2)
@@ -214,7 +214,7 @@ def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
     assert not provider.jobs_created()
 
 
-def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
+def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     soon = datetime.now(UTC).date() + timedelta(days=60)
     models = {"stand-in-base": {"sunset": soon.isoformat()}}
     lab = Lab(tmp_path, provider.base_url, models=models)
@@ -229,7 +229,7 @@ def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
     assert [notice.arguments["date"] for notice in notices] == [day_argument(soon)]
 
 
-def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
+def test_base_with_a_near_sunset_is_not_trained(tmp_path, provider):
     soon = (datetime.now(UTC).date() + timedelta(days=20)).isoformat()
     lab = Lab(tmp_path, provider.base_url, models={"stand-in-base": {"sunset": soon}})
     lab.repository.dataset()
@@ -245,9 +245,7 @@ def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
         ({"hyperparameters": {"beta": 0.2}}, "held-beta", "supervised"),
     ],
 )
-def test_a_recipe_that_its_provider_would_refuse_is_held(
-    tmp_path, provider, recipe, reason, message
-):
+def test_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recipe, reason, message):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(recipe={**DATASET["recipe"], **recipe})
     for path in (lab.repository.folder / "datasets/trial/examples").iterdir():
@@ -261,7 +259,7 @@ def test_a_recipe_that_its_provider_would_refuse_is_held(
         assert message in text(language, reason, **document["arguments"])
 
 
-def test_a_launch_over_its_cap_is_held(tmp_path, provider):
+def test_launch_over_its_cap_is_held(tmp_path, provider):
     price = {"input": 1, "output": 1, "training": 100_000}
     models = {"stand-in-base": {"price": price}}
     lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 0.01})
@@ -271,7 +269,7 @@ def test_a_launch_over_its_cap_is_held(tmp_path, provider):
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-job-cap")
 
 
-def test_a_lost_build_folder_is_made_again_before_its_launch(lab, provider):
+def test_lost_build_folder_is_remade_before_its_launch(lab, provider):
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick(rounds=2)
@@ -282,7 +280,7 @@ def test_a_lost_build_folder_is_made_again_before_its_launch(lab, provider):
     lab.until_serving("trial-1")
 
 
-def test_the_admins_are_told_what_serves_and_how_it_was_proved(lab, provider):
+def test_admins_are_notified_of_the_serving_model_and_its_evaluation(lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
         (notice,) = Notices(services.db).waiting()

@@ -30,7 +30,7 @@ def is_live(lab, build):
     return bool(serving) and serving["build"] == build
 
 
-def test_a_killed_daemon_s_work_is_ended_by_the_one_that_waits_and_launched_once(lab, provider):
+def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(lab, provider):
     log = lab.folder / "log"
     killed = start("daemon", lab.path, log)
     wait_until(provider.jobs_created, describe=lambda: log.read_text()[-3000:])
@@ -51,7 +51,7 @@ def test_a_killed_daemon_s_work_is_ended_by_the_one_that_waits_and_launched_once
     assert lab.status()["verdict"] == "serving"
 
 
-def test_an_emptied_database_is_recovered(lab, provider, postgresql):
+def test_emptied_database_is_recovered(lab, provider, postgresql):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()

@@ -57,7 +57,7 @@ def count_kept(lab):
         return len(services.db.rows(PROOF_ANSWER.select()))
 
 
-def test_of_a_provider_that_is_busy_now_and_then_one_try_proves_the_model(lab, provider):
+def test_occasionally_busy_provider_is_evaluated_in_one_try(lab, provider):
     train_model(lab)
     busy = QUESTIONS * 2 // 100
     # Refused questions are asked again at the end, after all 400.
@@ -70,7 +70,7 @@ def test_of_a_provider_that_is_busy_now_and_then_one_try_proves_the_model(lab, p
         assert proof_of(services.db, model.model_row).questions == QUESTIONS
 
 
-def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provider):
+def test_only_refused_questions_are_asked_again(lab, provider):
     train_model(lab, tests=60)
     second_fault = Fault(**BUSY, times=2, skip=58)
     provider.faults.add(Fault(**BUSY, skip=20), second_fault)
@@ -81,7 +81,7 @@ def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provi
     assert (count_answers(provider), count_kept(lab)) == (60, 60)
 
 
-def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):
+def test_every_question_is_answered_by_an_often_busy_provider_in_the_end(lab, provider):
     train_model(lab, tests=60)
     provider.faults.add(Fault(**BUSY, times=None, probability=0.3))
     tries = 0
@@ -91,7 +91,7 @@ def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(
     assert count_answers(provider) == 60
 
 
-def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provider):
+def test_fully_busy_provider_is_asked_one_question_at_a_time(lab, provider):
     train_model(lab, tests=30)
     hit = Fault(**BUSY, times=None)
     provider.faults.add(hit)
@@ -106,7 +106,7 @@ def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provid
     assert count_answers(provider) == 30
 
 
-def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_other(lab, provider):
+def test_unanswerable_question_refuses_the_model_without_repeating_the_others(lab, provider):
     train_model(lab, tests=20)
     provider.faults.add(Fault(**{**BUSY, "status": 400}, times=None, skip=19))
     for hour in range(2, 10):
@@ -116,7 +116,7 @@ def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_o
     assert (count_answers(provider), count_kept(lab)) == (19, 0)
 
 
-def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provider):
+def test_base_and_checkpoints_are_evaluated_once_where_that_is_free(tmp_path, provider):
     free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
     lab = Lab(tmp_path, provider.base_url, models=free)
     lab.repository.dataset(count=12, tests=4)
@@ -152,7 +152,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     assert len(answers) == count - 1, "nobody may ask it any more"
 
 
-def test_a_baseline_that_refused_is_asked_again_after_a_pause(tmp_path, provider):
+def test_baseline_that_refused_is_asked_again_after_a_pause(tmp_path, provider):
     free = {"stand-in-base": {"price": {"input": 0, "output": 0, "training": 1}}}
     lab = Lab(tmp_path, provider.base_url, models=free)
     lab.repository.dataset(count=12, tests=4)
@@ -178,7 +178,7 @@ def count_base_calls(provider):
     return sum(call.body["model"] == "stand-in-base" for call in calls)
 
 
-def test_where_asking_costs_or_nobody_knows_the_price_no_base_is_asked(tmp_path, provider):
+def test_base_with_a_price_or_an_unknown_price_is_not_evaluated(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(count=12, tests=4)
     lab.repository.commit()
@@ -188,7 +188,7 @@ def test_where_asking_costs_or_nobody_knows_the_price_no_base_is_asked(tmp_path,
     assert count_answers(provider) == call_count
 
 
-def test_the_questions_of_the_proof_count_under_the_caps(tmp_path, provider):
+def test_cost_of_the_evaluation_counts_towards_the_caps(tmp_path, provider):
     price = {"input": 0, "output": 100_000, "training": 0}
     models = {"stand-in-base": {"price": price}}
     lab = Lab(tmp_path, provider.base_url, models=models, budget={"per_job": 10})

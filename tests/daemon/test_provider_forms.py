@@ -34,7 +34,7 @@ def lab(tmp_path, form, form_provider):
     )
 
 
-def test_a_commit_is_trained_proved_and_served_there(lab, form, form_provider):
+def test_commit_is_trained_evaluated_and_served_there(lab, form, form_provider):
     lab.repository.dataset(recipe=make_recipe(form))
     lab.repository.commit()
     assert lab.until_serving("trial-1")["verdict"] == "serving"
@@ -44,7 +44,7 @@ def test_a_commit_is_trained_proved_and_served_there(lab, form, form_provider):
     assert (len(form_provider.jobs_created()), len(form_provider.files())) == (2, 4)
 
 
-def test_people_are_answered_by_the_model_that_was_trained_there(lab, form):
+def test_users_are_answered_by_the_model_trained_there(lab, form):
     lab.repository.dataset(recipe=make_recipe(form))
     lab.repository.commit()
     model = lab.until_serving("trial-1")["serving"]["model"]
@@ -59,7 +59,7 @@ def test_people_are_answered_by_the_model_that_was_trained_there(lab, form):
     assert "Понятие 3 значит ответ 21." in asyncio.run(ask())
 
 
-def test_a_state_never_seen_is_told_and_waited_for(lab, form, form_provider):
+def test_unknown_state_is_waited_for(lab, form, form_provider):
     form_provider.behave(states=["SHUFFLING"] * 3)
     lab.repository.dataset(recipe=make_recipe(form))
     lab.repository.commit()
@@ -74,7 +74,7 @@ def test_a_state_never_seen_is_told_and_waited_for(lab, form, form_provider):
         ({"hyperparameters": {"batch_size": "auto"}}, ""),
     ],
 )
-def test_what_it_does_not_offer_is_held_with_the_reason(lab, form, form_provider, change, reason):
+def test_unsupported_recipe_is_held_with_the_reason(lab, form, form_provider, change, reason):
     lab.repository.dataset(recipe={**make_recipe(form), **change}, count=12)
     if "method" in change:
         for path in (lab.repository.folder / "datasets/trial/examples").glob("*.yaml"):
@@ -85,9 +85,7 @@ def test_what_it_does_not_offer_is_held_with_the_reason(lab, form, form_provider
     assert len(form_provider.jobs_created()) == (not reason)
 
 
-def test_a_build_moves_there_from_a_provider_of_openais_form(
-    tmp_path, provider, form, form_provider
-):
+def test_build_is_migrated_there_from_an_openai_provider(tmp_path, provider, form, form_provider):
     moved = {**provider_entry(form, form_provider.base_url, "other"), "prices": {YANDEX_BASE: FREE}}
     providers = [provider_entry("openai", provider.base_url), moved]
     lab = Lab(

@@ -44,7 +44,7 @@ def break_dataset(lab, title):
 
 # git may convert bytes to UTF-16 or not, depending on an even or odd count.
 @pytest.mark.parametrize("subject", ["Even", "Evens"])
-def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(lab, subject):
+def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(lab, subject):
     lab.tick("fetch")
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
@@ -62,9 +62,7 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
     assert verdict_by_commit[last_commit] == ("built", "Go on")
 
 
-def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one_is_built(
-    lab, waiting_notices
-):
+def test_unreadable_commit_gets_its_own_verdict_and_the_next_one_is_built(lab, waiting_notices):
     lab.tick("fetch")
     lab.repository.example("trial", 40)
     lab.repository.git("add", "-A")
@@ -83,7 +81,7 @@ def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one
     lab.until_serving("trial-2")
 
 
-def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
+def test_burst_of_commits_waits_fifteen_minutes_at_most(lab):
     lab.repository.dataset(launch=launch_rule(quiet_s=300))
     started_at, elapsed = utc_now(), timedelta()
     with lab.services() as services:
@@ -100,7 +98,7 @@ def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
     assert lab.status()["verdict"] == "training"
 
 
-def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, provider):
+def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
     lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -112,7 +110,7 @@ def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, pr
     assert lab.status()["verdict"] == "held"
 
 
-def test_another_launch_rule_lets_a_held_build_go(lab, provider):
+def test_changed_launch_rule_releases_a_held_build(lab, provider):
     lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -122,7 +120,7 @@ def test_another_launch_rule_lets_a_held_build_go(lab, provider):
     assert len(provider.jobs_created()) == 1
 
 
-def test_a_folder_whose_name_is_no_text_is_rejected_alone(lab):
+def test_folder_whose_name_is_not_utf_8_is_rejected_alone(lab):
     datasets = os.fsencode(lab.repository.folder / "datasets")
     shutil.copytree(os.fsencode(datasets) + b"/trial", datasets + b"/\xff\xfe")
     lab.repository.commit()
@@ -154,7 +152,7 @@ def commit_change(lab, number, answer):
 
 @only_sqlite
 @pytest.mark.parametrize("lost", ["database", "index", "nothing"])
-def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost):
+def test_index_out_of_step_with_the_database_is_rebuilt(lab, tmp_path, lost):
     state = lab.config.state_dir
     lab.tick("fetch")
     shutil.copy(state / "merlin.db", tmp_path / "older.db")
@@ -172,7 +170,7 @@ def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost
     assert (proof, recorded) == ("same", in_git)
 
 
-def test_commits_that_build_nothing_are_taught_by_the_next_build(lab):
+def test_changes_of_commits_without_a_build_are_in_the_next_build(lab):
     lab.tick("fetch")
     commit_change(lab, 1, "Другой ответ.")
     (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("broken: [", "utf-8")
@@ -186,7 +184,7 @@ def test_commits_that_build_nothing_are_taught_by_the_next_build(lab):
     assert (proof, recorded) == ("same", in_git)
 
 
-def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
+def test_build_after_a_revert_holds_the_committed_examples(lab):
     lab.tick("fetch")
     commit_change(lab, 1, "Другой ответ.")
     lab.tick("fetch")
@@ -198,7 +196,7 @@ def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
     assert (proof, recorded) == ("same", in_git)
 
 
-def test_fetches_that_meet_take_turns(lab, waiting_notices):
+def test_concurrent_fetches_take_turns(lab, waiting_notices):
     failures = []
     with lab.services() as services:
 
@@ -222,7 +220,7 @@ def test_fetches_that_meet_take_turns(lab, waiting_notices):
     assert "notice-rewritten" not in waiting_notices()
 
 
-def test_an_amended_commit_never_lets_an_older_model_serve(lab):
+def test_amended_commit_never_lets_an_older_model_serve(lab):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -237,7 +235,7 @@ def test_an_amended_commit_never_lets_an_older_model_serve(lab):
     assert builds == ["trial-3", "trial-2", "trial-1"]
 
 
-def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
+def test_failed_push_of_notes_does_not_block_writing_them(lab):
     text = lab.path.read_text()
     lab.path.write_text(text.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
     hook = lab.repository.folder / ".git/hooks/pre-receive"
@@ -255,7 +253,7 @@ def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
     assert len(lab.repository.git("notes", "--ref=refs/notes/merlin", "list").splitlines()) == 3
 
 
-def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written(lab):
+def test_commit_missing_in_the_mirror_does_not_block_other_notes(lab):
     lab.tick("fetch")
     for word in "abc":
         break_dataset(lab, word)
@@ -269,7 +267,7 @@ def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written
     assert head in read_notes(lab)
 
 
-def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, waiting_notices):
+def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_notices):
     break_dataset(lab, "a")
     lab.tick("fetch")
     break_dataset(lab, "b")

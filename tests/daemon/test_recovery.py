@@ -69,7 +69,7 @@ def choose(lab, *, build="", is_pinned=False):
     lab.tick("note")
 
 
-def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab, provider):
+def test_history_is_recovered_unchanged_without_new_questions_or_jobs(lab, provider):
     train_three(lab)
     before, call_count = read_history(lab), len(provider.calls("chat.create"))
     delete_state(lab, "builds")
@@ -88,7 +88,7 @@ def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab,
     assert len(provider.jobs_created()) == 3
 
 
-def test_people_read_what_came_back(lab, monkeypatch):
+def test_recovered_data_is_shown_to_the_operator(lab, monkeypatch):
     train_three(lab)
     delete_state(lab)
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
@@ -98,7 +98,7 @@ def test_people_read_what_came_back(lab, monkeypatch):
     assert "Восстановлено" in err
 
 
-def test_a_gate_goes_on_holding_a_worse_model(lab, provider):
+def test_gate_still_holds_a_worse_model_after_recovery(lab, provider):
     lab.repository.dataset(gate="not_worse")
     for number in range(20, 32):
         lab.repository.example("trial", number, answer=YES, is_test=True)
@@ -125,7 +125,7 @@ def test_a_gate_goes_on_holding_a_worse_model(lab, provider):
     assert (newest.build, newest.held) == ("trial-2", True)
 
 
-def test_the_choice_of_what_serves_and_its_pin_come_back_from_the_repository_alone(lab):
+def test_serving_model_and_pin_are_recovered_from_the_repository_alone(lab):
     push_notes(lab)
     train_three(lab)
     choose(lab, build="trial-2", is_pinned=True)
@@ -134,7 +134,7 @@ def test_the_choice_of_what_serves_and_its_pin_come_back_from_the_repository_alo
     assert read_history(lab)["serving"] == ("trial-2", True)
 
 
-def test_a_rollback_is_not_undone_and_a_taken_off_pin_stays_off(lab):
+def test_rollback_and_removed_pin_survive_recovery(lab):
     train_three(lab)
     choose(lab, build="trial-1", is_pinned=True)
     choose(lab, is_pinned=False)
@@ -146,7 +146,7 @@ def test_a_rollback_is_not_undone_and_a_taken_off_pin_stays_off(lab):
     lab.until_serving("trial-4")
 
 
-def test_what_was_under_way_is_found_again(lab, provider):
+def test_unfinished_job_is_found_again(lab, provider):
     train_three(lab)
     commit_example(lab, 60)
     lab.tick("fetch", "launch")
@@ -157,7 +157,7 @@ def test_what_was_under_way_is_found_again(lab, provider):
     assert len(provider.calls("jobs.create")) == created
 
 
-def test_a_model_whose_consent_was_taken_back_never_serves_again(lab):
+def test_revoked_model_does_not_serve_after_recovery(lab):
     train_three(lab)
     with lab.services() as services:
         services.db.sql(
@@ -174,7 +174,7 @@ def test_a_model_whose_consent_was_taken_back_never_serves_again(lab):
     assert read_history(lab) == before
 
 
-def test_a_job_that_its_provider_does_not_know_is_named_and_the_rest_comes_back(lab, provider):
+def test_job_unknown_to_its_provider_is_named_and_the_rest_recovered(lab, provider):
     train_three(lab)
     (first, *_) = lab.repository.git("rev-list", "--reverse", "HEAD").split()
     note = mirror_notes(lab, "show", first)
@@ -186,7 +186,7 @@ def test_a_job_that_its_provider_does_not_know_is_named_and_the_rest_comes_back(
     assert document["serving"] == "trial-3"
 
 
-def test_a_provider_that_is_away_is_told_and_the_next_try_goes_on(lab, provider):
+def test_recovery_continues_after_a_provider_outage(lab, provider):
     train_three(lab)
     before = read_history(lab)
     delete_state(lab)
@@ -197,7 +197,7 @@ def test_a_provider_that_is_away_is_told_and_the_next_try_goes_on(lab, provider)
     assert read_history(lab) == before
 
 
-def test_a_database_with_jobs_and_one_that_began_later_are_left_alone(lab):
+def test_database_with_jobs_or_a_later_start_is_not_recovered(lab):
     train_three(lab)
     before = read_history(lab)
     assert recover(lab)[0] == 1
@@ -211,7 +211,7 @@ def test_a_database_with_jobs_and_one_that_began_later_are_left_alone(lab):
     assert read_history(lab)["builds"].items() <= before["builds"].items()
 
 
-def test_notes_that_say_nothing_recover_nothing(lab):
+def test_nothing_is_recovered_without_notes(lab):
     lab.tick("fetch")
     delete_state(lab)
     assert recover(lab)[:2] == (0, [])

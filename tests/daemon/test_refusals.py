@@ -43,7 +43,7 @@ def forbidden_notices(lab):
     return notices
 
 
-def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(lab, provider):
+def test_provider_that_forbids_training_is_not_asked_until_a_manual_launch(lab, provider):
     provider.faults.add(make_fault("jobs.create", 403))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
@@ -63,7 +63,7 @@ def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(l
     lab.until_serving("trial-5")
 
 
-def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provider):
+def test_held_builds_continue_when_another_launch_succeeds(lab, provider):
     lab.repository.dataset("second")
     lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
@@ -80,7 +80,7 @@ def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provi
 
 
 @pytest.mark.parametrize("split", ["train", "test"])
-def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, provider, split):
+def test_file_deleted_before_the_job_is_created_is_uploaded_again(lab, provider, split):
     provider.faults.add(make_fault("jobs.create", 429, times=1))
     lab.tick("fetch", "launch")
     (removed,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
@@ -92,14 +92,14 @@ def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, pro
     assert len(provider.jobs_created()) == 1
 
 
-def test_a_refusal_with_all_files_there_fails_at_once(lab, provider):
+def test_refusal_with_all_files_present_fails_at_once(lab, provider):
     provider.faults.add(make_fault("jobs.create", 400))
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "failed"
     assert len(provider.calls("files.create")) == 2
 
 
-def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
+def test_repeatedly_lost_files_fail_the_launch(lab, provider):
     for _ in range(2):
         provider.faults.add(make_fault("jobs.create", 429, times=1))
         make_jobs_due(lab)

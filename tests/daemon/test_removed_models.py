@@ -42,7 +42,7 @@ def ask_daemon(lab, kind, **arguments):
     lab.tick("serve")
 
 
-def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, waiting_notices, capsys):
+def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_notices, capsys):
     lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     assert model_states(lab, capsys) == {"trial-1": "gone"}
@@ -59,13 +59,13 @@ def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, waiting_no
     assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
-def test_a_model_that_is_there_stays(lab, capsys):
+def test_existing_model_stays_good(lab, capsys):
     lab.until_serving("trial-1")
     assert compare_models(lab, 4) == [False] * 4
     assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
-def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provider, capsys):
+def test_revert_never_promotes_a_lost_model_and_it_can_be_trained_again(lab, provider, capsys):
     lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
@@ -81,7 +81,7 @@ def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provi
     assert len(provider.jobs_created()) == 3
 
 
-def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
+def test_lost_serving_model_is_trained_again_by_hand_and_serves(lab, provider):
     lab.until_serving("trial-1")
     lost_model = lab.status()["serving"]["model"]
     delete_tuned_models(lab, provider)
@@ -95,7 +95,7 @@ def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_lost_model_serves_neither_by_hand_nor_by_rollback(lab, provider):
+def test_lost_model_cannot_be_promoted_or_rolled_back_to(lab, provider):
     lab.until_serving("trial-1")
     delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
@@ -114,7 +114,7 @@ def test_a_lost_model_serves_neither_by_hand_nor_by_rollback(lab, provider):
             assert text("en", caught.value.key, **caught.value.arguments)
 
 
-def test_a_rollback_passes_over_a_lost_model(lab, provider):
+def test_rollback_skips_a_lost_model(lab, provider):
     for number, build in enumerate(("trial-1", "trial-2", "trial-3"), 60):
         lab.until_serving(build)
         lab.repository.example("trial", number)
@@ -126,7 +126,7 @@ def test_a_rollback_passes_over_a_lost_model(lab, provider):
         assert roll_back(Promotions(services.db), "trial", "vera").build_version == "trial-1"
 
 
-def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
+def test_model_reported_by_the_bot_is_checked_at_once(lab, provider, capsys):
     lab.until_serving("trial-1")
     name = lab.status()["serving"]["model"]
     provider.behave(null_model_polls=EVER)

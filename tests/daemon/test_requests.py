@@ -35,7 +35,7 @@ def request_state(lab, request_id):
         return Requests(services.db).get(request_id)
 
 
-def test_a_request_is_refused_while_the_repository_is_away(lab):
+def test_request_is_refused_while_the_repository_is_unavailable(lab):
     lab.tick("fetch")
     lab.repository.folder.rename(lab.folder / "away")
     request_id = ask_daemon(lab, "launch", dataset="trial")
@@ -44,7 +44,7 @@ def test_a_request_is_refused_while_the_repository_is_away(lab):
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
 
 
-def test_a_request_is_refused_while_the_branch_is_gone(lab):
+def test_request_is_refused_while_the_branch_is_gone(lab):
     lab.tick("fetch")
     lab.repository.git("branch", "-m", "other")
     request_id = ask_daemon(lab, "build", dataset="trial")
@@ -54,14 +54,14 @@ def test_a_request_is_refused_while_the_branch_is_gone(lab):
     assert "main" in text("en", request.result["key"], **request.result["arguments"])
 
 
-def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_done(lab):
+def test_invalid_request_is_refused_and_the_next_one_is_done(lab):
     first, second = ask_daemon(lab, "cancel", job="abc"), ask_daemon(lab, "fetch")
     lab.tick("serve")
     assert request_state(lab, first).result["key"] == "store-no-job"
     assert request_state(lab, second).state is RequestState.DONE
 
 
-def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
+def test_job_of_a_provider_no_longer_configured_is_not_cancelled(lab):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     with lab.services() as services:
@@ -71,7 +71,7 @@ def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
     assert request_state(lab, request_id).result["key"] == "held-no-provider"
 
 
-def test_a_job_that_succeeds_though_it_was_cancelled_does_not_serve(lab):
+def test_job_that_succeeds_after_its_cancellation_does_not_serve(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
@@ -84,7 +84,7 @@ def test_a_job_that_succeeds_though_it_was_cancelled_does_not_serve(lab):
     assert (lab.status()["verdict"], lab.status()["serving"]) == ("failed", None)
 
 
-def test_a_cancelled_job_can_be_launched_again(lab, provider):
+def test_cancelled_job_can_be_launched_again(lab, provider):
     lab.tick("fetch", "launch")
     ask_daemon(lab, "cancel", job=1)
     lab.tick("serve")
@@ -95,7 +95,7 @@ def test_a_cancelled_job_can_be_launched_again(lab, provider):
     assert len(provider.jobs_created()) == 2
 
 
-def test_a_request_that_was_cut_off_is_taken_up_again(lab):
+def test_interrupted_request_is_done_by_the_next_tick(lab):
     request_id = ask_daemon(lab, "fetch")
     with lab.services() as services:
         Requests(services.db).claim(["fetch"])
@@ -103,7 +103,7 @@ def test_a_request_that_was_cut_off_is_taken_up_again(lab):
     assert request_state(lab, request_id).state is RequestState.DONE
 
 
-def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
+def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
     lab.tick("fetch")
     lead, messages = Lead(lab.config.state_dir, lab.config.database), []
     assert lead.take()
@@ -120,7 +120,7 @@ def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
     assert messages == ["asked-daemon", "no-daemon"]
 
 
-def test_a_wish_to_poll_makes_every_launched_job_due(lab, provider):
+def test_poll_request_makes_every_launched_job_due(lab, provider):
     provider.behave(states=["queued"] * 50)
     lab.path.write_text(lab.path.read_text().replace("poll_s: 0.01", "poll_s: 500"))
     lab.tick("fetch", "launch", "poll", "poll")
@@ -139,7 +139,7 @@ def set_job_limit(lab, jobs):
     lab.path.write_text(config_text.replace("settle_s: 0", limits))
 
 
-def test_no_more_jobs_are_unfinished_than_the_provider_may_have(lab, provider):
+def test_unfinished_jobs_do_not_exceed_the_providers_limit(lab, provider):
     set_job_limit(lab, 2)
     provider.behave(states=["queued"] * 500)
     for name in ("second", "third"):
@@ -155,7 +155,7 @@ def test_no_more_jobs_are_unfinished_than_the_provider_may_have(lab, provider):
     assert len(provider.jobs_created()) == 3
 
 
-def test_a_launch_by_hand_is_refused_while_the_provider_has_all_jobs_it_may_have(lab, provider):
+def test_manual_launch_over_the_providers_job_limit_is_refused(lab, provider):
     lab.repository.dataset("second", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     provider.behave(states=["queued"] * 500)
@@ -201,7 +201,7 @@ def run_json(lab, capsys, *arguments):
 
 
 @pytest.mark.parametrize("name", ["its build", "its id"])
-def test_a_refused_model_is_not_promoted_by_hand(lab, provider, capsys, name):
+def test_refused_model_cannot_be_promoted_by_hand(lab, provider, capsys, name):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
     code, output = run_json(lab, capsys, "list", "--json")
@@ -214,7 +214,7 @@ def test_a_refused_model_is_not_promoted_by_hand(lab, provider, capsys, name):
     assert lab.status()["serving"]["build"] == "trial-1"
 
 
-def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
+def test_refused_model_cannot_be_rolled_back_to(lab, provider, capsys):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
     for to in ([], ["--to", "trial-2"]):
@@ -224,7 +224,7 @@ def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
     assert lab.status()["serving"]["build"] == "trial-1"
 
 
-def test_a_model_that_is_not_proved_yet_is_not_promoted_by_hand(lab, provider, capsys):
+def test_model_not_yet_evaluated_cannot_be_promoted_by_hand(lab, provider, capsys):
     lab.tick("fetch", "launch")
     with lab.services() as services:
         while Jobs(services.db).open_jobs():

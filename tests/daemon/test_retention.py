@@ -64,7 +64,7 @@ def three_builds(lab, provider):
     return lab
 
 
-def test_builds_and_training_files_that_never_served_go_and_the_others_stay(three_builds, provider):
+def test_unserved_builds_and_training_files_are_deleted_and_others_kept(three_builds, provider):
     assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
     three_builds.tick("retain")
     assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
@@ -85,7 +85,7 @@ def test_builds_and_training_files_that_never_served_go_and_the_others_stay(thre
     assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
 
 
-def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three_builds, provider):
+def test_build_whose_folder_was_deleted_is_remade_and_trained(three_builds, provider):
     let_time_pass(three_builds)
     three_builds.tick("retain")
     three_builds.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
@@ -98,7 +98,7 @@ def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three_builds,
     assert build_folders(three_builds) == {"1", "2", "3"}
 
 
-def test_nothing_goes_where_the_configuration_keeps_it_for_ever(three_builds, tmp_path, provider):
+def test_nothing_is_deleted_when_retention_is_unlimited(three_builds, tmp_path, provider):
     retention = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)
     lab = Lab(tmp_path, provider.base_url, retention=retention)
     let_time_pass(lab)
@@ -107,7 +107,7 @@ def test_nothing_goes_where_the_configuration_keeps_it_for_ever(three_builds, tm
     assert provider_files(lab)["builds"]["to_remove"] == 0
 
 
-def test_what_a_provider_cannot_remove_now_is_removed_later(three_builds, provider):
+def test_failed_deletion_at_a_provider_is_repeated_later(three_builds, provider):
     let_time_pass(three_builds)
     provider.faults.add(Fault("files.delete", FaultKind.STATUS, times=1, status=503))
     three_builds.tick("retain")
@@ -116,7 +116,7 @@ def test_what_a_provider_cannot_remove_now_is_removed_later(three_builds, provid
     assert len(provider.files()) == 4
 
 
-def test_a_model_that_never_served_is_removed_at_its_provider(tmp_path, lab, provider):
+def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
         Promotions(services.db).pin("trial", is_pinned=True)
@@ -149,7 +149,7 @@ def provider_models(lab):
     return {card.model_id for card in listed if card.model_id.startswith("ft:")}
 
 
-def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_served(lab):
+def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
     served = lab.repository.git("rev-parse", "HEAD")
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)

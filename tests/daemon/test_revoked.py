@@ -104,7 +104,7 @@ def live_build(lab):
     return live and live["build"]
 
 
-def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
+def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     lab, waiting_notices, capsys
 ):
     lab.until_serving("trial-1")
@@ -130,7 +130,7 @@ def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
     assert "consent withdrawn" in capsys.readouterr().out
 
 
-def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, provider):
+def test_revoked_model_cannot_be_rolled_back_to_after_its_example_left_git(lab, provider):
     lab.until_serving("trial-1")
     accept_correction(lab)
     lab.until_serving("trial-2")
@@ -148,7 +148,7 @@ def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, p
     assert offered_models(lab)[0] == {"trial-1", "trial-4"}
 
 
-def test_where_no_other_model_was_trained_a_general_one_answers(lab, waiting_notices):
+def test_without_another_model_the_general_one_answers(lab, waiting_notices):
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -165,7 +165,7 @@ def test_where_no_other_model_was_trained_a_general_one_answers(lab, waiting_not
     assert live_build(lab) is None
 
 
-def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(
+def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
     lab, provider, waiting_notices
 ):
     lab.until_serving("trial-1")
@@ -185,7 +185,7 @@ def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(
     assert waiting_notices()[STAYS]["models"] == "trial-2"
 
 
-def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
+def test_build_with_a_revoked_example_is_not_trained(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
@@ -203,6 +203,6 @@ def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("key", [SWITCHED, NOTHING, STAYS])
-def test_admins_read_which_models_serve_no_more(key, language):
+def test_notice_names_the_revoked_models(key, language):
     arguments = {"dataset": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
     assert "trial-2, trial-3" in text(language, key, **arguments)

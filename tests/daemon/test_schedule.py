@@ -30,7 +30,7 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.functional
 
 
-def test_a_clock_that_was_set_back_delays_no_tick():
+def test_clock_set_back_does_not_delay_a_tick():
     has_run, stop, offsets = threading.Event(), threading.Event(), iter([3600, 3600])
     scheduler = BackgroundScheduler(timezone="UTC")
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
@@ -63,7 +63,7 @@ def run_schedule(*ticks, watch):
         running.join()
 
 
-def test_what_is_asked_for_runs_at_once():
+def test_requested_ticks_run_at_once():
     runs, asks = queue.SimpleQueue(), queue.SimpleQueue()
 
     @contextmanager
@@ -85,7 +85,7 @@ def test_what_is_asked_for_runs_at_once():
             assert runs.get(timeout=longest()) == "serve"
 
 
-def test_one_reason_is_told_once_until_a_success():
+def test_each_reason_is_reported_once_until_a_success():
     tally = TickCounts()
     assert [tally.fail("fetch", reason) for reason in ("away", "away", "full")] == [
         True,
@@ -95,7 +95,7 @@ def test_one_reason_is_told_once_until_a_success():
     assert tally.counts == {"fetch_error": 3}
 
 
-def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_daemon_unwell(
+def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
     lab, waiting_notices
 ):
     tally, stop, failures = TickCounts(), threading.Event(), itertools.count(1)
@@ -147,7 +147,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
     )
 
 
-def test_a_bug_that_came_twice_and_went_is_told_to_nobody():
+def test_bug_that_disappears_after_two_failures_is_not_notified():
     bugs = BugCount()
     for _ in range(3):
         bugs.failed("fetch", ValueError("x"))
@@ -156,7 +156,7 @@ def test_a_bug_that_came_twice_and_went_is_told_to_nobody():
         bugs.succeeded("fetch")
 
 
-def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab):
+def test_job_is_polled_although_its_time_lies_beyond_a_clock_jump(lab):
     lab.tick("fetch", "launch")
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
@@ -165,7 +165,7 @@ def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab)
 
 
 @only_sqlite
-def test_a_daemon_without_its_database_says_that_it_lives(lab):
+def test_daemon_without_its_database_reports_that_it_is_alive(lab):
     messages = []
     with lab.services() as services:
         recorded_services = replace(services, still_alive=lambda: messages.append("alive"))
@@ -180,7 +180,7 @@ def test_a_daemon_without_its_database_says_that_it_lives(lab):
     assert messages == ["alive"]
 
 
-def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_other(lab):
+def test_heartbeat_of_an_engine_is_written_only_when_it_answers(lab):
     class Engine(Handler):
         def get(self):
             self.answer(status[0] if self.path == "/healthz" else 404)
@@ -210,7 +210,7 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
         assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}
 
 
-def test_the_vocabulary_is_given_back_once_a_round_counts_nothing(lab):
+def test_vocabulary_is_released_after_a_round_without_counting(lab):
     with lab.services() as services:
         tick = next(
             candidate

@@ -27,7 +27,7 @@ def use_models(**models):
     return {use: {"provider": "stand-in", "model": name} for use, name in models.items()}
 
 
-def test_a_model_that_hears_and_will_go_dark_is_told_once_a_step(tmp_path, provider):
+def test_sunset_of_a_used_media_model_is_notified_once_per_step(tmp_path, provider):
     uses = use_models(transcription="whisper-1", vision="eye-1")
     models = {"whisper-1": {"sunset": day_from_now(60)}, "eye-1": {"sunset": day_from_now(-1)}}
     lab = Lab(tmp_path, provider.base_url, models=models, chat=uses)
@@ -37,7 +37,7 @@ def test_a_model_that_hears_and_will_go_dark_is_told_once_a_step(tmp_path, provi
     ]
 
 
-def test_what_nobody_uses_and_what_lives_on_is_no_news(tmp_path, provider):
+def test_unused_models_and_models_without_a_sunset_are_not_notified(tmp_path, provider):
     models = {"whisper-1": {"sunset": day_from_now(5)}, "eye-1": {"sunset": day_from_now(200)}}
     uses = use_models(transcription="stand-in-transcribe", vision="eye-1")
     lab = Lab(tmp_path, provider.base_url, models=models, chat=uses)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.functional
 STEPS = ["check", "build", "launch", "training", "evaluation", "promotion"]
 
 
-def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
+def test_commit_is_one_trace_up_to_its_promotion_across_a_restart(lab):
     sha = lab.repository.git("rev-parse", "HEAD")
     with collect_spans("daemon") as before:
         lab.tick("fetch", "launch")
@@ -34,7 +34,7 @@ def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
         assert secret.encode() not in before.bodies + after.bodies
 
 
-def test_of_what_broke_a_span_tells_the_type_alone():
+def test_span_of_an_error_has_only_its_type():
     with collect_spans() as spans, pytest.raises(ValueError, match="a text"), open_span("step"):
         raise ValueError("a text")
     (span,) = spans
