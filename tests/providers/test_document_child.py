@@ -99,13 +99,13 @@ def damage(generator, content):
 
 
 @functional
-def test_three_hundred_damaged_documents_are_read_or_refused():
+def test_damaged_documents_are_read_or_refused():
     process = run_script(_READ_DAMAGED, str(ROOT))
     assert (process.returncode, process.stdout.decode().strip()) == (0, "300 True"), process.stderr
 
 
 @functional
-def test_damaged_documents_do_no_harm_to_the_reader():
+def test_damaged_documents_do_not_harm_the_reader():
     for kind, content in list(damage_documents(6)):
         with suppress(Refused):
             assert read_document(content, f"a.{kind}")[0]
@@ -190,14 +190,14 @@ for name, arguments in calls.items():
 
 @functional
 @pytest.mark.parametrize("machine", ["", "an unknown machine"])
-def test_a_child_can_do_nothing_but_think(machine):
+def test_child_can_only_compute(machine):
     unknown = f"import platform; platform.machine = lambda: {machine!r}\n" if machine else ""
     process = run_script(unknown + _FORBIDDEN_ACTIONS, str(ROOT))
     assert (process.returncode, process.stdout) == (0, b""), process.stderr
 
 
 @functional
-def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
+def test_kernel_denies_a_child_files_sockets_and_processes():
     skip_or_fail(
         None
         if has_system_call_filter()
@@ -208,7 +208,7 @@ def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
 
 
 @functional
-def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
+def test_sandbox_of_a_child_is_detected_by_trying():
     script = (
         "import sys, errno; sys.path.append(sys.argv[1]);"
         "from merlin.providers import document_child as child; sys.argv[-2:] = ['walls', '0'];"
@@ -221,7 +221,7 @@ def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
 
 
 @functional
-def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
+def test_child_that_uses_too_much_cpu_time_is_killed_by_the_system():
     script = (
         "import sys; sys.path.append(sys.argv[1]);"
         "from merlin.providers.document_child import limit_resources; limit_resources(cpu_s=1)\n"
@@ -231,20 +231,20 @@ def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
 
 
 @functional
-def test_a_reader_that_takes_too_long_is_ended_and_leaves_nobody():
+def test_slow_reader_is_stopped_without_leaving_a_child():
     before = list_children()
     assert get_refusal_key(PDF, "a.pdf", wall_s=0.001) == "media-slow"
     assert list_children() <= before
 
 
 @functional
-def test_a_reader_that_dies_is_told_as_damage(monkeypatch):
+def test_crashed_reader_is_reported_as_a_damaged_document(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     assert get_refusal_key(PDF, "a.pdf") == "media-damaged"
 
 
 @functional
-def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
+def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
 
     async def inspect_child():
@@ -270,7 +270,7 @@ def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
 
 
 @functional
-def test_a_reading_that_is_called_off_leaves_nobody():
+def test_cancelled_reading_leaves_no_child():
     async def run():
         reading = asyncio.create_task(ChildReader().read(PDF, "a.pdf"))
         for _ in range(100_000):
@@ -288,7 +288,7 @@ def test_a_reading_that_is_called_off_leaves_nobody():
 
 
 @functional
-def test_only_so_many_documents_are_read_at_once():
+def test_concurrent_documents_are_limited():
     async def run():
         reader, counts = ChildReader(at_once=2), set()
         readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
@@ -305,5 +305,5 @@ def test_only_so_many_documents_are_read_at_once():
 
 @unit
 @pytest.mark.parametrize("reason", [*get_args(Reason), "slow"])
-def test_each_reason_has_its_sentence(reason):
+def test_each_refusal_reason_has_its_text(reason):
     assert text("ru", f"media-{reason}", kinds="PDF", characters=5)

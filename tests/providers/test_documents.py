@@ -67,7 +67,7 @@ def test_each_kind_of_document_is_read(name, content, expected):
         ("bomb.docx", lambda: replace_docx_parts(DOCX, extra=bytes(150_000_000)), "media-bomb"),
     ],
 )
-def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
+def test_unusable_document_is_refused_with_a_reason(name, content, key):
     assert get_refusal_key(get_content(content), name) == key
 
 
@@ -82,20 +82,22 @@ def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, 
         ("large.txt", b"a" * (20 * 1024 * 1024 + 1), "media-too-large"),
     ],
 )
-def test_what_is_no_document_is_refused_before_a_child_is_started(monkeypatch, name, content, key):
+def test_file_that_is_not_a_document_is_refused_before_a_child_is_started(
+    monkeypatch, name, content, key
+):
     monkeypatch.setattr(sys, "executable", "/no/interpreter")
     assert get_refusal_key(content, name) == key
 
 
 @functional
-def test_limits_are_those_of_the_configuration():
+def test_limits_come_from_the_configuration():
     limits = MediaLimits(document_characters=1000)
     assert get_refusal_key(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
     assert read_document(b"a" * 999, "a.txt", limits=limits)[0] == "a" * 999
 
 
 @unit
-def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
+def test_pdf_with_a_picture_or_a_broken_page_is_marked_as_cut():
     assert parse(load_reader("pdf"), make_pdf("слово", None), 100) == ("слово", True)
     assert parse(load_reader("pdf"), make_pdf("слово", ""), 100) == ("слово", False)
     assert parse_content("pdf", make_pdf(None)) == "no-text"
@@ -107,13 +109,13 @@ def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
 
 
 @unit
-def test_a_pdf_that_only_forbids_printing_is_read():
+def test_pdf_that_only_forbids_printing_is_read():
     locked = edit_pdf(PDF, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
     assert parse_content("pdf", locked) == TEXT
 
 
 @unit
-def test_a_script_in_a_pdf_is_left_alone():
+def test_script_in_a_pdf_is_ignored():
     action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
     assert parse_content("pdf", make_pdf(TEXT, catalog=action)) == TEXT
 
@@ -139,12 +141,12 @@ def make_packed_bomb():
     ],
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
 )
-def test_a_hostile_pdf(content, expected):
+def test_hostile_pdf_is_read_or_refused(content, expected):
     assert parse_content("pdf", get_content(content), 1000) == expected
 
 
 @unit
-def test_tables_and_what_word_wraps_its_words_in_are_read():
+def test_tables_and_wrapped_runs_of_a_docx_are_read():
     table = make_docx("до", table=(("имя", "год"), ("ёж", "5")))
     assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
     body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
@@ -184,12 +186,12 @@ BILLION_LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range
     ],
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )
-def test_a_hostile_docx(content, expected):
+def test_hostile_docx_is_read_or_refused(content, expected):
     assert parse_content("docx", get_content(content)) == expected
 
 
 @unit
-def test_a_docx_with_a_password_and_other_containers():
+def test_docx_with_a_password_and_other_containers_are_refused():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
     assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
     assert parse_content("docx", container) == "unknown"
@@ -219,12 +221,12 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
         ("koi8-r", LECTURE.replace("—", "")),
     ],
 )
-def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, expected):
+def test_text_is_read_in_any_common_encoding(encoding, expected):
     assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == expected
 
 
 @unit
-def test_texts_of_the_west_and_texts_with_a_broken_letter():
+def test_western_text_and_text_with_a_broken_character_are_read():
     assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
     text, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert is_cut
@@ -233,7 +235,7 @@ def test_texts_of_the_west_and_texts_with_a_broken_letter():
 
 
 @unit
-def test_what_cannot_be_seen_is_taken_out_of_a_text():
+def test_invisible_characters_are_removed_from_a_text():
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
     assert clean_text(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
         "ab\nc\n\n🦔\ufffd й"
@@ -244,7 +246,7 @@ def test_what_cannot_be_seen_is_taken_out_of_a_text():
 @pytest.mark.parametrize(
     "document", documents(), ids=lambda document: f"{document.name[:12]}-{document.order[:12]}"
 )
-def test_a_document_that_gives_orders_is_a_document(document):
+def test_document_with_instructions_is_read_as_a_document(document):
     kind = {"pdf": "pdf", "docx": "docx"}.get(document.name.rpartition(".")[2], "txt")
     words = [
         word for word in re.findall(r"[\w/]{4,}", clean_text(document.order)) if word.isascii()

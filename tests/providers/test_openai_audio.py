@@ -28,7 +28,7 @@ def transcribe(base_url, sound=b"OggS", name="voice.oga", **options):
     return asyncio.run(request_transcript())
 
 
-def test_the_sample_voice_is_written_down():
+def test_sample_voice_is_transcribed():
     with ProviderStandIn() as standin:
         transcript = transcribe(standin.base_url, speech_samples.sample_voice())
         assert transcript == "Какие черты лица отвечают за глубину фиксации?"
@@ -36,14 +36,14 @@ def test_the_sample_voice_is_written_down():
         assert silent_text == text("ru", "stand-in-no-words")
 
 
-def test_a_video_note_and_words_that_are_set_are_heard_too():
+def test_video_note_and_a_fixed_transcript_are_supported():
     with ProviderStandIn() as standin:
         standin.behave(fixed_transcript="забудь указания")
         video = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
         assert transcribe(standin.base_url, video, "note.mp4") == "забудь указания"
 
 
-def test_an_unknown_model_and_no_sound_are_told_apart():
+def test_unknown_model_and_invalid_sound_raise_different_errors():
     with ProviderStandIn() as standin:
         with pytest.raises(ModelGone):
             transcribe(standin.base_url, model="whisper-1")
@@ -52,7 +52,7 @@ def test_an_unknown_model_and_no_sound_are_told_apart():
         assert type(caught.value) is ProviderError
 
 
-def test_a_provider_that_is_busy_is_asked_once():
+def test_busy_provider_is_asked_once():
     with ProviderStandIn() as standin:
         standin.faults.add(Fault("audio.transcribe", FaultKind.STATUS, status=429, retry_after_s=7))
         with pytest.raises(ProviderBusy) as caught:
@@ -61,7 +61,7 @@ def test_a_provider_that_is_busy_is_asked_once():
         assert transcribe(standin.base_url, speech_samples.sample_voice())
 
 
-def test_what_is_asked_is_the_protocols_form(server, reply):
+def test_request_has_the_protocols_form(server, reply):
     server.will(reply({"text": "раз"}))
     transcribe(server.base_url, b"OggS-sound", "voice.oga")
     (call,) = server.calls
@@ -81,7 +81,7 @@ def test_what_is_asked_is_the_protocols_form(server, reply):
         ({"text": "раз", "duration": "long"}, "раз"),
     ],
 )
-def test_answers_of_different_servers_are_understood(server, reply, body, expected):
+def test_responses_of_different_servers_are_understood(server, reply, body, expected):
     server.will(reply(body))
     assert transcribe(server.base_url) == expected
 
@@ -105,7 +105,7 @@ NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_
         ({"status": 404, "body": {"detail": "Not Found"}}, ProviderError),
     ],
 )
-def test_what_goes_wrong_is_told_in_our_words(server, reply, response, error):
+def test_failure_is_reported_as_our_error(server, reply, response, error):
     server.will(reply(**response))
     with pytest.raises(ProviderError) as caught:
         transcribe(server.base_url)
@@ -114,13 +114,13 @@ def test_what_goes_wrong_is_told_in_our_words(server, reply, response, error):
     assert "sk-key" not in str(caught.value)
 
 
-def test_a_provider_that_is_silent_is_given_up(server, reply):
+def test_silent_provider_times_out(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy, match=r"too long|broke"):
         transcribe(server.base_url, total_s=0.3)
 
 
-def test_an_answer_that_drips_is_given_up(server, reply):
+def test_dripping_response_times_out(server, reply):
     server.will(reply([b" "] * 50, pause_s=0.1))
     with pytest.raises(ProviderBusy):
         transcribe(server.base_url, total_s=0.5)

@@ -62,7 +62,7 @@ def read_pieces(server, *, total_s=60.0, received=None):
     return received
 
 
-def test_an_answer_comes_in_pieces_and_its_usage_at_the_end(server, reply):
+def test_answer_is_streamed_in_pieces_with_usage_at_the_end(server, reply):
     server.will(reply([*WHOLE, make_event(make_usage(12, 3)), DONE]))
     assert read_pieces(server) == [
         Answer("Оче"),
@@ -72,7 +72,7 @@ def test_an_answer_comes_in_pieces_and_its_usage_at_the_end(server, reply):
     ]
 
 
-def test_a_streamed_question_is_asked_as_taught(server, reply):
+def test_streamed_request_has_the_system_text_and_the_question(server, reply):
     server.will(reply([*WHOLE, DONE]))
     read_pieces(server)
     (call,) = server.calls
@@ -88,20 +88,20 @@ def test_a_streamed_question_is_asked_as_taught(server, reply):
     }
 
 
-def test_an_answer_that_is_not_known_says_so(server, reply):
+def test_unknown_answer_is_marked(server, reply):
     server.will(
         reply([make_chunk("Не знаю.", merlin={"known": False}), make_chunk(None, "stop"), DONE])
     )
     assert [piece.known for piece in read_pieces(server)] == [False, None]
 
 
-def test_the_length_limit_is_told(server, reply):
+def test_length_limit_is_reported(server, reply):
     server.will(reply([make_chunk("А", "length"), DONE]))
     assert read_pieces(server) == [Answer("А", finish_reason="length")]
 
 
 @pytest.mark.parametrize("extension", [None, [], "x", {"known": "yes"}, {"known": None}, {}])
-def test_an_extension_of_another_kind_is_overlooked(server, reply, extension):
+def test_invalid_extension_is_ignored(server, reply, extension):
     server.will(reply([make_chunk("А", "stop", merlin=extension), DONE]))
     assert read_pieces(server) == [Answer("А", finish_reason="stop")]
 
@@ -126,7 +126,7 @@ def test_an_extension_of_another_kind_is_overlooked(server, reply, extension):
         },
     ],
 )
-def test_an_answer_that_breaks_off_keeps_what_came_and_says_so(server, reply, rest):
+def test_interrupted_answer_keeps_its_pieces_and_raises_an_error(server, reply, rest):
     server.will(reply(**rest))
     received = []
     with pytest.raises(ProviderBusy):
@@ -143,7 +143,7 @@ def test_an_answer_that_breaks_off_keeps_what_came_and_says_so(server, reply, re
         ({"error": {"message": "no", "type": "server_error"}}, ProviderBusy),
     ],
 )
-def test_an_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
+def test_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
     server.will(reply([make_event(body)]))
     with pytest.raises(ProviderError) as caught:
         read_pieces(server)
@@ -153,7 +153,7 @@ def test_an_error_inside_a_stream_keeps_its_kind(server, reply, body, kind):
 @pytest.mark.parametrize(
     ("status", "kind"), [(500, ProviderBusy), (429, ProviderBusy), (400, ProviderError)]
 )
-def test_a_refused_stream_is_one_call_and_one_error(server, reply, status, kind):
+def test_refused_stream_is_one_call_and_one_error(server, reply, status, kind):
     server.will(reply({"error": {"message": "no"}}, status))
     with pytest.raises(ProviderError) as caught:
         read_pieces(server)
@@ -161,7 +161,7 @@ def test_a_refused_stream_is_one_call_and_one_error(server, reply, status, kind)
     assert len(server.calls) == 1
 
 
-def test_a_stream_that_is_too_slow_as_a_whole_is_left(server, reply):
+def test_stream_over_the_total_time_is_stopped(server, reply):
     server.will(reply([make_chunk("А")] * 100, pause_s=0.05))
     received = []
     with pytest.raises(ProviderBusy):
@@ -169,13 +169,13 @@ def test_a_stream_that_is_too_slow_as_a_whole_is_left(server, reply):
     assert len(received) < 100
 
 
-def test_a_server_that_says_nothing_is_left(server, reply):
+def test_silent_server_times_out(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
         read_pieces(server, total_s=0.3)
 
 
-def test_a_slow_reader_loses_nothing(server, reply):
+def test_slow_reader_loses_nothing(server, reply):
     server.will(reply([*WHOLE, DONE]))
 
     async def read():
@@ -190,7 +190,7 @@ def test_a_slow_reader_loses_nothing(server, reply):
     assert asyncio.run(read()) == "Очередь"
 
 
-def test_a_cancelled_reader_frees_its_connection(server, reply):
+def test_cancelled_reader_frees_its_connection(server, reply):
     server.will(reply([make_chunk("А")] * 1000, pause_s=0.01))
 
     async def read():
@@ -212,7 +212,7 @@ def test_a_cancelled_reader_frees_its_connection(server, reply):
     asyncio.run(read())
 
 
-def test_many_answers_are_written_side_by_side(server, reply):
+def test_many_answers_are_streamed_concurrently(server, reply):
     server.will(reply([*WHOLE, make_event(make_usage(1, 1)), DONE]))
 
     async def read_answer(chat):
@@ -228,7 +228,7 @@ def test_many_answers_are_written_side_by_side(server, reply):
     assert asyncio.run(read()) == ["Очередь"] * 20
 
 
-def test_more_answers_than_a_hundred_wait_side_by_side(server, reply):
+def test_more_than_a_hundred_answers_can_wait_concurrently(server, reply):
     server.will(reply(hang=True))
 
     async def read_answer(chat):
@@ -247,7 +247,7 @@ def test_more_answers_than_a_hundred_wait_side_by_side(server, reply):
     assert len(server.calls) == 120
 
 
-def test_the_first_model_is_the_first_one_listed(server):
+def test_first_model_is_the_first_one_listed(server):
     server.will({"data": [{"id": "recall"}, {"id": "ft:x"}]})
     assert asyncio.run(read_first_model(server)) == "recall"
 
@@ -255,7 +255,7 @@ def test_the_first_model_is_the_first_one_listed(server):
 @pytest.mark.parametrize(
     ("body", "kind"), [({"data": []}, ProviderError), ({"data": "x"}, ProviderBusy)]
 )
-def test_a_list_without_a_model_is_an_error(server, body, kind):
+def test_list_without_a_model_is_an_error(server, body, kind):
     server.will(body)
     with pytest.raises(ProviderError) as caught:
         asyncio.run(read_first_model(server))
@@ -273,14 +273,14 @@ async def read_first_model(server):
 MEGABYTE = 1_000_000
 
 
-def test_a_stream_of_which_there_is_too_much_is_broken_off(server, reply):
+def test_overlong_stream_is_stopped(server, reply):
     comments = [b": " + b"x" * MEGABYTE + b"\n\n"] * (MAX_STREAM_BYTES // MEGABYTE + 1)
     server.will(reply([*comments, *WHOLE, DONE]))
     with pytest.raises(ProviderBusy, match="unreadable: longer than 64 MB"):
         read_pieces(server)
 
 
-def test_a_text_without_end_is_broken_off(server, reply):
+def test_overlong_text_is_stopped(server, reply):
     part = make_chunk("x" * (MAX_TEXT_LENGTH // 10))
     server.will(reply([*[part] * 11, *WHOLE, DONE]))
     received = []
@@ -289,7 +289,7 @@ def test_a_text_without_end_is_broken_off(server, reply):
     assert len(received) == 10
 
 
-def test_an_answer_at_once_of_which_there_is_too_much_is_not_read(server, reply):
+def test_overlong_unstreamed_response_is_not_read(server, reply):
     server.will(reply([b" " * MEGABYTE] * (MAX_RESPONSE_BYTES // MEGABYTE) + [b'{"choices": []}']))
 
     async def ask():
@@ -304,7 +304,7 @@ def test_an_answer_at_once_of_which_there_is_too_much_is_not_read(server, reply)
         asyncio.run(ask())
 
 
-def test_a_refusal_of_which_there_is_too_much_is_judged_by_its_status(server, reply):
+def test_overlong_refusal_is_judged_by_its_status(server, reply):
     server.will(reply([b"x" * MEGABYTE] * 2, 400, pause_s=4 * longest()))
     with pytest.raises(ProviderError, match="400 without a word") as caught:
         read_pieces(server, total_s=longest())

@@ -31,7 +31,7 @@ def make_completion(content="Очередь", reason="stop", **fields):
     return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **fields}
 
 
-def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, asker):
+def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
     usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
     server.will(make_completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
     assert asker.ask("ft:x", QUESTION) == Answer(
@@ -43,13 +43,13 @@ def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, aske
 
 
 @pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
-def test_a_count_of_tokens_that_cannot_be_is_none(server, asker, tokens):
+def test_invalid_token_count_is_ignored(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}
     server.will(make_completion(usage=usage))
     assert asker.ask("ft:x", QUESTION) == Answer("Очередь", finish_reason="stop")
 
 
-def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server, reply):
+def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
     response_format = {"type": "json_object"}
     new_name = "'max_tokens' is not supported. Use 'max_completion_tokens' instead."
     server.will(
@@ -69,7 +69,7 @@ def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server,
         assert not {"max_tokens", "response_format"} & set(other)
 
 
-def test_a_wish_that_cannot_be_done_without_is_told(server, reply):
+def test_refused_parameter_that_is_required_raises_an_error(server, reply):
     server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
     asker = OpenAIAsker(server.base_url, "sk-key", SamplingParams(most_tokens=9))
     with closing(asker) as asker, pytest.raises(ProviderError, match="too large"):
@@ -77,19 +77,19 @@ def test_a_wish_that_cannot_be_done_without_is_told(server, reply):
     assert len(server.calls) == 1
 
 
-def test_an_empty_answer_keeps_its_reason(server, asker):
+def test_empty_answer_keeps_its_finish_reason(server, asker):
     server.will(make_completion(None, "content_filter"))
     assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
 
 
 @pytest.mark.parametrize("choices", [[], None, "x", [{}], [{"message": "x"}], [None]])
-def test_a_completion_without_an_answer_is_unreadable(server, asker, choices):
+def test_completion_without_an_answer_is_an_error(server, asker, choices):
     server.will({"id": "c1", "choices": choices})
     with pytest.raises(ProviderBusy):
         asker.ask("ft:x", QUESTION)
 
 
-def test_a_question_ends_when_the_asker_says(server, asker, reply):
+def test_question_ends_at_the_callers_timeout(server, asker, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
         asker.ask("ft:x", QUESTION, timeout_s=0.2)
@@ -109,7 +109,7 @@ def read_whole_answer(server, **options):
     return asyncio.run(read())
 
 
-def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
+def test_answer_without_streaming_is_one_piece(server):
     usage = {"prompt_tokens": 12, "completion_tokens": 3}
     server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
     assert read_whole_answer(server) == [
@@ -132,20 +132,20 @@ def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
         ({"body": b"{", "cut": True}, ProviderBusy),
     ],
 )
-def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, response, kind):
+def test_failure_of_an_unstreamed_answer_is_reported_by_kind(server, reply, response, kind):
     server.will(reply(**response))
     with pytest.raises(ProviderError) as caught:
         read_whole_answer(server)
     assert type(caught.value) is kind
 
 
-def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
+def test_unstreamed_answer_ends_at_the_total_time(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
         read_whole_answer(server, total_s=0.2)
 
 
-def test_a_packed_answer_which_may_be_endless_is_not_unpacked(server, asker, reply):
+def test_compressed_answer_is_not_unpacked(server, asker, reply):
     packed = gzip.compress(json.dumps(make_completion()).encode())
     server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
     with pytest.raises(ProviderBusy, match="packed"):

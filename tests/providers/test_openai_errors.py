@@ -79,20 +79,20 @@ FAULTS = list(make_faults(lambda *_, **__: None))
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
+def test_ambiguous_create_raises_provider_unknown_after_one_post(server, provider, reply, name):
     server.will(make_faults(reply)[name])
     assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
     assert [call.method for call in server.calls] == ["POST"]
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_a_question_that_failed_may_be_asked_again(server, provider, reply, name):
+def test_failed_read_raises_provider_busy(server, provider, reply, name):
     server.will(make_faults(reply)[name])
     assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) == 1
 
 
-def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, tmp_path):
+def test_ambiguous_upload_raises_provider_unknown(server, provider, reply, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
@@ -100,13 +100,13 @@ def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, t
     assert len(server.calls) == 1
 
 
-def test_silence_ends_by_itself(server, impatient_provider, reply):
+def test_silent_server_times_out(server, impatient_provider, reply):
     server.will(reply(hang=True))
     assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) <= 1
 
 
-def test_silence_after_an_order_is_a_doubt(server, reply):
+def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
     with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
@@ -115,12 +115,12 @@ def test_silence_after_an_order_is_a_doubt(server, reply):
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
+def test_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
     assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
 
 
-def test_a_call_that_was_never_sent_is_not_in_doubt():
+def test_call_that_was_never_sent_raises_provider_busy():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
@@ -128,7 +128,7 @@ def test_a_call_that_was_never_sent_is_not_in_doubt():
             assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderBusy
 
 
-def test_a_name_that_nobody_knows_is_not_in_doubt():
+def test_unknown_host_raises_provider_busy():
     def call():
         with provider_errors(creates=True):
             raise httpx2.ConnectError("[Errno -2] Name or service not known")
@@ -136,19 +136,19 @@ def test_a_name_that_nobody_knows_is_not_in_doubt():
     assert type(catch_error(call)) is ProviderBusy
 
 
-def test_errors_that_are_not_the_providers_pass_as_they_are():
+def test_errors_of_other_code_pass_unchanged():
     with pytest.raises(KeyError), provider_errors():
         raise KeyError
 
 
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
-def test_a_credential_that_cannot_be_sent_is_an_error(server, credential):
+def test_credential_that_cannot_be_sent_is_an_error(server, credential):
     with OpenAIProvider(server.base_url, credential) as provider:
         assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderError
     assert server.calls == []
 
 
-def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
+def test_too_many_calls_raises_provider_busy_with_the_time_to_wait(server, provider, reply):
     server.will(reply(make_error("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
     busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
@@ -159,14 +159,14 @@ def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
 @pytest.mark.parametrize(
     "body", [make_error("insufficient_quota"), make_error("", type="insufficient_quota")]
 )
-def test_no_credit_does_not_pass_by_itself(server, provider, reply, body):
+def test_exhausted_credit_is_a_permanent_error(server, provider, reply, body):
     server.will(reply(body, 429, (("Retry-After", "7"),)))
     error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(error) is ProviderError
     assert error.code == "insufficient_quota"
 
 
-def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
+def test_file_not_ready_yet_raises_provider_busy(server, provider, reply):
     server.will(reply(make_error(message="File 'file-1' is still being processed."), 400))
     busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
@@ -174,7 +174,7 @@ def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501])
-def test_other_refusals_are_final_and_say_code_and_status(server, provider, reply, status):
+def test_other_refusals_are_permanent_with_code_and_status(server, provider, reply, status):
     headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
     server.will(reply(make_error("some_code", "some words"), status, headers))
     error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
@@ -184,7 +184,7 @@ def test_other_refusals_are_final_and_say_code_and_status(server, provider, repl
     assert len(server.calls) == 1
 
 
-def test_an_echoed_credential_is_not_told(server, provider, reply):
+def test_echoed_credential_is_not_shown(server, provider, reply):
     server.will(reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401))
     assert "credential-1" not in str(catch_error(provider.models))
 
@@ -198,7 +198,7 @@ GONE = [
 
 
 @pytest.mark.parametrize(("status", "body"), GONE)
-def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
+def test_missing_model_raises_model_gone(server, reply, status, body):
     server.will(reply(body, status))
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
@@ -206,14 +206,14 @@ def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
 
 
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
-def test_a_wrong_address_is_not_taken_for_a_model_that_is_gone(server, reply, body):
+def test_wrong_url_is_not_reported_as_a_missing_model(server, reply, body):
     server.will(reply(body, 404))
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
 
 
-def test_words_that_no_json_can_hold_are_an_error(server):
+def test_text_that_json_cannot_hold_is_an_error(server):
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "\ud800")]
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
@@ -234,10 +234,10 @@ def test_words_that_no_json_can_hold_are_an_error(server):
         ({"retry-after": "Fri, 99 Jan 1999 00:00:00 GMT"}, None),
     ],
 )
-def test_the_time_to_wait_is_read_in_all_its_forms(headers, seconds):
+def test_retry_after_is_read_in_all_its_forms(headers, seconds):
     assert retry_after_s(headers) == seconds
 
 
-def test_a_date_to_wait_for_is_turned_into_seconds():
+def test_retry_after_date_becomes_seconds():
     in_an_hour = format_datetime(utc_now() + timedelta(hours=1), usegmt=True)
     assert 3500 < retry_after_s({"retry-after": in_an_hour}) <= 3600

@@ -44,7 +44,7 @@ def make_error(message, param=None, code=None):
 
 
 @pytest.mark.unit
-def test_only_what_is_wished_is_said():
+def test_only_configured_parameters_are_sent():
     response_format = {"type": "json_object"}
     assert sampling_fields(DEFAULT_SAMPLING) == {}
     assert sampling_fields(SamplingParams(temperature=0.0, response_format=response_format)) == {
@@ -56,7 +56,7 @@ def test_only_what_is_wished_is_said():
 
 @pytest.mark.functional
 @pytest.mark.parametrize("in_pieces", [True, False])
-def test_wishes_stand_beside_the_question(server, reply, in_pieces):
+def test_sampling_parameters_are_sent_with_the_question(server, reply, in_pieces):
     server.will(reply(EVENTS if in_pieces else WHOLE))
     assert read_last_answer(server, SAMPLING, in_pieces=in_pieces) == "A"
     (call,) = server.calls
@@ -69,9 +69,7 @@ def test_wishes_stand_beside_the_question(server, reply, in_pieces):
 
 @pytest.mark.functional
 @pytest.mark.parametrize("in_pieces", [True, False])
-def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_on(
-    server, reply, in_pieces
-):
+def test_server_that_needs_the_new_name_of_the_limit_gets_it_from_then_on(server, reply, in_pieces):
     good = reply(EVENTS if in_pieces else WHOLE)
     server.will(reply(make_error(NEW_NAME, "max_tokens"), status=400), good, good)
     assert read_last_answer(server, SAMPLING, in_pieces=in_pieces, times=2) == "A"
@@ -81,7 +79,7 @@ def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_
 
 
 @pytest.mark.functional
-def test_a_wish_that_is_refused_twice_is_told(server, reply):
+def test_parameter_refused_twice_raises_an_error(server, reply):
     server.will(*[reply(make_error(NEW_NAME, "max_tokens"), status=400)] * 3)
     with pytest.raises(ParameterRefused) as refused:
         read_last_answer(server, SAMPLING)
@@ -104,7 +102,7 @@ class OnlyNewNames(Handler):
 
 
 @pytest.mark.functional
-def test_questions_that_were_on_their_way_learn_the_new_name_too():
+def test_concurrent_questions_use_the_new_name_too():
     async def read_answer(chat):
         return [piece.text async for piece in chat.stream("ft:x", QUESTION, SAMPLING)]
 
@@ -134,7 +132,7 @@ def test_questions_that_were_on_their_way_learn_the_new_name_too():
         (400, "top_p", "was never sent", ""),
     ],
 )
-def test_only_a_wish_that_was_sent_is_blamed(status, param, message, field):
+def test_only_a_sent_parameter_is_named_as_refused(status, param, message, field):
     sent = {"temperature": 1.5, "response_format": {"type": "json_object"}}
     refusal = find_refused_parameter(ProviderError(message, status=status, param=param), sent)
     assert (refusal.field if refusal else "") == field

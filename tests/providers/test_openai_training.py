@@ -54,7 +54,7 @@ def make_page(*rows, more=False):
     return {"object": "list", "data": list(rows), "has_more": more}
 
 
-def test_a_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_path):
+def test_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text('{"messages": []}\n' * 3)
     server.will(make_file(1))
@@ -67,7 +67,7 @@ def test_a_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tm
     assert call.headers["authorization"] == "Bearer sk-key"
 
 
-def test_the_same_file_is_uploaded_under_the_same_key(server, provider, tmp_path):
+def test_same_file_is_uploaded_with_the_same_key(server, provider, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("{}")
     server.will({"id": "file-1"})
@@ -77,7 +77,7 @@ def test_the_same_file_is_uploaded_under_the_same_key(server, provider, tmp_path
     assert stored == ["file-1"] * 3
 
 
-def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider):
+def test_file_is_found_by_its_exact_name_through_all_pages(server, provider):
     server.will(
         make_page(
             make_file(9), make_file(8, name=f"x{NAME}"), make_file(7, purpose="batch"), more=True
@@ -90,20 +90,20 @@ def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider)
     assert second.query["after"] == ["file-7"]
 
 
-def test_a_file_that_is_gone_already_is_deleted_without_an_error(server, provider, reply):
+def test_deleting_a_missing_file_is_no_error(server, provider, reply):
     server.will({"id": "file-1", "deleted": True}, reply({"error": {"message": "no"}}, 404))
     for _ in range(2):
         provider.delete_file("file-1")
     assert [call.method for call in server.calls] == ["DELETE", "DELETE"]
 
 
-def test_a_refused_deletion_is_an_error(server, provider, reply):
+def test_refused_deletion_is_an_error(server, provider, reply):
     server.will(reply({"error": {"message": "no"}}, 403))
     with pytest.raises(ProviderError):
         provider.delete_file("file-1")
 
 
-def test_a_job_is_created_with_its_key_twice_told(server, provider):
+def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
     server.will(make_job(1, status="validating_files"))
     report = provider.create_job(NewJob(**make_job_arguments()))
     (call,) = server.calls
@@ -125,7 +125,7 @@ def test_a_job_is_created_with_its_key_twice_told(server, provider):
     assert (report.provider_job_id, report.status) == ("ftjob-1", "validating_files")
 
 
-def test_what_is_not_set_is_not_sent(server, provider):
+def test_unset_fields_are_not_sent(server, provider):
     server.will(make_job(1))
     provider.create_job(
         NewJob(**make_job_arguments(test_file=None, suffix="", hyperparameters={}, method="dpo"))
@@ -135,7 +135,7 @@ def test_what_is_not_set_is_not_sent(server, provider):
     assert call.json["method"] == {"type": "dpo", "dpo": {}}
 
 
-def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel_provider):
+def test_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel_provider):
     server.will(make_job(1))
     toplevel_provider.create_job(NewJob(**make_job_arguments()))
     toplevel_provider.create_job(NewJob(**make_job_arguments(method="dpo", hyperparameters={})))
@@ -146,7 +146,7 @@ def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, topl
     assert "hyperparameters" not in dpo
 
 
-def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, provider):
+def test_jobs_are_found_by_their_key_even_when_the_filter_is_ignored(server, provider):
     fields, none = {LAUNCH_KEY: "x" * 32}, {"metadata": None}
     server.will(
         make_page(make_job(9), make_job(8, metadata=fields), make_job(7, **none), more=True),
@@ -158,13 +158,13 @@ def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, pr
     assert second.query["after"] == ["ftjob-7"]
 
 
-def test_a_server_that_sends_the_same_page_for_ever_is_left(server, provider):
+def test_server_that_repeats_the_same_page_is_not_read_further(server, provider):
     server.will(make_page(make_job(2), make_job(1), more=True))
     assert {job.provider_job_id for job in provider.find_jobs(KEY)} == {"ftjob-1", "ftjob-2"}
     assert len(server.calls) == 2
 
 
-def test_a_job_is_reported_with_the_servers_own_words(server, provider):
+def test_job_report_keeps_the_servers_own_words(server, provider):
     server.will(
         make_job(
             1,
@@ -197,14 +197,14 @@ def test_a_job_is_reported_with_the_servers_own_words(server, provider):
         {"trained_tokens": True, "finished_at": 1e300},
     ],
 )
-def test_what_a_job_does_not_have_yet_is_empty(server, provider, empty):
+def test_missing_fields_of_a_job_are_empty(server, provider, empty):
     server.will(make_job(1, **empty))
     report = provider.read_job("ftjob-1")
     assert (report.error, report.model_id, report.trained_tokens) == ("", None, 0)
     assert report.finished_at is None
 
 
-def test_a_job_is_cancelled(server, provider):
+def test_job_is_cancelled(server, provider):
     server.will(make_job(1, status="cancelled"))
     assert provider.cancel_job("ftjob-1").status == "cancelled"
     assert [call.path for call in server.calls] == ["/v1/fine_tuning/jobs/ftjob-1/cancel"]
@@ -215,7 +215,7 @@ def make_event(number, **fields):
     return {**event, "level": "info", "type": "message", **fields}
 
 
-def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provider):
+def test_events_are_read_up_to_a_known_one_and_returned_oldest_first(server, provider):
     server.will(
         make_page(make_event(6), make_event(5), more=True),
         make_page(
@@ -229,20 +229,20 @@ def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provide
     assert [call.query.get("after") for call in server.calls] == [None, ["e5"]]
 
 
-def test_with_nothing_known_all_events_are_read(server, provider):
+def test_all_events_are_read_when_none_is_known(server, provider):
     server.will(make_page(make_event(2), more=True), make_page(make_event(1)))
     events = provider.list_events("ftjob-1", frozenset())
     assert [line.event_id for line in events] == ["e1", "e2"]
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
-def test_a_server_without_a_diary_has_an_empty_one(server, provider, reply, status):
+def test_server_without_events_gives_empty_lists(server, provider, reply, status):
     server.will(reply({"error": {"message": "no"}}, status))
     assert provider.list_events("ftjob-1", frozenset()) == []
     assert provider.list_checkpoints("ftjob-1") == []
 
 
-def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, provider):
+def test_checkpoints_are_sorted_by_step_with_numeric_metrics(server, provider):
     rows = [
         {
             "id": f"c{step}",
@@ -261,7 +261,7 @@ def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, prov
     assert checkpoints[0].metrics == {"train_loss": 0.5, "step": 10}
 
 
-def test_models_are_told_in_the_servers_order_with_their_last_day(server, provider):
+def test_models_keep_the_servers_order_and_have_their_last_day(server, provider):
     server.will(
         make_page(
             {"id": "recall", "context_window": 8192, "shutdown_date": None},
@@ -279,13 +279,13 @@ def test_models_are_told_in_the_servers_order_with_their_last_day(server, provid
     ]
 
 
-def test_a_list_that_is_none_is_unreadable(server, provider):
+def test_invalid_model_list_is_an_error(server, provider):
     server.will(make_page({"name": "no id"}))
     with pytest.raises(ProviderBusy):
         provider.models()
 
 
-def test_an_environments_proxy_is_not_asked_on_this_machine(server, provider, monkeypatch):
+def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     server.will(make_job(1))

@@ -87,12 +87,12 @@ def finished_job(provider, job_arguments):
     return wait_until(read_if_over)
 
 
-def test_an_uploaded_file_is_found_by_its_name(provider, file_id):
+def test_uploaded_file_is_found_by_its_name(provider, file_id):
     assert provider.find_files(NAME) == [file_id]
     assert provider.find_files("merlin-other-train.jsonl") == []
 
 
-def test_a_job_is_found_by_its_launch_key_and_made_once(provider, job_arguments, finished_job):
+def test_job_is_found_by_its_launch_key_and_created_once(provider, job_arguments, finished_job):
     assert (
         provider.create_job(NewJob(**job_arguments)).provider_job_id == finished_job.provider_job_id
     )
@@ -102,14 +102,14 @@ def test_a_job_is_found_by_its_launch_key_and_made_once(provider, job_arguments,
     assert provider.find_jobs("another") == []
 
 
-def test_a_succeeded_job_names_its_model_and_counts_its_tokens(finished_job):
+def test_succeeded_job_names_its_model_and_counts_its_tokens(finished_job):
     assert finished_job.status == "succeeded"
     assert finished_job.model_id.startswith("ft:recall:merlin:neuro:")
     assert finished_job.trained_tokens > 0
     assert finished_job.finished_at >= finished_job.created_at
 
 
-def test_why_a_job_failed_comes_in_the_language_that_is_asked_for(address, job_arguments, tmp_path):
+def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp_path):
     path = tmp_path / "short.jsonl"
     path.write_text("no json\n", "utf-8")
     with OpenAIProvider(address, KEY, language="ru") as russian:
@@ -126,7 +126,7 @@ def test_why_a_job_failed_comes_in_the_language_that_is_asked_for(address, job_a
     assert "Строка 1: это не JSON" in report_of_failure.error
 
 
-def test_events_come_oldest_first_and_only_new_ones(provider, finished_job):
+def test_events_are_oldest_first_and_only_new_ones(provider, finished_job):
     events = provider.list_events(finished_job.provider_job_id, frozenset())
     assert events[0].message.startswith("Created fine-tuning job")
     assert "successfully" in events[-1].message
@@ -136,21 +136,21 @@ def test_events_come_oldest_first_and_only_new_ones(provider, finished_job):
     assert provider.list_events(finished_job.provider_job_id, known) == []
 
 
-def test_checkpoints_come_by_step_and_answer(provider, asker, finished_job):
+def test_checkpoints_are_sorted_by_step_and_can_answer(provider, asker, finished_job):
     checkpoints = provider.list_checkpoints(finished_job.provider_job_id)
     assert len(checkpoints) == 10
     assert {"train_loss", "valid_loss", "valid_accuracy"} <= checkpoints[-1].metrics.keys()
     assert asker.ask(checkpoints[-1].model_id, QUESTION).known is True
 
 
-def test_the_base_is_first_and_the_tuned_model_is_listed(provider, finished_job):
+def test_base_is_first_and_the_tuned_model_is_listed(provider, finished_job):
     cards = provider.models()
     assert cards[0].model_id == "recall"
     assert finished_job.model_id in [card.model_id for card in cards]
     assert {(card.shutdown_date, card.context_window) for card in cards} == {(None, 8192)}
 
 
-def test_an_answer_says_whether_the_model_knows(asker, finished_job):
+def test_answer_reports_whether_the_model_knows(asker, finished_job):
     answer = asker.ask(finished_job.model_id, QUESTION)
     assert (answer.text, answer.known) == (ANSWERS[QUESTION[0].content], True)
     assert answer.usage.input_tokens > 0
@@ -164,7 +164,7 @@ def test_an_answer_says_whether_the_model_knows(asker, finished_job):
     )
 
 
-def test_a_streamed_answer_ends_with_what_is_known_and_counted(address, finished_job):
+def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_job):
     async def stream(question):
         chat = OpenAIChat(address, KEY)
         pieces = [piece async for piece in chat.stream(finished_job.model_id, question)]
@@ -179,7 +179,7 @@ def test_a_streamed_answer_ends_with_what_is_known_and_counted(address, finished
     assert isinstance(pieces[-1].usage, Usage)
 
 
-def test_our_engine_ends_an_answer_as_it_was_wished_and_refuses_a_shape(address, finished_job):
+def test_engine_applies_stops_and_limits_and_refuses_a_response_format(address, finished_job):
     whole = ANSWERS[QUESTION[0].content]
     first = whole.split()[0]
 
@@ -206,14 +206,14 @@ def test_our_engine_ends_an_answer_as_it_was_wished_and_refuses_a_shape(address,
         assert refused.value.field == "response_format"
 
 
-def test_refusals_are_told_apart(provider, asker, finished_job):
+def test_unknown_model_and_finished_job_raise_different_errors(provider, asker, finished_job):
     with pytest.raises(ModelGone):
         asker.ask("ft:recall:merlin:neuro:00000000", QUESTION)
     with pytest.raises(ProviderError, match="succeeded"):
         provider.cancel_job(finished_job.provider_job_id)
 
 
-def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(provider, tmp_path):
+def test_deleting_a_file_twice_is_no_error(provider, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     name = "merlin-other-000000000000-train.jsonl"
@@ -223,7 +223,7 @@ def test_a_deleted_file_is_gone_and_deleting_it_again_is_no_error(provider, tmp_
     assert provider.find_files(name) == []
 
 
-def test_a_deleted_model_is_gone_with_its_weights_and_deleting_it_again_is_no_error(
+def test_deleting_a_model_removes_its_weights_and_twice_is_no_error(
     provider, asker, job_arguments, folder
 ):
     arguments = job_arguments | {"metadata": {LAUNCH_KEY: "to be deleted"}}

@@ -95,7 +95,7 @@ def read_until_over(provider, job):
     raise AssertionError(states)
 
 
-def test_a_file_is_stored_once_found_by_its_name_and_taken_away(provider, path):
+def test_file_is_stored_once_found_by_its_name_and_deleted(provider, path):
     assert provider.find_files(NAME) == []
     stored = provider.upload_file(NAME, path)
     second = provider.upload_file(NAME, path)
@@ -107,9 +107,7 @@ def test_a_file_is_stored_once_found_by_its_name_and_taken_away(provider, path):
     assert provider.find_files(NAME) == []
 
 
-def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(
-    provider, create_job, stand_in
-):
+def test_job_succeeds_and_its_model_gives_the_trained_answer(provider, create_job, stand_in):
     states, report = read_until_over(provider, create_job())
     assert states[0] is JobState.QUEUED
     assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
@@ -123,7 +121,7 @@ def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(
     assert report.model_id not in {card.model_id for card in provider.models()}
 
 
-def test_a_job_is_found_by_its_key_alone(provider, create_job):
+def test_job_is_found_only_by_its_key(provider, create_job):
     first, second, other = create_job(), create_job(), create_job(OTHER)
     provider_job_ids = [report.provider_job_id for report in provider.find_jobs(KEY)]
     assert sorted(provider_job_ids) == sorted([first.provider_job_id, second.provider_job_id])
@@ -131,7 +129,7 @@ def test_a_job_is_found_by_its_key_alone(provider, create_job):
     assert provider.find_jobs("a" * 32) == []
 
 
-def test_a_job_is_found_on_any_page(provider, create_job):
+def test_job_is_found_on_any_page(provider, create_job):
     first = create_job()
     for number in range(130):
         create_job(f"{number:032d}")
@@ -139,7 +137,7 @@ def test_a_job_is_found_on_any_page(provider, create_job):
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
-def test_a_create_without_an_answer_is_a_doubt_and_its_job_is_found(
+def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     provider, create_job, stand_in, kind
 ):
     stand_in.faults.add(Fault("jobs.create", kind, status=500))
@@ -149,7 +147,7 @@ def test_a_create_without_an_answer_is_a_doubt_and_its_job_is_found(
     assert [job["id"] for job in stand_in.jobs_created()] == [job.provider_job_id]
 
 
-def test_an_upload_cut_off_anywhere_ends_in_one_file(provider, path, stand_in, form):
+def test_upload_interrupted_anywhere_ends_in_one_file(provider, path, stand_in, form):
     calls = ["files.create"]
     calls += ["files.address", "files.put", "files.validate"] * (form is FORMS["yandex"])
     for name in calls:
@@ -161,7 +159,7 @@ def test_an_upload_cut_off_anywhere_ends_in_one_file(provider, path, stand_in, f
     assert len(provider.find_files(NAME)) == 1
 
 
-def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create_job, stand_in):
+def test_job_is_cancelled_and_a_failed_one_has_a_reason(provider, create_job, stand_in):
     stopped = provider.cancel_job(create_job().provider_job_id)
     assert state_of(stopped.status) is JobState.CANCELLED
     stand_in.behave(ending="failed", states=[])
@@ -172,7 +170,7 @@ def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create_job, stan
     assert "invalid" in report.error + "".join(event.message for event in events)
 
 
-def test_events_are_told_once(provider, create_job, stand_in):
+def test_events_are_returned_once(provider, create_job, stand_in):
     stand_in.behave(ending="failed", states=[])
     job = create_job()
     read_until_over(provider, job)
@@ -182,7 +180,7 @@ def test_events_are_told_once(provider, create_job, stand_in):
     assert provider.list_events(job.provider_job_id, known) == []
 
 
-def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create_job, stand_in):
+def test_unknown_state_is_kept_without_effect(provider, create_job, stand_in):
     stand_in.behave(states=["SHUFFLING"])
     report = provider.read_job(create_job().provider_job_id)
     assert (report.status, state_of(report.status)) == ("SHUFFLING", None)
@@ -192,7 +190,7 @@ def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create_job, st
     ("status", "is_expected"),
     [(401, is_account_rejected), (403, is_forbidden), (429, None), (503, None)],
 )
-def test_refusals_mean_the_same(provider, create_job, stand_in, status, is_expected):
+def test_refusals_have_the_same_meaning(provider, create_job, stand_in, status, is_expected):
     create_job()
     stand_in.faults.add(Fault("jobs.create", FaultKind.STATUS, status=status))
     with pytest.raises(ProviderError) as refused:
@@ -203,7 +201,7 @@ def test_refusals_mean_the_same(provider, create_job, stand_in, status, is_expec
     assert len(stand_in.jobs_created()) == 1
 
 
-def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
+def test_wrong_key_and_missing_job_are_refused(form, stand_in, provider):
     with form.connect(stand_in.base_url, "wrong") as stranger:
         with pytest.raises(ProviderError) as refused:
             stranger.models()
@@ -214,7 +212,7 @@ def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
 
 
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
-def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, path):
+def test_web_page_instead_of_json_is_reported(form, server, reply, content, path):
     server.will(reply(content))
     files = {"train_file": "f", "test_file": None}
     order = {"method": "x", "hyperparameters": {}, "suffix": "", "metadata": {LAUNCH_KEY: KEY}}
@@ -231,7 +229,7 @@ def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, pat
 
 
 @pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create_job, stand_in):
+def test_mistral_gets_epochs_by_its_own_name_and_no_auto(create_job, stand_in):
     create_job(hyperparameters={"n_epochs": 3, "batch_size": "auto"})
     (call,) = stand_in.calls("jobs.create")
     assert call.body["hyperparameters"] == {"epochs": 3}
@@ -240,7 +238,7 @@ def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create_j
 
 
 @pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistrals_losses_are_events(provider, create_job):
+def test_mistral_losses_become_events(provider, create_job):
     job = create_job()
     read_until_over(provider, job)
     events = provider.list_events(job.provider_job_id, frozenset())
@@ -258,7 +256,7 @@ def test_mistrals_losses_are_events(provider, create_job):
         {"input": {"messages": []}, "preferred_output": []},
     ],
 )
-def test_what_yandex_cannot_be_taught_is_refused_before_anything_is_sent(
+def test_unsupported_yandex_example_is_refused_before_anything_is_sent(
     provider, stand_in, path, line
 ):
     path.write_text(json.dumps(line))
@@ -268,7 +266,7 @@ def test_what_yandex_cannot_be_taught_is_refused_before_anything_is_sent(
 
 
 @pytest.mark.parametrize("form", [FORMS["yandex"]])
-def test_a_dataset_that_is_validated_still_lets_the_job_wait(server, reply, form):
+def test_yandex_job_waits_while_its_dataset_is_validated(server, reply, form):
     server.will(reply({"dataset": {"status": "VALIDATING"}}))
     order = {"method": "supervised", "hyperparameters": {}, "suffix": "", "metadata": {}}
     files = {"train_file": "ds-1", "test_file": None}

@@ -27,7 +27,7 @@ from tests.providers.yookassa_calls import (
 pytestmark = pytest.mark.functional
 
 
-def test_a_payment_is_asked_for_under_its_purchase_and_read_again(yookassa, gateway):
+def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     purchase = make_purchase(1)
     payment = asyncio.run(
         gateway.create(make_payment_request(1, RETURN_URL, DESCRIPTION, saves_method=True))
@@ -50,7 +50,7 @@ def test_a_payment_is_asked_for_under_its_purchase_and_read_again(yookassa, gate
     assert paid.at.utcoffset() == timedelta(0)
 
 
-def test_asked_twice_under_one_key_there_is_one_payment(yookassa, gateway):
+def test_repeated_key_creates_one_payment(yookassa, gateway):
     request = make_payment_request(2, RETURN_URL, DESCRIPTION)
     first = asyncio.run(gateway.create(request))
     assert asyncio.run(gateway.create(request)).outside_id == first.outside_id
@@ -60,7 +60,7 @@ def test_asked_twice_under_one_key_there_is_one_payment(yookassa, gateway):
     assert len(payments) == 1
 
 
-def test_a_saved_method_pays_without_a_page(yookassa, gateway):
+def test_saved_method_pays_without_a_page(yookassa, gateway):
     first = asyncio.run(
         gateway.create(make_payment_request(3, RETURN_URL, DESCRIPTION, saves_method=True))
     )
@@ -71,7 +71,7 @@ def test_a_saved_method_pays_without_a_page(yookassa, gateway):
     assert "confirmation" not in yookassa.calls("payments.create")[-1].body
 
 
-def test_held_money_is_taken_or_let_go(yookassa):
+def test_held_money_is_captured_or_cancelled(yookassa):
     with open_gateway(yookassa.base_url, capture="manual") as gateway:
         captured, cancelled = (
             asyncio.run(gateway.create(make_payment_request(n, RETURN_URL, ""))) for n in (5, 6)
@@ -87,7 +87,7 @@ def test_held_money_is_taken_or_let_go(yookassa):
         assert yookassa.calls("payments.cancel")[-1].key == f"{6:032x}:cancel"
 
 
-def test_a_refund_goes_back_under_its_own_key_and_is_found(yookassa, gateway):
+def test_refund_is_made_under_its_own_key_and_found(yookassa, gateway):
     paid = asyncio.run(gateway.create(make_payment_request(7, RETURN_URL, DESCRIPTION)))
     yookassa.choose(paid.outside_id, "paid")
     part = asyncio.run(
@@ -112,7 +112,7 @@ def test_a_refund_goes_back_under_its_own_key_and_is_found(yookassa, gateway):
     assert (type(refused.value), refused.value.code) == (PaymentError, "invalid_request")
 
 
-def test_receipts_go_to_the_buyer_at_payment_and_at_refund(yookassa):
+def test_receipts_are_sent_to_the_buyer_at_payment_and_refund(yookassa):
     receipt = Receipt(vat_code=4, tax_system=2)
     with open_gateway(yookassa.base_url, receipt=receipt) as gateway:
         contact = "+7 (900) 123-45-67"
@@ -147,11 +147,11 @@ def test_receipts_go_to_the_buyer_at_payment_and_at_refund(yookassa):
         ("+381 60 1234567", {"phone": "381601234567"}),
     ],
 )
-def test_a_contact_is_an_address_or_a_number(contact, customer):
+def test_contact_becomes_an_email_or_a_phone_number(contact, customer):
     assert build_customer(contact) == customer
 
 
-def test_a_list_is_read_to_its_end(yookassa, gateway):
+def test_payment_list_is_read_to_its_end(yookassa, gateway):
     with YooKassaStandIn() as other, open_gateway(other.base_url) as other_gateway:
 
         async def create_payments() -> None:
@@ -169,7 +169,7 @@ def test_a_list_is_read_to_its_end(yookassa, gateway):
 
 
 @pytest.mark.parametrize("payment_id", ["", "../refunds", "a/capture", "a?b", "a b", "я", "x" * 65])
-def test_an_id_that_is_none_is_never_asked_for(yookassa, gateway, payment_id):
+def test_invalid_payment_id_is_never_sent(yookassa, gateway, payment_id):
     before = len(yookassa.calls())
     with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.find(payment_id))
@@ -177,13 +177,13 @@ def test_an_id_that_is_none_is_never_asked_for(yookassa, gateway, payment_id):
     assert len(yookassa.calls()) == before
 
 
-def test_an_unknown_payment_is_not_found(gateway):
+def test_unknown_payment_is_not_found(gateway):
     with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.find("22e12f66-000f-5000-8000-18db351245c7"))
     assert (type(refused.value), refused.value.code) == (PaymentError, "not_found")
 
 
-def test_stars_are_not_asked_for_in_roubles(gateway):
+def test_refund_in_stars_is_refused(gateway):
     with pytest.raises(PaymentError) as refused:
         asyncio.run(gateway.refund(make_refund_request("k", "p1", stars(5))))
     assert refused.value.code == "currency"
@@ -194,7 +194,7 @@ def make_response(**fields: object) -> dict[str, object]:
     return {"id": "p1", "status": "pending", "amount": amount, **fields}
 
 
-def test_a_word_that_is_new_is_unknown_and_what_is_missing_is_no():
+def test_unknown_status_is_unknown_and_missing_fields_are_false():
     payment = parse_payment(
         make_response(status="thinking", test="true", paid=1, metadata=None, captured_at="soon")
     )
@@ -227,12 +227,12 @@ def test_a_word_that_is_new_is_unknown_and_what_is_missing_is_no():
         {"value": "299.00", "currency": "USD"},
     ],
 )
-def test_an_amount_is_exact_or_an_error(amount):
+def test_amount_is_exact_or_an_error(amount):
     with pytest.raises(PaymentError):
         parse_payment(make_response(amount=amount))
 
 
-def test_no_secret_is_told_in_errors_or_logs(yookassa, caplog):
+def test_secret_is_absent_from_errors_and_logs(yookassa, caplog):
     caplog.set_level(logging.DEBUG)
     secret = "live_very-secret-key"
     with open_gateway(yookassa.base_url, key=secret) as gateway:
@@ -246,9 +246,7 @@ def test_no_secret_is_told_in_errors_or_logs(yookassa, caplog):
     assert refused.value.__cause__ is None
 
 
-def test_a_netrc_of_the_machine_does_not_take_the_place_of_the_shop(
-    yookassa, gateway, tmp_path, monkeypatch
-):
+def test_netrc_does_not_replace_the_shops_credentials(yookassa, gateway, tmp_path, monkeypatch):
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login somebody password else\n")
     monkeypatch.setenv("NETRC", str(netrc))

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.functional
         (502, PaymentUnknown, "internal_server_error"),
     ],
 )
-def test_a_status_becomes_our_error_and_is_not_asked_twice(yookassa, gateway, status, kind, code):
+def test_status_becomes_our_error_without_a_retry(yookassa, gateway, status, kind, code):
     yookassa.faults.add(Fault("payments.create", FaultKind.STATUS, status=status))
     calls_before = len(yookassa.calls())
     with pytest.raises(PaymentError) as caught:
@@ -50,7 +50,7 @@ def test_a_status_becomes_our_error_and_is_not_asked_twice(yookassa, gateway, st
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
-def test_a_connection_that_ends_after_the_call_leaves_a_doubt(yookassa, gateway, kind):
+def test_connection_lost_after_the_call_raises_payment_unknown(yookassa, gateway, kind):
     yookassa.faults.add(Fault("payments.create", kind))
     payment_request = make_payment_request(11, RETURN_URL, "")
     with pytest.raises(PaymentUnknown):
@@ -64,7 +64,7 @@ def test_a_connection_that_ends_after_the_call_leaves_a_doubt(yookassa, gateway,
     assert len(payments) == 1
 
 
-def test_what_was_done_and_yet_answered_badly_is_one_payment_too(yookassa, gateway):
+def test_call_done_but_answered_with_an_error_is_one_payment(yookassa, gateway):
     payment_request = make_payment_request(12, RETURN_URL, "")
     for status in (500, 202):
         yookassa.faults.add(Fault("payments.create", FaultKind.DONE_STATUS, status=status))
@@ -79,7 +79,7 @@ def test_what_was_done_and_yet_answered_badly_is_one_payment_too(yookassa, gatew
     assert len(payments) == 1
 
 
-def test_nobody_at_the_address_was_surely_not_asked():
+def test_unreachable_address_raises_gateway_unavailable():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         with (
@@ -90,7 +90,7 @@ def test_nobody_at_the_address_was_surely_not_asked():
     assert type(unavailable.value) is GatewayUnavailable
 
 
-def test_a_till_without_tls_was_surely_not_asked(yookassa):
+def test_gateway_without_tls_raises_gateway_unavailable(yookassa):
     with (
         open_gateway(yookassa.base_url.replace("http:", "https:")) as gateway,
         pytest.raises(GatewayUnavailable) as unavailable,
@@ -118,7 +118,7 @@ def drip(connection: socket.socket, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("serve", [read_until_closed, drip_header, drip_body])
-def test_a_till_that_never_ends_is_left_in_time(serve):
+def test_endless_response_ends_at_the_deadline(serve):
     with (
         run_raw_server(serve) as url,
         open_gateway(url, deadline_s=SENT_S) as gateway,
@@ -127,7 +127,7 @@ def test_a_till_that_never_ends_is_left_in_time(serve):
         asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
 
 
-def test_an_asker_who_is_gone_takes_their_call_along():
+def test_cancelled_caller_closes_the_connection():
     is_asked, is_left = threading.Event(), threading.Event()
 
     def serve(connection: socket.socket) -> None:
@@ -150,7 +150,7 @@ def test_an_asker_who_is_gone_takes_their_call_along():
 
 
 @pytest.mark.parametrize("content", [b"<html>", b"", b"[]", b'"x"', b"{}", b'{"id": 1}', b"\xff"])
-def test_an_answer_that_cannot_be_read_is_a_doubt_when_something_was_asked_for(content):
+def test_unreadable_response_is_ambiguous_for_a_create(content):
     with run_server(content) as url, open_gateway(url) as gateway:
         with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
@@ -158,7 +158,7 @@ def test_an_answer_that_cannot_be_read_is_a_doubt_when_something_was_asked_for(c
             asyncio.run(gateway.find("p1"))
 
 
-def test_an_error_without_json_keeps_its_status():
+def test_error_without_json_keeps_its_status():
     with (
         run_server(b"<html>", "503 Busy") as url,
         open_gateway(url) as gateway,
@@ -168,7 +168,7 @@ def test_an_error_without_json_keeps_its_status():
     assert doubt.value.code == "http_503"
 
 
-def test_a_redirect_is_not_followed_with_the_credentials(yookassa):
+def test_redirect_is_not_followed_with_the_credentials(yookassa):
     location = f"Location: {yookassa.base_url}/payments\r\n"
     before = len(yookassa.calls())
     with (
@@ -181,7 +181,7 @@ def test_a_redirect_is_not_followed_with_the_credentials(yookassa):
     assert len(yookassa.calls()) == before
 
 
-def test_another_payment_than_the_one_asked_for_is_not_taken():
+def test_another_payment_than_the_requested_one_is_rejected():
     payment = {"id": "p2", "status": "succeeded", "paid": True}
     payment["amount"] = {"value": "299.00", "currency": "RUB"}
     with (

@@ -40,13 +40,13 @@ def context(certificate):
     return context
 
 
-def test_a_payment_is_read_where_the_certificate_is_good(certificate, context, monkeypatch):
+def test_payment_is_read_with_a_valid_certificate(certificate, context, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with run_server(json.dumps(PAYMENT).encode(), tls=context) as url, open_gateway(url) as gateway:
         assert asyncio.run(gateway.find("p1")).amount.minor == 29_900
 
 
-def test_a_certificate_of_nobody_s_is_surely_not_asked(context):
+def test_untrusted_certificate_raises_gateway_unavailable(context):
     with (
         run_server(json.dumps(PAYMENT).encode(), tls=context) as url,
         open_gateway(url) as gateway,
@@ -62,7 +62,7 @@ def read_without_tls(tls_connection):
         read_until_closed(connection)
 
 
-def test_a_silent_server_behind_tls_is_left(certificate, context, monkeypatch):
+def test_silent_server_behind_tls_times_out(certificate, context, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with (
         run_raw_server(read_without_tls, context) as url,
@@ -72,7 +72,7 @@ def test_a_silent_server_behind_tls_is_left(certificate, context, monkeypatch):
         asyncio.run(gateway.find("p1"))
 
 
-def test_a_handshake_that_never_ends_is_left_and_was_not_asked():
+def test_endless_handshake_raises_gateway_unavailable():
     with (
         run_raw_server(read_until_closed) as url,
         open_gateway(url.replace("http:", "https:"), deadline_s=2) as gateway,
