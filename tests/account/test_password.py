@@ -31,7 +31,7 @@ pytestmark = pytest.mark.unit
         "🐘🦊🐝🐙🦉 и ещё сова",
     ],
 )
-def test_a_few_words_that_nobody_says_are_a_good_password(password):
+def test_uncommon_passphrase_is_accepted(password):
     check_password_strength(password, "boris")
 
 
@@ -55,20 +55,20 @@ def test_a_few_words_that_nobody_says_are_a_good_password(password):
         "ＰＡＳＳＷＯＲＤ１２３",
     ],
 )
-def test_what_stands_in_every_list_is_none(password):
+def test_common_password_is_refused(password):
     with pytest.raises(Refused) as caught:
         check_password_strength(password, "boris")
     assert caught.value.key == "account-password-common"
 
 
 @pytest.mark.parametrize("password", ["", "короткий", "x" * 257])
-def test_a_password_is_neither_short_nor_endless(password):
+def test_too_short_or_too_long_password_is_refused(password):
     with pytest.raises(Refused) as caught:
         check_password_strength(password, "boris")
     assert caught.value.key == "account-password-length"
 
 
-def test_a_password_is_kept_as_its_argon2id_hash_with_a_salt():
+def test_password_is_stored_as_a_salted_argon2id_hash():
     first, second = hash_password("семь слонов ё"), hash_password("семь слонов ё")
     assert first != second
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -77,7 +77,7 @@ def test_a_password_is_kept_as_its_argon2id_hash_with_a_salt():
 
 
 @pytest.mark.parametrize("stored", ["", "x", "$argon2id$v=19$m=19456,t=2,p=1$x$y"])
-def test_what_is_no_hash_matches_nothing(stored):
+def test_invalid_hash_matches_no_password(stored):
     assert not verify_password(stored, "")
     assert not verify_password(stored, "семь слонов ё")
 
@@ -92,7 +92,7 @@ def test_what_is_no_hash_matches_nothing(stored):
         ("x-y_z", "x-y_z"),
     ],
 )
-def test_a_name_has_one_spelling(entered, stored):
+def test_user_name_is_normalised(entered, stored):
     assert check_name(entered) == stored
 
 
@@ -100,20 +100,20 @@ def test_a_name_has_one_spelling(entered, stored):
     "name",
     ["", "a", "1a", "-a", "a-", "a..b", "борис", "a b", "a/b", "a" * 33, "a\nb", "a\0b", "аnna"],
 )
-def test_what_could_be_taken_for_another_name_is_none(name):
+def test_invalid_or_confusable_user_name_is_refused(name):
     with pytest.raises(Refused):
         check_name(name)
 
 
 @pytest.mark.parametrize("name", ["admin", "MERLIN", "boris"])
-def test_names_of_teachers_and_of_the_house_are_not_taken_but_given(name):
+def test_reserved_and_teacher_names_cannot_be_chosen(name):
     with pytest.raises(Refused) as caught:
         check_own_name(name, frozenset({"boris"}))
     assert caught.value.key == "account-name-reserved"
     assert check_own_name("petrov", frozenset({"boris"})) == "petrov"
 
 
-def test_people_without_telegram_have_numbers_of_their_own():
+def test_users_without_telegram_get_ids_outside_the_telegram_range():
     ids = {new_id() for _ in range(200)}
     assert len(ids) == 200
     assert all(FIRST_ID <= user_id <= LAST_ID and not is_telegram_id(user_id) for user_id in ids)
@@ -130,7 +130,7 @@ def test_people_without_telegram_have_numbers_of_their_own():
         ("", ""),
     ],
 )
-def test_a_browser_is_named_in_words_of_ours_alone(header, agent):
+def test_browser_name_is_built_from_known_words_only(header, agent):
     assert browser_name(header) == agent
 
 
@@ -145,5 +145,5 @@ def test_a_browser_is_named_in_words_of_ours_alone(header, agent):
         ("", ""),
     ],
 )
-def test_a_place_is_an_address_without_its_end(address, place):
+def test_place_is_a_truncated_ip_address(address, place):
     assert mask_ip_address(address) == place

@@ -48,7 +48,7 @@ def run_at_once(function, count=8):
         return list(pool.map(function, range(count)))
 
 
-def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
+def test_name_set_by_many_at_once_gets_one_owner(accounts):
     def take(number):
         try:
             accounts.set_name(ANNA + number, "petrova", BY)
@@ -62,7 +62,7 @@ def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
-def test_of_all_who_change_their_name_to_one_at_once_one_gets_it(accounts):
+def test_rename_to_one_name_by_many_at_once_succeeds_for_one(accounts):
     run_at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
     gate = Barrier(8)
 
@@ -77,7 +77,7 @@ def test_of_all_who_change_their_name_to_one_at_once_one_gets_it(accounts):
     assert len(set(names)) == 8
 
 
-def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
+def test_rename_frees_the_old_name_and_keeps_the_password(accounts):
     accounts.set_name(ANNA, "anna", BY)
     accounts.set_password(ANNA, "$hash", BY)
     accounts.set_name(ANNA, "petrova", BY)
@@ -90,7 +90,7 @@ def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
     assert accounts.of(BORIS).name == "anna"
 
 
-def test_somebody_without_telegram_is_a_person_whom_no_message_reaches(accounts):
+def test_account_without_telegram_is_an_unreachable_user(accounts):
     user_id = accounts.make("petrova", BY)
     user = Users(accounts.db).get(user_id)
     assert user_id >= FIRST_ID
@@ -100,13 +100,13 @@ def test_somebody_without_telegram_is_a_person_whom_no_message_reaches(accounts)
     assert Users(accounts.db).count() == 1
 
 
-def test_a_password_needs_a_name(accounts):
+def test_password_requires_a_user_name(accounts):
     with pytest.raises(Refused):
         accounts.set_password(ANNA, "$hash", BY)
     assert Audit(accounts.db).newest() == []
 
 
-def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
+def test_newest_browsers_are_known_until_the_password_changes(accounts):
     accounts.set_name(ANNA, "anna", BY)
     browsers = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]
     is_known = [accounts.is_known_browser(ANNA, browser) for browser in browsers]
@@ -117,7 +117,7 @@ def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
     assert not accounts.is_known_browser(ANNA, browsers[-1])
 
 
-def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):
+def test_concurrent_requests_use_a_confirmed_login_once(logins):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
     login = logins.show(key, ANNA)
     answers = run_at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
@@ -127,7 +127,7 @@ def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):
     assert logins.of_browser(browser) is None
 
 
-def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
+def test_login_shows_its_browser_and_expires(logins, clock):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
     login = logins.of_browser(browser)
     assert (login.agent, login.place, login.state) == ("Firefox", "203.0.*.*", LoginState.PENDING)
@@ -139,7 +139,7 @@ def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
     assert logins.db.sql("SELECT COUNT(*) FROM login_code") == [(1,)]
 
 
-def test_one_source_has_one_sign_in(sign_ins):
+def test_sign_ins_of_one_source_replace_each_other(sign_ins):
     tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
@@ -149,7 +149,9 @@ def test_one_source_has_one_sign_in(sign_ins):
     assert len(sign_ins.of(ANNA)) == 3
 
 
-def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, sign_ins, clock):
+def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
+    accounts, logins, sign_ins, clock
+):
     Users(accounts.db).record_authors([User(ANNA)])
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
@@ -168,7 +170,7 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, si
     assert sign_ins.find(token) is None
 
 
-def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, clock):
+def test_user_blocked_before_erasure_is_blocked_at_web_sign_in(database, clock):
     users = Users(database, clock)
     users.record_authors([User(ANNA)])
     users.block(ANNA, BY)

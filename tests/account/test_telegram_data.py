@@ -36,7 +36,7 @@ def read(text, signers=BY_SIGNATURE, after=timedelta()):
 @pytest.mark.parametrize(
     "signers", [BY_SIGNATURE, BY_TOKEN, {"bot_id": BOT, "keys": (TEST, PRODUCTION)}]
 )
-def test_what_telegram_signed_is_believed(signers):
+def test_data_signed_by_telegram_is_accepted(signers):
     person = read(LIVE, signers)
     assert person.user_id == 279058397
     assert person.name == "Vladislav + - ? / Kibenko"
@@ -53,7 +53,7 @@ def test_what_telegram_signed_is_believed(signers):
         {"token": "1:x"},
     ],
 )
-def test_another_bots_or_servers_signature_is_not_believed(signers):
+def test_signature_of_another_bot_or_server_is_rejected(signers):
     assert read(LIVE, signers) is None
 
 
@@ -66,11 +66,11 @@ def test_another_bots_or_servers_signature_is_not_believed(signers):
         (timedelta(seconds=-31), False),
     ],
 )
-def test_it_counts_for_an_hour_and_clocks_may_differ_a_little(after, is_taken):
+def test_data_is_valid_for_an_hour_with_small_clock_skew(after, is_taken):
     assert (read(LIVE, after=after) is not None) is is_taken
 
 
-def test_the_same_data_written_another_way_has_the_same_source():
+def test_reordered_data_has_the_same_source():
     reordered = "&".join(reversed(LIVE.split("&"))).replace("%20", "+")
     assert read(reordered).source == read(LIVE).source
 
@@ -93,7 +93,7 @@ def test_the_same_data_written_another_way_has_the_same_source():
     ],
 )
 @pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN])
-def test_what_telegram_never_writes_is_refused(text, signers):
+def test_malformed_data_is_rejected(text, signers):
     assert read(text, signers) is None
 
 
@@ -112,7 +112,7 @@ def mutate(rng, text):
 
 
 @pytest.mark.parametrize("signers", [BY_SIGNATURE, BY_TOKEN])
-def test_no_mutation_is_believed(signers):
+def test_mutated_data_is_rejected(signers):
     rng = random.Random(20261120)  # noqa: S311 - repeatable on purpose
     for _ in range(600):
         text = mutate(rng, LIVE)
@@ -121,7 +121,7 @@ def test_no_mutation_is_believed(signers):
         assert person is None or unsigned_pairs(text) == unsigned_pairs(LIVE), text
 
 
-def test_a_change_of_the_proof_that_is_asked_for_is_not_believed():
+def test_changed_signature_or_hash_is_rejected():
     rng = random.Random(7)  # noqa: S311 - repeatable on purpose
     for name, signers in (("signature", BY_SIGNATURE), ("hash", BY_TOKEN)):
         start = LIVE.index(f"{name}=") + len(name) + 1

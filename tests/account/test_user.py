@@ -22,11 +22,11 @@ pytestmark = pytest.mark.unit
         (User(1), "ru"),
     ],
 )
-def test_a_chosen_language_goes_before_the_clients(user, language):
+def test_chosen_language_beats_the_client_language(user, language):
     assert user.speaks("ru") == language
 
 
-def test_a_known_zone_is_found():
+def test_known_time_zone_is_found():
     assert zone_of("Europe/Moscow") == ZoneInfo("Europe/Moscow")
     assert has_zones()
 
@@ -35,11 +35,11 @@ def test_a_known_zone_is_found():
     "name",
     ["", "Moscow", "../etc/passwd", "/etc/passwd", "America", "a\0b", "Европа/Москва", "x" * 999],
 )
-def test_what_is_no_zone_is_utc(name):
+def test_invalid_time_zone_falls_back_to_utc(name):
     assert not is_zone(name)
     assert zone_of(name) is UTC
 
 
-def test_utc_needs_nothing_of_the_machine(monkeypatch):
+def test_utc_needs_no_zone_files(monkeypatch):
     monkeypatch.setattr("zoneinfo._tzpath.TZPATH", ())
     assert zone_of.__wrapped__("UTC") is UTC

@@ -46,7 +46,7 @@ def audit_entries(database):
     return [(entry.by, entry.action, entry.target) for entry in Audit(database).newest()]
 
 
-def test_people_of_the_second_schema_are_kept(empty_url):
+def test_users_of_the_second_schema_are_migrated(empty_url):
     from merlin.db.database import open_database
 
     with open_database(empty_url) as database:
@@ -57,7 +57,7 @@ def test_people_of_the_second_schema_are_kept(empty_url):
         assert Users(database).get(ANNA) == User(ANNA, "ru")
 
 
-def test_what_people_choose_is_kept(users):
+def test_user_settings_are_stored(users):
     users.set_language(ANNA, "en")
     users.set_zone(ANNA, "Asia/Vladivostok")
     users.set_name(ANNA, "Анна Ёлкина")
@@ -75,7 +75,7 @@ def test_what_people_choose_is_kept(users):
     assert users.get(BORIS) == User(BORIS, "en")
 
 
-def test_a_choice_is_taken_back(users):
+def test_user_settings_can_be_reset(users):
     for language, zone, name in (("en", "Europe/Moscow", "anna"), (None, None, "")):
         users.set_language(ANNA, language)
         users.set_zone(ANNA, zone)
@@ -83,7 +83,7 @@ def test_a_choice_is_taken_back(users):
     assert users.get(ANNA) == User(ANNA, "ru")
 
 
-def test_an_unknown_language_or_zone_is_refused(users):
+def test_unknown_language_or_zone_is_refused(users):
     with pytest.raises(Refused):
         users.set_language(ANNA, "fr")
     with pytest.raises(Refused):
@@ -91,13 +91,13 @@ def test_an_unknown_language_or_zone_is_refused(users):
     assert users.get(ANNA) == User(ANNA, "ru")
 
 
-def test_choices_of_somebody_who_never_wrote_are_passed_over(users):
+def test_settings_of_an_unknown_user_are_ignored(users):
     users.set_language(7, "en")
     users.set_name(7, "nobody")
     assert users.get(7) is None
 
 
-def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher, url):
+def test_name_is_encrypted_and_needs_its_key(users, database, cipher, url):
     users.set_name(ANNA, "Анна")
     stored = database.value(USER.select(USER.shown_name).where(USER.user_id == ANNA))
     assert cipher.open(stored) == "Анна"
@@ -106,7 +106,7 @@ def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher
             assert Users(other_database).get(ANNA) == User(ANNA, "ru")
 
 
-def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
+def test_users_are_found_by_id_or_part_of_their_name(users):
     users.set_name(ANNA, "Анна Ёлкина")
     users.set_name(BORIS, "Борис Ёлкин")
     assert [user.user_id for user in users.find("1003")] == [VERA]
@@ -116,17 +116,17 @@ def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
 
 
 @pytest.mark.parametrize("query", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
-def test_who_is_not_there_is_not_found(users, query):
+def test_unknown_user_is_not_found(users, query):
     assert users.find(query) == []
 
 
-def test_people_are_counted_and_listed_newest_first(users):
+def test_users_are_counted_and_listed_newest_first(users):
     assert users.count() == 3
     assert [user.user_id for user in users.listed(0, 2)] == [VERA, BORIS]
     assert [user.user_id for user in users.listed(2, 2)] == [ANNA]
 
 
-def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock):
+def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock):
     terms = Terms(database, clock)
     for user_id, plan, days in ((ANNA, "plus", 1), (ANNA, "algorithms", 9), (BORIS, "plus", 1)):
         terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
@@ -137,7 +137,7 @@ def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock
         assert len(listed[ANNA].plans) == plans
 
 
-def test_who_is_blocked_stays_blocked_when_they_write(users, database):
+def test_blocked_user_stays_blocked_when_they_write(users, database):
     assert users.block(ANNA, BY_VERA)
     assert not users.block(ANNA, BY_VERA)
     users.record_authors([User(ANNA, "en")])
@@ -148,21 +148,21 @@ def test_who_is_blocked_stays_blocked_when_they_write(users, database):
     assert actions == ["user.unblock", "user.block"]
 
 
-def test_a_plan_is_given_and_noted(users, database):
+def test_plan_change_is_audited(users, database):
     users.set_plan(ANNA, "full", BY_VERA)
     assert users.get(ANNA).plan == "full"
     (entry,) = Audit(database).newest()
     assert entry.arguments == {"from": None, "to": "full"}
 
 
-def test_somebody_who_never_wrote_cannot_be_blocked(users, database):
+def test_unknown_user_cannot_be_blocked_or_given_a_plan(users, database):
     for change in (lambda: users.block(7, BY_VERA), lambda: users.set_plan(7, "full", BY_VERA)):
         with pytest.raises(NotFound):
             change()
     assert audit_entries(database) == []
 
 
-def test_a_role_is_given_and_taken(roles, database):
+def test_role_is_granted_revoked_and_audited(roles, database):
     assert roles.authority(BORIS).role is Role.STUDENT
     assert roles.grant(BORIS, Role.EDITOR, BY_VERA)
     assert not roles.grant(BORIS, Role.EDITOR, BY_VERA)
@@ -176,7 +176,7 @@ def test_a_role_is_given_and_taken(roles, database):
     ]
 
 
-def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
+def test_teacher_scopes_are_added_and_revoked_one_by_one(roles):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "law")
     assert roles.authority(BORIS) == Authority(Role.TEACHER, frozenset({"face", "law"}))
@@ -185,7 +185,7 @@ def test_a_teachers_scopes_add_up_and_end_one_by_one(roles):
     assert roles.authority(BORIS).may(Permission.REVIEW, "law")
 
 
-def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
+def test_new_role_replaces_the_old_one_and_history_is_kept(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
     assert roles.authority(BORIS) == Authority(Role.ADMIN)
@@ -196,13 +196,13 @@ def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
 
 
 @pytest.mark.parametrize(("role", "scope"), [(Role.TEACHER, None), (Role.ADMIN, "face")])
-def test_a_scope_belongs_to_teachers(roles, role, scope):
+def test_scope_is_required_for_teachers_and_refused_for_other_roles(roles, role, scope):
     with pytest.raises(Refused):
         roles.grant(BORIS, role, BY_VERA, scope)
     assert roles.list_grants() == []
 
 
-def test_an_admin_of_the_config_is_one_always(roles):
+def test_admin_of_the_config_cannot_be_changed(roles):
     assert roles.authority(VERA).role is Role.ADMIN
     for change in (
         lambda: roles.grant(VERA, Role.STUDENT, "cli:root"),
@@ -212,13 +212,13 @@ def test_an_admin_of_the_config_is_one_always(roles):
             change()
 
 
-def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
+def test_concurrent_role_grants_store_one(roles, database):
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
     assert (sum(results), len(roles.list_grants()), len(audit_entries(database))) == (1, 1, 1)
 
 
-def test_a_consent_counts_until_it_is_revoked(database, clock):
+def test_consent_is_valid_until_revoked(database, clock):
     consents = Consents(database, clock)
     assert not consents.was_asked(ANNA)
     given_at = clock()
@@ -235,14 +235,14 @@ def test_a_consent_counts_until_it_is_revoked(database, clock):
     assert (past.given_at, past.revoked_at, past.text_version) == (given_at, clock(), "1")
 
 
-def test_newer_words_are_consented_to_anew(database, clock):
+def test_new_consent_text_requires_a_new_consent(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
     assert [consent.revoked_at is None for consent in consents.of(ANNA)] == [False, True]
 
 
-def test_a_no_is_kept_and_is_no_consent(database, clock):
+def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
     consents = Consents(database, clock)
     consents.decline(ANNA, "1")
     assert (consents.was_asked(ANNA), consents.has(ANNA)) == (True, False)
@@ -251,14 +251,14 @@ def test_a_no_is_kept_and_is_no_consent(database, clock):
     assert consents.has(ANNA)
 
 
-def test_a_consent_given_ten_times_at_once_is_given_once(database):
+def test_concurrent_consents_store_one(database):
     consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
     assert (sum(results), len(consents.of(ANNA))) == (1, 1)
 
 
-def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
+def test_audit_is_newest_first_and_filtered_by_target(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
@@ -267,7 +267,7 @@ def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
     assert audit.newest(1)[0].at == clock()
 
 
-def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
+def test_audit_is_paginated_and_filtered_by_author(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
@@ -279,7 +279,7 @@ def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
     assert [entry.target for entry in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
 
 
-def test_what_is_undone_leaves_no_note(users, database):
+def test_rolled_back_change_leaves_no_audit_entry(users, database):
     def half():
         users.block(ANNA, BY_VERA)
         raise ZeroDivisionError

@@ -51,7 +51,7 @@ def costs(database, clock):
     return AnswerCosts(database, clock)
 
 
-def test_a_person_may_cost_so_much_and_then_others_still_may(costs, clock):
+def test_person_cap_blocks_only_that_person(costs, clock):
     costs.record_answer(ANNA, 399)
     assert costs.reached_cap(ANNA) is None
     costs.record_answer(ANNA, 1)
@@ -61,14 +61,14 @@ def test_a_person_may_cost_so_much_and_then_others_still_may(costs, clock):
     assert costs.reached_cap(BORIS) is None
 
 
-def test_all_together_may_cost_so_much_and_then_nobody_may(costs):
+def test_daily_cap_blocks_everyone(costs):
     for user_id in (1, 2, 3, 4):
         costs.record_answer(user_id, 300)
     assert costs.reached_cap(ANNA).reach == "day"
     assert costs.reached_cap(ANNA).spent == usd(1200)
 
 
-def test_each_currency_is_added_up_by_itself(costs):
+def test_currencies_are_summed_separately(costs):
     costs.record_answer(ANNA, 300)
     costs.record_answer(ANNA, 300, "RUB")
     assert costs.reached_cap(ANNA) is None
@@ -76,7 +76,7 @@ def test_each_currency_is_added_up_by_itself(costs):
     assert costs.reached_cap(ANNA).spent == Cost(400, "RUB")
 
 
-def test_admins_hear_of_each_cap_once_a_day(costs, clock):
+def test_admins_are_notified_of_each_cap_once_a_day(costs, clock):
     for _ in range(3):
         costs.record_answer(ANNA, 400)
         costs.record_answer(BORIS, 400)
@@ -90,7 +90,7 @@ def test_admins_hear_of_each_cap_once_a_day(costs, clock):
     assert len(costs.notice_keys()) == 3
 
 
-def test_the_day_ends_in_the_configs_zone(database, clock):
+def test_day_ends_in_the_configured_time_zone(database, clock):
     costs = AnswerCosts(database, clock, zone="Asia/Vladivostok")
     costs.record_answer(ANNA, 5000)
     until = costs.reached_cap(ANNA).until
@@ -101,14 +101,14 @@ def test_the_day_ends_in_the_configs_zone(database, clock):
     assert costs.reached_cap(ANNA) is None
 
 
-def test_days_that_are_over_are_forgotten(costs, clock, database):
+def test_costs_of_past_days_are_deleted(costs, clock, database):
     for _ in range(5):
         costs.record_answer(ANNA, 10)
         clock.move(86_400)
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(3,)]
 
 
-def test_without_a_cap_nothing_is_added_up(database, clock):
+def test_no_costs_are_stored_without_a_cap(database, clock):
     costs = AnswerCosts(database, clock, AnswerBudget())
     costs.record_answer(ANNA, 10**9)
     assert costs.reached_cap(ANNA) is None
@@ -122,13 +122,13 @@ def test_without_a_cap_nothing_is_added_up(database, clock):
         (AnswerBudget(per_person_per_day=1e-6), "person"),
     ],
 )
-def test_the_smallest_cap_closes_with_the_first_answer(database, clock, caps, reach):
+def test_smallest_cap_is_reached_by_the_first_answer(database, clock, caps, reach):
     costs = AnswerCosts(database, clock, caps)
     costs.record_answer(ANNA, 1)
     assert costs.reached_cap(ANNA).reach == reach
 
 
-def test_deleting_everything_opens_no_cap(costs, database, clock):
+def test_erasing_a_person_does_not_reset_their_cap(costs, database, clock):
     costs.record_answer(ANNA, 400)
     PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert costs.reached_cap(ANNA) is not None
@@ -139,7 +139,7 @@ def test_deleting_everything_opens_no_cap(costs, database, clock):
     assert costs_after.reached_cap(ANNA).spent == usd(401)
 
 
-def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
+def test_concurrent_answer_costs_are_all_added(url, cipher, clock):
     gate = threading.Barrier(6)
 
     def answer():

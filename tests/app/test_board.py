@@ -50,7 +50,7 @@ def store_metrics(world, job_id, metrics):
     world.db.add_missing(JOB_EVENT, rows)
 
 
-def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
+def test_commit_moves_through_the_stages_and_the_serving_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
     world.serve(1, make_examples())
     assert read_cards(world) == [("a001", "serving", "serving")]
@@ -68,7 +68,7 @@ def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
     assert (row.title_in("ru"), card.model.title) == ("Нейротипология", card.build)
 
 
-def test_a_failure_stays_until_a_later_commit_replaces_it(world):
+def test_failure_stays_until_a_later_commit_replaces_it(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql("UPDATE verdict SET word = 'rejected', job_id = NULL WHERE position = 2")
@@ -82,7 +82,7 @@ def test_a_failure_stays_until_a_later_commit_replaces_it(world):
     assert read_cards(world) == [("a004", "serving", "serving")]
 
 
-def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual(world):
+def test_training_shows_progress_and_is_silent_after_five_times_the_usual_interval(world):
     world.push(1, make_examples())
     (job,) = world.launch()
     assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
@@ -102,7 +102,7 @@ def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual
     assert card.needs_care
 
 
-def test_a_teacher_sees_the_datasets_of_the_own_courses_alone(world):
+def test_teacher_sees_only_the_datasets_of_their_courses(world):
     world.push(1, make_examples())
     world.push(2, make_examples(), spec=make_spec("trial"))
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
@@ -114,7 +114,7 @@ def test_a_teacher_sees_the_datasets_of_the_own_courses_alone(world):
     assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
 
 
-def test_a_silent_daemon_dates_the_picture(world):
+def test_board_shows_since_when_the_daemon_is_silent(world):
     assert not read_board(world.ctx, OPERATOR).is_live
     now = world.clock()
     Heartbeats(world.db).beat(Heartbeat("daemon", "here", 1, now, now))

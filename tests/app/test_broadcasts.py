@@ -48,20 +48,22 @@ def hand_over(broadcasts, outbox, number, limit):
     )
 
 
-def test_the_text_is_sealed_and_comes_back(broadcasts, database):
+def test_broadcast_text_is_encrypted_and_readable(broadcasts, database):
     number = broadcasts.draft(VERA, "Тайна")
     assert broadcasts.get(number).text == "Тайна"
     ((body,),) = database.sql("SELECT body FROM broadcast")
     assert "Тайна" not in body
 
 
-def test_receivers_are_counted_by_language_without_those_who_cannot_hear(broadcasts, users):
+def test_recipients_are_counted_by_language_without_unreachable_and_blocked_users(
+    broadcasts, users
+):
     users.mark_unreachable(1)
     users.block(2, "test")
     assert broadcasts.count_recipients() == {"ru": 4, "en": 4}
 
 
-def test_everybody_comes_once_in_order_a_second_apart(broadcasts, clock):
+def test_every_recipient_gets_one_message_in_order_one_batch_a_second(broadcasts, clock):
     number = start_broadcast(broadcasts)
     assert broadcasts.next(number, 4) == [1, 2, 3, 4]
     assert broadcasts.next(number, 4) == ()
@@ -73,27 +75,27 @@ def test_everybody_comes_once_in_order_a_second_apart(broadcasts, clock):
     assert broadcasts.get(number).is_whole
 
 
-def test_only_the_chosen_language_comes(broadcasts):
+def test_only_recipients_of_the_chosen_language_are_selected(broadcasts):
     number = start_broadcast(broadcasts, "en")
     assert broadcasts.get(number).total == 5
     assert broadcasts.next(number, 100) == [2, 4, 6, 8, 10]
 
 
-def test_who_came_after_the_start_is_left_out(broadcasts, users, clock):
+def test_users_who_join_after_the_start_are_excluded(broadcasts, users, clock):
     number = start_broadcast(broadcasts)
     clock.move(1)
     users.record_authors([User(11, "ru")])
     assert 11 not in broadcasts.next(number, 100)
 
 
-def test_a_broadcast_begins_once_and_not_for_nobody(broadcasts):
+def test_broadcast_starts_once_and_needs_at_least_one_recipient(broadcasts):
     number = start_broadcast(broadcasts)
     assert not broadcasts.start(number, "")
     assert not broadcasts.start(broadcasts.draft(VERA, "x"), "de")
     assert broadcasts.get(number).state is BroadcastState.RUNNING
 
 
-def test_a_stop_takes_back_what_was_not_begun(broadcasts, outbox):
+def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, outbox):
     number = start_broadcast(broadcasts)
     first, *_rest = hand_over(broadcasts, outbox, number, 4)
     outbox.begin(first.outgoing_id, current_owner())
@@ -105,7 +107,7 @@ def test_a_stop_takes_back_what_was_not_begun(broadcasts, outbox):
     assert broadcasts.count_deliveries(number) == {"waiting": 1}
 
 
-def test_letters_are_told_apart_by_what_became_of_them(broadcasts, outbox, users):
+def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
     number = start_broadcast(broadcasts)
     owner = current_owner()
     sent, blocked, failed, doubted, _waits = hand_over(broadcasts, outbox, number, 5)
@@ -126,7 +128,7 @@ def test_letters_are_told_apart_by_what_became_of_them(broadcasts, outbox, users
     }
 
 
-def test_an_end_is_told_once_and_another_bot_sees_nothing(broadcasts, database, clock):
+def test_broadcast_ends_once_and_is_invisible_to_another_bot(broadcasts, database, clock):
     number = start_broadcast(broadcasts)
     other_bot = Broadcasts(database, BOT + 1, "ru", clock)
     assert other_bot.get(number) is None
@@ -150,7 +152,7 @@ def finish(requests, number):
     requests.finish(number, RequestState.DONE, {"job": 1})
 
 
-def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
+def test_callback_is_listed_once_its_request_has_finished_and_forgotten_once(database, clock):
     requests, errands, number = ask_for_broadcast(database, clock)
     assert errands.has_request(VERA, 9)
     assert errands.list_finished() == []
@@ -162,7 +164,7 @@ def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
     assert not errands.has_request(VERA, 9)
 
 
-def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, outbox):
+def test_result_is_listed_only_after_the_reply_to_the_button_was_sent(database, clock, outbox):
     requests, errands, number = ask_for_broadcast(database, clock)
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
@@ -173,7 +175,7 @@ def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, 
     assert len(errands.list_finished()) == 1
 
 
-def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
+def test_repeated_admin_notices_of_one_key_wait_a_minute(database, clock):
     notices = Notices(database, clock)
     for number, key in enumerate(("notice-failed", "notice-serving")):
         assert notices.tell(ADMINS, key, {}, f"first:{number}")
@@ -192,7 +194,7 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
     assert [notice.key for notice in notices.newest(ADMINS, 2)] == ["notice-disk", "notice-serving"]
 
 
-def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):
+def test_queue_gauges_show_the_oldest_entry_and_recent_failures(database, clock):
     requests = Requests(database, clock)
     assert not any(queue.waiting or queue.oldest for queue in queues(database))
     at = clock()

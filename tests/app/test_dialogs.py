@@ -20,7 +20,7 @@ def dialogs(database, clock):
     return Dialogs(database, BOT, clock)
 
 
-def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):
+def test_dialog_is_stored_with_its_author_and_time(dialogs, clock):
     dialogs.put(ANNA, ANNA, Dialog("name", {"session": 4}, asked_by=7))
     assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 7, clock.now)
     clock.move(60)
@@ -30,14 +30,14 @@ def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):
     assert dialogs.get(ANNA, ANNA) is None
 
 
-def test_a_dialog_of_an_earlier_version_is_waited_for_as_before(dialogs, database, cipher, clock):
+def test_dialog_of_an_earlier_version_is_still_readable(dialogs, database, cipher, clock):
     dialogs.put(ANNA, ANNA, Dialog("name"))
     encrypted = cipher.seal(json.dumps({"session": 4}))
     assert database.change(DIALOG.update({"said": encrypted})) == 1
     assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 0, clock.now)
 
 
-def test_what_was_said_is_sealed(dialogs, database):
+def test_dialog_is_encrypted(dialogs, database):
     dialogs.put(ANNA, ANNA, Dialog("name", {"words": "лоб"}, asked_by=7))
     (row,) = database.rows(DIALOG.select())
     assert "лоб" not in row["said"]

@@ -53,7 +53,7 @@ def create_conflict(ctx):
 
 
 @pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
-def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
+def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     change_id = create_conflict(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
     acts = [
@@ -88,7 +88,7 @@ def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
 
 
-def test_admins_alone_see_changes_of_others(ctx):
+def test_only_admins_see_changes_of_others(ctx):
     change = save(ctx)
     other_editor = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
     assert [each.id for each in changes.recent(ctx, ADMIN)] == [change.change_id]
@@ -99,7 +99,7 @@ def test_admins_alone_see_changes_of_others(ctx):
     assert changes.get(ctx, EDITOR, change.change_id).state is ChangeState.REFUSED
 
 
-def test_who_edits_no_more_sees_the_own_change_and_can_only_take_it_back(ctx):
+def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
     change_id, former_editor = create_conflict(ctx), Actor.person(BORIS, Authority())
     assert changes.get(ctx, former_editor, change_id).files[0].theirs == "их\n"
     with pytest.raises(Forbidden):
@@ -108,7 +108,7 @@ def test_who_edits_no_more_sees_the_own_change_and_can_only_take_it_back(ctx):
     changes.drop(ctx, former_editor, change_id)
 
 
-def test_an_act_with_a_mark_is_performed_once(ctx):
+def test_action_with_a_once_mark_is_performed_once(ctx):
     change_id = create_conflict(ctx)
     for _ in range(2):
         perform_once(ctx, EDITOR, "mark", changes.solve, change_id, take="mine")
@@ -121,7 +121,7 @@ def test_an_act_with_a_mark_is_performed_once(ctx):
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
 
-def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
+def test_form_submitted_twice_at_once_creates_one_change(ctx, url, cipher):
     text = "messages:\n  - user: Где новое?\n  - assistant: Здесь.\n"
     edits = tuple(Edit(f"examples/{name}.yaml", None, text) for name in ("n1", "n2"))
 
@@ -144,7 +144,7 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
     assert len(changes.get(ctx, EDITOR, first.id).files) == 2
 
 
-def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
+def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clock):
     draft, approved, barrier = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
 
@@ -167,7 +167,7 @@ def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 
-def test_a_dangerous_act_asked_for_twice_at_once_waits_once(database, url, cipher, clock):
+def test_concurrent_requests_for_one_approval_create_one(database, url, cipher, clock):
     approvals, barrier = [], threading.Barrier(4)
 
     def ask():

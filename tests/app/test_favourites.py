@@ -51,7 +51,7 @@ def read_page(ctx, limit, after=courses.START, semester=None):
     return courses.part(ctx, limit, after, semester, default_limit=10, max_limit=10)
 
 
-def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
+def test_course_pages_follow_each_other_without_gaps_or_repeats(catalogue, ctx):
     page_courses, has_more = read_page(ctx, 10)
     assert (slugs(page_courses), has_more) == (["Z", "b", "я", "a"], False)
     position, all_slugs, has_more = courses.START, [], True
@@ -64,13 +64,13 @@ def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
     assert slugs(read_page(ctx, 10, (1, "b"), semester=1)[0]) == ["я"]
 
 
-def test_a_course_is_found_by_its_number_active_or_not(listing):
+def test_course_is_found_by_id_whether_active_or_not(listing):
     for course in listing.courses(active_only=False):
         assert listing.course_by_id(course.course_id) == course
     assert listing.course_by_id(10**12) is None
 
 
-def test_semesters_and_teachers_are_those_of_active_courses(catalogue, ctx):
+def test_semesters_and_teachers_include_active_courses_only(catalogue, ctx):
     expected = {
         "one": make_course("one", teachers=("vera", "boris")),
         "two": make_course("two", teachers=("boris",), semester=3),
@@ -82,7 +82,7 @@ def test_semesters_and_teachers_are_those_of_active_courses(catalogue, ctx):
     assert expected == {"boris": ["one", "two"], "vera": ["one"]}
 
 
-def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
+def test_materials_are_sorted_by_kind_and_lesson_and_found_by_id(catalogue):
     seminar = replace(make_course("x", titles=["S"]).materials[0], kind="seminar")
     lectures = make_course("x", titles=["A", "B"]).materials
     catalogue.teach({"x": make_course("x", materials=(seminar, *reversed(lectures)))})
@@ -99,7 +99,7 @@ def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
     assert listing.materials_by_id(ids) == []
 
 
-def test_a_course_is_kept_once_and_let_go(catalogue, ctx):
+def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
     course = catalogue.rows.course("a")
     first, second = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
     assert [first, second] == [(True, course), (False, course)]
@@ -111,7 +111,7 @@ def test_a_course_is_kept_once_and_let_go(catalogue, ctx):
     assert courses.favourites(ctx, ANNA) == []
 
 
-def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
+def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx):
     course, closed = catalogue.rows.course("a"), catalogue.rows.course("closed")
     for course_id in (10**12, closed.course_id):
         with pytest.raises(NotFound):
@@ -125,7 +125,7 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
     ]
 
 
-def test_nobody_keeps_more_than_the_most(catalogue, ctx):
+def test_number_of_favourites_is_limited(catalogue, ctx):
     added = [
         {"user_id": ANNA.user_id, "course_id": 10**6 + number, "at": iso(ctx.clock())}
         for number in range(courses.MAX_FAVOURITES - 1)
@@ -138,7 +138,7 @@ def test_nobody_keeps_more_than_the_most(catalogue, ctx):
     assert courses.add_favourite(ctx, ANNA, last)[0] is False
 
 
-def test_threads_that_race_keep_each_course_once(catalogue, database, url):
+def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
     ids = [course.course_id for course in catalogue.rows.courses()]
 
     def add_favourites(number):
@@ -158,7 +158,7 @@ def test_threads_that_race_keep_each_course_once(catalogue, database, url):
     assert [row["course_id"] for row in rows] == sorted(ids)
 
 
-def test_a_course_that_is_not_active_is_there_for_those_who_edit_it(catalogue, ctx):
+def test_inactive_course_is_visible_only_to_its_editors(catalogue, ctx):
     closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
     editor = Actor.person(3, Authority(Role.EDITOR))
     assert courses.get(ctx, editor, closed.course_id) == closed
@@ -168,7 +168,7 @@ def test_a_course_that_is_not_active_is_there_for_those_who_edit_it(catalogue, c
             courses.get(ctx, actor, course_id)
 
 
-def test_a_course_that_others_lead_is_forbidden_and_a_hidden_one_not_there(catalogue, ctx):
+def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):
     closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert led_course(ctx, teacher, course.course_id) == course

@@ -38,7 +38,7 @@ def store_answer(turns, session_id, number, user_id, asker="", text="вопро�
     turns.mark_delivered(number)
 
 
-def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
+def test_group_settings_are_stored_per_bot(groups, database):
     assert groups.get(OLD) is None
     groups.put(CHOSEN)
     assert groups.get(OLD) == CHOSEN
@@ -47,7 +47,7 @@ def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
     assert Groups(database, BOT + 1).get(OLD) is None
 
 
-def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
+def test_group_settings_are_kept_for_thirty_days_after_the_bot_left(groups, database, clock):
     groups.put(CHOSEN)
     groups.mark_left(OLD)
     clock.move(29 * 24 * 3600)
@@ -59,7 +59,7 @@ def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, cloc
     assert groups.get(OLD) is None
 
 
-def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database):
+def test_group_move_takes_sessions_settings_and_waiting_messages(groups, sessions, turns, database):
     groups.put(CHOSEN)
     session = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, session.session_id, 1, ANNA)
@@ -85,7 +85,7 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
     assert waiting.letter.spot == Target(3, 4, 5)
 
 
-def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
+def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessions, turns):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     new = sessions.open(ChatPlace(NEW, ANNA))
@@ -96,7 +96,7 @@ def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessio
     assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
 
 
-def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, turns):
+def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(groups, sessions, turns):
     old = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
@@ -105,7 +105,7 @@ def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, 
     assert sessions.open(ChatPlace(NEW, ANNA)).session_id == old.session_id
 
 
-def test_questions_are_named_once_several_people_ask(sessions, turns, database):
+def test_questions_carry_names_once_several_people_ask(sessions, turns, database):
     session = sessions.open(ChatPlace(OLD, ANNA)).session_id
     store_answer(turns, session, 1, ANNA, "Анна")
     assert next(turn.content for turn in turns.history(session, 9)) == "вопрос 1"
@@ -119,7 +119,7 @@ def test_questions_are_named_once_several_people_ask(sessions, turns, database):
     assert "Анна" not in str(database.sql("SELECT asker FROM turn"))
 
 
-def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
+def test_inline_search_finds_only_the_users_own_answers(sessions, turns, inline):
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     store_answer(turns, session, 1, ANNA, text="Что такое ёлка?")
     store_answer(turns, session, 2, ANNA, text="Что такое лоб?")
@@ -130,7 +130,7 @@ def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline)
     assert inline.search_answers(ANNA, "%", 5) == []
 
 
-def test_a_token_leads_to_its_question_until_newer_ones_push_it_out(inline, database):
+def test_inline_token_leads_to_its_question_until_newer_ones_replace_it(inline, database):
     tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(MAX_STORED_QUESTIONS + 1)]
     boris = inline.keep(BORIS, "другой")
     assert inline.question(tokens[-1]) == f"вопрос {MAX_STORED_QUESTIONS}"

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.unit
 
 
-def test_a_process_knows_itself_and_does_not_call_itself_dead():
+def test_process_recognises_itself_and_is_not_dead():
     me = current_owner()
     assert me == current_owner()
     assert me.started > 0
@@ -30,17 +30,17 @@ def test_a_process_knows_itself_and_does_not_call_itself_dead():
         ({"host": "elsewhere", "boot": "another boot"}, False),
     ],
 )
-def test_only_what_is_surely_dead_is_called_dead(change, is_dead):
+def test_owner_is_dead_only_when_that_is_certain(change, is_dead):
     me = current_owner()
     assert me.is_dead(str(replace(me, **change))) is is_dead
 
 
 @pytest.mark.parametrize("owner", ["", "nonsense", "a|b|c|d", "||||"])
-def test_a_word_that_cannot_be_read_is_not_called_dead(owner):
+def test_unreadable_owner_is_not_called_dead(owner):
     assert not current_owner().is_dead(owner)
 
 
-def test_a_child_is_alive_until_it_has_ended():
+def test_child_process_is_alive_until_it_has_ended():
     say = "from merlin.app.inbox import current_owner;print(current_owner(), flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -52,7 +52,7 @@ def test_a_child_is_alive_until_it_has_ended():
     assert current_owner().is_dead(owner)
 
 
-def test_a_zombie_is_dead():
+def test_zombie_process_is_dead():
     child = subprocess.Popen(
         [
             sys.executable,

@@ -30,7 +30,7 @@ JSON = st.recursive(
         ("kind_of_next_year", {"from": SENDER}, 1001),
     ],
 )
-def test_every_kind_belongs_to_a_chat(kind, event, chat_id):
+def test_every_update_kind_has_a_chat(kind, event, chat_id):
     raw = {"update_id": 7, kind: event}
     update = read_update(raw)
     assert (update.update_id, update.kind, update.chat_id) == (7, kind, chat_id)
@@ -40,12 +40,12 @@ def test_every_kind_belongs_to_a_chat(kind, event, chat_id):
 @pytest.mark.parametrize(
     "raw", [{}, {"update_id": "7"}, {"update_id": None, "message": {}}, [], None, "update_id"]
 )
-def test_without_an_id_it_is_no_update(raw):
+def test_update_without_an_id_is_refused(raw):
     with pytest.raises(ValueError, match="update_id"):
         read_update(raw)
 
 
 @given(body=st.dictionaries(st.text(max_size=10), JSON), event=JSON)
-def test_no_shape_breaks_the_reading(body, event):
+def test_arbitrary_update_shapes_are_readable(body, event):
     update = read_update({**body, "update_id": 1, "message": event})
     assert update.update_id == 1

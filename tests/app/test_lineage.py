@@ -58,7 +58,7 @@ def make_actor(user_id, role=Role.STUDENT, *scopes):
     return Actor.person(user_id, Authority(role, frozenset(scopes)))
 
 
-def test_an_example_tells_builds_models_and_answers(world, store_answer):
+def test_example_shows_its_builds_models_and_answers(world, store_answer):
     models = [world.serve(1, make_examples()), world.serve(2, make_examples(changed=(5,)))]
     without = tuple(example for example in make_examples() if example.id != THIRD)
     other_model = world.serve(3, without)
@@ -72,19 +72,19 @@ def test_an_example_tells_builds_models_and_answers(world, store_answer):
     assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 
-def test_a_test_example_is_asked_and_teaches_nothing(world, store_answer):
+def test_example_of_the_test_split_is_tested_and_not_trained(world, store_answer):
     store_answer(world.serve(1, make_examples()))
     told = read_impact(world, "лицо/вопрос-000")
     assert (told.builds, told.tests, told.models, told.answers) == (0, 1, 0, 0)
 
 
-def test_answers_of_another_provider_by_the_same_name_are_not_counted(world, store_answer):
+def test_answers_of_another_provider_with_the_same_model_name_are_not_counted(world, store_answer):
     model = world.serve(1, make_examples())
     store_answer(model, provider="elsewhere")
     assert read_impact(world).answers == 0
 
 
-def test_many_answers_are_counted_to_a_bound(world, store_answer, monkeypatch):
+def test_answer_count_is_limited(world, store_answer, monkeypatch):
     monkeypatch.setattr(lineage, "MAX_COUNTED", 4)
     models = [world.serve(1, make_examples()), world.serve(2, make_examples(changed=(5,)))]
     turns = [store_answer(models[number % 2]) for number in range(7)]
@@ -103,21 +103,21 @@ def test_many_answers_are_counted_to_a_bound(world, store_answer, monkeypatch):
         f"/home/anna/examples/school/{FACE}/examples/{THIRD}.yaml",
     ],
 )
-def test_an_example_is_named_in_any_way(world, name):
+def test_example_can_be_named_by_id_or_path(world, name):
     world.serve(1, make_examples())
     assert read_impact(world, name).example == THIRD
     assert read_impact(world, name, FACE).dataset == FACE
 
 
 @pytest.mark.parametrize("name", ["нос", f"{FACE}/нос", "", "examples/.yaml", "other/x.yaml", "%"])
-def test_what_no_build_holds_is_told(world, name):
+def test_example_in_no_build_is_not_found(world, name):
     world.serve(1, make_examples())
     with pytest.raises(NotFound) as missing:
         read_impact(world, name)
     assert missing.value.key == "impact-none"
 
 
-def test_one_of_several_datasets_must_be_named(world):
+def test_ambiguous_example_requires_its_dataset(world):
     from tests.db.pipeline_rows import make_spec
 
     world.serve(1, make_examples())
@@ -128,7 +128,7 @@ def test_one_of_several_datasets_must_be_named(world):
     assert read_impact(world, dataset="other").builds == 1
 
 
-def test_who_may_not_watch_a_dataset_learns_nothing_of_its_examples(world):
+def test_user_who_cannot_watch_a_dataset_cannot_see_the_use_of_its_examples(world):
     world.serve(1, make_examples())
     assert read_impact(world, actor=make_actor(BORIS, Role.TEACHER, FACE)).builds == 1
     for outsider in (make_actor(BORIS), make_actor(BORIS, Role.TEACHER, "other")):
@@ -136,7 +136,7 @@ def test_who_may_not_watch_a_dataset_learns_nothing_of_its_examples(world):
             read_impact(world, actor=outsider)
 
 
-def test_an_answer_tells_model_build_commit_and_what_said_it(world, store_answer):
+def test_answer_shows_its_model_build_commit_and_source_example(world, store_answer):
     model = world.serve(1, make_examples())
     origin = read_origin(world, store_answer(model, text="Черта 3 значит так. Ёлка 100%."))
     assert (origin.model, origin.provider) == (model, "engine")
@@ -144,7 +144,7 @@ def test_an_answer_tells_model_build_commit_and_what_said_it(world, store_answer
     assert (origin.said_by, origin.nearest) == ([THIRD], [])
 
 
-def test_a_composed_answer_tells_the_nearest_and_no_source(world, store_answer):
+def test_composed_answer_shows_nearest_examples_and_no_source(world, store_answer):
     model = world.serve(1, make_examples())
     origin = read_origin(
         world, store_answer(model, "Объясни, что значит черта 3", text="Своими словами.")
@@ -155,12 +155,12 @@ def test_a_composed_answer_tells_the_nearest_and_no_source(world, store_answer):
     )  # a test example: the model was not trained on it
 
 
-def test_a_general_models_answer_has_no_origin(world, store_answer):
+def test_answer_of_a_general_model_has_no_origin(world, store_answer):
     origin = read_origin(world, store_answer("gpt-general"))
     assert (origin.origin, origin.said_by, origin.nearest) == (None, [], [])
 
 
-def test_what_no_model_said_and_what_is_not_there_are_told(world, store_answer):
+def test_origin_of_a_turn_without_a_model_or_of_a_missing_turn_is_refused(world, store_answer):
     with pytest.raises(Refused) as refusal:
         read_origin(world, store_answer(None))
     assert refusal.value.key == "why-no-model"
@@ -169,7 +169,7 @@ def test_what_no_model_said_and_what_is_not_there_are_told(world, store_answer):
     assert missing.value.key == "why-no-turn"
 
 
-def test_ones_own_answer_and_those_of_ones_dataset_are_told_and_no_others(world, store_answer):
+def test_origin_is_visible_for_own_answers_and_own_datasets_only(world, store_answer):
     own_answer, general_answer = (
         store_answer(world.serve(1, make_examples())),
         store_answer("gpt-general"),

@@ -89,7 +89,7 @@ def chat(database, clock):
     return make_chat
 
 
-def test_sessions_of_all_bots_are_told_newest_first(anna, chat):
+def test_sessions_of_all_bots_are_listed_newest_first(anna, chat):
     first, second = chat(), chat(bot=OTHER_BOT)
     first.ask(1, "раз")
     second.ask(1, "два")
@@ -98,7 +98,7 @@ def test_sessions_of_all_bots_are_told_newest_first(anna, chat):
     assert sessions[0].id == second.session.session_id
 
 
-def test_a_session_is_told_with_what_it_took(anna, chat):
+def test_session_shows_its_usage_and_cost(anna, chat):
     own_chat = chat()
     own_chat.ask(1)
     own_chat.ask(2)
@@ -106,7 +106,7 @@ def test_a_session_is_told_with_what_it_took(anna, chat):
     assert (session.turns, session.usage, session.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
 
 
-def test_lists_go_on_after_the_last_one(anna, chat):
+def test_session_pages_continue_after_the_last_entry(anna, chat):
     for number in range(5):
         chat(bot=BOT + number).ask(number + 1)
     all_sessions = anna.recent(10)
@@ -117,7 +117,7 @@ def test_lists_go_on_after_the_last_one(anna, chat):
     assert len(all_sessions) == 5
 
 
-def test_nobody_reads_or_deletes_what_is_not_theirs(anna, boris, chat):
+def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
     own_chat = chat()
     turn_id = own_chat.ask(1)
     session_id = own_chat.session.session_id
@@ -133,7 +133,7 @@ def test_nobody_reads_or_deletes_what_is_not_theirs(anna, boris, chat):
     assert anna.get_turn(turn_id).answer == "ответ"
 
 
-def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(anna, chat):
+def test_group_session_is_hidden_but_its_turns_belong_to_the_asker(anna, chat):
     there = chat(chat=GROUP)
     turn_id = there.ask(1)
     assert anna.recent(10) == []
@@ -143,7 +143,7 @@ def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(anna, chat):
     assert anna.get_turn(turn_id).is_private is False
 
 
-def test_turns_are_told_oldest_first_without_what_was_asked_anew(anna, chat):
+def test_turns_are_listed_oldest_first_without_replaced_questions(anna, chat):
     own_chat = chat()
     own_chat.ask(1, "первый", message_id=7)
     own_chat.ask(2, "первый, иначе", message_id=7)
@@ -155,7 +155,7 @@ def test_turns_are_told_oldest_first_without_what_was_asked_anew(anna, chat):
     assert anna.turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
 
 
-def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
+def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):
     turn_id = chat().ask(1)
     ratings = Ratings(database, 0)
     ratings.rate(turn_id, BORIS, Rating.DOWN)
@@ -164,7 +164,7 @@ def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
     assert anna.get_turn(turn_id).rating is Rating.UP
 
 
-def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
+def test_deleted_session_loses_its_turns_and_ratings_after_the_undo_period(
     anna, chat, database, clock
 ):
     deleted_chat, kept_chat = chat(), chat(bot=OTHER_BOT)
@@ -191,7 +191,7 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
         anna.restore(deleted_chat.session.session_id)
 
 
-def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):
+def test_spending_since_a_moment_counts_own_questions_of_all_bots(anna, chat, clock):
     own_chat = chat()
     own_chat.ask(1)
     since = clock()
@@ -204,12 +204,12 @@ def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):
     assert anna.spent_since(clock()).costs == ()
 
 
-def test_sessions_that_were_never_used_are_not_told(anna, chat):
+def test_unused_sessions_are_not_listed(anna, chat):
     chat()
     assert anna.recent(10) == []
 
 
-def test_two_apis_that_begin_talks_of_a_course_at_once_begin_each(url, cipher, clock):
+def test_concurrent_api_processes_start_separate_course_conversations(url, cipher, clock):
     sessions, barrier = [], threading.Barrier(4)
 
     def begin(number):

@@ -21,7 +21,7 @@ ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 
 
 @pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
-def test_only_admins_see_and_change_payments_of_others(shop, actor):
+def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
     purchase, _ = shop.buy()
     ctx, now = shop.ctx, shop.clock()
     details = payments.show_payment(ctx, ADMIN, purchase.purchase_id)
@@ -44,12 +44,12 @@ def test_only_admins_see_and_change_payments_of_others(shop, actor):
     assert shop.billing.promos.all() == []
 
 
-def test_nobody_orders_but_somebody_who_is_known(shop):
+def test_unknown_user_cannot_place_an_order(shop):
     with pytest.raises(NotFound):
         shop.db.transact(lambda: place_order(shop.ctx, Actor(), "plus", Gateway.STARS))
 
 
-def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
+def test_renewal_is_stopped_only_by_its_owner_and_audited_once(shop):
     renewal_id, anna = shop.start_renewal(), Actor.person(ANNA, Authority())
     with pytest.raises(NotFound):
         shop.db.transact(lambda: plans.stop_renewal(shop.ctx, STUDENT, renewal_id))

@@ -172,7 +172,7 @@ def columns_found(database, cipher, user_id):
     return {(name, column) for name, column, text in values if alone.search(text)}
 
 
-def test_every_table_of_the_schema_is_known_by_what_it_keeps_of_people():
+def test_every_table_is_listed_by_the_personal_data_it_holds():
     listed_tables = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
     assert len(listed_tables) == len(set(listed_tables))
     assert {table.__name__ for table in listed_tables} == {
@@ -180,7 +180,7 @@ def test_every_table_of_the_schema_is_known_by_what_it_keeps_of_people():
     }
 
 
-def test_every_column_that_names_people_is_dealt_with():
+def test_every_column_that_identifies_people_is_covered():
     for trace in TRACES:
         listed_columns = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
         assert PERSONAL & set(trace.table._columns) <= listed_columns | {"user_id", "by_whom"}, (
@@ -190,7 +190,7 @@ def test_every_column_that_names_people_is_dealt_with():
         assert not PERSONAL & set(table._columns), table
 
 
-def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock):
+def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, people, clock):
     insert_person(database, cipher, ANNA)
     before = columns_found(database, cipher, ANNA)
     # Otherwise the test would find nothing because nothing was inserted.
@@ -203,7 +203,7 @@ def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock)
     assert people.count(ANNA) == {}
 
 
-def test_another_person_loses_nothing(database, cipher, people, clock):
+def test_erasure_changes_nothing_of_another_person(database, cipher, people, clock):
     insert_person(database, cipher, BORIS)
     before = sorted(read_all_values(database, cipher))
     assert people.forget(ANNA, until(clock)) == {}
@@ -211,14 +211,14 @@ def test_another_person_loses_nothing(database, cipher, people, clock):
     assert sorted(read_all_values(database, cipher)) == before
 
 
-def test_the_update_that_asked_is_spared_until_the_end(database, cipher, people, clock):
+def test_update_that_requested_the_erasure_is_kept_until_the_end(database, cipher, people, clock):
     insert_person(database, cipher, ANNA)
     people.forget(ANNA, until(clock), kept_update=1)
     assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
     assert people.forget(ANNA, until(clock)) == {"updates": 1}
 
 
-def test_a_group_keeps_its_session_without_the_person(database, cipher, people, clock):
+def test_erasure_keeps_the_group_session_without_the_person(database, cipher, people, clock):
     insert_person(database, cipher, ANNA)
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA, until(clock))
@@ -227,7 +227,7 @@ def test_a_group_keeps_its_session_without_the_person(database, cipher, people, 
     assert database.rows(TURN.select()) == []
 
 
-def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
+def test_export_contains_every_table_decrypted_and_serialisable(database, cipher, people):
     insert_person(database, cipher, ANNA)
     document = json.loads(json.dumps(people.export(ANNA)))
     assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
@@ -239,7 +239,9 @@ def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
     assert people.export(BORIS) == {"user_id": BORIS, "tables": {}, "examples": {}}
 
 
-def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, clock):
+def test_committed_proposal_is_anonymised_and_waits_for_removal_from_git(
+    database, cipher, people, clock
+):
     insert_person(database, cipher, ANNA)
     people.forget(ANNA, until(clock))
     (proposal,) = database.rows(PROPOSAL.select())
@@ -247,7 +249,7 @@ def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, c
     assert (proposal["question"], proposal["answer"]) == ("", "")
 
 
-def test_deleting_everything_gives_no_new_questions(database, people, clock):
+def test_erasure_does_not_renew_the_daily_quota(database, people, clock):
     quotas = Quotas(database, BOT, clock)
     plan = make_plan("free", allowances={Format.TEXT: Allowance(day=3)})
 
@@ -286,7 +288,7 @@ def quota_user(database, clock, allowance):
     return ask
 
 
-def test_deleting_everything_gives_no_new_questions_of_the_month(database, people, clock):
+def test_erasure_does_not_renew_the_monthly_quota(database, people, clock):
     ask = quota_user(database, clock, Allowance(month=3))
     for day in range(3):
         assert ask(1) == day + 1
@@ -298,7 +300,7 @@ def test_deleting_everything_gives_no_new_questions_of_the_month(database, peopl
 @pytest.mark.parametrize(
     ("allowance", "later"), [(Allowance(month=3), 11 * DAY), (Allowance(day=3), DAY)]
 )
-def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
+def test_usage_kept_after_erasure_counts_only_in_its_own_period(
     database, people, clock, allowance, later
 ):
     ask = quota_user(database, clock, allowance)
@@ -312,7 +314,7 @@ def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
     assert ask(2) == 3
 
 
-def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people, clock):
+def test_erasure_keeps_only_the_newest_month_of_usage(database, people, clock):
     ask = quota_user(database, clock, Allowance(month=3))
     ask(3)
     clock.move(11 * DAY.total_seconds())
@@ -321,7 +323,7 @@ def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people
     assert ask() == 1
 
 
-def test_gifts_go_with_the_person(database, people, clock):
+def test_erasure_removes_gifts_of_the_person(database, people, clock):
     quotas = Quotas(database, BOT, clock)
     quotas.gifts.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
     people.forget(ANNA, until(clock))
@@ -330,7 +332,7 @@ def test_gifts_go_with_the_person(database, people, clock):
     assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
 
 
-def test_updates_of_a_chat_go_with_its_person(database, people, clock):
+def test_erasure_removes_updates_of_the_persons_chat(database, people, clock):
     row = {"bot_id": BOT, "kind": "message", "language_code": "", "body": "", "state": "waiting"}
     row |= {"reason": "", "received_at": iso(clock()), "finished_at": None}
     for number, (chat_id, user_id) in enumerate([(ANNA, 0), (GROUP, ANNA), (GROUP, BORIS)]):
@@ -340,7 +342,7 @@ def test_updates_of_a_chat_go_with_its_person(database, people, clock):
     assert [row["user_id"] for row in database.rows(UPDATE.select())] == [BORIS]
 
 
-def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, people, clock):
+def test_block_survives_erasure_until_an_admin_lifts_it(database, people, clock):
     users = Users(database, clock)
     users.record_authors([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")

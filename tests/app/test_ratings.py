@@ -75,7 +75,7 @@ def following(database, clock):
     return ProposalFollower(database, clock)
 
 
-def test_a_rating_is_kept_changed_and_taken_back(ratings):
+def test_rating_can_be_set_changed_and_removed(ratings):
     assert ratings.of(1, ANNA) is None
     for rating in (Rating.UP, Rating.DOWN):
         ratings.rate(1, ANNA, rating)
@@ -88,19 +88,19 @@ def test_a_rating_is_kept_changed_and_taken_back(ratings):
     assert ratings.of(1, ANNA) is None
 
 
-def test_a_message_leads_to_the_turn_that_it_shows(ratings):
+def test_message_id_leads_to_its_turn(ratings):
     assert ratings.find_turn(ANNA, 42) == 2
     assert ratings.find_turn(ANNA, 99) is None
     assert ratings.find_turn(BORIS, 42) is None
 
 
-def test_a_rating_goes_with_its_turn(database, ratings):
+def test_rating_is_deleted_with_its_turn(database, ratings):
     ratings.rate(1, ANNA, Rating.UP)
     database.change(TURN.delete())
     assert database.rows(RATING.select()) == []
 
 
-def test_a_proposal_waits_sealed_and_the_newest_of_a_turn_counts(database, proposals):
+def test_proposal_is_encrypted_and_replaces_the_earlier_one_of_its_turn(database, proposals):
     first = proposals.add(ANNA, DRAFT)
     second = proposals.add(ANNA, Draft("Что такое лоб?", "Лоб.", FACE, 1))
     assert first != second
@@ -112,7 +112,7 @@ def test_a_proposal_waits_sealed_and_the_newest_of_a_turn_counts(database, propo
         proposals.get(999)
 
 
-def test_nobody_floods_the_queue(proposals):
+def test_waiting_proposals_per_user_are_limited(proposals):
     for number in range(MAX_WAITING):
         assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1))
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999)) is None
@@ -120,7 +120,7 @@ def test_nobody_floods_the_queue(proposals):
     assert len(proposals.waiting(limit=8)) == 8
 
 
-def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
+def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
     proposal_id = proposals.add(ANNA, DRAFT)
     change = changes.get(proposals.approve(proposal_id, *BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
@@ -138,13 +138,13 @@ def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
     assert not proposals.decline(proposal_id, BORIS)
 
 
-def test_two_approvals_of_one_question_meet_no_file_of_each_other(proposals, changes):
+def test_approved_proposals_of_one_question_get_different_files(proposals, changes):
     ids = [proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS)]
     paths = {changes.get(proposals.approve(proposal_id, *BY_BORIS)).path for proposal_id in ids}
     assert len(paths) == 2
 
 
-def test_what_was_declined_is_forgotten(database, proposals):
+def test_declined_proposal_is_erased(database, proposals):
     proposal_id = proposals.add(ANNA, DRAFT)
     assert proposals.decline(proposal_id, BORIS, "Не про то")
     declined = proposals.get(proposal_id)
@@ -158,7 +158,7 @@ def process_change(changes, commit="c" * 40):
     changes.settle(changes.claim(), BatchResult(commit))
 
 
-def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, following):
+def test_proposal_waits_again_if_its_change_failed(proposals, changes, following):
     proposal_id = proposals.add(ANNA, DRAFT)
     change_id = proposals.approve(proposal_id, *BY_BORIS)
     assert following.is_due()
@@ -171,7 +171,7 @@ def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, follow
     assert not following.is_due()
 
 
-def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
+def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
     database, clock, proposals, changes, following
 ):
     proposals.add(ANNA, DRAFT)
@@ -192,7 +192,7 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
 
-def test_one_model_is_thanked_for_once_and_who_approved_it_hears_of_the_edit(
+def test_one_model_thanks_each_user_once_and_approval_notifies_the_editor(
     database, clock, proposals, changes, following
 ):
     for turn, user_id in enumerate((ANNA, ANNA, BORIS), 1):
@@ -227,7 +227,7 @@ def commit_draft(database, proposals, changes, following):
     return proposals.get(1).example_id
 
 
-def test_a_withdrawal_takes_the_file_out_and_names_the_models(
+def test_withdrawal_deletes_the_file_and_names_the_trained_models(
     database, clock, proposals, changes, following
 ):
     example_id = commit_draft(database, proposals, changes, following)
@@ -247,7 +247,7 @@ def test_a_withdrawal_takes_the_file_out_and_names_the_models(
     assert changes.claim() is None
 
 
-def test_a_withdrawal_before_the_commit_takes_the_change_back(proposals, changes, following):
+def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, following):
     change_id = proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     proposals.withdraw(ANNA)
     following.follow()
@@ -255,9 +255,7 @@ def test_a_withdrawal_before_the_commit_takes_the_change_back(proposals, changes
     assert not following.is_due()
 
 
-def test_a_withdrawal_waits_for_the_commit_that_is_being_made(
-    database, proposals, changes, following
-):
+def test_withdrawal_waits_for_a_commit_in_progress(database, proposals, changes, following):
     proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     batch = changes.claim()
     example_id = proposals.get(1).example_id
@@ -278,7 +276,7 @@ def _row_of(sha):
     return {"sha": sha, "parent": None, "position": 1, **nothing}
 
 
-def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
+def test_withdrawal_succeeds_when_its_file_is_already_deleted(
     database, proposals, changes, following
 ):
     example_id = commit_draft(database, proposals, changes, following)
@@ -295,7 +293,7 @@ def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
     assert not following.is_due()
 
 
-def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
+def test_removal_is_requested_again_if_the_file_has_changed(
     database, proposals, changes, following
 ):
     example_id = commit_draft(database, proposals, changes, following)
@@ -311,7 +309,7 @@ def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
     assert changes.claim().first.before == "b2"
 
 
-def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(database, clock):
+def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database, clock):
     world = PipelineRows(database, clock)
     old = world.serve(1, make_examples())
     new = world.serve(2, make_examples(changed=(3,)), author="boris")
@@ -330,7 +328,7 @@ def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(d
     assert find_taught(database, "nobody", "Что?", answer) == ([], [])
 
 
-def test_every_column_that_is_sealed_by_hand_is_known_to_its_table():
+def test_every_manually_encrypted_column_is_declared_encrypted():
     """Search the sources for columns encrypted by hand but not declared encrypted."""
     sealing = re.compile(r'"(\w+)": (?:self\._encrypt|self\.db\.cipher\.seal)\(')
     folder = Path(__file__).parents[2] / "merlin"

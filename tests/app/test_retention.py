@@ -46,7 +46,7 @@ def old_rows(database, clock):
     database.add(AUDIT, audit)
 
 
-def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old_rows):
+def test_retention_deletes_only_old_finished_rows(database, clock, old_rows):
     retention = Retention(turns_days=90, audit_days=365)
     assert delete_old_rows(database, retention, clock()) == 0
     clock.move(31 * DAY_S)
@@ -69,13 +69,13 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
     assert delete_old_rows(database, retention, clock()) == 0
 
 
-def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_rows):
+def test_zero_days_of_retention_delete_nothing(database, clock, old_rows):
     ever = Retention.model_construct(updates_days=0, outgoing_days=0, audit_days=0)
     clock.move(3650 * DAY_S)
     assert delete_old_rows(database, ever, clock()) == 0
 
 
-def test_a_sweep_takes_a_handful_at_once(database, clock, old_rows):
+def test_retention_deletes_in_small_batches(database, clock, old_rows):
     clock.move(31 * DAY_S)
     counts = [delete_old_rows(database, Retention(), clock(), batch_size=2) for _ in range(3)]
     assert counts == [4, 1, 0]

@@ -35,7 +35,7 @@ def purchase_state(shop, purchase):
     return shop.billing.purchases.get(purchase.purchase_id).state
 
 
-def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
+def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     payment = shop.make_payment(purchase, "out")
     assert [shop.apply_payment(purchase, payment).value for _ in range(4)] == [
         "paid",
@@ -58,7 +58,7 @@ def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
         ({"is_test": True}, "test"),
     ],
 )
-def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
+def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, forged, differs):
     payment = replace(shop.make_payment(purchase, "out"), **forged)
     for _ in range(2):
         assert shop.apply_payment(purchase, payment) is Outcome.WRONG
@@ -70,7 +70,7 @@ def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged,
     assert shop.list_notices(ANNA) == []
 
 
-def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
+def test_succeeded_payment_that_is_not_paid_grants_nothing(shop, purchase):
     payment = replace(shop.make_payment(purchase, "out"), is_paid=False)
     assert shop.apply_payment(purchase, payment) is Outcome.NOTHING
     assert shop.list_entries() == []
@@ -85,7 +85,7 @@ STEPS = {
 
 
 @pytest.mark.parametrize("order", [*permutations(STEPS)], ids="-".join)
-def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purchase, order):
+def test_payment_states_in_any_order_grant_once(shop, purchase, order):
     payments = []
     for name in order:
         status, more = STEPS[name]
@@ -99,7 +99,7 @@ def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purc
     assert shop.find_faults() == []
 
 
-def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(shop, purchase):
+def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purchase):
     canceled = shop.make_payment(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
     assert shop.apply_payment(purchase, canceled) is Outcome.CANCELED
     assert shop.list_notices(ANNA) == []
@@ -115,13 +115,13 @@ def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(s
     assert notice.arguments["amount"] == "299.90 RUB"
 
 
-def test_every_reason_has_words_or_the_words_for_none():
+def test_every_cancellation_reason_has_a_text_or_the_default():
     for reason in REASONS:
         assert reason_key(reason) == f"payment-reason-{reason.replace('_', '-')}"
     assert reason_key("a_new_one") == reason_key("") == "payment-reason"
 
 
-def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
+def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchase, clock):
     assert not expire(shop.ctx, purchase)
     clock.move(24 * 3600)
     assert expire(shop.ctx, purchase)
@@ -131,7 +131,7 @@ def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
     assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
-def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, clock):
+def test_payment_of_an_erased_user_is_accepted_and_admins_are_notified(shop, purchase, clock):
     payment = shop.make_payment(purchase, "out")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.apply_payment(purchase, payment) is Outcome.PAID

@@ -31,14 +31,14 @@ def world(database, clock):
     return PipelineRows(database, clock)
 
 
-def test_an_empty_database_has_an_empty_status(world):
+def test_empty_database_has_an_empty_status(world):
     nothing_waits = {"requests": 0, "notices": 0, "jobs": 0}
     assert status(world.ctx, OPERATOR) == Status({}, nothing_waits)
     assert models.serving_models(world.ctx, OPERATOR) == {}
     assert world.log() == world.recent_builds() == world.recent_models() == []
 
 
-def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock):
+def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock):
     model_id = world.serve(1, make_examples(12))
     since = world.promotions.serving()[FACE].since
     outcomes = [
@@ -62,7 +62,7 @@ def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock
     assert overview.queues == {"requests": 1, "notices": 1, "jobs": 0}
 
 
-def test_the_log_is_newest_first_with_a_share_of_the_findings(world):
+def test_log_is_newest_first_with_limited_findings(world):
     for position in range(1, 6):
         world.push(
             position, make_examples(11 + position), findings=[make_finding(n) for n in range(60)]
@@ -74,14 +74,14 @@ def test_the_log_is_newest_first_with_a_share_of_the_findings(world):
     assert world.log("python") == []
 
 
-def test_a_commit_is_found_by_the_beginning_of_its_id(world):
+def test_commit_is_found_by_the_beginning_of_its_id(world):
     sha = world.push(1, make_examples(12))
     (verdict,) = world.of_commit(sha[:7])
     assert (verdict.commit, verdict.author, verdict.subject) == (sha, "anna", "Add")
     assert world.of_commit("ffff") == []
 
 
-def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
+def test_build_is_found_by_version_or_digest_with_its_examples(world, tmp_path):
     world.push(1, make_examples(12), author="anna")
     world.push(2, make_examples(13), author="boris")
     told = builds.get(world.ctx, OPERATOR, f"{FACE}-2")
@@ -100,19 +100,19 @@ def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
             builds.get(world.ctx, OPERATOR, name)
 
 
-def test_the_manifest_is_as_the_folder_has_it(world, tmp_path):
+def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
     outcome = world.outcome(make_spec(), make_examples(12))
     world.record(make_commit(1), [outcome], world.clock())
     folder = write_build(outcome.new_build.content, tmp_path, 1)
     assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
 
 
-def test_a_job_that_is_not_there_is_told(world):
+def test_missing_job_is_not_found(world):
     with pytest.raises(NotFound):
         world.job(9)
 
 
-def test_models_come_with_their_scores_and_who_serves(world):
+def test_models_show_their_scores_and_which_one_serves(world):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.push(3, make_examples(14))

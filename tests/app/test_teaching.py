@@ -48,7 +48,7 @@ def submit_changes(changes, *names, by="7", dataset=FACE):
     return submitted[0].change_id
 
 
-def test_changes_are_pending_until_they_are_commits(changes, clock):
+def test_changes_are_pending_until_they_are_committed(changes, clock):
     first, second = submit_changes(changes, "a", "b"), submit_changes(changes, "c")
     submit_changes(changes, "d", dataset="other")
     assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
@@ -65,7 +65,7 @@ def test_changes_are_pending_until_they_are_commits(changes, clock):
     assert changes.list_committed(FACE, clock() + timedelta(seconds=1)) == []
 
 
-def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
+def test_change_batches_are_paginated_for_one_person_or_all(changes):
     ids = [
         submit_changes(changes, f"a{number}", f"b{number}", by=by)
         for number, by in enumerate("7787")
@@ -77,7 +77,7 @@ def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
     assert changes.batches(None, 10, "f" * 32) == []
 
 
-def test_examples_follow_one_another_by_id(database):
+def test_examples_are_paginated_by_id(database):
     books = FileIndex(database)
     books.add({"1" * 40: "было\n"})
     names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
@@ -87,7 +87,7 @@ def test_examples_follow_one_another_by_id(database):
     assert books.examples(FACE, limit=2, after="я") == []
 
 
-def test_requests_of_somebody_come_newest_first(database, clock):
+def test_requests_of_a_user_are_listed_newest_first(database, clock):
     rows = Requests(database, clock)
     ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
     rows.ask(RequestKind.LAUNCH, {}, "user:8")
@@ -120,7 +120,7 @@ def conversation(database, clock):
     return Conversation(database, clock)
 
 
-def test_days_count_questions_and_what_people_thought(database, clock, conversation):
+def test_daily_statistics_count_questions_and_ratings(database, clock, conversation):
     rows = QuestionStatistics(database)
     conversation.ask(ANNA, "раз", Rating.UP, FACE)
     conversation.ask(ANNA, "два", Rating.DOWN, FACE)
@@ -132,7 +132,7 @@ def test_days_count_questions_and_what_people_thought(database, clock, conversat
     assert rows.days(FACE, second) == [Period(second, 1)]
 
 
-def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
+def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_dataset(
     database, clock, conversation
 ):
     model = PipelineRows(database, clock).serve(1, make_examples(12))
@@ -142,13 +142,13 @@ def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
     assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
 
 
-def test_a_question_that_was_edited_counts_once(database, conversation):
+def test_edited_question_is_counted_once(database, conversation):
     conversation.ask(ANNA, "было", None, FACE, message=9)
     conversation.ask(ANNA, "стало", None, FACE, message=9)
     assert [day.questions for day in QuestionStatistics(database).days(FACE, OLD)] == [1]
 
 
-def test_disliked_words_are_those_of_people_who_allow_it(database, conversation, clock):
+def test_disliked_questions_are_shown_only_with_consent(database, conversation, clock):
     rows, consents = QuestionStatistics(database), Consents(database, clock)
     conversation.ask(ANNA, "плохо", Rating.DOWN, FACE)
     conversation.ask(ANNA, "хорошо", Rating.UP, FACE)
@@ -180,7 +180,7 @@ LISTS = {
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_long_lists_are_read_by_parts(world, name):
+def test_pipeline_lists_are_paginated(world, name):
     ctx, read = world.ctx, LISTS[name]
     newer, older = read(ctx, OPERATOR)
     assert newer.id > older.id
@@ -190,7 +190,7 @@ def test_long_lists_are_read_by_parts(world, name):
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_holds_what_the_actor_may_watch(world, name):
+def test_list_contains_only_datasets_the_actor_may_watch(world, name):
     ctx, read = world.ctx, LISTS[name]
     assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({FACE})))) != []
     assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
@@ -200,7 +200,7 @@ def test_a_list_holds_what_the_actor_may_watch(world, name):
             read(ctx, actor, FACE)
 
 
-def test_a_student_or_a_stranger_is_told_that_nothing_is_there(world):
+def test_student_gets_not_found_for_every_pipeline_action(world):
     ctx, student = world.ctx, Actor.person(7, Authority())
     for act in (
         lambda: jobs.get(ctx, student, 1),
@@ -220,7 +220,7 @@ def test_a_student_or_a_stranger_is_told_that_nothing_is_there(world):
     assert Requests(world.db).of(student.name) == []
 
 
-def test_who_may_watch_may_not_stop_a_job(world):
+def test_editor_can_see_a_job_but_not_stop_it(world):
     editor = Actor.person(7, Authority(Role.EDITOR))
     assert jobs.get(world.ctx, editor, 1).id == 1
     with pytest.raises(NotFound):
@@ -229,7 +229,7 @@ def test_who_may_watch_may_not_stop_a_job(world):
         models.promote_named(world.ctx, editor, f"{FACE}-1")
 
 
-def test_what_is_asked_once_is_asked_and_audited_once(world):
+def test_request_with_a_once_key_is_stored_and_audited_once(world):
     admin = Actor.person(7, Authority(Role.ADMIN))
     first = jobs.launch(world.ctx, admin, FACE, once="a")
     assert jobs.launch(world.ctx, admin, FACE, once="a") == first
@@ -239,13 +239,13 @@ def test_what_is_asked_once_is_asked_and_audited_once(world):
     assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
 
 
-def test_verdicts_bring_their_findings_and_are_found_by_commit(world):
+def test_verdicts_have_findings_and_are_found_by_commit(world):
     newest = verdicts.recent(world.ctx, OPERATOR, limit=1)[0]
     assert len(newest.findings) == 1
     assert world.of_commit(newest.commit[:6]) == [newest]
 
 
-def test_one_model_is_told_by_its_number(world):
+def test_model_is_found_by_id(world):
     newest = world.recent_models()[0]
     assert models.get(world.ctx, OPERATOR, newest.id) == newest
     with pytest.raises(NotFound):

@@ -42,7 +42,7 @@ def ask(sessions, turns, clock):
     return ask_at
 
 
-def test_each_hour_tells_answers_times_failures_ratings_and_money(database, clock, ask):
+def test_hour_contains_answers_times_failures_ratings_and_costs(database, clock, ask):
     update_hours(database, clock())
     answer = StoredAnswer("Да.", provider="openai", cost_micro=120, currency="USD")
     liked = ask(1, 2, answer)
@@ -56,7 +56,7 @@ def test_each_hour_tells_answers_times_failures_ratings_and_money(database, cloc
     assert quantile(hour.times, 0.5) == pytest.approx(2, rel=0.05)
 
 
-def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, ask):
+def test_late_answer_is_counted_in_the_hour_of_its_question(database, clock, ask):
     clock.move(3590)
     update_hours(database, clock())
     ask(1, 30, StoredAnswer("Да."))
@@ -67,7 +67,7 @@ def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, a
     ]
 
 
-def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, ask):
+def test_missed_hours_are_counted_later_and_old_ones_deleted(database, clock, ask):
     ask(1, 1, StoredAnswer("Да."))
     clock.move(5 * 3600)
     update_hours(database, clock())
@@ -78,7 +78,7 @@ def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, 
 
 
 @given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))
-def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, share):
+def test_quantile_of_summed_hours_is_within_the_class_error(seconds, share):
     hours = [HourFigures(NINE, times={time_class(second): 1}) for second in seconds]
     result = quantile(sum_figures(NINE, hours).times, share)
     at_least = sum(second <= result * 1.06 for second in seconds)
@@ -86,6 +86,6 @@ def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, shar
     assert at_least >= share * len(seconds) > below or below == 0
 
 
-def test_of_no_answers_nobody_knows_a_time():
+def test_quantile_without_answers_is_none():
     assert quantile({}, 0.5) is None
     assert sum_figures(NINE - timedelta(days=1), []).answers == 0

@@ -41,7 +41,7 @@ def store_turn(turns, number, micro=0, currency="", *, session=1, user=1001, tok
     return turn
 
 
-def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, clock):
+def test_costs_are_summed_by_currency_per_session_and_day(turns, views, clock):
     since = clock()
     store_turn(turns, 1, 1500, "USD")
     store_turn(turns, 2, 500, "USD")
@@ -55,7 +55,7 @@ def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, cloc
     assert views.session_costs(9) is None
 
 
-def test_the_newest_answered_turn_tells_who_counted(turns, views):
+def test_newest_answered_turn_shows_its_usage(turns, views):
     assert views.newest(1) is None
     store_turn(turns, 1, tokens=5)
     second = store_turn(turns, 2)
@@ -65,7 +65,7 @@ def test_the_newest_answered_turn_tells_who_counted(turns, views):
     assert views.count(1) == 2
 
 
-def test_an_operators_text_is_kept_replaced_and_taken_away(database, clock):
+def test_operator_text_is_stored_replaced_and_removed(database, clock):
     settings = Settings(database, clock)
     assert settings.get("info.ru") == ""
     settings.put("info.ru", "Ауд. 305", "user:1003")

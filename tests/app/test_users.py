@@ -48,7 +48,7 @@ def audit_entries(ctx):
 
 
 @pytest.mark.parametrize("actor", [STUDENT, TEACHER, EDITOR, Actor()])
-def test_only_admins_see_and_change_people(ctx, actor):
+def test_only_admins_can_see_and_change_users(ctx, actor):
     acts = [
         partial(users.get, ctx, actor, ANNA),
         partial(users.details, ctx, actor, ANNA),
@@ -71,7 +71,7 @@ def test_only_admins_see_and_change_people(ctx, actor):
     assert audit_entries(ctx) == []
 
 
-def test_an_admin_changes_neither_themselves_nor_another_admin(ctx):
+def test_admin_can_change_neither_themselves_nor_another_admin(ctx):
     perform(ctx, users.grant_role, OPERATOR, BORIS, Role.ADMIN)
     for act in (
         partial(users.block, ctx, ADMIN, VERA),
@@ -85,7 +85,7 @@ def test_an_admin_changes_neither_themselves_nor_another_admin(ctx):
     assert users.get(ctx, ADMIN, BORIS).blocked
 
 
-def test_who_gets_a_role_is_told_by_an_admin_and_not_by_the_operator(ctx):
+def test_role_granted_by_an_admin_notifies_the_user_but_by_the_operator_does_not(ctx):
     perform(ctx, users.grant_role, OPERATOR, ANNA, Role.EDITOR)
     assert Notices(ctx.db).newest(str(ANNA), 5) == []
     perform(ctx, users.grant_role, ADMIN, ANNA, Role.STUDENT)
@@ -94,13 +94,13 @@ def test_who_gets_a_role_is_told_by_an_admin_and_not_by_the_operator(ctx):
         perform(ctx, users.grant_role, ADMIN, ANNA, Role.TEACHER, "nowhere")
 
 
-def test_the_operator_gives_a_role_before_somebody_writes(ctx):
+def test_operator_can_grant_a_role_to_a_user_who_has_never_written(ctx):
     assert perform(ctx, users.grant_role, OPERATOR, 77, Role.EDITOR).role is Role.EDITOR
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, 78, Role.EDITOR)
 
 
-def test_gifts_of_one_press_are_given_and_told_once(ctx):
+def test_gifts_of_one_key_are_given_and_notified_once(ctx):
     for _ in range(2):
         perform(ctx, users.give_questions, ADMIN, ANNA, Format.TEXT, 5, 30, once="update:7")
         term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
@@ -110,14 +110,14 @@ def test_gifts_of_one_press_are_given_and_told_once(ctx):
     assert notice_keys == ["notice-gift", "notice-plan-gift"]
 
 
-def test_the_first_plan_follows_the_configuration(ctx):
+def test_default_plan_is_stored_as_no_plan(ctx):
     assert perform(ctx, users.set_plan, ADMIN, ANNA, "full").plan == "full"
     assert perform(ctx, users.set_plan, OPERATOR, ANNA, "free").plan is None
     with pytest.raises(NotFound):
         perform(ctx, users.set_plan, ADMIN, ANNA, "golden")
 
 
-def test_a_form_acts_once_for_its_mark(ctx):
+def test_form_with_a_once_mark_acts_once(ctx):
     block = partial(perform, ctx, perform_once, ADMIN, MARK, users.block)
     assert block(ANNA).blocked
     perform(ctx, users.unblock, ADMIN, ANNA)
@@ -127,7 +127,7 @@ def test_a_form_acts_once_for_its_mark(ctx):
         block(BORIS)
 
 
-def test_a_form_that_was_refused_may_be_sent_again(ctx):
+def test_refused_form_can_be_sent_again(ctx):
     grant = partial(perform, ctx, perform_once, ADMIN, MARK, users.grant_role, ANNA, Role.TEACHER)
     with pytest.raises(Refused):
         grant()
@@ -136,7 +136,7 @@ def test_a_form_that_was_refused_may_be_sent_again(ctx):
     assert audit_entries(ctx) == []
 
 
-def test_everybody_has_their_own_account_alone(ctx):
+def test_user_can_access_only_their_own_account(ctx):
     key = perform(ctx, accounts.make_key, STUDENT, "mine", [users.Scope.CHAT_WRITE])
     anna = Actor.person(ANNA, Authority())
     assert accounts.list_keys(ctx, anna) == []

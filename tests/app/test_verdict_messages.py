@@ -18,7 +18,7 @@ TRIAL = {"subject": parse_subject("Add example a"), "dataset": "trial", "version
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("reason", ["", "verdict-rejected"])
 @pytest.mark.parametrize("status", REPORTED)
-def test_every_word_has_a_sentence(status, reason, language):
+def test_every_status_has_a_message(status, reason, language):
     why = {"key": reason, "arguments": {"errors": 2, "good": 9}} if reason else None
     key, arguments = news_message(status, TRIAL, why)
     subject = {"ru": "Новый пример a", "en": "New example a"}[language]
@@ -42,12 +42,12 @@ def test_every_word_has_a_sentence(status, reason, language):
         ),
     ],
 )
-def test_scores_are_told_as_far_as_they_are_known(live, previous, suffix):
+def test_message_shows_the_known_scores(live, previous, suffix):
     key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
     assert text("en", key, **arguments).endswith(suffix)
 
 
-def test_scores_have_the_comma_of_russian():
+def test_scores_have_a_decimal_comma_in_russian():
     live, previous = ("trial-8", 60.25), ("trial-7", 67.5)
     key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
     assert text("ru", key, **arguments).endswith("сходство 60,2 из 100, −7,2 к trial-7.")

@@ -12,13 +12,13 @@ pytestmark = pytest.mark.unit
 
 
 @given(st.integers(0, MAX_MINOR))
-def test_kopecks_are_written_and_read_back_as_they_were(minor):
+def test_amount_survives_a_round_trip_through_text(minor):
     amount = Amount(minor, Currency.RUB)
     assert roubles(amount.decimal) == amount
 
 
 @given(st.decimals(0, 10**9, places=2))
-def test_two_decimals_are_exact_as_text_and_as_yaml_reads_them(number):
+def test_two_decimals_are_exact_as_text_and_as_float(number):
     assert roubles(str(number)).minor == number * 100
     assert roubles(float(str(number))).minor == number * 100
 
@@ -26,7 +26,7 @@ def test_two_decimals_are_exact_as_text_and_as_yaml_reads_them(number):
 @pytest.mark.parametrize(
     "number", ["0.001", 299.999, "-1", -0.01, "nan", "inf", float("inf"), "", "12,5", 1e13, "1e99"]
 )
-def test_what_is_no_amount_is_refused(number):
+def test_invalid_amount_is_refused(number):
     with pytest.raises(ValueError, match=r"amount|kopecks|range"):
         roubles(number)
 
@@ -40,7 +40,7 @@ def test_what_is_no_amount_is_refused(number):
         (stars(200), "200 ⭐", "200 ⭐"),
     ],
 )
-def test_an_amount_is_told_as_people_write_it(amount, russian, english):
+def test_amount_is_formatted_for_the_language(amount, russian, english):
     assert (amount.format("ru"), amount.format("en")) == (russian, english)
 
 

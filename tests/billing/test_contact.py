@@ -21,7 +21,7 @@ pytestmark = pytest.mark.unit
         ("8\u2011916\u2013123\u201445\u00a067", "79161234567"),
     ],
 )
-def test_what_people_write_is_understood(text, contact):
+def test_contact_is_normalised(text, contact):
     assert normalise_contact(text) == contact
 
 
@@ -35,5 +35,5 @@ def test_what_people_write_is_understood(text, contact):
         "a" * 300 + "@example.com",
     ],
 )
-def test_what_is_no_address_is_refused(text):
+def test_invalid_contact_is_refused(text):
     assert normalise_contact(text) == ""

@@ -41,7 +41,7 @@ def drop_entry(number):
     return [entry for entry in SOUND if entry.entry_id != number]
 
 
-def test_a_sound_ledger_has_no_faults():
+def test_consistent_ledger_has_no_errors():
     assert [*find_inconsistencies(SOUND)] == []
     assert [*find_inconsistencies([])] == []
 
@@ -64,6 +64,6 @@ def test_a_sound_ledger_has_no_faults():
         (change_entry(8, amount=Amount(1, Currency.XTR)), "row 8: another currency than row 7"),
     ],
 )
-def test_each_fault_is_told_with_its_row(entries, message):
+def test_each_ledger_error_is_reported_with_its_row(entries, message):
     lines = [*find_inconsistencies(entries)]
     assert any(message in line for line in lines), lines

@@ -19,7 +19,7 @@ PAID = ["payment", "grant"]
 MONTH = timedelta(days=30)
 
 
-def test_all_of_the_money_back_takes_all_of_the_plan_back_once(shop, clock):
+def test_full_refund_revokes_the_whole_plan_once(shop, clock):
     purchase, grant = shop.buy()
     clock.move(86_400)
     assert shop.refund(grant, outside_id="back") is not None
@@ -41,7 +41,7 @@ def record_again(shop, grant, outside_id):
     return shop.billing.ledger.record_refund(grant.gateway, refund)
 
 
-def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
+def test_partial_refund_shortens_the_term_in_proportion(shop, clock):
     purchase, grant = shop.buy()
     clock.move(3 * 86_400)
     shop.refund(grant, grant.amount.minor // 2)
@@ -60,7 +60,7 @@ def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
     assert shop.find_faults() == []
 
 
-def test_a_pack_stays_until_all_of_its_money_is_back(shop):
+def test_pack_is_kept_until_it_is_fully_refunded(shop):
     _, grant = shop.buy(plan="voices")
     shop.refund(grant, 100)
     assert show_quota(shop, Format.VOICE).gifts == 10
@@ -69,7 +69,7 @@ def test_a_pack_stays_until_all_of_its_money_is_back(shop):
     assert shop.find_faults() == []
 
 
-def test_a_refund_ends_the_gifts_of_its_own_grant_alone(shop):
+def test_refund_removes_only_the_gifts_of_its_own_grant(shop):
     _, first = shop.buy(plan="voices")
     shop.buy(plan="voices")
     shop.buy(BORIS, "voices")
@@ -78,7 +78,7 @@ def test_a_refund_ends_the_gifts_of_its_own_grant_alone(shop):
     assert show_quota(shop, Format.VOICE, BORIS).gifts == 10
 
 
-def test_what_was_bought_behind_moves_up_into_the_gap(shop, clock):
+def test_later_terms_move_into_the_gap_of_a_refunded_one(shop, clock):
     _, first = shop.buy()
     shop.buy()
     shop.buy()
@@ -88,7 +88,7 @@ def test_what_was_bought_behind_moves_up_into_the_gap(shop, clock):
     assert shop.list_plans() == ["plus"]
 
 
-def test_a_refund_of_what_has_not_begun_leaves_what_runs(shop, clock):
+def test_refund_of_a_future_term_keeps_the_running_one(shop, clock):
     shop.buy()
     _, second = shop.buy()
     shop.buy()
@@ -97,7 +97,7 @@ def test_a_refund_of_what_has_not_begun_leaves_what_runs(shop, clock):
     assert list_terms(shop) == [(-5, 25), (25, 25), (25, 55)]
 
 
-def test_a_refund_of_what_is_over_moves_nothing(shop, clock):
+def test_refund_of_a_past_term_moves_nothing(shop, clock):
     _, first = shop.buy()
     clock.move(40 * 86_400)
     shop.buy()
@@ -106,7 +106,7 @@ def test_a_refund_of_what_is_over_moves_nothing(shop, clock):
     assert shop.list_plans() == ["plus"]
 
 
-def test_more_than_was_paid_never_goes_back(shop):
+def test_refund_above_the_paid_amount_is_refused(shop):
     _, grant = shop.buy()
     shop.refund(grant, 20_000)
     for minor in (grant.amount.minor, 9_991, 0, -1):
@@ -121,7 +121,7 @@ def test_more_than_was_paid_never_goes_back(shop):
     assert shop.find_faults() == []
 
 
-def test_a_refund_of_an_unknown_payment_is_refused(shop):
+def test_refund_of_an_unknown_payment_is_refused(shop):
     _, grant = shop.buy(gateway=STARS)
     payment = shop.find_payment(grant)
     for gateway, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):

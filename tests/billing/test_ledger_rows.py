@@ -34,7 +34,7 @@ MONTH = timedelta(days=30)
 
 
 @pytest.mark.parametrize("gateway", [STARS, YOOKASSA])
-def test_what_is_paid_is_granted_and_told(shop, gateway):
+def test_payment_is_granted_and_notified(shop, gateway):
     purchase, grant = shop.buy(gateway=gateway)
     assert purchase.state is PurchaseState.PAID
     assert grant.kind is EntryKind.GRANT
@@ -46,7 +46,7 @@ def test_what_is_paid_is_granted_and_told(shop, gateway):
     assert shop.find_faults() == []
 
 
-def test_a_payment_that_is_told_often_is_stored_once(shop):
+def test_repeated_payment_notification_is_stored_once(shop):
     purchase = shop.order()
     grants = [shop.pay(purchase, "pay") for _ in range(5)]
     assert [grant is not None for grant in grants] == [True] + [False] * 4
@@ -55,19 +55,19 @@ def test_a_payment_that_is_told_often_is_stored_once(shop):
     assert list_terms(shop) == [(0, 30)]
 
 
-def test_the_same_number_at_two_tills_is_two_payments(shop):
+def test_same_outside_id_at_two_gateways_is_two_payments(shop):
     for gateway in (STARS, YOOKASSA):
         assert shop.pay(shop.order(gateway=gateway), "same") is not None
     assert shop.list_kinds() == PAID * 2
 
 
-def test_a_payment_of_an_unknown_purchase_stores_nothing(shop):
+def test_payment_of_an_unknown_purchase_is_not_stored(shop):
     with pytest.raises(NotFound):
         shop.billing.ledger.record_payment("nothing", shop.make_payment(shop.order(), "x"))
     assert shop.list_entries() == []
 
 
-def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
+def test_failed_transaction_stores_nothing(shop):
     purchase = shop.order()
 
     def pay_and_fail():
@@ -82,7 +82,7 @@ def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
     assert shop.pay(purchase, "x") is not None
 
 
-def test_a_pack_becomes_questions_on_top_of_any_plan(shop, clock):
+def test_pack_adds_questions_to_any_plan(shop, clock):
     shop.buy(plan="voices")
     assert show_quota(shop, Format.VOICE).remaining == 10
     assert show_quota(shop, Format.PHOTO).gifts == 5
@@ -91,7 +91,7 @@ def test_a_pack_becomes_questions_on_top_of_any_plan(shop, clock):
     assert show_quota(shop, Format.VOICE).remaining == 0
 
 
-def test_the_same_plan_bought_again_begins_where_it_ends(shop, clock):
+def test_same_plan_bought_again_starts_where_it_ends(shop, clock):
     shop.buy()
     clock.move(10 * 86_400)
     shop.buy(gateway=STARS)
@@ -104,7 +104,7 @@ def test_the_same_plan_bought_again_begins_where_it_ends(shop, clock):
     assert list_terms(shop)[-1] == (0, 30)
 
 
-def test_two_payments_of_one_plan_at_once_follow_each_other(url, cipher, clock):
+def test_concurrent_payments_of_one_plan_follow_each_other(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
         shop.users.record_authors([User(ANNA, "ru")])
@@ -123,7 +123,7 @@ def test_two_payments_of_one_plan_at_once_follow_each_other(url, cipher, clock):
         assert sorted(list_terms(shop)) == [(0, 30), (30, 60), (60, 90), (90, 120)]
 
 
-def test_one_order_paid_by_two_links_is_recorded_twice_and_lasts_twice(shop):
+def test_order_paid_twice_is_recorded_twice_and_lasts_twice(shop):
     purchase = shop.order(gateway=STARS)
     first, second = shop.pay(purchase, "one"), shop.pay(purchase, "two")
     assert list_terms(shop) == [(0, 30), (30, 60)]
@@ -136,7 +136,7 @@ def test_one_order_paid_by_two_links_is_recorded_twice_and_lasts_twice(shop):
     assert shop.find_faults() == []
 
 
-def test_a_course_plan_counts_for_its_course_alone(shop):
+def test_course_plan_applies_only_to_its_course(shop):
     shop.buy(plan="algorithms")
     plans = shop.users.get(ANNA).plans
     assert plan_of(shop.ctx.plans, plans, "algorithms").name == "algorithms"
@@ -153,7 +153,7 @@ def test_a_course_plan_counts_for_its_course_alone(shop):
 
 
 @pytest.mark.parametrize("sql", ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"])
-def test_the_database_itself_keeps_every_row(shop, sql):
+def test_database_refuses_to_change_or_delete_ledger_rows(shop, sql):
     shop.buy()
     with pytest.raises(peewee.PeeweeException, match="only added to"):
         shop.db.sql(sql)
@@ -161,7 +161,7 @@ def test_the_database_itself_keeps_every_row(shop, sql):
     assert shop.find_faults() == []
 
 
-def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(shop, clock):
+def test_payment_of_an_erased_user_is_granted_to_no_user_and_admins_are_notified(shop, clock):
     purchase = shop.order(plan="voices")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
@@ -176,7 +176,7 @@ def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(sho
     assert shop.find_faults() == []
 
 
-def test_what_was_paid_stays_without_the_person(shop, clock):
+def test_ledger_survives_the_erasure_of_the_person(shop, clock):
     _, grant = shop.buy(contact="anna@example.com")
     before = shop.list_entries()
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
@@ -187,7 +187,7 @@ def test_what_was_paid_stays_without_the_person(shop, clock):
     assert shop.find_faults() == []
 
 
-def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, clock):
+def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
     """On PostgreSQL both transactions lock the same rows, in the same order."""
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
@@ -216,7 +216,7 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
         assert {purchase.user_id for purchase in shop.billing.purchases.newest()} == {0}
 
 
-def test_rows_are_found_by_their_time(shop, clock):
+def test_ledger_entries_are_listed_by_period(shop, clock):
     shop.buy()
     clock.move(86_400)
     _, second = shop.buy(BORIS)

@@ -31,7 +31,7 @@ FREE = {
 }
 
 
-def test_a_plan_is_read_as_the_config_says_it():
+def test_plan_is_parsed_from_the_config():
     (free,) = make_plans({"free": FREE})
     assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
     assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
@@ -40,7 +40,7 @@ def test_a_plan_is_read_as_the_config_says_it():
     assert allowance_of(free, Format.DOCUMENT) == NO_LIMIT
 
 
-def test_a_plan_has_a_title_in_each_language():
+def test_plan_has_a_title_in_each_language():
     (free,) = make_plans({"free": FREE})
     assert [free.title_in(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
     assert UNLIMITED.title_in("ru") == ""
@@ -55,7 +55,7 @@ def test_models_are_matched_by_patterns(model, is_allowed):
     assert allows_model(UNLIMITED, model)
 
 
-def test_the_first_plan_is_everybodys():
+def test_first_plan_is_the_default():
     plans = (make_plan("free"), make_plan("full"))
     assert plan_of(plans, ()).name == "free"
     assert plan_of(plans, ["full"]).name == "full"
@@ -69,7 +69,7 @@ def load_config(tmp_path, text):
     return load(path)
 
 
-def test_without_plans_nothing_is_limited(tmp_path):
+def test_nothing_is_limited_without_plans(tmp_path):
     config = load_config(tmp_path, "")
     assert (config.plans, config.timezone) == ({}, "UTC")
 
@@ -96,12 +96,12 @@ def test_plans_keep_the_order_of_the_file(tmp_path):
         "timezone: ''",
     ],
 )
-def test_a_wrong_plan_or_zone_is_told(tmp_path, text):
+def test_invalid_plan_or_zone_is_refused(tmp_path, text):
     with pytest.raises(ConfigError, match=r"plans|timezone"):
         load_config(tmp_path, text)
 
 
-def test_a_number_that_is_whole_counts_as_one(tmp_path):
+def test_whole_float_is_accepted_as_an_integer(tmp_path):
     text = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
     (plan,) = load_config(tmp_path, text).plans.values()
     numbers = [

@@ -48,7 +48,7 @@ def count_uses(shop, code="HALF"):
     return next(promo.uses for promo in shop.billing.promos.all() if promo.code == code)
 
 
-def test_a_code_gives_days_to_each_once(shop):
+def test_promo_code_gives_days_to_each_user_once(shop):
     redeem = shop.billing.promos.redeem
     assert redeem(ANNA, " week-2026 ").days == 7
     assert shop.list_plans() == ["plus"]
@@ -58,7 +58,7 @@ def test_a_code_gives_days_to_each_once(shop):
     assert count_uses(shop, "WEEK-2026") == 2
 
 
-def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
+def test_used_up_expired_stopped_or_unknown_code_has_its_own_error(shop, clock):
     promos = shop.billing.promos
     promos.add(Promo("ONE", "plus", days=1, most_uses=1))
     promos.add(Promo("TODAY", "plus", days=1, ends_at=clock() + DAY))
@@ -74,7 +74,7 @@ def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
         promos.stop("WEEK-2026", "cli:vera")
 
 
-def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
+def test_percent_code_and_days_code_are_not_interchangeable(shop):
     assert refusal_key(shop.billing.promos.redeem, ANNA, "HALF") == "promo-is-percent"
     assert refusal_key(shop.order, promo="WEEK-2026") == "promo-is-days"
     assert refusal_key(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
@@ -92,12 +92,12 @@ def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
         {"most_uses": 0},
     ],
 )
-def test_a_code_that_gives_nothing_sound_is_refused(shop, fault):
+def test_promo_code_with_invalid_values_is_refused(shop, fault):
     values = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
     assert refusal_key(shop.billing.promos.add, Promo(**values)) == "promo-wrong"
 
 
-def test_a_code_is_made_once_and_is_a_code(shop, clock):
+def test_promo_code_is_unique_and_well_formed(shop, clock):
     add = shop.billing.promos.add
     assert refusal_key(add, Promo("week-2026", "plus", days=1)) == "promo-there"
     for code in ("", "ab", "with space", "-x-", "a" * 33, "a\nb"):
@@ -108,7 +108,7 @@ def test_a_code_is_made_once_and_is_a_code(shop, clock):
     assert refusal_key(add, past) == "promo-wrong"
 
 
-def test_the_price_is_lower_and_the_use_is_held_by_the_order(shop):
+def test_percent_code_lowers_the_price_and_its_order_reserves_the_use(shop):
     purchase = shop.order(promo="half")
     assert (purchase.order.amount.minor, purchase.order.promo) == (14_995, "HALF")
     assert shop.order(promo="HALF") == purchase
@@ -119,7 +119,7 @@ def test_the_price_is_lower_and_the_use_is_held_by_the_order(shop):
 
 
 @pytest.mark.parametrize("ended", [PurchaseState.CANCELED, PurchaseState.EXPIRED])
-def test_an_order_that_is_given_up_frees_its_use(shop, ended):
+def test_ended_order_frees_its_promo_use(shop, ended):
     purchase = shop.order(promo="HALF")
     assert give_up(shop, purchase, ended)
     assert count_uses(shop) == 0
@@ -128,7 +128,7 @@ def test_an_order_that_is_given_up_frees_its_use(shop, ended):
     assert count_uses(shop) == 1
 
 
-def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
+def test_expired_order_frees_its_promo_use_for_a_new_one(shop, clock):
     old = shop.order(promo="HALF")
     clock.move(25 * 3600)
     new = shop.order(promo="HALF")
@@ -137,7 +137,7 @@ def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
     assert count_uses(shop) == 1
 
 
-def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
+def test_changed_gateway_or_contact_keeps_the_code(shop):
     orders = [
         shop.order(promo="HALF", contact="anna@example.com"),
         shop.order(promo="HALF", contact="other@example.com"),
@@ -149,13 +149,13 @@ def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
     assert count_uses(shop) == 1
 
 
-def test_money_that_is_held_keeps_the_code_for_good(shop):
+def test_held_payment_keeps_the_promo_use(shop):
     purchase = shop.order(promo="HALF")
     assert shop.billing.purchases.mark_held(purchase.purchase_id)
     assert refusal_key(shop.order, promo="HALF", gateway=STARS) == "promo-used"
 
 
-def test_what_was_given_up_and_paid_all_the_same_has_used_the_code(shop):
+def test_cancelled_order_that_was_paid_uses_the_code(shop):
     purchase = shop.order(promo="HALF")
     give_up(shop, purchase)
     shop.pay(purchase)
@@ -180,7 +180,7 @@ def last(shop):
     return shop
 
 
-def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
+def test_one_use_code_is_used_once_although_several_of_its_orders_are_paid(last):
     orders = [start_payment(last, contact=f"{number}@example.com") for number in range(3)]
     grants = [last.pay(order) for order in orders]
     assert [grant.is_empty for grant in grants] == [False, True, True]
@@ -197,7 +197,7 @@ def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
     assert last.find_faults() == []
 
 
-def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
+def test_first_payment_uses_the_code_and_cancels_the_order_that_reserved_it(last):
     first = start_payment(last)
     second = start_payment(last, contact="a@example.com")
     assert not last.pay(first).is_empty
@@ -206,13 +206,13 @@ def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
     assert last.pay(second).is_empty
 
 
-def test_an_order_in_stars_that_is_paid_twice_uses_its_code_once(last):
+def test_stars_order_paid_twice_uses_its_code_once(last):
     purchase = last.order(promo="LAST", gateway=STARS)
     assert [last.pay(purchase).is_empty for _ in range(2)] == [False, True]
     assert len(last.billing.terms.of(ANNA)) == 1
 
 
-def test_a_use_is_held_as_long_as_its_order_can_be_paid(last):
+def test_promo_use_is_reserved_while_its_order_can_be_paid(last):
     purchase = start_payment(last)
     assert give_up(last, purchase)
     assert refusal_key(last.order, BORIS, promo="LAST") == "promo-used-up"
@@ -221,7 +221,7 @@ def test_a_use_is_held_as_long_as_its_order_can_be_paid(last):
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"
 
 
-def test_a_use_is_held_by_whichever_of_the_orders_can_be_paid(last):
+def test_promo_use_is_reserved_by_any_order_that_can_be_paid(last):
     first = start_payment(last)
     second = last.order(promo="LAST", gateway=STARS)
     assert give_up(last, second)
@@ -229,7 +229,7 @@ def test_a_use_is_held_by_whichever_of_the_orders_can_be_paid(last):
     assert not last.pay(first).is_empty
 
 
-def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
+def test_promo_use_is_freed_once_its_order_is_no_longer_polled(last, clock):
     purchase = start_payment(last)
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
@@ -240,7 +240,7 @@ def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"
 
 
-def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
+def test_payment_after_the_code_went_to_another_user_is_refunded(last):
     purchase = start_payment(last)
     give_up(last, purchase, is_closed=True)
     assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
@@ -250,7 +250,7 @@ def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
     assert count_uses(last, "LAST") == 1
 
 
-def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
+def test_concurrent_payments_do_not_exceed_the_uses_of_a_code(url, cipher, clock):
     people = range(2001, 2007)
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
@@ -279,7 +279,7 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
         assert (count_uses(shop, "LAST"), shop.find_faults()) == (2, [])
 
 
-def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(shop):
+def test_reserved_code_is_usable_for_its_holder_only(shop):
     promos = shop.billing.promos
     promos.add(Promo("LAST", "plus", percent=10, most_uses=1))
     shop.order(promo="LAST")
@@ -289,7 +289,7 @@ def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(sho
 
 
 @pytest.mark.parametrize("people", [[ANNA] * 4, [1, 2, 3, 4, 5, 6]])
-def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock, people):
+def test_concurrent_orders_do_not_exceed_the_uses_of_a_code(url, cipher, clock, people):
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
         shop.billing.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
@@ -311,7 +311,7 @@ def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock,
         assert count_uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
 
 
-def test_a_code_is_not_had_again_by_deleting_everything(shop, clock):
+def test_erasure_does_not_renew_promo_codes(shop, clock):
     shop.billing.promos.redeem(ANNA, "WEEK-2026")
     shop.buy(promo="HALF")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
@@ -325,7 +325,7 @@ def test_a_code_is_not_had_again_by_deleting_everything(shop, clock):
     assert shop.billing.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 
-def test_all_codes_are_listed_newest_first(shop):
+def test_promo_codes_are_listed_newest_first(shop):
     shop.order(promo="HALF", gateway=YOOKASSA)
     shop.billing.promos.stop("HALF", "cli:vera")
     half, week = shop.billing.promos.all()

@@ -38,14 +38,14 @@ def start_payment(shop, outside_id="out-1"):
     return purchase
 
 
-def test_a_button_pressed_twice_buys_once(shop):
+def test_repeated_order_is_one_purchase(shop):
     first = shop.order(contact="anna@example.com")
     assert shop.order(contact="anna@example.com") == first
     others = [shop.order(contact="b@example.com"), shop.order(gateway=STARS), shop.order(BORIS)]
     assert len({first.purchase_id, *(other.purchase_id for other in others)}) == 4
 
 
-def test_two_processes_that_order_at_once_make_one_purchase(url, cipher, clock):
+def test_concurrent_orders_of_one_user_make_one_purchase(url, cipher, clock):
     gate = threading.Barrier(6)
 
     def order(_):
@@ -57,20 +57,20 @@ def test_two_processes_that_order_at_once_make_one_purchase(url, cipher, clock):
         assert len(set(pool.map(order, range(6)))) == 1
 
 
-def test_an_old_order_is_not_taken_for_a_new_one(shop, clock):
+def test_expired_order_is_not_reused(shop, clock):
     first = shop.order()
     clock.move(25 * 3600)
     assert not first.may_be_paid(clock())
     assert shop.order().purchase_id != first.purchase_id
 
 
-def test_an_ended_order_is_not_taken_for_a_new_one(shop):
+def test_ended_order_is_not_reused(shop):
     first = shop.order()
     assert shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED)
     assert shop.order().purchase_id != first.purchase_id
 
 
-def test_nobody_has_more_open_orders_than_they_can_mean(shop, clock):
+def test_open_orders_per_user_are_limited(shop, clock):
     for number in range(MAX_OPEN):
         shop.order(contact=f"{number}@example.com")
     with pytest.raises(Refused) as refused:
@@ -81,19 +81,19 @@ def test_nobody_has_more_open_orders_than_they_can_mean(shop, clock):
     shop.order(contact="one-more@example.com")
 
 
-def test_what_cannot_be_stored_is_still_the_same_wish(shop):
+def test_order_with_unstorable_characters_is_still_repeatable(shop):
     contact = "anna\0@example.com\ud800"
     assert shop.order(contact=contact).purchase_id == shop.order(contact=contact).purchase_id
 
 
-def test_where_the_receipt_goes_is_sealed_in_the_row(shop):
+def test_receipt_contact_is_encrypted(shop):
     purchase = shop.order(contact="anna@example.com")
     ((stored,),) = shop.db.sql("SELECT contact FROM purchase")
     assert "anna" not in stored
     assert shop.billing.purchases.get(purchase.purchase_id).order.contact == "anna@example.com"
 
 
-def test_one_of_two_who_ask_the_till_does(shop, clock):
+def test_only_one_process_claims_the_gateway_call(shop, clock):
     purchase_id = shop.order().purchase_id
     claim = shop.billing.purchases.claim_call
     assert claim(purchase_id, clock(), CALL_TIMEOUT)
@@ -103,7 +103,7 @@ def test_one_of_two_who_ask_the_till_does(shop, clock):
     assert not claim("0" * 32, clock(), CALL_TIMEOUT)
 
 
-def test_what_the_till_said_is_kept_once(shop, clock):
+def test_gateway_response_is_stored_once(shop, clock):
     purchase = start_payment(shop)
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
@@ -130,7 +130,7 @@ def test_states_never_go_back(shop, clock):
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 
-def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
+def test_expired_order_that_was_paid_is_paid(shop):
     purchase = start_payment(shop)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     assert shop.pay(purchase, "out-1") is not None
@@ -138,20 +138,20 @@ def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
     assert shop.list_plans() == ["plus"]
 
 
-def test_an_order_is_found_by_a_payment_of_which_nobody_heard_the_answer(shop):
+def test_order_is_found_by_a_payment_whose_creation_response_was_lost(shop):
     purchase = shop.order()
     shop.pay(purchase, "out-9")
     found_purchase = shop.billing.purchases.find_by_payment(YOOKASSA, "out-9")
     assert found_purchase.purchase_id == purchase.purchase_id
 
 
-def test_a_silent_till_is_looked_at_less_and_less_often(shop, clock):
+def test_silent_gateway_is_polled_less_and_less_often(shop, clock):
     polls = list_polls(shop, start_payment(shop), clock)
     assert [minutes for _, minutes in polls][:4] == [1, 5, 30, 360]
     assert max(minutes for _, minutes in polls) == 360
 
 
-def test_an_order_is_looked_at_when_it_ends_and_no_longer_than_some_days(shop, clock):
+def test_order_is_polled_at_its_expiry_and_only_for_some_days(shop, clock):
     purchase = start_payment(shop)
     polls = [at for at, _ in list_polls(shop, purchase, clock)]
     assert purchase.expires_at in polls
@@ -170,7 +170,7 @@ def list_polls(shop, purchase, clock):
     return polls
 
 
-def test_nobody_looks_twice_at_the_same_time(url, cipher, clock):
+def test_concurrent_polls_claim_each_order_once(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
         for number in range(12):
@@ -188,7 +188,7 @@ def test_nobody_looks_twice_at_the_same_time(url, cipher, clock):
     assert len(claimed) == len(set(claimed)) == 12
 
 
-def test_an_order_that_was_never_asked_for_ends_without_more_looks(shop, clock):
+def test_order_without_a_payment_is_not_polled_after_its_end(shop, clock):
     purchase = shop.order(gateway=STARS)
     clock.move(24 * 3600)
     assert claim_due(shop) == [purchase.purchase_id]
@@ -198,14 +198,14 @@ def test_an_order_that_was_never_asked_for_ends_without_more_looks(shop, clock):
     assert not shop.billing.purchases.is_due(shop.clock())
 
 
-def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):
+def test_cancelled_order_with_a_started_payment_is_still_polled(shop, clock):
     purchase = start_payment(shop)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     clock.move(3600)
     assert claim_due(shop) == [purchase.purchase_id]
 
 
-def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
+def test_order_cancelled_by_the_gateway_is_not_polled(shop, clock):
     purchase = start_payment(shop)
     reason = "insufficient_funds"
     give_up, canceled = shop.billing.purchases.give_up, PurchaseState.CANCELED
@@ -215,7 +215,7 @@ def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
     assert shop.billing.purchases.get(purchase.purchase_id).reason == reason
 
 
-def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
+def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
     purchase = shop.order()
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
@@ -229,7 +229,7 @@ def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     assert claim_due(shop) == [purchase.purchase_id]
 
 
-def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(shop, clock):
+def test_clock_set_back_does_not_block_the_call_or_the_poll(shop, clock):
     purchase = shop.order()
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
     clock.move(-86_400)
@@ -240,7 +240,7 @@ def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(s
     assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
 
 
-def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
+def test_poll_can_be_moved_earlier_but_not_later(shop, clock):
     purchase = start_payment(shop)
     poll_at = shop.billing.purchases.poll_at
     assert poll_at(purchase.purchase_id, clock())
@@ -253,7 +253,7 @@ def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
     assert claim_due(shop) == [purchase.purchase_id]
 
 
-def test_lists_show_the_newest_first_page_by_page(shop, clock):
+def test_purchases_are_paginated_newest_first_and_found_by_user_or_number(shop, clock):
     ids = []
     for number in range(5):
         clock.move(0 if number == 2 else 1)
@@ -275,7 +275,7 @@ def test_lists_show_the_newest_first_page_by_page(shop, clock):
         assert len(rows.newest(whose=query)) == count, query
 
 
-def test_an_unknown_purchase_is_said_to_be_unknown(shop):
+def test_unknown_purchase_is_not_found(shop):
     with pytest.raises(NotFound):
         shop.billing.purchases.get("nothing")
     with pytest.raises(NotFound):

@@ -18,7 +18,7 @@ LATE = datetime(2026, 11, 30, 22, 30, tzinfo=UTC)
 ZONES = ["UTC", "Europe/Moscow", "Pacific/Kiritimati", "Africa/Cairo", "America/Havana"]
 
 
-def test_a_day_is_named_in_the_persons_own_zone():
+def test_day_depends_on_the_users_time_zone():
     assert [today(LATE, zone).day for zone in (UTC, MOSCOW, NEW_YORK)] == [
         "2026-11-30",
         "2026-12-01",
@@ -27,13 +27,13 @@ def test_a_day_is_named_in_the_persons_own_zone():
     assert today(LATE, MOSCOW).month == "2026-12"
 
 
-def test_a_day_ends_at_the_persons_own_midnight():
+def test_day_ends_at_the_users_midnight():
     now = today(LATE, NEW_YORK)
     assert now.day_ends == now.month_ends == datetime(2026, 12, 1, 5, tzinfo=UTC)
     assert today(LATE, MOSCOW).month_ends == datetime(2026, 12, 31, 21, tzinfo=UTC)
 
 
-def test_a_day_that_turns_the_clocks_has_its_own_length():
+def test_day_of_a_clock_change_has_its_own_length():
     morning = datetime(2026, 11, 1, 4, 0, tzinfo=UTC)  # midnight of the day of 25 hours
     assert today(morning, NEW_YORK).day_ends - morning == timedelta(hours=25)
 
@@ -42,7 +42,7 @@ def test_a_day_that_turns_the_clocks_has_its_own_length():
     st.datetimes(datetime(2020, 1, 1), datetime(2036, 1, 1)),  # noqa: DTZ001 - made aware below
     st.sampled_from(ZONES),
 )
-def test_at_the_end_of_a_day_another_one_begins(moment, name):
+def test_next_day_begins_where_a_day_ends(moment, name):
     zone = zone_of(name)
     now = today(moment.replace(tzinfo=UTC), zone)
     assert now.day_ends <= now.month_ends
@@ -63,7 +63,7 @@ def test_at_the_end_of_a_day_another_one_begins(moment, name):
         (Allowance(month=5), Used(4, 4), True),
     ],
 )
-def test_there_is_room_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
+def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
     left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.remaining is None or left.remaining > 0) is is_free
 
@@ -78,11 +78,11 @@ def test_there_is_room_when_neither_day_nor_month_is_used_up(allowance, used, is
         (Allowance(), Used(1, 4), (1, None, Period.DAY)),
     ],
 )
-def test_the_tighter_period_is_told(allowance, used, shown):
+def test_tighter_period_is_shown(allowance, used, shown):
     left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.used, left.limit, left.period) == shown
 
 
-def test_gifts_add_to_what_is_left_even_above_a_lowered_limit():
+def test_gifts_add_to_the_remaining_quota_even_above_a_lowered_limit():
     left = Left(Format.VOICE, used=9, limit=5, period=Period.DAY, resets_at=LATE, gifts=2)
     assert left.remaining == 2

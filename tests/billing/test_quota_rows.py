@@ -55,7 +55,7 @@ def list_use_states(database):
     return [row["state"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
 
 
-def test_questions_are_reserved_until_the_day_is_used_up(quotas, clock):
+def test_questions_are_reserved_until_the_daily_limit(quotas, clock):
     assert [reserve_question(quotas, number) for number in (1, 2)] == [
         Reserved(1, TEXT),
         Reserved(2, TEXT),
@@ -66,7 +66,7 @@ def test_questions_are_reserved_until_the_day_is_used_up(quotas, clock):
     assert refusal.resets_at == clock().replace(hour=0) + timedelta(days=1)
 
 
-def test_the_same_update_is_reserved_once(quotas, database):
+def test_update_is_reserved_once(quotas, database):
     first = reserve_question(quotas, 1)
     quotas.charge(1)
     assert [reserve_question(quotas, 1), reserve_question(quotas, 1, VOICE)] == [first, first]
@@ -74,13 +74,13 @@ def test_the_same_update_is_reserved_once(quotas, database):
     assert list_use_states(database) == ["charged"]
 
 
-def test_the_same_update_of_another_bot_is_another_question(quotas, database, clock):
+def test_same_update_id_of_another_bot_is_another_question(quotas, database, clock):
     reserve_question(quotas, 1)
     reserve_question(Quotas(database, BOT + 1, clock), 1)
     assert show_quota(quotas).used == 2
 
 
-def test_a_failed_question_is_given_back(quotas):
+def test_failed_question_is_returned_to_the_quota(quotas):
     for number in (1, 2):
         reserve_question(quotas, number)
     quotas.give_back(1)
@@ -88,7 +88,7 @@ def test_a_failed_question_is_given_back(quotas):
     assert reserve_question(quotas, 3) == Reserved(3, TEXT)
 
 
-def test_the_first_of_charged_and_returned_stays(quotas, database):
+def test_first_of_charge_and_return_is_final(quotas, database):
     for number in (1, 2):
         reserve_question(quotas, number)
     quotas.charge(1)
@@ -100,7 +100,7 @@ def test_the_first_of_charged_and_returned_stays(quotas, database):
     assert list_use_states(database) == ["charged", "returned"]
 
 
-def test_what_was_given_back_is_judged_anew(quotas, database):
+def test_returned_question_is_checked_against_the_quota_again(quotas, database):
     reserve_question(quotas, 1)
     quotas.give_back(1)
     assert reserve_question(quotas, 1) == Reserved(1, TEXT)
@@ -112,7 +112,7 @@ def test_what_was_given_back_is_judged_anew(quotas, database):
     assert list_use_states(database)[0] == "returned"
 
 
-def test_the_next_day_begins_at_the_persons_own_midnight(quotas, clock):
+def test_next_day_begins_at_the_users_midnight(quotas, clock):
     clock.move(11.9 * 3600)  # 20:54 in London, 23:54 in Moscow
     for number in (1, 2):
         reserve_question(quotas, number, zone=MOSCOW)
@@ -122,7 +122,7 @@ def test_the_next_day_begins_at_the_persons_own_midnight(quotas, clock):
     assert show_quota(quotas, zone=MOSCOW).period is Period.MONTH
 
 
-def test_a_month_ends_too(quotas, clock):
+def test_monthly_limit_is_reset_at_the_end_of_the_month(quotas, clock):
     for number in range(3):
         reserve_question(quotas, number)
         clock.move(86_400)
@@ -132,7 +132,7 @@ def test_a_month_ends_too(quotas, clock):
     assert reserve_question(quotas, 9) == Reserved(9, TEXT)
 
 
-def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
+def test_changing_time_zones_gains_no_extra_daily_questions(quotas, clock):
     plan = make_plan("free", allowances={TEXT: Allowance(day=2)})
     zones = ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago", "Asia/Tokyo"] * 6
     results = [
@@ -143,7 +143,7 @@ def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
     assert sum(isinstance(result, Reserved) for result in results) == 2 * days
 
 
-def test_a_format_that_the_plan_does_not_have_is_refused(quotas):
+def test_format_outside_the_plan_is_refused(quotas):
     refusal = reserve_question(quotas, 1, VOICE)
     assert (refusal.limit, refusal.remaining) == (0, 0)
 
@@ -155,14 +155,14 @@ def test_without_plans_nothing_is_counted(quotas, database):
     assert show_quota(quotas, plan=UNLIMITED).remaining is None
 
 
-def test_a_format_without_limit_is_counted_and_never_refused(quotas):
+def test_unlimited_format_is_counted_and_never_refused(quotas):
     for number in range(5):
         reserve_question(quotas, number, Format.PHOTO)
     photos = show_quota(quotas, Format.PHOTO)
     assert (photos.used, photos.limit, photos.remaining) == (5, None, None)
 
 
-def test_a_gift_is_used_after_the_plan(quotas):
+def test_gift_is_used_after_the_plan(quotas):
     gift_id = give_gift(quotas, amount=2)
     results = [reserve_question(quotas, number) for number in range(5)]
     assert [getattr(result, "gift_id", "spent") for result in results] == [
@@ -175,7 +175,7 @@ def test_a_gift_is_used_after_the_plan(quotas):
     assert (show_quota(quotas).remaining, quotas.gifts.all(ANNA)[0].used) == (0, 2)
 
 
-def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
+def test_gift_allows_a_format_outside_the_plan(quotas):
     give_gift(quotas, VOICE)
     assert show_quota(quotas, VOICE).remaining == 1
     assert isinstance(reserve_question(quotas, 1, VOICE), Reserved)
@@ -184,7 +184,7 @@ def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
     assert isinstance(reserve_question(quotas, 2, VOICE), Reserved)
 
 
-def test_the_gift_that_ends_first_is_used_first(quotas, clock):
+def test_gift_that_expires_first_is_used_first(quotas, clock):
     forever = give_gift(quotas, VOICE)
     later = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=9))
     soon = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=1))
@@ -192,7 +192,7 @@ def test_the_gift_that_ends_first_is_used_first(quotas, clock):
     assert gift_ids == [soon, later, forever]
 
 
-def test_an_expired_gift_gives_nothing(quotas, clock):
+def test_expired_gift_gives_nothing(quotas, clock):
     give_gift(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
     reserve_question(quotas, 1, VOICE)
     clock.move(3600)
@@ -201,14 +201,14 @@ def test_an_expired_gift_gives_nothing(quotas, clock):
     assert [gift.used for gift in quotas.gifts.all(ANNA)] == [1]
 
 
-def test_a_gift_is_noted_in_the_audit(quotas, database):
+def test_gift_is_audited(quotas, database):
     give_gift(quotas, VOICE, 5, reason="за помощь")
     (entry,) = Audit(database).newest()
     assert (entry.action, entry.by, entry.target) == ("quota.gift", "user:1003", "user:1001")
     assert entry.arguments == {"format": "voice", "amount": 5, "reason": "за помощь"}
 
 
-def test_a_gift_of_one_key_is_given_once(quotas, database):
+def test_gift_with_one_key_is_given_once(quotas, database):
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(lambda _: give_gift(quotas, VOICE, 5, key="update:7"), range(8)))
     assert (len(ids), show_quota(quotas, VOICE).gifts) == (1, 5)
@@ -219,13 +219,13 @@ def test_a_gift_of_one_key_is_given_once(quotas, database):
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_GIFT + 1])
-def test_a_gift_of_nothing_or_of_everything_is_refused(quotas, amount):
+def test_gift_of_an_invalid_amount_is_refused(quotas, amount):
     with pytest.raises(Refused):
         give_gift(quotas, amount=amount)
     assert quotas.gifts.all(ANNA) == []
 
 
-def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database):
+def test_charge_is_rolled_back_with_its_transaction(quotas, database):
     reserve_question(quotas, 1)
 
     def charge_and_fail():
@@ -238,7 +238,7 @@ def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database)
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
+def test_concurrent_processes_never_exceed_the_limit(url, is_known):
     """Each thread has its own Database, as each replica of the bot has."""
     plan = make_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
@@ -268,7 +268,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
         replica.close()
 
 
-def test_what_is_reserved_again_is_not_abandoned_while_it_is_answered(quotas, clock):
+def test_question_reserved_again_is_not_returned_while_it_is_answered(quotas, clock):
     reserve_question(quotas, 1)
     clock.move(600)
     reserve_question(quotas, 1)
@@ -280,7 +280,7 @@ def test_what_is_reserved_again_is_not_abandoned_while_it_is_answered(quotas, cl
     assert show_quota(quotas).used == 1
 
 
-def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, database, clock):
+def test_unsettled_reservation_is_returned_after_a_while(quotas, database, clock):
     for update_id in (1, 2):
         reserve_question(quotas, update_id)
     quotas.charge(2)

@@ -11,7 +11,7 @@ from tests.billing.random_histories import FEW, History, open_shop
 pytestmark = pytest.mark.integration
 
 
-def test_a_hundred_histories_keep_money_plans_and_questions_right(database, clock):
+def test_random_histories_keep_ledger_plans_and_quotas_consistent(database, clock):
     """Fewer on PostgreSQL, where each call goes over a socket; `bench billing` runs thousands."""
     rng = random.Random(20261120)  # noqa: S311 - a repeatable sample
     shop, histories = open_shop(database, clock), []

@@ -47,7 +47,7 @@ def refusal_key(call):
     return refused.value.key
 
 
-def test_a_wish_is_stored_noted_and_carried_out(shop):
+def test_refund_request_is_stored_audited_and_executed(shop):
     purchase, grant = shop.buy()
     refund = request_refund(shop, grant)
     assert (refund.state, refund.amount, refund.user_id) == ("wanted", grant.amount, ANNA)
@@ -65,14 +65,14 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     assert shop.find_faults() == []
 
 
-def test_the_ledger_names_nobody(shop):
+def test_ledger_entry_of_a_refund_contains_no_name_or_reason(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     entry = shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
     assert (entry.by, entry.reason) == ("user", "")
 
 
-def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
+def test_repeated_refund_report_is_recorded_once(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     report = report_refund(shop, refund)
@@ -82,7 +82,7 @@ def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
     assert shop.sum_amounts() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
 
 
-def test_a_refund_heard_of_first_from_the_till_is_not_stored_again(shop):
+def test_refund_first_reported_by_the_gateway_is_not_recorded_again(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     shop.refund(grant, outside_id="back")
@@ -91,7 +91,7 @@ def test_a_refund_heard_of_first_from_the_till_is_not_stored_again(shop):
     assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
 
 
-def test_the_same_key_is_the_same_wish(shop):
+def test_same_key_returns_the_same_refund_request(shop):
     _, grant = shop.buy()
     first = request_refund(shop, grant, key="button-1")
     assert request_refund(shop, grant, key="button-1").refund_id == first.refund_id
@@ -102,7 +102,7 @@ def test_the_same_key_is_the_same_wish(shop):
 
 
 @pytest.mark.parametrize("key", ["", "button-1"])
-def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
+def test_concurrent_refunds_by_admins_create_one(url, cipher, clock, key):
     with open_database(url, cipher=cipher) as database:
         _, grant = Shop(database, clock).buy()
     gate = threading.Barrier(4)
@@ -124,7 +124,7 @@ def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
 
 
-def test_what_cannot_go_back_is_refused_with_a_reason(shop):
+def test_impossible_refund_is_refused_with_a_reason(shop):
     _, grant = shop.buy()
     for minor in (29_991, 0, -5):
         assert (
@@ -142,7 +142,7 @@ def test_what_cannot_go_back_is_refused_with_a_reason(shop):
         shop.billing.refunds.request(grant.refers, None, "", VERA)
 
 
-def test_parts_go_back_until_nothing_is_left(shop):
+def test_partial_refunds_are_possible_until_nothing_is_left(shop):
     _, grant = shop.buy()
     for number, minor in enumerate((10_000, 19_989, None)):
         refund = request_refund(shop, grant, minor)
@@ -155,7 +155,7 @@ def test_parts_go_back_until_nothing_is_left(shop):
     assert shop.find_faults() == []
 
 
-def test_stars_go_back_whole(shop):
+def test_stars_can_only_be_refunded_whole(shop):
     _, grant = shop.buy(gateway=STARS)
     assert refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
     assert request_refund(shop, grant).amount == grant.amount
@@ -163,7 +163,7 @@ def test_stars_go_back_whole(shop):
     assert len(claim_due(shop, STARS)) == 1
 
 
-def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, clock):
+def test_stars_of_an_erased_user_cannot_be_refunded(shop, clock):
     _, stars = shop.buy(gateway=STARS)
     _, roubles = shop.buy()
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
@@ -171,7 +171,7 @@ def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, clock):
     assert request_refund(shop, roubles).user_id == 0
 
 
-def test_a_silent_till_is_asked_again_with_patience(shop, clock):
+def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     assert claim_due(shop) == [refund.refund_id]
@@ -183,7 +183,7 @@ def test_a_silent_till_is_asked_again_with_patience(shop, clock):
     assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.SENDING
 
 
-def test_what_the_till_refuses_may_be_wanted_again(shop):
+def test_refund_refused_by_the_gateway_can_be_requested_again(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     assert shop.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
@@ -195,7 +195,7 @@ def test_what_the_till_refuses_may_be_wanted_again(shop):
     assert shop.billing.purchases.get(grant.purchase_id).state is PurchaseState.PAID
 
 
-def test_what_is_done_is_not_refused_any_more(shop):
+def test_completed_refund_cannot_be_marked_refused(shop):
     _, grant = shop.buy()
     refund = request_refund(shop, grant)
     shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))

@@ -29,7 +29,7 @@ def order_renewal(shop, renewal):
     return shop.db.transact(lambda: place_renewal_order(shop.ctx, renewal, renewal.tries))
 
 
-def test_it_is_due_a_day_before_the_plan_ends_and_a_day_later_again(shop, clock):
+def test_renewal_is_due_a_day_before_the_end_and_again_on_the_next_days(shop, clock):
     shop.start_renewal()
     days = []
     for hour in range(0, 40 * 24, 6):
@@ -38,7 +38,7 @@ def test_it_is_due_a_day_before_the_plan_ends_and_a_day_later_again(shop, clock)
     assert days == [29, 30, 31]
 
 
-def test_after_a_long_sleep_a_day_lies_between_the_tries(shop, clock):
+def test_tries_after_a_long_outage_are_a_day_apart(shop, clock):
     shop.start_renewal()
     clock.move(50 * 86_400)
     days = []
@@ -48,7 +48,7 @@ def test_after_a_long_sleep_a_day_lies_between_the_tries(shop, clock):
     assert days == [0, 1, 2]
 
 
-def test_once_paid_it_is_due_after_the_next_term(shop, clock):
+def test_paid_renewal_is_due_after_the_next_term(shop, clock):
     renewal_id = shop.start_renewal()
     clock.move(29 * 86_400)
     assert len(claim_due(shop)) == 1
@@ -61,13 +61,13 @@ def test_once_paid_it_is_due_after_the_next_term(shop, clock):
     assert len(claim_due(shop)) == 1
 
 
-def test_what_renews_itself_in_stars_is_never_due_here(shop, clock):
+def test_stars_renewal_is_never_due(shop, clock):
     shop.start_renewal(gateway=STARS)
     clock.move(40 * 86_400)
     assert claim_due(shop) == []
 
 
-def test_nobody_pays_for_somebody_elses_no(shop, clock):
+def test_renewal_is_stopped_only_by_its_owner(shop, clock):
     renewal_id = shop.start_renewal()
     assert not shop.billing.renewals.stop(renewal_id, BORIS)
     assert shop.billing.renewals.stop(renewal_id, ANNA)
@@ -77,7 +77,7 @@ def test_nobody_pays_for_somebody_elses_no(shop, clock):
     assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.OFF
 
 
-def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
+def test_new_consent_replaces_the_old_renewal(shop, clock):
     first = shop.start_renewal()
     shop.billing.renewals.stop(first, ANNA, RenewalState.FAILED)
     clock.move(86_400)
@@ -90,7 +90,7 @@ def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
     assert "card-1" not in stored
 
 
-def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
+def test_reminder_is_sent_once_per_payment_and_not_too_late(shop, clock):
     renewal_id = shop.start_renewal()
     remind = shop.billing.renewals.claim_reminders
     assert remind(clock() + 26 * DAY) == []
@@ -102,7 +102,7 @@ def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
     assert remind(clock() + 91 * DAY) == []
 
 
-def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
+def test_concurrent_processes_claim_each_renewal_once(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
         for number in range(8):
@@ -123,7 +123,7 @@ def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
     assert len(reminded) == len(set(reminded))
 
 
-def test_the_same_try_is_the_same_order(shop, clock):
+def test_same_try_returns_the_same_order(shop, clock):
     shop.start_renewal()
     clock.move(29 * 86_400)
     (renewal,) = claim_due(shop)
@@ -134,7 +134,7 @@ def test_the_same_try_is_the_same_order(shop, clock):
     assert order_renewal(shop, renewal).purchase_id == first.purchase_id
 
 
-def test_while_one_try_is_open_there_is_no_other(shop, clock):
+def test_new_order_is_not_created_while_a_try_is_open(shop, clock):
     shop.start_renewal()
     clock.move(29 * 86_400)
     (renewal,) = claim_due(shop)
@@ -148,7 +148,7 @@ def test_while_one_try_is_open_there_is_no_other(shop, clock):
     assert order_renewal(shop, last).purchase_id != first.purchase_id
 
 
-def test_the_next_months_first_try_is_another_order(shop, clock):
+def test_first_try_of_the_next_month_is_a_new_order(shop, clock):
     renewal_id = shop.start_renewal()
     clock.move(29 * 86_400)
     paid = order_renewal(shop, *claim_due(shop))
@@ -162,7 +162,7 @@ def test_the_next_months_first_try_is_another_order(shop, clock):
 
 
 @pytest.mark.parametrize(("gateway", "ended"), [(YOOKASSA, "off"), (STARS, "stopping")])
-def test_who_got_all_back_pays_nothing_again(shop, gateway, ended):
+def test_full_refund_ends_the_renewal(shop, gateway, ended):
     _, first = shop.buy()
     _, second = shop.buy()
     shop.start_renewal(gateway=gateway)
@@ -174,7 +174,7 @@ def test_who_got_all_back_pays_nothing_again(shop, gateway, ended):
     assert shop.billing.renewals.of(BORIS)[0].state is RenewalState.ON
 
 
-def test_a_renewal_that_is_gone_is_not_paid(shop, clock):
+def test_deleted_renewal_cannot_be_ordered(shop, clock):
     shop.start_renewal()
     clock.move(29 * 86_400)
     (renewal,) = claim_due(shop)

@@ -41,7 +41,7 @@ def make_row(number, kind, minor, **more):
     return entry, Purchase(f"p{number}", order, PurchaseState.PAID, AT, AT)
 
 
-def test_sums_are_by_month_of_the_zone_till_and_plan():
+def test_report_sums_by_month_gateway_and_plan():
     rows = [
         make_row(1, "payment", 29_990),
         make_row(2, "grant", 29_990),
@@ -70,15 +70,15 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
 
 
 @pytest.mark.parametrize(("minor", "text"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
-def test_less_than_nothing_is_written_as_a_number(minor, text):
+def test_negative_amount_is_formatted_as_a_number(minor, text):
     assert signed_decimal(minor, Currency.RUB) == text
 
 
-def test_a_day_begins_in_its_zone():
+def test_day_begins_in_its_time_zone():
     assert day_start(date(2026, 12, 1), MOSCOW).isoformat() == "2026-11-30T21:00:00+00:00"
 
 
-def test_lines_are_payments_and_refunds_without_people():
+def test_export_lists_payments_and_refunds_without_personal_data():
     rows = [make_row(1, "payment", 29_990, outside_id="x"), make_row(2, "grant", 29_990)]
     rows.append(make_row(3, "refund", 10_000, gateway=Gateway.STARS))
     payment, refund = export_rows(rows, MOSCOW, vat_code=4)
@@ -94,7 +94,7 @@ def test_lines_are_payments_and_refunds_without_people():
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "+7", "-2", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
-def test_no_cell_is_a_formula(formula):
+def test_exported_cells_are_never_formulas(formula):
     (row,) = export_rows([make_row(1, "payment", 1, title=formula, outside_id=formula)], UTC, None)
     assert row["title"] == row["gateway_id"] == f"'{formula}"
     assert row["vat_code"] == ""
@@ -128,16 +128,16 @@ LEDGER = [
         ([gateway_payment("b")], [Difference.NOT_STORED, Difference.NOT_THERE]),
     ],
 )
-def test_each_way_in_which_ledger_and_till_differ_is_found(payments, differences):
+def test_every_difference_between_ledger_and_gateway_is_found(payments, differences):
     assert [row.difference for row in compare(LEDGER, payments)] == differences
 
 
-def test_what_a_list_does_not_have_is_to_be_read_by_itself():
+def test_payments_missing_in_the_gateway_list_are_returned():
     assert find_missing_payments(LEDGER, [gateway_payment("b")]) == ["a"]
     assert find_missing_payments(LEDGER, [gateway_payment("a")]) == []
 
 
-def test_a_difference_tells_both_sides():
+def test_difference_shows_both_amounts():
     (difference,) = compare(LEDGER, [gateway_payment("a", refunded=100)])
     assert (difference.ours.decimal, difference.theirs.decimal) == ("0.30", "1.00")
     assert (difference.outside_id, difference.purchase_id) == ("a", "p1")

@@ -41,7 +41,7 @@ def error_text(tmp_path, plan, payments=None):
     return str(wrong.value)
 
 
-def test_plans_are_read_with_what_they_cost(tmp_path):
+def test_plans_are_parsed_with_their_prices(tmp_path):
     config = load_config(tmp_path, PLAN_SETTINGS)
     plans = config.plans.values()
     plus = plan_named(plans, "plus")
@@ -88,34 +88,34 @@ def price(rub=None, **more):
         ({**price(299, stars=10_001), "renewed": True}, "10000 Stars at most"),
     ],
 )
-def test_what_cannot_be_sold_is_said_with_its_place(tmp_path, plan, message):
+def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message):
     assert message in error_text(tmp_path, plan)
 
 
-def test_roubles_need_somebody_who_takes_them(tmp_path):
+def test_price_in_roubles_requires_a_shop(tmp_path):
     assert "payments.yookassa is missing" in error_text(tmp_path, PLUS, {})
     config = load_config(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
     assert config.payments.yookassa is None
 
 
 @pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
-def test_the_first_plan_is_everybodys_and_costs_nothing(tmp_path, first):
+def test_first_plan_must_be_free(tmp_path, first):
     with pytest.raises(ConfigError, match=r"plans\.mine: the first plan is everybody's"):
         load_config(tmp_path, {"mine": first, "other": FREE})
 
 
-def test_what_is_no_digital_good_needs_no_stars(tmp_path):
+def test_non_digital_plan_needs_no_stars_price(tmp_path):
     seminar = {"free": FREE, "seminar": price(5_000)}
     config = load_config(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
     assert config.payments.not_digital == ("seminar",)
 
 
-def test_a_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
+def test_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
     seminar = {"free": FREE, "seminar": {**price(5_000), "renewed": True, "days": 7}}
     assert load_config(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
 
 
-def test_a_shop_is_read_as_it_is_said():
+def test_shop_settings_are_parsed():
     receipt = {"vat_code": 4, "tax_system": 2}
     settings = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
     shop = PaymentsConfig.model_validate(
@@ -129,17 +129,17 @@ def test_a_shop_is_read_as_it_is_said():
     assert YooKassaConfig().networks == NETWORKS
 
 
-def test_people_come_back_from_the_shop_to_somewhere(tmp_path):
+def test_shop_requires_public_url(tmp_path):
     with pytest.raises(ConfigError, match=r"needs api\.public_url"):
         load_config(tmp_path, {"free": FREE, "sold": PLUS}, public_url="")
 
 
-def test_networks_are_networks(tmp_path):
+def test_invalid_network_is_refused(tmp_path):
     payments = {"yookassa": {"networks": ["185.71.76.0/27", "everywhere"]}}
     assert "everywhere is neither an address nor a network" in error_text(tmp_path, PLUS, payments)
 
 
-def test_a_shop_is_asked_over_https_alone(tmp_path):
+def test_shop_url_must_use_https(tmp_path):
     payments = {"yookassa": {"base_url": "http://pay.example.com/v3"}}
     assert "payments.yookassa.base_url" in error_text(tmp_path, PLUS, payments)
 
@@ -148,13 +148,13 @@ def test_a_shop_is_asked_over_https_alone(tmp_path):
     ("percent", "rub", "xtr"),
     [(0, 29_990, 200), (10, 26_991, 180), (33, 20_093, 134), (99, 299, 2)],
 )
-def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
+def test_discount_is_rounded_in_the_buyers_favour(percent, rub, xtr):
     plus = plan_named(PLANS, "plus")
     lower = prices(plus, Promo("X", "plus", percent=percent))
     assert [price.minor for price in lower] == [rub, xtr]
 
 
-def test_no_price_is_ever_nothing():
+def test_price_is_never_zero():
     plus = plan_named(PLANS, "plus")
     cheap = plus.model_copy(update={"price": PlanPrice(rub=0.01, stars=1)})
     assert [price.minor for price in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]

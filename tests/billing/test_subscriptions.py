@@ -27,7 +27,7 @@ def give_plan(shop, key, days=10, plan="plus", source=Source.GIFT):
     return shop.billing.terms.add(ANNA, plan, days, source, key, VERA)
 
 
-def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
+def test_plan_is_active_from_the_start_to_the_end_of_its_term(shop, clock):
     term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, Source.GIFT, "k")
     assert shop.billing.terms.give(term)
     assert shop.list_plans() == []
@@ -37,7 +37,7 @@ def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
     assert shop.list_plans() == []
 
 
-def test_what_has_a_key_is_given_once_to_each(shop):
+def test_plan_given_with_a_key_is_given_once_per_user(shop):
     assert give_plan(shop, "welcome")
     assert not give_plan(shop, "welcome")
     assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
@@ -46,7 +46,7 @@ def test_what_has_a_key_is_given_once_to_each(shop):
     assert [entry.action for entry in entries] == ["plan.give", "plan.give"]
 
 
-def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):
+def test_given_plan_starts_where_the_same_plan_ends(shop, clock):
     for key in ("a", "b", "c"):
         clock.move(3600)
         give_plan(shop, key)
@@ -57,7 +57,7 @@ def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):
     assert sorted(shop.list_plans()) == ["algorithms", "plus"]
 
 
-def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
+def test_higher_plan_applies_until_it_ends(shop, clock):
     shop.users.set_plan(ANNA, "free", VERA)
     give_plan(shop, "a")
     plans = shop.users.get(ANNA).plans
@@ -66,7 +66,7 @@ def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
     assert plan_of(shop.ctx.plans, shop.users.get(ANNA).plans).name == "free"
 
 
-def test_a_trial_is_had_once(shop, clock):
+def test_trial_can_be_used_once(shop, clock):
     assert shop.start_trial() == 3
     assert shop.list_plans() == ["plus"]
     for _ in range(2):
@@ -78,19 +78,19 @@ def test_a_trial_is_had_once(shop, clock):
     assert shop.start_trial(BORIS) == 3
 
 
-def test_who_had_the_plan_needs_no_trial_of_it(shop):
+def test_buyer_of_a_plan_cannot_start_its_trial(shop):
     shop.buy()
     with pytest.raises(Refused):
         shop.start_trial()
 
 
-def test_a_plan_without_a_trial_has_none(shop):
+def test_plan_without_a_trial_cannot_be_tried(shop):
     for name in ("free", "voices", "nothing"):
         with pytest.raises(NotFound):
             shop.start_trial(plan=name)
 
 
-def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
+def test_erasure_does_not_renew_the_trial(shop, clock):
     shop.start_trial()
     for _ in range(2):
         PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
@@ -103,7 +103,7 @@ def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
     assert str(ANNA) not in str(shop.db.sql("SELECT * FROM left_behind"))
 
 
-def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
+def test_concurrent_trial_starts_give_one(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         Users(database).record_authors([User(ANNA, "ru")])
     gate = threading.Barrier(4)
@@ -122,7 +122,7 @@ def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
         assert len(Shop(database, clock).billing.terms.of(ANNA)) == 1
 
 
-def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):
+def test_ending_term_is_listed_unless_more_of_its_plan_follows(shop, clock):
     give_plan(shop, "a")
     give_plan(shop, "b", plan="algorithms")
     give_plan(shop, "c")
@@ -132,7 +132,7 @@ def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):
     assert [term.plan for term in later] == ["plus"]
 
 
-def test_what_was_taken_back_before_it_began_ends_for_nobody(shop, clock):
+def test_term_refunded_before_it_began_is_not_listed_as_ending(shop, clock):
     shop.buy()
     _, second = shop.buy()
     shop.refund(second)

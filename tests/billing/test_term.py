@@ -34,7 +34,7 @@ def term(starts, days=30, number=1):
     paid=st.integers(1, 10**9),
     data=st.data(),
 )
-def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, paid, data):
+def test_shortened_term_keeps_its_past_and_paid_part(starts, length, paid, data):
     rest = data.draw(st.integers(0, paid))
     before = term(starts, length)
     after = shorten(before, length * DAY, rub(paid), rub(rest), START)
@@ -48,7 +48,7 @@ def test_a_shorter_term_keeps_its_paid_part_and_what_is_past(starts, length, pai
 
 
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=6), st.data())
-def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
+def test_terms_keep_their_order_after_shortening(lengths, data):
     terms, now = [], START
     for number, days in enumerate(lengths):
         begin = term_start(terms, "plus", now)
@@ -71,7 +71,7 @@ def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
     assert lost == (before.ends_at - after.ends_at) * (len(terms) - index)
 
 
-def test_other_plans_and_other_times_do_not_move():
+def test_other_plans_and_past_terms_do_not_move():
     other = Term(9, 1001, "course", START + 30 * DAY, START + 60 * DAY, Source.GRANT, "k")
     past = term(-100, 10, 2)
     before = term(0)
@@ -80,7 +80,7 @@ def test_other_plans_and_other_times_do_not_move():
     assert move_later_terms([term(30, 30, 3)], before, before) == []
 
 
-def test_a_new_term_begins_now_or_where_the_last_one_ends():
+def test_new_term_starts_now_or_where_the_last_one_ends():
     assert term_start([], "plus", START) == START
     assert term_start([term(-50, 10)], "plus", START) == START
     assert term_start([term(0), term(30, 30, 2)], "plus", START) == START + 60 * DAY
