@@ -34,13 +34,13 @@ def keep_busy(threads=8):
 
 
 @pytest.mark.functional
-def test_a_wait_for_what_never_happens_ends():
+def test_wait_for_something_that_never_happens_ends():
     with pytest.raises(AssertionError, match="too late"):
         wait_until(lambda: False, SHORT_S, lambda: "too late")
 
 
 @pytest.mark.functional
-def test_a_stand_in_waits_as_long_as_a_busy_machine_needs():
+def test_stand_in_waits_longer_on_a_busy_machine():
     with TelegramStandIn() as telegram, keep_busy(), pytest.raises(TimeoutError) as caught:
         telegram.wait_for(lambda: False, SHORT_S)
     assert float(str(caught.value).split()[2]) > SHORT_S

@@ -41,7 +41,7 @@ def demo(tmp_path):
             yield place, config, telegram, browser
 
 
-def test_before_the_first_model_the_page_says_why_one_waits_and_what_is_down(demo):
+def test_page_before_the_first_model_explains_the_wait_and_shows_what_is_down(demo):
     place, _, _, browser = demo
     page = browser.get("/").text
     assert "Первая модель уже в пути" in page
@@ -61,7 +61,7 @@ def test_before_the_first_model_the_page_says_why_one_waits_and_what_is_down(dem
     assert foreign.status_code == 400
 
 
-def test_a_card_signs_in_as_that_person_and_opens_their_first_page(demo):
+def test_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     place, config, _, browser = demo
     assert browser.get("/enter/boris").headers["Location"] == "/"  # while the API does not listen
     with socket.create_server(("127.0.0.1", place.ports.api)):
@@ -73,7 +73,7 @@ def test_a_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     assert browser.get("/enter/nobody").headers["Location"] == "/"
 
 
-def test_steps_are_ticked_off_by_what_happened(demo):
+def test_steps_are_marked_done_by_what_happened(demo):
     _, config, telegram, browser = demo
     key = InlineKeyboardMarkup([[InlineKeyboardButton("ℹ️", callback_data="why:1")]])
     sent = make_caller(telegram)(
@@ -90,7 +90,7 @@ def test_steps_are_ticked_off_by_what_happened(demo):
     assert page.count("hx-swap-oob") == 2
 
 
-def test_the_demo_starts_over_in_the_language_of_the_page(demo):
+def test_demo_starts_over_in_the_language_of_the_page(demo):
     place, _, _, browser = demo
     assert browser.post("/over", headers={"Origin": "http://evil.example"}).status_code == 403
     assert not place.start_over_file.exists()

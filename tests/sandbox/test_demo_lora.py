@@ -32,7 +32,7 @@ def without_language_models(tmp_path):
 
 
 @pytest.mark.parametrize(("language", "word"), [("en", "install"), ("ru", "дополнение")])
-def test_what_is_missing_is_said_with_the_commands_that_bring_it(
+def test_missing_packages_are_reported_with_the_install_commands(
     without_language_models, tmp_path, language, word
 ):
     process = subprocess.run(

@@ -14,7 +14,7 @@ from merlin.sandbox.telegram.world import groups_of, people_of
 pytestmark = pytest.mark.functional
 
 
-def test_a_folder_holds_one_demo_at_a_time(tmp_path):
+def test_folder_holds_one_demo_at_a_time(tmp_path):
     folder = tmp_path / "demo"
     with prepare_demo(folder, Ports.free()) as place:
         text = place.config.read_text()
@@ -30,7 +30,7 @@ def test_a_folder_holds_one_demo_at_a_time(tmp_path):
     assert not folder.exists()
 
 
-def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
+def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
         free, plus, voices = config.plans.values()
@@ -50,7 +50,7 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
     assert Ports.from_first(8700).shop == 8703
 
 
-def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_path):
+def test_users_own_configuration_is_neither_overwritten_nor_removed(tmp_path):
     config_path = tmp_path / "config.yaml"
     config_path.write_text("state_dir: mine")
     with pytest.raises(Refused) as refused, prepare_demo(tmp_path, Ports.free()):
@@ -61,7 +61,7 @@ def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_pat
     assert (config_path.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [config_path])
 
 
-def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(tmp_path):
+def test_demo_keeps_its_language_until_it_is_cleared(tmp_path):
     folder = tmp_path / "demo"
     with prepare_demo(folder, Ports.free(), language="en") as place:
         create_repository(place.repository, place.script)
@@ -87,7 +87,7 @@ def test_samples_that_cannot_be_copied_are_refused_with_the_reason(tmp_path):
     )
 
 
-def test_what_is_no_demo_is_neither_used_nor_removed(tmp_path):
+def test_folder_that_is_not_a_demo_is_neither_used_nor_removed(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Refused), prepare_demo(tmp_path, Ports.free()):
         pass
@@ -122,7 +122,7 @@ def test_commands_and_the_demo_follow_the_locale(monkeypatch, environment, comma
     assert (language(), demo_language()) == (commands, demo)
 
 
-def test_the_people_and_groups_of_an_english_demo_have_english_names_and_telegrams():
+def test_people_and_groups_of_an_english_demo_have_english_names():
     people, groups = people_of("en"), groups_of("en")
     assert [(person.first_name, person.language_code) for person in people] == [
         ("Anna", "en"),

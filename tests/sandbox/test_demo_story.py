@@ -30,7 +30,7 @@ def read_report(lab, language="en"):
     return out.getvalue()
 
 
-def test_the_front_page_s_address_is_told_first_and_never_the_engine_s_key(tmp_path):
+def test_front_page_url_is_printed_first_and_the_engines_key_never(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         out = io.StringIO()
         addresses(place, Story(load(place.config), "en", out))
@@ -40,17 +40,17 @@ def test_the_front_page_s_address_is_told_first_and_never_the_engine_s_key(tmp_p
         assert place.engine_key_file.read_text() not in out.getvalue()
 
 
-def test_before_the_first_commit_nothing_is_told(lab):
+def test_nothing_is_reported_before_the_first_commit(lab):
     assert read_report(lab) == ""
 
 
-def test_a_commit_is_told_up_to_serving_in_the_person_s_language(lab):
+def test_commit_is_reported_up_to_serving_in_the_users_language(lab):
     lab.until_serving("trial-1")
     assert "✔ live: trial-1\n" in read_report(lab)
     assert "✔ отвечает людям: trial-1\n" in read_report(lab, "ru")
 
 
-def test_a_broken_example_is_named_with_its_place(lab):
+def test_broken_example_is_named_with_its_place(lab):
     lab.until_serving("trial-1")
     broken = lab.repository.folder / "datasets/trial/examples/broken.yaml"
     broken.write_text("messages: [", encoding="utf-8")
@@ -61,7 +61,7 @@ def test_a_broken_example_is_named_with_its_place(lab):
     assert "✔ built: trial-1: no examples changed, nothing to train" in report
 
 
-def test_why_nothing_is_trained_is_told(lab):
+def test_reason_for_no_training_is_reported(lab):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 40)
     lab.repository.commit("One more [skip train]")
@@ -69,7 +69,7 @@ def test_why_nothing_is_trained_is_told(lab):
     assert "– training: the commit says [skip train]\n" in read_report(lab)
 
 
-def test_a_commit_to_another_dataset_is_told_too(lab):
+def test_commit_to_another_dataset_is_reported(lab):
     lab.until_serving("trial-1")
     lab.repository.dataset("second")
     lab.repository.commit("A second one")
@@ -77,7 +77,7 @@ def test_a_commit_to_another_dataset_is_told_too(lab):
     assert "✔ live: second-1\n" in read_report(lab)
 
 
-def test_the_page_reads_the_progress_in_its_language_and_before_the_first_commit(lab):
+def test_progress_of_the_page_is_in_its_language_and_empty_before_the_first_commit(lab):
     assert read_progress(lab.config, "ru")["commit"] == ""
     lab.until_serving("trial-1")
     notes = [read_progress(lab.config, language)["steps"][1]["note"] for language in ("ru", "en")]

@@ -14,7 +14,7 @@ SEND = "sendMessage"
 
 
 @pytest.mark.unit
-def test_a_fault_hits_as_often_as_it_says():
+def test_fault_occurs_as_often_as_configured():
     faults = Faults(Fault(SEND, FaultKind.DROP, times=2, skip=1))
     hits = [faults.take(SEND, {}) is not None for _ in range(5)]
     assert hits == [False, True, True, False, False]
@@ -22,21 +22,21 @@ def test_a_fault_hits_as_often_as_it_says():
 
 
 @pytest.mark.unit
-def test_a_fault_without_end_stays():
+def test_unlimited_fault_stays():
     faults = Faults(Fault("send*", FaultKind.DROP, times=None))
     assert all(faults.take(SEND, {}) for _ in range(9))
     assert faults.take("getMe", {}) is None
 
 
 @pytest.mark.unit
-def test_a_fault_may_wait_for_one_chat_alone():
+def test_fault_can_be_limited_to_one_chat():
     faults = Faults(Fault("*", FaultKind.DROP, only={"chat_id": "1001"}))
     assert faults.take(SEND, {"chat_id": "1003"}) is None
     assert faults.take(SEND, {"chat_id": "1001"}) is not None
 
 
 @pytest.mark.unit
-def test_chance_repeats_with_its_seed():
+def test_random_faults_repeat_with_their_seed():
     def take_faults(seed):
         faults = Faults(Fault("*", FaultKind.DROP, times=None, probability=0.5), seed=seed)
         return [faults.take("x", {}) is not None for _ in range(40)]
@@ -50,7 +50,7 @@ def test_chance_repeats_with_its_seed():
 @pytest.mark.parametrize(
     "raw", [{}, {"method": "x"}, {"method": "x", "kind": "bite"}, {"method": "x", "knd": "lag"}]
 )
-def test_a_fault_that_cannot_be_read(raw):
+def test_invalid_fault_is_refused(raw):
     with pytest.raises(ValueError, match="Fault"):
         Fault(**raw)
 
@@ -60,7 +60,7 @@ def test_a_fault_that_cannot_be_read(raw):
     ("kind", "carried_out"),
     [(FaultKind.REFUSE, 0), (FaultKind.DROP, 1), (FaultKind.CUT, 1), (FaultKind.HANG, 1)],
 )
-def test_a_connection_that_ends_without_an_answer(telegram, call, kind, carried_out):
+def test_connection_fault_ends_without_a_response(telegram, call, kind, carried_out):
     telegram.faults.add(Fault(SEND, kind, seconds=0.05))
     with pytest.raises(NetworkError):
         call(lambda bot: bot.send_message(1001, "a"))
@@ -69,7 +69,7 @@ def test_a_connection_that_ends_without_an_answer(telegram, call, kind, carried_
 
 
 @pytest.mark.functional
-def test_a_flood_wait_names_its_seconds_and_carries_nothing_out(telegram, call):
+def test_flood_wait_names_its_seconds_and_executes_nothing(telegram, call):
     telegram.faults.add(Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=12))
     with pytest.raises(RetryAfter) as caught:
         call(lambda bot: bot.send_message(1001, "a"))
@@ -78,7 +78,7 @@ def test_a_flood_wait_names_its_seconds_and_carries_nothing_out(telegram, call):
 
 
 @pytest.mark.functional
-def test_a_server_error_after_all_was_done(telegram, call):
+def test_server_error_after_execution_keeps_the_effect(telegram, call):
     telegram.faults.add(Fault(SEND, FaultKind.DONE_STATUS, status=502))
     with pytest.raises(NetworkError, match="Bad Gateway"):
         call(lambda bot: bot.send_message(1001, "a"))
@@ -86,7 +86,7 @@ def test_a_server_error_after_all_was_done(telegram, call):
 
 
 @pytest.mark.functional
-def test_lag_is_an_answer_that_comes_late(telegram, call):
+def test_lag_delays_the_response(telegram, call):
     telegram.faults.add(Fault(SEND, FaultKind.LAG, seconds=0.2))
     before = time.monotonic()
     call(lambda bot: bot.send_message(1001, "a"))
@@ -94,14 +94,14 @@ def test_lag_is_an_answer_that_comes_late(telegram, call):
 
 
 @pytest.mark.functional
-def test_a_hang_lasts_until_the_client_gives_up(telegram, call):
+def test_hang_lasts_until_the_client_times_out(telegram, call):
     telegram.faults.add(Fault(SEND, FaultKind.HANG))
     with pytest.raises(TimedOut):
         call(lambda bot: bot.send_message(1001, "a", read_timeout=0.1))
 
 
 @pytest.mark.functional
-def test_one_chats_fault_leaves_the_others_alone(telegram, call):
+def test_fault_of_one_chat_does_not_affect_others(telegram, call):
     flood = Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=5, only={"chat_id": "1001"})
     telegram.faults.add(flood)
     call(lambda bot: bot.send_message(1003, "a"))

@@ -9,7 +9,7 @@ from merlin.sandbox.server import AppendLog
 pytestmark = pytest.mark.unit
 
 
-def test_a_torn_line_is_cut_off_and_writing_goes_on(tmp_path):
+def test_incomplete_last_line_is_removed_and_writing_continues(tmp_path):
     path = tmp_path / "log.jsonl"
     path.write_bytes(b'{"a": 1}\n{"b": 2')
     log = AppendLog(tmp_path, "log.jsonl")

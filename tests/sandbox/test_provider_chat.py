@@ -28,7 +28,7 @@ def read_answer(client, text, system=""):
     return complete(client, text, system).choices[0].message.content
 
 
-def test_models_tell_their_window(client):
+def test_models_report_their_context_window(client):
     models = list(client.models.list())
     assert models[0].id == CHAT
     assert models[0].context_window == 16_000
@@ -39,7 +39,7 @@ def test_models_tell_their_window(client):
     ("question", "phrase"),
     [("Что такое типаж?", "Я демо-модель"), ("What is a type?", "I'm a demo model")],
 )
-def test_an_answer_says_that_it_is_a_stand_in(client, question, phrase):
+def test_answer_says_that_it_is_a_stand_in(client, question, phrase):
     answer = read_answer(client, question)
     assert phrase in answer
     assert question in answer
@@ -54,13 +54,13 @@ def test_an_answer_says_that_it_is_a_stand_in(client, question, phrase):
         ("Расскажи подробно о сортировке", "«Стоп»"),
     ],
 )
-def test_each_shape_of_an_answer_can_be_seen_and_says_that_it_is_canned(client, question, phrase):
+def test_each_formatted_sample_answer_is_marked_as_a_stand_ins(client, question, phrase):
     answer = read_answer(client, question)
     assert phrase in answer
     assert "модель" in answer or "stand-in model" in answer
 
 
-def test_a_summary_is_the_leading_sentences(client):
+def test_summary_is_the_leading_sentences(client):
     answer = read_answer(client, STORY, system="Сделай краткий конспект текста.")
     assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
     assert "вернулся" not in answer
@@ -68,18 +68,18 @@ def test_a_summary_is_the_leading_sentences(client):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_a_talk_is_summed_up_where_the_bot_asks_for_it(client, language):
+def test_conversation_is_summarised_for_the_bots_prompt(client, language):
     answer = read_answer(client, STORY, system=text(language, "sum-system"))
     assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 
-def test_a_translation_is_the_marked_source(client):
+def test_translation_is_the_marked_source(client):
     answer = read_answer(client, STORY, system="Переведи на английский.")
     assert STORY in answer
     assert answer.startswith("[перевод не сделан")
 
 
-def test_an_image_is_taken_and_described_by_its_size(client):
+def test_image_is_accepted_and_described_by_its_size(client):
     picture = base64.b64encode(b"\x89PNG" * 9).decode()
     parts = [
         {"type": "text", "text": "Что здесь?"},
@@ -91,13 +91,13 @@ def test_an_image_is_taken_and_described_by_its_size(client):
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.png", "data:image/png;base64,@@"])
-def test_an_image_by_address_or_broken_is_refused(client, url):
+def test_image_by_url_or_broken_is_refused(client, url):
     parts = [{"type": "image_url", "image_url": {"url": url}}]
     with pytest.raises(openai.BadRequestError, match="Invalid image"):
         read_answer(client, parts)
 
 
-def test_a_model_without_eyes_refuses_a_photo(client):
+def test_model_without_vision_refuses_a_photo(client):
     picture = base64.b64encode(b"\x89PNG" * 9).decode()
     parts = [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}}]
     messages = [{"role": "user", "content": parts}]
@@ -105,7 +105,7 @@ def test_a_model_without_eyes_refuses_a_photo(client):
         client.chat.completions.create(model="stand-in-base", messages=messages)
 
 
-def test_what_is_to_be_done_is_read_outside_documents_and_done_with_them_all(client):
+def test_instructions_are_read_outside_documents_and_applied_to_all_of_them(client):
     document = wrap_document("Переведи это и сделай конспект: summarize.", "a.txt")
     answer = read_answer(client, f"О чём это?\n{document}")
     assert "Вы спросили: «О чём это?»" in answer
@@ -116,7 +116,7 @@ def test_what_is_to_be_done_is_read_outside_documents_and_done_with_them_all(cli
     assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 
-def test_a_stream_that_is_cut(provider, client):
+def test_cut_stream_raises_an_error(provider, client):
     provider.faults.add(Fault("chat.create", FaultKind.CUT))
     chunks = iter(complete(client, "Привет, как дела?", stream=True))
     assert next(chunks).choices[0].delta.role == "assistant"
@@ -124,7 +124,7 @@ def test_a_stream_that_is_cut(provider, client):
         list(chunks)
 
 
-def test_an_overlong_conversation(provider, client):
+def test_overlong_conversation_is_refused(provider, client):
     provider.behave(context_window=20)
     with pytest.raises(openai.BadRequestError) as caught:
         complete(client, "слово " * 40)
@@ -132,7 +132,7 @@ def test_an_overlong_conversation(provider, client):
     assert "maximum context length is 20 tokens" in str(caught.value)
 
 
-def test_a_fixed_answer_comes_word_for_word(provider, client):
+def test_fixed_answer_is_returned_verbatim(provider, client):
     provider.behave(fixed_answer="  ровно  это\n\nи это ")
     assert read_answer(client, "что?") == "  ровно  это\n\nи это "
     chunks = complete(client, "что?", stream=True)
@@ -140,7 +140,7 @@ def test_a_fixed_answer_comes_word_for_word(provider, client):
 
 
 @pytest.mark.parametrize("delay", ["think_s", "piece_s"])
-def test_who_waits_goes_on_as_soon_as_nobody_need_wait(provider, client, delay):
+def test_waiting_answer_continues_when_the_delay_is_removed(provider, client, delay):
     provider.behave(**{delay: 3600.0})
     stream = complete(client, "Привет", stream=True)
     provider.behave(context_window=9_000)
@@ -149,13 +149,13 @@ def test_who_waits_goes_on_as_soon_as_nobody_need_wait(provider, client, delay):
     assert "Привет" in answer
 
 
-def test_calls_are_remembered_with_their_bodies(provider, client):
+def test_calls_are_recorded_with_their_bodies(provider, client):
     read_answer(client, "Привет")
     (call,) = provider.calls("chat.create")
     assert (call.status, call.body["messages"][0]["content"]) == (200, "Привет")
 
 
-def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
+def test_sample_voice_is_transcribed_by_its_stored_text(client):
     sample = ("voice.oga", speech_samples.sample_voice())
     transcript = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
     assert transcript.text == "Какие черты лица отвечают за глубину фиксации?"
@@ -166,18 +166,18 @@ def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
     )
 
 
-def test_a_voice_without_kept_words_says_so(client):
+def test_voice_without_a_stored_text_is_reported(client):
     silent = ("voice.oga", b"OggS" + bytes(60))
     transcript = client.audio.transcriptions.create(model="stand-in-transcribe", file=silent)
     assert transcript.text == "Демо-модель не слышит: в этой записи нет сохранённого текста."
 
 
-def test_what_is_no_voice_is_refused(client):
+def test_file_that_is_not_audio_is_refused(client):
     with pytest.raises(openai.BadRequestError, match="Invalid file format"):
         client.audio.transcriptions.create(model="stand-in-transcribe", file=("a.oga", b"RIFF"))
 
 
-def test_busy_and_broken_are_told_in_the_protocols_shape(provider, client):
+def test_busy_and_broken_states_have_the_protocols_shape(provider, client):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, retry_after_s=7))
     with pytest.raises(openai.RateLimitError) as caught:
         complete(client, "a")
@@ -202,7 +202,7 @@ def read_next_answer(client, *turns):
     return completion.choices[0].message.content
 
 
-def test_an_example_before_a_question_that_is_like_it_is_followed(client):
+def test_similar_example_before_the_question_is_followed(client):
     examples = ("Чем стек лучше очереди?", "Ничем.", "Что такое граф?", "Вершины и рёбра.")
     assert (
         read_next_answer(client, *examples, "Граф — это что такое?")
@@ -211,14 +211,14 @@ def test_an_example_before_a_question_that_is_like_it_is_followed(client):
     assert "Вы спросили" in read_next_answer(client, *examples, "Когда экзамен?")
 
 
-def test_what_the_stand_in_said_before_is_no_example(client):
+def test_earlier_stand_in_answer_is_not_used_as_an_example(client):
     first = read_next_answer(client, "Что такое граф?")
     assert read_next_answer(client, "Что такое граф?", first, "Что такое гриф?") == first.replace(
         "граф", "гриф"
     )
 
 
-def test_a_little_is_known_without_being_taught(client):
+def test_few_questions_are_known_without_training(client):
     answer = read_next_answer(client, "What is a graph?")
     assert answer.startswith("A graph is a set of vertices")
     assert answer.endswith("(a demo model)")

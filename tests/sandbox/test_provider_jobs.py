@@ -42,7 +42,7 @@ def read_statuses(client, job_id, polls):
     return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
 
 
-def test_a_job_moves_one_state_a_poll_and_succeeds(client):
+def test_job_advances_one_state_per_poll_and_succeeds(client):
     job = launch(client)
     assert (job.status, job.fine_tuned_model) == ("validating_files", None)
     assert read_statuses(client, job.id, 4) == [
@@ -57,7 +57,7 @@ def test_a_job_moves_one_state_a_poll_and_succeeds(client):
     assert job_at_end.finished_at
 
 
-def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, client):
+def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provider, client):
     provider.behave(states=())
     job = client.fine_tuning.jobs.retrieve(launch(client).id)
     messages = [{"role": "user", "content": "Что за птица?"}]
@@ -73,28 +73,28 @@ def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, 
         ({"model": "stand-in-base", "training_file": "file-no"}, "invalid training_file"),
     ],
 )
-def test_jobs_that_cannot_be_made(provider, client, arguments, message):
+def test_invalid_job_is_refused(provider, client, arguments, message):
     with pytest.raises(openai.BadRequestError, match=message):
         client.fine_tuning.jobs.create(**arguments)
     assert provider.jobs_created() == []
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
-def test_a_job_made_without_a_word_can_be_found(provider, client, kind):
+def test_job_created_without_a_response_can_be_found(provider, client, kind):
     provider.faults.add(Fault("jobs.create", kind))
     with pytest.raises(openai.OpenAIError):
         launch(client)
     assert len(find_jobs(client)) == len(provider.jobs_created()) == 1
 
 
-def test_a_job_refused_before_it_was_made(provider, client):
+def test_job_refused_before_its_creation_does_not_exist(provider, client):
     provider.faults.add(Fault("jobs.create", FaultKind.STATUS, status=500))
     with pytest.raises(openai.InternalServerError):
         launch(client)
     assert provider.jobs_created() == find_jobs(client) == []
 
 
-def test_a_list_that_lags_and_then_shows(provider, client):
+def test_lagging_list_shows_the_job_later(provider, client):
     provider.behave(list_lag_s=3600.0)
     launch(client)
     assert find_jobs(client) == []
@@ -103,7 +103,7 @@ def test_a_list_that_lags_and_then_shows(provider, client):
     assert len(find_jobs(client)) == 1
 
 
-def test_words_that_no_client_knows(provider, client):
+def test_unknown_states_are_returned(provider, client):
     provider.behave(states=("validating_files", "warming_up", "paused"))
     job = launch(client)
     assert read_statuses(client, job.id, 4) == [
@@ -114,7 +114,7 @@ def test_words_that_no_client_knows(provider, client):
     ]
 
 
-def test_success_that_names_its_model_only_later(provider, client):
+def test_succeeded_job_names_its_model_only_later(provider, client):
     provider.behave(states=(), null_model_polls=2)
     job = launch(client)
     jobs = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
@@ -122,14 +122,14 @@ def test_success_that_names_its_model_only_later(provider, client):
     assert [job.fine_tuned_model is None for job in jobs] == [True, True, False]
 
 
-def test_a_job_that_fails_says_why(provider, client):
+def test_failed_job_has_a_reason(provider, client):
     provider.behave(states=("running",), ending="failed")
     job = launch(client)
     read_statuses(client, job.id, 2)
     assert client.fine_tuning.jobs.retrieve(job.id).error.code == "invalid_training_file"
 
 
-def test_down_and_back_keeps_jobs(provider, client):
+def test_restart_keeps_jobs(provider, client):
     job = launch(client)
     provider.stop()
     with pytest.raises(openai.APIConnectionError):
@@ -138,7 +138,7 @@ def test_down_and_back_keeps_jobs(provider, client):
     assert client.fine_tuning.jobs.retrieve(job.id).id == job.id
 
 
-def test_control_over_http(provider, client):
+def test_behaviour_and_faults_are_controlled_over_http(provider, client):
     control = provider.base_url.removesuffix("/v1") + "/control"
     assert fetch(f"{control}/behaviour", {"states": ["running"], "list_lag_s": 1})[0] == 200
     assert read_statuses(client, launch(client).id, 1) == ["running"]
@@ -165,7 +165,7 @@ def make_client(address):
     return openai.OpenAI(api_key="any", base_url=f"{address}/v1", max_retries=0)
 
 
-def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(client, provider):
+def test_responses_have_null_only_where_the_protocol_allows_it(client, provider):
     read_statuses(client, job_id := launch(client).id, 4)
     job = client.fine_tuning.jobs.retrieve(job_id)
     responses = fine_tune_responses(provider.base_url, "any", job, LINE.encode())

@@ -18,7 +18,7 @@ def read_messages(call):
     return [update.message for update in call(lambda bot: bot.get_updates())]
 
 
-def test_a_long_paste_comes_in_parts_cut_between_words(telegram):
+def test_long_paste_is_split_between_words(telegram):
     text = "слово " * 1500 + "😀" * 3000
     ids = telegram.paste("anna", text)
     texts = [message.text for message in telegram.log("anna")]
@@ -28,13 +28,13 @@ def test_a_long_paste_comes_in_parts_cut_between_words(telegram):
     assert texts[0].endswith("слово")
 
 
-def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
+def test_text_is_split_at_lines_first_and_never_within_a_character():
     assert split_text("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
     assert [utf16_length(part) for part in split_text("😀" * 4097)] == [4096, 4096, 2]
     assert split_text(" \n ") == []
 
 
-def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram, call):
+def test_reply_has_the_bots_answer_and_the_quoted_part(telegram, call):
     sent = call(lambda bot: bot.send_message(1001, "Форма лба. Форма профиля."))
     telegram.say("anna", "почему?", reply_to=sent.message_id, quote="Форма профиля.")
     (message,) = read_messages(call)
@@ -44,13 +44,13 @@ def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram, call):
         telegram.say("anna", "что?", reply_to=sent.message_id, quote="нос")
 
 
-def test_only_own_texts_are_corrected(telegram, call):
+def test_person_can_edit_only_own_texts(telegram, call):
     sent = call(lambda bot: bot.send_message(1001, "a"))
     with pytest.raises(Refused):
         telegram.edit("anna", sent.message_id, "b")
 
 
-def test_a_reaction_comes_to_a_bot_that_asked_for_it(telegram, call):
+def test_reaction_is_delivered_to_a_bot_that_requested_it(telegram, call):
     sent = call(lambda bot: bot.send_message(1001, "a"))
     telegram.react("anna", sent.message_id, "👍")
     assert telegram.pending() == []
@@ -63,7 +63,7 @@ def test_a_reaction_comes_to_a_bot_that_asked_for_it(telegram, call):
     assert telegram.log("anna")[0].reactions == {}
 
 
-def test_a_key_that_calls_nothing_cannot_be_pressed(telegram, call):
+def test_url_button_cannot_be_pressed(telegram, call):
     keys = InlineKeyboardMarkup([[InlineKeyboardButton("тут", url="https://example.com/")]])
     call(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
     with pytest.raises(Refused):
@@ -80,12 +80,12 @@ def test_a_key_that_calls_nothing_cannot_be_pressed(telegram, call):
         lambda standin: standin.react("anna", 7, "👍"),
     ],
 )
-def test_acts_on_what_is_not_there(telegram, act):
+def test_action_on_something_unknown_raises_not_found(telegram, act):
     with pytest.raises(NotFound):
         act(telegram)
 
 
-def test_every_act_can_be_asked_for_over_http(telegram):
+def test_every_action_is_available_over_http(telegram):
     status, document = send_control(
         telegram, person="anna", act="paste", **{"with": {"text": "я" * 5000}}
     )
@@ -108,13 +108,13 @@ def test_every_act_can_be_asked_for_over_http(telegram):
         {"text": "a", "reply_to": "first"},
     ],
 )
-def test_unknown_acts_are_refused(telegram, fields):
+def test_unknown_action_is_refused(telegram, fields):
     status, document = send_control(telegram, person="anna", **fields)
     assert status == 400
     assert document["error"]
 
 
-def test_the_chats_of_everybody_are_listed(telegram):
+def test_chats_of_every_person_are_listed(telegram):
     status, chats = fetch(f"{telegram.page_url}control/chats")
     assert status == 200
     assert [chat["person"] for chat in chats["anna"]] == ["anna", "anna@study", "anna@seminar"]

@@ -42,7 +42,7 @@ def read_page(standin, path="/", **headers):
         return response.status, response.headers, response.read().decode()
 
 
-def test_people_write_press_and_correct_over_http(telegram, call):
+def test_people_write_press_and_edit_over_http(telegram, call):
     status, document = send_control(telegram, person="anna", text="привет")
     assert status == 200
     assert document["update_id"] == telegram.pending()[0]["update_id"]
@@ -64,21 +64,21 @@ def test_people_write_press_and_correct_over_http(telegram, call):
         ({"person": "anna", "text": "a", "message_id": 99}, 404),
     ],
 )
-def test_wishes_that_cannot_be(telegram, fields, status):
+def test_invalid_request_is_refused(telegram, fields, status):
     status_code, document = send_control(telegram, **fields)
     assert status_code == status
     assert document["error"]
     assert telegram.pending() == []
 
 
-def test_another_site_may_not_write(telegram):
+def test_request_from_another_site_is_refused(telegram):
     url = f"{telegram.page_url}control/send"
     body = {"person": "anna", "text": "a"}
     assert fetch(url, body, {"Origin": "https://example.com"})[0] == 403
     assert fetch(url, body, {"Origin": telegram.page_url.rstrip("/")})[0] == 200
 
 
-def test_a_file_comes_as_a_form(telegram):
+def test_file_is_uploaded_as_a_form(telegram):
     body = (
         b'--x\r\nContent-Disposition: form-data; name="person"\r\n\r\nanna\r\n'
         b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
@@ -93,7 +93,7 @@ def test_a_file_comes_as_a_form(telegram):
     assert telegram.log("anna")[0].message["document"]["file_name"] == "a.txt"
 
 
-def test_the_log_tells_messages_and_their_past(telegram, call):
+def test_log_shows_messages_and_their_versions(telegram, call):
     async def act(bot):
         sent = await bot.send_message(1001, "…")
         await bot.edit_message_text("ответ", 1001, sent.message_id)
@@ -105,7 +105,7 @@ def test_the_log_tells_messages_and_their_past(telegram, call):
     assert fetch(f"{telegram.page_url}control/log?chat=igor")[0] == 404
 
 
-def test_every_change_is_heard_at_once(telegram, call):
+def test_every_change_is_streamed_at_once(telegram, call):
     with open_path(telegram, "/control/events") as stream:
         assert stream.readline() == b"retry: 500\n"
         telegram.say("anna", "привет")
@@ -114,7 +114,7 @@ def test_every_change_is_heard_at_once(telegram, call):
     assert json.loads(lines[2].removeprefix("data: "))["message"]["text"] == "привет"
 
 
-def test_every_answer_forbids_what_the_page_does_not_need(telegram):
+def test_every_response_has_a_strict_security_policy(telegram):
     for path in ("/", "/static/merlin.css", "/control/log?chat=anna", "/nothing"):
         _status, headers, _body = read_page(telegram, path)
         assert headers["Content-Security-Policy"].startswith("default-src 'self'; base-uri 'none'")
@@ -123,13 +123,13 @@ def test_every_answer_forbids_what_the_page_does_not_need(telegram):
 
 
 @pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
-def test_the_page_has_no_inline_code_and_writes_no_markup(path):
+def test_page_has_no_inline_code_and_writes_no_markup(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
     assert not re.search(r"\sstyle=|\son[a-z]+=|<script>|<style|https?://(?!www\.w3\.org)", text)
 
 
-def test_the_page_speaks_the_persons_language_and_remembers_it(telegram):
+def test_page_is_in_the_chosen_language_and_remembers_it(telegram):
     assert '<html lang="ru">' in read_page(telegram)[2]
     _status, headers, body = read_page(telegram, "/?lang=en")
     assert "Anna, student" in body
@@ -137,13 +137,13 @@ def test_the_page_speaks_the_persons_language_and_remembers_it(telegram):
     assert '<html lang="en"' in read_page(telegram, Cookie="merlin_language=en")[2]
 
 
-def test_the_theme_comes_from_its_cookie_alone(telegram):
+def test_theme_comes_only_from_its_cookie(telegram):
     assert "data-theme=" not in read_page(telegram)[2]
     assert 'data-theme="dark"' in read_page(telegram, Cookie="merlin_theme=dark")[2]
     assert "data-theme=" not in read_page(telegram, Cookie='merlin_theme="><script>')[2]
 
 
-def test_texts_come_as_json_in_both_languages(telegram):
+def test_texts_are_served_as_json_in_both_languages(telegram):
     russian = fetch(f"{telegram.page_url}texts/ru.json")[1]
     english = fetch(f"{telegram.page_url}texts/en.json")[1]
     assert (russian["send"], english["send"]) == ("Отправить", "Send")
@@ -156,7 +156,7 @@ def test_texts_come_as_json_in_both_languages(telegram):
     assert requested <= set(russian) & set(english)
 
 
-def test_a_sent_page_or_drawing_is_only_a_download(telegram):
+def test_uploaded_html_or_svg_is_served_only_as_a_download(telegram):
     for name, mime in (("a.html", "text/html"), ("a.svg", "image/svg+xml")):
         telegram.send_file("anna", Upload(name, mime, b"<script>alert(1)</script>"))
         file_id = telegram.log("anna")[-1].message["document"]["file_id"]
@@ -166,12 +166,12 @@ def test_a_sent_page_or_drawing_is_only_a_download(telegram):
     assert read_page(telegram, "/control/files/none")[0] == 404
 
 
-def test_without_a_pipeline_the_page_says_so(telegram):
+def test_page_without_a_pipeline_says_so(telegram):
     assert "Конвейер не подключён" in read_page(telegram)[2]
     assert read_page(telegram, "/control/pipeline")[0] == 404
 
 
-def test_the_pipeline_is_handed_over_and_its_failure_told():
+def test_pipeline_is_served_and_its_failure_returns_503():
     languages = []
 
     def read_pipeline(language):

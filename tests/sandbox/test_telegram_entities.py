@@ -16,14 +16,14 @@ def make_entities(*entities):
     return [{"type": kind, "offset": start, "length": length} for kind, start, length in entities]
 
 
-def test_entities_beyond_the_hundredth_are_ignored(call):
+def test_entities_after_the_hundredth_are_ignored(call):
     entities = [MessageEntity("bold", place * 2, 1) for place in range(150)]
     sent = call(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
     assert len(sent.entities) == 100
     assert sent.entities[-1].offset == 198
 
 
-def test_white_space_at_the_ends_goes_and_entities_move(call):
+def test_outer_white_space_is_removed_and_entities_shifted(call):
     entity = MessageEntity("bold", 2, 4)
     sent = call(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
     assert (sent.text, sent.entities[0].offset, sent.entities[0].length) == ("ab", 0, 2)
@@ -41,14 +41,14 @@ def test_white_space_at_the_ends_goes_and_entities_move(call):
         ("aba", ("shiny", 0, 1), "unsupported type"),
     ],
 )
-def test_an_entity_that_does_not_lie_on_the_text_is_refused(call, text, entity, message):
+def test_entity_outside_the_text_is_refused(call, text, entity, message):
     entities = [MessageEntity(*entity)]
     with pytest.raises(BadRequest) as caught:
         call(lambda bot: bot.send_message(1001, text, entities=entities))
     assert message in str(caught.value).lower()
 
 
-def test_an_edit_is_checked_in_the_same_way(telegram, call):
+def test_edit_is_validated_like_a_message(telegram, call):
     sent = call(lambda bot: bot.send_message(1001, "a"))
     fields = {"chat_id": 1001, "message_id": sent.message_id, "text": "ab"}
     url = f"{telegram.base_url}{telegram.token}/editMessageText"
@@ -57,7 +57,7 @@ def test_an_edit_is_checked_in_the_same_way(telegram, call):
     assert fetch(url, {**fields, "entities": make_entities(("bold", 0, 2))})[0] == 200
 
 
-def test_what_people_type_is_marked_as_telegram_marks_it():
+def test_text_of_people_gets_telegrams_entities():
     text = (
         "😀 /ask@merlin_stand_in_bot смотри https://example.com/a?b=1. и @boris #лекция a@b.ru 1/2"
     )

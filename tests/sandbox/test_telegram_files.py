@@ -12,7 +12,7 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def test_what_a_person_sends_can_be_downloaded(telegram, call):
+def test_file_sent_by_a_person_can_be_downloaded(telegram, call):
     upload = Upload("конспект.pdf", "application/pdf", b"%PDF-1.7")
     telegram.send_file("anna", upload, caption="вот")
 
@@ -41,14 +41,14 @@ def test_voices_and_photos_have_their_fields(telegram, call):
 PIXELS = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (300).to_bytes(4, "big") + (100).to_bytes(4, "big")
 
 
-def test_a_picture_that_is_no_png_has_the_usual_size(telegram, call):
+def test_picture_other_than_png_has_the_default_size(telegram, call):
     telegram.send_file("anna", Upload("a.gif", "image/gif", b"GIF89a"), kind="photo")
     (update,) = call(lambda bot: bot.get_updates())
     largest = update.message.photo[-1]
     assert (largest.width, largest.height) == (640, 480)
 
 
-def test_an_album_is_several_messages_of_one_group(telegram, call):
+def test_album_is_several_messages_of_one_group(telegram, call):
     pages = [Upload(f"{page}.png", "image/png", b"\x89PNG" + bytes([page])) for page in range(3)]
     telegram.send_album("anna", pages, caption="конспект")
     messages = [update.message for update in call(lambda bot: bot.get_updates())]
@@ -56,13 +56,13 @@ def test_an_album_is_several_messages_of_one_group(telegram, call):
     assert [message.caption for message in messages] == ["конспект", None, None]
 
 
-def test_an_empty_file_is_not_sent(telegram):
+def test_empty_file_is_not_sent(telegram):
     with pytest.raises(Refused):
         telegram.send_file("anna", Upload("a.txt", "text/plain", b""))
     assert telegram.log("anna") == []
 
 
-def test_the_bot_sends_files(telegram, call):
+def test_bot_sends_files(telegram, call):
     async def act(bot):
         await bot.send_document(1001, b"a,b", filename="t.csv", caption="таблица")
         await bot.send_photo(1001, b"\x89PNG")
@@ -80,12 +80,12 @@ def test_the_bot_sends_files(telegram, call):
         (lambda bot: bot.get_file("no-such-id"), "Invalid file_id"),
     ],
 )
-def test_files_that_telegram_refuses(call, act, message):
+def test_file_that_telegram_refuses_is_refused(call, act, message):
     with pytest.raises(BadRequest, match=message):
         call(act)
 
 
-def test_a_file_over_20_megabytes_cannot_be_downloaded(telegram, call):
+def test_file_over_20_megabytes_cannot_be_downloaded(telegram, call):
     big = Upload("big.bin", "application/octet-stream", bytes(20 * 1024 * 1024 + 1))
     telegram.send_file("anna", big)
     file_id = telegram.log("anna")[0].message["document"]["file_id"]
@@ -93,13 +93,13 @@ def test_a_file_over_20_megabytes_cannot_be_downloaded(telegram, call):
         call(lambda bot: bot.get_file(file_id))
 
 
-def test_a_download_needs_the_token_and_a_real_path(telegram):
+def test_download_needs_the_token_and_an_existing_path(telegram):
     assert fetch(f"{telegram.base_file_url}{telegram.token}/documents/no.bin")[0] == 404
     stranger = "1234567:" + "A" * 35
     assert fetch(f"{telegram.base_file_url}{stranger}/documents/no.bin")[0] == 401
 
 
-def test_the_bot_says_what_it_can(call):
+def test_bot_reports_its_abilities(call):
     me = call(lambda bot: bot.get_me())
     assert (me.can_join_groups, me.can_read_all_group_messages) == (True, False)
     assert (me.supports_inline_queries, me.has_topics_enabled) == (True, False)

@@ -28,13 +28,13 @@ def read_updates(call):
         ("@boris посмотри", False),
     ],
 )
-def test_privacy_mode_lets_through_what_is_meant_for_the_bot(telegram, text, is_delivered):
+def test_privacy_mode_delivers_only_messages_for_the_bot(telegram, text, is_delivered):
     assert bool(telegram.say("anna@study", text)) is is_delivered
     assert len(telegram.pending()) == is_delivered
     assert telegram.log("study")[0].text == text
 
 
-def test_replies_to_the_bot_and_to_what_was_meant_for_it_are_told(telegram, call):
+def test_replies_to_the_bot_and_to_its_commands_are_delivered(telegram, call):
     sent = call(lambda bot: bot.send_message(GROUP, "ответ"))
     assert telegram.say("anna@study", "а почему?", reply_to=sent.message_id)
     telegram.say("boris@study", "/ask вопрос")
@@ -45,7 +45,7 @@ def test_replies_to_the_bot_and_to_what_was_meant_for_it_are_told(telegram, call
     assert not telegram.say("anna@study", "да", reply_to=other_id)
 
 
-def test_an_edit_that_names_the_bot_is_told(telegram, call):
+def test_edit_that_mentions_the_bot_is_delivered(telegram, call):
     telegram.say("anna@study", "что это?")
     telegram.edit("anna@study", telegram.log("study")[0].message_id, f"@{BOT_NAME} что это?")
     (update,) = read_updates(call)
@@ -59,12 +59,12 @@ def test_an_edit_that_names_the_bot_is_told(telegram, call):
         lambda standin: standin.switch("reads_all"),
     ],
 )
-def test_administrators_and_bots_without_privacy_mode_hear_all(telegram, allow_all):
+def test_administrators_and_bots_without_privacy_mode_get_every_message(telegram, allow_all):
     allow_all(telegram)
     assert telegram.say("anna@study", "привет всем")
 
 
-def test_a_group_message_says_who_and_where(telegram, call):
+def test_group_message_names_its_author_and_group(telegram, call):
     telegram.say("anna@study", "/ask вопрос")
     (update,) = read_updates(call)
     message = update.message
@@ -72,7 +72,7 @@ def test_a_group_message_says_who_and_where(telegram, call):
     assert (message.from_user.id, message.message_thread_id) == (1001, None)
 
 
-def test_anybody_in_the_group_presses_its_keys(telegram, call):
+def test_any_group_member_can_press_a_button(telegram, call):
     keys = {"inline_keyboard": [[{"text": "да", "callback_data": "y"}]]}
     call(lambda bot: bot.send_message(GROUP, "?", reply_markup=keys))
     telegram.press("boris@study", "y")
@@ -81,7 +81,7 @@ def test_anybody_in_the_group_presses_its_keys(telegram, call):
     assert (query.from_user.id, query.message.chat.id) == (1002, GROUP)
 
 
-def test_who_is_in_a_group_and_who_leads_it(telegram, call):
+def test_members_and_administrators_of_a_group_are_reported(telegram, call):
     async def act(bot):
         people = (1001, 1002, 1003, BOT_ID)
         return [(await bot.get_chat_member(GROUP, user)).status for user in people]
@@ -89,13 +89,13 @@ def test_who_is_in_a_group_and_who_leads_it(telegram, call):
     assert call(act) == ["member", "creator", "administrator", "member"]
 
 
-def test_members_of_private_chats_and_strangers(call):
+def test_member_of_a_private_chat_is_found_and_a_stranger_is_not(call):
     assert call(lambda bot: bot.get_chat_member(1001, 1001)).status == "member"
     with pytest.raises(BadRequest, match="Participant_id_invalid"):
         call(lambda bot: bot.get_chat_member(GROUP, 77))
 
 
-def test_a_bot_thrown_out_is_told_so_and_refused(telegram, call):
+def test_removed_bot_is_notified_and_refused(telegram, call):
     telegram.set_bot("vera@study", "kicked")
     (update,) = read_updates(call)
     assert update.my_chat_member.new_chat_member.status == "kicked"
@@ -104,7 +104,7 @@ def test_a_bot_thrown_out_is_told_so_and_refused(telegram, call):
     assert not telegram.say("anna@study", "/ask есть кто?")
 
 
-def test_a_bot_let_in_again_is_told_twice(telegram, call):
+def test_readmitted_bot_is_notified_twice(telegram, call):
     telegram.set_bot("vera@study", "left")
     with pytest.raises(Forbidden, match="bot is not a member of the group chat"):
         call(lambda bot: bot.send_message(GROUP, "a"))
@@ -115,7 +115,7 @@ def test_a_bot_let_in_again_is_told_twice(telegram, call):
     assert service.message.new_chat_members[0].id == BOT_ID
 
 
-def test_a_group_that_became_a_supergroup_names_its_new_id(telegram, call):
+def test_migrated_group_names_its_new_id(telegram, call):
     telegram.migrate("boris@study")
     old, new = (update.message for update in read_updates(call))
     moved = telegram.group("study").group_id
@@ -127,7 +127,7 @@ def test_a_group_that_became_a_supergroup_names_its_new_id(telegram, call):
     assert read_updates(call)[-1].message.chat.id == moved
 
 
-def test_a_reply_in_a_plain_supergroup_names_a_thread_that_is_no_topic(telegram, call):
+def test_reply_in_a_plain_supergroup_has_a_thread_that_is_not_a_topic(telegram, call):
     telegram.migrate("boris@study")
     telegram.say("anna@study", "/ask раз")
     first = telegram.log("study")[-1].message_id
@@ -136,13 +136,13 @@ def test_a_reply_in_a_plain_supergroup_names_a_thread_that_is_no_topic(telegram,
     assert (message.message_thread_id, message.is_topic_message) == (first, None)
 
 
-def test_supergroups_count_their_own_messages(telegram, call):
+def test_supergroups_number_their_own_messages(telegram, call):
     private_message = call(lambda bot: bot.send_message(1001, "a"))
     group_message = call(lambda bot: bot.send_message(SEMINAR.group_id, "b"))
     assert (private_message.message_id, group_message.message_id) == (1, 1)
 
 
-def test_reactions_in_groups_are_told_to_administrators_alone(telegram, call):
+def test_reactions_in_groups_are_delivered_only_to_administrators(telegram, call):
     read_updates(call)
     sent = call(lambda bot: bot.send_message(GROUP, "a"))
     assert telegram.react("anna@study", sent.message_id, "👍") == 0
@@ -150,6 +150,6 @@ def test_reactions_in_groups_are_told_to_administrators_alone(telegram, call):
     assert telegram.react("anna@study", sent.message_id, "👎")
 
 
-def test_drafts_are_for_private_chats_alone(call):
+def test_drafts_are_only_for_private_chats(call):
     with pytest.raises(BadRequest, match="Peer_id_invalid"):
         call(lambda bot: bot.send_message_draft(GROUP, 7, "a"))

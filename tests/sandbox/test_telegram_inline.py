@@ -34,7 +34,7 @@ def answer_query(standin, call, person="anna", query="лоб", results=None, **f
     return call(act)
 
 
-def test_a_query_is_asked_and_its_results_shown(telegram, call):
+def test_inline_query_is_delivered_and_its_results_shown(telegram, call):
     query = answer_query(telegram, call)
     assert (query.query, query.from_user.id, query.chat_type) == ("лоб", 1001, "sender")
     answer = telegram.inline_answer("anna", "лоб")
@@ -51,7 +51,7 @@ def test_a_query_is_asked_and_its_results_shown(telegram, call):
         ({"cache_time": 0}, True, True),
     ],
 )
-def test_an_answer_is_kept_as_long_and_for_whom_the_bot_said(
+def test_inline_answer_is_cached_for_the_time_and_people_the_bot_set(
     telegram, call, fields, asks_again, asks_for_others
 ):
     answer_query(telegram, call, **fields)
@@ -59,7 +59,7 @@ def test_an_answer_is_kept_as_long_and_for_whom_the_bot_said(
     assert bool(telegram.ask_inline("boris", "лоб")) is asks_for_others
 
 
-def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram, call):
+def test_chosen_result_is_sent_through_the_bot(telegram, call):
     answer_query(telegram, call)
     assert telegram.choose("anna@study", "лоб", "1")
     (logged,) = telegram.log("study")
@@ -83,7 +83,7 @@ def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram, call):
         ([make_article(str(n)).to_dict() for n in range(51)], "RESULTS_TOO_MUCH"),
     ],
 )
-def test_results_that_telegram_refuses(telegram, results, message):
+def test_inline_results_that_telegram_refuses_are_refused(telegram, results, message):
     telegram.ask_inline("anna", "лоб")
     query_id = telegram.pending()[0]["inline_query"]["id"]
     url = f"{telegram.base_url}{telegram.token}/answerInlineQuery"

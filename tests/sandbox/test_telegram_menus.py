@@ -18,7 +18,7 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def test_commands_are_kept_by_scope_and_language(telegram, call):
+def test_commands_are_stored_by_scope_and_language(telegram, call):
     async def act(bot):
         await bot.set_my_commands([BotCommand("help", "Помощь")], language_code="ru")
         admin = BotCommandScopeChat(1003)
@@ -30,12 +30,12 @@ def test_commands_are_kept_by_scope_and_language(telegram, call):
     assert telegram.menu("anna") == []
 
 
-def test_a_bad_command_is_refused(call):
+def test_invalid_command_is_refused(call):
     with pytest.raises(BadRequest, match="Bot_command_invalid"):
         call(lambda bot: bot.set_my_commands([("Помощь", "x")]))
 
 
-def test_the_narrowest_menu_is_offered(telegram, call):
+def test_most_specific_menu_is_shown(telegram, call):
     async def act(bot):
         wide = (("help", None, ""), ("ask", BotCommandScopeAllPrivateChats(), ""))
         narrow = (

@@ -22,7 +22,7 @@ def make_key(**fields):
     return InlineKeyboardMarkup([[InlineKeyboardButton("k", **fields)]])
 
 
-def test_a_sent_message_stands_in_the_log(telegram, call):
+def test_sent_message_is_in_the_log(telegram, call):
     sent = call(lambda bot: bot.send_message(1001, "Привет", reply_markup=YES))
     (logged,) = telegram.log("anna")
     assert (logged.message_id, logged.text, logged.by_bot) == (sent.message_id, "Привет", True)
@@ -42,7 +42,7 @@ def test_edits_keep_their_history(telegram, call):
     assert edited.edit_date is not None
 
 
-def test_an_equal_edit_is_refused_in_telegrams_words(call):
+def test_equal_edit_is_refused_in_telegrams_words(call):
     async def act(bot):
         sent = await bot.send_message(1001, "a", reply_markup=YES)
         await bot.edit_message_text("a", 1001, sent.message_id, reply_markup=YES)
@@ -50,7 +50,7 @@ def test_an_equal_edit_is_refused_in_telegrams_words(call):
     assert "message is not modified" in read_refusal(call, act).lower()
 
 
-def test_an_edit_without_keyboard_takes_it_away(telegram, call):
+def test_edit_without_a_keyboard_removes_it(telegram, call):
     async def act(bot):
         sent = await bot.send_message(1001, "a", reply_markup=YES)
         await bot.edit_message_text("a", 1001, sent.message_id)
@@ -63,7 +63,7 @@ def test_an_edit_without_keyboard_takes_it_away(telegram, call):
     ("text", "message"),
     [("", "message text is empty"), (" \n ", "message text is empty"), ("я" * 4097, "too long")],
 )
-def test_a_text_that_cannot_be_sent(call, text, message):
+def test_text_that_telegram_refuses_is_refused(call, text, message):
     assert message in read_refusal(call, lambda bot: bot.send_message(1001, text)).lower()
 
 
@@ -72,7 +72,7 @@ def test_length_is_counted_in_utf16_units(call):
     assert "too long" in read_refusal(call, lambda bot: bot.send_message(1001, "😀" * 2049))
 
 
-def test_an_edit_that_is_too_long(call):
+def test_overlong_edit_is_refused(call):
     async def act(bot):
         sent = await bot.send_message(1001, "a")
         await bot.edit_message_text("я" * 4097, 1001, sent.message_id)
@@ -93,7 +93,7 @@ def test_an_edit_that_is_too_long(call):
         (make_key(copy_text=CopyTextButton("я" * 257)), "Button_copy_text_invalid"),
     ],
 )
-def test_a_keyboard_that_telegram_refuses(call, markup, message):
+def test_keyboard_that_telegram_refuses_is_refused(call, markup, message):
     refusal = read_refusal(call, lambda bot: bot.send_message(1001, "a", reply_markup=markup))
     assert message.lower() in refusal.lower()
 
@@ -112,17 +112,17 @@ def test_callback_data_may_have_64_bytes(call):
         {"callback_data": "pay", "style": "success"},
     ],
 )
-def test_keys_of_every_kind_are_kept_as_they_are(telegram, call, fields):
+def test_buttons_of_every_kind_are_kept_unchanged(telegram, call, fields):
     sent = call(lambda bot: bot.send_message(1001, "a", reply_markup=make_key(**fields)))
     assert sent.reply_markup == make_key(**fields)
     assert telegram.log("anna")[0].keys == [[make_key(**fields).inline_keyboard[0][0].to_dict()]]
 
 
-def test_nobody_of_that_id(call):
+def test_unknown_chat_is_not_found(call):
     assert read_refusal(call, lambda bot: bot.send_message(77, "a")) == "Chat not found"
 
 
-def test_somebody_who_blocked_the_bot(telegram, call):
+def test_message_to_someone_who_blocked_the_bot_is_forbidden(telegram, call):
     telegram.block("anna")
     message = read_refusal(call, lambda bot: bot.send_message(1001, "a"), Forbidden)
     assert message == "Forbidden: bot was blocked by the user"
@@ -130,26 +130,26 @@ def test_somebody_who_blocked_the_bot(telegram, call):
     call(lambda bot: bot.send_message(1001, "a"))
 
 
-def test_messages_of_people_are_not_the_bots_to_edit(telegram, call):
+def test_bot_cannot_edit_messages_of_people(telegram, call):
     telegram.say("anna", "a")
     message_id = telegram.log("anna")[0].message_id
     message = read_refusal(call, lambda bot: bot.edit_message_text("b", 1001, message_id))
     assert message == "Message can't be edited"
 
 
-def test_a_reply_to_nothing(call):
+def test_reply_to_a_missing_message_is_refused(call):
     message = read_refusal(call, lambda bot: bot.send_message(1001, "a", reply_to_message_id=999))
     assert message == "Message to be replied not found"
     lenient = ReplyParameters(999, allow_sending_without_reply=True)
     call(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
 
 
-def test_marks_within_the_text_are_refused(call):
+def test_parse_mode_is_refused(call):
     refusal = read_refusal(call, lambda bot: bot.send_message(1001, "<b>а</b>", parse_mode="HTML"))
     assert refusal == "Unsupported parse_mode"
 
 
-def test_wrong_tokens_and_methods_get_telegrams_answers(telegram):
+def test_wrong_tokens_and_methods_get_telegrams_errors(telegram):
     stranger = "1234567:" + "A" * 35
     assert fetch(f"{telegram.base_url}{stranger}/getMe") == (
         401,

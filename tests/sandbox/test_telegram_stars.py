@@ -40,7 +40,7 @@ def create_invoice_slug(call, telegram, amount=100, **options):
     return link.rsplit("/", 1)[1]
 
 
-def test_stars_move_from_who_pays_and_an_invoice_shows_its_receipt(telegram, call):
+def test_payment_moves_stars_and_the_invoice_shows_its_receipt(telegram, call):
     send_invoice(call)
     telegram.pay("anna")
     paid = accept_payment(call)
@@ -54,14 +54,14 @@ def test_stars_move_from_who_pays_and_an_invoice_shows_its_receipt(telegram, cal
     ]
 
 
-def test_who_has_too_few_stars_does_not_pay(telegram, call):
+def test_payment_without_enough_stars_is_refused(telegram, call):
     send_invoice(call, amount=5001)
     with pytest.raises(Refused, match="не хватает"):
         telegram.pay("anna")
     assert not telegram.pending()
 
 
-def test_stars_go_back_once(telegram, call):
+def test_stars_are_refunded_once(telegram, call):
     send_invoice(call)
     telegram.pay("anna")
     charge = accept_payment(call).telegram_payment_charge_id
@@ -79,7 +79,7 @@ def test_stars_go_back_once(telegram, call):
     assert transactions[1].receiver.user.id == 1001
 
 
-def test_a_subscription_is_renewed_until_it_is_stopped(telegram, call):
+def test_subscription_is_renewed_until_it_is_stopped(telegram, call):
     slug = create_invoice_slug(call, telegram, subscription_period=MONTH)
     telegram.pay("anna", slug)
     first = accept_payment(call)
@@ -109,12 +109,12 @@ def test_a_subscription_is_renewed_until_it_is_stopped(telegram, call):
         (0, {}, "stars_invoice_invalid"),
     ],
 )
-def test_a_link_is_made_for_what_telegram_takes_alone(telegram, call, amount, options, message):
+def test_invoice_link_that_telegram_refuses_is_refused(telegram, call, amount, options, message):
     with pytest.raises(BadRequest, match=f"(?i){message}"):
         create_invoice_slug(call, telegram, amount, **options)
 
 
-def test_what_is_not_there_is_neither_paid_nor_renewed(telegram, call):
+def test_unknown_invoice_or_subscription_is_neither_paid_nor_renewed(telegram, call):
     for invoice in ("nothing", 7, 0):
         with pytest.raises(NotFound):
             telegram.pay("anna", invoice)

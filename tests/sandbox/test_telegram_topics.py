@@ -27,7 +27,7 @@ def test_private_topics_need_the_owners_switch(telegram, call):
     assert (me.has_topics_enabled, me.allows_users_to_create_topics) == (True, True)
 
 
-def test_a_bot_makes_and_renames_a_private_topic(telegram_with_topics, call):
+def test_bot_creates_and_renames_a_private_topic(telegram_with_topics, call):
     async def act(bot):
         topic = await bot.create_forum_topic(1001, "Алгоритмы")
         thread = topic.message_thread_id
@@ -52,14 +52,14 @@ def test_people_write_in_their_topics(telegram_with_topics, call):
     assert question.reply_to_message is None
 
 
-def test_a_forums_topic_needs_an_administrator(telegram, call):
+def test_bot_needs_to_be_an_administrator_to_create_a_forum_topic(telegram, call):
     message = read_refusal(call, lambda bot: bot.create_forum_topic(FORUM, "Лекции"))
     assert message == "Not enough rights to create a topic"
     telegram.set_bot("vera@seminar", "administrator")
     assert call(lambda bot: bot.create_forum_topic(FORUM, "Лекции")).name == "Лекции"
 
 
-def test_a_message_of_a_forums_topic_replies_to_its_first_one(telegram, call):
+def test_message_of_a_forum_topic_replies_to_the_topics_first_message(telegram, call):
     thread = telegram.make_topic("boris@seminar", "Лекции")
     telegram.say(f"anna@seminar#{thread}", "/ask вопрос")
     message = call(lambda bot: bot.get_updates())[-1].message
@@ -67,7 +67,7 @@ def test_a_message_of_a_forums_topic_replies_to_its_first_one(telegram, call):
     assert not telegram.say(f"anna@seminar#{thread}", "между собой")
 
 
-def test_an_answer_stays_in_the_topic_of_its_question(telegram, call):
+def test_answer_stays_in_the_topic_of_its_question(telegram, call):
     thread = telegram.make_topic("boris@seminar", "Лекции")
     telegram.say(f"anna@seminar#{thread}", "/ask вопрос")
     question_id = telegram.log("seminar")[-1].message_id
@@ -76,7 +76,7 @@ def test_an_answer_stays_in_the_topic_of_its_question(telegram, call):
     assert [entry.text for entry in telegram.answers(f"seminar#{thread}")] == ["ответ"]
 
 
-def test_the_general_topic_has_no_id_for_messages(telegram, call):
+def test_general_topic_has_no_id_for_messages(telegram, call):
     telegram.say("anna@seminar", "/ask вопрос")
     message = call(lambda bot: bot.get_updates())[-1].message
     assert (message.message_thread_id, message.chat.is_forum) == (None, True)
@@ -85,7 +85,7 @@ def test_the_general_topic_has_no_id_for_messages(telegram, call):
     assert call(lambda bot: bot.send_chat_action(FORUM, "typing", message_thread_id=1))
 
 
-def test_a_closed_topic_is_for_administrators(telegram, call):
+def test_closed_topic_is_only_for_administrators(telegram, call):
     thread = telegram.make_topic("boris@seminar", "Лекции")
     telegram.close_topic(f"boris@seminar#{thread}")
     message = read_refusal(call, lambda bot: bot.send_message(FORUM, "a", message_thread_id=thread))
@@ -103,18 +103,18 @@ def test_a_closed_topic_is_for_administrators(telegram, call):
         (lambda bot: bot.send_message_draft(1001, 7, "a", message_thread_id=77), "not found"),
     ],
 )
-def test_topics_that_telegram_refuses(telegram_with_topics, call, act, message):
+def test_topic_call_that_telegram_refuses_is_refused(telegram_with_topics, call, act, message):
     assert message in read_refusal(call, act)
 
 
-def test_the_same_name_again_is_refused(telegram_with_topics, call):
+def test_renaming_a_topic_to_its_own_name_is_refused(telegram_with_topics, call):
     thread = telegram_with_topics.make_topic("anna", "Графы")
     message = read_refusal(call, lambda bot: bot.edit_forum_topic(1001, thread, name="Графы"))
     assert message == "Topic_not_modified"
     assert call(lambda bot: bot.edit_forum_topic(1001, thread))
 
 
-def test_topics_that_people_cannot_change(telegram):
+def test_people_cannot_change_missing_topics(telegram):
     with pytest.raises(Refused):
         telegram.make_topic("anna", "нет тем")
     with pytest.raises(NotFound):

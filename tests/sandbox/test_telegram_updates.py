@@ -31,13 +31,13 @@ def test_updates_are_kept_until_the_offset_confirms_them(telegram, call):
     assert [update["update_id"] for update in telegram.pending()] == [first + 1]
 
 
-def test_the_limit_of_a_poll(telegram, call):
+def test_poll_respects_its_limit(telegram, call):
     for word in ("раз", "два", "три"):
         telegram.say("anna", word)
     assert read_texts(call(lambda bot: bot.get_updates(limit=2))) == ["раз", "два"]
 
 
-def test_a_long_poll_ends_when_something_comes(telegram, call):
+def test_long_poll_ends_when_an_update_arrives(telegram, call):
     async def act(bot):
         poll = asyncio.create_task(bot.get_updates(timeout=30))
         await asyncio.to_thread(telegram.wait_for, telegram.is_polled)
@@ -47,11 +47,11 @@ def test_a_long_poll_ends_when_something_comes(telegram, call):
     assert read_texts(call(act)) == ["привет"]
 
 
-def test_an_empty_short_poll_answers_at_once(call):
+def test_empty_short_poll_answers_at_once(call):
     assert call(lambda bot: bot.get_updates()) == ()
 
 
-def test_a_second_poller_ousts_the_first(telegram, call):
+def test_second_poller_ends_the_first(telegram, call):
     async def act(bot):
         first = asyncio.create_task(bot.get_updates(timeout=30))
         await asyncio.to_thread(telegram.wait_for, telegram.is_polled)
@@ -63,7 +63,7 @@ def test_a_second_poller_ousts_the_first(telegram, call):
         call(act)
 
 
-def test_only_wanted_kinds_are_queued(telegram, call):
+def test_only_allowed_update_kinds_are_queued(telegram, call):
     call(lambda bot: bot.get_updates(allowed_updates=["callback_query"]))
     telegram.say("anna", "не нужно")
     assert call(lambda bot: bot.get_updates()) == ()
@@ -72,7 +72,7 @@ def test_only_wanted_kinds_are_queued(telegram, call):
     assert read_texts(call(lambda bot: bot.get_updates())) == ["нужно"]
 
 
-def test_a_pressed_key_waits_for_its_answer(telegram, call):
+def test_pressed_button_waits_for_its_answer(telegram, call):
     keys = InlineKeyboardMarkup([[InlineKeyboardButton("👍 Верно", callback_data="good:7")]])
     call(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
     telegram.press("anna", "👍 Верно")
@@ -90,7 +90,7 @@ def test_a_pressed_key_waits_for_its_answer(telegram, call):
         call(lambda bot: bot.answer_callback_query("12345"))
 
 
-def test_a_refused_checkout_pays_nothing(telegram, call):
+def test_refused_checkout_pays_nothing(telegram, call):
     prices = [LabeledPrice("50 вопросов", 100)]
     call(lambda bot: bot.send_invoice(1001, "Вопросы", "Ещё 50", "pack:50", "XTR", prices))
     telegram.press("anna", "⭐ 100")
@@ -110,7 +110,7 @@ def receiver():
         yield receiver
 
 
-def test_a_webhook_gets_every_update_in_order_with_the_secret(telegram, call, receiver):
+def test_webhook_gets_every_update_in_order_with_the_secret(telegram, call, receiver):
     telegram.say("anna", "раньше")
     call(lambda bot: bot.set_webhook(receiver.url, secret_token="s-1"))
     telegram.say("anna", "потом")
@@ -123,7 +123,7 @@ def test_a_webhook_gets_every_update_in_order_with_the_secret(telegram, call, re
     assert deliveries == [("s-1", "раньше"), ("s-1", "потом")]
 
 
-def test_a_webhook_that_refuses_is_asked_again(telegram, call, receiver):
+def test_failing_webhook_is_called_again(telegram, call, receiver):
     receiver.script = [503, 503]
     call(lambda bot: bot.set_webhook(receiver.url))
     telegram.say("anna", "раз")
@@ -136,7 +136,7 @@ def test_polling_conflicts_with_a_webhook(call, receiver):
         call(lambda bot: bot.get_updates())
 
 
-def test_a_restart_over_the_folder_loses_nothing(tmp_path):
+def test_restart_with_the_same_folder_loses_nothing(tmp_path):
     with TelegramStandIn(tmp_path) as before:
         before.say("anna", "раз")
         before.say("anna", "два")
@@ -157,7 +157,7 @@ def test_a_restart_over_the_folder_loses_nothing(tmp_path):
         assert after.log("anna")[-1].message_id > last.message_id
 
 
-def test_down_and_back_keeps_port_and_state(telegram, call):
+def test_restart_keeps_port_and_state(telegram, call):
     address = telegram.base_url
     telegram.say("anna", "раз")
     telegram.stop()
@@ -177,7 +177,7 @@ def test_stopping_ends_a_long_poll(telegram):
     assert asyncio.run(act()) == ()
 
 
-def test_a_poller_that_died_leaves_nothing_behind(telegram, call):
+def test_dead_poller_does_not_block_the_next_one(telegram, call):
     async def act(bot):
         poll = asyncio.create_task(bot.get_updates(timeout=30))
         await asyncio.to_thread(telegram.wait_for, telegram.is_polled)
@@ -189,7 +189,7 @@ def test_a_poller_that_died_leaves_nothing_behind(telegram, call):
     assert read_texts(call(lambda bot: bot.get_updates())) == ["раз"]
 
 
-def test_people_beyond_the_three_speak_english(telegram, call):
+def test_other_people_have_english_as_their_language(telegram, call):
     telegram.say(5001, "hello")
     (update,) = call(lambda bot: bot.get_updates())
     assert (update.effective_chat.id, update.effective_user.language_code) == (5001, "en")
@@ -204,7 +204,7 @@ def test_updates_and_chats_survive_sigkill(tmp_path):
         assert [entry.text for entry in after.log("anna")] == ["раз"]
 
 
-def test_a_long_poll_without_a_body_waits(telegram):
+def test_long_poll_without_a_body_waits(telegram):
     address = f"{telegram.base_url}{telegram.token}/getUpdates?timeout=30"
     with ThreadPoolExecutor() as pool:
         poll = pool.submit(httpx.post, address, timeout=longest())

@@ -36,13 +36,13 @@ def make_receipt(**fields):
     return {"customer": {"email": "anna@example.com"}, "items": [ITEM], **fields}
 
 
-def test_only_the_shop_itself_is_answered(client):
+def test_wrong_credentials_are_refused(client):
     status, document = client.request("GET", "/payments", auth=("100500", "wrong"))
     assert (status, document["code"]) == (401, "invalid_credentials")
     assert client.request("GET", "/payments")[0] == 200
 
 
-def test_one_key_makes_one_payment_and_keeps_its_first_answer(client):
+def test_one_key_makes_one_payment_and_keeps_its_first_response(client):
     first = client.pay("k1", key="one")
     client.shop.choose("k1", "paid")
     assert client.pay("k1", key="one") == first
@@ -56,13 +56,13 @@ def test_one_key_makes_one_payment_and_keeps_its_first_answer(client):
     assert [payment["id"] for payment in payments] == [first["id"]]
 
 
-def test_a_key_whose_day_is_over_makes_another_payment(client):
+def test_expired_key_makes_another_payment(client):
     first = client.pay("k2", key="old")
     client.shop.behave(key_s=0.0)
     assert client.pay("k2", key="old")["id"] != first["id"]
 
 
-def test_a_refused_call_leaves_its_key_free(client):
+def test_refused_call_leaves_its_key_free(client):
     bad = make_payment_body("k3", amount={"value": "0.00", "currency": "RUB"})
     assert client.request("POST", "/payments", bad, "again")[0] == 400
     client.pay("k3", key="again")
@@ -90,7 +90,7 @@ def test_a_refused_call_leaves_its_key_free(client):
         ("receipt", make_receipt(tax_system_code=7), "receipt.tax_system_code"),
     ],
 )
-def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, parameter):
+def test_field_that_yookassa_refuses_is_refused_and_named(client, field, value, parameter):
     before = len(client.shop.payments())
     status, document = client.request("POST", "/payments", make_payment_body(**{field: value}))
     assert (status, document["code"], document["parameter"]) == (400, "invalid_request", parameter)
@@ -105,11 +105,11 @@ def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, para
         make_payment_body(receipt=make_receipt(items=[ITEM, ITEM])),
     ],
 )
-def test_a_body_that_does_not_fit_together_is_refused(client, body):
+def test_inconsistent_body_is_refused(client, body):
     assert client.request("POST", "/payments", body)[0] == 400
 
 
-def test_held_money_is_taken_in_part_once(client):
+def test_held_money_can_be_captured_partly_and_once(client):
     held = client.pay("h1", capture=False)
     assert client.shop.choose("h1", "paid")["status"] == "waiting_for_capture"
     path = f"/payments/{held['id']}/capture"
@@ -122,7 +122,7 @@ def test_held_money_is_taken_in_part_once(client):
     assert client.request("POST", f"/payments/{held['id']}/cancel")[0] == 400
 
 
-def test_refunds_never_sum_up_to_more_than_was_paid(client):
+def test_refunds_never_exceed_the_payment(client):
     paid = client.pay("r1")
     refund = {"payment_id": paid["id"], "amount": {"value": "200.00", "currency": "RUB"}}
     assert client.request("POST", "/refunds", refund)[0] == 400  # not paid yet
@@ -141,7 +141,7 @@ def test_refunds_never_sum_up_to_more_than_was_paid(client):
     assert [item["status"] for item in refunds] == ["succeeded", "canceled"]
 
 
-def test_a_saved_method_pays_until_it_is_taken_back(client):
+def test_saved_method_pays_until_it_is_withdrawn(client):
     first = client.pay("m1", save_payment_method=True)
     method = client.shop.choose("m1", "paid")["payment_method"]
     assert (method["saved"], method["id"]) == (True, first["id"])
@@ -156,14 +156,14 @@ def test_a_saved_method_pays_until_it_is_taken_back(client):
     assert client.pay("m5", **renewal)["cancellation_details"]["reason"] == "permission_revoked"
 
 
-def test_a_method_that_the_payer_did_not_let_be_saved_pays_nothing(client):
+def test_method_not_saved_by_the_payer_cannot_pay(client):
     first = client.pay("m6")
     assert client.shop.choose("m6", "paid")["payment_method"]["saved"] is False
     body = make_payment_body("m7", confirmation=None, payment_method_id=first["id"])
     assert client.request("POST", "/payments", body)[0] == 400
 
 
-def test_lists_go_newest_first_by_pages_and_times():
+def test_lists_are_newest_first_and_filtered_by_page_and_time():
     with YooKassaStandIn() as shop:
         client = YooKassaClient(shop)
         ids = [client.pay(f"l{number}")["id"] for number in range(5)]
@@ -194,6 +194,6 @@ def test_receipts_are_registered_when_money_moves(client):
 
 
 @pytest.mark.parametrize("path", ["/payments/x", "/refunds/x"])
-def test_what_is_not_there_is_not_found(client, path):
+def test_unknown_payment_or_refund_returns_404(client, path):
     status, document = client.request("GET", path)
     assert (status, document["type"], document["code"]) == (404, "error", "not_found")

@@ -23,7 +23,7 @@ def client():
         yield YooKassaClient(shop)
 
 
-def test_the_control_api_acts_as_the_test_client_does(client):
+def test_control_api_has_the_same_effect_as_the_test_client(client):
     paid = client.pay("p1", save_payment_method=True)
     assert client.call_control("choose", payment="p1", outcome="paid")[1]["status"] == "succeeded"
     assert client.call_control("choose", payment="p1", outcome="paid")[0] == 400
@@ -37,7 +37,7 @@ def test_the_control_api_acts_as_the_test_client_does(client):
     assert client.shop.payment("p2")["cancellation_details"]["reason"] == "insufficient_funds"
 
 
-def test_another_site_may_not_write_here(client):
+def test_request_from_another_site_is_refused(client):
     client.pay("p1")
     body = {"payment": "p1", "outcome": "paid"}
     headers = {"Origin": "https://elsewhere.example.com"}
@@ -46,7 +46,7 @@ def test_another_site_may_not_write_here(client):
     assert client.shop.payment("p1")["status"] == "pending"
 
 
-def test_a_rule_ends_every_new_payment(client):
+def test_rule_decides_every_new_payment(client):
     client.shop.behave(outcome="paid")
     assert client.pay("p1")["status"] == "succeeded"
     client.shop.behave(outcome="fraud_suspected")
@@ -55,7 +55,7 @@ def test_a_rule_ends_every_new_payment(client):
     assert client.pay("p3")["test"] is False
 
 
-def test_a_fault_hits_one_purchase_alone(client):
+def test_fault_hits_only_one_purchase(client):
     client.shop.faults.add(
         Fault("payments.create", FaultKind.DONE_STATUS, status=202, only={"purchase": "p2"})
     )
@@ -66,7 +66,7 @@ def test_a_fault_hits_one_purchase_alone(client):
     assert len(client.shop.payments()) == 2
 
 
-def test_down_and_back_it_knows_its_payments(client):
+def test_restart_keeps_payments(client):
     document = client.pay("p1")
     client.shop.stop()
     with pytest.raises(requests.ConnectionError):
@@ -84,7 +84,7 @@ def run_stand_in(folder):
         yield process, YooKassaClient(address_and_key)
 
 
-def test_as_a_process_it_remembers_over_a_kill(tmp_path):
+def test_payments_survive_sigkill(tmp_path):
     with run_stand_in(tmp_path) as (process, client):
         paid = client.pay("p1", key="one", save_payment_method=True)
         client.pay("p2")

@@ -43,7 +43,7 @@ def create_payment_page(client, purchase, **fields):
         ({"outcome": "left"}, "pending", None),
     ],
 )
-def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
+def test_chosen_outcome_redirects_to_the_shop(client, form, status, reason):
     url = create_payment_page(client, "one")
     response = post_form(url, **form)
     assert (response.status_code, response.headers["location"]) == (303, RETURN_URL)
@@ -53,7 +53,7 @@ def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
-def test_the_bank_s_check_is_a_second_step(client, outcome, status):
+def test_bank_check_is_a_second_step(client, outcome, status):
     url = create_payment_page(client, "secure")
     assert post_form(url, outcome="3ds").headers["location"].endswith("/3ds")
     assert client.shop.payment("secure")["status"] == "pending"
@@ -67,7 +67,7 @@ def test_the_bank_s_check_is_a_second_step(client, outcome, status):
     )
 
 
-def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
+def test_page_shows_what_is_paid_and_that_it_is_a_stand_in(client):
     url = create_payment_page(
         client, "words", description="Плюс <на> 30 дней", save_payment_method=True
     )
@@ -84,14 +84,14 @@ def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
     }
 
 
-def test_its_forms_may_lead_to_the_shop_and_nowhere_else(client):
+def test_forms_may_redirect_only_to_the_shop(client):
     policy = get_page(create_payment_page(client, "safe")).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "form-action 'self' http://127.0.0.1:9" in policy
     assert "unsafe" not in policy
 
 
-def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
+def test_second_submission_pays_nothing_and_shows_the_result(client):
     url = create_payment_page(client, "twice")
     post_form(url, outcome="paid")
     response = post_form(url, outcome="declined")
@@ -103,14 +103,14 @@ def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
     assert 'id="pay"' not in text
 
 
-def test_a_payment_that_is_not_there_is_said_to_be_none(client):
+def test_unknown_payment_page_returns_404(client):
     response = get_page(f"{client.root}/pay/nobody")
     assert response.status_code == 404
     assert "Платёж не найден" in response.text
     assert post_form(f"{client.root}/pay/nobody", outcome="paid").status_code == 404
 
 
-def test_the_newest_payments_are_listed_with_how_they_stand(client):
+def test_newest_payments_are_listed_with_their_status(client):
     url = create_payment_page(client, "listed")
     text = get_page(f"{client.root}/").text
     assert url.removeprefix(client.root) in text

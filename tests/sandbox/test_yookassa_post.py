@@ -51,7 +51,7 @@ def test_each_event_is_posted_with_its_payment_or_refund(client, receiver):
     assert by_event["refund.succeeded"]["object"]["amount"]["value"] == "100.00"
 
 
-def test_a_notification_is_posted_again_until_it_is_answered_well(client, receiver):
+def test_notification_is_repeated_until_it_gets_200(client, receiver):
     receiver.script = [500, 404]
     client.pay("p1")
     client.shop.choose("p1", "paid")
@@ -60,7 +60,7 @@ def test_a_notification_is_posted_again_until_it_is_answered_well(client, receiv
     assert set(list_events(receiver)) == {"payment.succeeded"}
 
 
-def test_who_says_nothing_says_nothing(client, receiver):
+def test_notifications_can_be_disabled_and_sent_by_hand(client, receiver):
     client.shop.behave(notifications="never")
     client.pay("p1")
     client.shop.choose("p1", "paid")
@@ -70,12 +70,12 @@ def test_who_says_nothing_says_nothing(client, receiver):
         client.shop.notify("p9")
 
 
-def test_anything_may_be_forged(client, receiver):
+def test_any_notification_can_be_forged(client, receiver):
     assert client.shop.forge({"event": "payment.succeeded", "object": "x"}) == 200
     assert client.shop.forge({"a": 1}, {"X-Forwarded-For": "185.71.76.1"}) == 200
     assert receiver.deliveries[1].json == {"a": 1}
 
 
-def test_nobody_at_the_address_is_no_answer(client):
+def test_notification_to_an_unreachable_address_returns_0(client):
     client.shop.notify_to("http://127.0.0.1:9/hooks/payment")
     assert client.shop.forge({"event": "x"}) == 0
