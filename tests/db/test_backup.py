@@ -92,7 +92,7 @@ def list_files(state):
     return {path.relative_to(state): path.read_bytes() for path in paths}
 
 
-def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(
+def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     config_path, tmp_path, capfd
 ):
     state, begun, stop = config_path.parent / "state", threading.Event(), threading.Event()
@@ -128,7 +128,7 @@ def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(
     assert not [path for path in new.iterdir() if path.name.startswith(".")]
 
 
-def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(config_path, capfd):
+def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):
     archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("DELETE FROM rating")
@@ -144,7 +144,7 @@ def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(co
     assert count_rows(copy) == before
 
 
-def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
+def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd):
     path = configured(tmp_path)
     with tarfile.open(PACKED) as packed:
         packed.extract(next(each for each in packed if each.name.endswith("merlin.db")), tmp_path)
@@ -162,7 +162,7 @@ def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
         assert opened.execute("SELECT COUNT(*) FROM migration").fetchone()[0] > len(before)
 
 
-def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgresql, monkeypatch):
+def test_upgrade_dumps_postgresql_first_where_pg_dump_exists(tmp_path, postgresql, monkeypatch):
     for state, path in (("one", None), ("two", "/nowhere")):
         url = postgresql.create()
         if path:
@@ -213,7 +213,7 @@ def set_newer_schema(content):
         (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: AES-256-GCM"),
     ],
 )
-def test_a_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
+def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
     archive = run_backup(capfd, config_path)
     archive.write_bytes(damage(archive.read_bytes()))
     database = config_path.parent / "state/merlin.db"
@@ -225,7 +225,7 @@ def test_a_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, m
     assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
 
 
-def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
+def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_command(
     config_path, tmp_path, capfd
 ):
     archive = run_backup(capfd, config_path)
@@ -245,7 +245,9 @@ def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
     assert run(capfd, "users", "list", "--config", there)[0] == 0
 
 
-def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(config_path, capfd, monkeypatch):
+def test_backup_too_large_to_encrypt_is_refused_and_leaves_no_archive(
+    config_path, capfd, monkeypatch
+):
     monkeypatch.setenv("MERLIN_BACKUP_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
     monkeypatch.setattr(backup, "MAX_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
     code, captured = run(capfd, "backup", config_path.parent / "kept", "--config", config_path)
@@ -253,7 +255,7 @@ def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(config_path, c
     assert not [*(config_path.parent / "kept").iterdir()]
 
 
-def test_an_encrypted_backup_opens_with_its_key_alone(config_path, tmp_path, capfd, monkeypatch):
+def test_encrypted_backup_opens_only_with_its_key(config_path, tmp_path, capfd, monkeypatch):
     first, second = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
     target = configured(tmp_path / "there")
 
@@ -281,7 +283,7 @@ def test_an_encrypted_backup_opens_with_its_key_alone(config_path, tmp_path, cap
     )
 
 
-def test_only_so_many_archives_are_kept(config_path, capfd):
+def test_number_of_kept_archives_is_limited(config_path, capfd):
     old = config_path.parent / "kept/merlin-20200101T000000Z.tar.gz"
     old.parent.mkdir()
     old.write_bytes(b"")
@@ -323,7 +325,7 @@ def forge_archive(path, name, kind=tarfile.REGTYPE):
         ("engine/files/a", tarfile.FIFOTYPE),
     ],
 )
-def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, capfd, name, kind):
+def test_archive_that_writes_outside_the_state_is_refused(tmp_path, capfd, name, kind):
     forge_archive(tmp_path / "x.tar.gz", name, kind)
     there = configured(tmp_path / "d")
     code, captured = run(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
@@ -332,7 +334,7 @@ def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, capfd, name, kind
     assert not (tmp_path / "d/outside").exists()
 
 
-def test_an_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
+def test_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
     folder = tmp_path / "kept"
     folder.mkdir()
     forge_archive(tmp_path / "x.tar.gz", str(folder))

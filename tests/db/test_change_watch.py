@@ -33,7 +33,7 @@ def notifications(database, monkeypatch):
         yield calls
 
 
-def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, notifications):
+def test_each_stored_write_of_another_process_is_notified(url, notifications):
     with open_database(url) as other:
         for _ in range(3):
             Requests(other).ask(RequestKind.POLL, {}, "vera")
@@ -46,7 +46,7 @@ def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, notifi
     assert notifications.empty()
 
 
-def test_a_listener_whose_connection_the_server_ended_listens_anew(postgresql):
+def test_listener_reconnects_after_the_server_ends_its_connection(postgresql):
     url, calls = postgresql.reset(), queue.SimpleQueue()
     with open_database(url) as database, watch_changes(database, lambda: calls.put(1)):
         calls.get(timeout=longest())
@@ -60,7 +60,7 @@ def test_a_listener_whose_connection_the_server_ended_listens_anew(postgresql):
         calls.get(timeout=longest())
 
 
-def test_a_change_while_somebody_works_is_not_missed(database):
+def test_change_during_work_is_not_missed(database):
     async def main():
         with changes_of(database) as changes:
             await changes.wait(0, NEVER_S, rest_s=0)
@@ -73,7 +73,7 @@ def test_a_change_while_somebody_works_is_not_missed(database):
     asyncio.run(asyncio.wait_for(main(), longest()))
 
 
-def test_who_waits_ends_when_it_is_cancelled_beside_a_change():
+def test_cancelled_waiter_ends_even_at_the_moment_of_a_change():
     async def turn(steps):
         for _ in range(steps):
             await asyncio.sleep(0)
@@ -102,7 +102,7 @@ def test_who_waits_ends_when_it_is_cancelled_beside_a_change():
     assert asyncio.run(all_of()) == []
 
 
-def test_at_debug_level_a_look_is_no_line_of_the_log(database, caplog):
+def test_polling_is_not_logged_at_debug_level(database, caplog):
     caplog.set_level("DEBUG", "peewee")
     read_change_counter(database)
     assert "wake" not in caplog.text

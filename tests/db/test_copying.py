@@ -57,7 +57,7 @@ def sqlite_path(config_path):
     return sqlite3.connect(config_path.parent / "state/merlin.db")
 
 
-def test_every_row_is_copied_and_numbers_go_on(config_path, empty_postgresql, capsys):
+def test_every_row_is_copied_and_id_sequences_continue(config_path, empty_postgresql, capsys):
     with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
         migrate(database)
     with sqlite_path(config_path) as source:
@@ -88,7 +88,7 @@ def test_every_row_is_copied_and_numbers_go_on(config_path, empty_postgresql, ca
     assert "already has rows" in captured.err
 
 
-def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(
+def test_copy_is_refused_beside_running_processes_and_to_other_databases(
     config_path, empty_postgresql, capsys
 ):
     with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
@@ -104,7 +104,7 @@ def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(
     assert "Traceback" not in captured.err
 
 
-def test_a_value_that_postgresql_does_not_take_is_told_with_its_table(
+def test_value_that_postgresql_refuses_is_reported_with_its_table(
     config_path, empty_postgresql, capsys
 ):
     with (
@@ -120,7 +120,7 @@ def test_a_value_that_postgresql_does_not_take_is_told_with_its_table(
         assert target.count(SETTING, SETTING.name == "odd") == 0
 
 
-def test_tables_of_a_new_schema_that_have_rows_are_known(empty_postgresql):
+def test_tables_filled_by_migrations_are_known(empty_postgresql):
     with open_database(empty_postgresql) as target:
         migrate(target)
         tables = target.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")

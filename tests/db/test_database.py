@@ -37,12 +37,12 @@ def sqlite_path(url):
 
 
 @pytest.mark.parametrize("url", ["", "mysql://here/x", "sqlite://", "sqlite://host/x", "x.db"])
-def test_other_addresses_are_refused_as_wrong_configuration(url):
+def test_other_urls_are_refused_as_a_configuration_error(url):
     with pytest.raises(ConfigError):
         open_database(url)
 
 
-def test_sqlite_file_and_folder_belong_to_their_owner_alone(tmp_path):
+def test_sqlite_file_and_folder_are_accessible_only_to_their_owner(tmp_path):
     with open_database(f"sqlite://{tmp_path}/state/merlin.db"):
         folder = tmp_path / "state"
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -51,13 +51,13 @@ def test_sqlite_file_and_folder_belong_to_their_owner_alone(tmp_path):
     assert set(modes.values()) == {0o600}
 
 
-def test_sqlite_is_durable_and_keeps_foreign_keys(tmp_path):
+def test_sqlite_is_durable_and_enforces_foreign_keys(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         pragmas = ("journal_mode", "synchronous", "foreign_keys")
         assert [database.sql(f"PRAGMA {name}")[0][0] for name in pragmas] == ["wal", 2, 1]
 
 
-def test_reading_alone_needs_a_database_and_writes_nothing(url):
+def test_read_only_database_cannot_be_written(url):
     with open_database(url, read_only=True) as database:
         assert counter(database) == 0
         with pytest.raises(DatabaseAway, match=r"read-?only"):
@@ -65,25 +65,25 @@ def test_reading_alone_needs_a_database_and_writes_nothing(url):
         assert counter(database) == 0
 
 
-def test_a_missing_file_is_not_made_by_reading(tmp_path):
+def test_reading_does_not_create_a_missing_file(tmp_path):
     with pytest.raises(DatabaseAway):
         open_database(f"sqlite://{tmp_path}/merlin.db", read_only=True)
     assert not list(tmp_path.iterdir())
 
 
-def test_a_server_that_is_away_is_told(postgresql):
+def test_unreachable_server_raises_database_away(postgresql):
     with pytest.raises(DatabaseAway):
         open_database(f"{postgresql.url('postgres')}_that_is_not_there")
 
 
-def test_what_fails_leaves_nothing(database):
+def test_failed_transaction_is_rolled_back(database):
     with pytest.raises(KeyError):
         database.transact(lambda: fail_after(database, "a"))
     assert counter(database) == 0
     assert not database.rows(INTENT.select())
 
 
-def test_an_inner_failure_undoes_the_inner_part_alone(database):
+def test_inner_failure_rolls_back_only_the_inner_part(database):
     with database.atomic():
         database.put(INTENT.insert(_intent("outer")))
         with pytest.raises(KeyError):
@@ -91,7 +91,7 @@ def test_an_inner_failure_undoes_the_inner_part_alone(database):
     assert [row["key"] for row in database.rows(INTENT.select())] == ["outer"]
 
 
-def test_a_method_inside_another_is_undone_with_the_whole(database):
+def test_nested_method_is_rolled_back_with_the_outer_one(database):
     tellers = NestedIntents(database)
     with pytest.raises(KeyError):
         tellers.all("one", "bad")
@@ -100,7 +100,7 @@ def test_a_method_inside_another_is_undone_with_the_whole(database):
     assert len(database.rows(INTENT.select())) == 2
 
 
-def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database):
+def test_caught_failure_of_an_inner_transaction_leaves_nothing(database):
     tellers = NestedIntents(database)
 
     def whole():
@@ -114,7 +114,7 @@ def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database)
     assert [row["key"] for row in rows] == ["first", "last"]
 
 
-def test_a_snapshot_does_not_move(database):
+def test_snapshot_does_not_change(database):
     with database.snapshot():
         assert counter(database) == 0
         run_in_thread(database.bump)
@@ -122,21 +122,21 @@ def test_a_snapshot_does_not_move(database):
     assert counter(database) == 1
 
 
-def test_a_snapshot_inside_a_transaction_sees_what_it_wrote(database):
+def test_snapshot_in_a_transaction_sees_its_writes(database):
     with database.atomic():
         database.put(INTENT.insert(_intent("mine")))
         with database.snapshot():
             assert len(database.rows(INTENT.select())) == 1
 
 
-def test_two_databases_do_not_know_each_other(database, tmp_path):
+def test_two_databases_are_independent(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)
         other.bump()
         assert (counter(database), counter(other)) == (0, 1)
 
 
-def test_threads_lose_no_increment(database):
+def test_concurrent_increments_are_not_lost(database):
     with ThreadPoolExecutor(8) as pool:
         for future in [pool.submit(database.bump) for _ in range(80)]:
             future.result()
@@ -157,7 +157,7 @@ def test_many_bumps_of_one_transaction_count_once(database):
     assert counter(database) == 1
 
 
-def test_a_lock_held_too_long_is_told_as_busy(tmp_path):
+def test_lock_held_too_long_is_reported_as_busy(tmp_path):
     url = f"sqlite://{tmp_path}/merlin.db"
     with open_database(url, busy_s=0.01) as database:
         migrate(database)
@@ -172,7 +172,7 @@ def test_a_lock_held_too_long_is_told_as_busy(tmp_path):
         assert counter(database) == 1
 
 
-def test_postgresql_deadlock_is_done_again(postgresql):
+def test_postgresql_deadlock_is_retried(postgresql):
     url = postgresql.reset()
     barrier = threading.Barrier(2)
     tries = []
@@ -198,7 +198,7 @@ def test_postgresql_deadlock_is_done_again(postgresql):
     assert len(tries) == 3
 
 
-def test_what_a_restarted_server_ended_costs_no_call(postgresql):
+def test_connections_ended_by_a_server_restart_fail_no_call(postgresql):
     url = postgresql.reset()
     with open_database(url) as database:
         database.bump()
@@ -210,7 +210,7 @@ def test_what_a_restarted_server_ended_costs_no_call(postgresql):
         assert counter(database) == 2
 
 
-def test_a_full_disk_is_told_and_costs_nothing_that_was_stored(tmp_path):
+def test_full_disk_is_reported_and_loses_nothing_stored(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
         database.bump()
@@ -226,13 +226,13 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_stored(tmp_path):
         assert len(database.rows(INTENT.select())) == 500
 
 
-def test_what_is_our_own_bug_is_not_told_as_a_fault(database):
+def test_sql_error_of_our_own_is_not_a_merlin_error(database):
     with pytest.raises(Exception, match="nowhere") as caught:
         database.sql("SELECT * FROM nowhere")
     assert not isinstance(caught.value, MerlinError)
 
 
-def test_a_whole_file_passes_the_check_and_a_damaged_one_is_told(tmp_path):
+def test_intact_file_passes_the_check_and_a_damaged_one_is_reported(tmp_path):
     path = tmp_path / "merlin.db"
     with open_database(f"sqlite://{path}") as database:
         migrate(database)
@@ -245,7 +245,7 @@ def test_a_whole_file_passes_the_check_and_a_damaged_one_is_told(tmp_path):
         database.quick_check()
 
 
-def test_a_file_that_is_no_database_is_told(tmp_path):
+def test_file_that_is_not_a_database_is_reported(tmp_path):
     (tmp_path / "merlin.db").write_bytes(b"not a database at all " * 100)
     with pytest.raises(DatabaseDamaged):
         open_database(f"sqlite://{tmp_path}/merlin.db")
@@ -257,7 +257,7 @@ def fail_after(database, key):
     raise KeyError("stop")
 
 
-def test_a_server_that_went_away_between_two_calls_is_away():
+def test_server_lost_between_two_calls_raises_database_away():
     unreachable = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
     with unreachable, pytest.raises(DatabaseAway):
         unreachable.rows(WAKE.select())
@@ -297,14 +297,14 @@ def run_in_thread(work):
     thread.join()
 
 
-def test_a_field_that_a_row_does_not_say_is_no_silent_default():
+def test_field_missing_in_a_row_raises_key_error():
     row = {"key": "a", "kind": "upload", "state": "ready", "outside_id": "", "sent_at": None}
     assert read_row(Intent, row, empty_finds=2).empty_finds == 2
     with pytest.raises(KeyError, match="empty_finds"):
         read_row(Intent, row)
 
 
-def test_a_number_larger_than_any_stored_is_not_found(tmp_path):
+def test_number_over_the_integer_range_is_not_found(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
         with pytest.raises(NotFound):

@@ -14,7 +14,7 @@ from tests.support.small_disk import fill_disk, small_disk
 pytestmark = pytest.mark.integration
 
 
-def test_a_commit_that_a_full_disk_refuses_is_told_and_is_made_once_there_is_room(tmp_path):
+def test_commit_refused_by_a_full_disk_is_reported_and_succeeds_with_space(tmp_path):
     with small_disk(tmp_path / "state", "2m"):
         url = f"sqlite://{tmp_path}/state/merlin.db"
         create_migrated(url)
@@ -33,7 +33,7 @@ def test_a_commit_that_a_full_disk_refuses_is_told_and_is_made_once_there_is_roo
 
 
 @pytest.mark.parametrize("garbled", [b"CREATE TABEL", b"CREATE TABL\xff"])
-def test_a_command_on_a_damaged_schema_says_so_and_is_no_bug(tmp_path, garbled):
+def test_damaged_schema_is_reported_and_not_as_a_bug(tmp_path, garbled):
     (tmp_path / "config.yaml").write_text("state_dir: state\nrepository: {url: there}\n")
     path = tmp_path / "state" / "merlin.db"
     create_migrated(f"sqlite://{path}")

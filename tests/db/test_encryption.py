@@ -24,17 +24,17 @@ GIVEN = base64.urlsafe_b64encode(TWO).decode()
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_what_is_sealed_can_be_opened(words):
+def test_encrypted_text_can_be_decrypted(words):
     cipher = Cipher({"a": ONE}, "a")
     assert cipher.open(cipher.seal(words)) == words
 
 
-def test_half_a_character_stops_no_sealing():
+def test_lone_surrogate_is_replaced_before_encryption():
     cipher = Cipher({"a": ONE}, "a")
     assert cipher.open(cipher.seal("пол \ud83d")) == "пол ?"
 
 
-def test_the_same_words_never_look_the_same_and_are_not_seen():
+def test_same_text_is_encrypted_differently_each_time():
     cipher = Cipher({"a": ONE}, "a")
     first, second = cipher.seal("секрет"), cipher.seal("секрет")
     assert first != second
@@ -42,7 +42,7 @@ def test_the_same_words_never_look_the_same_and_are_not_seen():
     assert "секрет" not in first
 
 
-def test_an_older_key_opens_what_it_sealed():
+def test_older_key_decrypts_what_it_encrypted():
     sealed = Cipher({"old": ONE}, "old").seal("давно")
     both = Cipher({"old": ONE, "new": TWO}, "new")
     assert both.open(sealed) == "давно"
@@ -62,18 +62,18 @@ def test_an_older_key_opens_what_it_sealed():
         lambda _: "plain words",
     ],
 )
-def test_a_changed_text_does_not_open(change):
+def test_changed_ciphertext_cannot_be_decrypted(change):
     cipher = Cipher({"a": ONE, "b": TWO}, "a")
     with pytest.raises(DecryptionFailed):
         cipher.open(change(cipher.seal("слова")))
 
 
-def test_the_newest_key_must_be_there():
+def test_newest_key_must_exist():
     with pytest.raises(ValueError, match="newest"):
         Cipher({"a": ONE}, "b")
 
 
-def test_the_first_process_makes_a_key_file_for_its_owner_alone(tmp_path):
+def test_first_process_creates_a_key_file_readable_only_by_its_owner(tmp_path):
     sealed = load_or_make_key(tmp_path / "state", None).seal("слова")
     path = tmp_path / "state" / "text.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -82,7 +82,7 @@ def test_the_first_process_makes_a_key_file_for_its_owner_alone(tmp_path):
     assert load_or_make_key(tmp_path / "state", None).open(sealed) == "слова"
 
 
-def test_racing_processes_agree_on_one_key(tmp_path):
+def test_concurrent_processes_agree_on_one_key(tmp_path):
     code = (
         "import sys, pathlib\nfrom merlin.db.encryption import load_or_make_key\n"
         "print(load_or_make_key(pathlib.Path(sys.argv[1]), None).seal('слова').split('.')[1])"
@@ -97,13 +97,13 @@ def test_racing_processes_agree_on_one_key(tmp_path):
         assert len(set(pool.map(start, range(3)))) == 1
 
 
-def test_a_given_key_seals_and_makes_no_file(tmp_path):
+def test_given_key_encrypts_and_creates_no_file(tmp_path):
     cipher = load_or_make_key(tmp_path, GIVEN)
     assert cipher.open(cipher.seal("слова")) == "слова"
     assert not list(tmp_path.iterdir())
 
 
-def test_the_file_still_opens_when_a_key_is_given_later(tmp_path):
+def test_key_file_still_decrypts_when_a_key_is_given_later(tmp_path):
     sealed = load_or_make_key(tmp_path, None).seal("слова")
     later = load_or_make_key(tmp_path, GIVEN)
     assert later.open(sealed) == "слова"
@@ -111,14 +111,14 @@ def test_the_file_still_opens_when_a_key_is_given_later(tmp_path):
 
 
 @pytest.mark.parametrize("given", ["", "short", "ключ", GIVEN[:-4], GIVEN + "AAAA", "!" * 44])
-def test_a_wrong_key_is_named_and_not_shown(given, tmp_path):
+def test_wrong_key_is_named_and_not_shown(given, tmp_path):
     with pytest.raises(ConfigError, match="MERLIN_TEXT_KEY") as caught:
         load_or_make_key(tmp_path, given)
     if given:
         assert given not in str(caught.value.arguments)
 
 
-def test_a_damaged_key_file_is_told(tmp_path):
+def test_damaged_key_file_is_reported(tmp_path):
     (tmp_path / "text.key").write_bytes("ключ".encode())
     with pytest.raises(ConfigError, match=r"text\.key"):
         load_or_make_key(tmp_path, None)

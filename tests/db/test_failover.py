@@ -73,7 +73,7 @@ def multi_host_url(*servers, **parameters):
     return f"postgresql://postgres@{hosts}/shared?{urlencode(all_parameters, quote_via=quote)}"
 
 
-def test_what_was_stored_is_there_after_the_standby_took_over(servers, tmp_path, clock):
+def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock):
     primary, standby = servers
     url = multi_host_url(primary, standby)
     stored, errors, is_over = [], [], threading.Event()
@@ -118,9 +118,7 @@ def _keeps_lead(lead):
 @pytest.mark.parametrize(
     ("parameters", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 1}, 1)]
 )
-def test_a_call_to_a_silent_server_ends_after_ten_seconds_or_as_the_address_says(
-    postgresql, parameters, milliseconds
-):
+def test_call_to_a_silent_server_times_out_as_configured(postgresql, parameters, milliseconds):
     postgresql.reset()
     with open_database(multi_host_url(postgresql, **parameters)) as database:
         database.open()

@@ -28,7 +28,7 @@ def idempotency(database, clock):
     return IdempotencyKeys(database, clock)
 
 
-def test_the_answer_of_a_call_is_told_again_as_it_was(idempotency):
+def test_stored_response_is_returned_again(idempotency):
     call = idempotency.begin(*CALL)
     assert isinstance(call, StartedCall)
     assert idempotency.begin(*CALL) == "running"
@@ -38,14 +38,14 @@ def test_the_answer_of_a_call_is_told_again_as_it_was(idempotency):
     assert idempotency.begin(*CALL) == TOLD
 
 
-def test_a_key_belongs_to_one_call_of_one_person(idempotency):
+def test_key_belongs_to_one_call_of_one_user(idempotency):
     idempotency.begin(*CALL)
     assert idempotency.begin(ANNA, "one", "POST /launch {1}") == "other"
     assert isinstance(idempotency.begin(BORIS, "one", "POST /launch {1}"), StartedCall)
     assert isinstance(idempotency.begin(ANNA, "two", CALL[2]), StartedCall)
 
 
-def test_what_was_forgotten_is_begun_anew_with_another_number(idempotency):
+def test_forgotten_call_starts_again_with_another_number(idempotency):
     first = idempotency.begin(*CALL)
     idempotency.forget(first)
     second = idempotency.begin(*CALL)
@@ -53,14 +53,14 @@ def test_what_was_forgotten_is_begun_anew_with_another_number(idempotency):
     assert second.number != first.number
 
 
-def test_what_was_answered_is_not_forgotten(idempotency):
+def test_answered_call_cannot_be_forgotten(idempotency):
     call = idempotency.begin(*CALL)
     idempotency.end(call, TOLD)
     idempotency.forget(call)
     assert idempotency.begin(*CALL) == TOLD
 
 
-def test_a_call_whose_process_died_is_begun_again_by_the_same_number(idempotency, clock):
+def test_call_of_a_dead_process_starts_again_with_the_same_number(idempotency, clock):
     first = idempotency.begin(*CALL)
     clock.move(PATIENCE.total_seconds() - 1)
     assert idempotency.begin(*CALL) == "running"
@@ -69,7 +69,7 @@ def test_a_call_whose_process_died_is_begun_again_by_the_same_number(idempotency
     assert idempotency.begin(*CALL) == "running"
 
 
-def test_after_a_day_a_key_is_free_again(idempotency, clock):
+def test_key_is_free_again_after_a_day(idempotency, clock):
     idempotency.end(idempotency.begin(*CALL), TOLD)
     clock.move(KEPT.total_seconds() - 1)
     assert idempotency.clear(clock()) == 0
@@ -79,7 +79,7 @@ def test_after_a_day_a_key_is_free_again(idempotency, clock):
     assert idempotency.clear(clock() + timedelta(days=2)) == 1
 
 
-def test_of_many_that_begin_at_once_one_does(idempotency, url, cipher, clock):
+def test_one_of_many_concurrent_calls_starts(idempotency, url, cipher, clock):
     def begin(_):
         with open_database(url, cipher=cipher) as database:
             return IdempotencyKeys(database, clock).begin(*CALL)
@@ -90,7 +90,7 @@ def test_of_many_that_begin_at_once_one_does(idempotency, url, cipher, clock):
     assert results.count("running") == 15
 
 
-def test_of_many_that_take_over_at_once_one_does(idempotency, url, cipher, clock):
+def test_one_of_many_concurrent_takeovers_starts(idempotency, url, cipher, clock):
     idempotency.begin(*CALL)
     clock.move(PATIENCE.total_seconds())
 
@@ -103,7 +103,7 @@ def test_of_many_that_take_over_at_once_one_does(idempotency, url, cipher, clock
     assert sum(isinstance(result, StartedCall) for result in results) == 1
 
 
-def test_neither_key_nor_answer_lies_open(idempotency, database):
+def test_key_and_response_are_stored_encrypted(idempotency, database):
     idempotency.end(idempotency.begin(ANNA, "my-own-key", "asked"), TOLD)
     (row,) = database.sql("SELECT * FROM idempotency")
     assert "my-own-key" not in str(row)

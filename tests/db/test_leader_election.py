@@ -47,7 +47,7 @@ def start(tmp_path, url):
         child.communicate()
 
 
-def test_of_ten_that_ask_at_once_one_leads(tmp_path, url):
+def test_one_of_ten_concurrent_processes_leads(tmp_path, url):
     leads = [Lead(tmp_path, url) for _ in range(10)]
     with ThreadPoolExecutor(10) as pool:
         assert sorted(pool.map(Lead.take, leads)) == [False] * 9 + [True]
@@ -55,7 +55,7 @@ def test_of_ten_that_ask_at_once_one_leads(tmp_path, url):
         lead.release()
 
 
-def test_the_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
+def test_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     child = start()
     assert child.stdout.readline() == "leads\n"
     lead = Lead(tmp_path, url)
@@ -68,7 +68,7 @@ def test_the_lead_of_a_killed_process_is_free(start, tmp_path, url, until):
     lead.release()
 
 
-def test_giving_the_lead_back_lets_another_take_it(tmp_path, url):
+def test_released_lead_can_be_taken_by_another(tmp_path, url):
     first, second = Lead(tmp_path, url), Lead(tmp_path, url)
     with first:
         assert first.take()
@@ -79,7 +79,7 @@ def test_giving_the_lead_back_lets_another_take_it(tmp_path, url):
         assert second.is_held()
 
 
-def test_each_name_has_a_lead_of_its_own(tmp_path, url):
+def test_each_name_has_its_own_lead(tmp_path, url):
     daemon, bot, other = (Lead(tmp_path, url, name) for name in ("daemon", "bot-1", "bot-1"))
     with daemon, bot:
         assert not other.take()
@@ -88,7 +88,7 @@ def test_each_name_has_a_lead_of_its_own(tmp_path, url):
     other.release()
 
 
-def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgresql):
+def test_only_one_machine_leads_on_a_shared_server(tmp_path, postgresql):
     url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first:
@@ -98,14 +98,14 @@ def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgres
     second.release()
 
 
-def test_a_lost_session_is_a_lost_lead(tmp_path, postgresql):
+def test_lost_session_loses_the_lead(tmp_path, postgresql):
     lead = Lead(tmp_path, postgresql.reset())
     with lead:
         lead._session.close()
         assert not lead.is_held()
 
 
-def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgresql, until):
+def test_lead_is_kept_after_a_broken_session_unless_another_took_it(tmp_path, postgresql, until):
     url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first:
@@ -117,7 +117,7 @@ def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgr
         second.release()
 
 
-def test_the_lead_of_a_machine_that_is_silent_is_free_and_it_notices(tmp_path, postgresql, until):
+def test_lead_of_a_silent_machine_can_be_taken_and_it_notices(tmp_path, postgresql, until):
     url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first, Lead(tmp_path / "three", url, "bot-1") as other:
@@ -128,7 +128,7 @@ def test_the_lead_of_a_machine_that_is_silent_is_free_and_it_notices(tmp_path, p
         second.release()
 
 
-def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql):
+def test_unreachable_server_gives_and_keeps_no_lead(tmp_path, postgresql):
     url = postgresql.reset()
     with pytest.raises(DatabaseAway):
         Lead(tmp_path, f"{url}_that_is_not_there").take()
@@ -136,5 +136,5 @@ def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql
         assert lead.is_held()
 
 
-def test_nobody_holds_what_nobody_took(tmp_path):
+def test_untaken_lead_has_no_holder(tmp_path):
     assert Lead(tmp_path, "sqlite:///x").holder() == ""

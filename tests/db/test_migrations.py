@@ -49,7 +49,7 @@ def columns(database, table):
     return {name for (name,) in rows}
 
 
-def test_steps_are_named_in_their_order():
+def test_steps_are_sorted_by_name():
     assert sorted(NAMES) == NAMES
     assert len(set(NAMES)) == len(NAMES)
 
@@ -68,7 +68,7 @@ def find_contractions(sql):
     return {match.group() for match in CONTRACTS.finditer(re.sub(r"--.*", "", sql))}
 
 
-def test_steps_only_add_so_that_the_version_before_goes_on_beside():
+def test_steps_only_add_so_that_the_previous_version_can_run_beside():
     files = sorted(Path(migrations.__file__).parent.glob("*.sql"))
     assert len(files) >= len(STEPS)
     contractions = {
@@ -87,27 +87,27 @@ def test_steps_only_add_so_that_the_version_before_goes_on_beside():
         "ALTER TABLE turn ALTER COLUMN a TYPE TEXT;",
     ],
 )
-def test_a_step_that_takes_away_is_noticed(sql):
+def test_step_that_removes_something_is_detected(sql):
     assert find_contractions(sql)
     assert not find_contractions(
         "ALTER TABLE turn ADD COLUMN a TEXT NOT NULL DEFAULT '';\n-- DROP TABLE x"
     )
 
 
-def test_a_new_database_gets_every_step_once(empty_url):
+def test_new_database_gets_every_step_once(empty_url):
     with open_database(empty_url) as database:
         assert [step.__name__ for step in pending(database)] == NAMES
         assert migrate(database) == NAMES
         assert (pending(database), migrate(database)) == ((), [])
 
 
-def test_looking_for_pending_steps_writes_nothing(empty_url):
+def test_reading_pending_steps_writes_nothing(empty_url):
     with open_database(empty_url) as database:
         pending(database)
         assert not database.has_table("migration")
 
 
-def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
+def test_first_schema_is_upgraded_with_its_rows(empty_url):
     with open_database(empty_url) as database:
         migrate(database, STEPS[:1])
         database.bump()
@@ -122,14 +122,14 @@ def test_every_named_column_is_in_the_schema(database):
         assert columns(database, table.__name__) == set(table._columns), table.__name__
 
 
-def test_a_newer_database_is_refused(empty_url):
+def test_newer_database_is_refused(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
         with pytest.raises(MerlinError, match="unknown steps"):
             migrate(database, STEPS[:1])
 
 
-def test_ten_processes_at_once_apply_each_step_once(empty_url):
+def test_ten_concurrent_processes_apply_each_step_once(empty_url):
     def start(_):
         with open_database(empty_url) as database:
             return migrate(database)
@@ -139,7 +139,7 @@ def test_ten_processes_at_once_apply_each_step_once(empty_url):
     assert sorted(done) == NAMES
 
 
-def test_a_kill_in_a_step_leaves_nothing_of_it(empty_url):
+def test_kill_in_a_step_leaves_nothing_of_it(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
     assert run(KILLED_IN_A_STEP, empty_url) == -9
@@ -149,7 +149,7 @@ def test_a_kill_in_a_step_leaves_nothing_of_it(empty_url):
         assert database.value(WAKE.select(WAKE.counter)) == 0
 
 
-def test_a_broken_step_leaves_nothing_of_it(empty_url):
+def test_broken_step_leaves_nothing_of_it(empty_url):
     def m998_broken(database):
         database.script("CREATE TABLE half (id BIGINT);\n")
         raise KeyError("stop")
@@ -161,7 +161,7 @@ def test_a_broken_step_leaves_nothing_of_it(empty_url):
         assert not database.has_table("half")
 
 
-def test_examples_that_were_revoked_before_their_step_are_known_after_it(empty_url):
+def test_earlier_revoked_examples_are_known_after_their_step(empty_url):
     at = "2026-11-20T08:00:00.000000Z"
     proposal = dict.fromkeys(
         ["question", "answer", "model_id", "change_id", "removal_id", "reviewed_by", "reason"], ""
@@ -190,7 +190,7 @@ def test_examples_that_were_revoked_before_their_step_are_known_after_it(empty_u
     ]
 
 
-def test_what_builds_taught_before_it_was_kept_as_changes_is_what_they_teach(empty_url):
+def test_examples_of_earlier_builds_are_converted_unchanged(empty_url):
     random_numbers = random.Random(3)  # noqa: S311 - the same builds every time
     taught = {}
     with open_database(empty_url) as database:

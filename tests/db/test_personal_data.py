@@ -22,11 +22,11 @@ ANNA = 987654321
         ("", ""),
     ],
 )
-def test_a_number_that_stands_alone_goes(before, after):
+def test_user_id_standing_alone_is_replaced(before, after):
     assert scrub_text(before, ANNA) == after
 
 
-def test_json_is_searched_to_its_leaves():
+def test_json_is_scrubbed_to_its_leaves():
     paper = {"user": ANNA, "of": [{"by": f"user:{ANNA}", f"{ANNA}": True}], "tokens": ANNA + 1}
     assert scrub_json(paper, ANNA) == {
         "user": 0,

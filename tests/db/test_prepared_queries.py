@@ -58,7 +58,7 @@ def test_rows_are_stored_found_changed_and_deleted(database):
     assert database.rows(FOUND(least=0)) == rows[:1]
 
 
-def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
+def test_insert_returns_the_new_id_or_0_on_a_conflict(database):
     with database.atomic():
         first, second = database.insert_id(notice("a")), database.insert_id(notice("b"))
         assert 0 < first < second
@@ -67,20 +67,20 @@ def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
     assert [(row["id"], row["once"]) for row in rows] == [(first, "a"), (second, "b")]
 
 
-def test_values_are_values_whatever_they_say(database):
+def test_values_are_never_run_as_sql(database):
     value = "'; DROP TABLE intent; --"
     with database.atomic():
         database.change(intent(value))
     assert database.rows(FOUND(least=0)) == [{"key": value, "empty_finds": 0}]
 
 
-def test_a_slot_without_a_value_is_a_bug_and_too_many_values_are_not(database):
+def test_missing_parameter_raises_an_error_and_an_extra_one_does_not(database):
     with pytest.raises(KeyError, match="least"):
         database.rows(FOUND(most=1))
     assert database.rows(FOUND(least=0, most=1)) == []
 
 
-def test_what_is_undone_is_undone(database):
+def test_failed_transaction_is_rolled_back(database):
     def work():
         database.change(intent("k"))
         raise RuntimeError
@@ -90,7 +90,7 @@ def test_what_is_undone_is_undone(database):
     assert database.rows(FOUND(least=0)) == []
 
 
-def test_one_query_serves_databases_of_both_kinds(database, tmp_path):
+def test_same_query_works_on_both_kinds_of_database(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)
         with other.atomic():

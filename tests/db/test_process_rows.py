@@ -23,7 +23,7 @@ from merlin.db.requests import Requests, RequestState
 pytestmark = pytest.mark.integration
 
 
-def test_an_intent_goes_its_way(database, clock):
+def test_intent_passes_its_states(database, clock):
     intents = Intents(database)
     intent = intents.open("k", "upload")
     assert (intent.state, intent.outside_id, intent.sent_at) == (IntentState.READY, "", None)
@@ -45,12 +45,12 @@ def test_an_intent_goes_its_way(database, clock):
     assert intents.open("k", "upload").outside_id == "file-1"
 
 
-def test_an_unknown_intent_is_told(database, clock):
+def test_unknown_intent_raises_not_found(database, clock):
     with pytest.raises(NotFound):
         Intents(database).sending("k", clock())
 
 
-def test_a_request_is_claimed_answered_and_read(database, clock):
+def test_request_is_claimed_answered_and_read(database, clock):
     requests = Requests(database, clock)
     request_id = requests.ask("launch", {"dataset": "нейро"}, "vera")
     assert requests.get(request_id).state is RequestState.WAITING
@@ -70,7 +70,7 @@ def test_requests_are_claimed_oldest_first(database):
     assert requests.claim(["launch"]) is None
 
 
-def test_a_finished_request_stays_as_it_is(database):
+def test_finished_request_stays_unchanged(database):
     requests = Requests(database)
     request_id = requests.ask("launch", {}, "vera")
     requests.claim(["launch"])
@@ -79,7 +79,7 @@ def test_a_finished_request_stays_as_it_is(database):
     assert requests.get(request_id).state is RequestState.FAILED
 
 
-def test_what_a_dead_owner_left_is_claimed_again(database):
+def test_request_of_a_dead_owner_is_claimed_again(database):
     requests = Requests(database)
     first, second = (requests.ask("launch", {}, "vera") for _ in range(2))
     requests.claim(["launch"])
@@ -89,7 +89,7 @@ def test_what_a_dead_owner_left_is_claimed_again(database):
     assert requests.claim(["launch"]).request_id == second
 
 
-def test_of_ten_racing_claims_one_wins(database):
+def test_one_of_ten_concurrent_claims_wins(database):
     requests = Requests(database)
     for _ in range(10):
         request_id = requests.ask("launch", {}, "vera")
@@ -98,12 +98,12 @@ def test_of_ten_racing_claims_one_wins(database):
         assert [claim.request_id for claim in claims if claim] == [request_id]
 
 
-def test_an_unknown_request_is_told(database):
+def test_unknown_request_raises_not_found(database):
     with pytest.raises(NotFound):
         Requests(database).get(7)
 
 
-def test_a_notice_is_told_once_and_handed_over_once(database, clock):
+def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     notices = Notices(database, clock)
     for _ in range(3):
         notices.tell(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
@@ -122,7 +122,7 @@ def test_a_notice_is_told_once_and_handed_over_once(database, clock):
     assert [notice.notice_id for notice in notices.waiting(1)] == [second.notice_id]
 
 
-def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock):
+def test_notice_does_not_wait_for_others_after_the_clock_was_set_back(database, clock):
     notices, lately = Notices(database, clock), timedelta(minutes=5)
     for number in range(2):
         notices.tell(ADMINS, "notice-failed", {}, once=str(number))
@@ -133,7 +133,7 @@ def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock)
     assert notices.waiting(told_since=clock() - lately) == [second]
 
 
-def test_a_heartbeat_replaces_the_one_before(database, clock):
+def test_heartbeat_replaces_the_earlier_one(database, clock):
     heartbeats = Heartbeats(database)
     beat = Heartbeat("daemon", "a", 7, clock(), clock(), "poll", {"poll_noop": 1})
     heartbeats.beat(beat)
@@ -144,7 +144,7 @@ def test_a_heartbeat_replaces_the_one_before(database, clock):
     assert heartbeats.all() == [other, later]
 
 
-def test_what_others_wait_for_bumps_the_wake_counter(database):
+def test_changes_that_others_wait_for_increment_the_wake_counter(database):
     wake, requests, notices = (
         partial(read_change_counter, database),
         Requests(database),
@@ -171,7 +171,7 @@ def test_what_others_wait_for_bumps_the_wake_counter(database):
     assert not has_bumped()
 
 
-def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(database, tmp_path):
+def test_process_records_its_keys_and_old_records_are_deleted(database, tmp_path):
     now, cipher = utc_now(), load_or_make_key(tmp_path, None)
     database.cipher = cipher
     KeyHolders(database).tell("daemon", now - timedelta(days=2))

@@ -39,7 +39,7 @@ def find_full_scans(database, sql, values):
     return {names.get(match, match) for match in scans} - SHORT
 
 
-def test_no_tick_reads_a_whole_table(database, clock):
+def test_ticks_never_scan_a_whole_table(database, clock):
     world = PipelineRows(database, clock)
     world.serve(1, make_examples(12))
     world.push(2, make_examples(13))

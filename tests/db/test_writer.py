@@ -37,7 +37,7 @@ def notice_keys(database):
     return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
 
 
-def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(database):
+def test_each_caller_gets_its_own_result_and_a_failure_rolls_back_only_itself(database):
     keys = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
 
     async def main(writer):
@@ -52,7 +52,7 @@ def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(datab
     assert notice_keys(database) == good
 
 
-def test_what_waits_together_is_stored_together(database):
+def test_waiting_writes_share_a_transaction(database):
     transactions = []
 
     def note(database):
@@ -67,7 +67,7 @@ def test_what_waits_together_is_stored_together(database):
         ]
 
 
-def test_the_answer_comes_after_the_commit(url, database):
+def test_result_is_returned_after_the_commit(url, database):
     async def main(writer):
         await submit(writer, write_notice("first"))
         with open_database(url, read_only=True) as other:
@@ -76,7 +76,7 @@ def test_the_answer_comes_after_the_commit(url, database):
     assert with_writer(database, main) == ["first"]
 
 
-def test_reading_sees_what_was_written(database):
+def test_read_sees_earlier_writes(database):
     async def main(writer):
         await submit(writer, write_notice("first"))
         return await writer.read(lambda: notice_keys(database))
@@ -84,7 +84,7 @@ def test_reading_sees_what_was_written(database):
     assert with_writer(database, main) == ["first"]
 
 
-def test_a_cancelled_caller_does_not_disturb_the_others(database):
+def test_cancelled_caller_does_not_disturb_the_others(database):
     async def main(writer):
         tasks = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(10)]
         await asyncio.sleep(0)
@@ -96,7 +96,7 @@ def test_a_cancelled_caller_does_not_disturb_the_others(database):
     assert [answers[n] for n in range(10) if n != 3] == [f"{n}" for n in range(10) if n != 3]
 
 
-def test_closing_stores_what_waits_and_takes_no_more(database):
+def test_closing_stores_waiting_writes_and_accepts_no_more(database):
     async def main(writer):
         waiting = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(50)]
         await asyncio.sleep(0)
@@ -109,7 +109,7 @@ def test_closing_stores_what_waits_and_takes_no_more(database):
     assert len(notice_keys(database)) == 50
 
 
-def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
+def test_group_that_cannot_be_stored_fails_every_caller(tmp_path):
     url = f"sqlite://{tmp_path}/merlin.db"
     other = sqlite3.connect(Path(tmp_path / "merlin.db"), isolation_level=None)
     with open_database(url, busy_s=0.01) as database:
@@ -129,7 +129,7 @@ def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
         assert notice_keys(database) == ["after"]
 
 
-def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(tmp_path):
+def test_transaction_ended_by_sqlite_fails_every_caller_and_leaves_nothing(tmp_path):
     def end(database):
         database.sql("ROLLBACK")
 
@@ -145,7 +145,7 @@ def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(
         assert notice_keys(database) == ["again"]
 
 
-def test_writers_that_met_are_done_again_as_a_group(postgresql):
+def test_deadlocked_group_is_retried(postgresql):
     """Two groups lock two rows in opposite order; PostgreSQL aborts one, which is retried."""
     barrier, tries = threading.Barrier(2), []
 
@@ -205,7 +205,7 @@ def with_writer(database, main):
         writer.close()
 
 
-def test_the_log_of_sqlite_is_written_back_beside_the_writing(tmp_path):
+def test_wal_is_checkpointed_while_writing(tmp_path):
     path = tmp_path / "merlin.db"
     with open_database(f"sqlite://{path}") as database:
         migrate(database)
