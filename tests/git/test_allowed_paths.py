@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("name", ["main", "release/2026-11", "a.b_c-d", "x" * 200])
-def test_plain_branch_names_pass(name):
+def test_plain_branch_names_are_accepted(name):
     assert mirror.check_branch(name) == name
 
 
@@ -35,7 +35,7 @@ def test_other_branch_names_are_refused(name):
     ("name", "directory"),
     [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
 )
-def test_folders_of_the_repository_pass(name, directory):
+def test_folders_of_the_repository_are_accepted(name, directory):
     assert mirror.check_directory(name) == directory
 
 
@@ -47,7 +47,7 @@ def test_other_folders_are_refused(name):
         mirror.check_directory(name)
 
 
-def test_the_file_protocol_is_open_for_a_local_repository_alone():
+def test_file_protocol_is_allowed_only_for_a_local_repository():
     allowed = {
         url: mirror.git_environment(parse_remote_url(url), Path("/m"))["GIT_ALLOW_PROTOCOL"]
         for url in ("/srv/sets", "https://example.com/sets", "git@example.com:sets")
@@ -55,7 +55,7 @@ def test_the_file_protocol_is_open_for_a_local_repository_alone():
     assert list(allowed.values()) == ["https:ssh:file", "https:ssh", "https:ssh"]
 
 
-def test_the_settings_file_names_that_one_repository_and_nothing_else():
+def test_git_settings_name_only_that_repository_as_safe():
     config = mirror.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
     assert config == (
         "[safe]\n"
@@ -65,7 +65,7 @@ def test_the_settings_file_names_that_one_repository_and_nothing_else():
     assert mirror.git_config_text(parse_remote_url("https://example.com/sets")) == ""
 
 
-def test_a_password_is_in_no_address_and_in_no_printed_form():
+def test_password_is_absent_from_the_url_and_every_printed_form():
     remote = parse_remote_url("https://vera:s3cr%65t@example.com/sets")
     assert remote.secret == "vera:s3cret"
     assert "s3cret" not in f"{remote!r}{remote.url}"
@@ -74,7 +74,7 @@ def test_a_password_is_in_no_address_and_in_no_printed_form():
     )
 
 
-def test_what_git_said_is_short_and_one_line():
+def test_git_error_is_shortened_to_one_line():
     remote = parse_remote_url("/srv/sets")
     text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, remote)
     assert text.startswith("fatal: a?[31m / error: bbb")

@@ -65,7 +65,7 @@ print(branch.find(branch.head(), sys.argv[3]), branch.find(branch.head(), sys.ar
 """
 
 
-def test_a_batch_is_found_on_the_branch_where_no_written_memory_may_be_executed(
+def test_batch_is_found_on_the_branch_where_writable_memory_cannot_be_executed(
     bare, settings, tmp_path
 ):
     batch = make_batch(make_edit("a", "1\n"))
@@ -84,7 +84,7 @@ def show(remote, path, head="main"):
     return remote.git("show", f"{head}:datasets/neuro/{path}")
 
 
-def test_a_change_is_a_commit_in_the_editors_name(bare, settings):
+def test_change_is_a_commit_under_the_editors_name(bare, settings):
     batch = make_batch(make_edit("face/fixation", "текст: да\n"))
     result = commit_changes(settings, batch)
     assert result.commit == bare.git("rev-parse", "main")
@@ -99,7 +99,7 @@ def test_a_change_is_a_commit_in_the_editors_name(bare, settings):
     ]
 
 
-def test_other_files_stay_as_they_were(remote, make_settings):
+def test_other_files_stay_unchanged(remote, make_settings):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1", b="2")
     remote.write("datasets/neuro/run.sh", "x")
@@ -111,7 +111,7 @@ def test_other_files_stay_as_they_were(remote, make_settings):
     assert remote.git("status", "--porcelain") == ""
 
 
-def test_an_edit_and_a_deletion_go_over_what_the_editor_saw(bare, settings):
+def test_edit_and_deletion_replace_what_the_editor_saw(bare, settings):
     commit_changes(
         settings,
         make_batch(make_edit("a", "1\n"), make_edit("b", "2\n"), subject="Import 2 examples"),
@@ -127,7 +127,7 @@ def test_an_edit_and_a_deletion_go_over_what_the_editor_saw(bare, settings):
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
-def test_a_file_changed_by_somebody_else_is_a_conflict_with_both_texts(bare, settings):
+def test_file_changed_by_another_is_a_conflict_with_both_texts(bare, settings):
     commit_changes(settings, make_batch(make_edit("a", "mine\n")))
     head = bare.git("rev-parse", "main")
     batch = make_batch(make_edit("a", "yours\n"), make_edit("b", "new\n"))
@@ -138,20 +138,20 @@ def test_a_file_changed_by_somebody_else_is_a_conflict_with_both_texts(bare, set
     assert bare.git("rev-parse", "main") == head, "nothing of the batch is pushed"
 
 
-def test_a_file_deleted_by_somebody_else_is_a_conflict(bare, settings):
+def test_file_deleted_by_another_is_a_conflict(bare, settings):
     commit_changes(settings, make_batch(make_edit("a", "1\n")))
     batch = make_batch(make_edit("gone", "2\n", "0" * 39 + "1"))
     assert commit_changes(settings, batch).conflicts == {batch.first.change_id: Conflict()}
 
 
-def test_what_lies_there_already_needs_no_commit(bare, settings):
+def test_existing_content_needs_no_commit(bare, settings):
     first = commit_changes(settings, make_batch(make_edit("a", "1\n")))
     commit_changes(settings, make_batch(make_edit("b", "2\n")))
     assert commit_changes(settings, make_batch(make_edit("a", "1\n"))) == first
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
-def test_after_a_lost_answer_the_branch_is_asked_and_nothing_is_pushed_twice(bare, settings):
+def test_commit_is_found_on_the_branch_after_a_lost_response(bare, settings):
     batch = make_batch(make_edit("a", "1\n"))
     result = commit_changes(settings, batch)
     commit_changes(settings, make_batch(make_edit("b", "2\n")))
@@ -163,7 +163,7 @@ def test_after_a_lost_answer_the_branch_is_asked_and_nothing_is_pushed_twice(bar
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
-def test_the_branch_may_move_on_between_fetch_and_push(bare, settings, make_remote):
+def test_branch_may_advance_between_fetch_and_push(bare, settings, make_remote):
     branch, other = settings.branch, make_batch(make_edit("other", "1\n"))
     batch = make_batch(make_edit("a", "1\n"))
     head = branch.head()
@@ -174,7 +174,7 @@ def test_the_branch_may_move_on_between_fetch_and_push(bare, settings, make_remo
     assert bare.git("rev-list", "--count", "main") == "2"
 
 
-def test_a_deleted_branch_is_not_brought_back(bare, settings):
+def test_deleted_branch_is_not_created_again(bare, settings):
     commit_changes(settings, make_batch(make_edit("a", "1\n")))
     bare.git("update-ref", "-d", "refs/heads/main")
     with pytest.raises(SourceError) as caught:
@@ -183,7 +183,7 @@ def test_a_deleted_branch_is_not_brought_back(bare, settings):
     assert bare.git("branch", "--list", "main") == ""
 
 
-def test_a_checked_out_branch_says_what_to_do(remote, make_settings):
+def test_checked_out_branch_is_reported_with_its_folder(remote, make_settings):
     remote.commit(a="1")
     with pytest.raises(SourceError) as caught:
         commit_changes(make_settings(remote.path), make_batch(make_edit("b", "1\n")))
@@ -191,7 +191,7 @@ def test_a_checked_out_branch_says_what_to_do(remote, make_settings):
     assert caught.value.arguments["folder"] == str(remote.path)
 
 
-def test_a_work_tree_with_changes_of_its_own_is_left_alone(remote, make_settings):
+def test_work_tree_with_uncommitted_changes_is_left_unchanged(remote, make_settings):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1")
     remote.write("datasets/neuro/a.yaml", "half an edit")
@@ -202,7 +202,7 @@ def test_a_work_tree_with_changes_of_its_own_is_left_alone(remote, make_settings
 
 
 @pytest.mark.parametrize("name", ["index.lock", "refs/heads/main.lock"])
-def test_a_lock_that_a_killed_git_left_is_named_and_left_alone(remote, make_settings, name):
+def test_stale_lock_of_a_killed_git_is_named_and_left(remote, make_settings, name):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1")
     lock = remote.path / ".git" / name
@@ -215,7 +215,7 @@ def test_a_lock_that_a_killed_git_left_is_named_and_left_alone(remote, make_sett
     assert lock.exists()
 
 
-def test_a_lock_of_the_moment_is_waited_for(remote, make_source):
+def test_short_lived_lock_is_waited_for(remote, make_source):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1")
     lock = remote.path / ".git/index.lock"
@@ -238,7 +238,7 @@ def test_hooks_of_a_local_repository_are_not_run(bare, settings, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_refusal_of_the_repository_is_told_with_its_words(bare, settings):
+def test_refusal_of_the_repository_leaves_the_branch_uncreated(bare, settings):
     bare.git("config", "receive.denyDeletes", "true")
     bare.git("config", "receive.fsckObjects", "true")
     bare.git("config", "receive.maxInputSize", "1")
@@ -247,7 +247,7 @@ def test_a_refusal_of_the_repository_is_told_with_its_words(bare, settings):
     assert bare.git("branch", "--list", "main") == ""
 
 
-def test_a_file_in_the_way_of_a_folder_is_refused(bare, settings, remote):
+def test_file_in_place_of_a_folder_is_refused(bare, settings, remote):
     remote.write("datasets/neuro/examples/face", "a file")
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
@@ -256,7 +256,7 @@ def test_a_file_in_the_way_of_a_folder_is_refused(bare, settings, remote):
     assert caught.value.key == "change-in-the-way"
 
 
-def test_a_folder_in_the_way_of_a_file_is_refused(bare, settings, remote):
+def test_folder_in_place_of_a_file_is_refused(bare, settings, remote):
     remote.write("datasets/neuro/examples/face.yaml/x", "a file")
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
@@ -264,7 +264,7 @@ def test_a_folder_in_the_way_of_a_file_is_refused(bare, settings, remote):
         commit_changes(settings, make_batch(make_edit("face", "1\n")))
 
 
-def test_a_link_in_the_way_of_a_file_is_refused(bare, settings, remote):
+def test_symlink_in_place_of_a_file_is_refused(bare, settings, remote):
     (remote.path / "datasets/neuro/examples").mkdir(parents=True)
     (remote.path / "datasets/neuro/examples/face.yaml").symlink_to("/etc/passwd")
     remote.commit()
@@ -274,7 +274,7 @@ def test_a_link_in_the_way_of_a_file_is_refused(bare, settings, remote):
 
 
 @pytest.mark.parametrize("commit_id", ["ab" * 20, "HEAD"])
-def test_a_submodule_in_the_way_of_a_folder_is_refused(bare, settings, remote, commit_id):
+def test_submodule_in_place_of_a_folder_is_refused(bare, settings, remote, commit_id):
     remote.write("datasets/neuro/dataset.yaml", "x")
     remote.commit()
     sha = remote.git("rev-parse", "HEAD") if commit_id == "HEAD" else commit_id
@@ -287,7 +287,7 @@ def test_a_submodule_in_the_way_of_a_folder_is_refused(bare, settings, remote, c
     assert caught.value.key == "change-in-the-way"
 
 
-def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, settings, remote):
+def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     remote.write("datasets/neuro/dataset.yaml", "x")
     remote.write("datasets/other/dataset.yaml", "x")
     remote.commit()
@@ -303,7 +303,7 @@ def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, settings, rem
     ).commit
 
 
-def test_the_datasets_may_lie_at_the_top(bare, tmp_path):
+def test_datasets_may_be_at_the_top_level(bare, tmp_path):
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
     commit_changes(
         CommitSettings(GitBranch(source), Intents(), lambda: AT), make_batch(make_edit("a", "1\n"))
@@ -321,7 +321,7 @@ def test_many_files_are_one_commit(bare, settings):
     assert show(bare, "examples/вопрос-0577.yaml") == "вопрос-0577"
 
 
-def test_an_attempt_leaves_nothing_in_the_mirror_but_objects(bare, settings, tmp_path):
+def test_commit_leaves_only_objects_in_the_mirror(bare, settings, tmp_path):
     commit_changes(settings, make_batch(make_edit("a", "1\n")))
     files = {path.name for path in (tmp_path / "state/mirror.git").iterdir()}
     assert files <= {
@@ -335,7 +335,7 @@ def test_an_attempt_leaves_nothing_in_the_mirror_but_objects(bare, settings, tmp
     }
 
 
-def test_committers_on_several_machines_lose_and_double_nothing(bare, tmp_path):
+def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path):
     def commit_all(number):
         mirror = tmp_path / f"machine-{number}/mirror.git"
         source = GitSource(str(bare.path), "main", "datasets", mirror)

@@ -72,14 +72,14 @@ def head(remote):
     return head
 
 
-def test_a_password_opens_the_repository_and_stands_in_no_file(remote, make_source, head, tmp_path):
+def test_password_is_accepted_and_stored_in_no_file(remote, make_source, head, tmp_path):
     with serve_folder(remote.path, secret="vera:s3cret-w0rd") as server:
         assert make_source(make_url(server, "vera:s3cret-w0rd@")).fetch() == head
     for path in (tmp_path / "state").rglob("*"):
         assert path.is_dir() or b"s3cret" not in path.read_bytes()
 
 
-def test_a_wrong_password_is_an_error_that_does_not_tell_it(remote, make_source, head):
+def test_wrong_password_is_an_error_that_does_not_show_it(remote, make_source, head):
     with serve_folder(remote.path, secret="vera:right-word") as server:
         source = make_source(make_url(server, "vera:wr0ng-word@"))
         with pytest.raises(SourceError) as caught:
@@ -87,7 +87,7 @@ def test_a_wrong_password_is_an_error_that_does_not_tell_it(remote, make_source,
     assert "wr0ng-word" not in f"{caught.value} {caught.value.arguments}"
 
 
-def test_a_password_follows_no_redirect(remote, make_source, head):
+def test_password_is_not_sent_after_a_redirect(remote, make_source, head):
     with serve_folder(remote.path) as elsewhere:
         other_url = f"http://127.0.0.1:{elsewhere.server_port}"
         with serve_folder(remote.path, moved_to=other_url) as server, pytest.raises(SourceError):
@@ -95,7 +95,7 @@ def test_a_password_follows_no_redirect(remote, make_source, head):
         assert elsewhere.credentials == []
 
 
-def test_a_password_stands_in_no_command_line(remote, make_source, head):
+def test_password_is_absent_from_command_lines(remote, make_source, head):
     with serve_folder(remote.path, secret="vera:s3cret-w0rd") as server:
         server.may_answer.clear()
         source = make_source(make_url(server, "vera:s3cret-w0rd@"))
@@ -109,7 +109,7 @@ def test_a_password_stands_in_no_command_line(remote, make_source, head):
     assert not any("s3cret-w0rd" in line for line in lines)
 
 
-def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_source, head):
+def test_silent_server_times_out_without_leaving_a_child(remote, make_source, head):
     with serve_folder(remote.path) as server:
         server.may_answer.clear()
         with pytest.raises(SourceError) as caught:
@@ -128,7 +128,7 @@ def list_command_lines():
     return completed.stdout.decode("utf-8", "replace").splitlines()
 
 
-def test_the_mirror_is_usable_after_a_server_fell_silent(remote, make_source, head, tmp_path):
+def test_mirror_is_usable_after_a_server_timeout(remote, make_source, head, tmp_path):
     with serve_folder(remote.path) as server:
         source = make_source(make_url(server))
         source.fetch()

@@ -44,9 +44,7 @@ def list_broken_mirrors(mirror):
 
 
 @pytest.mark.parametrize("suffix", [".pack", ".idx"])
-def test_a_damaged_object_is_an_error_once_and_whole_after_the_next_fetch(
-    remote, source, mirror, suffix
-):
+def test_damaged_object_raises_once_and_the_next_fetch_repairs_it(remote, source, mirror, suffix):
     texts = {f"n{number}": sha256(b"%d" % number).hexdigest() * 9 for number in range(20)}
     head = remote.commit(**texts)
     source.fetch()
@@ -59,7 +57,7 @@ def test_a_damaged_object_is_an_error_once_and_whole_after_the_next_fetch(
     assert len(list_broken_mirrors(mirror)) == 1
 
 
-def test_a_mirror_without_objects_is_made_anew(remote, source, mirror):
+def test_mirror_without_objects_is_cloned_again(remote, source, mirror):
     head = remote.commit(a="1")
     source.fetch()
     for path in mirror.glob("objects/pack/*"):
@@ -72,9 +70,7 @@ def test_a_mirror_without_objects_is_made_anew(remote, source, mirror):
 
 @pytest.mark.parametrize("part", ["HEAD", "config", "refs/merlin/head"])
 @pytest.mark.parametrize("content", ["", "\0\0garbage\n"])
-def test_a_spoilt_file_of_the_mirror_is_overcome_by_one_fetch(
-    remote, source, mirror, part, content
-):
+def test_damaged_mirror_file_is_repaired_by_one_fetch(remote, source, mirror, part, content):
     remote.commit(a="1")
     source.fetch()
     (mirror / part).write_text(content)
@@ -84,7 +80,7 @@ def test_a_spoilt_file_of_the_mirror_is_overcome_by_one_fetch(
 
 
 @pytest.mark.parametrize("part", ["HEAD", "config", "refs/merlin/head"])
-def test_a_missing_file_of_the_mirror_is_overcome_by_one_fetch(remote, source, mirror, part):
+def test_missing_mirror_file_is_repaired_by_one_fetch(remote, source, mirror, part):
     remote.commit(a="1")
     source.fetch()
     (mirror / part).unlink()
@@ -93,7 +89,7 @@ def test_a_missing_file_of_the_mirror_is_overcome_by_one_fetch(remote, source, m
     assert read_all(source, head) == {"a.yaml": b"2"}
 
 
-def test_damage_is_noticed_by_a_fetch_that_meets_it(remote, source, mirror):
+def test_damage_found_during_a_fetch_is_repaired_by_it(remote, source, mirror):
     remote.commit(a="1")
     source.fetch()
     for path in mirror.glob("objects/pack/*.pack"):
@@ -103,7 +99,7 @@ def test_damage_is_noticed_by_a_fetch_that_meets_it(remote, source, mirror):
     assert read_all(source, head) == {"a.yaml": b"2"}
 
 
-def test_a_repository_that_cannot_be_reached_moves_no_mirror(remote, source, mirror, tmp_path):
+def test_unreachable_repository_does_not_replace_the_mirror(remote, source, mirror, tmp_path):
     head = remote.commit(a="1")
     source.fetch()
     remote.path.rename(tmp_path / "away")
@@ -122,7 +118,7 @@ def test_only_the_newest_two_damaged_mirrors_are_kept(remote, source, mirror):
     assert len(list_broken_mirrors(mirror)) == 2
 
 
-def test_a_file_in_the_mirrors_place_is_an_error_and_stays(remote, source, mirror):
+def test_file_in_place_of_the_mirror_is_an_error_and_stays(remote, source, mirror):
     mirror.parent.mkdir(parents=True)
     mirror.write_text("mine")
     with pytest.raises(SourceError):
@@ -131,7 +127,7 @@ def test_a_file_in_the_mirrors_place_is_an_error_and_stays(remote, source, mirro
 
 
 @pytest.mark.parametrize("end", ["kill -9 $$", "exit 127"])
-def test_a_git_that_does_not_run_condemns_no_mirror(
+def test_failing_git_does_not_condemn_the_mirror(
     remote, source, mirror, tmp_path, monkeypatch, end
 ):
     head = remote.commit(a="1")
@@ -150,14 +146,14 @@ def test_a_git_that_does_not_run_condemns_no_mirror(
     assert not (mirror / "merlin.suspect").exists()
 
 
-def test_a_machine_without_git_is_told_so(remote, source, monkeypatch, tmp_path):
+def test_machine_without_git_is_reported(remote, source, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError) as caught:
         source.fetch()
     assert caught.value.key == "git-absent"
 
 
-def test_a_start_without_git_is_wrong_settings(tmp_path):
+def test_start_without_git_is_a_configuration_error(tmp_path):
     child = """
 from pathlib import Path
 from merlin.git.repository import GitSource

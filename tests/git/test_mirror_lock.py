@@ -27,7 +27,7 @@ def list_leftovers(mirror):
     return [name for name in LEFTOVERS if (mirror / name).exists()]
 
 
-def test_a_second_writer_waits_and_then_says_who_is_in_the_way(mirror):
+def test_second_writer_waits_and_then_raises_git_busy(mirror):
     with lock_mirror(mirror), pytest.raises(SourceError) as caught, lock_mirror(mirror, wait_s=0.1):
         pass
     assert caught.value.key == "git-busy"
@@ -35,34 +35,34 @@ def test_a_second_writer_waits_and_then_says_who_is_in_the_way(mirror):
         pass
 
 
-def test_files_of_a_living_writer_are_left_alone(mirror):
+def test_files_of_a_living_writer_are_kept(mirror):
     with lock_mirror(mirror), pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
     assert list_leftovers(mirror) == list(LEFTOVERS)
 
 
-def test_a_writer_that_ended_well_leaves_nothing_to_sweep(mirror):
+def test_finished_writer_leaves_nothing_to_clean_up(mirror):
     for _ in range(2):
         with lock_mirror(mirror):
             pass
     assert list_leftovers(mirror) == list(LEFTOVERS)
 
 
-def test_what_a_dead_writer_left_is_removed(mirror):
+def test_files_of_a_dead_writer_are_removed(mirror):
     (mirror / "merlin.lock").write_text("4711")
     with lock_mirror(mirror):
         assert list_leftovers(mirror) == []
     assert (mirror / "merlin.lock").read_text() == ""
 
 
-def test_a_writer_that_failed_makes_the_next_one_sweep(mirror):
+def test_next_writer_cleans_up_after_a_failed_one(mirror):
     with pytest.raises(RuntimeError), lock_mirror(mirror):
         raise RuntimeError
     with lock_mirror(mirror):
         assert list_leftovers(mirror) == []
 
 
-def test_the_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
+def test_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
     with ExitStack() as death:
         death.enter_context(suppress(RuntimeError))
         lock = death.enter_context(lock_mirror(mirror))
@@ -76,7 +76,7 @@ def test_the_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
         assert list_leftovers(mirror) == []
 
 
-def test_a_mirror_moved_aside_is_not_the_one_that_is_held(mirror):
+def test_mirror_moved_aside_is_not_the_locked_one(mirror):
     with lock_mirror(mirror):
         mirror.rename(mirror.with_name("aside"))
         with lock_mirror(mirror, wait_s=0):

@@ -21,7 +21,7 @@ def mirror_git(make_remote, remote, tmp_path):
     return git
 
 
-def test_a_note_stands_in_the_mirror_byte_for_byte(remote, source, mirror_git):
+def test_note_is_stored_in_the_mirror_unchanged(remote, source, mirror_git):
     head = remote.commit(a="1")
     source.fetch()
     source.note(head, "  serving neuro-1\n\n\n# служит\n")
@@ -31,7 +31,7 @@ def test_a_note_stands_in_the_mirror_byte_for_byte(remote, source, mirror_git):
     )
 
 
-def test_the_same_note_again_changes_nothing(remote, source, mirror_git):
+def test_repeated_note_changes_nothing(remote, source, mirror_git):
     head = remote.commit(a="1")
     source.fetch()
     source.note(head, "training")
@@ -43,14 +43,14 @@ def test_the_same_note_again_changes_nothing(remote, source, mirror_git):
     assert mirror_git("rev-list", "--count", "refs/notes/merlin") == "2"
 
 
-def test_notes_stay_at_home_unless_pushing_is_asked_for(remote, source):
+def test_notes_are_not_pushed_unless_configured(remote, source):
     head = remote.commit(a="1")
     source.fetch()
     source.note(head, "serving")
     assert remote.git("for-each-ref", "refs/notes") == ""
 
 
-def test_a_note_is_pushed(remote, make_source):
+def test_note_is_pushed(remote, make_source):
     source = make_source(push_notes=True)
     head = remote.commit(a="1")
     source.fetch()
@@ -73,7 +73,7 @@ def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
     assert read_note(remote, second) == "ours, later"
 
 
-def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
+def test_new_mirror_fetches_existing_notes(remote, make_source, mirror_git):
     head = remote.commit(a="1")
     remote.git("notes", "--ref", "merlin", "add", "-m", "from an older mirror", head)
     source = make_source(push_notes=True)
@@ -84,7 +84,7 @@ def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
     assert read_note(remote, head) == "serving"
 
 
-def test_notes_begun_apart_are_joined(remote, make_source):
+def test_notes_with_separate_histories_are_merged(remote, make_source):
     source = make_source(push_notes=True)
     first, second = remote.commit(a="1"), remote.commit(a="2")
     source.fetch()
@@ -95,7 +95,7 @@ def test_notes_begun_apart_are_joined(remote, make_source):
     assert read_note(remote, second) == "serving"
 
 
-def test_a_push_that_failed_is_made_up_for_by_the_next(remote, make_source, tmp_path):
+def test_failed_push_is_repeated_with_the_next_one(remote, make_source, tmp_path):
     source = make_source(push_notes=True)
     head = remote.commit(a="1")
     source.fetch()
@@ -108,7 +108,7 @@ def test_a_push_that_failed_is_made_up_for_by_the_next(remote, make_source, tmp_
     assert read_note(remote, head) == "serving"
 
 
-def test_a_note_to_an_unknown_commit_is_an_error(remote, source):
+def test_note_to_an_unknown_commit_is_an_error(remote, source):
     remote.commit(a="1")
     source.fetch()
     with pytest.raises(SourceError):

@@ -91,7 +91,7 @@ def batch():
     return Batch(changes[0].batch, changes)
 
 
-def test_a_push_with_a_password_lands(server, settings, batch):
+def test_push_with_a_password_succeeds(server, settings, batch):
     result = commit_changes(settings, batch)
     assert result.commit == server.bare.git("rev-parse", "main")
 
@@ -104,9 +104,7 @@ def test_a_push_with_a_password_lands(server, settings, batch):
         "[rejected] cannot lock ref, says the hook",
     ],
 )
-def test_what_a_hook_of_the_server_declines_is_refused_with_its_words(
-    server, settings, batch, message
-):
+def test_push_declined_by_a_server_hook_is_refused_with_its_words(server, settings, batch, message):
     hook = server.bare.path / "hooks/pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{message}' >&2\nexit 1\n")
@@ -117,7 +115,7 @@ def test_what_a_hook_of_the_server_declines_is_refused_with_its_words(
     assert message in caught.value.arguments["reason"]
 
 
-def test_a_lost_answer_is_no_second_commit(server, settings, batch):
+def test_lost_response_does_not_create_a_second_commit(server, settings, batch):
     server.drops = 1
     with pytest.raises(SourceError):
         commit_changes(settings, batch)
@@ -126,7 +124,7 @@ def test_a_lost_answer_is_no_second_commit(server, settings, batch):
     assert server.bare.git("rev-list", "--count", "main") == "1"
 
 
-def test_who_may_read_alone_is_told_so_without_the_password(server, settings, batch):
+def test_read_only_access_is_reported_without_the_password(server, settings, batch):
     server.bare.git("config", "http.receivepack", "false")
     with pytest.raises(SourceError) as caught:
         commit_changes(settings, batch)

@@ -17,7 +17,7 @@ def folder(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_one_has_the_turn_and_the_next_gets_it():
+def test_turn_belongs_to_one_pusher_until_released():
     with (
         wait_for_turn("a", 0) as first,
         wait_for_turn("a", 0) as second,
@@ -28,7 +28,7 @@ def test_one_has_the_turn_and_the_next_gets_it():
         assert again
 
 
-def test_a_folder_that_others_may_change_is_not_used(folder):
+def test_folder_writable_by_others_is_not_used(folder):
     with wait_for_turn("a", 0) as first:
         assert first
     (locks,) = folder.iterdir()
@@ -37,7 +37,7 @@ def test_a_folder_that_others_may_change_is_not_used(folder):
         assert not second
 
 
-def test_a_file_in_the_folders_place_keeps_nobody_from_pushing(folder):
+def test_file_in_place_of_the_folder_does_not_block_pushing(folder):
     with wait_for_turn("a", 0):
         (locks,) = folder.iterdir()
     for path in locks.iterdir():

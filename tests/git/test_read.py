@@ -19,7 +19,7 @@ def read_texts(source, head, dataset="neuro"):
     return {entry.path: contents[entry.blob].decode() for entry in entries}
 
 
-def test_only_folders_that_hold_something_are_datasets(remote, source):
+def test_only_folders_with_files_are_datasets(remote, source):
     for path in ("datasets/b/x.yaml", "datasets/a/deep/x.yaml", "datasets/README.md", "other/c/x"):
         remote.write(path, "x")
     head = remote.commit()
@@ -29,7 +29,7 @@ def test_only_folders_that_hold_something_are_datasets(remote, source):
     assert trees["b"] == remote.git("rev-parse", f"{head}:datasets/b")
 
 
-def test_an_empty_tree_is_no_dataset(remote, source):
+def test_empty_tree_is_not_a_dataset(remote, source):
     full = remote.make_tree(b"100644 blob %s\tx.yaml" % remote.make_blob(b"x").encode())
     empty = remote.make_tree()
     sets = remote.make_tree(
@@ -40,7 +40,7 @@ def test_an_empty_tree_is_no_dataset(remote, source):
     assert list(source.dataset_trees(head)) == ["kept"]
 
 
-def test_a_repository_without_the_directory_has_no_datasets(remote, source):
+def test_repository_without_the_directory_has_no_datasets(remote, source):
     remote.write("README.md", "x")
     head = remote.commit()
     source.fetch()
@@ -51,7 +51,7 @@ def test_a_repository_without_the_directory_has_no_datasets(remote, source):
 @pytest.mark.parametrize(
     ("directory", "datasets"), [("", ["datasets"]), ("datasets/neuro", ["examples"])]
 )
-def test_the_directory_may_be_the_top_or_deeper(remote, tmp_path, directory, datasets):
+def test_directory_may_be_the_top_level_or_deeper(remote, tmp_path, directory, datasets):
     remote.write("datasets/neuro/examples/a.yaml", "x")
     head = remote.commit()
     source = GitSource(str(remote.path), "main", directory, tmp_path / "mirror.git")
@@ -94,7 +94,7 @@ def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
     assert list(source.read([blob.decode()])) == [(blob.decode(), b"/etc/passwd")]
 
 
-def test_what_differs_between_two_trees_leads_from_one_listing_to_the_other(remote, source):
+def test_difference_of_two_trees_turns_one_listing_into_the_other(remote, source):
     commit = remote.commit("to be a submodule").encode()
     blobs = [remote.make_blob(content).encode() for content in (b"one", b"two", b"larger")]
     old = [
@@ -123,7 +123,7 @@ def test_what_differs_between_two_trees_leads_from_one_listing_to_the_other(remo
     assert source.changes(trees[0], trees[0]) == {}
 
 
-def test_a_tree_that_is_gone_is_compared_with_nothing(remote, source):
+def test_difference_to_a_missing_tree_is_none(remote, source):
     remote.write("datasets/neuro/examples/a.yaml", "x")
     head = remote.commit()
     source.fetch()
@@ -131,7 +131,7 @@ def test_a_tree_that_is_gone_is_compared_with_nothing(remote, source):
     assert source.entries(head, "neuro")
 
 
-def test_a_dataset_with_a_hostile_name_is_reached_by_that_name(remote, source):
+def test_dataset_with_a_hostile_name_can_be_read(remote, source):
     blob = remote.make_blob(b"x").encode()
     name = b"--upload-pack=\xff"
     inner = remote.make_tree(b"100644 blob %s\tx.yaml" % blob).encode()
@@ -143,7 +143,7 @@ def test_a_dataset_with_a_hostile_name_is_reached_by_that_name(remote, source):
     assert [entry.path for entry in source.entries(head, dataset)] == ["x.yaml"]
 
 
-def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
+def test_text_that_is_not_utf_8_is_shown_with_a_replacement_character(remote, source):
     tree = remote.make_tree().encode()
     person = b"\xff\xfe <vera@example.com> 99999999999999 +0000"
     raw = b"tree %s\nauthor %s\ncommitter %s\n\ncaf\xe9\n" % (tree, person, person)
@@ -155,14 +155,14 @@ def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
     assert commit.committed_at.year in (1970, 9999)
 
 
-def test_a_message_in_an_old_encoding_is_read_right(remote, source):
+def test_message_in_an_old_encoding_is_decoded(remote, source):
     remote.git("config", "i18n.commitEncoding", "KOI8-R")
     remote.git("commit", "--quiet", "--allow-empty", "--file=-", feed="Вопрос".encode("koi8-r"))
     head = source.fetch()
     assert source.commits_since(head, ())[0].subject == "Вопрос"
 
 
-def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source):
+def test_commit_with_a_wrong_declared_encoding_is_read(remote, source):
     """Whatever encoding a commit declares; messages of an odd and an even number of bytes."""
     first = remote.commit("first", a="1")
     expected = []
@@ -179,7 +179,7 @@ def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source)
     assert all(commit.is_readable and commit.committed_at.year > 2000 for commit in commits)
 
 
-def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read(remote, source):
+def test_commit_with_a_huge_message_is_marked_and_the_next_one_is_read(remote, source):
     first = remote.commit("first", a="1")
     large = remote.commit("x" * 5_000_000, a="2")
     last = remote.commit("last", a="3")
@@ -192,7 +192,7 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
     assert commits[0].author_name == "Вера"
 
 
-def test_many_blobs_come_in_the_order_asked(remote, source):
+def test_blobs_are_returned_in_the_requested_order(remote, source):
     files = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
     head = remote.commit(**files)
     source.fetch()
@@ -206,7 +206,7 @@ def test_reading_nothing_yields_nothing(source):
     assert list(source.read([])) == []
 
 
-def test_a_reader_that_stops_early_leaves_no_process(remote, source):
+def test_reader_that_stops_early_leaves_no_process(remote, source):
     head = remote.commit(**{f"n{number}": "x" * 10_000 for number in range(100)})
     source.fetch()
     reading = source.read([entry.blob for entry in source.entries(head, "neuro")] * 50)
@@ -218,7 +218,7 @@ def test_a_reader_that_stops_early_leaves_no_process(remote, source):
     assert "cat-file" not in children
 
 
-def test_a_blob_over_the_limit_is_listed_and_not_read(remote, source):
+def test_blob_over_the_limit_is_listed_and_not_read(remote, source):
     head = remote.commit(small="x", large="x" * 2_000_001)
     source.fetch()
     entries = {entry.path: entry for entry in source.entries(head, "neuro")}
@@ -228,7 +228,7 @@ def test_a_blob_over_the_limit_is_listed_and_not_read(remote, source):
     assert caught.value.key == "git-large"
 
 
-def test_an_object_that_is_not_there_is_an_error(remote, source):
+def test_missing_object_is_an_error(remote, source):
     head = remote.commit(a="1")
     source.fetch()
     with pytest.raises(SourceError):

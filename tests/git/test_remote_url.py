@@ -30,7 +30,7 @@ pytestmark = pytest.mark.unit
         ("/srv/при/../меры", "file", "/srv/меры"),
     ],
 )
-def test_addresses_of_the_three_kinds_pass(url, protocol, shown):
+def test_urls_of_the_three_kinds_are_accepted(url, protocol, shown):
     remote = parse_remote_url(url)
     assert (remote.protocol, remote.url) == (protocol, shown)
     assert (remote.folder is not None) == (protocol == "file")
@@ -78,7 +78,7 @@ HOSTILE_URLS = [
 
 
 @pytest.mark.parametrize("url", HOSTILE_URLS)
-def test_everything_else_is_refused_as_wrong_settings(url):
+def test_every_other_url_is_a_configuration_error(url):
     with pytest.raises(ConfigError) as caught:
         parse_remote_url(url)
     assert "\n" not in str(caught.value)
@@ -86,7 +86,7 @@ def test_everything_else_is_refused_as_wrong_settings(url):
         assert text(language, caught.value.key, **caught.value.arguments)
 
 
-def test_a_refused_address_does_not_tell_its_password():
+def test_refused_url_does_not_show_its_password():
     with pytest.raises(ConfigError) as caught:
         parse_remote_url("https://vera:s3cret@example.com/sets?x")
     assert "s3cret" not in str(caught.value) + str(caught.value.arguments)

@@ -22,13 +22,13 @@ def read_texts(source, head, dataset="neuro"):
     return {entry.path: contents[entry.blob].decode() for entry in entries}
 
 
-def test_the_first_fetch_brings_the_head(remote, source):
+def test_first_fetch_returns_the_head(remote, source):
     head = remote.commit(a="раз")
     assert source.fetch() == head
     assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
-def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp_path):
+def test_fetch_without_changes_writes_nothing(remote, source, tmp_path):
     head = remote.commit(a="1")
     source.fetch()
     before = {
@@ -41,7 +41,7 @@ def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp
     assert after == before
 
 
-def test_new_commits_are_told_with_author_time_and_words(remote, source):
+def test_new_commits_have_author_time_and_message(remote, source):
     first = remote.commit("first", a="1")
     second = remote.commit("Добавлен вопрос\n\nС телом.\n", b="2")
     head = source.fetch()
@@ -53,7 +53,7 @@ def test_new_commits_are_told_with_author_time_and_words(remote, source):
     assert abs(commit.committed_at - utc_now()) < timedelta(hours=1)
 
 
-def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
+def test_commits_are_oldest_first_after_the_newest_known_one(remote, source):
     shas = [remote.commit(f"n{number}") for number in range(5)]
     source.fetch()
     commits = source.commits_since(shas[4], [shas[0], shas[1]])
@@ -63,7 +63,7 @@ def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
     assert source.commits_since(shas[4], [shas[4]]) == []
 
 
-def test_with_nothing_known_the_line_is_the_head_alone(remote, source):
+def test_without_a_known_commit_only_the_head_is_returned(remote, source):
     remote.commit("one")
     head = remote.commit("two")
     source.fetch()
@@ -73,13 +73,13 @@ def test_with_nothing_known_the_line_is_the_head_alone(remote, source):
     assert [commit.sha for commit in source.commits_since(head, {"0" * 40})] == [head]
 
 
-def test_a_first_commit_has_no_parent(remote, source):
+def test_first_commit_has_no_parent(remote, source):
     head = remote.commit("one")
     source.fetch()
     assert source.commits_since(head, ())[0].parent is None
 
 
-def test_merged_commits_are_not_on_the_line(remote, source):
+def test_merged_side_commits_are_not_on_the_branch(remote, source):
     base = remote.commit("base", a="1")
     remote.git("checkout", "--quiet", "-b", "side")
     side = remote.commit("side", b="2")
@@ -97,7 +97,7 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     assert read_texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
 
 
-def test_a_forced_push_is_followed(remote, source):
+def test_forced_push_is_followed(remote, source):
     remote.commit("base", a="1")
     old = remote.commit("lost", b="2")
     source.fetch()
@@ -107,7 +107,7 @@ def test_a_forced_push_is_followed(remote, source):
     assert read_texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
 
 
-def test_a_reset_to_an_older_commit_is_followed(remote, source):
+def test_reset_to_an_older_commit_is_followed(remote, source):
     base = remote.commit("base", a="1")
     remote.commit("undone", b="2")
     source.fetch()
@@ -115,7 +115,7 @@ def test_a_reset_to_an_older_commit_is_followed(remote, source):
     assert source.fetch() == base
 
 
-def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, source):
+def test_deleted_branch_has_no_head_and_old_commits_stay_readable(remote, source):
     old = remote.commit(a="1")
     source.fetch()
     remote.git("branch", "--move", "main", "renamed")
@@ -125,11 +125,11 @@ def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, sou
     assert source.fetch() == old
 
 
-def test_an_empty_repository_has_no_head(source):
+def test_empty_repository_has_no_head(source):
     assert source.fetch() is None
 
 
-def test_a_branch_of_a_like_name_is_not_taken_for_ours(remote, source):
+def test_branch_with_a_similar_name_is_not_used(remote, source):
     head = remote.commit("one")
     remote.git("branch", "--move", "main", "x")
     remote.git("update-ref", "refs/heads/y/refs/heads/main", head)
@@ -137,19 +137,19 @@ def test_a_branch_of_a_like_name_is_not_taken_for_ours(remote, source):
 
 
 @pytest.mark.parametrize("form", ["{path}", "{path}/.git", "file://{path}"])
-def test_a_local_repository_is_read_by_every_form_of_its_path(remote, make_source, form):
+def test_local_repository_is_read_by_every_form_of_its_path(remote, make_source, form):
     head = remote.commit(a="1")
     assert make_source(form.format(path=remote.path)).fetch() == head
 
 
-def test_a_bare_repository_is_read(make_remote, make_source, remote):
+def test_bare_repository_is_read(make_remote, make_source, remote):
     head = remote.commit(a="1")
     bare = make_remote("server.git", bare=True)
     remote.git("push", "--quiet", str(bare.path), "main")
     assert make_source(str(bare.path)).fetch() == head
 
 
-def test_a_repository_that_another_user_owns_is_read(remote, source):
+def test_repository_owned_by_another_user_is_read(remote, source):
     skip_or_fail(None if os.geteuid() == 0 else "only root can give files away")
     head = remote.commit(a="1")
     for path in [remote.path, *remote.path.rglob("*")]:
@@ -157,7 +157,7 @@ def test_a_repository_that_another_user_owns_is_read(remote, source):
     assert source.fetch() == head
 
 
-def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_source, tmp_path):
+def test_missing_repository_is_an_error_until_it_appears(remote, make_source, tmp_path):
     source = make_source(str(tmp_path / "later"))
     with pytest.raises(SourceError, match="later"):
         source.fetch()
@@ -167,7 +167,7 @@ def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_sou
 
 
 @pytest.mark.parametrize("name", [b".git", b".GIT", b".."])
-def test_a_tree_that_could_do_harm_is_refused_and_the_old_head_stays(remote, source, name):
+def test_harmful_tree_is_refused_and_the_old_head_stays(remote, source, name):
     old = remote.commit(a="1")
     source.fetch()
     harmful = remote.make_tree(
@@ -196,7 +196,7 @@ def test_hooks_in_the_mirror_never_run(remote, source, tmp_path):
     assert not (tmp_path / "hooked").exists()
 
 
-def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path, monkeypatch):
+def test_git_variables_of_the_environment_are_ignored(remote, source, tmp_path, monkeypatch):
     for name in (
         "GIT_DIR",
         "GIT_OBJECT_DIRECTORY",
@@ -212,7 +212,7 @@ def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path,
 
 
 @pytest.mark.parametrize("name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"])
-def test_what_is_no_object_id_never_reaches_git(source, name):
+def test_invalid_object_id_never_reaches_git(source, name):
     for call in (
         lambda: source.commits_since(name, ()),
         lambda: source.dataset_trees(name),
@@ -225,9 +225,7 @@ def test_what_is_no_object_id_never_reaches_git(source, name):
 
 
 @pytest.mark.parametrize("point", ["fetch.before", "fetch.after"])
-def test_a_process_killed_at_a_fetch_is_followed_by_one_that_fetches(
-    remote, source, tmp_path, point
-):
+def test_fetch_succeeds_after_a_process_was_killed_during_one(remote, source, tmp_path, point):
     remote.commit(a="1")
     source.fetch()
     head = remote.commit(a="2")
