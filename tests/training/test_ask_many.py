@@ -65,11 +65,11 @@ def test_every_question_is_answered_and_counted(provider, asker):
     assert all(reply.seconds > 0 for reply in replies.values())
 
 
-def test_what_is_expected_is_the_price_told_before():
+def test_estimate_multiplies_price_and_questions():
     assert estimate(PRICE, make_queries(3)) == 60
 
 
-def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
+def test_asking_stops_before_the_budget_is_exceeded(provider, asker):
     provider.behave(fixed_answer="Yes.")
     usage = ask_all(asker, 1)[0]["q0"].answer.usage
     one = usage.input_tokens + usage.output_tokens
@@ -80,7 +80,7 @@ def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
     assert report.spent_micro == 2 * one
 
 
-def test_one_failure_among_answers_stops_nothing(provider, asker):
+def test_single_failure_does_not_stop_the_others(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
     replies, report = ask_all(asker)
     assert len(replies) == 19
@@ -88,7 +88,7 @@ def test_one_failure_among_answers_stops_nothing(provider, asker):
     assert not set(report.failed) & set(replies)
 
 
-def test_a_busy_provider_is_asked_again(provider, asker):
+def test_busy_provider_is_asked_again(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, skip=3))
     replies, report = ask_all(asker, 8)
     assert len(replies) == 8
@@ -96,13 +96,13 @@ def test_a_busy_provider_is_asked_again(provider, asker):
     assert len(provider.calls("chat.create")) == 8
 
 
-def test_a_model_that_is_not_there_is_asked_one_question(provider, asker):
+def test_missing_model_is_asked_one_question(provider, asker):
     with pytest.raises(ModelGone):
         ask_all(asker, model="nobody")
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_a_provider_that_goes_away_costs_no_answer(provider, asker):
+def test_failing_provider_loses_no_answer(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=4, times=None))
     replies = {}
     with pytest.raises(Exception, match="400"):
@@ -111,14 +111,14 @@ def test_a_provider_that_goes_away_costs_no_answer(provider, asker):
     assert len(provider.calls("chat.create")) < 40
 
 
-def test_a_provider_that_is_away_is_told_as_busy(provider, asker):
+def test_unreachable_provider_raises_provider_busy(provider, asker):
     provider.stop()
     with pytest.raises(ProviderBusy):
         ask_all(asker)
     assert len(WAITS_S) == 3
 
 
-def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, asker):
+def test_interruption_keeps_the_answers_under_way(provider, asker):
     replies, interrupts = {}, []
 
     def keep(query, reply):
@@ -132,7 +132,7 @@ def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, ask
     assert len(replies) == len(provider.calls("chat.create")) < 40
 
 
-def test_kept_answers_are_there_again(tmp_path):
+def test_stored_answers_are_read_again(tmp_path):
     messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
     reply = Reply(Answer("Стопка.", Usage(12, 3), known=True, finish_reason="stop"), 0.25)
     AnswerCache(tmp_path, "engine", "recall").keep(messages, reply)
@@ -142,7 +142,7 @@ def test_kept_answers_are_there_again(tmp_path):
     assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
 
 
-def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
+def test_truncated_line_loses_only_itself(tmp_path):
     first, second = ([Message("user", word)] for word in ("one", "two"))
     reply = Reply(Answer("1"), 1.0)
     AnswerCache(tmp_path, "p", "m").keep(first, reply)
@@ -153,14 +153,14 @@ def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
     assert reopened.get(first) == reopened.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
 
 
-def test_an_empty_answer_is_a_failure_that_is_paid_for(asker, provider):
+def test_empty_answer_is_a_failure_and_stops_the_asking(asker, provider):
     provider.behave(fixed_answer=" ")
     with pytest.raises(ProviderError, match="nothing"):
         ask_all(asker)
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_the_provider_s_own_trouble_is_told_before_the_model_s(provider, asker):
+def test_failure_of_the_provider_is_reported_before_that_of_a_question(provider, asker):
     refused = Fault("chat.create", FaultKind.STATUS, status=400, skip=1)
     provider.faults.add(refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5))
     report = ask_all(asker, waits_s=())[1]

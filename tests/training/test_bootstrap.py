@@ -18,13 +18,13 @@ FEW = settings(max_examples=15, deadline=None)
 
 @FEW
 @given(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(1, 500))
-def test_equal_differences_leave_nothing_to_chance(value, count):
+def test_equal_differences_give_an_interval_of_one_value(value, count):
     assert bootstrap_interval([value] * count) == (value, value)
 
 
 @FEW
 @given(DIFFERENCES)
-def test_the_other_way_round_the_interval_has_the_other_sign(differences):
+def test_reversed_differences_give_the_reversed_interval(differences):
     low, high = bootstrap_interval(differences)
     opposite = bootstrap_interval([-difference for difference in differences])
     assert opposite == pytest.approx((-high, -low), abs=1e-12)
@@ -32,13 +32,13 @@ def test_the_other_way_round_the_interval_has_the_other_sign(differences):
 
 @FEW
 @given(DIFFERENCES)
-def test_the_interval_is_around_the_mean_and_the_same_each_time(differences):
+def test_interval_contains_the_mean_and_is_reproducible(differences):
     low, high = bootstrap_interval(differences)
     assert -1 <= low <= fmean(differences) <= high <= 1
     assert bootstrap_interval(differences) == (low, high)
 
 
-def test_it_holds_the_true_difference_about_as_often_as_it_says():
+def test_interval_covers_the_true_difference_as_often_as_stated():
     rng = np.random.default_rng(7)
     hits = 0
     for _ in range(100):
@@ -48,6 +48,6 @@ def test_it_holds_the_true_difference_about_as_often_as_it_says():
     assert 88 <= hits <= 100
 
 
-def test_more_questions_narrow_it():
+def test_more_questions_narrow_the_interval():
     few, many = (bootstrap_interval([1, 0, 0, -1] * count) for count in (10, 160))
     assert many[1] - many[0] < (few[1] - few[0]) / 3

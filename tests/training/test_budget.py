@@ -27,16 +27,16 @@ def make_build(tokens, examples, test_tokens=0):
     return Build(1, "d", 1, "", "", "", examples, 2, tokens, test_tokens, at)
 
 
-def test_the_estimate_is_tokens_times_epochs_at_the_training_price():
+def test_estimate_is_tokens_times_epochs_at_the_training_price():
     assert estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000
 
 
-def test_the_estimate_counts_the_test_questions_with_their_answers():
+def test_estimate_counts_the_test_questions_with_their_answers():
     tested = make_build(1_000_000, 100, test_tokens=2_000_000)
     assert estimate(MINI, tested, {"n_epochs": 2}) == 6_000_000 + 600_000 + 2_400_000
 
 
-def test_a_launch_within_its_caps_is_allowed():
+def test_launch_within_its_caps_is_allowed():
     assert (
         find_budget_refusal(BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD")
         is None
@@ -51,28 +51,28 @@ def test_a_launch_within_its_caps_is_allowed():
         (BudgetConfig(per_job=5e-6), None, 0, "held-no-price"),
     ],
 )
-def test_a_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason):
+def test_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason):
     assert find_budget_refusal(caps, price, spent, "USD").reason == reason
 
 
-def test_without_caps_an_unknown_price_holds_nothing():
+def test_unknown_price_without_caps_holds_nothing():
     assert find_budget_refusal(BudgetConfig(), None, 0, "USD") is None
 
 
-def test_a_month_begins_at_its_first_midnight():
+def test_month_begins_at_its_first_midnight():
     assert month_start(datetime(2026, 11, 20, 5, tzinfo=UTC)) == datetime(2026, 11, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("today", "is_refused"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
 )
-def test_a_model_that_would_live_under_thirty_days_is_not_made(today, is_refused):
+def test_model_with_less_than_thirty_days_to_live_is_not_trained(today, is_refused):
     assert (refuse_fading_base("mini", date(2027, 1, 14), today) is not None) is is_refused
 
 
 @pytest.mark.parametrize(
     ("left", "step"), [(100, None), (90, 90), (31, 90), (30, 30), (8, 14), (1, 1), (-3, 1)]
 )
-def test_a_warning_is_due_at_each_step(left, step):
+def test_warning_is_due_at_each_step(left, step):
     today = date(2026, 11, 20)
     assert reached_warning(date.fromordinal(today.toordinal() + left), today) == step

@@ -51,11 +51,11 @@ def hold_reason(before, now, accepted=(), rule=WORSE):
         ([], [False] * 60, ""),
     ],
 )
-def test_right_to_wrong_holds_and_refusals_only_beyond_chance(before, now, reason):
+def test_wrong_instead_of_right_holds_and_refusals_only_beyond_chance(before, now, reason):
     assert hold_reason(before, now) == reason
 
 
-def test_what_was_accepted_counts_no_more():
+def test_accepted_losses_are_no_longer_counted():
     accepted = {question_digest(judge_answer(number, False).question) for number in range(10)}
     assert hold_reason([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
@@ -64,13 +64,13 @@ def test_what_was_accepted_counts_no_more():
 
 
 @pytest.mark.parametrize(("right", "reason"), [(15, "gate-floor"), (16, ""), (20, "")])
-def test_a_floor_asks_for_a_share_whatever_served_before(right, reason):
+def test_floor_requires_a_share_whatever_served_before(right, reason):
     rule = GateRule(FLOOR, 0.8)
     assert hold_reason([], [True] * right + [False] * (20 - right), rule=rule) == reason
     assert hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule) == reason
 
 
-def test_a_planted_regression_of_a_shipped_set_is_held_and_a_harmless_change_is_not():
+def test_planted_regression_is_held_and_a_harmless_change_is_not():
     course = Course("neurotypology")
     for change, is_planted in ((replace_answer, True), (add_example, False)):
         [(_, [(hold, _)])] = try_changes([course], [change], 1)

@@ -41,7 +41,7 @@ JOB = Job(
         ("a word of next year", JobState.RUNNING),
     ],
 )
-def test_the_providers_word_becomes_our_state_and_is_kept(status, state):
+def test_providers_status_is_mapped_to_our_state_and_kept(status, state):
     after = advance(JOB, JobReport("ftjob-1", status), NOW)
     assert (after.state, after.status) == (state, status)
 
@@ -52,27 +52,27 @@ def test_success_names_the_model():
     assert (after.state, after.model_id, after.trained_tokens) == (JobState.SUCCEEDED, "ft:1", 5)
 
 
-def test_success_without_a_model_is_asked_again():
+def test_success_without_a_model_stays_running():
     assert advance(JOB, JobReport("ftjob-1", "succeeded"), NOW).state is JobState.RUNNING
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))
-def test_a_final_job_never_changes(state):
+def test_final_job_never_changes(state):
     job = replace(JOB, state=state)
     assert advance(job, JobReport("ftjob-1", "running"), NOW) == job
 
 
-def test_a_launching_job_that_the_provider_knows_is_queued_whatever_the_word():
+def test_launching_job_known_to_the_provider_is_queued_with_any_status():
     job = replace(JOB, state=JobState.LAUNCHING)
     assert advance(job, JobReport("ftjob-1", "warming_up"), NOW).state is JobState.QUEUED
 
 
-def test_the_launch_key_follows_from_wish_and_attempt():
+def test_launch_key_depends_on_training_key_and_attempt():
     keys = {launch_key(training_key, attempt) for training_key in ("a", "b") for attempt in (1, 2)}
     assert len(keys) == 4
     assert launch_key("a", 1) == launch_key("a", 1)
 
 
 @pytest.mark.parametrize(("silent_s", "pause_s"), [(-3600, 5), (0, 5), (200, 20), (86_400, 60)])
-def test_the_longer_a_provider_is_silent_the_longer_the_pause(silent_s, pause_s):
+def test_poll_pause_grows_with_the_providers_silence(silent_s, pause_s):
     assert poll_delay_s(JOB, NOW + timedelta(seconds=silent_s), 5) == pause_s

@@ -27,7 +27,7 @@ def job(world):
     return job
 
 
-def test_a_job_is_stored_as_it_is(world, job, clock):
+def test_job_is_stored_unchanged(world, job, clock):
     clock.move(5)
     values = {"provider_job_id": "job-1", "status": "warming_up", "error": "e\0"}
     values |= {"trained_tokens": 7, "not_before": clock(), "updated_at": clock()}
@@ -36,14 +36,14 @@ def test_a_job_is_stored_as_it_is(world, job, clock):
     assert world.jobs.get(job.job_id) == replace(new, error="e\N{REPLACEMENT CHARACTER}")
 
 
-def test_a_job_that_moved_on_is_not_overwritten(world, job):
+def test_changed_job_is_not_overwritten(world, job):
     queued = replace(job, state=JobState.QUEUED)
     assert world.jobs.save(job, queued)
     assert not world.jobs.save(job, replace(job, state=JobState.FAILED))
     assert world.jobs.get(job.job_id) == queued
 
 
-def test_of_ten_racing_saves_one_wins_and_one_line_is_kept(world, job):
+def test_one_of_ten_concurrent_saves_wins_and_is_recorded_once(world, job):
     new = replace(job, state=JobState.QUEUED)
     with ThreadPoolExecutor(10) as pool:
         saved = pool.map(lambda _: world.jobs.save(job, new), range(10))
@@ -51,7 +51,7 @@ def test_of_ten_racing_saves_one_wins_and_one_line_is_kept(world, job):
     assert len(world.job(job.job_id).changes) == 2
 
 
-def test_every_change_of_state_is_in_the_audit(world, job):
+def test_every_change_of_state_is_recorded(world, job):
     versions = [job]
     for state in ("queued", "running", "paused", "running", "running", "failed"):
         versions.append(replace(job, state=JobState(state)))
@@ -67,7 +67,7 @@ def test_every_change_of_state_is_in_the_audit(world, job):
     ]
 
 
-def test_an_ended_job_never_moves_again(world, job):
+def test_ended_job_never_changes_again(world, job):
     world.finish(job, JobState.FAILED)
     ended = world.jobs.get(job.job_id)
     for state in JobState:
@@ -77,13 +77,13 @@ def test_an_ended_job_never_moves_again(world, job):
     assert world.jobs.get(job.job_id) == ended
 
 
-def test_a_success_without_a_model_is_a_bug(world, job):
+def test_success_without_a_model_raises_value_error(world, job):
     with pytest.raises(ValueError, match=r"job \d+: "):
         world.jobs.save(job, replace(job, state=JobState.SUCCEEDED))
     assert world.jobs.get(job.job_id) == job
 
 
-def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
+def test_success_creates_the_model_at_the_same_time(world, job, clock):
     model_id = world.finish(job)
     (model,) = world.models.list_unproved()
     assert (model.model_id, model.state, model.job_id) == (model_id, ModelState.NEW, job.job_id)
@@ -93,14 +93,14 @@ def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
-def test_a_lost_job_fails_its_verdicts(world, job, state):
+def test_failed_or_cancelled_job_fails_its_verdicts(world, job, state):
     world.finish(job, state)
     (verdict,) = world.log()
     assert (verdict.verdict, verdict.reason) == ("failed", f"verdict-job-{state}")
     assert world.models.list_unproved() == []
 
 
-def test_the_diary_is_kept_once_and_in_order(world, job, clock):
+def test_events_are_stored_once_and_in_order(world, job, clock):
     first = JobEvent("e1", clock(), "info", "шаг\0", "metrics", {"loss": 0.5})
     second = JobEvent("e2", clock(), "warn", "дальше")
     checkpoint = Checkpoint("ft:1:step-1", 1, {"loss": 0.5})
@@ -115,7 +115,7 @@ def test_the_diary_is_kept_once_and_in_order(world, job, clock):
     assert [checkpoint.step for checkpoint in stored.checkpoints] == [1, 2]
 
 
-def test_a_long_diary_is_stored_and_read(world, job, clock):
+def test_long_event_list_is_stored_and_read(world, job, clock):
     events = [JobEvent(f"e{n}", clock(), "info", f"step {n}") for n in range(1300)]
     world.jobs.add_diary(job.job_id, events, [])
     assert len(world.jobs.known_events(job.job_id)) == 1300

@@ -60,7 +60,7 @@ def open_capped(world, micro):
     return Launches(world.db, planning_config(budget=budget), world.clock)
 
 
-def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
+def test_waiting_verdicts_are_sorted_by_dataset_and_position(world, clock):
     python = make_spec("python")
     for position in (1, 2):
         outcomes = [
@@ -71,7 +71,7 @@ def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
     assert launches == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
-def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
+def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     older, newest = world.launches.waiting()
@@ -85,7 +85,7 @@ def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
     assert (change.before, change.to) == ("", "launching")
 
 
-def test_of_ten_racing_starts_one_makes_the_job(world, clock):
+def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     new = make_job(verdict, clock)
@@ -96,7 +96,7 @@ def test_of_ten_racing_starts_one_makes_the_job(world, clock):
     assert len(world.job(1).changes) == 1
 
 
-def test_a_verdict_that_moved_on_gets_no_job(world, clock):
+def test_changed_verdict_gets_no_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
@@ -106,7 +106,7 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     assert world.launches.start(final, make_job(verdict, clock), ()) is None
 
 
-def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
+def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
@@ -120,7 +120,7 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
     assert read_change_counter(world.db) > 0
 
 
-def test_holding_says_why_and_may_change(world):
+def test_held_verdict_has_a_reason_that_can_change(world):
     sha = world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     for step, reason in [
@@ -137,7 +137,7 @@ def test_holding_says_why_and_may_change(world):
     assert verdict.reason == "held-slots"
 
 
-def test_holding_supersedes_the_older_and_leaves_what_moved_on(world, clock):
+def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     older, newest = world.launches.waiting()
@@ -147,7 +147,7 @@ def test_holding_supersedes_the_older_and_leaves_what_moved_on(world, clock):
     assert world.statuses()["a001"] == "superseded"
 
 
-def test_a_held_verdict_can_be_started(world, clock):
+def test_held_verdict_can_be_started(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
@@ -156,7 +156,7 @@ def test_a_held_verdict_can_be_started(world, clock):
     assert (shown.verdict, shown.reason) == ("training", "")
 
 
-def test_a_revert_joins_the_job_that_exists(world):
+def test_revert_uses_the_existing_job(world):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
@@ -169,7 +169,7 @@ def test_a_revert_joins_the_job_that_exists(world):
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
-def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
+def test_revert_to_a_failed_job_fails_and_can_be_launched_again(world, state):
     world.push(1, make_examples(12))
     (job,) = world.launch()
     world.finish(job, state)
@@ -184,7 +184,7 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     assert world.statuses()["a003"] == "training"
 
 
-def test_a_revert_to_a_refused_model_fails(world):
+def test_revert_to_a_refused_model_fails(world):
     world.push(1, make_examples(12))
     (job,) = world.launch()
     world.finish(job)
@@ -214,7 +214,7 @@ def test_account_counts_jobs_money_and_new_examples(world, clock):
     assert read_account(world, newest)[:2] == (0, 500)
 
 
-def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
+def test_untrained_job_costs_nothing_and_its_examples_stay_new(world, clock):
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     job = world.launches.start(verdict, make_job(verdict, clock), ())
@@ -224,7 +224,7 @@ def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, cloc
     assert read_account(world, newest) == (0, 0, 13)
 
 
-def test_another_system_text_makes_every_example_new(world, clock):
+def test_changed_system_text_makes_every_example_new(world, clock):
     world.push(1, make_examples(12))
     world.launch()
     world.push(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
@@ -232,14 +232,14 @@ def test_another_system_text_makes_every_example_new(world, clock):
     assert world.launches.new_examples(verdict) == 12
 
 
-def test_what_is_not_there_is_told(world):
+def test_unknown_build_or_job_raises_not_found(world):
     assert world.launches.newest_attempt("none") is None
     for get in (world.launches.build, world.jobs.get):
         with pytest.raises(NotFound):
             get(99)
 
 
-def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
+def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     """All were decided on the same account; the spent sum is read again when a job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, make_examples(12), spec=make_spec(dataset))
@@ -255,7 +255,7 @@ def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
     assert open_capped(world, 1500).start(left, make_job(left, clock), ()) is not None
 
 
-def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
+def test_launch_of_an_earlier_month_does_not_count(world, clock):
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     launches = open_capped(world, 500)
@@ -266,7 +266,7 @@ def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
     assert launches.start(newest, make_job(newest, clock), ())
 
 
-def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
+def test_manual_launch_over_a_cap_names_the_cap(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
@@ -289,7 +289,7 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     assert caught.value.key == "held-month-cap"
 
 
-def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, clock):
+def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, clock):
     world.push(1, make_examples(12))
     (first,) = world.launch()
     failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
@@ -306,7 +306,7 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     assert not world.launches.is_forbidden("engine")
 
 
-def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
+def test_revert_to_a_missing_model_fails_and_can_be_trained_again_by_hand(world):
     world.serve(1, make_examples(12))
     model = world.promotions.serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "")
@@ -319,7 +319,7 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
     assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
 
 
-def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
+def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.serve(1, make_examples(12))
     with pytest.raises(Refused):
         launch_by_hand(world.launches, world.verdict(1))
@@ -334,7 +334,7 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     assert world.promote() == []
 
 
-def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
+def test_launch_over_the_providers_job_limit_stores_nothing(world, clock):
     python = make_spec("python")
     for position, spec in ((1, make_spec()), (2, python)):
         world.record(make_commit(position), [world.outcome(spec, make_examples())], clock())

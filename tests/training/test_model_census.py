@@ -83,13 +83,13 @@ def inventory(tmp_path):
         yield Inventory(database)
 
 
-def test_a_listed_model_stays_and_is_never_asked(inventory):
+def test_listed_model_stays_good_and_is_never_asked(inventory):
     inventory.start("a", "b")
     assert inventory.update(times=3) == []
     assert (inventory.list_states(), inventory.provider.questions) == (["good", "good"], [])
 
 
-def test_a_model_missed_twice_is_gone_and_the_others_stay(inventory):
+def test_model_missing_twice_is_gone_and_the_others_stay(inventory):
     inventory.start("a", "b")
     inventory.provider.remove("a")
     assert inventory.update() == []
@@ -98,14 +98,14 @@ def test_a_model_missed_twice_is_gone_and_the_others_stay(inventory):
     assert inventory.update(times=3) == []
 
 
-def test_two_misses_lie_at_least_the_settling_time_apart(inventory):
+def test_two_misses_are_at_least_the_settling_time_apart(inventory):
     inventory.start("a", settle_s=150.0)
     inventory.provider.remove("a")
     assert inventory.update(times=3) == []
     assert inventory.update() == [("a", "gone")]
 
 
-def test_a_young_model_is_not_missed_yet(inventory):
+def test_young_model_is_not_missed_yet(inventory):
     inventory.start("a", settle_s=3600.0)
     inventory.now = AT
     inventory.provider.remove("a")
@@ -113,7 +113,7 @@ def test_a_young_model_is_not_missed_yet(inventory):
     assert inventory.provider.questions == []
 
 
-def test_a_miss_is_forgotten_when_the_model_is_seen_again(inventory):
+def test_miss_is_cleared_when_the_model_is_seen_again(inventory):
     inventory.start("a")
     inventory.provider.listed.clear()
     inventory.provider.answering.clear()
@@ -125,7 +125,7 @@ def test_a_miss_is_forgotten_when_the_model_is_seen_again(inventory):
     assert inventory.update() == [("a", "gone")]
 
 
-def test_a_model_that_is_listed_again_is_good_again(inventory):
+def test_model_listed_again_is_good_again(inventory):
     inventory.start("a")
     inventory.provider.remove("a")
     inventory.update(times=2)
@@ -133,7 +133,7 @@ def test_a_model_that_is_listed_again_is_good_again(inventory):
     assert inventory.update() == [("a", "good")]
 
 
-def test_a_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(inventory):
+def test_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(inventory):
     inventory.start("a")
     inventory.provider.listed.clear()
     inventory.update(times=20)
@@ -142,7 +142,7 @@ def test_a_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(
     assert len(inventory.provider.questions) == 2
 
 
-def test_a_doubt_lets_a_model_be_asked_at_once(inventory):
+def test_reported_model_is_asked_at_once(inventory):
     inventory.start("a", "b")
     inventory.provider.listed.clear()
     inventory.update()
@@ -157,7 +157,7 @@ def test_a_doubt_lets_a_model_be_asked_at_once(inventory):
     "error",
     [ProviderBusy("away"), ProviderError("no", status=401), ProviderError("x", status=404)],
 )
-def test_a_provider_in_trouble_says_nothing_of_its_models(inventory, error):
+def test_provider_error_does_not_change_its_models(inventory, error):
     inventory.start("a")
     inventory.provider.remove("a")
     inventory.provider.error = error
@@ -168,13 +168,13 @@ def test_a_provider_in_trouble_says_nothing_of_its_models(inventory, error):
     assert inventory.list_states() == ["good"]
 
 
-def test_models_of_a_provider_that_nobody_names_are_left_alone(inventory):
+def test_models_of_an_unconfigured_provider_are_not_changed(inventory):
     inventory.start("a", others=["b"])
     inventory.update(times=3)
     assert inventory.list_states() == ["good", "good"]
 
 
-def test_only_so_many_models_are_asked_at_one_look(inventory):
+def test_models_asked_per_update_are_limited(inventory):
     inventory.start(*(f"m{number}" for number in range(MAX_ASKED + 5)))
     inventory.provider.listed.clear()
     inventory.update()

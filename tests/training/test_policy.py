@@ -32,24 +32,24 @@ def make_verdict(seconds_ago, message=""):
     )
 
 
-def test_a_calm_build_is_launched():
+def test_quiet_build_is_launched():
     assert decide(LaunchRule(), [make_verdict(61)], **CALM) == Decision(Step.LAUNCH)
 
 
-def test_a_burst_is_waited_out():
+def test_burst_is_waited_for():
     decision = decide(LaunchRule(), [make_verdict(100), make_verdict(10)], **CALM)
     assert (decision.step, decision.reason) == (Step.WAIT, "held-quiet")
 
 
-def test_a_burst_never_holds_longer_than_fifteen_minutes():
+def test_burst_is_waited_for_fifteen_minutes_at_most():
     assert decide(LaunchRule(), [make_verdict(901), make_verdict(1)], **CALM).step is Step.LAUNCH
 
 
-def test_a_commit_of_before_the_clock_was_set_back_is_not_waited_for():
+def test_commit_from_before_a_clock_change_is_not_waited_for():
     assert decide(LaunchRule(), [make_verdict(-3600)], **CALM).step is Step.LAUNCH
 
 
-def test_train_in_the_message_skips_quiet_and_count():
+def test_train_in_the_message_skips_quiet_time_and_count():
     few = CALM | {"new_examples": 0}
     assert decide(LaunchRule(min_new=5), [make_verdict(1, "x [train]")], **few).step is Step.LAUNCH
 
@@ -64,23 +64,23 @@ def test_train_in_the_message_skips_quiet_and_count():
         (LaunchRule(), "", CALM | {"refusal": Decision(Step.HOLD, "x")}, "x"),
     ],
 )
-def test_a_held_build_says_why(rule, message, situation, reason):
+def test_held_build_has_a_reason(rule, message, situation, reason):
     decision = decide(rule, [make_verdict(100, message)], **situation)
     assert (decision.step, decision.reason) == (Step.HOLD, reason)
 
 
-def test_a_full_provider_is_waited_for():
+def test_full_provider_is_waited_for():
     decision = decide(LaunchRule(), [make_verdict(100)], **CALM | {"slots_free": 0})
     assert (decision.step, decision.reason) == (Step.WAIT, "held-slots")
 
 
 @pytest.mark.parametrize(("new", "step"), [(4, Step.HOLD), (5, Step.LAUNCH), (6, Step.LAUNCH)])
-def test_as_many_new_examples_as_are_needed_are_enough(new, step):
+def test_required_number_of_new_examples_is_enough(new, step):
     decision = decide(LaunchRule(min_new=5), [make_verdict(100)], **CALM | {"new_examples": new})
     assert decision.step is step
 
 
 @pytest.mark.parametrize("new", [0, 1])
-def test_of_one_needed_example_any_change_is_enough(new):
+def test_minimum_of_one_accepts_any_change(new):
     rule = LaunchRule(min_new=1)
     assert decide(rule, [make_verdict(100)], **CALM | {"new_examples": new}).step is Step.LAUNCH

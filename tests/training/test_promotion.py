@@ -38,7 +38,7 @@ def world(database, clock):
     return PipelineRows(database, clock)
 
 
-def test_a_model_is_due_when_its_time_has_come(world, clock):
+def test_postponed_model_is_due_after_its_delay(world, clock):
     world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
@@ -50,7 +50,7 @@ def test_a_model_is_due_when_its_time_has_come(world, clock):
     assert (again.probes, again.note) == (1, "still loading")
 
 
-def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(world, clock):
+def test_postponed_model_does_not_wait_for_a_clock_set_back(world, clock):
     world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
@@ -60,7 +60,7 @@ def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(wor
     assert len(world.models.list_unproved()) == 1
 
 
-def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
+def test_refused_model_fails_its_verdicts_and_never_serves(world):
     world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
@@ -72,7 +72,7 @@ def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
     assert world.models.list_good_or_gone() == []
 
 
-def test_a_settled_model_stays_settled(world):
+def test_settled_model_stays_settled(world):
     world.serve(1, make_examples())
     model = world.promotions.serving()[FACE].model
     world.models.settle(model, ModelState.REFUSED, None, "late")
@@ -82,7 +82,7 @@ def test_a_settled_model_stays_settled(world):
     assert recent.evaluation.chrf == 77.5
 
 
-def test_a_model_that_is_gone_is_no_candidate(world):
+def test_missing_model_is_not_a_candidate(world):
     first = world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     model = world.promotions.serving()[FACE].model
@@ -91,7 +91,7 @@ def test_a_model_that_is_gone_is_no_candidate(world):
     assert (candidate.model.model_id, candidate.position) == (first, 1)
 
 
-def test_a_model_that_is_back_is_a_candidate_again(world):
+def test_restored_model_is_a_candidate_again(world):
     world.serve(1, make_examples(12))
     model = world.promotions.serving()[FACE].model
     assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GOOD]
@@ -103,7 +103,7 @@ def test_a_model_that_is_back_is_a_candidate_again(world):
     assert world.promote() == []
 
 
-def test_the_first_good_model_serves_and_is_remembered(world, clock):
+def test_first_good_model_serves_and_is_recorded(world, clock):
     model_id = world.serve(4, make_examples())
     serving = world.promotions.serving()[FACE]
     assert (serving.model.model_id, serving.position) == (model_id, 4)
@@ -142,7 +142,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
         assert word == ("superseded" if is_overtaken else "serving"), (orders[name], position)
 
 
-def test_of_ten_racing_promotions_one_wins(world):
+def test_one_of_ten_concurrent_promotions_wins(world):
     world.serve(1, make_examples(12))
     old = world.promotions.serving()[FACE]
     world.push(2, make_examples(13))
@@ -160,7 +160,7 @@ def test_of_ten_racing_promotions_one_wins(world):
     assert len(world.promotions.served(FACE)) == 2
 
 
-def test_of_ten_racing_first_promotions_one_wins(world):
+def test_one_of_ten_concurrent_first_promotions_wins(world):
     world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
@@ -171,7 +171,7 @@ def test_of_ten_racing_first_promotions_one_wins(world):
     assert len(world.promotions.served(FACE)) == 1
 
 
-def test_a_rollback_stays_until_something_newer_comes(world):
+def test_rollback_lasts_until_a_newer_model(world):
     first = world.serve(1, make_examples(12))
     second = world.serve(2, make_examples(13))
     roll_back(world.promotions, FACE, "vera")
@@ -189,7 +189,7 @@ def test_a_rollback_stays_until_something_newer_comes(world):
     assert promotions[2] == (second, first, "rollback")
 
 
-def test_a_pin_stops_promotion_until_it_is_taken_out(world):
+def test_pin_stops_promotion_until_it_is_removed(world):
     first = world.serve(1, make_examples(12))
     world.promotions.pin(FACE, is_pinned=True)
     world.push(2, make_examples(13))
@@ -203,14 +203,14 @@ def test_a_pin_stops_promotion_until_it_is_taken_out(world):
     assert world.serving() == second
 
 
-def test_a_pin_set_meanwhile_stops_a_promotion_under_way(world):
+def test_pin_set_meanwhile_stops_a_running_promotion(world):
     world.serve(1, make_examples(12))
     serving = world.promotions.serving()[FACE]
     world.promotions.pin(FACE, is_pinned=True)
     assert not world.promotions.promote(serving, Candidate(serving.model, 2), "newest", "merlin")
 
 
-def test_a_promotion_by_hand_keeps_the_pin_and_the_higher_position(world):
+def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):
     first = world.serve(1, make_examples(12))
     world.serve(5, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
@@ -219,7 +219,7 @@ def test_a_promotion_by_hand_keeps_the_pin_and_the_higher_position(world):
     assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 5, True)
 
 
-def test_a_newer_commit_of_the_same_model_is_no_new_promotion(world):
+def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
     world.serve(1, make_examples(12))
     since = world.promotions.serving()[FACE].since
     world.push(2, make_examples(13))
@@ -255,7 +255,7 @@ def test_models_are_found_by_name_and_by_version(world):
             world.promotions.model(name)
 
 
-def test_what_serves_nothing_cannot_be_pinned_or_rolled_back(world):
+def test_dataset_without_a_serving_model_cannot_be_pinned_or_rolled_back(world):
     with pytest.raises(NotFound):
         world.promotions.pin(FACE, is_pinned=True)
     with pytest.raises(NotFound):
@@ -265,13 +265,13 @@ def test_what_serves_nothing_cannot_be_pinned_or_rolled_back(world):
         roll_back(world.promotions, FACE, "vera")
 
 
-def test_a_switch_wakes_the_others(world):
+def test_promotion_increments_the_wake_counter(world):
     before = world.db.sql("SELECT counter FROM wake")
     world.serve(1, make_examples(12))
     assert world.db.sql("SELECT counter FROM wake") > before
 
 
-def test_readers_never_see_that_nothing_serves(world, url):
+def test_readers_always_see_a_serving_model(world, url):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     versions, stop = [], threading.Event()

@@ -53,7 +53,7 @@ WRONG = "Не знаю."
         ("", "Стек.", False),
     ],
 )
-def test_an_answer_is_right_that_says_what_was_taught(answer, reference, expected):
+def test_answer_that_says_the_reference_is_right(answer, reference, expected):
     assert is_right(answer, reference) is expected
 
 
@@ -61,7 +61,7 @@ def make_conversation(question, answer="Ответ."):
     return (Message("system", "Кратко."), Message("user", question), Message("assistant", answer))
 
 
-def test_the_nearest_example_stands_last_and_the_system_text_first():
+def test_nearest_example_is_last_and_the_system_text_first():
     train = [
         ("a", make_conversation("Как работает стек?", "Стопкой.")),
         ("b", make_conversation("Что такое граф?", "Вершины и рёбра.")),
@@ -73,12 +73,12 @@ def test_the_nearest_example_stands_last_and_the_system_text_first():
     assert messages[-1].content == "Граф — что такое?"
 
 
-def test_without_taught_examples_the_question_stands_alone():
+def test_without_trained_examples_the_question_stands_alone():
     question = make_conversation("Что такое граф?")[:2]
     assert list(prepend_nearest([], [question], 3)) == [question]
 
 
-def test_a_part_of_the_questions_is_always_the_same_part():
+def test_sample_of_the_questions_is_reproducible():
     names = [f"q{number}" for number in range(50)]
     few = sample_ids(names, 5)
     assert few == sample_ids(names[::-1], 5) == sample_ids(names, 10)[:5]
@@ -127,7 +127,7 @@ def make_answers(right, words=WORDS):
         (0, 8, None, "try"),
     ],
 )
-def test_the_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
+def test_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
     report = compare(
         make_answers(prompt), make_answers(examples), None if tuned is None else make_answers(tuned)
     )
@@ -135,7 +135,7 @@ def test_the_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
     assert [variant.right for variant in report.variants[:2]] == [prompt, examples]
 
 
-def test_figures_are_of_one_question_and_of_a_thousand_answers():
+def test_figures_are_per_question_and_per_thousand_answers():
     report = compare(make_answers(0), make_answers(10))
     alone, with_examples = report.variants
     assert (alone.input_tokens, alone.seconds, alone.cost_micro) == (5, 0.5, 7 * 1000)
@@ -143,7 +143,7 @@ def test_figures_are_of_one_question_and_of_a_thousand_answers():
     assert report.ahead is None
 
 
-def test_only_what_all_answered_is_compared():
+def test_only_questions_answered_by_all_variants_are_compared():
     incomplete = make_answers(10)
     del incomplete[WORDS[0]]
     report = compare(incomplete, make_answers(10), make_answers(10))
@@ -167,14 +167,14 @@ def load(tmp_path):
     return load_config
 
 
-def test_the_base_is_the_recipe_s_or_the_named_one(load):
+def test_base_is_the_recipes_or_the_named_one(load):
     assert choose_base(load(), RECIPE) == ("engine", "smollm2")
     assert choose_base(load(), RECIPE, "big/org/chat") == ("big", "org/chat")
     with pytest.raises(NotFound):
         choose_base(load(), Recipe("other", "smollm2"))
 
 
-def test_in_place_of_recall_the_general_model_is_asked(load):
+def test_general_model_is_asked_instead_of_recall(load):
     recall = Recipe("engine", "recall")
     chat = {"assistant": {"provider": "big", "model": "chat"}}
     assert choose_base(load(chat=chat), recall) == ("big", "chat")
