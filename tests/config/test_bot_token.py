@@ -14,18 +14,18 @@ pytestmark = pytest.mark.unit
 TOKEN = "4242:a-token-for-tests"
 
 
-def test_a_token_begins_with_the_bots_id():
+def test_bot_id_is_the_first_part_of_the_token():
     assert bot_id(TOKEN) == 4242
 
 
 @pytest.mark.parametrize("token", ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim"])
-def test_what_is_no_token_is_refused_without_being_shown(token):
+def test_invalid_token_is_refused_without_being_shown(token):
     with pytest.raises(ConfigError) as caught:
         bot_id(token)
     assert "geheim" not in str(caught.value)
 
 
-def test_the_word_of_the_webhook_is_one_that_telegram_takes_and_hides_the_token():
+def test_webhook_secret_is_accepted_by_telegram_and_hides_the_token():
     secret = webhook_secret(TOKEN)
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret)
     assert TOKEN not in secret

@@ -29,13 +29,13 @@ def write_settings(tmp_path):
     return write
 
 
-def test_without_a_word_voice_and_photos_are_off(write_settings):
+def test_voice_and_photos_are_off_by_default(write_settings):
     config = write_settings()
     assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, ())
     assert config.chat.limits == MediaLimits()
 
 
-def test_models_that_hear_and_see_are_named(write_settings):
+def test_transcription_and_vision_models_are_named(write_settings):
     config = write_settings(
         transcription={"provider": "engine", "model": "hear-1"},
         vision={"provider": "engine", "model": "see-1"},
@@ -57,12 +57,12 @@ def test_models_that_hear_and_see_are_named(write_settings):
         ({"limits": {"video_s": 5}}, "video_s: unknown key"),
     ],
 )
-def test_what_is_wrong_is_told(write_settings, chat, message):
+def test_invalid_settings_are_reported(write_settings, chat, message):
     with pytest.raises(ConfigError, match=message):
         write_settings(**chat)
 
 
-def test_the_shipped_configuration_knows_the_last_day_of_whisper():
+def test_shipped_configuration_has_the_last_day_of_whisper():
     models = load(Path(__file__).parents[2] / "config.yaml").models
     sunset = models["whisper-1"].sunset
     assert sunset == date(2027, 2, 26)

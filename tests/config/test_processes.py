@@ -32,7 +32,7 @@ def list_processes(tmp_path, *lines):
         ("127.0.0.1:8702", "https://api.example.com/v1", False),
     ],
 )
-def test_the_engine_runs_where_a_provider_points_at_it(tmp_path, listen, url, is_expected):
+def test_engine_runs_where_a_provider_points_to_it(tmp_path, listen, url, is_expected):
     providers = f"providers: [{{name: x, base_url: '{url}'}}]"
     processes = list_processes(tmp_path, providers, f"engine: {{listen: {listen}}}")
     assert ("engine" in processes) is is_expected
@@ -58,7 +58,7 @@ def list_credentials(sections):
                 yield from {document.get("default"), *document["examples"]} - {None}
 
 
-def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(
+def test_complete_configuration_requires_every_credential_of_the_schema(
     complete_config,
 ):
     in_schema = set(list_credentials(schema()["$defs"].values()))
@@ -67,7 +67,7 @@ def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switche
     assert in_schema <= requested == CREDENTIALS.keys()
 
 
-def test_run_names_every_credential_that_is_missing_at_once(complete_config, monkeypatch):
+def test_run_names_every_missing_credential_at_once(complete_config, monkeypatch):
     for name in CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as caught:
@@ -78,7 +78,7 @@ def test_run_names_every_credential_that_is_missing_at_once(complete_config, mon
     )
 
 
-def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
+def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypatch):
     require_root("become another user")
     folder = tmp_path / "credentials"
     folder.mkdir()
@@ -109,7 +109,7 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
         ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
     ],
 )
-def test_a_process_loads_no_library_that_is_anothers(module, foreign):
+def test_process_loads_no_library_of_another(module, foreign):
     script = f"import sys, {module}; print(*{foreign} & sys.modules.keys())"
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
     assert process.stdout.split() == []
