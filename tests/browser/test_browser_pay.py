@@ -92,7 +92,7 @@ def open_checkout(visitor, user_id, **options):
     return page
 
 
-def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, shop):
+def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, shop):
     anna = visitor.add_user()
     page = open_checkout(visitor, anna)
     expect(page.get_by_role("checkbox")).not_to_be_checked()
@@ -109,7 +109,7 @@ def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, s
     ) == 1
 
 
-def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined(visitor, shop):
+def test_buyer_who_left_the_gateway_pays_later_and_sees_why_it_was_declined(visitor, shop):
     anna = visitor.add_user()
     page = open_checkout(visitor, anna)
     page.get_by_role("button", name="Оплатить 299 ₽").click()
@@ -133,7 +133,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     assert len(list_orders(shop, anna)) == 1
 
 
-def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
+def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     page = visitor.open(f"/orders/{order_id}", anna.user_id)
@@ -148,7 +148,7 @@ def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
     expect(check).to_have_count(0)
 
 
-def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
+def test_purchase_works_without_javascript(visitor, shop):
     anna = visitor.add_user()
     page = open_checkout(visitor, anna, java_script_enabled=False, **PHONE)
     page.get_by_text("Есть промокод?").click()
@@ -162,7 +162,7 @@ def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
     expect(page.get_by_text("Спасибо! Оплата 239,20 ₽ прошла")).to_be_visible()
 
 
-def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
+def test_admin_refunds_a_payment_after_confirming(visitor, shop):
     anna = shop.buyer()
     order_id = press_pay(anna, "voices")
     shop.yookassa.choose(order_id, "paid")
@@ -223,7 +223,7 @@ def open_page(page, shop, name, path):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, page_paths, language):
+def test_axe_finds_no_violation_on_shop_pages(visitor, shop, page_paths, language):
     faults, pages = {}, {}
     for index, name, (path, user_id) in choose_pages(page_paths, language):
         if name in REPEATED_PARTS and not is_complete():
@@ -238,7 +238,7 @@ def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, page_paths, l
         assert find_missing_pictures(SHOWN) == set()
 
 
-def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, page_paths):
+def test_shop_pages_fit_narrow_screens_and_have_large_enough_targets(visitor, shop, page_paths):
     pages = {}
     for name, (path, user_id) in page_paths.items():
         page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id, **NARROW))

@@ -16,7 +16,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 
-def test_a_person_types_and_sees_the_answer_stream(page, bot):
+def test_typed_question_is_answered_in_a_stream(page, bot):
     find_field(page).fill("Какие черты лица отвечают за глубину фиксации?")
     page.keyboard.press("Enter")
     message = bot.read_update()["message"]
@@ -47,7 +47,7 @@ WATCH_CARETS = """() => {
 }"""
 
 
-def test_enter_with_shift_makes_a_line_and_the_button_sends(page, bot):
+def test_shift_enter_adds_a_line_and_the_button_sends(page, bot):
     find_field(page).press_sequentially("раз")
     page.keyboard.press("Shift+Enter")
     find_field(page).press_sequentially("два")
@@ -55,21 +55,21 @@ def test_enter_with_shift_makes_a_line_and_the_button_sends(page, bot):
     assert bot.read_update()["message"]["text"] == "раз\nдва"
 
 
-def test_a_long_text_goes_in_parts_as_clients_send_it(page, bot, telegram):
+def test_long_text_is_split_into_messages(page, bot, telegram):
     find_field(page).fill("я" * 5000)
     page.keyboard.press("Enter")
     expect(find_messages(page)).to_have_count(2)
     assert [len(message.text) for message in telegram.log("anna")] == [4096, 904]
 
 
-def test_the_start_button_begins_the_chat(page, bot):
+def test_start_button_begins_the_chat(page, bot):
     page.get_by_role("button", name="Начать").click()
     message = bot.read_update()["message"]
     assert message["entities"] == [{"type": "bot_command", "offset": 0, "length": 6}]
     expect(page.get_by_role("button", name="Начать")).to_have_count(0)
 
 
-def test_a_pressed_key_reaches_the_bot_and_its_word_is_shown(page, bot):
+def test_pressed_key_reaches_the_bot_and_its_reply_is_shown(page, bot):
     keys = [[{"text": "👍 Верно", "callback_data": "good"}, {"text": "👎", "callback_data": "bad"}]]
     sent = bot.say(ANNA, "Ответ", reply_markup={"inline_keyboard": keys})
     page.get_by_role("button", name="👍 Верно").click()
@@ -81,7 +81,7 @@ def test_a_pressed_key_reaches_the_bot_and_its_word_is_shown(page, bot):
     expect(page.locator(".keys")).to_have_count(0)
 
 
-def test_each_person_has_an_own_chat_and_an_own_draft(page, bot):
+def test_each_person_has_their_own_chat_and_draft(page, bot):
     find_field(page).fill("недописано")
     vera = page.get_by_role("button", name=re.compile("Вера, администратор"))
     bot.say(VERA, "neurotypology-8 обучена")
@@ -98,7 +98,7 @@ def test_each_person_has_an_own_chat_and_an_own_draft(page, bot):
     expect(find_field(page)).to_have_value("недописано")
 
 
-def test_a_file_and_the_sample_voice_are_sent(page, bot, tmp_path):
+def test_file_and_sample_voice_are_sent(page, bot, tmp_path):
     notes = tmp_path / "конспект-семинар-2.txt"
     notes.write_text("Глубина фиксации. " * 100, encoding="utf-8")
     page.locator("#chosen-file").set_input_files(notes)
@@ -113,7 +113,7 @@ def test_a_file_and_the_sample_voice_are_sent(page, bot, tmp_path):
     expect(page.get_by_role("button", name=re.compile("Остановить"))).to_be_visible()
 
 
-def test_a_photo_is_shown(page, bot, telegram, tmp_path):
+def test_photo_is_shown(page, bot, telegram, tmp_path):
     picture = tmp_path / "pixel.png"
     picture.write_bytes(bytes.fromhex(PIXEL))
     page.locator("#chosen-file").set_input_files(picture)
@@ -130,7 +130,7 @@ PIXEL = (
 )
 
 
-def test_hostile_text_is_only_text(page, bot):
+def test_hostile_text_is_shown_as_text(page, bot):
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     bot.say(ANNA, evil)
     find_field(page).fill(evil)
@@ -140,7 +140,7 @@ def test_hostile_text_is_only_text(page, bot):
     assert page.locator(".log img, .log script").count() == 0
 
 
-def test_entities_become_elements_and_hostile_links_do_not(page, bot):
+def test_entities_become_elements_and_unsafe_links_do_not(page, bot):
     entities = [
         {"type": "bold", "offset": 0, "length": 8},
         {"type": "italic", "offset": 3, "length": 5},
@@ -156,7 +156,7 @@ def test_entities_become_elements_and_hostile_links_do_not(page, bot):
     expect(page.locator(".bub pre")).to_have_text("a:  1")
 
 
-def test_deleted_messages_go_and_typing_is_shown(page, bot, telegram):
+def test_deleted_messages_disappear_and_typing_is_shown(page, bot, telegram):
     sent = bot.say(ANNA, "лишнее")
     expect(find_messages(page)).to_have_count(1)
     bot.call("sendChatAction", chat_id=ANNA, action="typing")
@@ -167,7 +167,7 @@ def test_deleted_messages_go_and_typing_is_shown(page, bot, telegram):
     expect(find_messages(page)).to_have_count(1)
 
 
-def test_a_lost_connection_is_told_and_mended(page, bot, telegram):
+def test_lost_connection_is_shown_and_restored(page, bot, telegram):
     bot.say(ANNA, "до")
     expect(find_messages(page)).to_have_count(1)
     telegram.stop()
@@ -183,7 +183,7 @@ def test_a_lost_connection_is_told_and_mended(page, bot, telegram):
     assert bot.read_update()["message"]["text"] == "не уйдёт"
 
 
-def test_what_was_not_sent_can_be_sent_again(page, bot, telegram):
+def test_unsent_message_can_be_sent_again(page, bot, telegram):
     page.route("**/control/send", lambda route: route.abort(), times=1)
     find_field(page).fill("привет")
     page.keyboard.press("Enter")
@@ -194,7 +194,7 @@ def test_what_was_not_sent_can_be_sent_again(page, bot, telegram):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
+def test_pipeline_of_a_commit_is_shown_and_updated(chromium, telegram):
     pipeline = {
         "dataset": "neurotypology",
         "commit": "4f2a91c0deadbeef",
@@ -239,7 +239,7 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
         context.close()
 
 
-def test_a_faulty_bot_api_does_not_trouble_the_page(page, telegram):
+def test_page_tolerates_a_faulty_bot_api(page, telegram):
     telegram.faults.add(Fault("*", FaultKind.DROP, times=None))
     find_field(page).fill("привет")
     page.keyboard.press("Enter")

@@ -10,7 +10,7 @@ from merlin.sandbox.telegram.world import BOT_NAME
 pytestmark = pytest.mark.integration
 
 
-def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
+def test_link_to_the_bot_sends_its_payload_with_start(page, telegram, bot):
     page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start=login_a-key_17")
     expect(page.locator("#link")).to_contain_text("Сюда привела ссылка на бота")
     page.locator("[data-person=boris]").click()
@@ -22,7 +22,7 @@ def test_somebody_goes_by_a_link_when_they_press_start(page, telegram, bot):
     assert "start" not in page.url
 
 
-def test_who_is_chosen_before_the_chats_have_come_stays_chosen(page):
+def test_person_chosen_before_the_chats_are_loaded_stays_chosen(page):
     routes = []
     page.route("**/control/chats", lambda route: routes.extend([route]))
     with page.expect_request("**/control/chats"):
@@ -33,7 +33,7 @@ def test_who_is_chosen_before_the_chats_have_come_stays_chosen(page):
     expect(page.locator("[data-person=boris]")).to_have_attribute("aria-pressed", "true")
 
 
-def test_what_is_no_payload_of_a_link_offers_nothing(page, telegram):
+def test_invalid_link_payload_is_ignored(page, telegram):
     for payload in ("", "a b", "%3Cscript%3E", "x" * 65):
         page.goto(f"{telegram.base_url.removesuffix('/bot')}/{BOT_NAME}?start={payload}")
         expect(page.locator("#message")).to_be_visible()

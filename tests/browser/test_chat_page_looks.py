@@ -13,7 +13,7 @@ from tests.browser.chat_browser import ANNA, find_field, find_messages, open_cha
 pytestmark = pytest.mark.integration
 
 
-def test_dark_mode_is_chosen_and_remembered(page):
+def test_dark_mode_is_remembered(page):
     def read_background():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
@@ -25,14 +25,14 @@ def test_dark_mode_is_chosen_and_remembered(page):
     expect(page.get_by_role("button", name="Включить светлую тему")).to_be_visible()
 
 
-def test_the_page_changes_to_english(page):
+def test_page_switches_to_english(page):
     page.get_by_role("link", name="In English").click()
     expect(page.get_by_role("button", name="Anna, student")).to_be_visible()
     expect(page.get_by_role("button", name="Start", exact=True)).to_be_visible()
     assert page.locator("html").get_attribute("lang") == "en"
 
 
-def test_the_keyboard_alone_is_enough(page, bot):
+def test_page_is_usable_by_keyboard_alone(page, bot):
     names = []
     for _ in range(12):
         page.keyboard.press("Tab")
@@ -63,7 +63,7 @@ NAME_OF_FOCUS = """() => {
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_nothing_is_cut_off_unnamed_or_too_pale(chromium, telegram, bot, width, scheme):
+def test_nothing_is_cut_off_unnamed_or_low_in_contrast(chromium, telegram, bot, width, scheme):
     for page in open_chat_page(chromium, telegram, width, color_scheme=scheme):
         keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
@@ -144,13 +144,13 @@ def save_screenshot(page: Page, name: str) -> None:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))
 
 
-def test_each_person_has_a_log_that_a_reader_can_follow(page):
+def test_each_person_has_a_named_log_for_screen_readers(page):
     expect(page.get_by_role("log", name="Чат: Анна, студентка")).to_be_visible()
     page.get_by_role("button", name="Вера, администратор").click()
     expect(page.get_by_role("log", name="Чат: Вера, администратор")).to_be_visible()
 
 
-def test_without_script_the_page_says_what_it_needs(chromium, telegram):
+def test_page_without_javascript_says_what_it_needs(chromium, telegram):
     context = chromium.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(telegram.page_url)

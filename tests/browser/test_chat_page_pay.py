@@ -18,7 +18,7 @@ INVOICE = {
 }
 
 
-def test_an_invoice_is_paid_after_a_question_and_shows_that_it_is(page, bot, telegram):
+def test_invoice_is_paid_after_confirmation_and_shown_as_paid(page, bot, telegram):
     bot.call("sendInvoice", **INVOICE)
     expect(page.locator("#stars")).to_have_text("⭐ 5000")
     page.get_by_role("button", name="⭐ 50").click()
@@ -35,7 +35,7 @@ def test_an_invoice_is_paid_after_a_question_and_shows_that_it_is(page, bot, tel
     expect(page.locator("#stars")).to_have_text("⭐ 4950")
 
 
-def test_a_refused_payment_says_why(page, bot):
+def test_refused_payment_shows_its_reason(page, bot):
     bot.call("sendInvoice", **INVOICE)
     page.get_by_role("button", name="⭐ 50").click()
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
@@ -45,7 +45,7 @@ def test_a_refused_payment_says_why(page, bot):
     expect(page.locator("#alert-text")).to_have_text("Счёт устарел")
 
 
-def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, telegram):
+def test_subscription_link_opens_is_paid_and_renewed(page, bot, telegram):
     invoice = {name: value for name, value in INVOICE.items() if name != "chat_id"}
     link = bot.call("createInvoiceLink", subscription_period=2592000, **invoice)
     page.goto(link)
@@ -67,6 +67,6 @@ def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, teleg
     assert renewal["subscription_expiration_date"] > first["subscription_expiration_date"]
 
 
-def test_a_link_to_no_invoice_says_so(page, telegram):
+def test_link_to_an_unknown_invoice_shows_an_error(page, telegram):
     page.goto(f"{telegram.page_url}invoice/nothing")
     expect(page.locator("#toast")).to_contain_text("Счёт не найден")

@@ -30,7 +30,7 @@ def find_chat_tab(page, name):
     return page.locator("#chats").get_by_role("button", name=name, exact=True)
 
 
-def test_a_message_of_the_bot_is_answered(page, bot):
+def test_message_of_the_bot_can_be_replied_to(page, bot):
     sent = bot.say(ANNA, "Форма лба.")
     choose_action(find_messages(page).first, "Ответить")
     expect(page.locator("#context")).to_contain_text("Форма лба.")
@@ -41,7 +41,7 @@ def test_a_message_of_the_bot_is_answered(page, bot):
     expect(find_messages(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
 
 
-def test_an_own_message_is_corrected_and_marked(page, bot, telegram):
+def test_own_message_can_be_edited_and_is_marked(page, bot, telegram):
     telegram.say("anna", "превет")
     assert bot.read_update()["message"]["text"] == "превет"
     choose_action(find_messages(page).first, "Изменить")
@@ -53,7 +53,7 @@ def test_an_own_message_is_corrected_and_marked(page, bot, telegram):
     expect(find_messages(page).first).to_contain_text("изменено")
 
 
-def test_a_correction_can_be_given_up(page, telegram):
+def test_edit_can_be_cancelled(page, telegram):
     telegram.say("anna", "превет")
     choose_action(find_messages(page).first, "Изменить")
     page.keyboard.press("Escape")
@@ -75,7 +75,7 @@ def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
     assert [message.text for message in telegram.log("study")] == ["Форма лба.", "Спасибо"]
 
 
-def test_a_reaction_is_put_and_seen(page, bot, telegram):
+def test_reaction_is_set_and_shown(page, bot, telegram):
     bot.say(ANNA, "Форма лба.")
     open_actions(find_messages(page).first)
     page.get_by_role("button", name="Отметить: 👍").click()
@@ -83,7 +83,7 @@ def test_a_reaction_is_put_and_seen(page, bot, telegram):
     assert telegram.log("anna")[0].reactions == {ANNA: "👍"}
 
 
-def test_an_alert_of_the_bot_waits_to_be_read(page, bot):
+def test_bot_alert_stays_until_closed(page, bot):
     bot.say(ANNA, "?", reply_markup=KEYS)
     page.get_by_role("button", name="Спросить").click()
     query = bot.read_update()["callback_query"]
@@ -94,7 +94,7 @@ def test_an_alert_of_the_bot_waits_to_be_read(page, bot):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_key_copies_its_text_and_says_so(page, bot):
+def test_copy_key_copies_its_text_and_confirms_it(page, bot):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     key = {"text": "Скопировать код", "copy_text": {"text": "print(1)"}}
     bot.say(ANNA, "код", reply_markup={"inline_keyboard": [[key]]})
@@ -103,7 +103,7 @@ def test_a_key_copies_its_text_and_says_so(page, bot):
     assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
 
 
-def test_code_tells_its_language_and_is_copied(page, bot):
+def test_code_shows_its_language_and_can_be_copied(page, bot):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     pre = {"type": "pre", "offset": 0, "length": 8, "language": "python"}
     bot.say(ANNA, "print(1)", entities=[pre])
@@ -113,7 +113,7 @@ def test_code_tells_its_language_and_is_copied(page, bot):
     assert page.evaluate("navigator.clipboard.readText()") == "print(1)"
 
 
-def test_a_spoiler_is_shown_when_asked_for(page, bot):
+def test_spoiler_is_revealed_on_request(page, bot):
     bot.say(ANNA, "ответ: 42", entities=[{"type": "spoiler", "offset": 7, "length": 2}])
     hidden = page.get_by_role("button", name="Скрытый текст: показать")
     hidden.focus()
@@ -122,13 +122,13 @@ def test_a_spoiler_is_shown_when_asked_for(page, bot):
     expect(page.locator(".spoiler.shown")).to_have_text("42")
 
 
-def test_a_command_in_a_text_is_sent_when_pressed(page, bot):
+def test_command_in_a_text_is_sent_when_pressed(page, bot):
     bot.say(ANNA, "Наберите /help или 1/2")
     page.get_by_role("button", name="/help", exact=True).click()
     assert bot.read_update()["message"]["text"] == "/help"
 
 
-def test_the_menu_offers_the_commands_of_the_place(page, bot):
+def test_menu_offers_the_commands_of_the_chat(page, bot):
     commands = [{"command": "help", "description": "Помощь"}]
     bot.call("setMyCommands", commands=commands, language_code="ru")
     page.get_by_role("button", name="Команды бота").click()
@@ -141,7 +141,7 @@ def test_the_menu_offers_the_commands_of_the_place(page, bot):
     assert bot.read_update()["message"]["text"] == "/help@merlin_stand_in_bot"
 
 
-def test_a_group_shows_who_says_what(page, bot, telegram):
+def test_group_shows_the_author_of_each_message(page, bot, telegram):
     bot.call("sendMessage", chat_id=STUDY.group_id, text="Добрый день")
     telegram.say("boris@study", "Здравствуйте")
     expect(find_chat_tab(page, "Учебная группа новое")).to_be_visible()
@@ -156,7 +156,7 @@ def test_a_group_shows_who_says_what(page, bot, telegram):
     expect(find_messages(page).nth(1)).to_have_class("msg me")
 
 
-def test_a_topic_is_made_and_talked_in(page, bot):
+def test_topic_can_be_created_and_used(page, bot):
     page.get_by_role("button", name="Новая тема: Семинар с темами").click()
     expect(find_chat_tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".log:not([hidden]) .service")).to_have_text("Новая тема: Тема 1")
@@ -167,7 +167,7 @@ def test_a_topic_is_made_and_talked_in(page, bot):
     assert (message["chat"]["id"], message["is_topic_message"]) == (SEMINAR.group_id, True)
 
 
-def test_results_of_inline_mode_are_offered_and_sent(page, bot, telegram):
+def test_inline_results_are_offered_and_sent(page, bot, telegram):
     find_field(page).fill("@merlin_stand_in_bot лоб")
     query = bot.read_update()["inline_query"]
     content = {"message_text": "Форма лба"}
@@ -178,7 +178,7 @@ def test_results_of_inline_mode_are_offered_and_sent(page, bot, telegram):
     assert telegram.log("anna")[0].text == "Форма лба"
 
 
-def test_an_album_goes_with_its_caption(page, bot, telegram, tmp_path):
+def test_album_is_sent_with_its_caption(page, bot, telegram, tmp_path):
     pictures = [tmp_path / f"{name}.png" for name in "аб"]
     for picture in pictures:
         picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10")
@@ -190,7 +190,7 @@ def test_an_album_goes_with_its_caption(page, bot, telegram, tmp_path):
     assert sent[0]["caption"] == "доска"
 
 
-def test_a_file_is_downloaded_whole(page, telegram):
+def test_file_is_downloaded_whole(page, telegram):
     telegram.send_file("anna", Upload("мой.csv", "text/csv", b"a,b\n"))
     with page.expect_download() as download:
         find_messages(page).last.get_by_role("link", name="мой.csv").click()
@@ -198,7 +198,7 @@ def test_a_file_is_downloaded_whole(page, telegram):
     assert download.value.path().read_bytes() == b"a,b\n"
 
 
-def test_a_draft_is_shown_with_its_marks(page, bot, telegram):
+def test_streamed_draft_is_shown_with_its_formatting(page, bot, telegram):
     telegram.say("anna", "вопрос")
     bold = [{"type": "bold", "offset": 0, "length": 5}]
     bot.call("sendMessageDraft", chat_id=ANNA, draft_id=7, text="Черты лица", entities=bold)

@@ -31,7 +31,7 @@ def lab(tmp_path_factory):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_page_has_no_fault_in_any_light_at_any_width(chromium, lab, monkeypatch, language):
+def test_axe_finds_no_violation_on_the_comparison_page(chromium, lab, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     path = lab.folder / f"{language}.html"
     arguments = ["diff", "trial-1", "trial-2", "--html", str(path), "--config", str(lab.path)]

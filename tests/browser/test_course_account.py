@@ -22,7 +22,7 @@ def find_region(page, name):
     return page.get_by_role("region", name=name)
 
 
-def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, course_site):
+def test_sign_in_page_waits_for_the_bot_and_continues_by_itself(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/sign-in?next=%2F%3Fq%3D%25D0%25B3%25D1%2580")
     page.get_by_role("button", name="Войти через Telegram").click()
@@ -39,7 +39,7 @@ def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, cour
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
-def test_a_no_in_the_bot_is_told(visitor, course_site):
+def test_refusal_in_the_bot_is_shown(visitor, course_site):
     page = visitor.open("/sign-in")
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
@@ -49,7 +49,7 @@ def test_a_no_in_the_bot_is_told(visitor, course_site):
     expect(page.get_by_text("В боте нажали «Это не я».")).to_be_visible()
 
 
-def test_signing_in_leads_to_no_other_site(visitor, course_site):
+def test_sign_in_does_not_redirect_to_another_site(visitor, course_site):
     set_password(course_site, visitor.add_user(), "anna-evil")
     page = visitor.page()
     # Browsers read a backslash as a slash.
@@ -60,7 +60,7 @@ def test_signing_in_leads_to_no_other_site(visitor, course_site):
     page.wait_for_url(f"{course_site.address}/")
 
 
-def test_a_key_is_made_shown_once_and_revoked(visitor, course_site):
+def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/me", anna)
     keys = find_region(page, "Ключи API")
@@ -79,7 +79,7 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, course_site):
     assert ApiKeys(course_site.db).find(secret) is None
 
 
-def test_another_browser_is_signed_out_from_here_and_then_all(visitor, course_site):
+def test_other_browser_is_signed_out_and_then_all(visitor, course_site):
     anna = visitor.add_user()
     other = visitor.open("/me", anna)
     page = visitor.open("/me", anna)
@@ -95,7 +95,7 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, course_si
     assert SignIns(course_site.db).of(anna) == []
 
 
-def test_a_name_and_a_password_are_set_and_refused(visitor, course_site):
+def test_user_name_and_password_are_validated_and_set(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/me", anna))
     form = find_region(page, "Логин и пароль")
@@ -111,7 +111,7 @@ def test_a_name_and_a_password_are_set_and_refused(visitor, course_site):
     assert (account.name, account.has_password) == ("anna-of-me", True)
 
 
-def test_the_language_is_chosen_for_pages_and_bot_and_all_is_downloaded(visitor, course_site):
+def test_language_applies_to_pages_and_bot_and_data_can_be_downloaded(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/me", anna)
     page.get_by_label("Язык").select_option("en")

@@ -24,7 +24,7 @@ def list_requests(staff_site, kind):
     return [request for request in requests if request.kind == kind.value]
 
 
-def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(staff_visitor, staff_site):
+def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff_site):
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     picture = page.get_by_role("img", name="Потери обучения algorithms-3")
     expect(picture).to_be_visible()
@@ -41,7 +41,7 @@ def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(staff_visitor, 
     assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", summary)
 
 
-def test_the_board_says_what_needs_somebody_and_follows_a_training(staff_visitor, staff_site):
+def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/board", VERA)
     expect(page.locator(".cares")).to_contain_text("recall отключат через 40 дней")
     line = page.locator(".slip", has_text="algorithms-3").locator(".spark polyline:not(.t)")
@@ -62,7 +62,7 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(staff_visitor
     expect(page.get_by_text("связи нет")).to_have_count(0)
 
 
-def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(staff_visitor, staff_site):
+def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site):
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     summary = page.locator("summary", has_text="Остановить")
     summary.focus()
@@ -90,7 +90,7 @@ def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(staff_visitor
     assert audited == ["ask.cancel"]
 
 
-def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(staff_visitor, staff_site):
+def test_model_is_rolled_back_pinned_and_compared_without_javascript(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
     page.get_by_text("Вернуть прежнюю", exact=True).click()
     page.get_by_role("button", name="Да, вернуть").click()
@@ -109,7 +109,7 @@ def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(staff_visit
     expect(page.get_by_text("Таких вопросов нет.")).to_be_visible()
 
 
-def test_training_is_launched_after_a_look_at_its_price(staff_visitor, staff_site):
+def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/jobs", VERA)
     page.get_by_label("Набор").select_option("python")
     page.get_by_role("button", name="Рассчитать стоимость").click()
@@ -120,7 +120,7 @@ def test_training_is_launched_after_a_look_at_its_price(staff_visitor, staff_sit
     assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
 
 
-def test_a_commit_is_followed_step_by_step_to_what_answers(staff_visitor, staff_site):
+def test_commit_can_be_followed_step_by_step_to_the_serving_model(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/verdicts", VERA)
     page.get_by_role("link", name="a002000").click()
     steps = page.locator(".steps li")
@@ -134,7 +134,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(staff_visitor, staff_
     expect(page.get_by_text(XSS, exact=True)).to_be_visible()
 
 
-def test_people_are_found_given_a_role_questions_and_shut_out(staff_visitor, staff_site):
+def test_user_is_found_given_a_role_and_questions_and_blocked(staff_visitor, staff_site):
     number = staff_site.add_user(next(staff_site.numbers))
     Users(staff_site.db).set_name(number, f"Пётр {XSS}")
     page = staff_visitor.open("/admin/users", VERA)
@@ -161,7 +161,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(staff_visitor, sta
     expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 
 
-def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(staff_visitor, staff_site):
+def test_audit_log_is_paginated_and_filtered_by_person(staff_visitor, staff_site):
     number = staff_site.add_user(next(staff_site.numbers))
     Users(staff_site.db).set_name(number, f"Пётр {XSS}")
     for turn in range(30):
@@ -183,7 +183,7 @@ def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(staff_visitor
     expect(page.get_by_text("Записей нет.")).to_be_visible()
 
 
-def test_links_of_the_header_are_for_those_who_may(staff_visitor, staff_site):
+def test_header_links_depend_on_permissions(staff_visitor, staff_site):
     def read_links(user_id):
         page = staff_visitor.open("/", user_id)
         return page.get_by_role("navigation", name="Разделы").get_by_role("link").all_inner_texts()
@@ -197,7 +197,7 @@ def test_links_of_the_header_are_for_those_who_may(staff_visitor, staff_site):
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 
-def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(staff_visitor, staff_site):
+def test_billing_page_distinguishes_no_orders_from_no_results(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/billing", VERA)
     expect(page.get_by_role("heading", name="Заказов пока нет")).to_be_visible()
     page.get_by_placeholder("ID или № заказа").fill(str(ANNA))
@@ -205,7 +205,7 @@ def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(staff_visito
     expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
 
 
-def test_health_tells_who_is_silent_and_what_goes_dark(staff_visitor, staff_site):
+def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/health", VERA)
     expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
     expect(page.get_by_text("через 40 дней")).to_be_visible()
@@ -250,9 +250,7 @@ OUT_OF_PANEL = """() => [...document.querySelectorAll(".panel, .rows > li")].fla
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(
-    staff_visitor, staff_site, language
-):
+def test_admin_tables_stay_in_their_panels_on_a_phone(staff_visitor, staff_site, language):
     page = staff_visitor.page(VERA, locale=language, **PHONE)
     for _, name, path in choose_pages(list_pages(staff_site), language):
         page.goto(staff_site.address + path)
@@ -266,9 +264,7 @@ def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(
     )
 
 
-def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(
-    staff_visitor, staff_site
-):
+def test_failed_job_links_to_the_cost_of_another_training(staff_visitor, staff_site):
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id - 1}", VERA)
     page.get_by_role("link", name="Обучить ещё раз").click()
     expect(page.get_by_role("heading", name="python-1")).to_be_visible()
@@ -278,7 +274,7 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_an_admins_pages(staff_visitor, staff_site, language):
+def test_axe_finds_no_violation_on_admin_pages(staff_visitor, staff_site, language):
     page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     faults = {}
     for index, name, path in choose_pages(list_pages(staff_site), language):
@@ -289,7 +285,7 @@ def test_axe_finds_no_fault_on_an_admins_pages(staff_visitor, staff_site, langua
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 
 
-def test_a_job_that_ends_is_followed_no_longer(staff_visitor, staff_site):
+def test_finished_job_is_no_longer_polled(staff_visitor, staff_site):
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     finish_job(staff_site)
     expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()

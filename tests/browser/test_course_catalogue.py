@@ -12,7 +12,7 @@ from tests.browser.course_browser import DESKTOP, PHONE, find_cards, find_menu, 
 pytestmark = pytest.mark.integration
 
 
-def test_u1_u2_u18_all_courses_stand_by_semester_and_a_click_asks_the_server(visitor):
+def test_u1_u2_u18_courses_are_listed_by_semester_and_a_click_requests_them(visitor):
     page = visitor.open("/")
     expect(page.get_by_role("heading", name="ВСЕ КУРСЫ")).to_be_visible()
     expect(find_menu(page)).to_contain_text("7")
@@ -33,7 +33,7 @@ def test_u1_u2_u18_all_courses_stand_by_semester_and_a_click_asks_the_server(vis
     expect(find_cards(page).first).to_be_visible()
 
 
-def test_u3_the_list_opens_smoothly_and_at_once_for_who_wants_no_motion(visitor):
+def test_u3_list_opens_smoothly_or_at_once_with_reduced_motion(visitor):
     assert len(record_heights(visitor.open("/"))) > 5
     page = visitor.open("/", reduced_motion="reduce")
     assert len(record_heights(page)) <= 2
@@ -79,7 +79,7 @@ WATCH_HEIGHT = """() => {
         ("взаимодействие", "Проектирование человеко-компьютерного взаимодействия", "1 из 7"),
     ],
 )
-def test_u4_courses_filter_while_one_types(visitor, typed, name, count):
+def test_u4_courses_are_filtered_while_typing(visitor, typed, name, count):
     page = visitor.open("/")
     page.get_by_role("searchbox", name="Найти курс").press_sequentially(typed)
     expect(find_menu(page)).to_contain_text(count)
@@ -93,24 +93,24 @@ def test_u4_courses_filter_while_one_types(visitor, typed, name, count):
     expect(page.get_by_role("searchbox")).to_have_value(typed)
 
 
-def test_u4_a_word_only_in_the_description_shows_it(visitor):
+def test_u4_match_only_in_the_description_shows_it(visitor):
     page = visitor.open("/?q=индексы")
     expect(page.locator(".card.why .mini mark")).to_have_text("индексы")
     expect(page.locator(".card.why .mini")).to_be_visible()
 
 
 @pytest.mark.parametrize("screen", [DESKTOP, PHONE])
-def test_u4_a_word_late_in_a_description_is_not_cut_off(visitor, screen):
+def test_u4_match_late_in_a_description_is_visible(visitor, screen):
     page = visitor.open("/?q=графы", **screen)
     expect(page.locator(".card.why mark")).to_be_in_viewport(ratio=1)
 
 
-def test_u4_what_was_mistyped_is_told(visitor):
+def test_u4_corrected_query_is_shown(visitor):
     page = visitor.open("/?q=граффы")
     expect(page.locator(".meant")).to_contain_text("Искали «граффы»")
 
 
-def test_u4_an_answer_that_comes_too_late_is_dropped(visitor):
+def test_u4_late_search_response_is_dropped(visitor):
     page = visitor.open("/")
     routes = []
 
@@ -130,7 +130,7 @@ def test_u4_an_answer_that_comes_too_late_is_dropped(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_nothing_found_offers_topics_that_are_found(visitor):
+def test_empty_search_result_offers_topics_with_results(visitor):
     page = visitor.open("/")
     page.get_by_role("searchbox").press_sequentially("ъъъыыы")
     expect(page.get_by_text("Ничего не нашлось: «ъъъыыы»")).to_be_visible()
@@ -145,7 +145,7 @@ def test_nothing_found_offers_topics_that_are_found(visitor):
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
-def test_a_list_that_does_not_come_is_told_with_its_case_and_asked_again(visitor):
+def test_failed_course_request_shows_its_error_code_and_can_be_retried(visitor):
     page = visitor.open("/")
     page.route(
         "**/courses?q=*",
@@ -159,7 +159,7 @@ def test_a_list_that_does_not_come_is_told_with_its_case_and_asked_again(visitor
     expect(find_cards(page)).to_have_count(1)
 
 
-def test_u10_hover_and_focus_show_a_description_that_escape_closes(visitor):
+def test_u10_hover_and_focus_show_a_description_and_escape_hides_it(visitor):
     page = visitor.open("/")
     card = find_cards(page).filter(has_text="Базы данных")
     about = card.locator(".mini")
@@ -179,6 +179,6 @@ def test_u10_hover_and_focus_show_a_description_that_escape_closes(visitor):
     expect(page.locator(f"#{described}")).to_contain_text("Модель данных")
 
 
-def test_u10_on_a_phone_the_description_stands_on_the_card(visitor):
+def test_u10_description_is_shown_on_the_card_on_a_phone(visitor):
     page = visitor.open("/", **PHONE)
     expect(find_cards(page).filter(has_text="Базы данных").locator(".mini")).to_be_visible()

@@ -39,7 +39,7 @@ def find_answers(page):
     return page.locator(".msg:not(.me)")
 
 
-def test_a_question_is_answered_judged_and_found_again(visitor, course_site):
+def test_question_is_answered_rated_and_found_again(visitor, course_site):
     course_site.provider.behave(fixed_answer="1. Вершины\n2. Рёбра", extension={"known": True})
     page = open_chat(visitor, visitor.add_user())
     expect(page.get_by_role("heading", name="О чём спросим?")).to_be_visible()
@@ -79,7 +79,7 @@ def test_a_question_is_answered_judged_and_found_again(visitor, course_site):
     course_site.provider.behave(fixed_answer="", extension={})
 
 
-def test_an_answer_that_takes_its_time_is_stopped_by_escape(visitor, course_site):
+def test_slow_answer_is_stopped_by_escape(visitor, course_site):
     course_site.provider.faults.add(Fault("*", FaultKind.HANG, times=1, seconds=20.0))
     calls_before = len(course_site.provider.calls("chat.create"))
     page = open_chat(visitor, visitor.add_user())
@@ -96,7 +96,7 @@ def test_an_answer_that_takes_its_time_is_stopped_by_escape(visitor, course_site
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
 
 
-def test_a_lost_connection_is_told_and_the_question_can_be_sent_again(visitor):
+def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page = open_chat(visitor, visitor.add_user())
     page.route("**/chat", lambda route: route.abort(), times=1)
     find_field(page).fill("Что такое граф?")
@@ -108,7 +108,7 @@ def test_a_lost_connection_is_told_and_the_question_can_be_sent_again(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_shift_and_enter_make_a_line_and_hostile_words_stay_words(visitor):
+def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     page = open_chat(visitor, visitor.add_user())
     find_field(page).press_sequentially("<img src=x onerror=alert(1)>")
     page.keyboard.press("Shift+Enter")
@@ -119,7 +119,7 @@ def test_shift_and_enter_make_a_line_and_hostile_words_stay_words(visitor):
     assert page.locator(".log img").count() == 0
 
 
-def test_who_is_not_signed_in_is_asked_to_and_comes_back(visitor):
+def test_anonymous_user_is_asked_to_sign_in_and_returns(visitor):
     page = open_chat(visitor)
     link = page.get_by_role("link", name="Войти").get_attribute("href")
     course_id = visitor.site.course_id("algorithms")

@@ -45,7 +45,9 @@ def find_toast(page):
     return page.locator("#toast")
 
 
-def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visitor, course_site):
+def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sidebar_without_reloading(
+    visitor, course_site
+):
     anna = visitor.add_user()
     page = stop_timers(wait_until_loaded(visitor.open("/", anna)))
     calls = record_calls(page)
@@ -70,7 +72,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
     wait_for_address(page, f"/courses/{course_id}")
 
 
-def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, course_site):
+def test_u15_u16_minus_removes_a_course_and_undo_restores_it(visitor, course_site):
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         course_site.add_favourite(anna, course_site.course_id(slug))
@@ -92,7 +94,7 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, course_sit
     assert course_id in course_site.favourite_ids(anna)
 
 
-def test_u17_favourites_are_asked_for_on_page_load(visitor, course_site):
+def test_u17_favourites_are_requested_on_page_load(visitor, course_site):
     anna = visitor.add_user()
     course_site.add_favourite(anna, course_site.course_id("algorithms"))
     page = visitor.page(anna)
@@ -105,7 +107,7 @@ def test_u17_favourites_are_asked_for_on_page_load(visitor, course_site):
     expect(find_star(page, "Алгоритмы")).to_have_attribute("aria-pressed", "true")
 
 
-def test_the_course_that_is_open_stands_out_in_the_sider(visitor, course_site):
+def test_open_course_is_highlighted_in_the_sidebar(visitor, course_site):
     anna = visitor.add_user()
     course_id = course_site.course_id("algorithms")
     course_site.add_favourite(anna, course_id)
@@ -113,7 +115,7 @@ def test_the_course_that_is_open_stands_out_in_the_sider(visitor, course_site):
     expect(find_sidebar(page).get_by_role("link")).to_have_attribute("aria-current", "page")
 
 
-def test_what_the_server_refuses_goes_back_and_is_told(visitor, course_site):
+def test_failed_favourite_is_reverted_with_a_message(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna))
     page.route("**/api/user/courses", lambda route: route.abort())
@@ -123,7 +125,7 @@ def test_what_the_server_refuses_goes_back_and_is_told(visitor, course_site):
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
 
 
-def test_quick_presses_end_as_the_last_one_said(visitor, course_site):
+def test_last_of_several_quick_presses_wins(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna))
     responses = []
@@ -140,7 +142,7 @@ def test_quick_presses_end_as_the_last_one_said(visitor, course_site):
     assert course_site.favourite_ids(anna) == [course_site.course_id("networks")]
 
 
-def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor, course_site):
+def test_anonymous_favourite_is_kept_in_the_browser_until_sign_in(visitor, course_site):
     page = stop_timers(wait_until_loaded(visitor.open("/?q=сети")))
     find_star(page, NETWORKS).click()
     expect(find_toast(page)).to_contain_text("добавлен в этом браузере")
@@ -157,7 +159,7 @@ def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor
     expect(find_toast(page)).to_contain_text("добавлен в «Мои курсы»")
 
 
-def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, course_site):
+def test_favourites_work_by_touch_on_a_phone(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna, **PHONE))
     find_star(page, NETWORKS).tap()

@@ -65,7 +65,7 @@ def visitor(chromium, course_site):
     yield from open_visitor(chromium, course_site)
 
 
-def test_no_page_runs_what_a_course_says(visitor, course_site):
+def test_markup_in_course_fields_does_not_run(visitor, course_site):
     course_id = course_site.course_id("hostile")
     materials = Catalogue(course_site.db).materials("hostile")
     anna = visitor.add_user(name=PAYLOADS[0])
@@ -99,7 +99,7 @@ INJECTED = """() => {
 }"""
 
 
-def test_no_query_runs_and_none_is_a_fault(visitor, course_site):
+def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
     page = visitor.page()
     page.add_init_script(RECORD_VIOLATIONS)
     page.goto(course_site.address + "/")
@@ -121,7 +121,7 @@ def test_no_query_runs_and_none_is_a_fault(visitor, course_site):
     assert page.evaluate("window.violations") == []
 
 
-def test_no_answer_of_the_model_runs(visitor, course_site):
+def test_markup_in_model_answers_does_not_run(visitor, course_site):
     answer, nearest = "\n\n".join(PAYLOADS), PAYLOADS[:3]
     course_site.provider.behave(fixed_answer=answer, extension={"known": False, "nearest": nearest})
     page = visitor.page(visitor.add_user())

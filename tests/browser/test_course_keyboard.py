@@ -39,7 +39,7 @@ def tab_and_press(page, wanted, key="Enter"):
     page.keyboard.press(key)
 
 
-def test_from_the_catalogue_to_a_material_and_back(visitor, course_site):
+def test_catalogue_and_materials_are_reachable_by_keyboard(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna))
     assert tab_to(page, "К содержимому") == ["К содержимому"]
@@ -70,7 +70,7 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, course_site):
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
 
 
-def test_something_is_looked_for_and_the_sider_is_emptied(visitor, course_site):
+def test_search_and_sidebar_are_usable_by_keyboard(visitor, course_site):
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         course_site.add_favourite(anna, course_site.course_id(slug))
@@ -92,7 +92,7 @@ def test_something_is_looked_for_and_the_sider_is_emptied(visitor, course_site):
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
 
 
-def test_the_focus_can_be_seen(visitor):
+def test_focus_is_visible(visitor):
     page = visitor.open("/")
     for _ in range(12):
         page.keyboard.press("Tab")

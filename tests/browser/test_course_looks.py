@@ -69,7 +69,7 @@ def anna(course_site):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, course_site, anna, language):
+def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, language):
     faults = {}
     pages = {
         signed: visitor.page(anna if signed else None, locale=language) for signed in (False, True)
@@ -87,9 +87,7 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, course_site, anna,
         assert find_missing_pictures(SHOWN) == set()
 
 
-def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a_thumb(
-    visitor, course_site, anna
-):
+def test_course_pages_fit_with_large_text_and_narrow_screens(visitor, course_site, anna):
     page = visitor.page(anna, **NARROW)
     for name, (path, _) in list_pages(course_site).items():
         page.goto(course_site.address + path)
@@ -102,14 +100,14 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-def test_a_name_as_long_as_telegram_allows_widens_no_page(visitor, course_site):
+def test_longest_telegram_name_does_not_widen_pages(visitor, course_site):
     page = visitor.page(visitor.add_user("Н" * 64), **NARROW)
     for path in ("/me", "/"):
         page.goto(course_site.address + path)
         assert page.evaluate(TOO_WIDE) == [], path
 
 
-def test_the_first_load_is_light_and_asks_nobody_else(visitor, course_site):
+def test_first_load_is_small_and_requests_only_its_own_host(visitor, course_site):
     page = visitor.page()
     sizes, hosts = {}, set()
 
@@ -129,7 +127,7 @@ def test_the_first_load_is_light_and_asks_nobody_else(visitor, course_site):
     assert sum(sizes.values()) <= 40_000
 
 
-def test_nothing_jumps_while_a_page_comes(visitor, course_site, anna):
+def test_layout_does_not_shift_while_loading(visitor, course_site, anna):
     page = visitor.page(anna)
     page.add_init_script(WATCH_SHIFTS)
     for path in ("/", "/", f"/courses/{course_site.course_id('algorithms')}"):
@@ -146,7 +144,7 @@ new PerformanceObserver((list) => {
 """
 
 
-def test_theme_follows_the_system_until_the_person_chooses(visitor):
+def test_theme_follows_the_system_until_the_user_chooses(visitor):
     page = visitor.open("/", color_scheme="dark")
     background = "getComputedStyle(document.body).backgroundColor"
     assert page.evaluate(background) == "rgb(17, 22, 27)"

@@ -27,7 +27,7 @@ def find_titles(page):
     return page.locator(".rows > li > a")
 
 
-def test_u5_a_click_on_a_course_opens_all_its_materials(visitor, course_site):
+def test_u5_click_on_a_course_opens_its_materials(visitor, course_site):
     page = visitor.open("/")
     find_cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Алгоритмы и структуры данных")
@@ -41,7 +41,7 @@ def test_u5_a_click_on_a_course_opens_all_its_materials(visitor, course_site):
     )
 
 
-def test_u7_materials_are_filtered_by_type_with_counts_and_an_address(visitor, course_site):
+def test_u7_materials_are_filtered_by_type_with_counts_and_a_url(visitor, course_site):
     page = visitor.open(course_path(course_site))
     filters = page.get_by_role("navigation", name="Тип материала")
     expect(filters.get_by_role("link")).to_have_text(
@@ -63,19 +63,19 @@ def test_u7_materials_are_filtered_by_type_with_counts_and_an_address(visitor, c
     expect(find_titles(page)).to_have_count(2)
 
 
-def test_a_type_without_materials_is_shown_and_cannot_be_pressed(visitor, course_site):
+def test_type_without_materials_is_shown_but_not_clickable(visitor, course_site):
     page = visitor.open(course_path(course_site, "databases"))
     filters = page.get_by_role("navigation", name="Тип материала")
     expect(filters.get_by_role("link")).to_have_text(["Все 1", "Лекции 1"])
     expect(filters.get_by_text("Семинары 0")).to_be_visible()
 
 
-def test_a_course_without_materials_says_what_will_be_here(visitor, course_site):
+def test_course_without_materials_shows_an_empty_state(visitor, course_site):
     page = visitor.open(course_path(course_site, "networks"))
     expect(page.get_by_role("heading", name="Здесь пока пусто")).to_be_visible()
 
 
-def test_u6_u11_a_click_on_a_material_opens_it_and_back_leads_to_the_list(visitor, course_site):
+def test_u6_u11_click_on_a_material_opens_it_and_back_returns_to_the_list(visitor, course_site):
     page = visitor.open(course_path(course_site))
     find_titles(page).filter(has_text="Введение в алгоритмы").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Введение в алгоритмы")
@@ -88,7 +88,7 @@ def test_u6_u11_a_click_on_a_material_opens_it_and_back_leads_to_the_list(visito
     wait_for_address(page, course_path(course_site))
 
 
-def test_u6_a_material_that_is_a_file_names_where_it_opens(visitor, course_site):
+def test_u6_file_material_names_the_site_it_opens(visitor, course_site):
     page = visitor.open(material_path(course_site, "Практика: сортировки"))
     link = page.get_by_role("link", name="Открыть файл")
     expect(link).to_have_attribute("href", "https://example.com/algo-lab1.pdf")
@@ -98,7 +98,7 @@ def test_u6_a_material_that_is_a_file_names_where_it_opens(visitor, course_site)
     expect(find_titles(page)).to_have_count(9)
 
 
-def test_the_contents_lead_through_a_lecture_and_its_neighbours_follow(visitor, course_site):
+def test_contents_lead_through_a_lecture_and_neighbours_are_linked(visitor, course_site):
     page = visitor.open(material_path(course_site, "Сортировки"))
     contents = page.get_by_role("navigation", name="Содержание")
     last = contents.get_by_role("link").last
@@ -123,7 +123,7 @@ def test_code_is_copied(visitor, course_site):
     assert "def find(values, x):" in page.evaluate("navigator.clipboard.readText()")
 
 
-def test_asking_leads_to_the_bot_and_to_the_chat_of_this_course(visitor, course_site):
+def test_ask_links_lead_to_the_bot_and_the_course_chat(visitor, course_site):
     page = visitor.open(course_path(course_site))
     bot = page.get_by_role("link", name="В Telegram")
     expect(bot).to_have_attribute("href", "https://t.me/merlin_test_bot?start=course_algorithms")
@@ -132,12 +132,12 @@ def test_asking_leads_to_the_bot_and_to_the_chat_of_this_course(visitor, course_
     expect(page.get_by_role("link", name="Войти")).to_be_visible()
 
 
-def test_on_a_phone_asking_stays_at_the_foot_of_a_lecture(visitor, course_site):
+def test_ask_link_stays_at_the_bottom_of_a_lecture_on_a_phone(visitor, course_site):
     page = visitor.open(material_path(course_site, "Введение в алгоритмы"), **PHONE)
     expect(page.get_by_role("link", name="Спросить об этой лекции")).to_be_in_viewport()
 
 
-def test_what_is_not_there_is_a_page_that_leads_on(visitor):
+def test_unknown_page_links_to_the_courses(visitor):
     page = visitor.open("/courses/999")
     expect(page.get_by_role("heading", name="Страница не найдена")).to_be_visible()
     page.get_by_role("link", name="К курсам").click()

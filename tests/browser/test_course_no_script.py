@@ -14,7 +14,7 @@ pytestmark = pytest.mark.integration
 PLAIN = {"java_script_enabled": False}
 
 
-def test_courses_open_are_found_and_lead_to_materials(visitor):
+def test_courses_are_opened_searched_and_lead_to_materials(visitor):
     page = visitor.open("/", **PLAIN)
     expect(find_cards(page)).to_have_count(7)
     page.locator(".sem > summary").first.click()
@@ -34,7 +34,7 @@ def test_courses_open_are_found_and_lead_to_materials(visitor):
     expect(find_cards(page)).to_have_count(7)
 
 
-def test_favourites_are_kept_by_plain_forms(visitor, course_site):
+def test_favourites_work_by_plain_forms(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в «Мои курсы»").click()
@@ -53,7 +53,7 @@ def test_favourites_are_kept_by_plain_forms(visitor, course_site):
     expect(page.locator("#toast")).to_be_empty()
 
 
-def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, course_site):
+def test_anonymous_user_signs_in_and_returns(visitor, course_site):
     set_password(course_site, visitor.add_user(), "anna-plain")
     page = visitor.open("/?q=сети", **PLAIN)
     page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
@@ -70,7 +70,7 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, course_site):
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
-def test_a_login_is_confirmed_in_the_bot(visitor, course_site):
+def test_login_is_confirmed_in_the_bot(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/sign-in?next=%2F%3Fall%3D1", **PLAIN)
     page.get_by_role("button", name="Войти через Telegram").click()
@@ -91,7 +91,7 @@ def test_a_login_is_confirmed_in_the_bot(visitor, course_site):
     expect(page.get_by_role("link", name="Войти")).to_be_visible()
 
 
-def test_theme_and_language_are_links_that_are_remembered(visitor):
+def test_theme_and_language_links_are_remembered(visitor):
     page = visitor.open("/", color_scheme="light", **PLAIN)
     page.get_by_role("link", name="Включить тёмную тему").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -103,7 +103,7 @@ def test_theme_and_language_are_links_that_are_remembered(visitor):
     expect(page.get_by_role("link", name="Switch to the light theme")).to_be_visible()
 
 
-def test_a_question_is_asked_and_answered(visitor, course_site):
+def test_question_is_asked_and_answered(visitor, course_site):
     page = visitor.open(
         f"/courses/{course_site.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN
     )

@@ -55,7 +55,7 @@ def commit_no_materials(staff_site, dataset):
     staff_site.committer.commit()
 
 
-def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(staff_visitor, staff_site):
+def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site, "neurotypology"), BORIS)
     page.get_by_role("link", name="Добавить материал").click()
     page.get_by_label("Заголовок по-русски").fill("Кучи")
@@ -86,7 +86,7 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(staff_vi
     }
 
 
-def test_without_a_script_a_material_is_edited_moved_and_removed(staff_visitor, staff_site):
+def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site), BORIS, java_script_enabled=False, **PHONE)
     page.get_by_role("link", name="Сортировки", exact=True).click()
     page.get_by_label("Заголовок по-английски").fill("Sorting it out")
@@ -116,7 +116,7 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
-def test_the_longest_lecture_that_is_allowed_is_taken(staff_visitor, staff_site):
+def test_longest_allowed_lecture_is_accepted(staff_visitor, staff_site):
     page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS)
     page.get_by_label("Заголовок по-русски").fill("Длинная лекция")
     page.get_by_label("Номер").fill("77")
@@ -129,7 +129,7 @@ def test_the_longest_lecture_that_is_allowed_is_taken(staff_visitor, staff_site)
     expect(page.get_by_text("Правка отклонена и не сохранена.")).to_be_visible()
 
 
-def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(staff_visitor, staff_site):
+def test_missing_title_is_reported_and_typed_text_is_kept(staff_visitor, staff_site):
     page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS)
     page.get_by_label("Текст (Markdown)").fill("Слова")
     page.get_by_role("button", name="Сохранить").click()
@@ -137,7 +137,7 @@ def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(staff_visito
     expect(page.get_by_label("Текст (Markdown)")).to_have_value("Слова")
 
 
-def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(staff_visitor, staff_site):
+def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_site):
     path = "materials/seminar-01.md"
     before = find_file(staff_site, path)
     change = propose_change(staff_site, path, before.blob, "# Моё\n")
@@ -154,7 +154,7 @@ def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(staff_visitor, st
     assert find_file(staff_site, path).text == "# Моё\n"
 
 
-def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(staff_visitor, staff_site):
+def test_edit_of_a_text_changed_meanwhile_is_kept(staff_visitor, staff_site):
     path = "materials/lecture-04.md"
     page = staff_visitor.open(edit_path(staff_site), BORIS)
     page.get_by_role("link", name="Графы и обходы").click()
@@ -172,7 +172,7 @@ def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(staff_visito
     assert find_file(staff_site, path).text == "# Мои графы\n"
 
 
-def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(staff_visitor, staff_site):
+def test_conflicting_card_edit_keeps_the_input_and_shows_both_versions(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site, "python"), VERA)
     page.locator("summary", has_text="Карточка курса").click()
     page.get_by_label("Описание по-русски").fill("Моё описание")
@@ -195,7 +195,7 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(staff_visitor,
     assert "Питон" in card
 
 
-def test_a_material_that_another_has_removed_is_saved_as_a_new_one(staff_visitor, staff_site):
+def test_edit_of_a_removed_material_is_saved_as_a_new_one(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site, "statistics"), VERA)
     page.locator(".edits .what a").first.click()
     page.get_by_label("Текст (Markdown)").fill("# Моё\n\nСлова, которых нигде больше нет.")
@@ -207,7 +207,7 @@ def test_a_material_that_another_has_removed_is_saved_as_a_new_one(staff_visitor
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
 
 
-def test_the_card_is_changed_by_the_keyboard_alone(staff_visitor, staff_site):
+def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
     page = staff_visitor.open(edit_path(staff_site), BORIS)
     page.locator("summary", has_text="Карточка курса").focus()
     page.keyboard.press("Enter")
@@ -225,7 +225,7 @@ def test_the_card_is_changed_by_the_keyboard_alone(staff_visitor, staff_site):
     assert "New words" in find_file(staff_site, "course.yaml").text
 
 
-def test_questions_are_told_as_a_drawing_and_in_numbers(staff_visitor, staff_site):
+def test_question_statistics_are_shown_as_a_chart_and_a_table(staff_visitor, staff_site):
     page = staff_visitor.open(f"/courses/{get_course_id(staff_site)}/questions", BORIS)
     picture = page.get_by_role("img", name="Вопросы")
     expect(picture).to_be_visible()
@@ -245,7 +245,7 @@ def add_drafts(staff_site, *questions):
 
 
 @pytest.mark.parametrize("java_script", [True, False])
-def test_marked_proposals_become_one_commit(staff_visitor, staff_site, java_script):
+def test_selected_proposals_become_one_commit(staff_visitor, staff_site, java_script):
     add_drafts(staff_site, "Чья очередь?", f"Что такое очередь? {XSS}", "Зачем очередь?")
     page = staff_visitor.open(
         f"/courses/{get_course_id(staff_site)}/proposals",
@@ -264,7 +264,7 @@ def test_marked_proposals_become_one_commit(staff_visitor, staff_site, java_scri
     expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
 
 
-def test_a_correction_of_a_taught_answer_shows_what_it_replaces(staff_visitor, staff_site):
+def test_correction_of_a_trained_answer_shows_what_it_replaces(staff_visitor, staff_site):
     draft = Draft("Что такое обход в ширину?", "Сначала все соседи.", "algorithms", 1)
     Proposals(staff_site.db).add(ANNA, draft)
     page = staff_visitor.open(f"/courses/{get_course_id(staff_site)}/proposals", BORIS)
@@ -280,7 +280,7 @@ def add_editor_question(staff_site, question):
 
 
 @pytest.mark.parametrize("java_script", [True, False])
-def test_a_question_asked_in_vain_is_answered_among_the_edits_or_dismissed(
+def test_unanswered_question_becomes_a_draft_or_is_dismissed(
     staff_visitor, staff_site, java_script
 ):
     mode = "со скриптом" if java_script else "без скрипта"
@@ -330,7 +330,7 @@ def list_pages(staff_site):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_a_teachers_pages(staff_visitor, staff_site, language):
+def test_axe_finds_no_violation_on_teacher_pages(staff_visitor, staff_site, language):
     page = staff_visitor.page(BORIS, locale=language, **DESKTOP)
     faults = {}
     for index, name, path in choose_pages(list_pages(staff_site), language):

@@ -61,7 +61,7 @@ def wait_for_events(page, kind):
     return [data for name, data in page.evaluate("window.events") if name == kind]
 
 
-def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, course_site):
+def test_user_is_signed_in_without_telegrams_script(visitor, course_site):
     anna = visitor.add_user()
     page = open_mini_app(visitor, "/", user_id=anna)
     page.context.clear_cookies()
@@ -80,7 +80,7 @@ def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, co
     assert "merlin.token" in page.evaluate("JSON.stringify(sessionStorage)")
 
 
-def test_the_page_wears_telegrams_colours_and_has_no_header(visitor):
+def test_page_uses_telegrams_colours_and_hides_its_header(visitor):
     page = open_mini_app(visitor)
     expect(page.locator("html.tg-colours")).to_be_attached()
     expect(page.get_by_role("banner")).to_be_hidden()
@@ -89,14 +89,14 @@ def test_the_page_wears_telegrams_colours_and_has_no_header(visitor):
     assert wait_for_events(page, "web_app_set_header_color") == [{"color": "#232e3c"}]
 
 
-def test_colours_that_cannot_be_read_are_not_worn(visitor):
+def test_unreadable_telegram_colours_are_not_used(visitor):
     page = open_mini_app(visitor, theme=UNREADABLE)
     expect(page.locator("html.tg[data-theme=dark]")).to_be_attached()
     assert page.locator("html.tg-colours").count() == 0
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(17, 22, 27)"
 
 
-def test_the_back_button_leads_back_and_the_main_button_asks(visitor, course_site):
+def test_back_button_returns_and_main_button_opens_the_chat(visitor, course_site):
     course_id = course_site.course_id("algorithms")
     page = open_mini_app(visitor, f"/courses/{course_id}")
     assert wait_for_events(page, "web_app_setup_back_button") == [{"is_visible": True}]
@@ -109,7 +109,7 @@ def test_the_back_button_leads_back_and_the_main_button_asks(visitor, course_sit
     page.wait_for_url(f"**/courses/{course_id}")
 
 
-def test_telegrams_own_script_is_used_where_it_comes(visitor, course_site):
+def test_telegrams_own_script_is_used_when_loaded(visitor, course_site):
     course_id = course_site.course_id("algorithms")
     page = open_mini_app(visitor, f"/courses/{course_id}", script=STAND_IN % json.dumps(DARK))
     expect(page.locator("html.tg-colours")).to_be_attached()
@@ -121,7 +121,7 @@ def test_telegrams_own_script_is_used_where_it_comes(visitor, course_site):
     assert page.evaluate("window.events") == []
 
 
-def test_forged_words_of_telegram_sign_nobody_in(visitor):
+def test_forged_init_data_does_not_sign_in(visitor):
     page = visitor.page()
     page.route(SCRIPT, lambda route: route.abort())
     forged = quote(signed_init_data(1001).replace("1001", "1002", 1), safe="")
@@ -131,7 +131,7 @@ def test_forged_words_of_telegram_sign_nobody_in(visitor):
     wait_for_address(page, "/")
 
 
-def test_the_chat_is_open_to_who_is_signed_in_by_token_alone(visitor, course_site):
+def test_chat_works_with_a_token_instead_of_a_cookie(visitor, course_site):
     course_id = course_site.course_id("algorithms")
     page = open_mini_app(visitor, f"/courses/{course_id}/chat", user_id=visitor.add_user())
     field = page.get_by_role("textbox", name="Вопрос")

@@ -64,7 +64,7 @@ def save_drafts(page, staff_site):
     staff_site.committer.commit()
 
 
-def test_a_dataset_without_a_course_is_found_and_narrowed_down(staff_visitor, staff_site, dataset):
+def test_dataset_without_a_course_is_found_and_filtered(staff_visitor, staff_site, dataset):
     page = staff_visitor.open("/teach", VERA)
     page.locator(f'h2 a[href="{dataset}"]').click()
     expect(page.locator(".exs .ex")).to_have_count(3)
@@ -80,7 +80,7 @@ def test_a_dataset_without_a_course_is_found_and_narrowed_down(staff_visitor, st
     expect(page.locator(".exs .ex")).to_have_count(3)
 
 
-def test_two_edits_a_new_one_and_a_removal_become_one_commit(staff_visitor, staff_site, dataset):
+def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_site, dataset):
     commits = staff_site.committer.commits
     page = staff_visitor.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
@@ -107,7 +107,7 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(staff_visitor, staf
     expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_by_the_keyboard_alone_an_example_is_edited_and_saved(staff_visitor, staff_site, dataset):
+def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").focus()
     page.keyboard.press("Control+A")
@@ -120,9 +120,7 @@ def test_by_the_keyboard_alone_an_example_is_edited_and_saved(staff_visitor, sta
     assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(
-    staff_visitor, staff_site, dataset
-):
+def test_draft_is_kept_and_visible_only_to_its_editor(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     page.get_by_role("button", name="Применить правку").click()
@@ -140,14 +138,14 @@ def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(
     expect(other.get_by_text("Последний пришёл")).to_be_visible()
 
 
-def test_an_edit_that_says_the_same_is_no_draft(staff_visitor, dataset):
+def test_edit_without_changes_creates_no_draft(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_role("button", name="Применить правку").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
     expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_another_wording_has_the_same_answer_and_tags(staff_visitor, dataset):
+def test_rephrased_example_starts_with_the_same_answer_and_tags(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_role("link", name="Ещё формулировка").click()
     expect(page.get_by_label("Вопрос")).to_have_value("")
@@ -155,7 +153,7 @@ def test_another_wording_has_the_same_answer_and_tags(staff_visitor, dataset):
     expect(page.get_by_label("Теги")).to_have_value("структуры")
 
 
-def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(
+def test_text_saved_meanwhile_by_another_is_shown_and_both_can_be_merged(
     staff_visitor, staff_site, dataset
 ):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
@@ -176,7 +174,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(
     assert "Моё и их." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_mine_goes_over_theirs_and_over_what_was_removed(staff_visitor, staff_site, dataset):
+def test_own_text_can_replace_a_removed_example(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     page.get_by_role("button", name="Применить правку").click()
@@ -190,7 +188,7 @@ def test_mine_goes_over_theirs_and_over_what_was_removed(staff_visitor, staff_si
     assert "Моё." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_an_example_that_another_has_changed_is_not_removed_unseen(
+def test_example_changed_by_another_is_not_removed_without_a_choice(
     staff_visitor, staff_site, dataset
 ):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
@@ -201,7 +199,7 @@ def test_an_example_that_another_has_changed_is_not_removed_unseen(
     assert "Их слова" in read_examples(staff_site, dataset)["stack"]
 
 
-def test_what_the_check_refuses_stays_a_draft_with_its_reason(staff_visitor, staff_site, dataset):
+def test_draft_refused_by_the_check_is_kept_with_its_reason(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое стек?")
     page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
@@ -213,7 +211,7 @@ def test_what_the_check_refuses_stays_a_draft_with_its_reason(staff_visitor, sta
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
 
 
-def test_a_broken_file_says_so_and_is_written_anew(staff_visitor, staff_site, dataset):
+def test_broken_file_is_reported_and_can_be_rewritten(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=broken", VERA)
     expect(page.get_by_role("alert")).to_contain_text("не читается")
     page.get_by_label("Вопрос").fill("Что такое дек?")
@@ -232,7 +230,7 @@ TABLE = """\
 
 
 @pytest.mark.parametrize("options", [DESKTOP, PLAIN])
-def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
+def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(
     staff_visitor, staff_site, dataset, options
 ):
     page = staff_visitor.open(dataset, VERA, **options)
@@ -255,7 +253,7 @@ def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     assert any("Очередь с двух сторон." in (text or "") for text in texts.values())
 
 
-def test_tables_of_many_forms_are_read(staff_visitor, dataset):
+def test_tables_of_many_formats_are_parsed(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/paste", VERA)
     for table, count in (
         ("| вопрос | ответ |\n|---|:--|\n| Чей лес? | Мой \\| ваш. |\n", 1),
@@ -269,7 +267,7 @@ def test_tables_of_many_forms_are_read(staff_visitor, dataset):
         expect(page.locator(".paste .chip.ok")).to_have_count(count)
 
 
-def test_what_is_no_table_or_too_much_loses_nothing(staff_visitor, dataset):
+def test_invalid_or_too_long_table_is_kept_in_the_field(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/paste", VERA)
     for table, message in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
         page.get_by_label("Строки из Excel").fill(table)
@@ -278,7 +276,7 @@ def test_what_is_no_table_or_too_much_loses_nothing(staff_visitor, dataset):
         expect(page.get_by_label("Строки из Excel")).to_have_value(table)
 
 
-def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(staff_visitor, dataset):
+def test_expired_sign_in_while_writing_loses_no_text(staff_visitor, dataset):
     page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
     page.get_by_label("Ответ").fill("Много деревьев.")
@@ -294,9 +292,7 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(staf
     expect(page.get_by_text("Много деревьев.")).to_be_visible()
 
 
-def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(
-    staff_visitor, staff_site
-):
+def test_disliked_question_becomes_an_example_with_one_click(staff_visitor, staff_site):
     course_id = staff_site.course_id("algorithms")
     page = staff_visitor.open(f"/courses/{course_id}/questions", BORIS, **PLAIN)
     question = page.locator("li.panel .said").first.inner_text()
@@ -310,7 +306,7 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(
     assert any("Это разметка." in (text or "") for text in read_examples(staff_site, BASE).values())
 
 
-def test_old_addresses_of_a_courses_examples_lead_on(staff_visitor, staff_site):
+def test_old_course_example_urls_redirect(staff_visitor, staff_site):
     course_id = staff_site.course_id("algorithms")
     page = staff_visitor.open(f"/courses/{course_id}/examples/one?example=graphs%2Fbfs", BORIS)
     assert page.url.endswith(f"{BASE}/one?example=graphs%2Fbfs")
@@ -359,7 +355,7 @@ def list_pages(dataset):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_the_pages_of_examples(staff_visitor, staff_site, dataset, language):
+def test_axe_finds_no_violation_on_example_pages(staff_visitor, staff_site, dataset, language):
     staff_site.committer.files["empty"] = {}
     add_trained_example(staff_site)
     with staff_site.browser_client(VERA) as client:
@@ -381,7 +377,7 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(staff_visitor, staff_site, 
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 
 
-def test_no_page_of_examples_scrolls_sideways(staff_visitor, staff_site, dataset):
+def test_example_pages_do_not_scroll_sideways(staff_visitor, staff_site, dataset):
     long = re.sub(r"\s", "", "Оченьдлинноеслово" * 20)
     with staff_site.browser_client(VERA) as client:
         client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})

@@ -93,7 +93,7 @@ def list_pages(engine):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_any_page_in_any_light(open_page, engine, language):
+def test_axe_finds_no_violation_on_engine_pages(open_page, engine, language):
     faults = {}
     page = open_page(engine, locale=language)
     # No live update while the page is checked.
@@ -117,9 +117,7 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(open_page, engine, language
         assert find_missing_pictures(SHOTS) == set()
 
 
-def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a_thumb(
-    open_page, engine
-):
+def test_engine_pages_fit_with_large_text_and_narrow_screens(open_page, engine):
     page, large = open_page(engine, **NARROW), open_page(engine)
     for name, path in list_pages(engine).items():
         page.goto(engine.address + path)
@@ -130,7 +128,7 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(open_page, tmp_path):
+def test_engine_board_updates_the_curve_and_moves_a_finished_job(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
         page = open_page(engine)
         card = page.get_by_role("region", name="neurotypology-8")
@@ -143,7 +141,7 @@ def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(open_page,
         expect(page.get_by_text("Сейчас ничего не обучается")).to_be_visible()
 
 
-def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(open_page, tmp_path):
+def test_job_is_stopped_after_confirmation_and_its_page_shows_it(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
         page = open_page(engine, f"/jobs/{engine.jobs['running']}")
         page.get_by_text("Остановить обучение", exact=True).click()
@@ -155,7 +153,7 @@ def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(open_page
         expect(page.get_by_role("button", name="Приостановить")).to_have_count(0)
 
 
-def test_a_page_left_open_says_that_the_engine_fell_silent(open_page, tmp_path):
+def test_open_page_shows_that_the_engine_is_unreachable(open_page, tmp_path):
     with serve_pages(tmp_path, is_empty=True) as engine:
         page = open_page(engine)
         expect(page.locator("#lost")).to_be_empty()
@@ -165,7 +163,7 @@ def test_a_page_left_open_says_that_the_engine_fell_silent(open_page, tmp_path):
         expect(page.locator("#lost")).to_be_empty()
 
 
-def test_without_a_script_the_pages_show_and_do_the_same(open_page, tmp_path):
+def test_engine_pages_work_without_javascript(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
         page = open_page(engine, f"/jobs/{engine.jobs['running']}", java_script_enabled=False)
         expect(page.locator("svg.chart polyline").first).to_be_visible()
