@@ -35,12 +35,12 @@ def read_address(update):
         ("@merlin_bot", 0, ""),
     ],
 )
-def test_a_mention_is_cut_out_by_utf16_units(text, start, rest):
+def test_mention_is_cut_out_by_utf16_units(text, start, rest):
     address = read_address(group_message(text, [("mention", start, 11)]))
     assert (address.is_named, address.text) == (True, rest)
 
 
-def test_a_mention_of_another_bot_or_without_an_entity_names_nobody():
+def test_mention_of_another_bot_or_without_an_entity_is_ignored():
     assert not read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
     assert not read_address(group_message("@merlin_bot лоб")).is_named
     assert (
@@ -48,7 +48,7 @@ def test_a_mention_of_another_bot_or_without_an_entity_names_nobody():
     )
 
 
-def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
+def test_topic_creation_message_is_not_a_reply():
     head = {"from": {"id": BOT, "is_bot": True}, "forum_topic_created": {"name": "Лоб"}}
     address = read_address(group_message("лоб?", reply_to_message=head))
     assert (address.is_reply, address.is_to_other) == (False, False)
@@ -59,25 +59,25 @@ def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
 @pytest.mark.parametrize(
     "changes", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
 )
-def test_what_others_passed_on_is_relayed(changes):
+def test_forwarded_inline_and_bot_messages_are_relayed(changes):
     assert read_address(
         group_message("@merlin_bot лоб", [("mention", 0, 11)], **changes)
     ).is_relayed
 
 
-def test_who_speaks_for_the_group_is_an_anonymous_administrator_and_no_other_chat_is():
+def test_anonymous_administrator_is_recognised_by_the_group_as_sender():
     bot = {"from": {"id": 1087968824, "is_bot": True}}
     address = read_address(group_message("/settings", sender_chat={"id": GROUP}, **bot))
     assert (address.is_channel, address.is_anonymous, address.is_relayed) == (True, True, False)
     assert not read_address(group_message("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
 
 
-def test_a_command_names_its_bot():
+def test_command_names_its_bot():
     assert named_bot(group_message("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
     assert named_bot(group_message("/new", [("bot_command", 0, 4)])) == ""
 
 
-def test_talk_that_is_for_no_bot_passes_and_everything_else_waits_its_turn():
+def test_unaddressed_group_messages_are_recognised():
     assert is_unaddressed(group_message("обедать"))
     assert not is_unaddressed(group_message("обедать?"))
     assert not is_unaddressed(group_message("@merlin_bot обедать", [("mention", 0, 11)]))
@@ -107,6 +107,6 @@ json = st.recursive(
 
 
 @given(json)
-def test_no_message_breaks_it(message):
+def test_arbitrary_messages_are_readable(message):
     update = Update(1, "message", GROUP, 1, "", {"message": message})
     read_address(update), is_unaddressed(update), named_bot(update)

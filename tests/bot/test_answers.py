@@ -36,7 +36,7 @@ def find_button_data(message, start):
     )
 
 
-def test_markdown_comes_as_marks_with_a_button_that_copies_the_code(telegram, provider, settings):
+def test_markdown_becomes_entities_with_a_copy_button_for_code(telegram, provider, settings):
     provider.behave(fixed_answer=CODE)
     with RunningBot(settings):
         telegram.say("anna", "Код?")
@@ -53,7 +53,7 @@ def test_markdown_comes_as_marks_with_a_button_that_copies_the_code(telegram, pr
     assert copied == "print(1)"
 
 
-def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, settings):
+def test_buttons_of_the_first_three_answers_have_labels(telegram, settings):
     with RunningBot(settings):
         for count in range(1, 5):
             telegram.say("anna", f"Вопрос {count}")
@@ -63,9 +63,7 @@ def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, sett
     assert shown_labels == [*[worded] * 3, ["👍", "👎", "✏️", "ℹ️", "🔁"]]
 
 
-def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
-    telegram, provider, settings
-):
+def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
@@ -85,7 +83,7 @@ def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
     assert select_rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
 
 
-def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
+def test_user_cannot_stop_the_answer_of_another_user(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("boris", "/help")
@@ -100,7 +98,7 @@ def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
     assert "«Вопрос»" in answer_texts(telegram)[0]
 
 
-def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider, settings):
+def test_regenerated_question_appears_once_in_the_history(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "Первый")
         wait_until_ended(telegram, settings, 1)
@@ -116,7 +114,7 @@ def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider,
     assert len(answer_texts(telegram)) == 3
 
 
-def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settings):
+def test_user_cannot_regenerate_the_answer_of_another_user(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("boris", "Тайна")
         telegram.say("anna", "/help")
@@ -127,9 +125,7 @@ def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settin
     assert not any("Тайна" in text for text in answer_texts(telegram))
 
 
-def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
-    telegram, provider, settings
-):
+def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider, settings):
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
         telegram.wait_for(lambda: select_rows(settings, "SELECT tokens FROM model_window"))
@@ -147,7 +143,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
     assert select_rows(settings, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
 
-def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
+def test_cost_of_an_answer_is_stored_in_millionths(telegram, settings):
     dear = replace(settings, config=make_priced_config("stand-in-base", input=1, output=2))
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
@@ -158,9 +154,7 @@ def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
     assert cost > 0
 
 
-def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_asked(
-    telegram, provider, settings
-):
+def test_exhausted_plan_offers_plans_and_does_not_call_the_model(telegram, provider, settings):
     plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
@@ -175,7 +169,7 @@ def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_ask
     assert count_updates_by_state(limited) == {"answered": 1, "refused": 1}
 
 
-def test_a_question_that_failed_is_given_back(telegram, provider, settings):
+def test_failed_question_is_returned_to_the_quota(telegram, provider, settings):
     plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans), providers=settings.providers)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
@@ -191,7 +185,7 @@ def test_a_question_that_failed_is_given_back(telegram, provider, settings):
     ]
 
 
-def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provider, settings):
+def test_drafts_show_the_streaming_answer_and_one_message_remains(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(30)), piece_s=3600.0)
     with RunningBot(replace(settings, streaming="drafts")):
         telegram.say("anna", "Расскажи")
@@ -207,7 +201,7 @@ def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provid
     assert len({draft["draft_id"] for draft in drafts}) == 1
 
 
-def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
+def test_payment_is_declined_at_once_while_an_answer_is_written(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")

@@ -38,7 +38,7 @@ def has_answer(telegram, user, part):
     return any(part in answer.text for answer in telegram.answers(user))
 
 
-def test_a_broadcast_is_sent_when_the_other_admin_approves_it(telegram, settings):
+def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
     with RunningBot(settings):
         vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
         boris.say("/admin")

@@ -63,7 +63,9 @@ def media(settings, provider):
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_what_cannot_be_used_is_told_in_a_sentence_and_not_counted(telegram, provider, media, case):
+def test_unusable_input_is_refused_with_an_explanation_and_not_charged(
+    telegram, provider, media, case
+):
     content, name, send, expected = BAD[case]
     content = content() if callable(content) else content
     mime = "application/octet-stream"
@@ -76,7 +78,7 @@ def test_what_cannot_be_used_is_told_in_a_sentence_and_not_counted(telegram, pro
     assert not read_questions(provider)
 
 
-def test_what_is_told_as_too_much_is_never_fetched(telegram, media):
+def test_oversized_files_are_refused_without_a_download(telegram, media):
     def act():
         send_document(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
         send_document(telegram, b"a" * 21 * MB)
@@ -85,7 +87,7 @@ def test_what_is_told_as_too_much_is_never_fetched(telegram, media):
     assert not telegram.calls("getFile")
 
 
-def test_a_file_that_telegram_has_deleted_is_told(telegram, media):
+def test_file_deleted_by_telegram_is_reported(telegram, media):
     send_document(telegram, b"Text.")
     telegram.act(lambda _acting: telegram._world.files.clear())
     (answer,) = run_and_wait(telegram, media, lambda: None)
@@ -93,14 +95,14 @@ def test_a_file_that_telegram_has_deleted_is_told(telegram, media):
     assert count_charged(media) == {}
 
 
-def test_a_telegram_that_hands_nothing_out_is_told(telegram, media):
+def test_failed_download_from_telegram_is_reported(telegram, media):
     telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
     (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
     assert answer.startswith("Telegram сейчас не отдаёт")
     assert count_charged(media) == {}
 
 
-def test_the_sentence_is_in_the_persons_language(telegram, media):
+def test_error_message_is_in_the_users_language(telegram, media):
     with RunningBot(media):
         telegram.send_file(5001, Upload("a.pdf", "application/pdf", LOCKED))
         wait_until_ended(telegram, media, 1)
@@ -108,7 +110,7 @@ def test_the_sentence_is_in_the_persons_language(telegram, media):
     assert answer.startswith("The document is locked with a password")
 
 
-def test_a_million_characters_end_in_clear_sentences(telegram, provider, settings):
+def test_million_character_paste_ends_in_clear_error_messages(telegram, provider, settings):
     provider.behave(context_window=8000)
     media = add_media(settings)
     with RunningBot(media):
@@ -120,13 +122,13 @@ def test_a_million_characters_end_in_clear_sentences(telegram, provider, setting
     assert count_charged(media) == {}
 
 
-def test_a_document_of_a_million_characters_is_told_in_parts_or_refused(telegram, media):
+def test_million_character_document_is_refused(telegram, media):
     (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"word " * 210_000))
     assert answer.startswith("Документ слишком длинный: я читаю документы короче 1")
     assert count_charged(media) == {}
 
 
-def test_naughty_strings_are_questions_like_others(telegram, provider, media):
+def test_naughty_strings_are_answered_as_questions(telegram, provider, media):
     provider.behave(fixed_answer="Ответ.")
     with RunningBot(media):
         for number, string in enumerate(STRINGS):
@@ -136,7 +138,7 @@ def test_naughty_strings_are_questions_like_others(telegram, provider, media):
     assert count_updates_by_state(media) == {"answered": len(STRINGS)}
 
 
-def test_a_question_that_cannot_be_seen_asks_nobody(telegram, provider, media):
+def test_invisible_question_is_refused_without_a_model_call(telegram, provider, media):
     with RunningBot(media):
         telegram.say(1001, "\u2800\u200b")
         wait_until_ended(telegram, media, 1)
@@ -153,7 +155,7 @@ def test_naughty_answers_are_shown(telegram, provider, media):
     assert all(answer_texts(telegram, 3000 + number) for number in range(len(STRINGS)))
 
 
-def test_buttons_of_others_do_nothing(telegram, provider, media):
+def test_buttons_of_other_users_do_nothing(telegram, provider, media):
     provider.behave(think_s=3600.0)
     with RunningBot(media):
         telegram.say("anna", "Вопрос Анны")
@@ -172,7 +174,7 @@ def test_buttons_of_others_do_nothing(telegram, provider, media):
     assert read_questions(provider) == ["Вопрос Анны"]
 
 
-def test_hostile_documents_change_nothing_though_a_model_obeys(telegram, provider, media):
+def test_hostile_documents_change_nothing_even_if_the_model_obeys(telegram, provider, media):
     # Each wording and each kind of file once: other tests read all of them.
     provider.behave(fixed_answer="\n".join(ORDERS))
     check_hostile_documents(telegram, provider, media, documents()[::11])

@@ -47,21 +47,21 @@ TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
     ],
     ids=lambda fault: f"{fault.method}-{fault.kind}-{fault.status}",
 )
-def test_one_whole_answer_stands_whatever_telegram_does(telegram, settings, fault):
+def test_one_whole_answer_is_sent_despite_telegram_errors(telegram, settings, fault):
     telegram.faults.add(fault)
     (answer,) = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS, FaultKind.STATUS])
-def test_a_placeholder_in_doubt_leaves_at_worst_an_orphan(telegram, settings, kind):
+def test_unconfirmed_placeholder_leaves_at_most_one_extra_message(telegram, settings, kind):
     telegram.faults.add(Fault("sendMessage", kind, status=500))
     *orphans, answer = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
     assert orphans == [] if kind is FaultKind.STATUS else ["…"]
 
 
-def test_a_tail_in_doubt_is_repeated_with_a_mark(telegram, provider, settings):
+def test_unconfirmed_last_part_is_repeated_with_a_mark(telegram, provider, settings):
     provider.behave(fixed_answer="слово " * 1000)
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, skip=1))
     _head, tail, again = ask(telegram, settings, "вопрос")
@@ -69,7 +69,9 @@ def test_a_tail_in_doubt_is_repeated_with_a_mark(telegram, provider, settings):
     assert select_rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
 
 
-def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, settings):
+def test_last_part_unconfirmed_twice_is_dropped_and_admins_are_notified(
+    telegram, provider, settings
+):
     provider.behave(fixed_answer="слово " * 1000)
     telegram.faults.add(
         Fault("sendMessage", FaultKind.DROP, skip=1, times=2, only={"chat_id": "1001"})
@@ -83,7 +85,7 @@ def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, se
     assert "не подтвердил" in answer_texts(telegram, "vera")[0]
 
 
-def test_a_flooded_chat_holds_up_no_other(telegram, settings):
+def test_rate_limited_chat_does_not_delay_others(telegram, settings):
     flood = Fault(
         "sendMessage", FaultKind.STATUS, status=429, retry_after_s=3600, only={"chat_id": "1001"}
     )
@@ -102,7 +104,7 @@ def test_a_flooded_chat_holds_up_no_other(telegram, settings):
     assert "«вопрос»" in answer_texts(telegram)[0]
 
 
-def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, settings):
+def test_blocked_bot_drops_waiting_messages_and_answers_after_unblocking(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
         wait_until_ended(telegram, settings, 1)
@@ -120,7 +122,7 @@ def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, 
     assert "«третий»" in answer_texts(telegram)[-1]
 
 
-def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, settings):
+def test_deleted_placeholder_is_replaced_by_a_new_message(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
@@ -132,7 +134,7 @@ def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, se
     assert "«вопрос»" in answer
 
 
-def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, settings):
+def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
     telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=3))
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
@@ -143,7 +145,7 @@ def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, sett
     assert not telegram.calls("deleteWebhook")
 
 
-def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings, logs):
+def test_telegram_outage_loses_no_message_and_is_logged_once(telegram, settings, logs):
     with RunningBot(settings):
         telegram.say("anna", "до")
         wait_until_ended(telegram, settings, 1)
@@ -158,13 +160,13 @@ def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, setting
     assert "«во время»" in answer_texts(telegram)[-1]
 
 
-def test_a_wrong_token_is_told_as_such(telegram, settings):
+def test_invalid_token_stops_the_bot_with_a_config_error(telegram, settings):
     wrong = replace(settings, token="123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
     with pytest.raises(ConfigError, match="token"), RunningBot(wrong):
         pass
 
 
-def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, settings):
+def test_message_flood_of_one_user_is_refused_with_one_notice(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         for number in range(20):
@@ -183,7 +185,7 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
     assert "«вопрос»" in answer_texts(telegram, "boris")[0]
 
 
-def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, provider, settings):
+def test_flood_notice_is_in_the_chosen_language(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "/lang")
@@ -198,7 +200,7 @@ def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, prov
         wait_until_ended(telegram, settings, 10)
 
 
-def test_updates_that_come_again_are_answered_once(telegram, settings):
+def test_updates_delivered_again_are_answered_once(telegram, settings):
     # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
     telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
@@ -206,7 +208,9 @@ def test_updates_that_come_again_are_answered_once(telegram, settings):
     assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [True, True, 2]
 
 
-def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, settings):
+def test_user_who_blocks_the_bot_during_a_long_answer_gets_no_more_parts(
+    telegram, provider, settings
+):
     provider.behave(fixed_answer="слово " * 2000)
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403, skip=1))
     (head,) = ask(telegram, settings, "вопрос")
@@ -215,27 +219,27 @@ def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, sett
     assert set(select_rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
 
 
-def test_a_text_that_telegram_refuses_is_no_confirmed_answer(telegram, settings):
+def test_text_refused_by_telegram_counts_as_unconfirmed(telegram, settings):
     # With entities and without them.
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400, times=2))
     assert ask(telegram, settings, "/help") == []
     assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
 
 
-def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
+def test_handler_that_fails_once_is_retried(telegram, settings):
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400))
     (answer,) = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
 
 
-def test_a_handler_that_breaks_twice_says_sorry(telegram, settings):
+def test_handler_that_fails_twice_sends_an_apology(telegram, settings):
     # Each attempt edits twice: with entities, and without them.
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))
     assert ask(telegram, settings, "вопрос") == ["…", russian_text("bot-failed")]
     assert count_updates_by_state(settings) == {"failed": 1}
 
 
-def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, settings):
+def test_apology_replaces_the_placeholder_if_no_answer_was_written(telegram, settings):
     with RunningBot(settings), open_database(settings.database) as other:
         # Only the queries of the model catalogue fail.
         other.sql("ALTER TABLE serving RENAME TO away")
@@ -245,7 +249,7 @@ def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, 
     assert answer_texts(telegram) == [russian_text("bot-failed")]
 
 
-def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, logs):
+def test_temporary_database_failure_loses_no_update(telegram, settings, logs):
     with RunningBot(settings), open_database(settings.database) as other:
         other.sql("ALTER TABLE updates RENAME TO away")
         telegram.say("anna", "вопрос")
@@ -256,7 +260,7 @@ def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, lo
     assert "«вопрос»" in answer_texts(telegram)[0]
 
 
-def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
+def test_unknown_chat_is_marked_unreachable(telegram, settings):
     with RunningBot(settings):
         telegram.call(lambda: telegram._world.people.pop(1002))
         raw = {
@@ -270,7 +274,7 @@ def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
     assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
 
 
-def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegram, settings):
+def test_data_encrypted_with_a_lost_key_is_reported_and_stops_nothing_else(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
         wait_until_ended(telegram, settings, 1)
@@ -295,7 +299,9 @@ def _store_unread(settings, telegram):
         Inbox(database, bot_id).store([update], None)
 
 
-def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):
+def test_progress_edits_are_skipped_near_a_rate_limit_and_the_answer_is_whole(
+    telegram, provider, settings
+):
     answer = " ".join(f"слово{n}" for n in range(20))
     provider.behave(fixed_answer=answer, piece_s=0.03)
     # Three calls including the placeholder, then none for 15 minutes.
@@ -313,14 +319,14 @@ def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provi
     assert answer_texts(telegram) == [answer]
 
 
-def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, settings):
+def test_failed_progress_edit_is_followed_by_the_next(telegram, provider, settings):
     answer = " ".join(f"слово{n}" for n in range(20))
     provider.behave(fixed_answer=answer, piece_s=0.02)
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
     assert ask(telegram, settings, "вопрос") == [answer]
 
 
-def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
+def test_log_contains_no_token(telegram, provider, settings, capfd):
     before = logging.getLogger().handlers[:]
     try:
         set_up_logging("bot", logging.DEBUG)
@@ -336,7 +342,7 @@ def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
     assert all(json.loads(line) for line in captured.err.splitlines() if line.startswith("{"))
 
 
-def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, settings):
+def test_locked_database_loses_no_update(telegram, settings):
     quick = replace(settings, pace=replace(QUICK, longest_pause_s=0.1))
     with RunningBot(quick), open_database(settings.database) as other:
         with other.atomic():

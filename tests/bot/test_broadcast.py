@@ -58,7 +58,7 @@ def received_texts(telegram, user):
     return [message.text for message in telegram.answers(user) if SHOWN in message.text]
 
 
-def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram, settings):
+def test_broadcast_reaches_every_recipient_as_previewed_and_is_reported(telegram, settings):
     add_users(settings, [ANNA, BORIS])
     telegram.block("boris")
     with RunningBot(settings):
@@ -83,7 +83,7 @@ def test_a_broadcast_reaches_everybody_as_it_was_shown_and_is_reported(telegram,
     assert audit == [(f"user:{VERA}", "broadcast.start", "broadcast:1")]
 
 
-def test_who_blocked_the_bot_meanwhile_is_counted_as_such(telegram, settings):
+def test_recipients_who_blocked_the_bot_are_counted(telegram, settings):
     add_users(settings, [ANNA, BORIS, 777])
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -95,7 +95,7 @@ def test_who_blocked_the_bot_meanwhile_is_counted_as_such(telegram, settings):
     assert "Заблокировали бота: " in chat.last.text
 
 
-def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, settings):
+def test_broadcast_can_be_limited_to_one_language(telegram, settings):
     settings = add_crowd(settings, 100)
     add_users(settings, [ANNA])
     with RunningBot(settings):
@@ -108,7 +108,7 @@ def test_only_those_of_one_language_get_it_where_one_is_chosen(telegram, setting
     assert all(received_texts(telegram, number) == [SHOWN] for number in CROWD)
 
 
-def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, settings, tmp_path):
+def test_killed_broadcast_continues_without_duplicates(telegram, settings, tmp_path):
     settings = add_crowd(settings, 8)
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -133,7 +133,7 @@ def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, setting
     assert select_rows(settings, CASTS) == [("ended", 31, 1)]
 
 
-def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
+def test_stopped_broadcast_is_sent_to_no_further_recipient(telegram, settings):
     settings = add_crowd(settings, 1, MANY)
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -164,7 +164,7 @@ def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
     assert [state for state, _, _ in select_rows(settings, CASTS)] == ["stopped"]
 
 
-def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
+def test_notice_is_sent_before_the_rest_of_a_broadcast(telegram, settings):
     settings = add_crowd(settings, 1, MANY)
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -179,7 +179,7 @@ def test_a_notice_does_not_wait_behind_a_broadcast(telegram, settings):
         chat.press("a-cast-stop-yes:1", forged=True)
 
 
-def test_a_text_that_is_too_long_is_refused_and_nothing_is_kept(telegram, settings):
+def test_too_long_broadcast_is_refused_and_not_stored(telegram, settings):
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
         chat.say("/admin")
@@ -191,7 +191,7 @@ def test_a_text_that_is_too_long_is_refused_and_nothing_is_kept(telegram, settin
     assert select_rows(settings, CASTS) == []
 
 
-def test_what_was_sent_once_is_not_sent_again(telegram, settings):
+def test_finished_broadcast_cannot_be_sent_again(telegram, settings):
     add_users(settings, [ANNA])
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)

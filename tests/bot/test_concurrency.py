@@ -36,7 +36,7 @@ def messages(chat_id, *numbers, kind="message"):
     return [Update(number, kind, chat_id, chat_id) for number in numbers]
 
 
-def test_a_chat_keeps_its_order_and_chats_run_side_by_side():
+def test_chat_keeps_its_order_and_chats_run_concurrently():
     async def run():
         story = LaneRecorder()
         story.lanes.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
@@ -50,7 +50,7 @@ def test_a_chat_keeps_its_order_and_chats_run_side_by_side():
     assert took_s == 3.5
 
 
-def test_no_more_than_so_many_chats_are_worked_on_at_once():
+def test_number_of_concurrent_chats_is_limited():
     async def run():
         story = LaneRecorder(at_once=3)
         story.lanes.add([update for chat in range(10) for update in messages(chat, chat)])
@@ -62,7 +62,7 @@ def test_no_more_than_so_many_chats_are_worked_on_at_once():
     assert len(story.done) == 10
 
 
-def test_one_is_worked_on_five_wait_and_the_rest_is_refused_and_told_once():
+def test_updates_beyond_the_queue_limit_are_refused_with_one_notice():
     async def run():
         story = LaneRecorder()
         story.lanes.add(messages(1, *range(8)))
@@ -77,7 +77,7 @@ def test_one_is_worked_on_five_wait_and_the_rest_is_refused_and_told_once():
     assert [number for _, number in story.done] == [*range(6), *range(20, 26)]
 
 
-def test_resumed_updates_and_other_kinds_have_their_room():
+def test_resumed_updates_and_other_kinds_bypass_the_queue_limit():
     async def run():
         story = LaneRecorder()
         story.lanes.add(messages(1, *range(8)), is_resumed=True)
@@ -96,7 +96,7 @@ def button_presses(chat_id, verb, *numbers):
 
 
 @pytest.mark.parametrize("verb", ["again", "sum"])
-def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
+def test_buttons_that_call_a_model_count_towards_the_queue_limit(verb):
     async def run():
         story = LaneRecorder()
         story.lanes.add(button_presses(1, verb, *range(8)))
@@ -106,7 +106,7 @@ def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
     assert run_jumping(run()).refused == [([6, 7], True)]
 
 
-def test_corrections_take_room_and_leaving_never_waits_outside():
+def test_edits_count_towards_the_queue_limit_and_erasure_does_not():
     async def run():
         story = LaneRecorder()
         story.lanes.add(messages(1, *range(8), kind="edited_message"))
@@ -119,7 +119,7 @@ def test_corrections_take_room_and_leaving_never_waits_outside():
     assert (1, 8) in story.done
 
 
-def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button():
+def test_payments_and_stops_do_not_wait_for_answers_or_buttons():
     async def run():
         story = LaneRecorder()
         story.lanes.add(
@@ -132,7 +132,7 @@ def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button(
     assert sorted(run_jumping(run()).done) == [(1, 1), (1, 2), (1, 4)]
 
 
-def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
+def test_update_in_progress_is_not_queued_again_until_done():
     async def run():
         story = LaneRecorder(most_waiting=1)
         story.lanes.add(messages(1, 1, 2, 3))
@@ -150,7 +150,7 @@ def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
     assert [number for _, number in story.done] == [1, 2, 1]
 
 
-def test_closing_lets_running_work_end_and_leaves_the_rest():
+def test_closing_waits_for_running_work_and_leaves_the_rest():
     async def run():
         story = LaneRecorder()
         story.lanes.add(messages(1, 1, 2))
@@ -161,7 +161,7 @@ def test_closing_lets_running_work_end_and_leaves_the_rest():
     assert run_jumping(run()).done == [(1, 1)]
 
 
-def test_closing_stops_what_takes_too_long():
+def test_closing_cancels_work_that_takes_too_long():
     async def run():
         story = LaneRecorder()
         story.lanes.add(messages(1, 1))
@@ -172,7 +172,7 @@ def test_closing_stops_what_takes_too_long():
     assert run_jumping(run()).done == []
 
 
-def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_behind_another():
+def test_prefetched_user_is_used_only_by_the_first_update_of_a_chat():
     async def run():
         contexts = []
         ended = asyncio.Event()
@@ -192,7 +192,7 @@ def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_beh
     assert contexts == {1: (User(1), None), 2: None, 3: (User(2), None)}
 
 
-def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
+def test_prefetched_user_is_read_again_if_the_update_had_to_wait():
     """A user who waits for the rest of a paste, or for a slot, may have been blocked meanwhile."""
 
     async def run():

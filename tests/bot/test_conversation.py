@@ -44,7 +44,7 @@ def wait_until_answered(telegram, settings, count):
     telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
 
-def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
+def test_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "Что такое лоб?")
         wait_until_answered(telegram, settings, 1)
@@ -61,7 +61,7 @@ def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, pr
     assert count_updates_by_state(settings) == {"answered": 1}
 
 
-def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, provider, settings):
+def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, settings):
     answer = " ".join(f"слово{n}" for n in range(400))
     provider.behave(fixed_answer=answer, piece_s=0.1)
     with RunningBot(settings):
@@ -79,7 +79,7 @@ def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, prov
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 
-def test_history_goes_along_until_it_is_cleared(telegram, provider, settings):
+def test_history_is_sent_until_it_is_cleared(telegram, provider, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         for text in ("Первый вопрос", "Второй вопрос", "/clear"):
@@ -90,7 +90,7 @@ def test_history_goes_along_until_it_is_cleared(telegram, provider, settings):
     assert "Разговор удалён, начинаем новый" in texts(telegram, "anna")[2]
 
 
-def test_commands_speak_the_language_of_the_person(telegram, settings):
+def test_commands_are_answered_in_the_users_language(telegram, settings):
     english = 1002
     with RunningBot(settings):
         telegram.say("anna", "/start")
@@ -110,7 +110,7 @@ def _english(telegram, person_id):
     return replace(telegram._world.people[person_id], language_code="en-GB")
 
 
-def test_info_tells_the_serving_model_its_build_and_its_scores(telegram, settings):
+def test_info_shows_the_serving_build_and_its_scores(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "/info")
         wait_until_answered(telegram, settings, 1)
@@ -121,7 +121,7 @@ def test_info_tells_the_serving_model_its_build_and_its_scores(telegram, setting
     assert "81,2 из 100" in text
 
 
-def test_what_is_no_text_gets_an_honest_word(telegram, settings):
+def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, settings):
     with RunningBot(settings):
         telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)
         telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
@@ -132,7 +132,7 @@ def test_what_is_no_text_gets_an_honest_word(telegram, settings):
     assert count_updates_by_state(settings) == {"refused": 2}
 
 
-def test_a_long_answer_goes_on_in_further_messages_with_nothing_cut(telegram, provider, settings):
+def test_long_answer_continues_in_further_messages_without_loss(telegram, provider, settings):
     code = "\n".join(f"print({n}, '😀')" for n in range(400))
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
     with RunningBot(settings):
@@ -148,7 +148,7 @@ def test_a_long_answer_goes_on_in_further_messages_with_nothing_cut(telegram, pr
     assert "\n".join(lines) == code
 
 
-def test_without_streaming_the_whole_answer_comes_at_once(telegram, tmp_path, provider, settings):
+def test_without_streaming_the_whole_answer_is_sent_at_once(telegram, tmp_path, provider, settings):
     with RunningBot(replace(settings, streaming="off")):
         telegram.say("anna", "Вопрос без правок")
         wait_until_answered(telegram, settings, 1)
@@ -159,7 +159,7 @@ def test_without_streaming_the_whole_answer_comes_at_once(telegram, tmp_path, pr
     assert not telegram.calls("editMessageText")
 
 
-def test_the_answer_of_one_chat_waits_for_no_other(telegram, provider, settings):
+def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     people = range(2001, 2021)
     with RunningBot(settings):
@@ -177,7 +177,7 @@ def test_the_answer_of_one_chat_waits_for_no_other(telegram, provider, settings)
     assert {answer.split("-")[1] for answer in first} == {"0"}
 
 
-def test_the_next_question_goes_to_the_model_that_serves_by_then(telegram, provider, settings):
+def test_next_question_goes_to_the_newly_serving_model(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
         wait_until_answered(telegram, settings, 1)
@@ -188,7 +188,7 @@ def test_the_next_question_goes_to_the_model_that_serves_by_then(telegram, provi
     assert model_ids == ["stand-in-base", "stand-in-chat"]
 
 
-def test_the_default_dataset_is_asked_where_several_serve(telegram, provider, settings):
+def test_default_dataset_answers_if_several_serve(telegram, provider, settings):
     add_live_model(settings, "stand-in-chat", dataset="python")
     with RunningBot(replace(settings, default_dataset="python")):
         telegram.say("anna", "Что такое список?")
@@ -197,7 +197,7 @@ def test_the_default_dataset_is_asked_where_several_serve(telegram, provider, se
     assert call.body["model"] == "stand-in-chat"
 
 
-def test_what_people_say_lies_sealed_and_bodies_are_forgotten(telegram, settings, tmp_path):
+def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):
     with RunningBot(settings):
         telegram.say("anna", "тайное слово")
         wait_until_answered(telegram, settings, 1)
@@ -209,7 +209,7 @@ def test_what_people_say_lies_sealed_and_bodies_are_forgotten(telegram, settings
     assert "тайное слово".encode() not in stored
 
 
-def test_the_bot_tells_the_service_manager_that_it_is_ready_and_lives(settings):
+def test_bot_notifies_the_service_manager_of_start_life_and_stop(settings):
     with RunningBot(settings) as bot:
         wait_until(lambda: select_rows(settings, "SELECT process FROM heartbeat"))
     assert bot.notifications[0] == "READY=1"
@@ -219,7 +219,7 @@ def test_the_bot_tells_the_service_manager_that_it_is_ready_and_lives(settings):
     assert (process, step) == ("bot", "serving")
 
 
-def test_in_webhook_mode_updates_come_by_the_inbox_and_nothing_is_polled(telegram, settings):
+def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, settings):
     url, secret = "http://127.0.0.1:9/hooks/telegram", "a-secret-of-the-tests"
     hooked = replace(settings, mode="webhook", webhook_url=url, webhook_secret=secret)
     raw = {

@@ -24,7 +24,7 @@ PLANS = tuple(make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, 
         (AnswerBudget(per_day=1e-6), "Бот исчерпал дневной лимит", 1),
     ],
 )
-def test_a_cap_that_is_reached_stops_whom_it_is_for(
+def test_reached_spending_cap_stops_the_users_it_applies_to(
     telegram, provider, settings, caps, notice, answered
 ):
     # With a plan for the limit per user, without one for the overall limit.

@@ -59,14 +59,14 @@ def requested_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
-def test_courses_are_listed_by_semester_and_only_those_that_run(group_chat):
+def test_active_courses_are_listed_by_semester(group_chat):
     text = group_chat.say("/course").text
     assert text.index("1 семестр") < text.index("Питон") < text.index("2 семестр")
     assert group_chat.labels == ["Питон", "Графы"]
     assert "Латынь" not in text
 
 
-def test_a_course_opens_a_new_session_that_its_model_answers(group_chat, provider):
+def test_course_starts_a_new_session_answered_by_its_model(group_chat, provider):
     group_chat.say("Что такое лоб?")
     group_chat.say("/course")
     text = group_chat.press(group_chat.find_button("Питон")).text
@@ -78,7 +78,7 @@ def test_a_course_opens_a_new_session_that_its_model_answers(group_chat, provide
     assert session_datasets(group_chat.settings) == [None, "python"]
 
 
-def test_all_topics_come_back_in_a_new_session(group_chat, provider):
+def test_all_topics_button_starts_a_new_general_session(group_chat, provider):
     group_chat.say("/course")
     group_chat.press("course:open:1")
     group_chat.say("Что такое список?")
@@ -89,12 +89,12 @@ def test_all_topics_come_back_in_a_new_session(group_chat, provider):
     assert requested_models(provider) == ["stand-in-chat", "stand-in-base"]
 
 
-def test_a_course_without_a_model_says_that_a_general_one_answers(group_chat):
+def test_course_without_a_model_says_that_a_general_one_answers(group_chat):
     group_chat.say("/course")
     assert "ещё не обучена" in group_chat.press(group_chat.find_button("Графы")).text
 
 
-def test_what_was_chosen_before_does_not_go_along(group_chat):
+def test_course_session_does_not_keep_earlier_settings(group_chat):
     group_chat.say("/system Отвечай стихами.")
     group_chat.say("/course")
     group_chat.press("course:open:1")
@@ -104,27 +104,27 @@ def test_what_was_chosen_before_does_not_go_along(group_chat):
 
 
 @pytest.mark.parametrize("data", ["course:open:3", "course:open:99", "course:open", "course:x:1"])
-def test_a_course_that_does_not_run_is_not_opened(group_chat, data):
+def test_inactive_or_unknown_course_cannot_be_opened(group_chat, data):
     group_chat.say("/course")
     group_chat.press(data, forged=True)
     assert group_chat.alerts()
     assert session_datasets(group_chat.settings) == [None]
 
 
-def test_courses_are_named_in_the_persons_language(telegram, settings):
+def test_courses_are_named_in_the_users_language(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings, 5001)
         assert "Semester 1" in talk.say("/course").text
         assert talk.labels == ["Python", "Graphs"]
 
 
-def test_without_courses_that_is_said(telegram, tmp_path):
+def test_empty_course_list_is_explained(telegram, tmp_path):
     bare = bot_settings(tmp_path, telegram)
     with RunningBot(bare):
         assert "Курсов пока нет" in ChatUser(telegram, bare).say("/course").text
 
 
-def test_start_names_the_course_and_gives_questions_to_tap(group_chat, provider, settings):
+def test_start_link_names_the_course_and_offers_questions(group_chat, provider, settings):
     example = "messages:\n- user: Что такое список?\n- assistant: Ряд значений.\n"
     with open_database(settings.database) as database:
         files, there = FileIndex(database), {"examples/list.yaml": "b" * 40}

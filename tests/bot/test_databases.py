@@ -47,7 +47,7 @@ def texts(telegram, user="anna"):
     return [message.text for message in telegram.answers(user)]
 
 
-def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, provider, settings):
+def test_answers_stream_and_sessions_are_listed_and_renamed(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -72,7 +72,7 @@ def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, 
     assert count_updates_by_state(settings) == {"answered": 9}
 
 
-def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
+def test_plan_charges_returns_and_refuses_questions(telegram, provider, settings):
     plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
@@ -85,7 +85,7 @@ def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
     assert charged == [(2,)]
 
 
-def test_a_growing_answer_is_stopped(telegram, provider, settings):
+def test_streaming_answer_can_be_stopped(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
@@ -98,7 +98,7 @@ def test_a_growing_answer_is_stopped(telegram, provider, settings):
     assert "слово399" not in answer.text
 
 
-def test_a_killed_bot_is_followed_by_one_whole_answer(telegram, settings, tmp_path):
+def test_killed_bot_sends_one_whole_answer_after_the_restart(telegram, settings, tmp_path):
     telegram.say("anna", QUESTION)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded")
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
@@ -108,7 +108,7 @@ def test_a_killed_bot_is_followed_by_one_whole_answer(telegram, settings, tmp_pa
     assert f"«{QUESTION}»" in answer
 
 
-def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settings, tmp_path):
+def test_second_polling_bot_waits_quietly_and_takes_over(telegram, settings, tmp_path):
     vera = replace(settings, admins=(1003,))
     logs = tmp_path / "first", tmp_path / "second"
     first = start_bot(vera, logs[0])

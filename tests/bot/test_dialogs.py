@@ -32,14 +32,14 @@ def group_chat(telegram, settings):
         (8, DIALOG_LIFETIME + timedelta(seconds=1), False),
     ],
 )
-def test_a_dialog_awaits_what_comes_after_it_while_it_is_thought_of(update_id, later, is_meant):
+def test_dialog_accepts_only_messages_sent_after_it_within_its_lifetime(update_id, later, is_meant):
     dialog = Dialog("step", asked_by=7, asked_at=NOW)
     assert dialog.awaits(update_id, NOW + later) is is_meant
     assert replace(dialog, asked_at=None).awaits(update_id, NOW + later) is (update_id > 7)
 
 
 @pytest.mark.functional
-def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(
+def test_question_queued_before_a_dialog_is_answered_and_not_taken_as_its_reply(
     group_chat, telegram, provider
 ):
     group_chat.say("Что такое лоб?")
@@ -61,7 +61,7 @@ def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(
 
 
 @pytest.mark.functional
-def test_a_dialog_is_left_by_the_word_on_its_button_too(group_chat):
+def test_dialog_is_cancelled_by_typing_the_label_of_its_button(group_chat):
     group_chat.say("Что такое лоб?")
     group_chat.say("/sessions")
     group_chat.press(group_chat.button_data("session"))
@@ -81,7 +81,7 @@ def test_a_dialog_is_left_by_the_word_on_its_button_too(group_chat):
         ("//", "Спросите текстом"),
     ],
 )
-def test_a_mistyped_command_is_no_question(group_chat, provider, text, expected):
+def test_mistyped_command_is_not_a_question(group_chat, provider, text, expected):
     group_chat.say("Что такое лоб?")
     assert group_chat.say(text).text.startswith(expected)
     assert len(provider.calls("chat.create")) == 1
@@ -94,7 +94,7 @@ def _has_dialog(talk):
 
 
 @pytest.mark.functional
-def test_what_is_written_long_after_a_dialog_is_a_question(telegram, settings):
+def test_message_long_after_a_dialog_is_a_question(telegram, settings):
     """A question of the next day goes to the model, not to the admins as a payment complaint."""
     settings = replace(settings, admins=(1003,))
     with RunningBot(settings):

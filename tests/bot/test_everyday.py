@@ -34,7 +34,7 @@ def group_chat(telegram, settings):
         yield ChatUser(telegram, settings)
 
 
-def test_help_names_every_command_of_the_menu_once_and_in_groups(group_chat, telegram):
+def test_help_lists_every_command_once_in_groups(group_chat, telegram):
     text = group_chat.say("/help").text
     for name in MENU:
         assert text.count(f"/{name} —") == 1
@@ -51,7 +51,7 @@ def test_help_names_every_command_of_the_menu_once_and_in_groups(group_chat, tel
     assert "Для команды" in heads
 
 
-def test_what_help_groups_are_commands():
+def test_help_groups_contain_only_commands():
     named = {name for _, names in HELP_GROUPS for name in names}
     assert named <= set(COMMANDS)
 
@@ -71,7 +71,7 @@ def give_teacher(settings, slug):
         database.add(COURSE, course)
 
 
-def test_a_link_to_a_course_begins_a_session_about_it(group_chat):
+def test_course_link_starts_a_session_about_the_course(group_chat):
     give_teacher(group_chat.settings, "neurotypology")
     text = group_chat.start("course_neurotypology").text
     assert text.startswith("Здравствуйте!")
@@ -81,7 +81,7 @@ def test_a_link_to_a_course_begins_a_session_about_it(group_chat):
     ]
 
 
-def test_any_other_link_is_greeted_kindly_and_changes_nothing(group_chat):
+def test_other_start_links_are_greeted_and_change_nothing(group_chat):
     for payload in ("", "ref_17", "course_nosuch", "login_", "course_", "nonsense"):
         assert group_chat.start(payload).text.startswith("Здравствуйте!")
     assert {
@@ -90,7 +90,7 @@ def test_any_other_link_is_greeted_kindly_and_changes_nothing(group_chat):
     } <= {None}
 
 
-def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(group_chat):
+def test_info_shows_model_session_and_times_in_the_users_zone(group_chat):
     group_chat.say("/lang")
     group_chat.press("Часовой пояс")
     group_chat.press("Владивосток")
@@ -101,7 +101,7 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(group_ch
     assert "• отвечает neurotypology-1" in text
 
 
-def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(group_chat):
+def test_info_compares_models_only_on_the_same_questions(group_chat):
     add_live_model(group_chat.settings, "stand-in-better", number=2)
     with open_database(group_chat.settings.database) as database:
         for number in (1, 2):
@@ -113,7 +113,7 @@ def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(g
     assert "По сравнению" not in text
 
 
-def test_an_admin_writes_what_info_says_and_it_is_noted_who_did(group_chat, telegram):
+def test_admin_edits_the_info_text_and_the_change_is_audited(group_chat, telegram):
     vera = ChatUser(telegram, group_chat.settings, "vera")
     vera.say("/info")
     vera.press("✏️ Тексты бота")
@@ -131,7 +131,7 @@ def test_an_admin_writes_what_info_says_and_it_is_noted_who_did(group_chat, tele
     assert noted == [(f"user:{VERA.person_id}", "setting:info.ru")] * 2
 
 
-def test_a_text_that_is_too_long_is_asked_for_anew(group_chat, telegram):
+def test_too_long_operator_text_is_asked_for_again(group_chat, telegram):
     vera = ChatUser(telegram, group_chat.settings, "vera")
     vera.say("/info")
     vera.press("✏️ Тексты бота")
@@ -142,7 +142,7 @@ def test_a_text_that_is_too_long_is_asked_for_anew(group_chat, telegram):
     ) == [(0,)]
 
 
-def test_nobody_else_writes_the_texts(group_chat):
+def test_only_admins_can_edit_operator_texts(group_chat):
     message = group_chat.say("/info")
     assert message.keys == []
     for data in ("own", "own:info:ru", "own-drop:info:ru"):
@@ -154,7 +154,7 @@ def test_nobody_else_writes_the_texts(group_chat):
     ) == [(0,)]
 
 
-def test_the_language_chosen_counts_at_once_and_over_that_of_the_client(group_chat):
+def test_chosen_language_applies_at_once_and_overrides_the_client(group_chat):
     group_chat.say("/lang")
     english = group_chat.press("English")
     assert english.text.startswith("Which language should I answer in? Your time now:")
@@ -165,7 +165,7 @@ def test_the_language_chosen_counts_at_once_and_over_that_of_the_client(group_ch
     assert group_chat.say("/start").text.startswith("Здравствуйте!")
 
 
-def test_a_zone_is_typed_by_its_name_in_any_case_and_nonsense_is_asked_anew(group_chat):
+def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(group_chat):
     group_chat.say("/lang")
     group_chat.press("Часовой пояс")
     group_chat.press("Другой")
@@ -179,7 +179,7 @@ def test_a_zone_is_typed_by_its_name_in_any_case_and_nonsense_is_asked_anew(grou
     assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_a_command_leaves_a_dialog_so_that_the_next_words_are_a_question(group_chat, provider):
+def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(group_chat, provider):
     group_chat.say("/lang")
     group_chat.press("Часовой пояс")
     group_chat.press("Другой")
@@ -188,14 +188,14 @@ def test_a_command_leaves_a_dialog_so_that_the_next_words_are_a_question(group_c
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_forged_choices_change_nothing(group_chat):
+def test_forged_language_and_zone_buttons_change_nothing(group_chat):
     message = group_chat.say("/lang")
     for data in ("lang:de", "zone:0", "zone:99", "zone:Europe/Moscow", "zone"):
         group_chat.press(data, message.message_id, forged=True)
     assert select_rows(group_chat.settings, "SELECT language, zone FROM users") == [(None, None)]
 
 
-def test_nothing_to_cancel_is_said(group_chat):
+def test_cancel_without_a_dialog_says_so(group_chat):
     assert "Отменять нечего" in group_chat.say("/cancel").text
 
 
@@ -203,7 +203,7 @@ def commands(menu):
     return [command["command"] for command in menu]
 
 
-def test_menus_are_set_in_each_language_for_chats_and_groups(group_chat, telegram):
+def test_command_menus_are_set_in_each_language_for_chats_and_groups(group_chat, telegram):
     telegram.wait_for(lambda: len(telegram.calls("setMyCommands")) >= 6)
     assert commands(telegram.menu("anna")) == list(MENU)
     in_group = commands(telegram.menu("anna@study"))
@@ -215,7 +215,7 @@ def test_menus_are_set_in_each_language_for_chats_and_groups(group_chat, telegra
     assert english["new"] == "a new conversation"
 
 
-def test_the_course_page_is_the_button_beside_the_field(tmp_path, telegram):
+def test_menu_button_opens_the_course_page(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram, public_url="https://merlin.example.com")
     with RunningBot(settings):
         telegram.wait_for(lambda: telegram.calls("setChatMenuButton"))
@@ -228,7 +228,7 @@ def test_the_course_page_is_the_button_beside_the_field(tmp_path, telegram):
     }
 
 
-def test_the_menu_of_an_admin_follows_the_role(group_chat, telegram):
+def test_command_menu_follows_the_admin_role(group_chat, telegram):
     group_chat.say("/help")
     ChatUser(telegram, group_chat.settings, "boris").say("/help")
     telegram.wait_for(lambda: "admin" in commands(telegram.menu("vera")))
@@ -242,7 +242,7 @@ def test_the_menu_of_an_admin_follows_the_role(group_chat, telegram):
     assert "admin" not in commands(telegram.menu("anna"))
 
 
-def test_a_role_taken_away_while_nobody_served_takes_its_menu_along(telegram, settings):
+def test_role_revoked_while_the_bot_was_down_updates_the_menu_at_start(telegram, settings):
     with open_database(settings.database) as database:
         Roles(database).grant(ANNA.person_id, Role.ADMIN, "cli:test")
     with RunningBot(settings):

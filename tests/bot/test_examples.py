@@ -48,7 +48,7 @@ def chat(telegram, settings):
         yield chat
 
 
-def test_an_example_is_a_question_an_answer_and_save(chat):
+def test_example_is_created_from_a_question_and_an_answer(chat):
     chat.press("trial · 12 примеров")
     chat.press("➕ Добавить")
     chat.say("Один?")
@@ -58,7 +58,7 @@ def test_an_example_is_a_question_an_answer_and_save(chat):
     assert parse_example(chat.save().text).answer == "Да."
 
 
-def test_a_card_takes_tags_a_mark_another_wording_and_further_turns(chat):
+def test_example_card_accepts_tags_a_split_and_further_turns(chat):
     chat.press("trial · 12 примеров")
     chat.press("➕ Добавить")
     assert chat.labels == ["‹ Назад", "Отмена"]
@@ -96,7 +96,7 @@ def test_a_card_takes_tags_a_mark_another_wording_and_further_turns(chat):
     assert change.editor.email == f"{VERA}@telegram.invalid"
 
 
-def test_a_draft_is_written_on_after_a_look_at_something_else(chat):
+def test_draft_continues_after_other_commands(chat):
     chat.press("trial · 12 примеров")
     chat.press("➕ Добавить")
     chat.say("Как дела?")
@@ -107,7 +107,7 @@ def test_a_draft_is_written_on_after_a_look_at_something_else(chat):
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
+def test_draft_survives_a_restart(telegram, settings):
     chat = ExampleEditor(telegram, settings)
     with RunningBot(settings):
         chat.say("/examples")
@@ -122,13 +122,13 @@ def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
 @pytest.mark.parametrize(
     "text", ["no", "12:30", "0x10", "- a: [", "a: b # c", "'", "  отступ\n\n\nстрока ", "~", "{}"]
 )
-def test_words_that_are_special_in_yaml_stay_words(chat, text):
+def test_special_yaml_words_stay_text(chat, text):
     chat.write(text, text)
     example = parse_example(chat.save().text)
     assert (example.question, example.answer) == (text.strip(), text.strip())
 
 
-def test_a_name_that_is_a_trick_becomes_a_plain_file(chat):
+def test_path_traversal_in_a_question_becomes_a_plain_file_name(chat):
     chat.write("../../.git/config ..\\x %2e%2e/ /etc/passwd", "Нет.")
     change = chat.save()
     inside = change.path.removeprefix("trial/examples/")
@@ -136,14 +136,14 @@ def test_a_name_that_is_a_trick_becomes_a_plain_file(chat):
     assert ".." not in inside
 
 
-def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat):
+def test_tags_are_split_at_line_breaks_and_yaml_words_stay_text(chat):
     chat.write()
     chat.press("🏷 Теги")
     chat.say("no\nда: нет, #лоб\nno")
     assert parse_example(chat.save().text).tags == ("no", "да:", "нет", "лоб")
 
 
-def test_a_message_without_words_loses_nothing(chat):
+def test_message_without_text_keeps_the_draft(chat):
     chat.press_forged(f"ex:add:{D}")
     chat.say("Вопрос?")
     assert (
@@ -161,20 +161,20 @@ def test_a_message_without_words_loses_nothing(chat):
     assert "👤 Вопрос?" in chat.say("Ответ.").text
 
 
-def test_a_message_while_a_button_is_awaited_loses_nothing(chat):
+def test_message_while_a_button_is_expected_keeps_the_draft(chat):
     chat.write()
     assert "Нажмите кнопку под сообщением. Ваш текст сохранён" in chat.say("эй").text
     assert "Где новое?" in chat.save().text
 
 
-def test_a_question_of_a_million_characters_is_refused_and_nothing_is_lost(chat):
+def test_too_long_question_is_refused_and_the_draft_kept(chat):
     chat.press_forged(f"ex:add:{D}")
     long = "слово " * 33_400
     assert "слишком длинно" in chat.send("q.txt", long).text
     assert "Теперь пришлите ответ" in chat.say("Короче?").text
 
 
-def test_a_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
+def test_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
     chat.press_forged(f"ex:list:{D}:0")
     chat.press("Что значит слово номер 1, понятие бббб?")
     chat.press("📝 Файл целиком")
@@ -185,7 +185,7 @@ def test_a_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
     assert read_changes(chat.settings, VERA) == []
 
 
-def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
+def test_edit_shows_the_difference_and_records_the_version_seen(chat):
     blobs = store_dataset(chat.settings)
     chat.press("trial · 12 примеров")
     chat.press("🔍 Найти")
@@ -203,7 +203,7 @@ def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
     assert parse_example(change.text).question == "Что значит слово номер 3, понятие гггг?"
 
 
-def test_deleting_is_asked_twice(chat):
+def test_deletion_requires_a_confirmation(chat):
     chat.press_forged(f"ex:one:{D}:{short_hash('q5')}")
     chat.press("🗑 Удалить")
     assert "Удалить пример?" in chat.last.text
@@ -213,7 +213,7 @@ def test_deleting_is_asked_twice(chat):
     assert (change.kind, change.path) == (ChangeKind.DELETE, "trial/examples/q5.yaml")
 
 
-def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
+def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
     chat.press_forged(f"ex:list:{D}:0")
     assert len([label for label in chat.labels if label.startswith("Что")]) == 8
     chat.press("›")
@@ -228,7 +228,7 @@ def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
 
 
-def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
+def test_broken_file_can_only_be_replaced_as_a_whole(chat):
     store_dataset(chat.settings, broken="messages: [")
     chat.press_forged(f"ex:one:{D}:{short_hash('broken')}")
     assert "✏️ Вопрос" not in chat.labels
@@ -238,7 +238,7 @@ def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
     assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"
 
 
-def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
+def test_long_text_is_sent_and_accepted_as_a_file(chat):
     long = "Очень длинный ответ. " * 400
     store_dataset(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
     chat.press_forged(f"ex:one:{D}:{short_hash('long')}")
@@ -248,7 +248,7 @@ def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
     assert parse_example(chat.save().text).answer == "Коротко."
 
 
-def test_a_forwarded_chat_is_picked_by_marks(chat):
+def test_turns_of_a_forwarded_chat_are_selected_by_buttons(chat):
     chat.press("trial · 12 примеров")
     chat.press("↪️ Из переписки")
     messages = [
@@ -270,7 +270,7 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     assert [message.content for message in messages] == ["Что это?", "Это лоб."]
 
 
-def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
+def test_forwarded_chat_becomes_several_examples(chat):
     chat.press_forged(f"ex:add:{D}")
     chat.forward(("anna", "Что это?"), ("boris", "Лоб."), ("anna", "А то?"), ("boris", "Нос."))
     text = chat.press("Отдельные примеры (2)").text
@@ -285,14 +285,14 @@ def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
 @pytest.mark.parametrize(
     "table", ["Что это?\tЛоб.\nА то?\tНос.", "| вопрос | ответ |\n|---|---|\n| Что это? | Лоб. |"]
 )
-def test_a_table_that_is_pasted_instead_of_a_question_is_read(chat, table):
+def test_table_pasted_as_a_question_is_imported(chat, table):
     chat.press_forged(f"ex:add:{D}")
     assert "➕ Что это?\n🤖 Лоб." in chat.say(table).text
     chat.press(chat.find_action("take"))
     assert parse_example(read_changes(chat.settings, VERA)[0].text).answer == "Лоб."
 
 
-def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, settings):
+def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     anna = ExampleEditor(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
     cipher = load_or_make_key(settings.state_dir, None)
@@ -307,7 +307,7 @@ def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, setti
     assert "не действует" in chat.press_forged("ex:word:y")
 
 
-def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
+def test_teacher_can_edit_only_their_own_datasets(telegram, settings):
     store_dataset(settings, "other")
     grant_role(settings, BORIS, Role.TEACHER, "other")
     with RunningBot(settings):
@@ -327,7 +327,7 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
     assert select_rows(settings, "SELECT * FROM change") == []
 
 
-def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, settings):
+def test_teacher_can_edit_datasets_of_courses_that_name_them(telegram, settings):
     store_dataset(settings, "other")
     grant_role(settings, BORIS, Role.TEACHER, "trial")
     card = "semester: 1\nname: {ru: Иной, en: Other}\nteachers: [boris]\nmaterials: []\n"
@@ -345,7 +345,7 @@ def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, sett
         assert boris.save().dataset == "other"
 
 
-def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, settings):
+def test_waiting_change_can_be_withdrawn_only_by_its_editor(chat, telegram, settings):
     chat.write()
     change = chat.save()
     grant_role(settings, ANNA, Role.EDITOR)
@@ -365,7 +365,7 @@ ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", 
 WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short_hash('q1')}"]
 
 
-def test_no_button_whatever_its_data_breaks_anything_at_any_step(chat, settings):
+def test_arbitrary_button_data_breaks_no_step(chat, settings):
     every = [f"ex:{action}" for action in ACTIONS if action != "save"]
     for number, waiting in enumerate(WAITING):
         for position, data in enumerate(every):

@@ -83,7 +83,7 @@ def wait_for_commit(chat, lab):
     return chat.wait_for_text("Сохранено:")
 
 
-def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat, lab):
+def test_example_added_by_buttons_becomes_a_commit_with_a_verdict(chat, lab):
     lab.until_serving("trial-1")
     # A notice during the dialog would become the newest message.
     chat.wait_for_text("теперь отвечает trial-1")
@@ -113,7 +113,7 @@ def version_messages(chat, user):
     return [message.text for message in chat.telegram.answers(user) if "trial-2" in message.text]
 
 
-def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
+def test_admin_who_made_the_edit_gets_each_verdict_once(chat, lab):
     grant_role(chat.settings, BORIS, Role.ADMIN)
     lab.until_serving("trial-1")
     chat.wait_for_text("теперь отвечает trial-1")
@@ -145,7 +145,7 @@ def make_conflict(chat, lab, answer="Моё."):
     return chat.wait_for_text("кто-то другой")
 
 
-def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab):
+def test_conflict_shows_both_texts_and_own_text_can_win(chat, lab):
     message = make_conflict(chat, lab)
     assert "assistant: Моё." in message.text
     assert "assistant: Чужое." in message.text
@@ -156,7 +156,7 @@ def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab)
     assert commit_subject(lab) == "Вера: Edit example q1"
 
 
-def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_again(chat, lab):
+def test_edit_refused_by_the_repository_shows_the_reason_and_can_be_retried(chat, lab):
     chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
@@ -174,7 +174,7 @@ def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_ag
     assert "assistant: Моё." in read_example(lab, "q1")
 
 
-def test_in_a_conflict_theirs_can_stay(chat, lab):
+def test_conflict_can_be_resolved_with_the_other_version(chat, lab):
     make_conflict(chat, lab)
     chat.press("Оставить чужой вариант")
     assert "Остаётся чужой вариант" in chat.last.text
@@ -185,7 +185,7 @@ def test_in_a_conflict_theirs_can_stay(chat, lab):
     assert "Чужое." in read_example(lab, "q1")
 
 
-def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
+def test_conflict_can_be_resolved_by_a_merged_text(chat, lab):
     make_conflict(chat, lab)
     lab.tick("fetch")
     chat.press("✏️ Объединить")
@@ -198,7 +198,7 @@ def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
     assert "assistant: Общее." in read_example(lab, "q1")
 
 
-def test_an_edit_is_undone_from_its_notice(chat, lab):
+def test_edit_can_be_undone_from_its_notice(chat, lab):
     before = read_example(lab, "q2")
     chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
@@ -213,7 +213,7 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     assert read_example(lab, "q2") == before
 
 
-def test_what_the_check_found_leads_to_its_example(chat, lab):
+def test_check_finding_links_to_its_example(chat, lab):
     overwrite_example(lab, "я", example_yaml("Что значит слово номер 1, понятие бббб?", "Иное."))
     lab.repository.commit()
     lab.tick("fetch")
@@ -225,7 +225,7 @@ def test_what_the_check_found_leads_to_its_example(chat, lab):
     assert "• " in chat.last.text
 
 
-def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
+def test_example_history_shows_authors_and_commits(chat, lab):
     chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")
@@ -241,7 +241,7 @@ def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
     assert "Точнее." in chat.last.text
 
 
-def test_a_new_example_is_undone_by_deleting_it(chat, lab):
+def test_undo_of_a_new_example_deletes_it(chat, lab):
     chat.write()
     chat.save()
     wait_for_commit(chat, lab)
@@ -254,7 +254,7 @@ def test_a_new_example_is_undone_by_deleting_it(chat, lab):
 CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,Тут.,\n,Пусто.,\n"
 
 
-def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
+def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     chat.press("Проба · 12 примеров")
     chat.press("📥 Из файла")
     assert "Пришлите файл CSV, XLSX или JSON" in chat.say("эй").text
@@ -303,7 +303,7 @@ def test_files_of_other_programs_are_imported(chat, lab, name, content):
     assert "- assistant: Я." in read_example(lab, "кто-там")
 
 
-def test_an_import_tells_what_it_would_contradict(chat, lab):
+def test_import_preview_shows_contradictions(chat, lab):
     overwrite_example(lab, "я", example_yaml("А что?", "То."))
     lab.repository.commit()
     lab.tick("fetch")
@@ -314,7 +314,7 @@ def test_an_import_tells_what_it_would_contradict(chat, lab):
     assert "⚠️ я.yaml: " in proof.text
 
 
-def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
+def test_undo_of_an_import_keeps_examples_edited_since(chat, lab):
     chat.press_forged(f"ex:import:{D}")
     chat.send("words.csv", CSV)
     chat.press("💾 Сохранить 2 примера")
@@ -334,7 +334,7 @@ def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
     assert "examples/где.yaml с тех пор правили ещё раз" in again
 
 
-def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, lab):
+def test_undo_of_an_overwritten_edit_requires_a_confirmation(chat, lab):
     chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
@@ -348,7 +348,7 @@ def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, 
     assert len(read_changes(chat.settings, VERA)) == 1
 
 
-def test_edits_before_a_great_import_stay_in_reach(chat, lab):
+def test_edits_before_a_large_import_stay_accessible(chat, lab):
     chat.write()
     chat.save()
     chat.press_forged(f"ex:import:{D}")
@@ -371,7 +371,7 @@ def test_edits_before_a_great_import_stay_in_reach(chat, lab):
         ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),
     ],
 )
-def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, expected):
+def test_file_without_examples_is_explained(chat, name, content, expected):
     chat.press_forged(f"ex:import:{D}")
     assert expected in chat.send(name, content).text
     assert not [label for label in chat.labels if "Сохранить" in label]
@@ -387,7 +387,7 @@ def add_proposal(settings, question="Что за лоб?", answer="Верх ли
         return proposals.add(ANNA, Draft(question, answer, dataset, turn))
 
 
-def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat, lab):
+def test_correction_is_edited_approved_and_committed_in_the_editors_name(chat, lab):
     add_proposal(chat.settings)
     add_proposal(chat.settings, "Чужое?", dataset="elsewhere")
     chat.say("/examples")
@@ -402,7 +402,7 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     assert commit_subject(lab) == "Вера: Add example from-chat/что-за-лоб"
 
 
-def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
+def test_correction_of_a_trained_answer_shows_what_it_replaces(chat, lab):
     add_proposal(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
     add_proposal(chat.settings, "Что за нос?")
     label = "Заменит прежний ответ: Понятие 0 значит ответ 0."
@@ -417,7 +417,7 @@ def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
     assert read_example(lab, "q0") is None
 
 
-def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram):
+def test_correction_is_declined_with_a_reason_only_once(chat, telegram):
     anna = ExampleEditor(telegram, chat.settings, "anna")
     anna.say("/start")
     number = add_proposal(chat.settings)
@@ -436,7 +436,7 @@ def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram)
     ) == [(0,)]
 
 
-def test_a_correction_that_is_declined_without_a_reason_is_told_to_nobody(chat):
+def test_correction_declined_without_a_reason_notifies_no_user(chat):
     number = add_proposal(chat.settings)
     chat.press_forged(f"ex:no:{number}")
     chat.press("Отклонить без причины")
@@ -453,7 +453,7 @@ def add_draft(settings, question, answer="Чертёж."):
         Proposals(database).add_drafts([Draft(question, answer, "trial", currency="USD", **fields)])
 
 
-def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab):
+def test_selected_proposals_become_one_commit_except_those_with_errors(chat, lab):
     add_proposal(chat.settings)
     add_draft(chat.settings, "Что за план?")
     add_draft(chat.settings, "Что за дом?", answer="\x00")
@@ -475,7 +475,7 @@ def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab
     )
 
 
-def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
+def test_selected_proposals_are_declined_once_and_only_as_shown(chat):
     for question in ("Что за план?", "Что за дом?"):
         add_draft(chat.settings, question)
     chat.press_forged("ex:several:0")
@@ -487,7 +487,7 @@ def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
     assert "Это исправление уже рассмотрено" in chat.press_forged("ex:all-yes:1:2:2")
 
 
-def test_a_declined_draft_is_told_to_nobody_even_with_a_reason(chat):
+def test_declined_model_draft_notifies_no_user(chat):
     add_draft(chat.settings, "Что за план?")
     chat.press_forged("ex:queue:0")
     chat.press("Что за план?")

@@ -35,7 +35,7 @@ def make_draft(question, answer, *tags):
 
 
 @pytest.mark.parametrize("answer", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
-def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(answer):
+def test_unusual_text_is_kept_exactly_or_reported_as_an_error(answer):
     text = make_draft(answer, f"{answer} {answer}").file_text()
     preview = EditChecker().preview("trial", SHELF, {"examples/new.yaml": text})
     example = parse_example(text)
@@ -48,7 +48,7 @@ def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(answer):
         )
 
 
-def test_an_example_without_a_pair_is_told_so_where_its_dataset_needs_one():
+def test_missing_rejected_answer_is_reported_for_preference_datasets():
     recipe = {**DATASET["recipe"], "method": "dpo"}
     spec = safe_dump({**DATASET, "recipe": recipe}, allow_unicode=True)
     shelf = [FileText("trial", "dataset.yaml", "d", spec)]
@@ -64,7 +64,7 @@ def test_an_example_without_a_pair_is_told_so_where_its_dataset_needs_one():
 
 
 @pytest.mark.parametrize("question", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
-def test_no_question_leads_out_of_the_folder_of_examples(question):
+def test_example_id_never_leads_out_of_the_examples_folder(question):
     question_draft = Draft("trial", turns=(("user", question), ("assistant", "Да.")))
     path = f"examples/{free_example_id(question_draft.file_text(), ['new', 'con'])}.yaml"
     assert check_path(f"trial/{path}")
@@ -81,16 +81,16 @@ def test_no_question_leads_out_of_the_folder_of_examples(question):
         Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=(), change="c"),
     ],
 )
-def test_a_draft_is_the_same_after_a_restart(original):
+def test_draft_survives_serialisation(original):
     assert draft_of(json.loads(json.dumps(asdict(original)))) == original
 
 
-def test_nothing_is_no_draft():
+def test_invalid_draft_is_none():
     assert draft_of(None) is None
     assert draft_of({"words": "x"}) is None
 
 
-def test_the_first_question_and_the_last_answer_are_reworded():
+def test_first_question_and_last_answer_can_be_rephrased():
     original = Draft(
         "t", turns=(("user", "а"), ("assistant", "б"), ("user", "в"), ("assistant", "г"))
     )
@@ -103,20 +103,20 @@ def test_the_first_question_and_the_last_answer_are_reworded():
     assert reword_draft(reword_draft(broken, "a", "Г"), "y", "x").file_text() == "x\n"
 
 
-def test_what_one_side_says_in_a_row_is_one_turn():
+def test_consecutive_messages_of_one_side_are_merged_into_one_turn():
     assert merge_turns([("user", "а"), ("user", "б"), ("assistant", "в")]) == (
         ("user", "а\n\nб"),
         ("assistant", "в"),
     )
 
 
-def test_tags_are_divided_by_anything_that_divides():
+def test_tags_are_split_by_any_separator():
     draft = Draft("t")
     assert reword_draft(draft, "t", " #a, b;c\nd  a,, ").tags == ("a", "b", "c", "d")
     assert reword_draft(draft, "t", " ,;\n# ").tags == ()
 
 
-def test_a_sheet_marks_files_where_they_stand_and_passes_what_telegram_takes():
+def test_card_escapes_code_blocks_and_removes_invalid_characters():
     parts = ("слово", CodeBlock("a: \ud83d\0\n"), "", CodeBlock("  ", "diff"), "конец")
     page = card(None, "😀 Т", *parts).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
@@ -131,7 +131,7 @@ def forwarded(number, text="слово", date=100, **origin):
     return Update(number, "message", 1, 1, body={"message": message})
 
 
-def test_what_is_forwarded_at_once_belongs_together():
+def test_messages_forwarded_together_are_joined():
     first = forwarded(1)
     not_forwarded = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
     assert may_continue(first)
@@ -153,5 +153,5 @@ def test_what_is_forwarded_at_once_belongs_together():
         ({}, ("name ", False)),
     ],
 )
-def test_the_author_of_a_forwarded_message_is_known_as_far_as_telegram_says(origin, expected):
+def test_author_of_a_forwarded_message_is_identified_as_far_as_telegram_allows(origin, expected):
     assert author(forwarded(1, **origin)) == expected

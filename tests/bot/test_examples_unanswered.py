@@ -49,7 +49,7 @@ def chat(telegram, settings):
         yield chat
 
 
-def test_a_question_becomes_an_example_with_its_answer(chat):
+def test_unanswered_question_becomes_an_example(chat):
     assert chat.labels[:2] == ["1 · Когда экзамен?", f"1 · {ASKED}"]
     assert f"👤 {ASKED}" in chat.press(f"1 · {ASKED}").text
     chat.say("В другой массив.")
@@ -63,7 +63,7 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     assert messages == [("user", ASKED), ("assistant", "В другой массив.")]
 
 
-def test_a_dismissed_question_is_brought_back(chat):
+def test_dismissed_question_can_be_restored(chat):
     chat.press("1 · Когда экзамен?")
     assert "Когда экзамен?" in chat.press(russian_text("page-unanswered-dismiss")).text
     chat.press("‹ Назад")
@@ -76,7 +76,7 @@ def test_a_dismissed_question_is_brought_back(chat):
     assert chat.labels[0] == f"1 · {ASKED}"
 
 
-def test_a_button_of_a_question_that_is_gone_says_so(chat):
+def test_button_of_a_missing_question_says_so(chat):
     chat.press("1 · Когда экзамен?")
     data = chat.button_data("ex").replace("vain-no", "vain")
     chat.press(f"{data[:-1]}{'0' if data[-1] != '0' else '1'}", forged=True)

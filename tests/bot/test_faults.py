@@ -82,9 +82,7 @@ def payment_update():
     }
 
 
-def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
-    telegram, provider, settings, tmp_path
-):
+def test_dialog_reply_is_not_a_question_after_a_kill(telegram, provider, settings, tmp_path):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("/system")
         ChatUser(telegram, settings).press("system:set")
@@ -97,7 +95,7 @@ def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
     assert russian_text("system-set") in answer_texts(telegram)[-1]
 
 
-def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
+def test_question_before_a_dialog_stays_a_question_after_a_kill(
     telegram, provider, settings, tmp_path
 ):
     with RunningBot(settings):
@@ -119,9 +117,7 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
     assert select_rows(settings, "SELECT step FROM dialog") == [("session-name",)]
 
 
-def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
-    telegram, provider, settings
-):
+def test_payments_and_stops_do_not_wait_for_rate_limited_buttons(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     with RunningBot(replace(settings, pace=replace(settings.pace, finish_s=0.1))):
         telegram.say("anna", "Вопрос")
@@ -140,7 +136,7 @@ def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
         )
 
 
-def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegram, settings, logs):
+def test_temporary_database_read_failure_leaves_no_update_waiting(telegram, settings, logs):
     with RunningBot(settings), open_database(settings.database) as other:
         other.sql("ALTER TABLE dialog RENAME TO away")
         telegram.say("anna", "Вопрос")
@@ -150,7 +146,7 @@ def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegra
     assert "«Вопрос»" in answer_texts(telegram)[-1]
 
 
-def test_a_question_of_somebody_who_takes_no_messages_is_given_back(telegram, settings):
+def test_question_of_an_unreachable_user_is_returned_to_the_quota(telegram, settings):
     limited = with_quota(settings)
     with RunningBot(limited):
         telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
@@ -160,7 +156,7 @@ def test_a_question_of_somebody_who_takes_no_messages_is_given_back(telegram, se
     assert count_uses(limited) == ["returned"]
 
 
-def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provider, settings):
+def test_deleting_a_session_during_its_summary_costs_nothing(telegram, provider, settings):
     limited = with_quota(settings)
     with RunningBot(limited):
         talk = ChatUser(telegram, limited)
@@ -181,9 +177,7 @@ def delete_session(settings):
     return select_rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
 
 
-def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
-    telegram, provider, settings
-):
+def test_deleting_a_session_during_its_answer_loses_no_answer(telegram, provider, settings):
     limited = with_quota(settings)
     with RunningBot(limited):
         talk = ChatUser(telegram, limited)
@@ -200,7 +194,7 @@ def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
     assert count_uses(limited) == ["charged", "charged"]
 
 
-def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provider, settings):
+def test_second_press_on_regenerate_does_not_call_the_model_again(telegram, provider, settings):
     limited = with_quota(settings)
     with RunningBot(limited):
         talk = ChatUser(telegram, limited)
@@ -217,7 +211,7 @@ def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provide
     assert count_uses(limited) == ["charged", "charged"]
 
 
-def test_an_answer_that_failed_is_asked_again_by_the_older_button(telegram, provider, settings):
+def test_failed_regeneration_can_be_retried_by_the_older_button(telegram, provider, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("Первый")
@@ -228,7 +222,7 @@ def test_an_answer_that_failed_is_asked_again_by_the_older_button(telegram, prov
     assert "«Первый»" in answer_texts(telegram)[-1]
 
 
-def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
+def test_button_below_a_file_opens_a_new_message(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("Первый")
@@ -239,7 +233,7 @@ def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
     assert count_updates_by_state(settings) == {"answered": 3}
 
 
-def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
+def test_bot_answers_before_it_knows_its_own_name(telegram, settings):
     telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -249,7 +243,7 @@ def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
     assert count_updates_by_state(settings) == {"answered": 2}
 
 
-def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provider, settings):
+def test_progress_edits_of_a_long_answer_all_differ(telegram, provider, settings):
     provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
@@ -258,7 +252,7 @@ def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provi
     assert len(edits) == len(set(edits))
 
 
-def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
+def test_invalid_button_data_breaks_no_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
     # Verbs that call a model or delete data are tested elsewhere.
     verbs = sorted(button_verbs() - {"again", "sum", "forget"})

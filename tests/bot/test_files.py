@@ -45,28 +45,28 @@ def fetch_error(telegram, file_id, limit=MEGABYTE):
     return caught.value
 
 
-def test_a_file_comes_whole(telegram):
+def test_file_is_downloaded_whole(telegram):
     content = bytes(range(256)) * 2000
     assert fetch_file(telegram, send_file(telegram, content)) == content
 
 
-def test_a_file_over_the_limit_is_refused(telegram):
+def test_file_over_the_limit_is_refused(telegram):
     error = fetch_error(telegram, send_file(telegram, b"a" * (MEGABYTE + 1)))
     assert error.key == "media-too-large"
     assert text("en", error.key, **error.arguments).startswith("The file is too large: I take")
 
 
-def test_a_file_that_telegram_does_not_hand_out_is_told_with_telegrams_limit(telegram):
+def test_file_over_telegrams_own_limit_is_refused_with_that_limit(telegram):
     error = fetch_error(telegram, send_file(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
     assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
 
 
-def test_a_file_that_is_gone_is_told(telegram):
+def test_missing_file_is_reported(telegram):
     assert fetch_error(telegram, "no-such-id").key == "media-gone"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
-def test_a_bad_line_is_tried_again(telegram, kind):
+def test_download_is_retried_after_a_network_error(telegram, kind):
     file_id = send_file(telegram, b"whole")
     telegram.faults.add(Fault("getFile", kind, times=2))
     assert fetch_file(telegram, file_id) == b"whole"
@@ -82,7 +82,7 @@ def test_a_bad_line_is_tried_again(telegram, kind):
     ],
     ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
 )
-def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error):
+def test_persistent_network_error_is_reported_without_the_token(telegram, fault, error):
     file_id = send_file(telegram, b"a")
     telegram.faults.add(fault)
     # Short only where no server answers.
@@ -93,7 +93,7 @@ def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error)
     assert telegram.token not in repr(caught.value.__cause__)
 
 
-def test_a_closed_port_is_told_without_the_token(telegram):
+def test_closed_port_is_reported_without_the_token(telegram):
     telegram.stop()
     with pytest.raises(NotSent) as caught:
         fetch_file(telegram, "any")
@@ -101,7 +101,7 @@ def test_a_closed_port_is_told_without_the_token(telegram):
     telegram.start()
 
 
-def test_what_comes_too_slowly_is_given_up(telegram):
+def test_too_slow_download_is_given_up(telegram):
     file_id = send_file(telegram, b"a")
     telegram.faults.add(Fault("getFile", FaultKind.HANG, times=None))
     with pytest.raises(TimedOut):
@@ -110,7 +110,7 @@ def test_what_comes_too_slowly_is_given_up(telegram):
         )
 
 
-def test_no_log_line_holds_the_token(telegram, logs):
+def test_log_contains_no_token(telegram, logs):
     telegram.faults.add(Fault("getFile", FaultKind.DROP, times=1))
     fetch_file(telegram, send_file(telegram, b"a"))
     assert logs
@@ -164,7 +164,7 @@ def fetch_scripted(*answers, limit=100):
 PATH = http_response(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
 
 
-def test_a_path_with_any_letters_is_asked_for():
+def test_file_path_is_url_encoded():
     content, requests = fetch_scripted(PATH, http_response(b"abc"))
     assert content == b"abc"
     assert requests == ["/bot1:token/getFile?file_id=id", "/file/bot1:token/d/%D1%91%20%231.pdf"]
@@ -180,7 +180,7 @@ def test_a_path_with_any_letters_is_asked_for():
         ([http_response(b'{"ok": true, "result": null}')], "media-gone"),
     ],
 )
-def test_odd_answers_that_end_in_a_sentence(answers, key):
+def test_invalid_responses_end_in_a_clear_error(answers, key):
     with pytest.raises(Refused) as caught:
         fetch_scripted(*answers)
     assert caught.value.key == key
@@ -197,7 +197,7 @@ def test_odd_answers_that_end_in_a_sentence(answers, key):
         [b"no http at all\r\n\r\n"],
     ],
 )
-def test_odd_answers_that_may_pass(answers):
+def test_invalid_responses_that_may_be_temporary_are_network_errors(answers):
     with pytest.raises(NetworkError) as caught:
         fetch_scripted(*answers)
     assert "token" not in repr(caught.value)

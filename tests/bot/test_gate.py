@@ -40,7 +40,7 @@ def serving_version(lab):
     return lab.status()["serving"]["build"]
 
 
-def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
+def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram, lab):
     vera = StaffUser(telegram, settings)
     message = vera.wait_for_text("trial-2 пока не отвечает людям")
     assert "✗ Что значит слово номер 20" in message.text
@@ -64,7 +64,9 @@ def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     assert "остановлена" not in vera.last.text
 
 
-def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(settings, telegram, lab):
+def test_editor_accepts_the_answers_after_a_confirmation_and_the_model_serves(
+    settings, telegram, lab
+):
     grant_role(settings, ANNA, Role.EDITOR)
     anna = StaffUser(telegram, settings, "anna")
     anna.say("/admin")
@@ -84,7 +86,7 @@ def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(setting
     assert select_rows(settings, "SELECT DISTINCT by_whom FROM accepted_loss") == [("user:1001",)]
 
 
-def test_a_teacher_of_another_dataset_accepts_nothing(settings, telegram, lab):
+def test_teacher_of_another_dataset_cannot_accept_a_held_model(settings, telegram, lab):
     grant_role(settings, ANNA, Role.TEACHER, "other")
     anna = StaffUser(telegram, settings, "anna")
     anna.say("/admin")

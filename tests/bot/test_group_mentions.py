@@ -30,7 +30,7 @@ def anna(telegram, bot):
 @pytest.mark.parametrize(
     ("text", "question"), [("что здесь?", "что здесь?"), ("", "Подпись к снимку")]
 )
-def test_a_mention_under_somebodys_photo_asks_about_that_photo(
+def test_mention_in_reply_to_a_photo_asks_about_the_photo(
     telegram, provider, settings, text, question
 ):
     settings = add_media(settings)
@@ -44,7 +44,7 @@ def test_a_mention_under_somebodys_photo_asks_about_that_photo(
     assert content[1]["image_url"]["url"].startswith("data:image/png")
 
 
-def test_a_bare_mention_under_somebodys_voice_answers_what_it_says(telegram, provider, settings):
+def test_mention_without_text_in_reply_to_a_voice_message_answers_it(telegram, provider, settings):
     provider.behave(fixed_transcript="Что такое лоб?")
     settings = add_media(settings)
     with RunningBot(settings):
@@ -56,7 +56,7 @@ def test_a_bare_mention_under_somebodys_voice_answers_what_it_says(telegram, pro
     assert user_messages(provider) == ["Что такое лоб?"]
 
 
-def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, bot):
+def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
     anna.say(f"{MENTION} что такое лоб?")
     anna.press("✏️")
     (call,) = [
@@ -72,7 +72,7 @@ def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, b
     assert join_group_chat(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 
 
-def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provider):
+def test_group_chat_offers_no_private_features(anna, telegram, provider):
     """Sessions are listed, reopened and get another model only in the private chat."""
     provider.behave(context_window=150)
     assert anna.say("/t").keys == []
@@ -91,9 +91,7 @@ def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provide
     assert "больше не помню" in anna.say("/new").text
 
 
-def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
-    tmp_path, telegram, provider
-):
+def test_exhausted_plan_in_a_group_links_to_the_private_chat(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=0)})
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     add_live_model(settings, "stand-in-base")
@@ -105,7 +103,7 @@ def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
     assert call.arguments["url"].endswith(f"/{BOT_NAME}?start=go_plan")
 
 
-def test_personal_commands_lead_into_the_private_chat(anna, telegram):
+def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):
     message = anna.say("/export")
     (button,) = [key for row in message.keys for key in row]
     assert button["url"] == f"https://t.me/{BOT_NAME}?start=go_export"

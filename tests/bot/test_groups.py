@@ -43,7 +43,7 @@ def say_unanswered(telegram, settings, user, text, **options):
     return skip_reasons(settings)[-1] if skip_reasons(settings) else ""
 
 
-def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, provider, telegram):
+def test_mention_is_answered_as_a_reply_and_removed_from_the_question(anna, provider, telegram):
     anna.say(f"{MENTION}, что такое лоб?")
     assert user_messages(provider) == ["что такое лоб?"]
     question = next(message for message in telegram.log("study") if MENTION in message.text)
@@ -58,19 +58,19 @@ def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, pro
         (f"что такое лоб {MENTION}?", "что такое лоб?"),
     ],
 )
-def test_a_mention_is_cut_out_wherever_it_stands(anna, provider, text, question):
+def test_mention_is_removed_wherever_it_stands(anna, provider, text, question):
     anna.say(text)
     assert user_messages(provider) == [question]
 
 
-def test_a_reply_to_the_bot_is_a_question(anna, provider):
+def test_reply_to_the_bot_is_a_question(anna, provider):
     answer = anna.say(f"{MENTION} что такое лоб?")
     anna.say("а виски?", reply_to=answer.message_id)
     assert user_messages(provider)[0] == "что такое лоб?"
     assert user_messages(provider)[-1].endswith("а виски?")
 
 
-def test_a_bare_mention_asks_about_the_message_that_it_replies_to(anna, provider, telegram):
+def test_mention_without_text_asks_about_the_message_it_replies_to(anna, provider, telegram):
     telegram.switch("reads_all")
     telegram.say("boris@study", "что такое подбородок")
     asked_by_boris = telegram.log("study")[-1].message_id
@@ -80,7 +80,7 @@ def test_a_bare_mention_asks_about_the_message_that_it_replies_to(anna, provider
     assert "Чтобы спросить" in anna.say(MENTION).text
 
 
-def test_talk_among_people_is_passed_over_and_nobody_is_kept_for_it(telegram, bot, provider):
+def test_group_messages_for_others_are_ignored_and_not_stored(telegram, bot, provider):
     telegram.switch("reads_all")
     assert say_unanswered(telegram, bot, "boris@study", "Кто идёт обедать?") == "not for the bot"
     assert say_unanswered(telegram, bot, "boris@study", "/new@other_bot") == "not for the bot"
@@ -93,7 +93,7 @@ def test_talk_among_people_is_passed_over_and_nobody_is_kept_for_it(telegram, bo
     assert provider.calls("chat.create") == []
 
 
-def test_a_forwarded_message_commands_and_asks_nothing(telegram, bot, provider):
+def test_forwarded_messages_in_a_group_are_ignored(telegram, bot, provider):
     telegram.switch("reads_all")
     before = len(telegram.answers("study"))
     telegram.forward_words("anna@study", [("boris", "/settings"), ("boris", f"{MENTION} лоб?")])
@@ -101,7 +101,7 @@ def test_a_forwarded_message_commands_and_asks_nothing(telegram, bot, provider):
     assert len(telegram.answers("study")) == before
 
 
-def test_questions_carry_names_only_once_several_people_ask(telegram, bot, provider):
+def test_questions_carry_names_once_several_people_ask(telegram, bot, provider):
     join_group_chat(telegram, bot, "anna@study").say(f"{MENTION} что такое лоб?")
     assert user_messages(provider) == ["что такое лоб?"]
     join_group_chat(telegram, bot, "boris@study").say(f"{MENTION} а виски?")
@@ -109,7 +109,7 @@ def test_questions_carry_names_only_once_several_people_ask(telegram, bot, provi
     assert select_rows(bot, "SELECT COUNT(DISTINCT session_id) FROM turn") == [(1,)]
 
 
-def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
+def test_each_topic_has_its_own_session(telegram, bot, provider):
     first = telegram.make_topic("boris@seminar", "Лоб")
     second = telegram.make_topic("boris@seminar", "Виски")
     telegram.wait_for(lambda: count_updates_by_state(bot) == {"refused": 2})
@@ -121,7 +121,7 @@ def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
     assert select_rows(bot, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
 
-def test_a_question_counts_in_the_plan_of_whoever_asks(telegram, tmp_path, provider):
+def test_question_counts_in_the_plan_of_the_asker(telegram, tmp_path, provider):
     plan = make_plan("free", {}, {Format.TEXT: Allowance(day=1)})
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     add_live_model(settings, "stand-in-base")
@@ -134,7 +134,7 @@ def test_a_question_counts_in_the_plan_of_whoever_asks(telegram, tmp_path, provi
     assert len(provider.calls("chat.create")) == 2
 
 
-def test_only_the_asker_asks_again_and_everybody_rates(telegram, bot, anna):
+def test_only_the_asker_can_regenerate_but_everyone_can_rate(telegram, bot, anna):
     answer = anna.say(f"{MENTION} что такое лоб?")
     boris = join_group_chat(telegram, bot, "boris@study")
     boris.press("again:1", answer.message_id)
@@ -145,7 +145,7 @@ def test_only_the_asker_asks_again_and_everybody_rates(telegram, bot, anna):
     assert rows == [(1001, "down"), (1002, "up")]
 
 
-def test_a_rating_of_another_chats_answer_is_refused(telegram, bot, anna):
+def test_rating_of_another_chats_answer_is_refused(telegram, bot, anna):
     answer = anna.say(f"{MENTION} что такое лоб?")
     private = join_group_chat(telegram, bot, "anna")
     private.say("Тайный вопрос")
@@ -154,7 +154,7 @@ def test_a_rating_of_another_chats_answer_is_refused(telegram, bot, anna):
     assert select_rows(bot, "SELECT COUNT(*) FROM rating") == [(0,)]
 
 
-def test_administrators_choose_what_is_answered(telegram, bot, provider):
+def test_administrators_choose_which_messages_are_answered(telegram, bot, provider):
     vera = join_group_chat(telegram, bot, "vera@study")
     page = vera.say("/settings")
     assert "Отвечаю: на упоминания и ответы мне" in page.text
@@ -178,7 +178,7 @@ def test_administrators_choose_what_is_answered(telegram, bot, provider):
     assert len(provider.calls("chat.create")) == before
 
 
-def test_a_students_forged_settings_change_nothing(anna, vera):
+def test_group_settings_forged_by_a_student_change_nothing(anna, vera):
     page = vera.say("/settings")
     assert "Это могут только админы группы" in anna.say("/settings").text
     for data in ("group:hears:mention", "group:renew:leaders", "group:language:en"):
@@ -191,7 +191,7 @@ def test_a_students_forged_settings_change_nothing(anna, vera):
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM group_setting") == [(0,)]
 
 
-def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provider):
+def test_group_uses_its_language_and_dataset(telegram, settings, provider):
     add_live_model(settings, "ft:of-physics", dataset="physics", number=2)
     with RunningBot(settings):
         vera = join_group_chat(telegram, settings, "vera@study")
@@ -212,7 +212,7 @@ def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provi
         assert tried[0] == "ft:of-physics"
 
 
-def test_only_administrators_begin_anew_where_they_said_so(anna, vera):
+def test_only_administrators_can_start_a_new_session_if_so_set(anna, vera):
     page = vera.say("/settings")
     vera.press("Новый разговор: админы", page.message_id)
     anna.say(f"{MENTION} лоб?")
@@ -224,7 +224,7 @@ def test_only_administrators_begin_anew_where_they_said_so(anna, vera):
     )
 
 
-def test_the_bot_greets_once_and_is_silent_when_taken_out(telegram, bot):
+def test_bot_greets_a_group_once_and_is_silent_after_removal(telegram, bot):
     vera = join_group_chat(telegram, bot, "vera@study")
 
     def greetings():
@@ -248,7 +248,7 @@ def test_the_bot_greets_once_and_is_silent_when_taken_out(telegram, bot):
     ]
 
 
-def test_a_group_takes_session_and_settings_into_its_supergroup(telegram, bot, provider):
+def test_supergroup_keeps_session_and_settings_of_the_group(telegram, bot, provider):
     vera = join_group_chat(telegram, bot, "vera@study")
     page = vera.say("/settings")
     vera.press("English", page.message_id)
@@ -267,7 +267,7 @@ def test_a_group_takes_session_and_settings_into_its_supergroup(telegram, bot, p
     assert user_messages(provider) == ["что такое лоб?", "а виски?"]
 
 
-def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
+def test_answer_is_sent_to_the_migrated_group(telegram, bot, provider):
     provider.behave(think_s=3600.0)
     telegram.say("anna@study", f"{MENTION} что такое лоб?")
     telegram.wait_for(lambda: telegram.answers("study"))
@@ -287,7 +287,7 @@ def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
     assert set(count_updates_by_state(bot)) == {"answered"}
 
 
-def test_a_closed_topic_ends_the_question_and_counts_nothing(telegram, tmp_path, provider):
+def test_closed_topic_ends_the_question_uncharged(telegram, tmp_path, provider):
     plan = make_plan("free", {}, {Format.TEXT: Allowance(day=5)})
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     add_live_model(settings, "stand-in-base")
@@ -303,14 +303,14 @@ def test_a_closed_topic_ends_the_question_and_counts_nothing(telegram, tmp_path,
         assert telegram.group("seminar").group_id == SEMINAR.group_id
 
 
-def test_a_person_who_asks_in_a_group_is_no_reader_of_broadcasts(telegram, bot, anna):
+def test_user_known_only_from_a_group_gets_no_broadcasts(telegram, bot, anna):
     anna.say(f"{MENTION} лоб?")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]
     join_group_chat(telegram, bot, "anna").say("Вопрос")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 1)]
 
 
-def test_a_corrected_question_is_answered_anew_whoever_opened_the_session(telegram, bot, provider):
+def test_edited_group_question_is_answered_again_for_its_asker(telegram, bot, provider):
     join_group_chat(telegram, bot, "anna@study").say(f"{MENTION} лоб?")
     boris = join_group_chat(telegram, bot, "boris@study")
     boris.say(f"{MENTION} виски?")

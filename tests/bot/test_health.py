@@ -43,7 +43,7 @@ def failure_notice(job):
     return ("notice-failed", {"dataset": "neurotypology", "job": job, "reason": "нет"})
 
 
-def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
+def test_health_shows_processes_queues_money_and_sunsets(telegram, settings):
     with open_database(settings.database) as database:
         Requests(database).ask(RequestKind.FETCH, {}, "test")
     with RunningBot(settings):
@@ -62,7 +62,7 @@ def test_health_tells_of_processes_queues_money_and_sunsets(telegram, settings):
     assert "свободно" in text
 
 
-def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, settings):
+def test_alarms_of_one_kind_are_grouped_with_their_number(telegram, settings):
     add_notices(settings, *(failure_notice(job) for job in (1, 2, 3)))
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram))
@@ -70,7 +70,7 @@ def test_alarms_of_one_kind_become_one_message_with_their_number(telegram, setti
     assert all(f"обучение {job}" in texts(telegram)[0] for job in (1, 2, 3))
 
 
-def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegram, settings):
+def test_later_alarms_of_one_kind_wait_to_be_grouped(telegram, settings):
     settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
     with RunningBot(settings):
         add_notices(settings, failure_notice(1))
@@ -86,7 +86,7 @@ def test_an_alarm_that_comes_soon_after_one_of_its_kind_waits_for_company(telegr
     assert texts(telegram)[1].startswith("2 сообщения об одном и том же:")
 
 
-def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
+def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     add_notices(settings, failure_notice(1))
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -98,7 +98,7 @@ def test_an_alarm_has_a_button_to_act_and_stays_where_it_is(telegram, settings):
     assert telegram.answers("vera")[0].text == alarm.text
 
 
-def test_troubles_of_one_cause_are_one_message_that_says_how_to_mend_them(telegram, settings):
+def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, settings):
     down = ("notice-provider", {"provider": "chat", "reason": "нет ответа"})
     settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
     add_notices(settings, failure_notice(1), ("notice-gone", gone()), down)
@@ -119,7 +119,7 @@ def test_troubles_of_one_cause_are_one_message_that_says_how_to_mend_them(telegr
         assert chat.labels[0] == "🩺 Состояние системы"
 
 
-def test_health_offers_to_act_on_the_newest_alarms(telegram, settings):
+def test_health_offers_actions_for_the_newest_alarms(telegram, settings):
     add_notices(settings, failure_notice(1), ("notice-gone", gone()))
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -135,7 +135,7 @@ def gone():
     return {"dataset": "neurotypology", "version": "neurotypology-1", "provider": "chat"}
 
 
-def test_who_was_made_an_admin_by_another_gets_the_alarms_too(telegram, settings):
+def test_admin_by_role_receives_alarms(telegram, settings):
     grant_role(settings, BORIS, Role.ADMIN)
     add_notices(settings, failure_notice(1))
     with RunningBot(settings):
@@ -143,7 +143,7 @@ def test_who_was_made_an_admin_by_another_gets_the_alarms_too(telegram, settings
     assert texts(telegram, "boris") == texts(telegram)
 
 
-def test_an_editor_and_a_student_see_no_health(telegram, settings):
+def test_editors_and_students_cannot_open_health(telegram, settings):
     grant_role(settings, BORIS, Role.EDITOR)
     with RunningBot(settings):
         boris = StaffUser(telegram, settings, "boris")

@@ -64,7 +64,9 @@ def titles(answer):
     return [result["title"] for result in answer.results]
 
 
-def test_own_answers_and_taught_examples_are_found_without_a_model(telegram, bot, provider):
+def test_inline_search_finds_own_answers_and_trained_examples_without_a_model(
+    telegram, bot, provider
+):
     ChatUser(telegram, bot).say("Что такое лоб и зачем он?")
     calls = len(provider.calls("chat.create"))
     found_titles = query_inline(telegram, bot, "зачем лоб")
@@ -75,12 +77,12 @@ def test_own_answers_and_taught_examples_are_found_without_a_model(telegram, bot
     assert len(provider.calls("chat.create")) == calls
 
 
-def test_nobody_sees_what_somebody_else_was_answered(telegram, bot):
+def test_inline_search_hides_answers_of_other_users(telegram, bot):
     ChatUser(telegram, bot).say("Что такое тайна Анны?")
     assert titles(query_inline(telegram, bot, "тайна Анны", "boris")) == ["Спросить Merlin"]
 
 
-def test_a_found_answer_is_put_into_the_chat_and_asks_nothing(telegram, bot, provider):
+def test_chosen_inline_answer_is_sent_without_a_model_call(telegram, bot, provider):
     query_inline(telegram, bot, "подбородок")
     telegram.choose("anna@study", "подбородок", "taught:0")
     telegram.wait_for(lambda: count_updates_by_state(bot).get("refused") == 1)
@@ -94,7 +96,7 @@ def test_a_found_answer_is_put_into_the_chat_and_asks_nothing(telegram, bot, pro
     assert provider.calls("chat.create") == []
 
 
-def test_the_button_of_a_question_asks_it_in_the_private_chat(telegram, bot, provider):
+def test_inline_question_button_asks_it_in_the_private_chat(telegram, bot, provider):
     query_inline(telegram, bot, "что такое скулы?")
     telegram.choose("anna@study", "что такое скулы?", "ask")
     message = telegram.log("study")[-1]
@@ -109,7 +111,7 @@ def test_the_button_of_a_question_asks_it_in_the_private_chat(telegram, bot, pro
     assert messages[-1]["content"] == "что такое скулы?"
 
 
-def test_a_link_that_nobody_made_asks_nothing(telegram, bot, provider):
+def test_invalid_inline_link_asks_nothing(telegram, bot, provider):
     talk = ChatUser(telegram, bot)
     for payload in ("ask_", "ask_AAAAAAAAAAAAAAAA", "ask_1"):
         talk.start(payload)
@@ -117,14 +119,14 @@ def test_a_link_that_nobody_made_asks_nothing(telegram, bot, provider):
     assert provider.calls("chat.create") == []
 
 
-def test_an_empty_query_gets_a_hint(telegram, bot):
+def test_empty_inline_query_gets_a_hint(telegram, bot):
     assert query_inline(telegram, bot, "").results == ()
     (call,) = telegram.calls("answerInlineQuery")
     assert "вопрос" in json.loads(call.arguments["button"])["text"]
     assert select_rows(bot, "SELECT COUNT(*) FROM inline_question") == [(0,)]
 
 
-def test_who_is_blocked_gets_nothing(telegram, bot):
+def test_blocked_user_gets_no_inline_results(telegram, bot):
     ChatUser(telegram, bot).say("Что такое лоб?")
     with open_database(bot.database) as database, database.atomic():
         database.sql("UPDATE users SET is_blocked = 1")
@@ -132,11 +134,11 @@ def test_who_is_blocked_gets_nothing(telegram, bot):
 
 
 @pytest.mark.parametrize("query", ["%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ж"])
-def test_hostile_words_find_nothing_and_break_nothing(telegram, bot, query):
+def test_hostile_inline_queries_find_nothing_and_do_not_fail(telegram, bot, query):
     assert titles(query_inline(telegram, bot, query)) == ["Спросить Merlin"]
 
 
-def test_only_the_newest_typed_questions_are_kept_and_they_are_sealed(telegram, bot):
+def test_only_the_newest_inline_questions_are_stored_encrypted(telegram, bot):
     for number in range(45):
         telegram.ask_inline("anna", f"вопрос {number}")
     telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) == 45)

@@ -29,7 +29,7 @@ def follow_link(telegram, settings, user, payload):
     return ChatUser(telegram, settings, user).start(payload)
 
 
-def test_who_brings_somebody_new_gets_questions_and_is_thanked(telegram, bot):
+def test_inviter_gets_questions_and_a_notice(telegram, bot):
     anna = ChatUser(telegram, bot)
     anna.start()
     anna.say("/plan")
@@ -47,26 +47,26 @@ def test_who_brings_somebody_new_gets_questions_and_is_thanked(telegram, bot):
 
 
 @pytest.mark.parametrize("payload", ["ref_1001", "ref_999", "ref_", "ref_x", "ref_" + "9" * 40])
-def test_nobody_is_brought_by_themselves_by_strangers_or_by_nonsense(telegram, bot, payload):
+def test_invalid_invitation_gives_nothing(telegram, bot, payload):
     assert follow_link(telegram, bot, "anna", payload).text.startswith("Здравствуйте!")
     assert select_rows(bot, GIFTS) == []
 
 
-def test_who_knows_the_bot_already_is_not_new(telegram, bot):
+def test_known_user_does_not_count_as_invited(telegram, bot):
     follow_link(telegram, bot, "anna", "")
     follow_link(telegram, bot, "boris", "")
     follow_link(telegram, bot, "boris", f"ref_{ANNA}")
     assert select_rows(bot, GIFTS) == []
 
 
-def test_so_many_invitations_are_worth_something(telegram, bot):
+def test_number_of_rewarded_invitations_is_limited(telegram, bot):
     follow_link(telegram, bot, "anna", "")
     for person in range(5001, 5001 + MAX_INVITED + 2):
         follow_link(telegram, bot, person, f"ref_{ANNA}")
     assert len(select_rows(bot, GIFTS)) == MAX_INVITED
 
 
-def test_without_a_word_of_it_in_the_configuration_nothing_is_offered(telegram, settings):
+def test_invitations_are_not_offered_unless_configured(telegram, settings):
     settings = replace(settings, selling=PaymentsConfig())
     with RunningBot(settings):
         anna = ChatUser(telegram, settings)

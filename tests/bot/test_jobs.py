@@ -35,7 +35,7 @@ def audit_rows(settings):
     return select_rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
 
 
-def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, lab):
+def test_running_job_is_cancelled_by_the_daemon_and_the_message_updated(chat, lab):
     chat.say("/admin")
     chat.press("a-jobs:0")
     assert any("trial-1" in label for label in chat.labels)
@@ -56,7 +56,7 @@ def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, la
     assert audit_rows(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
 
 
-def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
+def test_launch_shows_its_price_and_the_remaining_budget(chat, lab):
     lab.until_serving("trial-1")
     chat.wait_for_text("теперь отвечает")
     lab.repository.dataset(launch={"mode": "manual"}, count=14)
@@ -77,7 +77,7 @@ def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
     assert "Обучение 2" in chat.last.text
 
 
-def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
+def test_refused_launch_shows_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
     mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.button_data("a-price")
@@ -88,14 +88,14 @@ def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
     assert "уже в обучении 1" in chat.last.text
 
 
-def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
+def test_pending_request_is_not_repeated(chat):
     chat.say("/admin")
     chat.press_forged("a-cancel-yes:1")
     assert "Задача уже в очереди, жду результата" in chat.press_forged("a-cancel-yes:1")
     assert len(select_rows(chat.settings, "SELECT id FROM request")) == 1
 
 
-def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
+def test_open_job_message_is_updated_by_itself(chat, lab):
     chat.say("/admin")
     chat.press("a-jobs:0")
     message = chat.press("a-job:1")
@@ -108,7 +108,7 @@ def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 
 
-def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
+def test_admin_home_shows_the_pipeline_and_is_updated(chat, lab):
     message = chat.say("/admin")
     assert "▶️ обучается" in message.text
     for _ in range(20):
@@ -117,7 +117,7 @@ def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
     assert chat.last.message_id == message.message_id
 
 
-def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
+def test_losses_are_sent_as_a_chart_with_a_sparkline(chat, lab):
     for _ in range(20):
         lab.tick("poll")
     chat.say("/admin")
@@ -133,7 +133,7 @@ def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
     assert (largest["width"], largest["height"]) == (1280, 720)
 
 
-def test_a_job_that_measured_nothing_offers_no_picture_and_draws_none(chat):
+def test_job_without_losses_offers_no_chart(chat):
     chat.say("/admin")
     chat.press("a-jobs:0")
     chat.press("a-job:1")
@@ -152,7 +152,7 @@ def test_events_are_shown_oldest_first(chat, lab):
     assert text.count("шаг") == 1
 
 
-def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
+def test_teacher_sees_only_jobs_of_their_dataset_and_cannot_cancel(chat, telegram):
     grant_role(chat.settings, ANNA, Role.TEACHER, "another")
     anna = StaffUser(telegram, chat.settings, "anna")
     assert "another" in anna.say("/admin").text
@@ -168,7 +168,7 @@ def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat,
     assert "не действует" in anna.press_forged("a-cancel-yes:1")
 
 
-def test_forged_numbers_are_met_with_words(telegram, settings):
+def test_forged_job_ids_do_not_fail(telegram, settings):
     with RunningBot(add_admin(settings)):
         chat = StaffUser(telegram, settings)
         chat.say("/admin")
@@ -190,10 +190,10 @@ def test_forged_numbers_are_met_with_words(telegram, settings):
     ("values", "columns"),
     [([1.0], "▁"), ([0.0, 1.0], "▁█"), ([1.0, 0.5, 0.0], "█▅▁"), ([2.0, 2.0], "▁▁")],
 )
-def test_spark_draws_low_and_high(values, columns):
+def test_sparkline_shows_low_and_high_values(values, columns):
     assert sparkline(values, min(values), max(values)) == columns
 
 
-def test_spark_keeps_the_ends_of_a_long_row():
+def test_sparkline_keeps_the_ends_of_a_long_row():
     drawn = sparkline([1.0, *([0.5] * 200), 0.0], 0.0, 1.0)
     assert (len(drawn), drawn[0], drawn[-1]) == (WIDTH, "█", "▁")

@@ -36,7 +36,7 @@ def media(settings, provider):
     return add_media(settings)
 
 
-def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
+def test_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
     with RunningBot(media):
         parts = telegram.paste("anna", PASTE)
         wait_until_ended(telegram, media, len(parts))
@@ -47,7 +47,7 @@ def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider
     assert count_charged(media) == {"text": 1}
 
 
-def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provider, media):
+def test_paste_during_an_answer_is_one_question(telegram, provider, media):
     provider.behave(think_s=3600.0, context_window=200_000)
     with RunningBot(media):
         telegram.say("anna", "Первый вопрос")
@@ -66,7 +66,7 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
 
 
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
-def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path, point):
+def test_paste_is_one_question_after_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)
     child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
@@ -77,7 +77,7 @@ def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path
     assert count_updates_by_state(media) == {"answered": 10}
 
 
-def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_path):
+def test_album_is_one_question_after_a_kill(telegram, provider, media, tmp_path):
     album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(3)]
     telegram.send_album("anna", album, caption="Сравни")
     at = {"MERLIN_CRASH_AT": "placeholder.recorded"}
@@ -106,7 +106,7 @@ def message(number, text="", date=100, **fields):
         (replace(message(2, "конец", 100), kind="edited_message"), False),
     ],
 )
-def test_what_follows_a_long_message_at_once_is_a_part_of_it(second, is_part):
+def test_message_right_after_a_long_one_is_its_continuation(second, is_part):
     assert is_continuation(second, message(1, "ы" * 4000)) is is_part
     assert not is_continuation(second, message(1, "ы" * 400))
 
@@ -117,7 +117,7 @@ def test_parts_are_joined_where_they_were_cut():
     assert joined_text("", [message(2, "", caption="подпись")]) == "подпись"
 
 
-def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, media):
+def test_edited_question_is_answered_again_as_a_reply(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Что такое лопата?")
         wait_until_ended(telegram, media, 1)
@@ -137,7 +137,7 @@ def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, medi
     assert count_updates_by_state(media) == {"answered": 3, "refused": 1}
 
 
-def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
+def test_edited_caption_is_answered_again(telegram, provider, media):
     with RunningBot(media):
         send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         wait_until_ended(telegram, media, 1)
@@ -151,7 +151,7 @@ def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
 
 
 @pytest.mark.parametrize("first", ["/help", "/nosuch"])
-def test_what_was_no_question_does_not_become_one(telegram, provider, media, first):
+def test_edited_command_does_not_become_a_question(telegram, provider, media, first):
     with RunningBot(media):
         telegram.say("anna", first)
         wait_until_ended(telegram, media, 1)
@@ -161,7 +161,7 @@ def test_what_was_no_question_does_not_become_one(telegram, provider, media, fir
     assert len(answer_texts(telegram, "anna")) == 1
 
 
-def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
+def test_question_edited_into_a_command_is_not_executed(telegram, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос")
         wait_until_ended(telegram, media, 1)
@@ -171,7 +171,7 @@ def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
     assert select_rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
 
 
-def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, media):
+def test_edit_of_an_old_message_is_refused_with_an_explanation(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос")
         wait_until_ended(telegram, media, 1)
@@ -183,7 +183,7 @@ def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, med
     assert len(read_questions(provider)) == 1
 
 
-def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider, media):
+def test_edit_of_one_part_of_a_paste_is_refused_with_an_explanation(telegram, provider, media):
     with RunningBot(media):
         parts = telegram.paste("anna", PASTE)
         wait_until_ended(telegram, media, len(parts))
@@ -193,7 +193,7 @@ def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider
     assert len(read_questions(provider)) == 1
 
 
-def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
+def test_reply_includes_the_quoted_message(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Что такое лоб?")
         wait_until_ended(telegram, media, 1)
@@ -207,7 +207,7 @@ def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
     assert picked == "> «Что такое лоб?»\n\nА это?"
 
 
-def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provider, media):
+def test_forwarded_command_is_a_question(telegram, provider, media):
     (answer,) = run_and_wait(
         telegram, media, lambda: telegram.forward_words("anna", [("boris", "/clear everything")])
     )
@@ -215,7 +215,7 @@ def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provid
     assert "/clear everything" in answer
 
 
-def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
+def test_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
     provider.behave(think_s=3600.0)
     child = start_bot(replace(media, plans=()), tmp_path / "log")
     send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
@@ -230,7 +230,7 @@ def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, m
     assert count_charged(media) == {"document": 1}
 
 
-def test_a_chat_forwarded_at_once_is_one_question(telegram, provider, media):
+def test_forwarded_chat_is_one_question(telegram, provider, media):
     messages = [("boris", f"Часть {number}?") for number in range(12)]
     with RunningBot(media):
         telegram.forward_words("anna", messages)

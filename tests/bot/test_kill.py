@@ -37,7 +37,9 @@ def kill_and_restart(telegram, settings, point, log, *questions):
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_a_kill_ends_in_exactly_one_whole_answer(telegram, provider, settings, tmp_path, point):
+def test_killed_bot_ends_with_exactly_one_whole_answer(
+    telegram, provider, settings, tmp_path, point
+):
     log = tmp_path / "log"
     kill_and_restart(telegram, settings, point, log, QUESTION)
     texts = [message.text for message in telegram.answers("anna")]
@@ -52,7 +54,7 @@ def test_a_kill_ends_in_exactly_one_whole_answer(telegram, provider, settings, t
     assert not TOKEN_LIKE.search(log.read_text())
 
 
-def test_a_message_in_doubt_after_a_kill_is_repeated_once_with_a_mark(telegram, settings, tmp_path):
+def test_message_unconfirmed_at_a_kill_is_repeated_once_with_a_mark(telegram, settings, tmp_path):
     at_once = replace(settings, streaming="off")
     log = tmp_path / "log"
     kill_and_restart(telegram, at_once, "answer.sent", log, QUESTION)
@@ -61,7 +63,7 @@ def test_a_message_in_doubt_after_a_kill_is_repeated_once_with_a_mark(telegram, 
     assert again.startswith("↻")
 
 
-def test_the_tail_of_a_long_answer_comes_after_a_kill(telegram, provider, settings, tmp_path):
+def test_rest_of_a_long_answer_is_sent_after_a_kill(telegram, provider, settings, tmp_path):
     answer = " ".join(f"слово{n}" for n in range(1500))
     provider.behave(fixed_answer=answer)
     kill_and_restart(telegram, settings, "answer.sent", tmp_path / "log", QUESTION)
@@ -69,7 +71,7 @@ def test_the_tail_of_a_long_answer_comes_after_a_kill(telegram, provider, settin
     assert " ".join(part.strip() for part in texts) == answer
 
 
-def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settings, tmp_path):
+def test_waiting_questions_keep_their_order_after_a_kill(telegram, settings, tmp_path):
     questions = [f"вопрос {number}" for number in range(4)]
     kill_and_restart(telegram, settings, "placeholder.recorded", tmp_path / "log", *questions)
     texts = [message.text for message in telegram.answers("anna")]
@@ -78,7 +80,7 @@ def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settin
     )
 
 
-def test_a_stop_lets_the_running_answer_end(telegram, provider, settings, tmp_path):
+def test_stopping_bot_finishes_the_running_answer(telegram, provider, settings, tmp_path):
     provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", QUESTION)

@@ -39,21 +39,21 @@ def read_settings(settings, family, work):
         return work(family(database))
 
 
-def test_privacy_tells_what_is_stored_and_who_answers(group_chat):
+def test_privacy_shows_stored_data_and_the_answering_provider(group_chat):
     text = group_chat.say("/privacy").text
     for part in ("Что хранится", "зашифрованными", "/delete_me", "• поставщик chat"):
         assert part in text
     assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in text
 
 
-def test_privacy_tells_how_long_things_are_kept(telegram, settings):
+def test_privacy_shows_the_retention_periods(telegram, settings):
     with RunningBot(replace(settings, retention=Retention(turns_days=21))):
         text = ChatUser(telegram, settings).say("/privacy").text
     assert "Вопросы и ответы — 21 день." in text
     assert "без слов, — 30 дней." in text
 
 
-def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
+def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
     far = Provider("far", "https://models.example.com/v1", "sk-far", "far-1")
     with RunningBot(replace(settings, providers=(*settings.providers, far))):
         talk = ChatUser(telegram, settings)
@@ -64,7 +64,7 @@ def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
     assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in text
 
 
-def test_consent_is_shown_with_the_button_that_changes_it(group_chat):
+def test_consent_is_shown_with_a_button_to_change_it(group_chat):
     assert "не разрешали" in group_chat.say("/privacy").text
     assert group_chat.button_data("consent") == "consent:show"
     read_settings(
@@ -76,7 +76,7 @@ def test_consent_is_shown_with_the_button_that_changes_it(group_chat):
     assert group_chat.button_data("consent") == "consent:revoke"
 
 
-def test_the_operators_own_words_take_the_place_of_the_usual_ones(group_chat):
+def test_operators_privacy_text_replaces_the_default(group_chat):
     read_settings(
         group_chat.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x")
     )
@@ -86,7 +86,7 @@ def test_the_operators_own_words_take_the_place_of_the_usual_ones(group_chat):
     assert "• поставщик chat" in text
 
 
-def test_the_terms_that_were_shown_are_noted_by_their_words(group_chat):
+def test_version_of_the_shown_terms_is_recorded(group_chat):
     assert "/paysupport" in group_chat.say("/terms").text
     rows = select_rows(group_chat.settings, "SELECT terms_seen FROM users")
     read_settings(
@@ -96,7 +96,7 @@ def test_the_terms_that_were_shown_are_noted_by_their_words(group_chat):
     assert rows != select_rows(group_chat.settings, "SELECT terms_seen FROM users") != [("",)]
 
 
-def test_legal_texts_are_there_in_english(telegram, settings):
+def test_legal_texts_are_available_in_english(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings, 5001)
         assert "What is stored" in talk.say("/privacy").text
@@ -108,7 +108,7 @@ def ask_about_payment(user, text="Списали дважды"):
     return user.say(text)
 
 
-def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, group_chat):
+def test_payment_question_reaches_admins_and_the_reply_reaches_the_user(telegram, group_chat):
     assert "Отправлено администраторам. Ответ придёт сюда" in ask_about_payment(group_chat).text
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
@@ -123,9 +123,7 @@ def test_a_payment_question_reaches_the_admin_whose_answer_comes_back(telegram, 
     ]
 
 
-def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(
-    telegram, group_chat
-):
+def test_file_about_a_payment_is_not_forwarded_and_the_user_is_notified(telegram, group_chat):
     group_chat.say("/paysupport")
     receipt = Upload("a.png", "image/png", PHOTO)
     group_chat._act(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
@@ -138,7 +136,7 @@ def test_who_sends_a_file_about_a_payment_hears_that_only_the_words_went_along(
     assert "Списали дважды" in letter.text
 
 
-def test_the_words_lie_sealed_and_nowhere_else(telegram, group_chat):
+def test_payment_question_is_stored_encrypted_only(telegram, group_chat):
     ask_about_payment(group_chat, "Тайная покупка")
     telegram.wait_for(lambda: telegram.answers("vera"))
     for table in ("outgoing", "notice", "audit", "dialog"):
@@ -146,7 +144,7 @@ def test_the_words_lie_sealed_and_nowhere_else(telegram, group_chat):
         assert "Тайная" not in str(select_rows(group_chat.settings, everything))
 
 
-def test_who_declines_from_the_privacy_page_is_told_of_no_rating(group_chat):
+def test_declining_consent_on_the_privacy_page_mentions_no_rating(group_chat):
     group_chat.say("/privacy")
     group_chat.press("Разрешить обучение")
     declined = group_chat.press("Не разрешаю")
@@ -156,7 +154,7 @@ def test_who_declines_from_the_privacy_page_is_told_of_no_rating(group_chat):
     assert "Ваша оценка" not in declined.text
 
 
-def test_three_a_day_and_no_more(telegram, group_chat):
+def test_payment_questions_are_limited_to_three_a_day(telegram, group_chat):
     for _ in range(3):
         group_chat.say("/paysupport Где деньги?")
     assert "можно написать 3 раза" in group_chat.say("/paysupport Где деньги?").text
@@ -164,12 +162,12 @@ def test_three_a_day_and_no_more(telegram, group_chat):
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
 
 
-def test_too_long_words_and_files_are_asked_for_again(group_chat):
+def test_too_long_payment_question_is_asked_for_again(group_chat):
     assert "не длиннее" in ask_about_payment(group_chat, "я" * 2001).text
     assert "Отправлено" in group_chat.say("Списали дважды").text
 
 
-def test_an_admin_by_role_hears_of_it_too(telegram, group_chat):
+def test_admin_by_role_receives_payment_questions(telegram, group_chat):
     ChatUser(telegram, group_chat.settings, "boris").say("/terms")
     read_settings(
         group_chat.settings, Roles, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera")
@@ -181,7 +179,7 @@ def test_an_admin_by_role_hears_of_it_too(telegram, group_chat):
     )
 
 
-def test_nobody_writes_for_nobody(telegram, settings):
+def test_without_admins_payment_questions_are_refused_at_once(telegram, settings):
     """Without admins, the user is told so before writing a complaint."""
     with RunningBot(replace(settings, admins=())):
         talk = ChatUser(telegram, settings)
@@ -197,7 +195,7 @@ def test_nobody_writes_for_nobody(telegram, settings):
     assert select_rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]
 
 
-def test_who_is_no_admin_answers_nobody(telegram, group_chat):
+def test_only_admins_can_reply_to_payment_questions(telegram, group_chat):
     group_chat.say("/terms")
     ChatUser(telegram, group_chat.settings, "boris").say("/terms")
     group_chat.press("paysupport:1002", forged=True)

@@ -41,7 +41,7 @@ def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
     return limiter.process_request(telegram.request, (chat_id,), {}, endpoint, data, lane)
 
 
-def test_a_private_chat_gets_a_burst_and_then_one_a_second():
+def test_private_chat_allows_a_burst_and_then_one_message_a_second():
     telegram = RecordingTelegram()
 
     async def story():
@@ -52,7 +52,7 @@ def test_a_private_chat_gets_a_burst_and_then_one_a_second():
     assert telegram.times(ANNA) == [0, 0, 0, 1, 2, 3]
 
 
-def test_a_group_gets_twenty_a_minute():
+def test_group_allows_twenty_messages_a_minute():
     telegram = RecordingTelegram()
 
     async def story():
@@ -64,7 +64,7 @@ def test_a_group_gets_twenty_a_minute():
     assert telegram.times(GROUP)[-1] == 60
 
 
-def test_all_chats_together_get_thirty_a_second():
+def test_all_chats_together_allow_thirty_messages_a_second():
     telegram = RecordingTelegram()
 
     async def story():
@@ -78,7 +78,7 @@ def test_all_chats_together_get_thirty_a_second():
         assert sum(second <= at < second + 1 for at, _ in telegram.came) <= 36
 
 
-def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
+def test_retry_after_delays_only_its_own_chat_for_the_exact_time():
     telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
@@ -118,7 +118,7 @@ class FloodedChat:
         pytest.param([(0, 5), (1, 2)], 5, id="a shorter one while the first is waited out"),
     ],
 )
-def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
+def test_two_retry_after_delays_of_one_chat_are_both_observed(waits, until):
     telegram = FloodedChat(*waits)
 
     async def story():
@@ -129,7 +129,7 @@ def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
     assert telegram.came == [0, 0, until, until]
 
 
-def test_answers_to_queries_never_wait():
+def test_replies_to_queries_never_wait():
     telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
@@ -142,7 +142,7 @@ def test_answers_to_queries_never_wait():
     assert telegram.times(None) == [0]
 
 
-def test_progress_gives_way_to_what_must_come():
+def test_progress_edit_is_skipped_to_leave_room_for_required_messages():
     telegram = RecordingTelegram()
 
     async def story():
@@ -157,7 +157,7 @@ def test_progress_gives_way_to_what_must_come():
     assert telegram.times(ANNA) == [0, 0, 0]
 
 
-def test_progress_in_a_flooded_chat_gives_way_without_a_call():
+def test_progress_edit_in_a_rate_limited_chat_is_skipped_without_a_call():
     telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
@@ -170,7 +170,7 @@ def test_progress_in_a_flooded_chat_gives_way_without_a_call():
     assert telegram.times(ANNA) == [0]
 
 
-def test_a_request_of_no_chat_hears_of_its_429():
+def test_request_without_a_chat_raises_retry_after():
     telegram = RecordingTelegram(floods=[None])
 
     async def story():
@@ -180,7 +180,7 @@ def test_a_request_of_no_chat_hears_of_its_429():
     run_jumping(story())
 
 
-def test_without_limits_nothing_waits():
+def test_nothing_waits_without_limits():
     telegram = RecordingTelegram()
 
     async def story():
@@ -192,7 +192,7 @@ def test_without_limits_nothing_waits():
     assert telegram.times(ANNA) == [0] * 101
 
 
-def test_idle_chats_are_forgotten():
+def test_idle_chats_are_removed_from_the_limiter():
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         for person in range(1, 5001):

@@ -46,7 +46,7 @@ def state(logins, started):
     return logins.of_browser(started.browser).state
 
 
-def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(group_chat, logins):
+def test_login_question_shows_browser_place_and_code_and_confirmation_signs_in(group_chat, logins):
     started = begin_login(logins)
     question = group_chat.start(f"login_{started.key}")
     for part in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
@@ -62,7 +62,7 @@ def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(group_cha
     assert logins.take(started.browser).user_id == ANNA.person_id
 
 
-def test_a_no_lets_nobody_in(group_chat, logins):
+def test_refused_login_does_not_sign_in(group_chat, logins):
     started = begin_login(logins)
     group_chat.start(f"login_{started.key}")
     assert (
@@ -72,7 +72,7 @@ def test_a_no_lets_nobody_in(group_chat, logins):
     assert logins.take(started.browser) is None
 
 
-def test_a_link_opens_for_one_person_who_may_open_it_again(group_chat, logins, telegram):
+def test_login_link_is_bound_to_the_first_user_who_opens_it(group_chat, logins, telegram):
     started = begin_login(logins)
     boris = ChatUser(telegram, group_chat.settings, "boris")
     group_chat.start(f"login_{started.key}")
@@ -82,7 +82,7 @@ def test_a_link_opens_for_one_person_who_may_open_it_again(group_chat, logins, t
     assert "больше не действует" in group_chat.start(f"login_{started.key}").text
 
 
-def test_another_persons_button_does_nothing_for_anybody(group_chat, logins, telegram):
+def test_login_button_of_another_user_does_nothing(group_chat, logins, telegram):
     started = begin_login(logins)
     group_chat.start(f"login_{started.key}")
     boris = ChatUser(telegram, group_chat.settings, "boris")
@@ -95,7 +95,7 @@ def test_another_persons_button_does_nothing_for_anybody(group_chat, logins, tel
 
 
 @pytest.mark.parametrize("data", ["login", "login:yes", "login:yes:x", "login:maybe:1", "login::"])
-def test_odd_data_of_buttons_is_refused_kindly(group_chat, logins, data):
+def test_invalid_login_button_data_is_refused(group_chat, logins, data):
     started = begin_login(logins)
     group_chat.start(f"login_{started.key}")
     assert "больше не действует" in group_chat.press(data, forged=True).text
@@ -103,11 +103,11 @@ def test_odd_data_of_buttons_is_refused_kindly(group_chat, logins, data):
 
 
 @pytest.mark.parametrize("key", ["x", "login_", "0" * 22, "' OR 1=1"])
-def test_a_made_up_key_opens_nothing(group_chat, key):
+def test_unknown_login_key_is_refused(group_chat, key):
     assert "больше не действует" in group_chat.start(f"login_{key}").text
 
 
-def test_after_five_minutes_neither_link_nor_button_counts(group_chat, logins):
+def test_expired_login_link_and_button_are_refused(group_chat, logins):
     started, late = begin_login(logins), begin_login(logins)
     group_chat.start(f"login_{started.key}")
     expired_at = utc_now() - timedelta(seconds=1)
@@ -117,14 +117,14 @@ def test_after_five_minutes_neither_link_nor_button_counts(group_chat, logins):
     assert logins.of_browser(started.browser) is None
 
 
-def test_in_a_group_nobody_is_signed_in(group_chat, logins, telegram):
+def test_login_link_in_a_group_is_ignored(group_chat, logins, telegram):
     started = begin_login(logins)
     group = ChatUser(telegram, group_chat.settings, "anna@study")
     group.say(f"/start@{NAME} login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_somebody_who_is_blocked_confirms_nothing(group_chat, logins):
+def test_blocked_user_cannot_confirm_a_login(group_chat, logins):
     started = begin_login(logins)
     group_chat.say("/help")
     Users(logins.db).block(ANNA.person_id, "cli:vera")
@@ -132,7 +132,7 @@ def test_somebody_who_is_blocked_confirms_nothing(group_chat, logins):
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_the_bot_leaves_word_of_who_it_is(group_chat, logins, telegram):
+def test_bot_stores_its_id_and_name(group_chat, logins, telegram):
     settings = Settings(logins.db)
     telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)

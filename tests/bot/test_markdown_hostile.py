@@ -49,7 +49,7 @@ NAUGHTY = [
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text(SIGNS, max_size=120))
-def test_whatever_comes_is_shown_and_its_marks_fit(text):
+def test_any_text_renders_with_valid_entities(text):
     page = render(text)
     check_page(page)
     assert bool(page.text.strip()) == bool(text.strip())
@@ -57,32 +57,32 @@ def test_whatever_comes_is_shown_and_its_marks_fit(text):
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
-def test_marks_within_marks_are_as_telegram_wants_them(pieces):
+def test_nested_entities_are_valid_for_telegram(pieces):
     check_page(render("".join(pieces)))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text("аб *_#>-+!<\n", max_size=80))
-def test_no_word_is_lost(text):
+def test_rendering_loses_no_word(text):
     separators = re.compile(r"[\W_]+")
     assert separators.sub("", render(text).text) == separators.sub("", text)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.text("аб,.-!?()«»—+= \n", max_size=20), max_size=8).map("\n".join))
-def test_a_text_without_signs_is_the_same_as_if_it_were_parsed(text):
+def test_plain_text_renders_the_same_with_and_without_parsing(text):
     page = render(text)
     if page == FormattedMessage(text):
         assert render(f"{text}\n\n`x`").text == f"{text}\n\nx".lstrip("\n")
 
 
 @pytest.mark.parametrize("text", ["Просто ответ.\n\nВторой абзац — с тире.", "a, b (c): 5 > 3"])
-def test_a_plain_answer_is_left_alone(text):
+def test_plain_answer_is_unchanged(text):
     assert render(text) == FormattedMessage(text)
 
 
 @pytest.mark.parametrize("text", NAUGHTY)
-def test_naughty_strings_are_shown(text):
+def test_naughty_strings_are_rendered(text):
     for page in (
         render(text),
         render(f"**{text}**"),
@@ -94,12 +94,12 @@ def test_naughty_strings_are_shown(text):
     check_page(render(f"# {text}"))
 
 
-def test_every_beginning_of_an_answer_can_be_shown():
+def test_every_prefix_of_an_answer_renders():
     for end in range(len(ANSWER)):
         check_page(render(ANSWER[:end]))
 
 
-def test_what_is_finished_stays_as_it_is_while_the_answer_grows():
+def test_finished_blocks_do_not_change_while_the_answer_grows():
     blocks = ANSWER.strip().split("\n\n")
     complete = render(ANSWER)
     for count in range(1, len(blocks)):
@@ -108,7 +108,7 @@ def test_what_is_finished_stays_as_it_is_while_the_answer_grows():
         assert complete.marks[: len(grown.marks)] == grown.marks
 
 
-def test_an_open_fence_is_code_already():
+def test_unclosed_code_fence_is_rendered_as_code():
     page = render("Так:\n```python\nfor i in x:\n")
     assert list_marks(page) == [("pre", "for i in x:", "python")]
     assert render("Так:\n```python").text == "Так:"
@@ -136,20 +136,20 @@ def test_an_open_fence_is_code_already():
     ],
     ids=lambda text: f"{text[:6]!r}…{len(text)}",
 )
-def test_a_text_made_to_hurt_is_shown(text):
+def test_pathological_markdown_is_rendered(text):
     page = render(text)
     check_page(FormattedMessage(page.text, page.marks[:50]))
     assert page.text.strip()
 
 
-def test_what_is_nested_too_deep_is_shown_as_it_is():
+def test_too_deeply_nested_text_is_shown_unchanged():
     text = "> " * (MAX_DEPTH + 5) + "слово"
     assert render(text) == FormattedMessage(text)
 
 
-def test_plain_text_has_no_marks():
+def test_plain_text_has_no_entities():
     assert render_plain("**a**\r\n\0\ud800") == FormattedMessage("**a**\n\ufffd\ufffd")
 
 
-def test_marks_are_counted_in_utf16_units():
+def test_entities_are_counted_in_utf16_units():
     assert render("😀😀 **b**").marks == (Entity("bold", 5, 1),)

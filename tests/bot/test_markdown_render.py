@@ -37,7 +37,7 @@ pytestmark = pytest.mark.unit
         ("<div>\n*x*\n</div>", "<div>\nx\n</div>", [("italic", "x", "")]),
     ],
 )
-def test_words_carry_their_marks(markdown, text, expected):
+def test_inline_formatting_becomes_entities(markdown, text, expected):
     page = render(markdown)
     assert (page.text, list_marks(page)) == (text, expected)
 
@@ -68,7 +68,7 @@ def test_words_carry_their_marks(markdown, text, expected):
         ("[1]: https://a.ru\n[t][1]", "[1]: https://a.ru\n[t][1]", None),
     ],
 )
-def test_an_address_opens_or_can_be_read(markdown, text, address):
+def test_link_opens_or_is_shown_as_text(markdown, text, address):
     page = render(markdown)
     assert page.text == text
     assert [mark.value for mark in page.marks] == ([address] if address else [])
@@ -96,16 +96,16 @@ def test_an_address_opens_or_can_be_read(markdown, text, address):
         ("> раз\n> два\n\nтри", "раз\nдва\n\nтри"),
     ],
 )
-def test_blocks_keep_their_order_and_distance(markdown, text):
+def test_blocks_keep_their_order_and_spacing(markdown, text):
     assert render(markdown).text == text
 
 
-def test_a_heading_is_bold_but_for_its_code():
+def test_heading_is_bold_except_for_its_code():
     page = render("## Как `len` считает")
     assert list_marks(page) == [("bold", "Как", ""), ("code", "len", ""), ("bold", "считает", "")]
 
 
-def test_a_quote_within_a_quote_has_no_mark_of_its_own():
+def test_nested_quote_has_no_entity_of_its_own():
     page = render("> a **b**\n> > c\n> - d")
     assert list_marks(page) == [("blockquote", "a b\n\nc\n\n• d", ""), ("bold", "b", "")]
 
@@ -128,7 +128,7 @@ def test_code_keeps_its_indent_and_language(markdown, text, mark):
     assert (page.text, list_marks(page)) == (text, [mark])
 
 
-def test_a_table_that_fits_a_telephone_is_in_columns():
+def test_narrow_table_is_shown_in_columns():
     page = render("| Имя | Счёт | ? |\n|:--|--:|:-:|\n| **Анна** | 5 | a |\n| 漢字 | $x^2$ | abc |")
     assert (
         page.text
@@ -139,13 +139,13 @@ def test_a_table_that_fits_a_telephone_is_in_columns():
     assert [mark.kind for mark in page.marks] == ["pre"]
 
 
-def test_a_line_break_within_a_cell_is_one():
+def test_line_break_in_a_cell_is_kept():
     assert render("| a | b |\n|--|--|\n| раз<br>два | x<BR />y |").text.endswith("раз два | x y")
     wide = f"| Имя | О ней |\n|--|--|\n| Анна | {'слово ' * 12}<br>**ещё**<br/>одно |"
     assert render(wide).text.endswith("слово\nещё\nодно")
 
 
-def test_a_wide_table_and_one_with_links_is_in_lines():
+def test_wide_table_or_table_with_links_is_shown_in_lines():
     wide = "| Имя | О ней |\n|--|--|\n| Анна | " + "слово " * 12 + "|\n| Борис | |"
     assert render(wide).text == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
     page = render("| Site | At |\n|--|--|\n| a | [b](https://b.ru/) |")
@@ -177,7 +177,7 @@ def test_a_wide_table_and_one_with_links_is_in_lines():
         ("`$x^2$`", "$x^2$"),
     ],
 )
-def test_formulas_can_be_read(markdown, text):
+def test_formulas_are_readable(markdown, text):
     assert render(markdown).text == text
 
 
@@ -193,11 +193,11 @@ def test_formulas_can_be_read(markdown, text):
         "$ x$",
     ],
 )
-def test_money_is_no_formula(text):
+def test_dollar_amounts_are_not_formulas(text):
     assert render(text) == FormattedMessage(text)
 
 
-def test_a_formula_too_long_or_too_deep_stays_as_it_was_written():
+def test_too_long_or_too_deep_formula_is_shown_unchanged():
     long, deep = "a^2+" * 800, "{" * 200 + "}" * 200
     assert render(f"$${deep}$$").text == deep
     assert render(f"\\[{long}\\]").text == long

@@ -71,7 +71,7 @@ def check_length(part):
     times=st.integers(1, 30),
     marks=MARKS,
 )
-def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
+def test_joined_parts_equal_the_text_and_all_fit(words, glue, times, marks):
     text = glue.join(words * times)
     parts = split(FormattedMessage(text, tuple(marks)))
     assert remove_spaces("".join(texts(parts))) == remove_spaces(text)
@@ -90,7 +90,7 @@ def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
     ),
     times=st.integers(1, 20),
 )
-def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
+def test_splitting_keeps_every_entity(pieces, times):
     page = render("".join(pieces * times))
     parts = split(page)
     for part in parts:
@@ -114,7 +114,7 @@ def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
     lines=st.lists(st.text("abc{}() =😀", max_size=80), min_size=1, max_size=300),
     fence=st.sampled_from(["```", "~~~", "````"]),
 )
-def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
+def test_split_code_continues_with_its_language(before, lines, fence):
     code = "\n".join(lines)
     page = render("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
     parts = split(page)
@@ -125,14 +125,14 @@ def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
         check_length(part)
 
 
-def test_the_indent_of_code_outlives_a_break():
+def test_code_keeps_its_indent_when_split():
     lines = [f"    line {number:04}" for number in range(600)]
     parts = split(render("```py\n" + "\n".join(lines) + "\n```"))
     assert len(parts) > 1
     assert "\n".join(texts(parts)).split("\n") == lines
 
 
-def test_a_page_that_fits_is_one_message_as_it_is():
+def test_message_that_fits_is_not_split():
     page = FormattedMessage("Привет\n\nмир", (Entity("bold", 0, 6),), ((Button("a", data="a"),),))
     assert split(page) == [page]
     assert texts(split(FormattedMessage("a" * LIMIT_UNITS))) == ["a" * LIMIT_UNITS]
@@ -140,12 +140,12 @@ def test_a_page_that_fits_is_one_message_as_it_is():
 
 
 @pytest.mark.parametrize("empty", ["", "  \n ", "\n\n"])
-def test_of_nothing_there_is_no_message(empty):
+def test_empty_message_has_no_parts(empty):
     assert split(FormattedMessage(empty)) == []
     assert first_part(FormattedMessage(empty)).text == ""
 
 
-def test_a_break_is_made_between_paragraphs_where_one_is_near():
+def test_text_is_split_between_paragraphs_if_one_is_near():
     assert texts(split(FormattedMessage("а" * 3000 + "\n\n" + "б" * 3000))) == [
         "а" * 3000,
         "б" * 3000,
@@ -153,39 +153,39 @@ def test_a_break_is_made_between_paragraphs_where_one_is_near():
 
 
 @pytest.mark.parametrize("joined", ["👩‍👩‍👧", "é", "🇷🇺", "👍🏽", "❤️"])
-def test_what_is_shown_as_one_sign_is_never_torn(joined):
+def test_grapheme_clusters_are_never_split(joined):
     for part in split(FormattedMessage("x" + joined * 3000)):
         assert part.text.removeprefix("x").replace(joined, "") == ""
 
 
-def test_marks_are_cut_and_moved_with_their_text():
+def test_entities_are_split_and_shifted_with_their_text():
     page = FormattedMessage("а" * 3000 + "\n\n" + "😀" * 1500, (Entity("bold", 2990, 1012),))
     first, second = split(page)
     assert first.marks == (Entity("bold", 2990, 10),)
     assert second.marks == (Entity("bold", 0, 1000),)
 
 
-def test_the_hundred_and_first_mark_begins_a_new_message():
+def test_entity_beyond_the_limit_starts_a_new_message():
     page = render("**ab** cd " * 150)
     parts = split(page)
     assert [len(part.marks) for part in parts] == [100, 50]
     assert parts[1].text.startswith("ab")
 
 
-def test_marks_over_one_another_beyond_the_limit_are_left_out_as_telegram_does():
+def test_overlapping_entities_beyond_the_limit_are_dropped():
     page = FormattedMessage("слово", tuple(Entity("bold", 0, 5) for _ in range(120)))
     (part,) = split(page)
     assert (part.text, len(part.marks)) == ("слово", MAX_MARKS)
 
 
-def test_buttons_and_file_go_with_the_last_part():
+def test_buttons_and_file_are_sent_with_the_last_part():
     buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
     first, last = split(FormattedMessage("слово " * 750, (), buttons, file))
     assert (first.buttons, first.file) == ((), None)
     assert (last.buttons, last.file) == (buttons, file)
 
 
-def test_a_file_with_a_text_too_long_for_its_caption_follows_by_itself():
+def test_file_with_a_too_long_caption_is_sent_separately():
     buttons, file = ((Button("a", data="a"),),), Attachment("a.txt", b"a")
     assert split(FormattedMessage("а" * 2000, (), buttons, file)) == [
         FormattedMessage("а" * 2000),
@@ -195,7 +195,7 @@ def test_a_file_with_a_text_too_long_for_its_caption_follows_by_itself():
     assert len(split(FormattedMessage("а" * 1024, (), (), file))) == 1
 
 
-def test_a_growing_page_is_shown_as_far_as_it_fits():
+def test_growing_message_is_cut_to_the_first_part():
     buttons = ((Button("stop", data="stop:1"),),)
     assert first_part(FormattedMessage("раз два", (), buttons)) == FormattedMessage(
         "раз два", (), buttons
@@ -206,7 +206,7 @@ def test_a_growing_page_is_shown_as_far_as_it_fits():
     assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)
 
 
-def test_short_blocks_of_code_can_be_copied():
+def test_short_code_blocks_get_copy_buttons():
     page = render("a\n```\nодин\n```\nb\n```py\n😀\n```")
     assert copy_buttons(page, "Копировать") == (
         Button("Копировать 1", copy="один"),
@@ -216,7 +216,7 @@ def test_short_blocks_of_code_can_be_copied():
     assert copy_buttons(render("просто"), "Copy") == ()
 
 
-def test_a_long_block_and_a_fourth_have_no_copy_button():
+def test_long_code_block_and_a_fourth_one_get_no_copy_button():
     long = "```\n" + "x" * 257 + "\n```\n"
     page = render(long + "".join(f"\n```\ncode {number}\n```\n" for number in range(5)))
     assert [button.copy for button in copy_buttons(page, "c")] == ["code 0", "code 1", "code 2"]

@@ -42,7 +42,7 @@ def send_voice(telegram, **options):
 
 
 @pytest.mark.parametrize("kind", ["voice", "audio", "video_note", "document"])
-def test_a_recording_is_written_down_shown_and_answered(telegram, provider, media, kind):
+def test_recording_is_transcribed_shown_and_answered(telegram, provider, media, kind):
     transcript = transcript_of(sample_voice())
 
     def act():
@@ -55,7 +55,7 @@ def test_a_recording_is_written_down_shown_and_answered(telegram, provider, medi
     assert count_charged(media) == {"voice": 1}
 
 
-def test_what_was_heard_stands_in_a_quote_and_a_long_one_is_cut(telegram, provider, media):
+def test_transcript_is_quoted_and_shortened(telegram, provider, media):
     provider.behave(fixed_transcript="слово " * 400, fixed_answer="Ответ.")
     (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
     assert answer.endswith("…\n\nОтвет.")
@@ -64,16 +64,14 @@ def test_what_was_heard_stands_in_a_quote_and_a_long_one_is_cut(telegram, provid
     assert message.entities[0]["type"] == "blockquote"
 
 
-def test_a_caption_is_the_question_and_the_recording_its_material(telegram, provider, media):
+def test_caption_is_the_question_and_the_recording_its_material(telegram, provider, media):
     run_and_wait(telegram, media, lambda: send_voice(telegram, caption="Переведи на английский"))
     (question,) = read_questions(provider)
     assert text_outside_documents(question).strip() == "Переведи на английский"
     assert document_texts(question) == [transcript_of(sample_voice())]
 
 
-def test_under_the_preset_for_voices_the_whole_is_written_down_and_summarised(
-    telegram, provider, media
-):
+def test_voice_preset_shows_the_whole_transcript_and_a_summary(telegram, provider, media):
     transcript = "Первая мысль. Вторая мысль. Третья мысль. " + "Ещё слово. " * 100
     provider.behave(fixed_transcript=transcript)
     with RunningBot(media):
@@ -91,7 +89,7 @@ def test_under_the_preset_for_voices_the_whole_is_written_down_and_summarised(
     assert answer.text.count("Первая мысль") == 2
 
 
-def test_a_photo_goes_to_the_model_that_sees_with_its_caption(telegram, provider, media):
+def test_photo_and_its_caption_go_to_the_vision_model(telegram, provider, media):
     def act():
         send_document(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
 
@@ -104,7 +102,7 @@ def test_a_photo_goes_to_the_model_that_sees_with_its_caption(telegram, provider
     assert count_charged(media) == {"photo": 1}
 
 
-def test_a_reply_to_a_photo_shows_it_to_the_model_again(telegram, provider, media):
+def test_reply_to_a_photo_sends_it_to_the_model_again(telegram, provider, media):
     """The photo itself is not stored with the session."""
     with RunningBot(media):
         send_document(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
@@ -118,14 +116,14 @@ def test_a_reply_to_a_photo_shows_it_to_the_model_again(telegram, provider, medi
     assert count_charged(media) == {"photo": 2}
 
 
-def test_a_photo_sent_as_a_file_without_a_word_is_asked_about(telegram, provider, media):
+def test_photo_sent_as_a_file_without_caption_is_described(telegram, provider, media):
     run_and_wait(telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png"))
     ((question, _),) = read_questions(provider)
     assert question["text"] == "Что на фото?"
     assert count_charged(media) == {"photo": 1}
 
 
-def test_an_album_of_photos_is_one_question_with_several_pictures(telegram, provider, media):
+def test_photo_album_is_one_question_with_several_images(telegram, provider, media):
     album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(10)]
 
     def act():
@@ -148,7 +146,9 @@ FILES = {
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_document_is_read_and_its_caption_asked_of_the_assistant(telegram, provider, media, name):
+def test_document_is_read_and_its_caption_answered_by_the_assistant(
+    telegram, provider, media, name
+):
     def act():
         send_document(telegram, FILES[name], name, "application/octet-stream", caption="О чём лоб?")
 
@@ -161,13 +161,13 @@ def test_a_document_is_read_and_its_caption_asked_of_the_assistant(telegram, pro
     assert count_charged(media) == {"document": 1}
 
 
-def test_a_document_without_a_word_is_summarised(telegram, media):
+def test_document_without_a_caption_is_summarised(telegram, media):
     text = "Первая мысль. Вторая мысль. Третья мысль. Четвёртая мысль."
     (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, text.encode()))
     assert answer.startswith("Первая мысль. Вторая мысль. Третья мысль.\n")
 
 
-def test_an_album_of_documents_is_one_question(telegram, provider, media):
+def test_document_album_is_one_question(telegram, provider, media):
     album = [Upload(f"{n}.txt", "text/plain", f"Текст {n}.".encode()) for n in range(3)]
 
     def act():
@@ -178,7 +178,7 @@ def test_an_album_of_documents_is_one_question(telegram, provider, media):
     assert document_texts(question) == ["Текст 0.", "Текст 1.", "Текст 2."]
 
 
-def test_of_a_mixed_album_one_kind_is_taken_and_that_is_told(telegram, provider, media):
+def test_mixed_album_uses_one_kind_with_a_note(telegram, provider, media):
     album = [Upload("a.txt", "text/plain", b"Text."), Upload("b.png", "image/png", PHOTO)]
 
     def act():
@@ -189,7 +189,7 @@ def test_of_a_mixed_album_one_kind_is_taken_and_that_is_told(telegram, provider,
     assert document_texts(read_questions(provider)[0]) == ["Text."]
 
 
-def test_a_long_document_is_read_in_parts_and_the_person_sees_how_far(telegram, provider, media):
+def test_long_document_is_read_in_parts_with_progress(telegram, provider, media):
     provider.behave(context_window=2000, think_s=3600.0)
     paragraphs = [f"Абзац номер {n}. {'слово ' * 60}Конец." for n in range(60)]
     content = "\n\n".join(paragraphs).encode()
@@ -208,7 +208,7 @@ def test_a_long_document_is_read_in_parts_and_the_person_sees_how_far(telegram, 
     assert count_charged(media) == {"document": 1}
 
 
-def test_a_book_is_read_up_to_a_number_of_parts_and_that_is_told(telegram, provider, media):
+def test_number_of_document_parts_is_limited_with_a_note(telegram, provider, media):
     provider.behave(context_window=400, fixed_answer="Коротко.")
     with RunningBot(media):
         telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
@@ -219,7 +219,7 @@ def test_a_book_is_read_up_to_a_number_of_parts_and_that_is_told(telegram, provi
     assert len(read_questions(provider)) == 41
 
 
-def test_a_part_that_nobody_tells_ends_the_reading_without_a_charge(telegram, provider, media):
+def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, media):
     provider.behave(context_window=400)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=400))
     with RunningBot(media):
@@ -231,7 +231,7 @@ def test_a_part_that_nobody_tells_ends_the_reading_without_a_charge(telegram, pr
     assert count_charged(media) == {}
 
 
-def test_reading_can_be_stopped(telegram, provider, media):
+def test_reading_of_a_document_can_be_stopped(telegram, provider, media):
     provider.behave(think_s=3600.0, context_window=400)
     with RunningBot(media):
         telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
@@ -249,7 +249,7 @@ def _progress(telegram):
     return any("по частям: часть" in text for text in answer_texts(telegram, "anna"))
 
 
-def test_the_next_question_knows_the_document(telegram, provider, media):
+def test_next_question_includes_the_document(telegram, provider, media):
     with RunningBot(media):
         send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         wait_until_ended(telegram, media, 1)
@@ -261,7 +261,7 @@ def test_the_next_question_knows_the_document(telegram, provider, media):
     assert title == 1
 
 
-def test_a_document_is_asked_about_again_of_the_model_that_reads(telegram, provider, media):
+def test_regenerated_document_answer_uses_the_same_model_and_request(telegram, provider, media):
     with RunningBot(media):
         send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         wait_until_ended(telegram, media, 1)
@@ -271,7 +271,7 @@ def test_a_document_is_asked_about_again_of_the_model_that_reads(telegram, provi
     assert first.body == second.body
 
 
-def test_nothing_is_kept_of_a_photo(telegram, media, tmp_path):
+def test_photo_is_not_stored(telegram, media, tmp_path):
     run_and_wait(
         telegram, media, lambda: send_document(telegram, PHOTO, "p.png", "image/png", kind="photo")
     )
@@ -286,7 +286,7 @@ def test_nothing_is_kept_of_a_photo(telegram, media, tmp_path):
         ("photo", "image/png", "Фотографии здесь не включены"),
     ],
 )
-def test_what_is_switched_off_is_told_and_costs_nothing(telegram, media, kind, mime, expected):
+def test_disabled_format_is_refused_uncharged(telegram, media, kind, mime, expected):
     off = replace(media, transcription=None, vision=None)
     content = PHOTO if kind == "photo" else SOUND
     (answer,) = run_and_wait(
@@ -297,7 +297,7 @@ def test_what_is_switched_off_is_told_and_costs_nothing(telegram, media, kind, m
     assert count_updates_by_state(off) == {"refused": 1}
 
 
-def test_a_format_that_the_plan_does_not_have_is_not_even_fetched(telegram, media):
+def test_format_outside_the_plan_is_refused_without_a_download(telegram, media):
     closed = make_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
     (answer,) = run_and_wait(
         telegram, replace(media, plans=(closed,)), lambda: send_document(telegram, b"Text.")
@@ -306,7 +306,7 @@ def test_a_format_that_the_plan_does_not_have_is_not_even_fetched(telegram, medi
     assert not telegram.calls("getFile")
 
 
-def test_a_busy_transcriber_is_asked_again(telegram, provider, media):
+def test_busy_transcriber_is_retried(telegram, provider, media):
     provider.faults.add(Fault("audio.transcribe", FaultKind.STATUS, times=2, status=503))
     (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
     assert answer.startswith("🎙")
@@ -316,7 +316,7 @@ def test_a_busy_transcriber_is_asked_again(telegram, provider, media):
     ("status", "expected"),
     [(503, "Не могу прослушать запись"), (401, "Расшифровать запись не получилось")],
 )
-def test_a_transcriber_that_does_not_work_is_told(telegram, provider, media, status, expected):
+def test_failed_transcription_is_reported(telegram, provider, media, status, expected):
     fault = Fault("audio.transcribe", FaultKind.STATUS, times=None, status=status)
     provider.faults.add(fault)
     (answer,) = run_and_wait(telegram, media, lambda: send_voice(telegram))
@@ -326,7 +326,7 @@ def test_a_transcriber_that_does_not_work_is_told(telegram, provider, media, sta
     assert noted == [(int(status == 401),)]
 
 
-def test_forwarded_files_are_read_as_sent_ones(telegram, provider, media):
+def test_forwarded_files_are_read_like_sent_ones(telegram, provider, media):
     with RunningBot(media):
         send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         wait_until_ended(telegram, media, 1)
@@ -336,7 +336,7 @@ def test_forwarded_files_are_read_as_sent_ones(telegram, provider, media):
     assert first == second
 
 
-def test_without_streaming_a_document_is_answered_at_once(telegram, provider, media):
+def test_document_is_answered_at_once_without_streaming(telegram, provider, media):
     without_streaming = replace(media, streaming="off")
     (answer,) = run_and_wait(
         telegram, without_streaming, lambda: send_document(telegram, "Мысль.".encode())

@@ -92,7 +92,7 @@ def answering_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
-def test_one_person_talks_to_two_providers_of_different_dialects(group_chat, provider, elsewhere):
+def test_one_user_can_use_two_providers_of_different_dialects(group_chat, provider, elsewhere):
     group_chat.say("Что такое лоб?")
     group_chat.say("/model")
     group_chat.press(group_chat.find_button(LARGE))
@@ -114,7 +114,7 @@ def test_one_person_talks_to_two_providers_of_different_dialects(group_chat, pro
     assert [turn[0] for turn in turns] == ["chat", "elsewhere", "chat"]
 
 
-def test_models_are_listed_with_provider_price_and_window(group_chat):
+def test_models_are_listed_with_provider_price_and_context_window(group_chat):
     text = group_chat.say("/model").text
     assert text.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
     assert "1. neurotypology-1 — по умолчанию" in text
@@ -125,13 +125,13 @@ def test_models_are_listed_with_provider_price_and_window(group_chat):
     assert group_chat.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
-def test_what_does_not_talk_is_not_on_offer(group_chat):
+def test_models_that_cannot_chat_are_not_offered(group_chat):
     text = group_chat.say("/model").text
     for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
         assert hidden not in text
 
 
-def test_windows_come_from_either_word_for_them(group_chat):
+def test_context_window_is_read_from_either_field_name(group_chat):
     assert listed_models(group_chat.settings)[LARGE] == 64_000
     assert listed_models(group_chat.settings)["stand-in-base"] == 16_000
     with open_database(group_chat.settings.database) as database:
@@ -142,7 +142,7 @@ def test_windows_come_from_either_word_for_them(group_chat):
         )
 
 
-def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_privacy(group_chat):
+def test_model_of_another_company_is_announced_with_a_link_to_privacy(group_chat):
     group_chat.say("/model")
     text = group_chat.press(group_chat.find_button(LARGE)).text
     assert "другой компании" in text
@@ -151,7 +151,7 @@ def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_priv
     assert "другой компании" not in group_chat.press(group_chat.find_button("stand-in-chat")).text
 
 
-def test_a_choice_counts_in_its_session_alone(group_chat, elsewhere):
+def test_chosen_model_applies_to_its_session(group_chat, elsewhere):
     group_chat.say("/model")
     group_chat.press(group_chat.find_button(LARGE))
     group_chat.say("Один")
@@ -164,7 +164,7 @@ def test_a_choice_counts_in_its_session_alone(group_chat, elsewhere):
     assert elsewhere.asked
 
 
-def test_another_company_is_left_with_the_conversation_that_chose_it(group_chat, elsewhere):
+def test_new_session_does_not_keep_a_model_of_another_company(group_chat, elsewhere):
     group_chat.say("/model")
     group_chat.press(group_chat.find_button(LARGE))
     group_chat.say("Один")
@@ -175,7 +175,7 @@ def test_another_company_is_left_with_the_conversation_that_chose_it(group_chat,
     assert group_chat.labels[0] == "✓ Всегда новейшая"
 
 
-def test_a_full_session_goes_on_with_a_bigger_model(group_chat, elsewhere):
+def test_full_session_continues_with_a_larger_model(group_chat, elsewhere):
     group_chat.say("/model")
     group_chat.press(group_chat.find_button(SMALL))
     full = group_chat.say("Первый вопрос")
@@ -190,13 +190,13 @@ def test_a_full_session_goes_on_with_a_bigger_model(group_chat, elsewhere):
 @pytest.mark.parametrize(
     "data", ["model:use:nothing", "model:use", "model:list:-5:x", "model:nonsense", "model:use:"]
 )
-def test_made_up_data_changes_nothing(group_chat, data):
+def test_forged_model_button_changes_nothing(group_chat, data):
     group_chat.say("/model")
     group_chat.press(data, forged=True)
     assert select_rows(group_chat.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
-def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
+def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, settings):
     free = make_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))) as bot:
         telegram.wait_for(lambda: len(listed_models(bot.settings)) == 8)
@@ -208,7 +208,7 @@ def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
         assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
-def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings, elsewhere):
+def test_chosen_model_no_longer_in_the_plan_does_not_answer(telegram, settings, elsewhere):
     with RunningBot(settings):
         telegram.wait_for(lambda: len(listed_models(settings)) == 8)
         talk = ChatUser(telegram, settings)
@@ -228,7 +228,7 @@ def _set_identity(provider, model_id):
     return ModelOption(CandidateKind.GENERAL, provider, model_id).sign
 
 
-def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):
+def test_earlier_versions_and_the_base_model_are_offered(telegram, settings, provider):
     add_live_model(settings, "stand-in-chat", number=2)
     with open_database(settings.database) as database:
         assert [model.model_id for model in ModelCatalogue(database).earlier("neurotypology")] == [
@@ -245,7 +245,7 @@ def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider
     assert answering_models(provider) == ["stand-in-base"]
 
 
-def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, settings, provider):
+def test_earlier_version_is_labelled_with_a_way_to_the_newest(telegram, settings, provider):
     add_live_model(settings, "stand-in-chat", number=2)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -260,9 +260,7 @@ def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, se
     assert answering_models(provider) == ["stand-in-base", "stand-in-chat"]
 
 
-def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
-    telegram, settings, provider
-):
+def test_user_of_a_chosen_version_is_notified_once_of_a_newer_one(telegram, settings, provider):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         talk.say("/model")
@@ -286,7 +284,7 @@ def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
     assert answering_models(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
 
 
-def test_a_new_session_has_the_newest_and_hears_of_no_other(group_chat):
+def test_session_without_a_chosen_model_gets_no_new_version_notice(group_chat):
     assert select_rows(
         group_chat.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''"
     ) == [(0,)]
@@ -296,7 +294,7 @@ def test_a_new_session_has_the_newest_and_hears_of_no_other(group_chat):
     assert "новая версия" not in group_chat.say("Второй вопрос").text
 
 
-def test_without_any_model_that_is_said(telegram, tmp_path):
+def test_missing_models_are_explained(telegram, tmp_path):
     bare = bot_settings(tmp_path, telegram)
     with RunningBot(bare):
         talk = ChatUser(telegram, bare)

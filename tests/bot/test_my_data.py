@@ -77,7 +77,7 @@ def erase(telegram, settings):
     return after
 
 
-def test_everything_comes_as_one_file(telegram, settings):
+def test_export_is_sent_as_one_file(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Что такое лоб?")
         press(telegram, settings, "rate:up:1")
@@ -92,7 +92,7 @@ def test_everything_comes_as_one_file(telegram, settings):
     assert {"users", "chat_session", "quota_use", "updates"} <= set(body["tables"])
 
 
-def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
+def test_erasure_requires_a_confirmation_and_leaves_nothing(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Что такое лоб?")
         press(telegram, settings, "rate:up:1")
@@ -111,7 +111,7 @@ def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
     assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
-def test_who_comes_back_has_no_new_questions(telegram, settings):
+def test_erasure_does_not_renew_the_quota(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Раз")
         erase(telegram, settings)
@@ -121,7 +121,7 @@ def test_who_comes_back_has_no_new_questions(telegram, settings):
         assert "«Три»" not in telegram.answers("anna")[-1].text
 
 
-def test_an_erasure_waits_for_the_answer_that_is_being_written(telegram, provider, settings):
+def test_erasure_waits_for_the_answer_in_progress(telegram, provider, settings):
     with RunningBot(settings):
         say(telegram, settings, "/delete_me")
         press(telegram, settings, "forget:1")
@@ -136,7 +136,7 @@ def test_an_erasure_waits_for_the_answer_that_is_being_written(telegram, provide
     assert find_traces(settings) == []
 
 
-def test_nothing_is_erased_in_a_group_or_by_a_strangers_hand(telegram, settings):
+def test_erasure_is_refused_in_a_group_and_from_another_user(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Что такое лоб?")
         message = say(telegram, settings, "/start", "boris")

@@ -38,7 +38,7 @@ def texts(telegram, user):
     return [message.text for message in telegram.answers(user)]
 
 
-def test_a_notice_to_admins_reaches_each_of_them_once(telegram, settings):
+def test_notice_to_admins_reaches_each_of_them_once(telegram, settings):
     add_notices(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
     for _ in range(2):
         with RunningBot(settings):
@@ -47,21 +47,21 @@ def test_a_notice_to_admins_reaches_each_of_them_once(telegram, settings):
     assert "engine" in texts(telegram, "vera")[0]
 
 
-def test_a_notice_to_one_person_comes_while_the_bot_runs(telegram, settings):
+def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
     with RunningBot(settings):
         add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
         telegram.wait_for(lambda: texts(telegram, "anna"))
     assert texts(telegram, "boris") == []
 
 
-def test_a_notice_without_a_text_is_told_by_its_key(telegram, settings):
+def test_notice_without_a_text_shows_its_key(telegram, settings):
     add_notices(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram, "vera"))
     assert "notice-of-next-year" in texts(telegram, "vera")[0]
 
 
-def test_who_blocked_the_bot_holds_up_nobody(telegram, settings):
+def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
     telegram.block("boris")
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
@@ -72,7 +72,7 @@ def test_who_blocked_the_bot_holds_up_nobody(telegram, settings):
     assert texts(telegram, "boris") == []
 
 
-def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
+def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
@@ -82,7 +82,7 @@ def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
     assert again.endswith(first)
 
 
-def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, settings):
+def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
     dead = replace(current_owner(), pid=2**22 - 1, started=1)
     add_notices(settings)
     cipher = load_or_make_key(settings.state_dir, None)

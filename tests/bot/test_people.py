@@ -37,7 +37,7 @@ def audit_rows(chat):
     return select_rows(chat.settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
 
 
-def test_people_are_listed_and_found_by_their_number(chat):
+def test_users_are_listed_and_found_by_id(chat):
     chat.press("a-users:0")
     assert "3 человека" in chat.last.text
     chat.press("a-find")
@@ -51,7 +51,7 @@ def test_people_are_listed_and_found_by_their_number(chat):
     assert "«Что такое лоб?»" in chat.last.text
 
 
-def test_a_long_list_has_pages(chat, settings):
+def test_user_list_has_pages(chat, settings):
     add_users(settings, range(5000, 5020))
     chat.press("a-users:0")
     assert "‹" not in chat.labels
@@ -61,7 +61,7 @@ def test_a_long_list_has_pages(chat, settings):
     assert "›" not in chat.labels
 
 
-def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
+def test_block_requires_a_confirmation_stops_answers_and_can_be_lifted(chat, telegram):
     chat.press_forged(f"a-user:{ANNA}")
     chat.press("🚫 Закрыть доступ")
     assert "Закрыть доступ" in chat.last.text
@@ -80,7 +80,7 @@ def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
     ]
 
 
-def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(chat, telegram):
+def test_other_admins_are_notified_of_blocks_and_roles_but_the_actor_is_not(chat, telegram):
     grant_role(chat.settings, BORIS, Role.ADMIN)
     boris = StaffUser(telegram, chat.settings, "boris")
     boris.say("/start")
@@ -101,14 +101,14 @@ def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(cha
     assert (anna, VERA in {chat_id for (chat_id,) in rows}) == ([], False)
 
 
-def test_nobody_blocks_themselves_or_another_admin(chat, settings):
+def test_admin_cannot_block_themselves_or_another_admin(chat, settings):
     assert "Свои роль и доступ" in chat.press_forged(f"a-block-yes:{VERA}")
     grant_role(settings, BORIS, Role.ADMIN)
     assert "администратор" in chat.press_forged(f"a-block-yes:{BORIS}")
     assert select_rows(settings, "SELECT user_id FROM users WHERE is_blocked = 1") == []
 
 
-def test_a_teacher_gets_a_dataset_and_loses_it_and_is_told(chat, telegram):
+def test_teacher_is_given_a_dataset_loses_it_and_is_notified(chat, telegram):
     chat.press_forged(f"a-user:{BORIS}")
     chat.press("🎓 Роль")
     chat.press("преподаватель")
@@ -126,7 +126,7 @@ def test_a_teacher_gets_a_dataset_and_loses_it_and_is_told(chat, telegram):
     assert [action for _, action, _ in audit_rows(chat)] == ["role.grant", "role.revoke"]
 
 
-def test_a_role_is_asked_twice_and_noted(chat, settings):
+def test_role_requires_a_confirmation_and_is_audited(chat, settings):
     chat.press_forged(f"a-role:{BORIS}")
     chat.press("редактор")
     assert select_rows(settings, "SELECT id FROM role_grant") == []
@@ -135,7 +135,7 @@ def test_a_role_is_asked_twice_and_noted(chat, settings):
     assert audit_rows(chat) == [(f"user:{VERA}", "role.grant", f"user:{BORIS}")]
 
 
-def test_another_plan_is_given_by_its_title(chat, settings):
+def test_plan_is_assigned_by_its_title(chat, settings):
     chat.press_forged(f"a-plan:{ANNA}")
     chat.press("Полный")
     assert "План: Полный" in chat.last.text
@@ -145,7 +145,7 @@ def test_another_plan_is_given_by_its_title(chat, settings):
     assert select_rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [(None,)]
 
 
-def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram, settings):
+def test_questions_are_given_for_some_days_and_the_user_is_notified(chat, telegram, settings):
     chat.press_forged(f"a-user:{ANNA}")
     chat.press("🎁 Подарить вопросы")
     chat.press("голос")
@@ -161,7 +161,7 @@ def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram
     assert audit_rows(chat) == [(f"user:{VERA}", "quota.gift", f"user:{ANNA}")]
 
 
-def test_a_gift_that_is_pressed_twice_is_given_once(chat, telegram, settings):
+def test_gift_button_pressed_twice_gives_once(chat, telegram, settings):
     chat.press_forged(f"a-gift-ask:{ANNA}:voice:10:30")
     data, message_id = chat.button_data("a-gift-yes"), chat.last.message_id
     ended = chat._count_ended()
@@ -176,7 +176,7 @@ def test_a_gift_that_is_pressed_twice_is_given_once(chat, telegram, settings):
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "99999999999", "x"])
-def test_a_forged_amount_gives_nothing(chat, settings, amount):
+def test_invalid_gift_amount_gives_nothing(chat, settings, amount):
     assert "подарить можно" in chat.press_forged(f"a-gift-yes:{ANNA}:text:{amount}:7")
     assert select_rows(settings, "SELECT id FROM quota_gift") == []
 
@@ -196,7 +196,7 @@ STAFFS_BUTTONS = (
 )
 
 
-def test_a_student_who_forges_staffs_buttons_changes_and_sees_nothing(chat, telegram, settings):
+def test_staff_buttons_forged_by_a_student_do_nothing(chat, telegram, settings):
     anna = StaffUser(telegram, settings, "anna")
     assert "/examples" in anna.say("/examples").text
     before = anna.say("/admin").text
@@ -209,7 +209,7 @@ def test_a_student_who_forges_staffs_buttons_changes_and_sees_nothing(chat, tele
         assert select_rows(settings, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - our own
 
 
-def test_who_loses_the_role_within_a_dialog_changes_nothing(chat, telegram, settings):
+def test_admin_who_loses_the_role_during_a_dialog_changes_nothing(chat, telegram, settings):
     grant_role(settings, BORIS, Role.ADMIN)
     boris = StaffUser(telegram, settings, "boris")
     boris.say("/admin")

@@ -22,7 +22,7 @@ def limited(settings):
     return replace(settings, plans=(plan,))
 
 
-def test_a_person_who_takes_no_placeholder_pays_for_no_answer(telegram, provider, settings):
+def test_unreachable_user_is_not_charged(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     settings = limited(settings)
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
@@ -31,7 +31,7 @@ def test_a_person_who_takes_no_placeholder_pays_for_no_answer(telegram, provider
     assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
 
 
-def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provider, settings):
+def test_finished_answer_waits_for_its_placeholder(telegram, provider, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.LAG, seconds=1.0))
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
@@ -43,14 +43,14 @@ def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provi
     assert select_rows(settings, "SELECT state FROM turn") == [("told",)]
 
 
-def test_both_return_what_both_return():
+def test_run_both_returns_both_results():
     async def story():
         return await run_both(asyncio.sleep(0, "first"), asyncio.sleep(0, "beside"))
 
     assert asyncio.run(story()) == ("first", "beside")
 
 
-def test_where_the_first_breaks_the_other_has_ended():
+def test_run_both_cancels_the_second_if_the_first_fails():
     ends = []
 
     async def breaks():
@@ -71,7 +71,7 @@ def test_where_the_first_breaks_the_other_has_ended():
     assert asyncio.run(story()) == ["ended"]
 
 
-def test_where_the_other_breaks_its_error_comes_when_the_first_is_done():
+def test_run_both_raises_the_error_of_the_second_after_the_first_is_done():
     steps = []
 
     async def first():

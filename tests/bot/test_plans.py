@@ -59,7 +59,7 @@ def add_code(buyer, code, plan, **gives):
     query_billing(buyer.settings, lambda books: books.promos.add(promo))
 
 
-def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer, selling_bot):
+def test_closed_format_offers_plans_and_is_answered_after_the_purchase(buyer, selling_bot):
     telegram, settings, _ = selling_bot
     voice = Upload("voice.oga", "audio/ogg", SOUND)
     refused = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
@@ -76,7 +76,7 @@ def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer
     assert "19 voice questions" in buyer.say("/plan").text
 
 
-def test_plan_tells_what_one_has_and_what_there_is(buyer):
+def test_plan_shows_the_current_plan_and_the_offers(buyer):
     message = buyer.say("/plan")
     assert message.text.startswith("Plan “Free”")
     assert "3 of 3 left" in message.text
@@ -86,12 +86,12 @@ def test_plan_tells_what_one_has_and_what_there_is(buyer):
     ]
 
 
-def test_the_link_of_the_web_page_leads_to_the_plans(buyer):
+def test_web_link_opens_the_plans(buyer):
     assert buyer.say("/start plan").text.startswith("Plan “Free”")
     assert "Plus · 200 ⭐" in buyer.labels
 
 
-def test_a_plans_page_tells_it_against_what_one_has(buyer):
+def test_plan_page_compares_with_the_current_plan(buyer):
     text = buyer.open_plan("Plus").text
     assert "For those who ask a lot." in text
     assert "100 a day (now 3 a day)" in text
@@ -100,7 +100,7 @@ def test_a_plans_page_tells_it_against_what_one_has(buyer):
     assert "200 ⭐" in text
 
 
-def test_a_page_that_takes_roubles_is_linked_where_the_operator_wants_it(buyer):
+def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     buyer.open_plan("Course")
     links = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
     assert links == ["https://merlin.example/checkout/course"]
@@ -109,7 +109,7 @@ def test_a_page_that_takes_roubles_is_linked_where_the_operator_wants_it(buyer):
     assert not any("url" in key for row in buyer.last.keys for key in row)
 
 
-def test_a_code_gives_days_once(buyer):
+def test_promo_code_gives_days_once(buyer):
     add_code(buyer, f"GIVE{buyer.user_id}", "plus", days=5)
     buyer.say("/plan")
     buyer.press("Enter a promo code")
@@ -123,7 +123,7 @@ def test_a_code_gives_days_once(buyer):
     assert [term.source for term in buyer.terms()] == [Source.PROMO]
 
 
-def test_a_code_lowers_the_price_of_one_order(buyer):
+def test_promo_code_lowers_the_price_of_one_order(buyer):
     code = f"ЛЕТО{buyer.user_id}"
     add_code(buyer, code, "always", percent=50, most_uses=1)
     buyer.say("/plan")
@@ -137,7 +137,7 @@ def test_a_code_lowers_the_price_of_one_order(buyer):
     assert not buyer.renewals()
 
 
-def test_nobody_guesses_codes_for_long(buyer):
+def test_number_of_promo_code_guesses_is_limited(buyer):
     buyer.say("/plan")
     buyer.press("Enter a promo code")
     texts = [buyer.say(f"guess{number}").text for number in range(5)]
@@ -148,7 +148,7 @@ def test_nobody_guesses_codes_for_long(buyer):
     assert (buyer.user_id,) not in select_rows(buyer.settings, "SELECT user_id FROM dialog")
 
 
-def test_what_comes_behind_a_plan_is_told(buyer):
+def test_plan_after_the_current_one_is_shown(buyer):
     query_billing(
         buyer.settings,
         lambda books: books.terms.add(buyer.user_id, "plus", 10, Source.GIFT, "x", "cli:test"),
@@ -158,7 +158,7 @@ def test_what_comes_behind_a_plan_is_told(buyer):
     assert "You already have this plan. The new days start on" in buyer.last.text
 
 
-def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
+def test_course_plan_applies_to_its_course_and_is_shown(buyer):
     query_billing(
         buyer.settings,
         lambda books: books.terms.add(buyer.user_id, "course", 10, Source.GIFT, "x", "cli:test"),
@@ -176,13 +176,13 @@ def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
     assert "Plan “Course”" in buyer.say("/t").text
 
 
-def test_what_is_nearly_gone_is_told_under_the_answer(buyer):
+def test_nearly_exhausted_quota_is_shown_below_the_answer(buyer):
     assert "Left for today: 2 text questions" in buyer.say("One").text
     buyer.say("Two")
     assert "last question for today" in buyer.say("Three").text
 
 
-def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, selling_bot):
+def test_payment_does_not_wait_for_answers_or_rate_limited_chats(buyer, selling_bot):
     telegram, _, provider = selling_bot
     buyer.order("Twenty voices")
     askers = [str(7000 + number) for number in range(20)]
@@ -202,7 +202,7 @@ def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, selling_bot):
     telegram.wait_for(lambda: all(telegram.answers(user)[-1].text != "…" for user in askers))
 
 
-def test_a_bot_that_sells_nothing_offers_nothing(selling_bot, tmp_path):
+def test_bot_without_plans_for_sale_offers_nothing(selling_bot, tmp_path):
     with TelegramStandIn() as telegram:
         settings = selling_settings(tmp_path, telegram, plans=make_plans({"free": PLANS["free"]}))
         with RunningBot(replace(settings)):

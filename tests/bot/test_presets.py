@@ -74,7 +74,7 @@ def save_preset(talk, name, prompt="Отвечай стихами."):
     return talk.say(name)
 
 
-def test_a_translator_is_asked_for_its_languages_and_translates(group_chat, provider):
+def test_translator_preset_asks_for_languages_and_translates(group_chat, provider):
     group_chat.say("/preset")
     assert group_chat.labels[:3] == ["Переводчик", "Пересказ текста", "Запись и пересказ голоса"]
     group_chat.press("preset:set:translator")
@@ -88,7 +88,7 @@ def test_a_translator_is_asked_for_its_languages_and_translates(group_chat, prov
     assert session_values(group_chat.settings) == ["translator"]
 
 
-def test_other_languages_are_typed(group_chat, provider):
+def test_other_languages_can_be_typed(group_chat, provider):
     group_chat.say("/preset")
     group_chat.press("preset:set:translator")
     group_chat.press("preset:pair:other")
@@ -98,7 +98,7 @@ def test_other_languages_are_typed(group_chat, provider):
     assert "Языки: русский — казахский." in newest_request(provider)[1][0]["content"]
 
 
-def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(group_chat):
+def test_new_session_keeps_earlier_settings_and_lists_them(group_chat):
     assert "Действуют прежние настройки:" not in group_chat.say("/new").text
     group_chat.say("/system Говори стихами")
     group_chat.say("Что такое лоб?")
@@ -115,25 +115,25 @@ def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(group_chat):
     assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
 
 
-def test_a_deleted_preset_leaves_a_text_without_a_name(group_chat):
+def test_system_prompt_without_a_preset_is_shown_as_text(group_chat):
     group_chat.say("/system Говори стихами")
     assert group_chat.say("/system").text.startswith("Инструкция этого разговора:\n\nГовори")
 
 
-def test_a_text_is_summarised(group_chat, provider):
+def test_summary_preset_summarises_a_text(group_chat, provider):
     group_chat.say("/preset")
     group_chat.press("preset:set:summary")
     assert "Первое." in group_chat.say("Первое. Второе. Третье. Четвёртое. Пятое.").text
     assert "Перескажи кратко" in newest_request(provider)[1][0]["content"]
 
 
-def test_the_voice_preset_says_what_to_send(group_chat):
+def test_voice_preset_explains_what_to_send(group_chat):
     group_chat.say("/preset")
     assert "голосовое сообщение" in group_chat.press("preset:set:voice").text
     assert session_values(group_chat.settings) == ["voice"]
 
 
-def test_without_who_hears_the_voice_preset_is_not_there(telegram, settings):
+def test_voice_preset_is_missing_without_a_transcriber(telegram, settings):
     with RunningBot(replace(settings, transcription=None)):
         talk = ChatUser(telegram, settings)
         talk.say("/preset")
@@ -142,7 +142,7 @@ def test_without_who_hears_the_voice_preset_is_not_there(telegram, settings):
     assert session_values(settings) == [""]
 
 
-def test_the_operators_presets_are_on_offer_with_their_own_model(group_chat, provider):
+def test_operators_presets_are_offered_with_their_own_model(group_chat, provider):
     group_chat.say("/preset")
     group_chat.press(group_chat.find_button("Репетитор"))
     group_chat.say("Начнём")
@@ -156,7 +156,7 @@ def test_the_operators_presets_are_on_offer_with_their_own_model(group_chat, pro
     assert newest_request(provider)[0] == "stand-in-base"
 
 
-def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
+def test_preset_with_a_model_outside_the_plan_is_refused(telegram, settings):
     with RunningBot(replace(settings, plans=(make_plan("free", models=("ft:*",)),))):
         talk = ChatUser(telegram, settings)
         talk.say("/preset")
@@ -165,7 +165,7 @@ def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
     assert session_values(settings) == [""]
 
 
-def test_an_own_system_text_is_set_shown_saved_and_taken_away(group_chat, provider):
+def test_own_system_prompt_is_set_shown_saved_and_removed(group_chat, provider):
     assert "У этого разговора нет своей инструкции." in group_chat.say("/system").text
     group_chat.say("/system Отвечай стихами.\nКоротко.")
     group_chat.say("Что такое лоб?")
@@ -185,7 +185,7 @@ def test_an_own_system_text_is_set_shown_saved_and_taken_away(group_chat, provid
     assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
 
 
-def test_a_system_text_may_be_typed_after_the_question_for_it(group_chat, provider):
+def test_system_prompt_can_be_typed_after_the_button(group_chat, provider):
     group_chat.say("/system")
     assert "Паролей и ключей не пишите" in group_chat.press("system:set").text
     group_chat.say("Отвечай по-английски.")
@@ -193,7 +193,7 @@ def test_a_system_text_may_be_typed_after_the_question_for_it(group_chat, provid
     assert newest_request(provider)[1][0]["content"] == "Отвечай по-английски."
 
 
-def test_waiting_for_a_text_can_be_cancelled(group_chat, provider):
+def test_system_prompt_dialog_can_be_cancelled(group_chat, provider):
     group_chat.say("/system")
     group_chat.press("system:set")
     group_chat.press("cancel")
@@ -201,7 +201,7 @@ def test_waiting_for_a_text_can_be_cancelled(group_chat, provider):
     assert newest_request(provider)[0] == "stand-in-base"
 
 
-def test_what_people_save_is_sealed(group_chat):
+def test_presets_are_encrypted(group_chat):
     save_preset(group_chat, "Тайна", "Никому не говори.")
     ((name, prompt),) = select_rows(group_chat.settings, "SELECT name, prompt FROM preset")
     assert "Тайна" not in name
@@ -210,7 +210,7 @@ def test_what_people_save_is_sealed(group_chat):
     assert (preset.name, preset.prompt) == ("Тайна", "Никому не говори.")
 
 
-def test_the_same_name_takes_the_place_of_the_old_text(group_chat):
+def test_preset_of_the_same_name_is_replaced(group_chat):
     save_preset(group_chat, "Поэт", "Раз.")
     save_preset(group_chat, "Поэт", "Два.")
     assert [
@@ -218,7 +218,7 @@ def test_the_same_name_takes_the_place_of_the_old_text(group_chat):
     ] == ["Два."]
 
 
-def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(group_chat):
+def test_too_long_prompts_and_names_and_too_many_presets_are_refused(group_chat):
     assert "не длиннее 4 000 знаков" in group_chat.say(
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
@@ -238,7 +238,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(group
     )
 
 
-def test_a_pasted_text_that_the_client_split_is_refused_whole(group_chat, telegram, provider):
+def test_system_prompt_split_by_the_client_is_refused_whole(group_chat, telegram, provider):
     telegram.paste("anna", "/system " + "Отвечай стихами. " * 300)
     telegram.wait_for(lambda: count_updates_by_state(group_chat.settings) == {"answered": 2})
     assert "а в этой 5 099" in group_chat.last.text.replace("\xa0", " ")
@@ -246,7 +246,7 @@ def test_a_pasted_text_that_the_client_split_is_refused_whole(group_chat, telegr
     assert provider.calls("chat.create") == []
 
 
-def test_an_own_preset_is_deleted_after_a_second_question(group_chat):
+def test_own_preset_is_deleted_after_a_confirmation(group_chat):
     save_preset(group_chat, "Поэт")
     group_chat.say("/preset")
     group_chat.press(group_chat.find_button("Поэт"))
@@ -258,7 +258,7 @@ def test_an_own_preset_is_deleted_after_a_second_question(group_chat):
 
 
 @pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
-def test_somebody_elses_preset_is_neither_shown_nor_deleted(group_chat, verb):
+def test_preset_of_another_user_is_neither_shown_nor_deleted(group_chat, verb):
     preset = query_presets(
         group_chat.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст.")
     )
@@ -275,14 +275,14 @@ def test_somebody_elses_preset_is_neither_shown_nor_deleted(group_chat, verb):
     "data",
     ["preset:set", "preset:set:no", "preset:own:x", "preset:pair:zz:1", "system:x", "preset:zz"],
 )
-def test_made_up_data_puts_nothing_over_the_session(group_chat, data):
+def test_forged_preset_button_changes_nothing(group_chat, data):
     group_chat.say("/preset")
     group_chat.press(data, forged=True)
     assert session_values(group_chat.settings) == [""]
     assert session_values(group_chat.settings, "system") == [""]
 
 
-def test_without_any_provider_that_is_said(telegram, tmp_path):
+def test_preset_without_a_provider_is_refused(telegram, tmp_path):
     bare = bot_settings(tmp_path, telegram)
     with RunningBot(bare):
         talk = ChatUser(telegram, bare)

@@ -23,9 +23,7 @@ pytestmark = pytest.mark.unit
         (MerlinError("the database is away"), {}),
     ],
 )
-def test_a_part_that_breaks_by_a_bug_again_and_again_is_known_and_an_outage_is_no_bug(
-    error, failing
-):
+def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing):
     bugs, runs = BugCount(), itertools.count(1)
     is_through = asyncio.Event()
 

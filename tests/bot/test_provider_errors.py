@@ -29,7 +29,7 @@ from tests.support.serving_models import count_answers, insert_canary
 pytestmark = pytest.mark.functional
 
 
-def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
+def test_unavailable_provider_is_reported_to_the_user(telegram, provider, settings):
     provider.stop()
     answers = ask(telegram, settings, "вопрос")
     assert answers == [russian_text("bot-busy")]
@@ -37,14 +37,14 @@ def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings)
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
+def test_busy_provider_is_retried(telegram, provider, settings, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
     (answer,) = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
     assert select_rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
 
 
-def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, settings):
+def test_heartbeat_counts_rate_limit_responses(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
     with RunningBot(settings):
@@ -58,7 +58,7 @@ def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, sett
         telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
 
 
-def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):
+def test_interrupted_stream_keeps_its_text_with_a_mark(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.CUT))
     provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
     (answer,) = ask(telegram, settings, "вопрос")
@@ -67,7 +67,7 @@ def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, s
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
+def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settings):
     add_live_model(settings, "ft:deleted", number=2)
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
@@ -79,7 +79,7 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
     assert "ft:deleted" in answer_texts(telegram, "vera")[0]
 
 
-def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once(
+def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     telegram, provider, settings
 ):
     add_live_model(settings, "ft:failing", number=2)
@@ -100,9 +100,7 @@ def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once
     assert "ft:failing" in answer_texts(telegram, "vera")[0]
 
 
-def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_counted(
-    telegram, provider, settings
-):
+def test_failed_canary_falls_back_to_the_serving_model_and_is_counted(telegram, provider, settings):
     with open_database(settings.database) as database:
         insert_canary(database, "ft:deleted", 1.0)
     with RunningBot(settings):
@@ -121,7 +119,7 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
         assert count_answers(database) == (0, 1, 1, 0)
 
 
-def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
+def test_deleted_model_requests_one_inventory_check(telegram, settings):
     add_live_model(settings, "ft:deleted", number=2)
     with RunningBot(settings):
         for number in (1, 2):
@@ -131,7 +129,7 @@ def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, setting
     assert rows == [("census", '{"model":"ft:deleted"}', "bot")]
 
 
-def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
+def test_general_model_answers_with_a_note_if_none_is_tuned(tmp_path, telegram, provider):
     settings = bot_settings(tmp_path, telegram, provider)
     (answer,) = ask(telegram, settings, "вопрос")
     assert answer.endswith(russian_text("bot-never-tuned", model="stand-in-chat"))
@@ -139,12 +137,12 @@ def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, tel
     assert [message["role"] for message in call.body["messages"]] == ["user"]
 
 
-def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
+def test_missing_provider_is_reported_to_the_user(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram)
     assert ask(telegram, settings, "вопрос") == [russian_text("bot-nobody")]
 
 
-def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
+def test_configured_model_is_preferred_to_the_first_listed(tmp_path, telegram, provider):
     named = Provider("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
     settings = bot_settings(tmp_path, telegram, providers=(named,))
     ask(telegram, settings, "вопрос")
@@ -152,7 +150,7 @@ def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, p
     assert call.body["model"] == "stand-in-base"
 
 
-def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
+def test_slow_model_shows_a_waiting_message(telegram, provider, settings):
     provider.behave(think_s=3600.0)
     hasty = replace(settings, patience=RetryPolicy(busy_notice_s=0.1))
     with RunningBot(hasty):

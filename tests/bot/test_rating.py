@@ -71,7 +71,7 @@ def alerts(telegram):
     return [call.arguments["text"] for call in calls if call.arguments.get("text")]
 
 
-def test_a_second_press_takes_a_rating_back_and_the_button_shows_it(telegram, settings):
+def test_second_press_removes_a_rating_and_the_button_shows_it(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:up:1", answer.message_id)
@@ -83,7 +83,7 @@ def test_a_second_press_takes_a_rating_back_and_the_button_shows_it(telegram, se
     assert telegram.answers("anna")[0].text == answer.text
 
 
-def test_a_thumb_down_is_kept_and_kindly_asks_for_a_better_answer(telegram, settings):
+def test_negative_rating_is_stored_and_asks_for_a_better_answer(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:up:1", answer.message_id)
@@ -95,7 +95,7 @@ def test_a_thumb_down_is_kept_and_kindly_asks_for_a_better_answer(telegram, sett
         assert "«А что дальше?»" in say(telegram, settings, "А что дальше?")
 
 
-def test_a_reaction_rates_the_answer_that_it_stands_under(telegram, settings):
+def test_reaction_rates_the_answer_it_is_set_on(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         for emoji, rows in (("👍", [("up",)]), ("👎", [("down",)]), ("", [])):
@@ -112,7 +112,7 @@ def test_a_reaction_rates_the_answer_that_it_stands_under(telegram, settings):
 @pytest.mark.parametrize(
     "data", ["rate:up:1", "fix:1", "why:1", "rate:up:99", "rate:sideways:1", "rate", "fix:x"]
 )
-def test_another_persons_answer_is_out_of_reach(telegram, settings, data):
+def test_answer_of_another_user_cannot_be_rated_or_corrected(telegram, settings, data):
     with RunningBot(settings):
         ask(telegram, settings)
         telegram.start_bot("boris")
@@ -125,7 +125,7 @@ def test_another_persons_answer_is_out_of_reach(telegram, settings, data):
     assert len(alerts(telegram)) == 1
 
 
-def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegram, settings):
+def test_correction_is_masked_and_waits_for_an_editor_after_consent(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)
@@ -152,7 +152,7 @@ def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegr
     )
 
 
-def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_that_it_corrects(telegram, settings):
+def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(telegram, settings):
     add_live_model(settings, "stand-in-base", number=2, method="dpo")
     with RunningBot(settings):
         answer = ask(telegram, settings)
@@ -163,7 +163,7 @@ def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_that_it_corrects(te
     assert select_rows(settings, "SELECT count(*) FROM proposal WHERE rejected <> ''") == [(1,)]
 
 
-def test_without_consent_the_rating_alone_is_kept_and_nobody_asks_again(telegram, settings):
+def test_without_consent_only_the_rating_is_stored(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:down:1", answer.message_id)
@@ -181,7 +181,7 @@ def test_without_consent_the_rating_alone_is_kept_and_nobody_asks_again(telegram
     assert select_rows(settings, PROPOSALS) == []
 
 
-def test_a_consent_is_taken_back_with_everything_sent_under_it(telegram, settings):
+def test_revoked_consent_withdraws_every_correction(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)
@@ -205,7 +205,7 @@ def add_trained_correction(settings, example_id="from-chat/lob"):
         database.change(PROPOSAL.update({"state": "committed", "example_id": example_id}))
 
 
-def test_what_learnt_from_a_revoked_consent_answers_nobody_and_the_receipt_says_so(
+def test_model_trained_on_a_revoked_example_stops_serving_and_the_user_is_notified(
     telegram, settings
 ):
     add_live_model(settings, "stand-in-chat", number=2)
@@ -235,7 +235,7 @@ def test_what_learnt_from_a_revoked_consent_answers_nobody_and_the_receipt_says_
     assert "neurotypology-2" in row[0]
 
 
-def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
+def test_info_button_of_an_answer_shows_its_origin(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:up:1", answer.message_id)
@@ -249,7 +249,7 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
     assert "Токенов" in text
 
 
-def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(telegram, settings):
+def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):
     with open_database(settings.database) as database:
         insert_example(database, "лицо/лоб")
         database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
@@ -261,7 +261,7 @@ def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(t
     assert "научили" not in text
 
 
-def test_a_question_that_was_taken_for_a_correction_is_answered_after_all(telegram, settings):
+def test_question_taken_for_a_correction_is_answered_on_request(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)
@@ -274,7 +274,7 @@ def test_a_question_that_was_taken_for_a_correction_is_answered_after_all(telegr
     assert select_rows(settings, PROPOSALS) == []
 
 
-def test_a_question_sent_while_a_correction_waits_is_answered_after_all(telegram, settings):
+def test_question_sent_while_a_correction_waits_is_answered_on_request(telegram, settings):
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)

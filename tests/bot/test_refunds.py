@@ -55,7 +55,7 @@ def open_purchase(vera, buyer):
     return vera.last.text
 
 
-def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, selling_bot):
+def test_stars_are_refunded_by_an_admin_with_a_reason(buyer, vera, selling_bot):
     telegram, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
@@ -87,7 +87,7 @@ def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, selling_bot):
     assert not any(label.startswith("Вернуть") for label in vera.labels)
 
 
-def test_a_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
+def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
     telegram, _ = selling_bot
     buyer.open_plan("Always")
     link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
@@ -102,7 +102,7 @@ def test_a_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
     assert all(term.ends_at <= utc_now() for term in buyer.terms())
 
 
-def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, selling_bot):
+def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selling_bot):
     telegram, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
@@ -137,7 +137,7 @@ def add_paid_purchase(buyer, *, is_test=False):
     return query_billing(buyer.settings, work)
 
 
-def test_a_part_of_roubles_goes_back(buyer, vera, selling_bot):
+def test_roubles_can_be_refunded_in_part(buyer, vera, selling_bot):
     _, settings = selling_bot
     buyer.say("/start")
     add_paid_purchase(buyer)
@@ -156,7 +156,7 @@ def test_a_part_of_roubles_goes_back(buyer, vera, selling_bot):
     assert select_rows(settings, query) == [(9990, "Урок не состоялся")]
 
 
-def test_a_refund_is_given_up_by_any_other_button(buyer, vera, selling_bot):
+def test_refund_is_cancelled_by_any_other_button(buyer, vera, selling_bot):
     _, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
@@ -170,7 +170,7 @@ def test_a_refund_is_given_up_by_any_other_button(buyer, vera, selling_bot):
     assert (purchase,) not in select_rows(settings, "SELECT purchase_id FROM refund")
 
 
-def test_a_plan_is_given_for_some_days_and_told(buyer, vera):
+def test_plan_is_given_for_some_days_and_the_user_is_notified(buyer, vera):
     buyer.say("/start")
     vera.press(f"a-user:{buyer.user_id}", forged=True)
     vera.press("Подарить план")
@@ -186,7 +186,7 @@ def test_a_plan_is_given_for_some_days_and_told(buyer, vera):
     assert term.by == "user:1003"
 
 
-def test_the_month_and_the_newest_orders_are_shown(buyer, vera):
+def test_month_and_newest_orders_are_shown(buyer, vera):
     buyer.order("Twenty voices")
     buyer.pay()
     vera.press("a-pay", forged=True)
@@ -196,14 +196,14 @@ def test_the_month_and_the_newest_orders_are_shown(buyer, vera):
     assert any("Двадцать голосовых" in label for label in vera.labels)
 
 
-def test_payments_that_were_tests_are_told_apart(buyer, vera):
+def test_sandbox_payments_are_counted_separately(buyer, vera):
     buyer.say("/start")
     add_paid_purchase(buyer, is_test=True)
     vera.press("a-pay", forged=True)
     assert "\nЕщё 1 тестовый платёж: в суммы он не входит." in vera.last.text
 
 
-def test_codes_are_made_listed_and_stopped(vera, buyer, selling_bot):
+def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
     _, settings = selling_bot
     vera.press("a-codes:0", forged=True)
     vera.press("Новый промокод")
@@ -226,7 +226,7 @@ def test_codes_are_made_listed_and_stopped(vera, buyer, selling_bot):
     )
 
 
-def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, selling_bot):
+def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):
     buyer.order("Twenty voices")
     buyer.pay()
     buyer.say("/paysupport I was charged twice")
@@ -237,7 +237,7 @@ def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, selling_b
     assert vera.last.message_id != message.message_id
 
 
-def test_an_order_or_a_person_that_is_not_there_is_said(vera):
+def test_missing_order_or_user_is_reported(vera):
     for data in ("a-buy:nope", "a-back:1:nope", "a-term:424242", "a-code:nope", "a-back-yes:1"):
         assert vera.press_forged(data)
     vera.press("a-buys:424242:0", forged=True)

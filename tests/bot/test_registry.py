@@ -39,7 +39,7 @@ def serving_version(lab):
     return lab.status()["serving"]["build"]
 
 
-def test_models_are_listed_with_what_serves_and_their_scores(chat):
+def test_models_are_listed_with_the_serving_one_and_scores(chat):
     chat.press("a-models")
     assert "trial · trial-2" in chat.labels
     chat.press("trial · trial-2")
@@ -50,7 +50,7 @@ def test_models_are_listed_with_what_serves_and_their_scores(chat):
     assert "⬆️ Сделать текущей" in chat.labels
 
 
-def test_two_models_stand_side_by_side(chat):
+def test_two_models_are_compared_side_by_side(chat):
     chat.press("a-models")
     chat.press("trial · trial-2")
     chat.press("a-model:2")
@@ -64,7 +64,7 @@ def test_two_models_stand_side_by_side(chat):
     assert [line.split()[0] for line in table[1:3]] == ["вопросов", "сходство"]
 
 
-def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
+def test_scores_on_different_questions_are_not_compared(chat, lab):
     lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
     lab.repository.commit()
     lab.until_serving("trial-3")
@@ -75,7 +75,7 @@ def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
     assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
 
 
-def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
+def test_earlier_model_is_promoted_after_a_confirmation(chat, lab):
     chat.press_forged("a-model:1")
     chat.press("⬆️ Сделать текущей")
     assert "Точно?" in chat.last.text
@@ -95,7 +95,7 @@ def press_mark(chat):
     return chat.button_data("a-set").split(":")[1]
 
 
-def test_a_rollback_names_its_model_and_is_done_once_however_often_it_is_pressed(chat, lab):
+def test_rollback_names_its_model_and_is_done_once(chat, lab):
     mark = press_mark(chat)
     chat.press_forged(f"a-rollback:{mark}")
     assert "trial-1" in chat.last.text
@@ -109,7 +109,7 @@ def test_a_rollback_names_its_model_and_is_done_once_however_often_it_is_pressed
     assert serving_version(lab) == "trial-1"
 
 
-def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
+def test_rollback_notifies_the_other_admins(chat, lab, telegram):
     grant_role(chat.settings, BORIS, Role.ADMIN)
     boris = StaffUser(telegram, chat.settings, "boris")
     boris.say("/start")
@@ -123,7 +123,7 @@ def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
     assert f"пользователь {VERA})" in chat.last.text
 
 
-def test_a_pin_holds_and_is_taken_away(chat, lab):
+def test_model_can_be_pinned_and_unpinned(chat, lab):
     mark = press_mark(chat)
     chat.press_forged(f"a-set:{mark}:0")
     chat.press("📌 Закрепить")
@@ -140,13 +140,13 @@ def test_a_pin_holds_and_is_taken_away(chat, lab):
     assert not lab.status()["serving"]["pinned"]
 
 
-def test_without_a_daemon_the_request_is_kept_and_that_is_said(chat):
+def test_request_without_a_daemon_is_stored_and_explained(chat):
     chat.press_forged(f"a-unpin-yes:{press_mark(chat)}")
     assert "Служба обучения не запущена" in chat.last.text
     assert select_rows(chat.settings, "SELECT state FROM request") == [("waiting",)]
 
 
-def test_a_result_that_came_while_the_bot_was_away_is_told_at_its_start(lab, telegram):
+def test_result_finished_while_the_bot_was_down_is_sent_at_start(lab, telegram):
     settings = lab_settings(lab, telegram)
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
@@ -159,7 +159,7 @@ def test_a_result_that_came_while_the_bot_was_away_is_told_at_its_start(lab, tel
     assert select_rows(settings, "SELECT request_id FROM errand") == []
 
 
-def test_an_editor_sees_models_and_switches_none(chat, telegram, lab):
+def test_editor_sees_models_but_cannot_switch_them(chat, telegram, lab):
     grant_role(chat.settings, ANNA, Role.EDITOR)
     anna = StaffUser(telegram, chat.settings, "anna")
     anna.say("/admin")

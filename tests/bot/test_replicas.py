@@ -123,7 +123,7 @@ def whole_answers(telegram, user):
     return [message.text for message in telegram.answers(user) if message.text != "…"]
 
 
-def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
+def test_each_question_is_answered_once_and_in_order_despite_a_killed_bot(
     start_replicas, telegram, provider
 ):
     people = range(2001, 2017)
@@ -146,7 +146,7 @@ def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
     assert count_updates_by_state(replicas.settings) == {"answered": 32}
 
 
-def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
+def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
     start_replicas, telegram, provider
 ):
     people = (2001, 2002, 2003, 2004)
@@ -176,7 +176,7 @@ def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
     }
 
 
-def test_two_bots_never_answer_more_than_the_plan_allows(start_replicas, telegram, provider):
+def test_two_bots_never_exceed_the_plan(start_replicas, telegram, provider):
     plans = {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 3}}}
     provider.behave(think_s=0.3)
     with start_replicas(plans=plans) as replicas:

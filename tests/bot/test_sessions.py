@@ -39,7 +39,7 @@ def test_sessions_are_listed_newest_first_with_the_open_one_marked(group_chat):
     assert titles(group_chat) == ["▸ Что такое подбородок?", "Что такое лоб?"]
 
 
-def test_an_old_session_is_opened_and_goes_on_with_what_was_said(group_chat, provider):
+def test_old_session_is_reopened_with_its_history(group_chat, provider):
     open_two_sessions(group_chat)
     group_chat.press(
         next(label for label in group_chat.labels if label.startswith("Что такое лоб?"))
@@ -56,7 +56,7 @@ def test_an_old_session_is_opened_and_goes_on_with_what_was_said(group_chat, pro
     assert "Что такое подбородок?" not in contents
 
 
-def test_a_session_gets_the_name_that_is_written_and_no_question_is_asked(group_chat, provider):
+def test_session_is_renamed_without_a_model_call(group_chat, provider):
     open_two_sessions(group_chat)
     group_chat.press(titles(group_chat)[1] and group_chat.labels[1])
     group_chat.press("✏️ Переименовать")
@@ -69,7 +69,9 @@ def test_a_session_gets_the_name_that_is_written_and_no_question_is_asked(group_
 
 
 @pytest.mark.parametrize("way_out", ["Отмена", "‹ Назад", "/cancel"])
-def test_naming_is_left_and_the_next_words_are_a_question_again(group_chat, provider, way_out):
+def test_renaming_can_be_cancelled_and_the_next_message_is_a_question(
+    group_chat, provider, way_out
+):
     open_two_sessions(group_chat)
     group_chat.press(group_chat.labels[1])
     group_chat.press("✏️ Переименовать")
@@ -79,7 +81,7 @@ def test_naming_is_left_and_the_next_words_are_a_question_again(group_chat, prov
     assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_a_session_is_taken_along_as_text_and_as_json(group_chat, telegram):
+def test_session_is_exported_as_text_and_json(group_chat, telegram):
     open_two_sessions(group_chat)
     group_chat.press(group_chat.labels[1])
     card = group_chat.last.message_id
@@ -98,7 +100,7 @@ def test_a_session_is_taken_along_as_text_and_as_json(group_chat, telegram):
     assert turn["input_tokens"] > 0
 
 
-def test_a_deleted_session_is_restored_by_a_tap(group_chat):
+def test_deleted_session_can_be_restored(group_chat):
     open_two_sessions(group_chat)
     group_chat.press(group_chat.labels[1])
     group_chat.press("🗑 Удалить")
@@ -113,7 +115,7 @@ def test_a_deleted_session_is_restored_by_a_tap(group_chat):
     assert group_chat.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
 
 
-def test_many_sessions_are_turned_over_in_pages(group_chat):
+def test_session_list_has_pages(group_chat):
     for number in range(10):
         group_chat.say(f"Вопрос {number}")
         group_chat.say("/new")
@@ -129,7 +131,7 @@ def test_many_sessions_are_turned_over_in_pages(group_chat):
 VERBS = ("session", "session-open", "session-name", "session-file", "session-drop")
 
 
-def test_a_session_of_somebody_else_is_neither_shown_nor_touched(group_chat, telegram):
+def test_session_of_another_user_is_neither_shown_nor_changed(group_chat, telegram):
     open_two_sessions(group_chat)
     (_, session_id) = group_chat.button_data("session").split(":")
     before = select_rows(
@@ -152,14 +154,14 @@ def test_a_session_of_somebody_else_is_neither_shown_nor_touched(group_chat, tel
     assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_nonsense_in_a_button_changes_nothing(group_chat):
+def test_invalid_session_button_data_changes_nothing(group_chat):
     open_two_sessions(group_chat)
     for data in ("session:", "session:-1", "session:9" + "9" * 50, "session:٣", "sessions:999999"):
         group_chat.press(data, group_chat.last.message_id, forged=True)
     assert "У вас 2 разговора." in group_chat.last.text
 
 
-def test_a_cleared_session_goes_on_where_that_is_undone(group_chat, provider):
+def test_cleared_session_continues_after_undo(group_chat, provider):
     group_chat.say("Что такое лоб?")
     assert "Разговор удалён, начинаем новый" in group_chat.say("/clear").text
     assert "Этот разговор сейчас открыт" in group_chat.press("↩️ Вернуть разговор").text
@@ -178,7 +180,7 @@ def capped_settings(tmp_path, telegram, provider, most=2):
     return bot_settings(tmp_path, telegram, provider, plans=(plan,))
 
 
-def test_beyond_the_plan_nothing_is_deleted_unless_the_person_says_so(tmp_path, telegram, provider):
+def test_session_beyond_the_plan_is_deleted_only_after_confirmation(tmp_path, telegram, provider):
     settings = capped_settings(tmp_path, telegram, provider)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -198,7 +200,7 @@ def test_beyond_the_plan_nothing_is_deleted_unless_the_person_says_so(tmp_path, 
         assert titles(talk) == ["▸ Третий", "Второй"]
 
 
-def test_an_old_offer_never_deletes_a_session_that_it_did_not_name(tmp_path, telegram, provider):
+def test_outdated_offer_deletes_only_the_session_it_named(tmp_path, telegram, provider):
     settings = capped_settings(tmp_path, telegram, provider)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
@@ -220,7 +222,9 @@ def test_an_old_offer_never_deletes_a_session_that_it_did_not_name(tmp_path, tel
         assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(3,)]
 
 
-def test_with_topics_a_new_session_is_a_topic_named_after_its_first_answer(group_chat, telegram):
+def test_new_session_is_a_topic_named_after_the_first_question_if_topics_exist(
+    group_chat, telegram
+):
     telegram.switch("has_topics")
     group_chat.say("Что такое лоб?")
     group_chat.say("/new")
@@ -234,7 +238,7 @@ def test_with_topics_a_new_session_is_a_topic_named_after_its_first_answer(group
     assert titles(inside) == ["▸ Что такое подбородок?"]
 
 
-def test_a_topic_that_telegram_does_not_make_is_no_hindrance(group_chat, telegram):
+def test_failed_topic_creation_does_not_prevent_a_new_session(group_chat, telegram):
     telegram.switch("has_topics")
     telegram.faults.add(Fault("createForumTopic", FaultKind.STATUS, status=500, times=1))
     group_chat.say("Что такое лоб?")

@@ -52,7 +52,7 @@ def thank_messages(buyer):
     return [message for message in buyer.telegram.answers(buyer.who) if "Thank you" in message.text]
 
 
-def test_a_pack_is_paid_and_may_be_asked_at_once(buyer):
+def test_pack_is_paid_and_usable_at_once(buyer):
     buyer.order("Twenty voices")
     thanks_message = buyer.pay()
     assert "“Twenty voices”, 50 ⭐" in thanks_message.text
@@ -61,7 +61,7 @@ def test_a_pack_is_paid_and_may_be_asked_at_once(buyer):
     assert buyer.telegram.stars(buyer.who) == 4950
 
 
-def test_an_invoice_says_what_it_is_for_in_telegrams_sizes(buyer):
+def test_invoice_has_title_payload_and_currency(buyer):
     purchase_id = buyer.order("Plus")
     call = buyer.telegram.calls("sendInvoice")[-1]
     assert call.status == 200
@@ -75,7 +75,7 @@ def test_an_invoice_says_what_it_is_for_in_telegrams_sizes(buyer):
     assert document["start_parameter"] == "go_plan"
 
 
-def test_a_period_adds_to_what_is_there(buyer):
+def test_second_purchase_extends_the_term(buyer):
     for _ in range(2):
         buyer.order("Plus")
         buyer.pay()
@@ -84,7 +84,7 @@ def test_a_period_adds_to_what_is_there(buyer):
     assert "Plan “Plus” until" in buyer.say("/plan").text
 
 
-def test_two_taps_are_one_order_and_one_invoice(buyer):
+def test_repeated_buy_button_creates_one_order_and_one_invoice(buyer):
     buyer.open_plan("Twenty voices")
     data = buyer.find_button("Buy for")
     shown_id = buyer.last.message_id
@@ -104,7 +104,7 @@ def test_two_taps_are_one_order_and_one_invoice(buyer):
     assert "The invoice is already in the chat, a little above" in buyer.alerts()[-1]
 
 
-def test_nobody_pays_for_somebody_else(buyer, selling_bot):
+def test_invoice_of_another_user_cannot_be_paid(buyer, selling_bot):
     purchase_id = buyer.order("Plus")
     other = Buyer(*selling_bot)
     other.order("Plus")
@@ -115,14 +115,14 @@ def test_nobody_pays_for_somebody_else(buyer, selling_bot):
     assert not buyer.payments()
 
 
-def test_an_order_is_paid_once(buyer):
+def test_paid_order_cannot_be_paid_again(buyer):
     buyer.order("Plus")
     buyer.pay()
     assert "This order is already paid. You weren't charged again" in buyer.try_to_pay()
     assert len(buyer.payments()) == 1
 
 
-def test_an_invoice_that_is_too_old_is_not_paid(buyer):
+def test_expired_invoice_cannot_be_paid(buyer):
     purchase_id = buyer.order("Plus")
     expired_at = iso(utc_now() - timedelta(minutes=1))
     sql = "UPDATE purchase SET expires_at = ? WHERE id = ?"
@@ -135,19 +135,19 @@ def test_an_invoice_that_is_too_old_is_not_paid(buyer):
     assert "expired" in buyer.press("My orders").text
 
 
-def test_an_order_of_another_price_is_not_paid(buyer):
+def test_order_whose_price_changed_cannot_be_paid(buyer):
     purchase_id = buyer.order("Plus")
     change_rows(buyer.settings, "UPDATE purchase SET amount = 7 WHERE id = ?", purchase_id)
     assert "price has changed" in buyer.try_to_pay()
 
 
 @pytest.mark.parametrize("payload", ["Order not found", "'; DROP TABLE purchase; --", "0" * 32])
-def test_what_is_no_order_is_not_paid(buyer, payload):
+def test_unknown_order_cannot_be_paid(buyer, payload):
     buyer.order("Plus")
     assert "Order not found" in buyer.try_to_pay(payload=payload)
 
 
-def test_what_telegram_tells_twice_is_granted_and_thanked_for_once(buyer, selling_bot):
+def test_repeated_payment_update_is_granted_and_thanked_once(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
@@ -157,7 +157,7 @@ def test_what_telegram_tells_twice_is_granted_and_thanked_for_once(buyer, sellin
     assert len(thank_messages(buyer)) == 1
 
 
-def test_two_payments_of_one_order_are_both_kept(buyer, selling_bot):
+def test_two_payments_of_one_order_are_both_recorded(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.order("Plus")
     buyer.pay()
@@ -175,7 +175,7 @@ def test_two_payments_of_one_order_are_both_kept(buyer, selling_bot):
         ({"total_amount": "all of it"}, "notice-payment-unread"),
     ],
 )
-def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(
+def test_payment_that_matches_no_order_grants_nothing_and_admins_are_notified(
     buyer, selling_bot, wrong, notice_key
 ):
     telegram, settings = selling_bot
@@ -193,7 +193,7 @@ def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(
     assert any(charge in arguments or str(buyer.user_id) in arguments for arguments in notices)
 
 
-def test_a_trial_is_had_once(buyer):
+def test_trial_can_be_used_once(buyer):
     buyer.open_plan("Plus")
     assert "7 days, once" in buyer.last.text
     data = buyer.find_button("Try for free")
@@ -204,7 +204,7 @@ def test_a_trial_is_had_once(buyer):
     assert "Try for free" not in buyer.labels
 
 
-def test_a_subscription_is_a_link_that_stays_the_same(buyer):
+def test_subscription_link_stays_the_same(buyer):
     buyer.open_plan("Always")
     data = buyer.find_button("Buy for")
     link = buyer.press(data).keys[0][0]["url"]
@@ -218,7 +218,7 @@ def slug_of(buyer):
     return buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
 
 
-def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, selling_bot):
+def test_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.pay(slug_of(buyer))
     (renewal,) = buyer.renewals()
@@ -241,7 +241,7 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, s
     assert "auto-renews" not in buyer.say("/plan").text
 
 
-def test_who_subscribed_does_not_subscribe_twice(buyer):
+def test_subscriber_cannot_subscribe_twice(buyer):
     buyer.open_plan("Always")
     message, buy = buyer.last.message_id, buyer.button_data("buy")
     buyer.pay(slug_of(buyer))
@@ -250,7 +250,7 @@ def test_who_subscribed_does_not_subscribe_twice(buyer):
     assert len(buyer.purchases()) == 1
 
 
-def test_nobody_presses_what_is_somebody_elses(buyer, selling_bot):
+def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
     other = Buyer(*selling_bot)
     slug = slug_of(buyer)
     buyer.pay(slug)
@@ -270,7 +270,7 @@ def test_nobody_presses_what_is_somebody_elses(buyer, selling_bot):
     assert not other.purchases()
 
 
-def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, selling_bot):
+def test_refund_by_telegram_revokes_the_grant(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
@@ -280,7 +280,7 @@ def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, selling_
     assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
 
 
-def test_who_deletes_everything_pays_for_nothing_more(buyer, selling_bot):
+def test_erasure_cancels_the_subscription(buyer, selling_bot):
     telegram, _ = selling_bot
     buyer.pay(slug_of(buyer))
     charge = buyer.payments()[0][3]

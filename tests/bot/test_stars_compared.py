@@ -50,9 +50,7 @@ def pay_unseen(telegram, buyer):
     telegram.act(act)
 
 
-def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start(
-    telegram, settings
-):
+def test_payment_and_refund_during_downtime_are_recorded_at_start(telegram, settings):
     buyer = buyer_with_invoice(telegram, settings)
     pay_unseen(telegram, buyer)
     with RunningBot(settings):
@@ -77,7 +75,7 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
     assert len(ledger(settings)) == 4
 
 
-def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, settings):
+def test_subscription_started_during_downtime_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.open_plan("Always")
@@ -95,7 +93,7 @@ def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, sett
         assert buyer.renewals()[0].method in telegram.subscriptions()
 
 
-def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
+def test_unknown_transactions_notify_admins_once(telegram, settings):
     buyer = buyer_with_invoice(telegram, settings)
     odd = {"id": "gift", "amount": 7, "date": 1795190000}
     person = {"type": "user", "user": {"id": buyer.user_id}, "invoice_payload": "nobody's"}
@@ -112,7 +110,7 @@ def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
     assert not ledger(settings)
 
 
-def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
+def test_payment_missing_at_telegram_is_reported(telegram, settings):
     buyer = buyer_with_invoice(telegram, settings)
     with RunningBot(settings):
         buyer.pay()
@@ -131,7 +129,7 @@ def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
         telegram.wait_for(lambda: select_rows(settings, query) == [(1,)])
 
 
-def test_a_stopped_renewal_reaches_telegram_after_a_silence(telegram, settings):
+def test_stopped_renewal_reaches_telegram_after_an_outage(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.open_plan("Always")
@@ -148,7 +146,7 @@ def test_a_stopped_renewal_reaches_telegram_after_a_silence(telegram, settings):
     ]
 
 
-def test_stars_are_compared_every_night_also_after_a_clock_was_set_back():
+def test_reconciliation_runs_every_night_even_after_the_clock_was_set_back():
     night, day = datetime(2026, 11, 20, 2, tzinfo=UTC), timedelta(days=1)
     zone = ZoneInfo("Europe/Moscow")
     assert is_due(None, night, zone)

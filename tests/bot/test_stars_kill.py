@@ -27,9 +27,7 @@ def settings(tmp_path, telegram):
 
 
 @pytest.mark.parametrize("point", PAYMENT)
-def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
-    telegram, settings, tmp_path, point
-):
+def test_payment_is_granted_and_thanked_once_after_a_kill_at(telegram, settings, tmp_path, point):
     buyer = buyer_with_invoice(telegram, settings)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     telegram.pay(buyer.who)
@@ -46,7 +44,7 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
 
 
 @pytest.mark.parametrize("point", REFUND)
-def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point):
+def test_stars_are_refunded_once_after_a_kill_at(telegram, settings, tmp_path, point):
     buyer = buyer_with_invoice(telegram, settings)
     with RunningBot(settings):
         buyer.pay()

@@ -34,14 +34,14 @@ def stored_summaries(settings):
     return select_rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
 
 
-def test_the_bar_shows_the_used_part():
+def test_share_bar_shows_the_used_part():
     assert share_bar(0) == "▱" * 10
     assert share_bar(0.001) == "▰" + "▱" * 9
     assert share_bar(0.5) == "▰" * 5 + "▱" * 5
     assert share_bar(3) == "▰" * 10
 
 
-def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
+def test_token_view_shows_usage_cost_and_plan(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
     config = make_config(models={"stand-in-base": {"context": 8000, "price": PRICE}})
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,), config=config)
@@ -67,7 +67,7 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
     assert "Вопросы: осталось 19 из 20, обновится " in text
 
 
-def test_a_cost_that_nobody_knows_is_left_out(group_chat):
+def test_unknown_cost_is_omitted(group_chat):
     group_chat.say("Что такое лоб?")
     text = group_chat.say("/t").text
     assert "из 8" in text or "токенов" in text
@@ -79,7 +79,7 @@ def model_of(settings):
     return replace(settings.providers[0], model="stand-in-base")
 
 
-def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
+def test_plan_window_is_the_shown_limit(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     with RunningBot(settings):
@@ -90,7 +90,7 @@ def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provide
     assert "Вопросы: без ограничений" in text
 
 
-def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(group_chat, provider):
+def test_verified_summary_is_shown_and_starts_a_new_session(group_chat, provider):
     group_chat.say(QUESTION)
     group_chat.say("/t")
     provider.behave(fixed_answer=SHORT)
@@ -108,7 +108,7 @@ def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(group_chat, 
     assert any("(продолжение)" in label for label in group_chat.labels)
 
 
-def test_who_left_a_session_without_a_warning_may_still_take_it_along(group_chat, provider):
+def test_session_left_without_a_warning_can_still_be_summarised(group_chat, provider):
     provider.behave(context_window=600)
     group_chat.say(f"{QUESTION} {'Это важно. ' * 40}")
     assert "Пересказать и продолжить" not in group_chat.labels
@@ -128,7 +128,7 @@ def test_who_left_a_session_without_a_warning_may_still_take_it_along(group_chat
     assert f"Ранее в этом разговоре: {SHORT}" in contents
 
 
-def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(group_chat):
+def test_stand_in_summarises_a_conversation_by_its_first_sentences(group_chat):
     """The demo uses this to show what the button does."""
     group_chat.say(QUESTION)
     group_chat.say("/t")
@@ -137,7 +137,7 @@ def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(group_chat):
     assert "Вы спросили: «Вопрос:" not in text
 
 
-def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(group_chat, provider):
+def test_summary_with_an_invented_number_is_retried_and_then_refused(group_chat, provider):
     group_chat.say(QUESTION)
     group_chat.say("/t")
     provider.behave(fixed_answer=INVENTED)
@@ -155,9 +155,7 @@ def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(group_cha
     assert QUESTION in contents
 
 
-def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
-    tmp_path, telegram, provider
-):
+def test_summary_costs_one_question_and_its_money_is_counted(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     config = make_priced_config("stand-in-base", **PRICE)
     settings = bot_settings(tmp_path, telegram, provider, plans=(plan,), config=config)
@@ -180,7 +178,7 @@ def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
     assert all(micro > 0 for (micro,) in costs)
 
 
-def test_a_second_press_makes_no_second_summary(group_chat, provider):
+def test_second_press_makes_no_second_summary(group_chat, provider):
     group_chat.say(QUESTION)
     gauge = group_chat.say("/t")
     provider.behave(fixed_answer=SHORT)
@@ -191,7 +189,7 @@ def test_a_second_press_makes_no_second_summary(group_chat, provider):
     assert stored_summaries(group_chat.settings) == 1
 
 
-def test_a_session_of_somebody_else_is_never_summed_up(group_chat, telegram, provider):
+def test_session_of_another_user_cannot_be_summarised(group_chat, telegram, provider):
     group_chat.say(QUESTION)
     group_chat.say("/t")
     call_count = len(provider.calls("chat.create"))
@@ -202,14 +200,14 @@ def test_a_session_of_somebody_else_is_never_summed_up(group_chat, telegram, pro
     assert len(provider.calls("chat.create")) == call_count
 
 
-def test_the_plan_button_leaves_the_answer_above_it_alone(group_chat, telegram):
+def test_plan_button_keeps_the_answer_above_it(group_chat, telegram):
     answer = group_chat.say(QUESTION)
     group_chat.press("plan", answer.message_id, forged=True)
     assert telegram.answers("anna")[0].text == answer.text
     assert group_chat.last.text == "Ограничений нет: спрашивайте сколько угодно."
 
 
-def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
+def test_kill_during_a_summary_leaves_one_new_session(tmp_path, telegram, provider):
     settings = bot_settings(tmp_path, telegram, provider)
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)

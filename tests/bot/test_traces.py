@@ -15,7 +15,7 @@ QUESTION = "Что такое лоб?"
 PRIVATE = [QUESTION, "лоб", "anna", "Anna", "Анна", "sk-of-the-tests"]
 
 
-def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provider, settings):
+def test_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provider, settings):
     with collect_spans() as spans, RunningBot(settings):
         answer = ChatUser(telegram, settings).say(QUESTION)
     (update,) = spans.named("update")

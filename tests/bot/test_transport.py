@@ -32,13 +32,13 @@ def run_with_bot(telegram, story, **options):
     return asyncio.run(run())
 
 
-def test_a_message_is_sent_and_parsed(telegram):
+def test_message_is_sent_and_parsed(telegram):
     message = run_with_bot(telegram, lambda bot: bot.send_message(1001, "Привет, ёж & Co"))
     assert message.text == "Привет, ёж & Co"
     assert [answer.text for answer in telegram.answers("anna")] == ["Привет, ёж & Co"]
 
 
-def test_a_file_goes_along_as_multipart(telegram):
+def test_file_is_sent_as_multipart(telegram):
     def story(bot):
         return bot.send_document(1001, b"%PDF-1", filename="ёж.pdf", caption="Вот")
 
@@ -48,7 +48,7 @@ def test_a_file_goes_along_as_multipart(telegram):
     assert message.caption == "Вот"
 
 
-def test_many_requests_at_once_share_one_session(telegram):
+def test_concurrent_requests_share_one_session(telegram):
     async def story(bot):
         messages = await asyncio.gather(*(bot.send_message(1001, f"№ {n}") for n in range(50)))
         return {message.text for message in messages}
@@ -69,7 +69,7 @@ def test_many_requests_at_once_share_one_session(telegram):
     ],
     ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
 )
-def test_what_goes_wrong_is_told_and_sent_once(telegram, fault, error):
+def test_failed_request_raises_its_error_and_is_sent_once(telegram, fault, error):
     telegram.faults.add(fault)
     # Short only where no server answers.
     hasty = {"read_s": 0.3} if error is TimedOut else {}
@@ -80,7 +80,7 @@ def test_what_goes_wrong_is_told_and_sent_once(telegram, fault, error):
     assert len(telegram.answers("anna")) <= 1
 
 
-def test_a_closed_port_means_that_nothing_was_sent(telegram):
+def test_closed_port_means_that_nothing_was_sent(telegram):
     telegram.stop()
     with pytest.raises(NotSent) as caught:
         run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
@@ -88,7 +88,7 @@ def test_a_closed_port_means_that_nothing_was_sent(telegram):
     telegram.start()
 
 
-def test_a_server_that_never_takes_the_connection_means_that_nothing_was_sent(telegram):
+def test_unaccepted_connection_means_that_nothing_was_sent(telegram):
     async def story(bot):
         return await bot.send_message(1001, "раз", connect_timeout=0.2)
 
@@ -112,7 +112,7 @@ def test_a_server_that_never_takes_the_connection_means_that_nothing_was_sent(te
                 connection.close()
 
 
-def test_before_it_is_opened_nothing_is_sent(telegram):
+def test_unopened_transport_sends_nothing(telegram):
     async def story():
         transport = AiohttpRequest()
         with pytest.raises(NotSent):
@@ -122,7 +122,7 @@ def test_before_it_is_opened_nothing_is_sent(telegram):
     asyncio.run(story())
 
 
-def test_a_wrong_token_is_told(telegram):
+def test_invalid_token_is_reported(telegram):
     wrong = type("There", (), {})()
     wrong.token = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     wrong.base_url = telegram.base_url

@@ -40,7 +40,7 @@ def settings(tmp_path, telegram, provider):
     return with_media
 
 
-def test_a_tap_asks_an_offered_question_as_if_it_were_typed(telegram, provider, settings):
+def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         refused = talk.say("А если массив двоичный?")
@@ -61,7 +61,7 @@ def test_a_tap_asks_an_offered_question_as_if_it_were_typed(telegram, provider, 
 
 
 @pytest.mark.parametrize("data", ["near:1:2", "near:99:0", "near:x:0", "near"])
-def test_a_button_of_nothing_says_kindly_that_it_is_old(telegram, provider, settings, data):
+def test_invalid_suggestion_button_says_that_it_is_outdated(telegram, provider, settings, data):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         refused = talk.say("А если массив двоичный?")
@@ -70,7 +70,7 @@ def test_a_button_of_nothing_says_kindly_that_it_is_old(telegram, provider, sett
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_what_was_offered_to_one_person_is_not_asked_for_another(telegram, provider, settings):
+def test_suggestion_for_one_user_cannot_be_asked_by_another(telegram, provider, settings):
     with RunningBot(settings):
         ChatUser(telegram, settings).say("А если массив двоичный?")
         boris = ChatUser(telegram, settings, "boris")
@@ -100,7 +100,7 @@ def teach_course(settings):
         index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})
 
 
-def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, provider, settings):
+def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, settings):
     teach_course(settings)
     with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
         talk = ChatUser(telegram, settings)
@@ -121,7 +121,7 @@ def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, prov
 TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
 
 
-def test_the_editors_are_told_after_one_consent_and_a_look_at_the_words(telegram, settings):
+def test_question_is_sent_to_editors_after_consent_and_preview(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         refused = talk.say("Меня зовут Анна Ёлкина, куда девать массив?")
@@ -142,7 +142,7 @@ def test_the_editors_are_told_after_one_consent_and_a_look_at_the_words(telegram
         assert select_rows(settings, TOLD) == []
 
 
-def test_without_the_consent_nothing_is_kept_and_nobody_is_asked_again(telegram, settings):
+def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(telegram, settings):
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
         refused = talk.say("Куда девать массив?")
@@ -155,7 +155,7 @@ def test_without_the_consent_nothing_is_kept_and_nobody_is_asked_again(telegram,
     assert select_rows(settings, TOLD) == []
 
 
-def test_what_is_known_has_no_such_button(telegram, provider, settings):
+def test_known_answer_has_no_button_to_send_it_to_editors(telegram, provider, settings):
     provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
     with RunningBot(settings):
         talk = ChatUser(telegram, settings)
