@@ -7,7 +7,6 @@ It asks the demo's bot over HTTP, as the chat page does, and verifies the answer
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +24,7 @@ from merlin.chat.turns import answering_model
 from merlin.config import Config
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import text
-from merlin.sandbox.demo.place import BASE, Place, commit, samples, unpack_base
+from merlin.sandbox.demo.place import BASE, Place, commit, copy_files, samples, unpack_base
 from merlin.sandbox.demo.story import Story, relative_path
 from merlin.sandbox.server import Deadline, longest
 from merlin.training.prompt_check import ALIKE, likeness
@@ -218,7 +217,7 @@ class LoraTraining:
         place = self._demo.place
         folder = place.repository / "datasets" / DATASET
         if not folder.exists():
-            shutil.copytree(samples("datasets-lora") / DATASET, folder)
+            copy_files(samples("datasets-lora") / DATASET, folder)
             sha = commit(place.repository, place.script.lora_subject)
             self._report("demo-lora-committed", commit=sha[:10])
         path = relative_path(place.engine_key_file)

@@ -354,10 +354,7 @@ def create_repository(repository: Path, script: Script) -> None:
     """Create the git repository with the script's datasets, unless it exists."""
     if (repository / ".git").exists():
         return
-    try:
-        _copy_files(samples(script.samples), repository / "datasets")
-    except OSError as error:
-        raise _no_folder_error(repository, error) from error
+    copy_files(samples(script.samples), repository / "datasets")
     git(repository, "init", "-q", "-b", "main")
     # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
@@ -368,15 +365,18 @@ def create_repository(repository: Path, script: Script) -> None:
     commit(repository, script.samples_subject)
 
 
-def _copy_files(source: Path, target: Path) -> None:
-    """Copy a folder; unlike `shutil.copytree` it ends at the first error, with its reason."""
-    target.mkdir(parents=True, exist_ok=True)
-    for path in sorted(source.rglob("*")):
-        copy = target / path.relative_to(source)
-        if path.is_dir():
-            copy.mkdir(exist_ok=True)
-        else:
-            shutil.copyfile(path, copy)
+def copy_files(source: Path, target: Path) -> None:
+    """Copy a folder; unlike `shutil.copytree` it ends at the first error. Raises Refused."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(source.rglob("*")):
+            copy = target / path.relative_to(source)
+            if path.is_dir():
+                copy.mkdir(exist_ok=True)
+            else:
+                shutil.copyfile(path, copy)
+    except OSError as error:
+        raise _no_folder_error(target, error) from error
 
 
 def commit(repository: Path, subject: str) -> str:
