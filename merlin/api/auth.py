@@ -38,7 +38,7 @@ from merlin.account.sign_ins import (
     mask_ip_address,
 )
 from merlin.account.users import User
-from merlin.api.problems import Problem, language_of_request
+from merlin.api.problems import ROOT, Problem, language_of_request
 from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many_requests
 from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
@@ -326,10 +326,13 @@ async def _find_caller(request: Request) -> Caller:
     )
 
 
-async def require_signed_in(caller: Annotated[Caller, Depends(identify_caller)]) -> Caller:
-    """Return the caller. Raises Problem 401 if not signed in."""
+async def require_signed_in(
+    request: Request, caller: Annotated[Caller, Depends(identify_caller)]
+) -> Caller:
+    """Return the caller. Raises Problem 401 if not signed in, or with no key in the header."""
     if caller.user is None:
-        raise Problem(HTTPStatus.UNAUTHORIZED, "sign-in")
+        is_program = "authorization" in request.headers or request.scope["path"].startswith(ROOT)
+        raise Problem(HTTPStatus.UNAUTHORIZED, "no-key" if is_program else "sign-in")
     return caller
 
 

@@ -134,7 +134,7 @@ ROOT = "/v1/"
 # Codes that clients of the protocol handle; all others are ours.
 _OPENAI_CODES = {
     "unauthorized": "invalid_api_key",
-    "sign-in": "invalid_api_key",
+    "no-key": "invalid_api_key",
     "too-many": TOO_OFTEN,
 }
 

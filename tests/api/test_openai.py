@@ -291,6 +291,20 @@ def test_v1_requires_authentication(site):
     assert site.client.get("/v1/models").status_code == 401
 
 
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Basic bWU6bWU=", "mrl_bare"])
+def test_call_without_a_key_says_how_to_send_one(site, header):
+    headers = {"Accept-Language": "en"} | ({} if header is None else {"Authorization": header})
+    response = site.client.get("/v1/models", headers=headers)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"]) == (401, "invalid_api_key")
+    assert "Authorization: Bearer KEY" in error["message"]
+    problem = site.client.get("/api/user", headers=headers).json()
+    code = "sign-in" if header is None else "no-key"
+    assert problem["type"] == f"urn:merlin:problem:{code}"
+    page = site.client.get("/me", headers=headers, follow_redirects=False)
+    assert page.headers["location"] == "/sign-in?next=%2Fme"
+
+
 def test_key_without_the_chat_scope_is_refused(site):
     with site.key_client(ANNA, Scope.COURSES_READ) as program:
         response = program.post("/v1/chat/completions", json=chat_request(QUESTION))

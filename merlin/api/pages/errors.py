@@ -55,7 +55,7 @@ def add_not_found_page(app: FastAPI) -> None:
 
 
 def _page_of(request: Request, error: Exception) -> Response:
-    if isinstance(error, Problem) and error.code == "sign-in":
+    if isinstance(error, Problem) and error.code in ("sign-in", "no-key"):
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.

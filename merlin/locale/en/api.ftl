@@ -23,6 +23,8 @@ api-problem-bug-detail = Something went wrong on our side. Send the admin the re
 
 api-problem-sign-in = Sign in required
 api-problem-sign-in-detail = Sign in on the page, or send a key in the Authorization header.
+api-problem-no-key = No API key
+api-problem-no-key-detail = Send your key in the header “Authorization: Bearer KEY”. Create one on the page /me.
 api-problem-blocked = Access blocked
 api-problem-blocked-detail = An admin has blocked your access. If this is a mistake, write to them.
 api-problem-foreign-origin = Request from another site

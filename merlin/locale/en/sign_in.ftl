@@ -22,7 +22,7 @@ tls-unreadable = { $setting }: the file { $path } can't be read: { $reason }. Na
 tls-mismatch = { $setting }: { $certificate } and { $private } don't fit: { $reason }. A certificate with its chain and its key without a password are needed, both as PEM.
 
 account-name-refused = A username has 2 to { $limit } characters: Latin letters, digits, and . _ - between them. It starts with a letter.
-account-name-reserved = Only an admin can give the username { $name }.
+account-name-reserved = Only an admin can give the username { $name }: ask one.
 account-name-taken = The username { $name } is taken.
 account-no-name = Choose a username first.
 account-no-account = No account with the username { $name }.

@@ -23,6 +23,8 @@ api-problem-bug-detail = Что-то пошло не так на нашей ст
 
 api-problem-sign-in = Нужен вход
 api-problem-sign-in-detail = Войдите на странице или передайте ключ в заголовке Authorization.
+api-problem-no-key = Нет ключа API
+api-problem-no-key-detail = Передайте ключ в заголовке «Authorization: Bearer КЛЮЧ». Создать ключ можно на странице /me.
 api-problem-blocked = Доступ закрыт
 api-problem-blocked-detail = Администратор закрыл вам доступ. Если это ошибка, напишите ему.
 api-problem-foreign-origin = Запрос с другого сайта

@@ -23,7 +23,7 @@ tls-unreadable = { $setting }: файл { $path } не читается: { $reas
 tls-mismatch = { $setting }: { $certificate } и { $private } не подходят: { $reason }. Нужны сертификат с цепочкой и его ключ без пароля, оба в формате PEM.
 
 account-name-refused = В логине от 2 до { $limit } знаков: латинские буквы, цифры и между ними . _ -. Начинается он с буквы.
-account-name-reserved = Логин { $name } даёт только администратор.
+account-name-reserved = Логин { $name } даёт только администратор: попросите его.
 account-name-taken = Логин { $name } уже занят.
 account-no-name = Сначала придумайте логин.
 account-no-account = Учётной записи с логином { $name } нет.
