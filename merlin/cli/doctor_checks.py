@@ -37,13 +37,14 @@ from merlin.config.settings import (
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import has_zones, utc_now
 from merlin.core.connections import tls_context
-from merlin.core.errors import ConfigError, MerlinError, PaymentError
+from merlin.core.errors import ConfigError, MerlinError, PaymentError, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.loopback import url_place
 from merlin.core.server import listen
 from merlin.db.backup import last_backup
 from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
+from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
@@ -231,9 +232,14 @@ def check_git() -> CheckMessage:
 
 def check_repository(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote has the branch; the daemon's mirror is not used."""
-    arguments = {"url": repository.url, "branch": repository.branch}
+    # Without its password.
+    arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
     with _open_repository(repository) as source:
-        newest = source.remote_head()
+        try:
+            newest = source.remote_head()
+        except SourceError as error:
+            reason = {"key": error.key, "arguments": error.arguments}
+            raise check_failure("doctor-not-read", reason=reason, **arguments) from error
     if newest is None:
         raise check_failure("doctor-no-branch", **arguments)
     return "doctor-repository", {"commit": newest[:7], **arguments}

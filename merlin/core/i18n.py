@@ -19,7 +19,7 @@ from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 from merlin.core.clock import in_zone
-from merlin.core.reasons import REASONS
+from merlin.core.reasons import reason_key
 
 _NBSP = "\u00a0"
 
@@ -130,7 +130,7 @@ def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> st
         raise KeyError(key)
     values = {name: _format_argument(language, value) for name, value in arguments.items()}
     for name in _REASON_ARGUMENTS & arguments.keys():
-        reason = REASONS.get(str(arguments[name]))
+        reason = reason_key(str(arguments[name]))
         values[name] = text(language, f"reason-{reason}") if reason else values[name]
     filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:

@@ -107,10 +107,16 @@ class Price:
         return -(-total // MICRO)
 
 
+def _digits(micro: int) -> int:
+    """Return the digits of the fraction: 2, for less than a cent 4, for hardly anything 6."""
+    if not 0 < abs(micro) < _CENT:
+        return 2
+    return 4 if abs(micro) >= _CENT // 100 else 6
+
+
 def format_cost(language: str, micro: int, currency: str) -> str:
-    """Format a cost in millionths: "0,79 $"; less than a cent has four digits."""
-    digits = 4 if 0 < abs(micro) < _CENT else 2
-    amount, sign = format_number(language, micro / MICRO, digits), _SIGNS.get(currency, currency)
+    """Format a cost in millionths: "0,79 $", "0,0012 $", "0,000005 $"."""
+    amount, sign = format_number(language, micro / MICRO, _digits(micro)), _SIGNS.get(currency, currency)
     if language == "en" and len(sign) == 1:
         return f"{sign}{amount}"
     return f"{amount}{_NBSP}{sign}"
@@ -137,5 +143,4 @@ def cost_argument(micro: int, currency: str) -> dict[str, object]:
 
 def format_cost_plainly(micro: int, currency: str) -> str:
     """Format a cost for readers whose language is unknown: "1.23 USD", "0.0012 USD"."""
-    digits = 4 if 0 < abs(micro) < _CENT else 2
-    return f"{micro / MICRO:.{digits}f} {currency}"
+    return f"{micro / MICRO:.{_digits(micro)}f} {currency}"

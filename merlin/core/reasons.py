@@ -1,11 +1,13 @@
-"""The usual English messages of libraries and the operating system, as keys of texts.
+"""The usual English messages of libraries, git and the operating system, as keys of texts.
 
-`REASONS` leads to `reason-<key>` in Fluent: they reach people as the arguments `reason` and `words`
-of texts. YAML errors have a text of their own, `finding-yaml-syntax`. Other messages stay English.
+`reason_key` leads to `reason-<key>` in Fluent: they reach people as the arguments `reason` and
+`words` of texts. YAML errors have a text of their own, `finding-yaml-syntax`. Other messages stay
+English.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -46,6 +48,37 @@ REASONS = {
     "unexpected end of data": "csv-end",
     "File is not a zip file": "no-zip",
 }
+# A part of git's message about a remote repository, or of ssh's; the first that fits counts.
+GIT_REASONS = {
+    "No space left on device": "disk-full",
+    "Disk quota exceeded": "disk-full",
+    "Host key verification failed": "git-host-key",
+    "Could not resolve host": "git-host",
+    "Permission denied (": "git-auth",  # ssh
+    "Authentication failed": "git-auth",
+    "could not read Username": "git-auth",
+    "could not read Password": "git-auth",
+    "returned error: 401": "git-auth",
+    "returned error: 403": "git-denied",
+    "Permission denied": "git-denied",
+    "insufficient permission": "git-denied",
+    "Repository not found": "git-not-found",
+    "' not found": "git-not-found",
+    "returned error: 404": "git-not-found",
+    "does not appear to be a git repository": "git-not-found",
+    "certificate": "git-certificate",
+    "returned error: 5": "git-server",
+    "Connection refused": "git-connection",
+    "onnection timed out": "git-connection",
+    "Connection reset": "git-connection",
+    "onnect to": "git-connection",
+    "Network is unreachable": "git-connection",
+    "No route to host": "git-connection",
+    "Operation too slow": "git-connection",
+    "hung up": "git-connection",
+    "[rejected]": "git-raced",
+}
+_GIT_REMOTE = re.compile(r"(fetch|ls-remote|push): ")
 # libyaml's message -> the selector of `finding-yaml-syntax`; other messages stay English.
 _YAML_PROBLEMS = {
     "mapping values are not allowed in this context": "colon",
@@ -64,6 +97,13 @@ _YAML_PROBLEMS = {
     "found unknown escape character": "escape",
     "found invalid Unicode character escape code": "unicode",
 }
+
+
+def reason_key(words: str) -> str | None:
+    """Return the key of a usual message, None for another one."""
+    if words in REASONS or not _GIT_REMOTE.match(words):
+        return REASONS.get(words)
+    return next((key for part, key in GIT_REASONS.items() if part in words), None)
 
 
 class YamlProblem(NamedTuple):

@@ -35,6 +35,7 @@ from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
+from merlin.git.remote_url import parse_remote_url
 from merlin.git.source import Commit
 from merlin.training.baselines import BaselineTick
 from merlin.training.gate import Gates
@@ -137,15 +138,17 @@ def read_commits(services: DaemonServices) -> bool:
         tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
     except SourceError as error:
-        _notify_daily(services, "notice-repository", reason=str(error))
+        reason = {"key": error.key, "arguments": dict(error.arguments)}
+        _notify_daily(services, "notice-repository", reason=reason)
         raise
     except OSError as error:
-        _notify_daily(services, "notice-disk", reason=str(error))
-        raise MerlinError(f"no build: {error}", "notice-disk", reason=str(error)) from error
+        named = {"reason": error.strerror or str(error)}
+        _notify_daily(services, "notice-disk", **named)
+        raise MerlinError(f"no build: {error}", "notice-disk", **named) from error
     if head is None:
         _notify_daily(services, "notice-no-branch")
         repository = needed_repository(services.config)
-        named = {"url": repository.url, "branch": repository.branch}
+        named = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()

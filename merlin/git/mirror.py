@@ -44,7 +44,9 @@ CONFIG_NAME = "merlin.gitconfig"
 _BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,200}")
 _DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 # Servers add rules and empty lines around their messages.
-_RELEVANT_LINE = re.compile(r"(fatal|error|remote):.*\w")
+_RELEVANT_LINE = re.compile(
+    r"(fatal|error|ERROR|remote|ssh):.*\w|.*Permission denied|Host key verification failed"
+)
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
@@ -312,9 +314,9 @@ def as_source_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = str(error)
+        reason = error.strerror or str(error)
         raise SourceError(
-            f"the mirror cannot be used: {reason}", "git-failed", reason=reason
+            f"the mirror cannot be used: {error}", "git-failed", reason=reason
         ) from error
 
 

@@ -97,7 +97,7 @@ def push_notes(
             with lock_mirror() as lock:
                 run("update-ref", PUSHED_NOTES_REF, local_notes, lock=lock)
     if read_ref(run, NOTES_REF) != read_ref(run, PUSHED_NOTES_REF):
-        raise GitFailed("the notes were rejected again and again", 1, "")
+        raise GitFailed("push: [rejected] again and again", 1, "")
 
 
 WAIT_S, POLL_S = 30.0, 0.02
@@ -241,7 +241,8 @@ def _push_error(failure: GitFailed, remote: RemoteUrl) -> SourceError:
         text = f"the work tree of {remote.url} has changes of its own"
         return SourceError(text, "change-work-tree", folder=remote.url)
     if any(message in stderr for message in _DENIED_MESSAGES):
-        return SourceError(f"no right to push: {reason}", "change-denied", reason=reason)
+        arguments = {"reason": f"push: {reason}"}
+        return SourceError(f"no right to push: {reason}", "change-denied", **arguments)
     if "[remote rejected]" in stderr or _TOO_LARGE_MESSAGE in stderr:
         return _content_error(reason)
     return failure

@@ -11,7 +11,7 @@ import pytest
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.money import Price, format_cost, format_cost_plainly
-from merlin.core.reasons import REASONS
+from merlin.core.reasons import GIT_REASONS, REASONS
 
 pytestmark = pytest.mark.unit
 
@@ -55,7 +55,7 @@ def test_the_reason_of_the_operating_system_is_told_in_russian(tmp_path):
         text("ru", "config-unreadable", path="a", reason=error.value.strerror)
         == "a не читается: это папка"
     )
-    assert {f"reason-{name}" for name in REASONS.values()} <= keys("ru")
+    assert {f"reason-{name}" for name in (REASONS | GIT_REASONS).values()} <= keys("ru")
 
 
 def test_a_missing_text_or_argument_is_an_error():
@@ -77,6 +77,7 @@ def test_an_answer_costs_what_went_in_and_out():
 def test_an_amount_is_shown_with_its_currency():
     assert format_cost_plainly(1_234_567, "USD") == "1.23 USD"
     assert format_cost_plainly(1_200, "USD") == "0.0012 USD"
+    assert format_cost_plainly(5, "USD") == "0.000005 USD"
     assert [format_cost(name, 400_000, "USD") for name in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
     assert format_cost("ru", 0, "USD") == "0,00\u00a0$"
 

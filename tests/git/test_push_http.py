@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from merlin.core.errors import SourceError
+from merlin.core.i18n import text
 from merlin.dataset.changes import Batch, ChangeRequest, Edit, make_changes
 from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
 from merlin.dataset.commit_message import telegram_editor
@@ -129,4 +130,5 @@ def test_read_only_access_is_reported_without_the_password(server, settings, bat
     with pytest.raises(SourceError) as caught:
         commit_changes(settings, batch)
     assert caught.value.key == "change-denied"
+    assert "не хватает прав" in text("ru", "change-denied", **caught.value.arguments)
     assert "t0ken" not in str(caught.value) + str(caught.value.arguments)

@@ -19,6 +19,7 @@ doctor-repository = { $url }, { $branch } at { $commit }
 doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch
 doctor-default = { $dataset }
+doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-no-default = the repository has no dataset { $dataset }, it has: { $known }. Set one of them in datasets.default
 doctor-walls = the document reader has no access to files and network (kernel filter)
 doctor-no-walls = this kernel has no filter of system calls (seccomp, on x86-64 or ARM64), so only Python keeps the document reader from files and network, and a flaw in a parser could reach them. Run the bot on another system

@@ -103,7 +103,9 @@ notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit
    *[other] { $count } commits
   } left the branch, its head is { $head }. Builds and models stay.
-notice-repository = The repository can't be read: { $reason }. The models keep answering.
+notice-repository =
+    { $reason }
+    The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty. The models keep answering.
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository.

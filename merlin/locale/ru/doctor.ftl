@@ -19,6 +19,7 @@ doctor-repository = { $url }, { $branch } на коммите { $commit }
 doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
 doctor-default = { $dataset }
+doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-no-default = набора { $dataset } в репозитории нет, есть: { $known }. Укажите один из них в datasets.default
 doctor-walls = чтение документов не имеет доступа к файлам и сети (фильтр ядра)
 doctor-no-walls = у этого ядра нет фильтра системных вызовов (seccomp на x86-64 или ARM64): чтение документов отделяет от файлов и сети только сам Python, и уязвимость разбора может их открыть. Запустите бота на другой системе
