@@ -3,14 +3,15 @@
     commit -> checked -> built -> training -> evaluated -> serving
 
 A dataset shows its uncommitted edits, the commits in progress, the failures that no later commit
-has replaced, and the commit whose model is live. All others are in the list of verdicts.
+has replaced, and the commit whose model is live. All others are in the list of verdicts. A dataset
+that is removed from the repository is shown while it has a card; that of its model says "removed".
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import product
@@ -54,6 +55,7 @@ _MAX_CARDS = 20
 _MAX_WRITTEN = 3
 _MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
 _UNCHANGED = VerdictStatus.UNCHANGED.value
+_REMOVED = VerdictStatus.REMOVED.value
 _WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
 
 
@@ -97,7 +99,7 @@ class Card:
 
     dataset: str
     stage: Stage
-    state: str = described(", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving")))
+    state: str = described(", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving", _REMOVED)))
     commit: str = ""
     change: str = ""
     subject: str
@@ -133,6 +135,7 @@ class BoardRow:
     """A dataset with its cards, newest first; `commits` counts all its commits."""
 
     name: str
+    removed: bool = described("from the repository; its model may still answer")
     title: Mapping[str, str]
     commits: int
     cards: Sequence[Card]
@@ -172,10 +175,20 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         titles = {**{name: {} for name in files.trees()}, **files.titles()}
         led = {led_course.slug: led_course.name for led_course in led_courses(ctx, actor)}
         known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
-        # In catalogue order: courses by semester, then datasets without one.
+        removed = verdicts.removed_datasets(ctx)
+        # In catalogue order: courses by semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
-        names = sorted(known, key=lambda name: (places.get(name, len(places)), name))
-        cards = [*_edit_cards(ctx, names), *_commit_cards(ctx, names, counts)]
+        names = sorted(
+            known, key=lambda name: (name in removed, places.get(name, len(places)), name)
+        )
+        cards = [
+            *_edit_cards(ctx, names),
+            *(
+                replace(card, state=_REMOVED) if card.since and card.dataset in removed else card
+                for card in _commit_cards(ctx, names, counts)
+            ),
+        ]
+        with_cards = {card.dataset for card in cards}
         daemon = max((beat.at for beat in beats if beat.process == "daemon"), default=None)
         is_live = any(beat.alive for beat in beats if beat.process == "daemon")
         return Board(
@@ -185,11 +198,13 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
             rows=[
                 BoardRow(
                     name=name,
+                    removed=name in removed,
                     title=titles.get(name) or led.get(name, {}),
                     commits=sum(count for (of, _), (count, _) in counts.items() if of == name),
                     cards=[card for card in cards if card.dataset == name],
                 )
                 for name in names
+                if name not in removed or name in with_cards
             ],
         )
 
@@ -271,14 +286,14 @@ def _shown_ids(
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
 
     A rejected commit is replaced by any that passes the check, a commit without changes by any
-    other, a failed training by one that gets further; commits in progress are not replaced. Each
-    condition is one search in an index.
+    other, a failed training by one that gets further or removes the dataset; commits in progress
+    are not replaced. Each condition is one search in an index.
     """
     mended: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
         **dict.fromkeys(_WITH_RUNNING_JOB, ()),
         VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
-        VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING},
+        VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
     }
     condition = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
     for name, (word, later) in product(names, mended.items()):

@@ -11,6 +11,7 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor, missing_dataset, newest_rows, require_approval
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
+from merlin.app.verdicts import removed_datasets
 from merlin.app.views import INTERNAL, described, named
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
@@ -366,6 +367,7 @@ class ServingView:
     # The newest mainline position that a promotion has considered.
     position: int = field(metadata=INTERNAL)
     pinned: bool
+    removed: bool = described("its dataset is removed from the repository")
 
 
 def dataset_names(
@@ -390,6 +392,7 @@ def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
 
 def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
     """Return dataset -> serving model, of those that the actor may watch."""
+    removed = removed_datasets(ctx)
     return {
         row["dataset"]: read_row(
             ServingView,
@@ -397,6 +400,7 @@ def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
             model=row["model_id"],
             build=build_version(row["dataset"], row["build_number"]),
             pinned=bool(row["is_pinned"]),
+            removed=row["dataset"] in removed,
         )
         for row in ctx.db.rows(serving_rows())
         if actor.may(Permission.WATCH, row["dataset"])

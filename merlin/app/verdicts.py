@@ -133,6 +133,12 @@ def newest(ctx: Context) -> dict[str, VerdictView]:
     return {row["dataset"]: _view(row) for row in rows}
 
 
+def removed_datasets(ctx: Context) -> set[str]:
+    """Return the datasets whose newest commit removed them; their models may still answer."""
+    newest_verdicts = newest(ctx).items()
+    return {name for name, each in newest_verdicts if each.verdict is VerdictStatus.REMOVED}
+
+
 def _select_verdicts() -> Select:
     number = BUILD.number.alias("build_number")
     query = select_verdicts().select_extend(number)

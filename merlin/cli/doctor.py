@@ -15,6 +15,7 @@ from merlin.account.users import Roles, Users
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.health import HealthView, health
+from merlin.app.verdicts import removed_datasets
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text
@@ -249,7 +250,10 @@ def _check_default_dataset(config: Config) -> CheckMessage:
     """Check that the default dataset is among those seen in the repository, if any was seen."""
     try:
         with reading_context(config) as ctx:
-            known = models.dataset_names(ctx, Actor.operator())
+            removed = removed_datasets(ctx)
+            known = [
+                name for name in models.dataset_names(ctx, Actor.operator()) if name not in removed
+            ]
     except NotFound:
         known = []
     arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}

@@ -10,10 +10,13 @@ import pytest
 
 from merlin.app.actor import Actor
 from merlin.app.board import MAX_POINTS, Stage, read_board
+from merlin.app.models import serving_models
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Authority, Role
+from merlin.dataset.gather import Outcome
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
 from merlin.training.jobs import JobState
@@ -21,6 +24,7 @@ from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
     PipelineRows,
+    make_commit,
     make_examples,
     make_finding,
     make_spec,
@@ -80,6 +84,24 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     assert read_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
     world.serve(4, make_examples(15))
     assert read_cards(world) == [("a004", "serving", "serving")]
+
+
+def test_removed_dataset_stays_only_while_its_model_answers(world):
+    world.serve(1, make_examples())
+    world.push(2, make_examples(13))
+    (job,) = world.launch()
+    world.finish(job, JobState.FAILED)
+    world.serve(3, make_examples(14), spec=make_spec("trial"))
+    gone = [Outcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")]
+    world.record(make_commit(4), gone, world.clock())
+    kept, removed = read_board(world.ctx, OPERATOR).rows
+    assert (kept.name, kept.removed, kept.cards[0].state) == ("trial", False, "serving")
+    assert (removed.name, removed.removed) == (FACE, True)
+    assert [(card.commit[:4], card.state) for card in removed.cards] == [("a001", "removed")]
+    serving = serving_models(world.ctx, OPERATOR)
+    assert {name: each.removed for name, each in serving.items()} == {FACE: True, "trial": False}
+    world.push(5, make_examples())  # it is there again, with the build that serves
+    assert [row.removed for row in read_board(world.ctx, OPERATOR).rows] == [False, False]
 
 
 def test_training_shows_progress_and_is_silent_after_five_times_the_usual_interval(world):

@@ -148,11 +148,32 @@ def test_folder_without_a_repository_is_reported_with_its_path(fresh, capsys):
     assert (good, str(fresh.folder / "repository") in message) == (False, True)
 
 
+def test_password_of_the_repository_is_in_no_message(fresh, capsys):
+    document = yaml.safe_load(fresh.path.read_text("utf-8"))
+    document["repository"]["url"] = "https://vera:t0ken-w0rd@nowhere.invalid/a.git"
+    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    good, message = run_doctor(fresh, capsys)["repository"]
+    assert not good
+    assert "https://nowhere.invalid/a.git, main" in message
+    assert "t0ken-w0rd" not in message
+
+
 def test_unknown_default_dataset_is_reported_with_the_existing_ones(serving, capsys):
     text = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
     serving.path.write_text(text, "utf-8")
     good, message = run_doctor(serving, capsys)["datasets.default"]
     assert (good, "it has: trial." in message) == (False, True)
+
+
+def test_removed_default_dataset_is_reported(serving, capsys):
+    text = serving.path.read_text("utf-8") + "datasets: {default: trial}\n"
+    serving.path.write_text(text, "utf-8")
+    assert run_doctor(serving, capsys)["datasets.default"][0]
+    serving.repository.git("mv", "datasets/trial", "datasets/renamed")
+    serving.repository.commit()
+    serving.tick("fetch")
+    good, message = run_doctor(serving, capsys)["datasets.default"]
+    assert (good, "it has: renamed." in message) == (False, True)
 
 
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])

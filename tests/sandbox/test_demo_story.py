@@ -82,3 +82,11 @@ def test_progress_of_the_page_is_in_its_language_and_empty_before_the_first_comm
     lab.until_serving("trial-1")
     notes = [read_progress(lab.config, language)["steps"][1]["note"] for language in ("ru", "en")]
     assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]
+
+
+def test_renamed_dataset_is_reported_by_its_new_name(lab):
+    lab.until_serving("trial-1")
+    lab.repository.git("mv", "datasets/trial", "datasets/renamed")
+    lab.repository.commit("Rename")
+    lab.until_serving("renamed-1", "renamed")
+    assert "✔ live: renamed-1\n" in read_report(lab)

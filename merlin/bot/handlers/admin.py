@@ -191,7 +191,8 @@ def _board_row(context: BotContext, row: BoardRow) -> str:
     lines = [context.translate("admin-serves-none", dataset=name)]
     if live:
         since = format_time(context, live.since)
-        lines = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
+        key = "admin-serves-removed" if row.removed else "admin-serves"
+        lines = [context.translate(key, dataset=name, build=live.build, since=since)]
     others = [card for card in row.cards if card is not live]
     lines += [_board_card(context, other) for other in others[:_MAX_CARDS]]
     if len(others) > _MAX_CARDS:

@@ -114,6 +114,8 @@ def show_dataset(context: BotContext) -> View:
             since=admin.format_time(context, serving.since),
             pinned="yes" if serving.pinned else "no",
         )
+        if serving.removed:
+            message += "\n" + context.translate("page-board-removed")
     return menu.card(context, name, message, rows=rows)
 
 

@@ -3,6 +3,7 @@ bot-command-admin = administration
 admin-title = Administration
 admin-home = Your role: { $role }.
 admin-serves = { $dataset }: { $build } is live since { $since }
+admin-serves-removed = { $dataset }: removed from the repository, but { $build } still answers, since { $since }
 admin-serves-none = { $dataset }: no trained model yet
 admin-board-card = { $sign } { $state }: “{ $subject }”
 admin-board-left = { $share }%, { $time } left

@@ -33,6 +33,7 @@ page-board-warnings = { $count ->
        *[other] { $count } remarks
     }
 page-board-since = since { $at }
+page-board-removed = Removed from the repository; its model still answers.
 page-board-more = { $count } more
 page-board-commits = { $count ->
         [one] { $count } commit

@@ -3,6 +3,7 @@ bot-command-admin = управление
 admin-title = Управление
 admin-home = Ваша роль: { $role }.
 admin-serves = { $dataset }: отвечает { $build }, с { $since }
+admin-serves-removed = { $dataset }: набор удалён из репозитория, но { $build } ещё отвечает, с { $since }
 admin-serves-none = { $dataset }: обученной модели пока нет
 admin-board-card = { $sign } { $state }: «{ $subject }»
 admin-board-left = { $share } %, ещё { $time }

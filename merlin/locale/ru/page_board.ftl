@@ -36,6 +36,7 @@ page-board-warnings = { $count ->
        *[other] { $count } замечаний
     }
 page-board-since = с { $at }
+page-board-removed = Набор удалён из репозитория, но его модель ещё отвечает.
 page-board-more = ещё { $count }
 page-board-commits = { $count ->
         [one] { $count } коммит

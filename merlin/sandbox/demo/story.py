@@ -153,7 +153,7 @@ def read_progress(config: Config, language: str) -> dict[str, Any]:
 def newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]:
     """Return the newest commit that changed a dataset, its steps, and the serving model.
 
-    When it changed several datasets, the default one is reported.
+    When it changed several datasets, the default one is reported, but no removed one.
     """
     # One query: between two the next commit may arrive.
     actor = Actor.operator()
@@ -161,9 +161,9 @@ def newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]
     if not recent_verdicts:
         return empty_progress(default)
     newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
-    verdict = next(
-        (row for row in newest_commit if row.dataset == default),
-        newest_commit[0],
+    verdict = min(
+        newest_commit,
+        key=lambda row: (row.verdict is VerdictStatus.REMOVED, row.dataset != default),
     )
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
     serving_model = models.serving_models(ctx, actor).get(verdict.dataset)
