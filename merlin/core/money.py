@@ -116,7 +116,8 @@ def _digits(micro: int) -> int:
 
 def format_cost(language: str, micro: int, currency: str) -> str:
     """Format a cost in millionths: "0,79 $", "0,0012 $", "0,000005 $"."""
-    amount, sign = format_number(language, micro / MICRO, _digits(micro)), _SIGNS.get(currency, currency)
+    amount = format_number(language, micro / MICRO, _digits(micro))
+    sign = _SIGNS.get(currency, currency)
     if language == "en" and len(sign) == 1:
         return f"{sign}{amount}"
     return f"{amount}{_NBSP}{sign}"
