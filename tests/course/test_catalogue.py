@@ -36,11 +36,11 @@ def make_materials(*specs):
 @pytest.mark.parametrize(
     ("language", "title"), [("ru", "Питон"), ("en", "Python"), ("de", "Питон")]
 )
-def test_a_course_has_a_title_in_every_language(language, title):
+def test_course_has_a_title_in_every_language(language, title):
     assert make_course().title(language) == title
 
 
-def test_a_missing_text_is_said_in_the_language_that_has_one():
+def test_missing_translation_falls_back_to_another_language():
     assert make_course().about("en") == "Основы."
     assert make_course(description={}).about("ru") == ""
     assert make_course(name={}).title("ru") == make_course().dataset == "python"
@@ -61,7 +61,7 @@ def make_checked(*findings):
         ("my course", make_checked(), False),
     ],
 )
-def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, checked, is_changed):
+def test_course_change_requires_a_valid_course_file_and_name(dataset, checked, is_changed):
     assert has_course_change(dataset, checked) is is_changed
 
 
@@ -75,18 +75,18 @@ def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, checked, is_ch
         {"text": "", "file_url": "https://example.com/1.pdf"},
     ],
 )
-def test_a_material_is_known_again_after_an_edit(changes):
+def test_material_keeps_its_id_after_an_edit(changes):
     before = make_materials(lecture(1), lecture(2, "Списки"))
     assert match_materials(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
 
 
-def test_what_is_new_has_no_id_and_no_id_is_given_twice():
+def test_new_material_gets_no_id_and_no_id_is_used_twice():
     before = make_materials(lecture(1))
     assert match_materials(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
     assert match_materials([], [lecture(1)]) == [None]
 
 
-def test_twins_keep_their_order():
+def test_identical_materials_keep_their_order():
     assert match_materials(make_materials(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [
         1,
         2,

@@ -67,7 +67,7 @@ def material_ids(rows):
     return {material.title("en"): material.material_id for material in rows.materials(FACE)}
 
 
-def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
+def test_commit_adds_a_course_to_the_catalogue(world, rows):
     push(world, 1, card())
     (course,) = rows.courses()
     assert course == rows.course(FACE)
@@ -80,7 +80,7 @@ def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
     assert rows.materials(FACE)[2].file_url == "https://example.com/1.pdf"
 
 
-def test_ids_stay_through_edits(world, rows):
+def test_ids_are_kept_through_edits(world, rows):
     push(world, 1, card())
     course_id, before = rows.course(FACE).course_id, material_ids(rows)
     renamed = replace(TEXTS[0], title={"ru": "Лоб", "en": "Forehead"}, lesson=3)
@@ -94,7 +94,7 @@ def test_ids_stay_through_edits(world, rows):
     }
 
 
-def test_a_material_that_a_revert_brings_back_is_what_it_was(world, rows):
+def test_material_restored_by_a_revert_gets_its_old_id(world, rows):
     push(world, 1, card())
     before = rows.materials(FACE)
     push(world, 2, card(materials=TEXTS[:1]))
@@ -104,7 +104,7 @@ def test_a_material_that_a_revert_brings_back_is_what_it_was(world, rows):
     assert rows.materials(FACE) == before
 
 
-def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
+def test_invalid_course_file_leaves_the_course_unchanged(world, rows):
     push(world, 1, card())
     before = rows.course(FACE), rows.materials(FACE)
     push(world, 2, None, Finding("course.yaml", 3, 1, "missing-text"))
@@ -114,7 +114,7 @@ def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
 @pytest.mark.parametrize(
     "checked_", [None, course_outcome(None), course_outcome(card(active=False))]
 )
-def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, checked_):
+def test_removed_course_becomes_inactive_and_keeps_its_id(world, rows, checked_):
     push(world, 1, card())
     before = rows.course(FACE)
     outcome = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
@@ -125,13 +125,13 @@ def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, check
     assert rows.course(FACE) == before
 
 
-def test_courses_come_by_semester_then_slug(world, rows):
+def test_courses_are_sorted_by_semester_then_slug(world, rows):
     for position, (slug, semester) in enumerate([("python", 1), ("algorithms", 2), ("a", 2)], 1):
         push(world, position, card(semester=semester), dataset=slug)
     assert [course.slug for course in rows.courses()] == ["python", "a", "algorithms"]
 
 
-def test_a_commit_that_is_not_recorded_changes_no_course(world, rows, database):
+def test_rolled_back_commit_changes_no_course(world, rows, database):
     push(world, 1, card())
 
     def push_and_fail():
@@ -143,13 +143,13 @@ def test_a_commit_that_is_not_recorded_changes_no_course(world, rows, database):
     assert rows.course(FACE).semester == 2
 
 
-def test_a_course_that_nobody_wrote_is_told(rows):
+def test_unknown_course_is_not_found(rows):
     for get in (rows.course, rows.materials):
         with pytest.raises(NotFound):
             get("nothing")
 
 
-def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
+def test_catalogue_is_rebuilt_from_all_datasets(world, rows):
     push(world, 1, card())
     push(world, 2, card(), dataset="python")
     assert world.journal.drop_commits(1, AT) == 1
@@ -162,7 +162,7 @@ def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
     assert not rows.course("python").is_active
 
 
-def test_a_new_database_is_whole_and_one_with_commits_is_looked_through(empty_url, clock):
+def test_migrated_database_with_commits_requires_reindexing(empty_url, clock):
     with open_database(empty_url) as database:
         migrate(database)
         assert Catalogue(database).is_whole()

@@ -57,7 +57,7 @@ class OneTextIndex:
         ("", ""),
     ],
 )
-def test_letter_case_yo_accents_and_blanks_make_no_difference(text, folded):
+def test_case_yo_accents_and_spaces_are_folded(text, folded):
     assert fold(text) == folded
 
 
@@ -71,7 +71,7 @@ def test_letter_case_yo_accents_and_blanks_make_no_difference(text, folded):
         ("я" * 100, ["я" * 64]),
     ],
 )
-def test_words_are_letters_and_digits_alone(text, words):
+def test_words_consist_of_letters_and_digits(text, words):
     assert split_words(text) == words
 
 
@@ -90,11 +90,11 @@ def test_forms_of_a_word_have_one_stem(one, other):
     assert stem(one) == stem(other)
 
 
-def test_an_index_holds_a_word_beside_its_stem():
+def test_index_contains_words_and_stems():
     assert index_words("Матрицы, граф") == "матриц матрицы граф"
 
 
-def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
+def test_last_word_is_also_a_prefix_and_stop_words_are_dropped():
     assert parse_terms("базы и данн") == (Term(("баз",)), Term(("дан",), "данн"))
     assert parse_terms("и") == (Term(("и",), "и"),)
     assert parse_terms("") == ()
@@ -116,16 +116,16 @@ def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
         ("фдпщкшерьы", [("algorithms",)]),
     ],
 )
-def test_one_slip_of_the_finger_and_the_wrong_keyboard_are_put_right(vocabulary, query, corrected):
+def test_typo_or_wrong_keyboard_layout_is_corrected(vocabulary, query, corrected):
     assert vocabulary.corrections(query, 8) == corrected
 
 
 @pytest.mark.parametrize("query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
-def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, query):
+def test_known_or_unrecognisable_words_are_not_corrected(vocabulary, query):
     assert vocabulary.corrections(query, 8) is None
 
 
-def test_the_words_are_learnt_once_for_each_version():
+def test_vocabulary_is_read_once_per_version():
     version, index, cache = 1, OneTextIndex((1, 0)), VersionCache()
 
     def read_vocabulary():
@@ -139,14 +139,14 @@ def test_the_words_are_learnt_once_for_each_version():
     assert index.reads == 2
 
 
-def test_a_query_that_finds_enough_is_not_put_right():
+def test_query_with_enough_results_is_not_corrected():
     index = OneTextIndex((1, 0), (2, 0), (3, 0))
     result = search(index, lambda: Vocabulary(index.texts()), "алгоритм")
     assert (result.hits, result.suggestion, index.reads) == (((1, 0), (2, 0), (3, 0)), "", 0)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
-def test_a_query_of_nothing_finds_nothing(query):
+def test_empty_query_finds_nothing(query):
     assert search(OneTextIndex((1, 0)), lambda: Vocabulary(TEXTS), query) == SearchResult()
 
 
@@ -173,15 +173,15 @@ def highlight(text, query, *more):
         ("", "слово", []),
     ],
 )
-def test_what_was_found_is_marked_in_the_text_as_it_stands(text, query, parts):
+def test_matches_are_highlighted_in_the_original_text(text, query, parts):
     assert highlight(text, query) == parts
 
 
-def test_what_was_meant_is_marked_too():
+def test_corrected_word_is_highlighted_too():
     assert highlight("Алгоритмы", "алгаритмы", Term((stem("алгоритмы"),))) == ["Алгоритмы"]
 
 
-def test_every_word_of_a_text_has_its_place():
+def test_every_word_of_a_text_has_its_position():
     text = "За\u0301мок, C++ и Ёж"
     assert [(word, text[start:end]) for word, start, end in word_positions(text)] == [
         ("замок", "За\u0301мок"),

@@ -43,7 +43,7 @@ def test_two_hundred_judged_queries_find_their_courses(catalogue):
         assert recall >= least, missed
 
 
-def test_a_name_counts_more_than_a_description(catalogue):
+def test_match_in_the_name_ranks_above_the_description(catalogue):
     catalogue.teach(
         {
             "about": make_course("Информатика", about=("Графы и снова графы, а ещё графы.", "")),
@@ -53,14 +53,14 @@ def test_a_name_counts_more_than_a_description(catalogue):
     assert catalogue.found("граф") == ["named", "about"]
 
 
-def test_all_words_must_be_there_in_either_language(catalogue):
+def test_all_words_must_match_in_either_language(catalogue):
     catalogue.teach({"python": PYTHON, "other": make_course("Язык Си", "The C language")})
     assert catalogue.found("питон язык") == ["python"]
     assert catalogue.found("python first") == ["python"]
     assert catalogue.found("питон машина") == []
 
 
-def test_letters_within_a_word_are_found_after_whole_words(catalogue):
+def test_matches_inside_words_rank_below_whole_words(catalogue):
     catalogue.teach(
         {
             "graph": make_course("Графы"),
@@ -75,7 +75,7 @@ def test_letters_within_a_word_are_found_after_whole_words(catalogue):
 
 
 @pytest.mark.parametrize("letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"])
-def test_signs_are_taken_as_they_are(catalogue, letters):
+def test_special_characters_are_matched_literally(catalogue, letters):
     catalogue.teach(
         {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
     )
@@ -83,7 +83,7 @@ def test_signs_are_taken_as_they_are(catalogue, letters):
     assert hits == [(catalogue.rows.course("a").course_id, 0)]
 
 
-def test_only_so_many_are_returned(catalogue):
+def test_number_of_results_is_limited(catalogue):
     catalogue.teach({f"graph-{n:02d}": make_course(f"Графы {n}") for n in range(12)})
     assert len(catalogue.found("графы", limit=5)) == 5
     assert len(catalogue.found("раф", limit=5)) == 5
@@ -98,7 +98,7 @@ def test_materials_are_found_by_title_kind_and_lesson(catalogue):
     assert catalogue.found("цикл") == []
 
 
-def test_the_index_follows_each_commit(catalogue, database):
+def test_index_follows_each_commit(catalogue, database):
     catalogue.teach({"python": PYTHON, "gone": make_course("Старое")})
     assert catalogue.found("старое") == ["gone"]
     catalogue.teach({"python": make_course("Змея", titles=["Множества"])})
@@ -109,7 +109,7 @@ def test_the_index_follows_each_commit(catalogue, database):
     assert database.rows(SEARCH_ENTRY.select()) == []
 
 
-def test_what_says_the_same_is_not_written_again(catalogue, database):
+def test_unchanged_entries_are_not_rewritten(catalogue, database):
     catalogue.teach({"python": PYTHON})
     database.change(SEARCH_ENTRY.update({"letters": "sign"}).where(SEARCH_ENTRY.id < 0))
     before = database.rows(SEARCH_ENTRY.select().order_by(SEARCH_ENTRY.id))
@@ -120,7 +120,7 @@ def test_what_says_the_same_is_not_written_again(catalogue, database):
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
 
 
-def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, database):
+def test_rolled_back_commit_does_not_change_the_index(catalogue, database):
     catalogue.teach({"python": PYTHON})
 
     def teach_and_fail():
@@ -132,7 +132,7 @@ def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, 
     assert (catalogue.found("питон"), catalogue.found("змея")) == (["python"], [])
 
 
-def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
+def test_query_never_fails_and_has_no_operators(catalogue):
     catalogue.teach(judged_courses())
     everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
     for query in make_hostile_queries(300):
@@ -153,7 +153,7 @@ def make_hostile_queries(count):
         yield rng.choice(["", " "]).join(rng.choices(signs + words, k=rng.randint(1, 12)))
 
 
-def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
+def test_migrated_database_with_courses_requires_reindexing(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
         catalogue = CourseCatalogue(database).teach({"python": PYTHON})
@@ -177,7 +177,7 @@ def undo_migration(database):
     database.sql("DELETE FROM migration WHERE name = ?", "m012_search")
 
 
-def test_versions_grow_and_never_come_again(catalogue, database):
+def test_versions_increase_and_are_never_reused(catalogue, database):
     catalogue.teach({"python": PYTHON})
     first = catalogue.rows.version()
     catalogue.teach({"python": PYTHON})

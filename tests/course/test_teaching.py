@@ -38,7 +38,7 @@ def read_course(proposed):
     return parse_course(next(edit.text for edit in proposed.edits if edit.path == "course.yaml"))
 
 
-def test_a_text_gets_a_name_that_nothing_has():
+def test_text_gets_an_unused_file_name():
     draft = MaterialDraft("lecture", 1, {"ru": "Ещё"}, text="a")
     taken = {"materials/Lecture-01-2.md": "x"}
     proposed = make_files(**taken).add_material(draft)
@@ -47,7 +47,7 @@ def test_a_text_gets_a_name_that_nothing_has():
     assert proposed.subject == "Add lecture 1"
 
 
-def test_a_material_is_put_where_it_was_wanted():
+def test_material_is_inserted_at_the_requested_place():
     proposed = make_files().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
     )
@@ -58,12 +58,12 @@ def test_a_material_is_put_where_it_was_wanted():
     assert [material["lesson"] for material in read_course(last)["materials"]] == [1, 2, 3, 4]
 
 
-def test_a_course_without_materials_gets_its_first():
+def test_first_material_is_added_to_a_course_without_any():
     proposed = make_files("semester: 1\nname: {ru: А}\n").add_material(LINK)
     assert len(read_course(proposed)["materials"]) == 1
 
 
-def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
+def test_text_replaces_a_link_and_a_link_replaces_a_text():
     yaml = YAML.replace(
         "lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md",
         'lesson: 3, type: lab, title: {ru: Повтор}, file_url: "https://b.example"',
@@ -79,7 +79,7 @@ def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
     assert read_course(to_link)["materials"][0]["file_url"] == "https://c.example"
 
 
-def test_a_text_that_another_material_names_stays():
+def test_text_used_by_another_material_is_kept():
     proposed = make_files().change_material(
         0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
     )
@@ -87,12 +87,12 @@ def test_a_text_that_another_material_names_stays():
     assert list_paths(make_files().remove_material(2)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
-def test_the_same_text_is_not_written_again():
+def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     assert list_paths(make_files().change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
-def test_a_text_that_was_named_and_never_lay_there_is_written():
+def test_missing_text_file_is_created():
     yaml = "semester: 1\nname: {ru: А}\nmaterials:\n- {lesson: 1, type: lab, title: {ru: Б}, text: materials/b.md}\n"  # noqa: E501 - a file
     proposed = make_files(yaml).change_material(
         0, MaterialDraft("lab", 1, {"ru": "Б"}, text="слова")
@@ -101,14 +101,14 @@ def test_a_text_that_was_named_and_never_lay_there_is_written():
     assert list_paths(make_files(yaml).remove_material(0)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
-def test_what_changes_nothing_is_refused():
+def test_edit_without_changes_is_refused():
     with pytest.raises(Refused):
         make_files().change_material(1, LINK)
     with pytest.raises(Refused):
         make_files().change_fields({"semester": 1})
 
 
-def test_the_card_loses_what_is_taken_away_and_keeps_its_comments():
+def test_card_edit_removes_emptied_fields_and_keeps_comments():
     yaml = YAML.replace("materials:", "description: {ru: О чём}\nmaterials:")
     proposed = make_files(yaml).change_fields({"description": None, "semester": 2})
     assert proposed.edits[0].text == YAML.replace("semester: 1", "semester: 2")
@@ -116,7 +116,7 @@ def test_the_card_loses_what_is_taken_away_and_keeps_its_comments():
     assert parse_course(described.edits[0].text)["description"] == {"ru": "О чём\nи зачем"}
 
 
-def test_a_revision_moves_with_what_it_stands_for_alone():
+def test_revision_changes_only_with_its_own_content():
     first, second = make_files(), make_files(YAML.replace("Ссылка", "Адрес"))
     assert first.revision == second.revision
     ours, theirs = first.lessons([]), second.lessons([])
@@ -129,7 +129,7 @@ def test_a_revision_moves_with_what_it_stands_for_alone():
     assert edited.lessons([])[0].revision == ours[0].revision  # the test's blobs are their paths
 
 
-def test_a_material_is_known_by_its_id():
+def test_material_is_found_by_id():
     materials = [
         Material(7, 2, "lab", {"ru": "Ссылка", "en": "Ссылка"}, "", "https://example.com/a")
     ]
@@ -139,10 +139,10 @@ def test_a_material_is_known_by_its_id():
         make_files().material(materials, 8)
 
 
-def test_the_card_tells_what_is_given_alone():
+def test_card_contains_only_the_given_fields():
     assert make_files().card() == {"semester": 1, "name": {"ru": "Проба"}}
 
 
-def test_a_missing_course_is_refused():
+def test_missing_course_is_refused():
     with pytest.raises(Refused):
         CourseFiles([])
