@@ -80,7 +80,7 @@ def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1):
     return asyncio.run(run())
 
 
-def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
+def test_answer_is_whole_streams_and_has_its_usage(provider):
     reply, observer = ask(provider)
     assert reply.ending is Ending.WHOLE
     assert "«Что значит лоб?»" in reply.text
@@ -92,7 +92,7 @@ def test_an_answer_is_whole_with_its_usage_and_grows_before_the_eyes(provider):
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503])
-def test_busy_is_tried_again_at_most_twice(provider, status):
+def test_busy_provider_is_retried_at_most_twice(provider, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
     assert ask(provider)[0].ending is Ending.WHOLE
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=3))
@@ -101,7 +101,7 @@ def test_busy_is_tried_again_at_most_twice(provider, status):
     assert not provider.faults.all()
 
 
-def test_a_wait_that_ends_too_late_is_not_begun(provider):
+def test_wait_beyond_the_total_time_is_not_started(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=3))
     hasty = RetryPolicy(first_pause_s=30.0, total_s=1.0)
     reply, _ = ask(provider, retry_policy=hasty)
@@ -109,13 +109,13 @@ def test_a_wait_that_ends_too_late_is_not_begun(provider):
     assert len(provider.faults.all()) == 1
 
 
-def test_a_provider_that_is_not_there_is_busy(provider):
+def test_unreachable_provider_counts_as_busy(provider):
     provider.stop()
     assert ask(provider)[0].ending is Ending.BUSY
     provider.start()
 
 
-def test_a_stream_that_breaks_leaves_what_came(provider):
+def test_interrupted_stream_keeps_its_text(provider):
     provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.02)
     provider.faults.add(Fault("chat.create", FaultKind.CUT))
     reply, _ = ask(provider)
@@ -137,7 +137,7 @@ class EndlessModel:
             self.is_left = True
 
 
-def test_an_answer_that_never_ends_is_cut():
+def test_endless_answer_is_cut():
     endless = EndlessModel()
     answer_service = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
     reply = asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver()))
@@ -145,7 +145,7 @@ def test_an_answer_that_never_ends_is_cut():
     assert endless.is_left
 
 
-def test_an_answer_beyond_all_measure_is_cut(provider):
+def test_too_long_answer_is_cut(provider):
     provider.behave(fixed_answer="слово" * (MAX_ANSWER_LENGTH // 5 + 1) + " и так далее")
     reply, _ = ask(provider)
     assert reply.ending is Ending.CUT
@@ -159,7 +159,7 @@ class SplitCharacterModel:
             yield Answer(half)
 
 
-def test_an_answer_in_half_characters_is_whole():
+def test_split_surrogate_pairs_are_joined():
     answer_service = AnswerService({"chat": SplitCharacterModel()})
     assert (
         asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver())).text
@@ -167,7 +167,7 @@ def test_an_answer_in_half_characters_is_whole():
     )
 
 
-def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
+def test_silent_model_is_busy_and_shows_a_waiting_message(provider):
     provider.behave(think_s=3600.0)
     silent = RetryPolicy(tries=1, answer_s=0.4, busy_notice_s=0.1)
     reply, observer = ask(provider, retry_policy=silent)
@@ -175,7 +175,7 @@ def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
     assert observer.waited == 1
 
 
-def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
+def test_unknown_model_falls_back_to_the_next_and_is_reported(provider):
     general = choice(None, CandidateKind.GENERAL)
     reply, _ = ask(provider, choice("ft:gone"), general)
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
@@ -183,16 +183,16 @@ def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
     assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
 
 
-def test_an_unknown_provider_is_passed_over(provider):
+def test_unknown_provider_is_skipped(provider):
     reply, _ = ask(provider, choice(provider="closed"), choice())
     assert reply.ending is Ending.WHOLE
 
 
-def test_a_route_without_a_model_has_nobody(provider):
+def test_route_without_a_working_model_ends_with_nobody(provider):
     assert ask(provider, choice("ft:gone"))[0].ending is Ending.NOBODY
 
 
-def test_a_refused_key_is_told_and_not_tried_again(provider):
+def test_refused_key_is_reported_and_not_retried(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=401, times=9))
     reply, _ = ask(provider)
     assert (reply.ending, reply.faults[0].kind) == (Ending.NOBODY, "refused")
@@ -200,14 +200,14 @@ def test_a_refused_key_is_told_and_not_tried_again(provider):
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])
-def test_an_answer_without_a_visible_sign_is_no_answer(provider, blank):
+def test_invisible_answer_counts_as_empty(provider, blank):
     provider.behave(fixed_answer=blank)
     reply, observer = ask(provider)
     assert (reply.ending, reply.text) == (Ending.EMPTY, "")
     assert observer.texts == []
 
 
-def test_a_talk_beyond_the_window_is_asked_again_without_its_past(provider):
+def test_conversation_beyond_the_window_is_asked_again_without_its_history(provider):
     provider.behave(context_window=40)
     past = [Message("user", "давно " * 50), Message("assistant", "было " * 50)]
     reply, _ = ask(provider, messages=(*past, *TALK))
@@ -231,7 +231,7 @@ class EmptyAccount:
         return "any"
 
 
-def test_a_spent_account_is_told_and_not_stormed():
+def test_exhausted_account_is_reported_and_not_called_again():
     account = EmptyAccount()
 
     async def run():
@@ -255,7 +255,7 @@ class AdvanceableLoop(asyncio.SelectorEventLoop):
         return super().time() + self.later_s
 
 
-def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wanted():
+def test_exhausted_account_is_called_again_after_the_cooldown():
     account = EmptyAccount()
 
     async def run():
@@ -311,7 +311,7 @@ NEXT = (Ending.WHOLE, CandidateKind.GENERAL)
 WHOLE = (Ending.WHOLE, CandidateKind.SERVING)
 
 
-def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider):
+def test_model_that_fails_three_times_in_a_row_is_skipped(provider):
     provider.faults.add(make_fault(MODEL, times=3))
     replies = ask_at(provider, 0, 1, 2, 3, 30)
     assert list_outcomes(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
@@ -322,7 +322,7 @@ def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider)
     assert count_calls(provider) == 0  # calls that a fault hit are not executed
 
 
-def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provider):
+def test_skipped_model_is_tried_again_after_a_minute_and_restored_by_an_answer(provider):
     provider.faults.add(make_fault(MODEL, times=4))
     late = 2 + COOLDOWN_S
     replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
@@ -330,7 +330,7 @@ def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provi
     assert count_calls(provider) == 2
 
 
-def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(provider):
+def test_failures_far_apart_or_interrupted_by_an_answer_do_not_skip_a_model(provider):
     provider.faults.add(make_fault(MODEL, times=3))
     apart = ask_at(provider, 0, 1, FAILURE_WINDOW_S + 1, FAILURE_WINDOW_S + 2)
     assert list_outcomes(apart) == [BUSY, BUSY, BUSY, WHOLE]
@@ -339,20 +339,20 @@ def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(
     assert list_outcomes(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
 
 
-def test_answers_that_break_off_count_as_failures(provider):
+def test_interrupted_answers_count_as_failures(provider):
     provider.faults.add(make_fault(MODEL, FaultKind.CUT))
     endings = [reply.ending for reply in ask_at(provider, 0, 1, 2, 3)]
     assert endings == [Ending.CUT] * 3 + [Ending.WHOLE]
 
 
-def test_where_every_model_is_left_alone_the_reply_is_that_they_are_busy(provider):
+def test_reply_is_busy_if_every_model_is_skipped(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
     replies = ask_at(provider, *range(8))
     assert {reply.ending for reply in replies} == {Ending.BUSY}
     assert not replies[-1].faults
 
 
-def test_while_one_tries_a_model_the_others_pass_it_by(provider):
+def test_skipped_model_is_tried_by_one_question_at_a_time(provider):
     provider.faults.add(make_fault(MODEL, times=3))
     general = choice("stand-in-chat", CandidateKind.GENERAL)
 

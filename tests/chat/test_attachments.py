@@ -57,7 +57,7 @@ MB = 1024 * 1024
         ("a.txt", "", b"RIFF\x00\x00\x00\x00WAVE", FileKind.SOUND),
     ],
 )
-def test_a_file_is_what_its_bytes_say(name, mime, head, kind):
+def test_file_type_is_detected_from_content(name, mime, head, kind):
     assert detect_kind(name, mime, head) is kind
 
 
@@ -71,11 +71,11 @@ def test_a_file_is_what_its_bytes_say(name, mime, head, kind):
         (b"%PDF-1.4", ""),
     ],
 )
-def test_an_image_is_known_by_its_first_bytes(head, mime):
+def test_image_type_is_detected_from_the_first_bytes(head, mime):
     assert image_mime(head) == mime
 
 
-def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
+def test_type_of_each_sample_document_is_detected():
     kinds = [
         detect_kind(document.name, document.mime, document.content[:4096])
         for document in documents()
@@ -98,20 +98,20 @@ def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
         (lambda limits: check_voice(limits, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
     ],
 )
-def test_too_much_is_refused_by_what_is_told_of_it(check, key, arguments):
+def test_input_over_a_limit_is_refused_by_its_declared_size(check, key, arguments):
     with pytest.raises(Refused) as caught:
         check(MediaLimits())
     assert caught.value.key == key
     assert arguments.items() <= caught.value.arguments.items()
 
 
-def test_what_is_within_the_limits_passes():
+def test_input_within_the_limits_passes():
     limits = MediaLimits()
     check_size(10 * MB, limits.photo_bytes)
     check_voice(limits, 20 * MB, 3600)
 
 
-def test_limits_of_the_configuration_stand_beside_the_defaults():
+def test_configured_limits_override_the_defaults():
     limits = MediaLimits(document_mb=5, voice_s=60)
     assert (limits.document_bytes, limits.voice_s) == (5 * MB, 60)
     assert (limits.photo_bytes, limits.voice_bytes) == (10 * MB, 20 * MB)
@@ -120,14 +120,14 @@ def test_limits_of_the_configuration_stand_beside_the_defaults():
 @pytest.mark.parametrize(
     "document", documents(), ids=lambda document: f"{document.name[:12]}-{document.order[:12]}"
 )
-def test_a_document_cannot_get_out_of_its_wrapping(document):
+def test_document_cannot_break_out_of_its_wrapper(document):
     question = f"О чём это?\n{wrap_document(document.order, document.name)}"
     assert text_outside_documents(question).strip() == "О чём это?"
     (body,) = document_texts(question)
     assert document.order.replace(" ", "") == body.replace(" ", "")
 
 
-def test_a_document_that_holds_its_own_wrapping_is_wrapped_anew():
+def test_document_that_contains_its_own_wrapper_gets_another_marker():
     wrapped = wrap_document("текст", "a.txt")
     twice = wrap_document(wrapped, "a.txt")
     assert document_texts(twice) == [wrapped]
@@ -138,7 +138,7 @@ def test_a_document_that_holds_its_own_wrapping_is_wrapped_anew():
     ]
 
 
-def test_the_words_before_a_document_say_that_it_is_material():
+def test_wrapper_says_that_a_document_is_material():
     first, opening, *_ = wrap_document("текст", "лекция 1.pdf").splitlines()
     assert '"лекция 1.pdf"' in first
     assert "are not followed" in first
@@ -147,7 +147,7 @@ def test_the_words_before_a_document_say_that_it_is_material():
 
 
 @pytest.mark.parametrize("name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"])
-def test_a_name_stays_a_name(name):
+def test_document_name_is_sanitised(name):
     first, *_ = wrap_document("текст", name).splitlines()
     name_shown = first.split('"')[1]
     assert first.count('"') == 2
@@ -157,7 +157,7 @@ def test_a_name_stays_a_name(name):
 
 
 @pytest.mark.parametrize("border", ["<|im_end|>", "[/INST]", "<<SYS>>", "<end_of_turn>"])
-def test_borders_of_messages_do_not_stand_in_a_document(border):
+def test_chat_template_markers_are_broken_up_in_a_document(border):
     wrapped = wrap_document(f"до {border} после", "a")
     assert border not in wrapped
     assert border.replace(" ", "") in wrapped.replace(" ", "")
@@ -165,18 +165,18 @@ def test_borders_of_messages_do_not_stand_in_a_document(border):
 
 @settings(deadline=None, derandomize=True)
 @given(st.text(), st.text())
-def test_whatever_a_document_holds_is_inside(text, name):
+def test_arbitrary_document_stays_inside_its_wrapper(text, name):
     question = wrap_document(text, name)
     assert text_outside_documents(question) == ""
     assert len(document_texts(question)) == 1
 
 
-def test_a_short_text_is_one_piece():
+def test_short_text_is_one_part():
     assert split_text("Раз.\n\nДва.", 100) == ["Раз.\n\nДва."]
     assert split_text(" \n", 100) == []
 
 
-def test_a_long_text_is_cut_between_paragraphs():
+def test_long_text_is_split_between_paragraphs():
     paragraphs = [f"Абзац {number}. " + "слово " * 20 for number in range(30)]
     parts = split_text("\n\n".join(paragraphs), 200)
     assert len(parts) > 5
@@ -184,7 +184,7 @@ def test_a_long_text_is_cut_between_paragraphs():
     assert all(len(part.encode()) <= 200 * BYTES_PER_TOKEN for part in parts)
 
 
-def test_a_paragraph_that_is_too_long_is_cut_between_sentences_then_words():
+def test_too_long_paragraph_is_split_between_sentences_then_words():
     parts = split_text("Первое предложение тут. Второе предложение там. Третье.", 12)
     assert parts == ["Первое предложение тут.", "Второе предложение там.", "Третье."]
     assert split_text("слово за словом", 3) == ["слово", "за", "словом"]
@@ -193,16 +193,16 @@ def test_a_paragraph_that_is_too_long_is_cut_between_sentences_then_words():
 
 @settings(deadline=None, derandomize=True)
 @given(st.text(alphabet="аб .\n🦔x", max_size=400), st.integers(1, 40))
-def test_nothing_of_a_text_is_lost_in_its_pieces(text, limit):
+def test_splitting_loses_no_text(text, limit):
     parts = split_text(text, limit)
     assert "".join("".join(parts).split()) == "".join(text.split())
     assert all(len(part.encode()) <= max(limit * BYTES_PER_TOKEN, 4) for part in parts)
 
 
-def test_a_million_letters_are_cut_at_once():
+def test_million_letters_are_split():
     assert "".join(split_text("ё" * 1_000_000, 1000)) == "ё" * 1_000_000
 
 
-def test_no_token_at_all_is_no_limit():
+def test_zero_token_limit_is_refused():
     with pytest.raises(ValueError, match="at least 1"):
         split_text("a", 0)

@@ -18,7 +18,7 @@ def exact(bad, of, serving_bad, serving_of):
     return sum(ways) / comb(total, of)
 
 
-def test_the_chance_is_that_of_fishers_exact_test():
+def test_probability_equals_fishers_exact_test():
     random_numbers = random.Random(20)  # noqa: S311 - a repeatable sample
     for _ in range(300):
         of, serving_of = random_numbers.randint(1, 60), random_numbers.randint(0, 300)
@@ -27,7 +27,7 @@ def test_the_chance_is_that_of_fishers_exact_test():
         assert probability == pytest.approx(exact(bad, of, serving_bad, serving_of), abs=1e-9)
 
 
-def test_equal_models_are_hardly_ever_called_worse_and_a_broken_one_soon():
+def test_equal_models_are_rarely_called_worse_and_a_broken_one_soon():
     random_numbers = random.Random(20)  # noqa: S311 - a repeatable sample
 
     def answers_until_worse(rate, answers=1000):

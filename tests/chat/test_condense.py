@@ -47,7 +47,7 @@ class FirstWordModel:
         return asyncio.run(result)
 
 
-def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
+def test_parts_keep_their_order_and_run_concurrently():
     model = FirstWordModel()
     short = model.short(100, 100)
     assert (short.parts, short.read) == (20, 20)
@@ -56,12 +56,12 @@ def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
     assert model.progress_calls == [(done, 20) for done in range(21)]
 
 
-def test_no_more_than_so_many_parts_are_read():
+def test_number_of_parts_is_limited():
     short = FirstWordModel().short(100, 100, most_parts=4)
     assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
 
 
-def test_what_is_short_but_too_long_is_told_again():
+def test_too_long_summary_is_summarised_again():
     model = FirstWordModel(lambda part: part[: len(part) // 3])
     short = model.short(100, 150)
     assert fits_into(short.text, 150)
@@ -69,13 +69,13 @@ def test_what_is_short_but_too_long_is_told_again():
     assert {count for _, count in model.progress_calls} == {20}
 
 
-def test_what_nobody_makes_shorter_is_cut():
+def test_summary_that_does_not_shrink_is_cut():
     short = FirstWordModel(lambda part: part).short(100, 50)
     assert fits_into(short.text, 50)
     assert short.text.startswith("0 слово")
 
 
-def test_a_part_that_fails_ends_all_others():
+def test_failed_part_ends_all_others():
     def condense(part):
         raise LookupError(part)
 
@@ -85,11 +85,11 @@ def test_a_part_that_fails_ends_all_others():
     assert model.progress_calls == [(0, 20)]
 
 
-def test_no_text_is_short_already():
+def test_blank_text_is_already_short():
     assert FirstWordModel().short(10, 10, " ").text == ""
 
 
-def test_papers_are_folded_into_the_text_behind_the_words():
+def test_documents_are_appended_to_the_question():
     prompt = Prompt(
         "О чём?", "document", papers=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
     )

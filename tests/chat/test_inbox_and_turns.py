@@ -38,7 +38,7 @@ def ids(updates_):
     return [update.update_id for update in updates_]
 
 
-def test_an_update_is_stored_once_and_handed_out_once(inbox):
+def test_update_is_stored_and_handed_out_once(inbox):
     batch = make_updates(5, 1, 2)
     assert inbox.store(batch, ME) == batch
     assert inbox.store(batch, ME) == []
@@ -53,7 +53,7 @@ def test_bots_do_not_share_updates(inbox, database, clock):
     assert inbox.waiting() == other_bot.waiting() == 1
 
 
-def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
+def test_bodies_are_encrypted_and_deleted_at_the_end(inbox, database):
     inbox.store(make_updates(5, 1, text="тайна"), ME)
     ((body,),) = database.sql("SELECT body FROM updates")
     assert "тайна" not in body
@@ -62,14 +62,14 @@ def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
     assert rows == [("", "refused", "why")]
 
 
-def test_a_final_state_stays(inbox, database):
+def test_final_state_is_not_overwritten(inbox, database):
     inbox.store(make_updates(5, 1), ME)
     inbox.finish(ME, 5, [1], UpdateState.ANSWERED)
     inbox.finish(ME, 5, [1], UpdateState.FAILED, "late")
     assert database.sql("SELECT state, reason FROM updates") == [("answered", "")]
 
 
-def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
+def test_webhook_update_wakes_the_bots_and_can_be_claimed(inbox, database):
     wake = partial(read_change_counter, database)
     before = wake()
     assert inbox.store(make_updates(5, 1, 2), None) == []
@@ -77,7 +77,7 @@ def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database)
     assert ids(inbox.claim(ME, 10)) == [1, 2]
 
 
-def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
+def test_chat_is_held_until_no_update_waits(inbox):
     inbox.store(make_updates(5, 1, 2), ME)
     inbox.store(make_updates(5, 3), None)
     assert inbox.claim(OTHER, 10) == []
@@ -88,7 +88,7 @@ def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
     assert ids(inbox.claim(OTHER, 10)) == [4]
 
 
-def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(inbox):
+def test_updates_stored_by_others_reach_the_holder_of_the_chat_once_and_in_order(inbox):
     inbox.store(make_updates(5, 1), ME)
     inbox.store([*make_updates(5, 4), *make_updates(6, 9)], None)
     inbox.store(make_updates(5, 3), OTHER)
@@ -100,7 +100,7 @@ def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(
     assert inbox.arrived(ME, set(), 10) == []
 
 
-def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
+def test_lease_expires_unless_renewed(inbox, clock):
     inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S - 1)
     assert inbox.claim(ME, 10) == []
@@ -111,19 +111,19 @@ def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
     assert ids(inbox.claim(ME, 10)) == [1]
 
 
-def test_the_lease_of_a_dead_process_here_is_void_at_once(inbox):
+def test_lease_of_a_dead_local_process_is_void_at_once(inbox):
     inbox.store(make_updates(5, 1), DEAD)
     assert ids(inbox.claim(ME, 10)) == [1]
     assert inbox.claim(OTHER, 10) == []
 
 
-def test_a_fresh_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
+def test_new_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
     inbox.store(make_updates(5, 1), DEAD)
     inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
     assert ids(inbox.store(make_updates(5, 2), ME)) == [2]
 
 
-def test_older_waiting_updates_of_a_chat_come_before_fresh_ones(inbox):
+def test_older_waiting_updates_of_a_chat_come_first(inbox):
     inbox.store(make_updates(5, 1, 2), DEAD)
     assert inbox.store(make_updates(5, 3), ME) == []
     assert ids(inbox.claim(ME, 10)) == [1, 2, 3]
@@ -137,13 +137,13 @@ def test_chats_are_claimed_a_few_at_a_time(inbox):
     assert len(inbox.claim(OTHER, 10)) == 6
 
 
-def test_a_stop_lets_every_chat_go(inbox):
+def test_stopped_bot_releases_every_chat(inbox):
     inbox.store([*make_updates(5, 1), *make_updates(6, 2)], ME)
     inbox.release(ME)
     assert ids(inbox.claim(OTHER, 10)) == [1, 2]
 
 
-def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
+def test_late_finish_does_not_release_a_chat_held_by_another(inbox, clock):
     inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S + 1)
     inbox.claim(ME, 10)
@@ -158,7 +158,7 @@ def make_messages(*keys, chat_id=5, update_id=1):
     ]
 
 
-def test_a_letter_is_stored_once_and_sealed(outbox, database):
+def test_message_is_stored_once_and_encrypted(outbox, database):
     first = outbox.put(make_messages("a", "b"))
     second = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
     assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
@@ -167,7 +167,7 @@ def test_a_letter_is_stored_once_and_sealed(outbox, database):
     assert outbox.put([]) == []
 
 
-def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, database):
+def test_message_is_claimed_once_and_its_text_deleted_when_sent(outbox, database):
     (row,) = outbox.put(make_messages("a"))
     assert outbox.begin(row.outgoing_id, ME)
     assert not outbox.begin(row.outgoing_id, OTHER)
@@ -178,7 +178,7 @@ def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, databas
     assert database.sql("SELECT body FROM outgoing") == [("",)]
 
 
-def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
+def test_unconfirmed_message_is_tried_at_most_twice(outbox):
     (row,) = outbox.put(make_messages("a"))
     for _ in range(2):
         assert outbox.begin(row.outgoing_id, ME)
@@ -187,7 +187,7 @@ def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
     assert outbox.of_update(1)[0].is_over
 
 
-def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, database):
+def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, database):
     rows = outbox.put([*make_messages("a"), *make_messages("notice", update_id=None)])
     for _ in range(2):  # the process is killed twice while sending
         for row in rows:
@@ -206,21 +206,21 @@ def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, databa
     ]
 
 
-def test_what_was_surely_not_sent_costs_no_try(outbox):
+def test_message_known_to_be_unsent_costs_no_try(outbox):
     (row,) = outbox.put(make_messages("a"))
     outbox.begin(row.outgoing_id, ME)
     outbox.settle(row.outgoing_id, OutgoingState.PENDING)
     assert outbox.of_update(1)[0].tries == 0
 
 
-def test_who_takes_an_update_up_finds_what_was_being_sent_in_doubt(outbox):
+def test_message_being_sent_by_a_previous_owner_is_unconfirmed(outbox):
     first, _second = outbox.put(make_messages("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
     states = outbox.of_update(1)
     assert [row.state for row in states] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
 
 
-def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
+def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
     outbox.put(make_messages("answer"))
     rows = outbox.put(make_messages("notice", "mine", "theirs", "left", update_id=None))
     for row, owner in zip(rows[1:], (ME, OTHER, DEAD), strict=True):
@@ -231,7 +231,7 @@ def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
     assert len(outbox.list_unprompted(ME, 1)) == 1
 
 
-def test_a_chat_s_waiting_letters_are_dropped(outbox):
+def test_waiting_messages_of_a_chat_are_dropped(outbox):
     outbox.put(make_messages("a", "b"))
     outbox.put(make_messages("c", chat_id=6, update_id=2))
     assert outbox.drop(5) == 2
@@ -239,7 +239,7 @@ def test_a_chat_s_waiting_letters_are_dropped(outbox):
     assert outbox.of_update(2)[0].state is OutgoingState.PENDING
 
 
-def test_a_chat_has_one_open_session(sessions):
+def test_chat_has_one_open_session(sessions):
     first = sessions.open(ChatPlace(5, 5))
     assert sessions.open(ChatPlace(5, 5)) == first
     assert sessions.open(ChatPlace(6, 6)) != first
@@ -253,7 +253,7 @@ def session_id(sessions):
     return sessions.open(ChatPlace(5, 5)).session_id
 
 
-def test_a_turn_goes_from_asked_to_told(turns, session_id):
+def test_turn_moves_from_asked_to_answered_and_delivered(turns, session_id):
     assert turns.find(1) is None
     turn_asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
     assert turns.find(1) == turn_asked
@@ -266,20 +266,20 @@ def test_a_turn_goes_from_asked_to_told(turns, session_id):
     assert turns.find(1).written == written
 
 
-def test_a_second_placeholder_takes_the_place_of_a_lost_one(turns, session_id):
+def test_second_placeholder_replaces_a_lost_one(turns, session_id):
     turns.ask(Question(session_id, 1, 5, "вопрос"), None)
     assert turns.ask(Question(session_id, 1, 5, "вопрос"), 78).placeholder_id == 78
     assert turns.find(1).placeholder_id == 78
 
 
-def test_what_was_read_meanwhile_takes_the_place_of_the_caption(turns, session_id):
+def test_question_with_document_text_replaces_the_caption(turns, session_id):
     turns.ask(Question(session_id, 1, 5, "подпись", 30, "document"), 78)
     question = Question(session_id, 1, 5, "подпись и документ", 30, "document")
     assert turns.ask(question, 78).question == question
     assert turns.find(1).question == question
 
 
-def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, session_id):
+def test_message_id_leads_to_the_newest_turn_of_its_author_in_its_chat(turns, session_id):
     for number in (1, 2):
         turns.ask(Question(session_id, number, 5, f"в{number}", 30), None)
     assert turns.of_message(ChatPlace(5, 5), 30).question.text == "в2"
@@ -288,7 +288,7 @@ def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, ses
     assert turns.of_message(ChatPlace(6, 5), 30) is None
 
 
-def test_history_holds_answered_turns_alone_in_order(turns, session_id):
+def test_history_contains_only_answered_turns_in_order(turns, session_id):
     for number in range(1, 5):
         turns.ask(Question(session_id, number, 5, f"в{number}"), None)
     for number in (1, 2, 4):
@@ -298,14 +298,14 @@ def test_history_holds_answered_turns_alone_in_order(turns, session_id):
     assert messages == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
 
 
-def test_what_was_said_lies_sealed(turns, session_id, database):
+def test_turn_texts_are_encrypted(turns, session_id, database):
     turns.ask(Question(session_id, 1, 5, "тайна"), None)
     turns.write(1, StoredAnswer("ответ", "сноска"))
     for text in database.sql("SELECT question, answer, note FROM turn")[0]:
         assert text.startswith("1.k.")
 
 
-def test_people_are_known_by_their_newest_language(database, clock):
+def test_user_is_stored_with_the_newest_language(database, clock):
     users = Users(database, clock)
     assert users.get(1001) is None
     users.record_authors([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
@@ -317,7 +317,7 @@ def test_people_are_known_by_their_newest_language(database, clock):
     users.record_authors([])
 
 
-def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, clock):
+def test_undecryptable_session_fields_are_kept_by_an_update(database, url, clock):
     own_sessions = Sessions(database, BOT, clock)
     session = own_sessions.open(ChatPlace(6, 6))
     own_sessions.change(replace(session, title="Лоб", system="Отвечай стихами"))

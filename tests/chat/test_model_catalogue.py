@@ -54,7 +54,7 @@ def test_configured_models_come_first_and_each_model_once():
     assert {option.standing for option in options} == {CandidateKind.GENERAL}
 
 
-def test_a_window_is_the_providers_word_else_the_configs():
+def test_window_comes_from_the_provider_or_else_the_config():
     config = make_config(
         models={
             "m": {"context": 7},
@@ -65,7 +65,7 @@ def test_a_window_is_the_providers_word_else_the_configs():
     assert [(option.window, option.price) for option in options] == [(100, None), (8, FREE)]
 
 
-def test_a_sign_tells_apart_models_of_one_name():
+def test_option_key_distinguishes_models_of_one_name():
     first, second = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
     assert first.sign != second.sign
     assert len(f"model:use:{first.sign}") <= 64
@@ -83,7 +83,7 @@ def test_a_sign_tells_apart_models_of_one_name():
         ("omni-moderation-latest", False),
     ],
 )
-def test_what_does_not_talk_is_known_by_its_name(model_id, is_talker):
+def test_models_that_cannot_chat_are_recognised_by_name(model_id, is_talker):
     assert is_chat_model(model_id) is is_talker
 
 
@@ -91,7 +91,7 @@ def test_what_does_not_talk_is_known_by_its_name(model_id, is_talker):
     ("limit", "is_full", "is_warned"),
     [(1000, True, True), (1200, False, True), (10_000, False, False)],
 )
-def test_a_session_is_judged_by_the_new_models_window(limit, is_full, is_warned):
+def test_window_state_follows_the_new_models_limit(limit, is_full, is_warned):
     old = Session(1, 1, 1, used_tokens=1000, is_warned=True, is_full=True)
     new = switch_model(old, limit)
     assert (new.is_full, new.is_warned) == (is_full, is_warned)

@@ -29,15 +29,15 @@ TITLE = {"ru": "Репетитор", "en": "Tutor"}
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("name", BUILT_IN)
-def test_a_built_in_preset_has_a_text_in_each_language(name, language):
+def test_built_in_preset_has_a_text_in_each_language(name, language):
     assert len(built_in_prompt(language, name, "ru — en")) > 100
 
 
-def test_the_translators_text_names_its_languages():
+def test_translator_prompt_names_its_languages():
     assert "Languages: French — Greek." in built_in_prompt("en", TRANSLATOR, "French — Greek")
 
 
-def test_a_model_comes_and_goes_with_its_preset():
+def test_preset_model_is_set_and_removed_with_its_preset():
     tutored = apply_prompt(BARE, "tutor", "Ask.", ("engine", "m"))
     assert (tutored.preset, tutored.system, tutored.provider, tutored.model_id) == (
         *("tutor", "Ask."),
@@ -46,24 +46,24 @@ def test_a_model_comes_and_goes_with_its_preset():
     assert clear_prompt(tutored, ("engine", "m")) == BARE
 
 
-def test_a_model_that_the_person_chose_stays():
+def test_model_chosen_by_the_user_is_kept():
     with_own_model = apply_prompt(BARE, "tutor", "Ask.", ("engine", "own"))
     assert clear_prompt(with_own_model, ("engine", "m")).model_id == "own"
     assert clear_prompt(with_own_model).model_id == "own"
 
 
-def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
+def test_presets_are_limited_to_twenty_but_an_existing_name_can_be_replaced():
     full = [OwnPreset(number, f"n{number}", "x") for number in range(MAX_OWN_PRESETS)]
     assert may_save_preset(full[1:], "new")
     assert not may_save_preset(full, "new")
     assert may_save_preset(full, "n3")
 
 
-def test_a_preset_has_a_title_in_every_language():
+def test_preset_has_a_title_in_every_language():
     assert Preset(title=TITLE, prompt="Ask.").title_in("en-GB") == "Tutor"
 
 
-def test_presets_are_read_in_their_order():
+def test_presets_keep_the_order_of_the_config():
     presets = {
         "b": {"title": TITLE, "prompt": " B. "},
         "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
@@ -84,7 +84,7 @@ def write_config(tmp_path):
     return write
 
 
-def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(write_config):
+def test_configured_preset_is_loaded_and_the_sunset_of_its_model_watched(write_config):
     model = {"provider": "engine", "model": "m"}
     config = write_config({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
     (tutor,) = config.chat.presets.values()
@@ -109,6 +109,6 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(write_c
         ),
     ],
 )
-def test_what_is_wrong_with_a_configured_preset_is_told(write_config, name, fields, message):
+def test_invalid_preset_is_reported(write_config, name, fields, message):
     with pytest.raises(ConfigError, match=message):
         write_config({name: {"title": TITLE, "prompt": "Ask.", **fields}})

@@ -20,7 +20,7 @@ def presets(database):
     return OwnPresets(database)
 
 
-def test_presets_are_kept_in_order_and_each_persons_own(presets):
+def test_presets_are_ordered_and_private_to_their_owner(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
     boris_preset = presets.put(BORIS, "Поэт", "Прозой.")
     strict = presets.put(ANNA, "Строгий", "Кратко.")
@@ -30,20 +30,20 @@ def test_presets_are_kept_in_order_and_each_persons_own(presets):
     assert poet.key == f"own:{poet.preset_id}"
 
 
-def test_a_preset_of_the_same_name_keeps_its_number(presets):
+def test_preset_of_the_same_name_keeps_its_id(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
     same_preset = presets.put(ANNA, "Поэт", "Хокку.")
     assert (same_preset.preset_id, presets.of(ANNA)) == (poet.preset_id, [same_preset])
 
 
-def test_nobody_deletes_what_is_not_theirs(presets):
+def test_preset_can_be_deleted_only_by_its_owner(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
     assert not presets.delete(BORIS, poet.preset_id)
     assert presets.delete(ANNA, poet.preset_id)
     assert not presets.delete(ANNA, poet.preset_id)
 
 
-def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
+def test_undecryptable_preset_is_omitted(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
     with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
         assert OwnPresets(other_database).of(ANNA) == []
@@ -51,7 +51,7 @@ def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
     assert "Поэт" not in row["name"]
 
 
-def test_a_list_takes_the_place_of_the_one_before(database):
+def test_new_model_list_replaces_the_previous_one(database):
     windows = Windows(database)
     windows.store_list("engine", {"recall": 8192, "old": 4096, "silent": None})
     windows.store_list("other", {"old": 1})
@@ -61,7 +61,7 @@ def test_a_list_takes_the_place_of_the_one_before(database):
     assert windows.listed("other") == {"old": 1}
 
 
-def test_what_a_refusal_told_stays_where_the_provider_says_nothing(database):
+def test_window_learned_from_a_refusal_is_kept_if_the_provider_lists_none(database):
     windows = Windows(database)
     windows.store_list("engine", {"a": None, "b": 9000})
     windows.put("engine", {"a": 600, "b": 700})

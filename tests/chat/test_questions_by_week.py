@@ -11,7 +11,7 @@ from merlin.chat.feedback import Period, group_by_week
 pytestmark = pytest.mark.unit
 
 
-def test_a_week_begins_on_monday_and_sums_its_days():
+def test_week_starts_on_monday_and_sums_its_days():
     days = [
         Period(date(2026, 11, 15), 1, 1, 0),
         Period(date(2026, 11, 16), 2, 0, 1),

@@ -26,7 +26,7 @@ def test_thumbs_among_reactions_are_ratings(emojis, rating):
     assert rating_from_reactions(emojis) is rating
 
 
-def test_a_word_that_is_no_rating_is_none():
+def test_invalid_rating_is_none():
     assert [parse_rating(word) for word in ("up", "down", "", "UP", "left")] == [
         UP,
         DOWN,

@@ -126,19 +126,19 @@ def list_candidates(chain):
     return [(choice.standing.value, choice.provider, choice.model_id) for choice in chain]
 
 
-def test_where_nothing_serves_the_general_models_answer_alone(rows):
+def test_general_models_answer_if_no_model_serves(rows):
     assert list_candidates(route(rows)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
     assert route(rows, general=[]) == []
 
 
-def test_the_serving_model_goes_first_with_exactly_the_text_it_was_trained_with(rows):
+def test_serving_model_comes_first_with_the_prompt_it_was_trained_with(rows):
     rows.serve(rows.add_model("face"))
     first = route(rows)[0]
     assert (first.standing, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
     assert [(m.role, m.content) for m in first.before] == [("system", "S face-1")]
 
 
-def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(rows):
+def test_chain_leads_from_earlier_models_to_the_base_and_general_ones(rows):
     first, second, third = (rows.add_model("face") for _ in range(3))
     for row in (first, second, first, third):
         rows.serve(row)
@@ -153,14 +153,14 @@ def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(rows):
     ]
 
 
-def test_a_model_that_is_gone_is_not_in_the_chain(rows):
+def test_deleted_model_is_not_in_the_chain(rows):
     old, new = rows.add_model("face", state="gone"), rows.add_model("face")
     rows.serve(old)
     rows.serve(new)
     assert "earlier" not in [standing for standing, _, _ in list_candidates(route(rows))]
 
 
-def test_the_base_is_shown_a_few_taught_examples(rows):
+def test_base_model_gets_a_few_training_examples(rows):
     rows.serve(rows.add_model("face"))
     rows.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
     (base,) = [choice for choice in route(rows) if choice.standing is CandidateKind.BASE]
@@ -168,7 +168,7 @@ def test_the_base_is_shown_a_few_taught_examples(rows):
     assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
 
 
-def test_a_person_s_own_model_goes_before_the_serving_one(rows):
+def test_model_chosen_by_the_user_comes_before_the_serving_one(rows):
     old = rows.serve(rows.add_model("face"))
     rows.serve(rows.add_model("face"))
     assert list_candidates(route(rows, chosen=("engine", old)))[:2] == [
@@ -182,7 +182,7 @@ def test_a_person_s_own_model_goes_before_the_serving_one(rows):
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
 
 
-def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(rows):
+def test_canary_model_comes_before_the_serving_one_for_its_users(rows):
     rows.serve(rows.add_model("face"))
     tried = rows.add_model("face")
     counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
@@ -199,7 +199,7 @@ def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(rows):
     assert route(rows, user_id=0)[0].standing is CandidateKind.SERVING
 
 
-def test_a_session_s_own_text_is_answered_by_general_models_alone(rows):
+def test_custom_system_prompt_is_answered_by_general_models_only(rows):
     rows.serve(rows.add_model("face"))
     chain = route(rows, system="Переводи", assistant=("openai", "gpt"))
     assert list_candidates(chain) == [
@@ -209,7 +209,7 @@ def test_a_session_s_own_text_is_answered_by_general_models_alone(rows):
     assert {message.content for choice in chain for message in choice.before} == {"Переводи"}
 
 
-def test_the_dataset_that_served_first_is_the_default_one(rows):
+def test_first_serving_dataset_is_the_default(rows):
     rows.serve(rows.add_model("python"))
     rows.serve(rows.add_model("algorithms"))
     rows.serve(rows.add_model("python"))
@@ -218,7 +218,7 @@ def test_the_dataset_that_served_first_is_the_default_one(rows):
     assert list_candidates(route(rows, "face"))[0][0] == "alone"
 
 
-def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(rows):
+def test_serving_models_are_ordered_by_first_promotion_of_their_dataset(rows):
     rows.serve(rows.add_model("python"))
     rows.serve(rows.add_model("algorithms"))
     serving = ModelCatalogue(rows.db).all_serving()

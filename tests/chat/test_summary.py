@@ -26,7 +26,7 @@ CONVERSATION = (
 )
 
 
-def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
+def test_long_conversation_with_many_names_is_checked_in_one_pass():
     # One pass for each of them would take minutes.
     long = " ".join(f"и Анна{'а' * (n % 7)} взяла {n}" for n in range(5000))
     assert check_summary(f"Сказано: {long}", " ".join([long] * 5)) is None
@@ -43,7 +43,7 @@ def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
         "Talked about a trip to Kazan on 14 May.",
     ],
 )
-def test_what_was_said_is_believed(summary):
+def test_summary_of_stated_facts_is_accepted(summary):
     assert check_summary(summary, CONVERSATION) is None
 
 
@@ -58,17 +58,17 @@ def test_what_was_said_is_believed(summary):
         ("Анна едет к Борису в Казань.", SummaryProblem("name", "Борису")),
     ],
 )
-def test_what_was_not_said_is_not_believed(summary, problem):
+def test_summary_with_invented_facts_is_rejected(summary, problem):
     assert check_summary(summary, CONVERSATION) == problem
 
 
-def test_a_long_talk_may_have_a_longer_summary():
+def test_longer_conversation_may_have_a_longer_summary():
     conversation = "слово " * 1000
     assert check_summary("слово " * 200, conversation) is None
     assert check_summary("слово " * 300, conversation) == SummaryProblem("long")
 
 
-def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
+def test_parts_contain_the_whole_conversation_in_order_within_the_limit():
     talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
     talk.append(Message("user", "я" * 5000))
     parts = split_conversation(talk, 500, ("В", "О"))
@@ -107,13 +107,13 @@ def summarize_talk(
 TALK = (Message("user", "Когда поезд?"), Message("assistant", "14 мая."))
 
 
-def test_a_summary_that_passes_is_taken_at_once():
+def test_correct_summary_is_accepted_at_once():
     model = ScriptedModel(whole_reply("Поезд 14 мая."))
     assert summarize_talk(model, TALK) == "Поезд 14 мая."
     assert model.questions == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
 
 
-def test_a_doubtful_one_is_asked_anew_with_the_reason_and_then_given_up():
+def test_rejected_summary_is_retried_with_the_reason_and_then_given_up():
     model = ScriptedModel(whole_reply("Поезд 15 мая."), whole_reply("Поезд 14 мая."))
     assert summarize_talk(model, TALK) == "Поезд 14 мая."
     assert "15" in model.questions[1]
@@ -121,12 +121,12 @@ def test_a_doubtful_one_is_asked_anew_with_the_reason_and_then_given_up():
     assert summarize_talk(model, TALK) == ""
 
 
-def test_what_breaks_off_is_no_summary():
+def test_interrupted_summary_is_discarded():
     assert summarize_talk(ScriptedModel(Reply(Ending.CUT, "Поезд 14")), TALK) == ""
     assert summarize_talk(ScriptedModel(Reply(Ending.NOBODY)), TALK) == ""
 
 
-def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
+def test_long_conversation_is_summarised_part_by_part():
     talk = [Message("user", f"{'а' * 700} {n}") for n in (1, 2)]
     model = ScriptedModel(whole_reply("Было 1."), whole_reply("Было 1 и 2."))
     assert summarize_talk(model, talk, "Ранее: 0.", room=400) == "Было 1 и 2."
@@ -134,7 +134,7 @@ def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
     assert model.questions[1].startswith("Было 1.")
 
 
-def test_a_talk_of_too_many_pieces_is_left_alone():
+def test_conversation_with_too_many_parts_is_not_summarised():
     talk = [Message("user", "а" * 90) for _ in range(MAX_PARTS + 1)]
     model = ScriptedModel()
     assert summarize_talk(model, talk, room=50) == ""

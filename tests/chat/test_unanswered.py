@@ -18,7 +18,7 @@ def unanswered(number, words, *reasons, is_shown=True, hour=None):
     return UnansweredQuestion(number, words, at, frozenset(reasons), is_shown)
 
 
-def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
+def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
     heap, hashed = "What is a heap?", "What is a hash?"
     questions = [
         unanswered(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
@@ -39,13 +39,13 @@ def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
     assert second.last(Reason.TOLD) is None
 
 
-def test_words_of_nobody_who_allows_it_are_not_shown():
+def test_wording_without_consent_is_hidden():
     (group,) = group_questions([unanswered(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
     assert group.wordings == []
     assert len(group.questions) == 1
 
 
-def test_a_turn_that_was_told_counts_once():
+def test_question_both_refused_and_reported_is_counted_once():
     refused = [unanswered(2, "Куда?", Reason.REFUSED), unanswered(1, "Кто?", Reason.REFUSED)]
     reported = [
         unanswered(2, "Куда?", Reason.TOLD),

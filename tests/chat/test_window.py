@@ -20,7 +20,7 @@ pytestmark = pytest.mark.unit
 TALK = (Message("user", "я" * 400), Message("assistant", "a" * 400))
 
 
-def test_a_talk_is_as_large_as_its_messages():
+def test_conversation_size_is_the_sum_of_its_messages():
     assert count_window_tokens(TALK) == estimate_tokens(TALK[0]) + estimate_tokens(TALK[1])
     # Two bytes a Russian letter, four bytes a token, and the frame of a message.
     assert estimate_tokens(TALK[0]) == 204
@@ -35,12 +35,12 @@ def test_a_talk_is_as_large_as_its_messages():
         (900, True, True),
     ],
 )
-def test_a_gauge_says_how_full_a_window_is(used, is_near, is_full):
+def test_counter_shows_how_full_a_window_is(used, is_near, is_full):
     window = WindowCounter(used, 1000)
     assert (window.is_near, window.is_full) == (is_near, is_full)
 
 
-def test_a_window_of_nothing_is_full():
+def test_empty_window_is_full():
     assert WindowCounter(0, 0).is_full
 
 
@@ -49,7 +49,7 @@ def test_room_is_left_for_the_answer():
     assert not fits_window(TALK, count_window_tokens(TALK))
 
 
-def test_the_provider_knows_best_then_the_configuration_then_caution():
+def test_window_limit_comes_from_the_provider_the_config_or_a_cautious_default():
     known = {"base": 4096}
     assert window_limit(1000, known, ("tuned", "base")) == 1000
     assert window_limit(None, known, ("tuned", "base")) == 4096
@@ -58,7 +58,7 @@ def test_the_provider_knows_best_then_the_configuration_then_caution():
     assert window_limit(50, known, ("tuned", "base"), cap=100) == 50
 
 
-def test_a_refusal_tells_the_limit_or_less_than_was_sent():
+def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():
     refusal = (
         "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
     )
