@@ -51,7 +51,7 @@ class Person:
         self._wait(answer)
 
 
-def test_what_was_asked_in_vain_is_taught_and_answered(lab, telegram):
+def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
     anna, vera = Person(telegram, "anna"), Person(telegram, "vera")
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     with run_processes(lab.path, "engine", "daemon", "bot"):

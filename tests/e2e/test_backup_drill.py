@@ -27,7 +27,9 @@ def read_tables(url):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_what_was_backed_up_at_work_goes_on_elsewhere(kind, tmp_path, request, monkeypatch):
+def test_backup_taken_during_a_run_continues_on_another_machine(
+    kind, tmp_path, request, monkeypatch
+):
     server = request.getfixturevalue("postgresql") if kind == "postgresql" else None
     addresses = [{"database": server.create()} if server else {} for _ in range(2)]
     monkeypatch.setenv(KEY, "stand-in")

@@ -93,7 +93,7 @@ def find_on_page(pattern, page):
     return unescape(re.search(pattern, page.text)[1])
 
 
-def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, yookassa, tmp_path):
+def test_purchase_leads_from_a_limit_to_the_paid_answer(address, telegram, yookassa, tmp_path):
     with open_browser(address, tmp_path) as browser:
         sign_in(telegram, browser)
         # The free plan has no voice messages; a button leads to the plans.

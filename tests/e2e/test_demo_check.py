@@ -31,7 +31,7 @@ def run_merlin(*arguments, lang=None):
     return subprocess.run(command, capture_output=True, text=True, env=env)
 
 
-def test_on_an_english_machine_the_demo_teaches_and_asks_in_english(tmp_path):
+def test_demo_in_english_trains_and_answers_in_english(tmp_path):
     folder = tmp_path / "demo"
     process = run_merlin("demo", "--check", "--state", str(folder), lang="en_GB.UTF-8")
     assert process.returncode == 0, process.stdout + process.stderr
@@ -44,7 +44,7 @@ def test_on_an_english_machine_the_demo_teaches_and_asks_in_english(tmp_path):
     assert list(status["datasets"]) == ["algorithms"]
 
 
-def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
+def test_demo_checks_itself_and_leaves_a_readable_folder_without_secrets_in_logs(tmp_path):
     folder = tmp_path / "demo"
     process = run_merlin("demo", "--check", "--state", str(folder), lang="C.UTF-8")
     assert process.returncode == 0, process.stdout + process.stderr
@@ -75,7 +75,7 @@ def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     assert '"level": "error"' not in logs
 
 
-def test_a_demo_whose_child_cannot_start_says_so_at_once(tmp_path):
+def test_demo_reports_a_child_that_cannot_start(tmp_path):
     folder = tmp_path / "demo"
     (folder / "credentials").mkdir(parents=True)
     (folder / "credentials" / "TELEGRAM_BOT_TOKEN").write_text("no token at all")

@@ -53,7 +53,7 @@ def unpacked_weights(tmp_path):
     return weights, tmp_path / "cache"
 
 
-def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_weights, tmp_path):
+def test_lora_demo_reports_its_training_until_the_model_can_be_asked(unpacked_weights, tmp_path):
     weights, cache = unpacked_weights
     (port,) = free_ports(1)
     with subprocess.Popen(

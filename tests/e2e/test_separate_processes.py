@@ -15,7 +15,7 @@ from tests.support.forked_processes import run_processes
 pytestmark = pytest.mark.integration
 
 
-def test_each_process_goes_on_without_the_others(lab, telegram):
+def test_each_process_continues_without_the_others(lab, telegram):
     with run_processes(lab.path, "engine"):
         with run_processes(lab.path, "daemon", "bot"):
             wait_for_serving(lab, "trial-1")

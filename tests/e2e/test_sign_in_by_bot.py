@@ -38,7 +38,7 @@ def address(tmp_path, telegram, monkeypatch):
         yield f"http://127.0.0.1:{port}"
 
 
-def test_a_browser_is_signed_in_by_a_yes_in_the_bot(address, telegram, tmp_path):
+def test_browser_is_signed_in_by_confirmation_in_the_bot(address, telegram, tmp_path):
     with open_browser(address, tmp_path) as browser:
         start, end = sign_in(telegram, browser)
         assert start["url"].startswith(telegram.page_url)

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.load
 COMMITS, SEED, STILL_S = 2, 20261120, 3.0
 
 
-def test_each_commit_gets_one_job_whatever_breaks(tmp_path):
+def test_each_commit_gets_one_job_despite_faults_and_kills(tmp_path):
     jobs, kills = run_storm(tmp_path, COMMITS, SEED, STILL_S)
     keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
     assert len(jobs) == len(set(keys)) == COMMITS

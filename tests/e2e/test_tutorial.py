@@ -85,7 +85,7 @@ def read_page(language):
     return (ROOT / "docs" / language / "tutorial.md").read_text("utf-8")
 
 
-def test_each_command_says_what_the_page_says(tmp_path):
+def test_each_command_prints_what_the_page_shows(tmp_path):
     steps = parse_steps(read_page("en"))
     with Shell(tmp_path, "en") as shell:
         for step in steps:

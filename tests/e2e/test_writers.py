@@ -11,6 +11,6 @@ pytestmark = pytest.mark.load
 WRITERS, CHANGES, SEED = 8, 5, 20261122
 
 
-def test_changes_of_writers_at_once_are_each_committed_once(tmp_path):
+def test_concurrent_changes_are_each_committed_once(tmp_path):
     _, by_hand, _ = write_at_once(tmp_path, WRITERS, CHANGES, SEED)
     assert by_hand == WRITERS * CHANGES // CHANGES_PER_PUSH
