@@ -45,18 +45,18 @@ def installation(module_installation, monkeypatch):
     return installation
 
 
-def test_the_api_answers_each_role_as_before(installation):
+def test_api_responses_of_each_role_match_the_golden_files(installation):
     compare_roles("api", {role: read_responses(installation, role, of_api=True) for role in ROLES})
 
 
-def test_the_pages_answer_each_role_as_before(installation):
+def test_pages_of_each_role_match_the_golden_files(installation):
     pages = Pages()
     compare_roles(
         "pages", {role: read_responses(installation, role, pages, of_api=False) for role in ROLES}
     )
 
 
-def test_the_pages_say_the_same_in_english_as_before(installation):
+def test_english_pages_match_the_golden_files(installation):
     pages = Pages()
     entries = {
         role: read_responses(installation, role, pages, of_api=False, language="en", is_whole=False)
@@ -66,10 +66,10 @@ def test_the_pages_say_the_same_in_english_as_before(installation):
 
 
 @only_sqlite
-def test_the_commands_that_read_say_the_same_as_before(installation):
+def test_outputs_of_reading_commands_match_the_golden_files(installation):
     compare("commands", run_commands(installation))
 
 
 # The last test: pressing buttons leaves open dialogs.
-def test_the_screens_of_the_bot_are_the_same_as_before(installation):
+def test_bot_screens_match_the_golden_files(installation):
     compare_roles("bot", {role: walk_screens(installation, role) for role in PEOPLE})

@@ -64,19 +64,19 @@ RUSSIAN = ("bot.student", "bot.admin", "pages.anonymous", "pages.student", "page
 
 
 @pytest.mark.parametrize("name", RUSSIAN)
-def test_no_state_is_said_by_its_english_word_in_russian(name):
+def test_russian_texts_contain_no_raw_english_states(name):
     assert [
         item for item in list_lines(name) if RAW.search(item[1]) and QUOTED not in item[1]
     ] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin", "pages.student"])
-def test_no_internal_id_is_shown(name):
+def test_internal_ids_are_not_shown(name):
     assert [item for item in list_lines(name) if re.search("<(id|token)-", item[1])] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin"])
-def test_a_screen_names_a_zone_that_the_person_did_not_choose_once(name):
+def test_bot_screens_name_the_zone_of_users_who_have_not_chosen_one(name):
     lines_by_heading: dict[str, list[str]] = {}
     for heading, line in list_lines(name):
         if not heading.startswith(("/lang", "lang", "zone")) and "<clock>" in line:
@@ -86,12 +86,12 @@ def test_a_screen_names_a_zone_that_the_person_did_not_choose_once(name):
     ] == []
 
 
-def test_every_time_of_a_command_names_its_zone():
+def test_times_in_command_outputs_name_their_zone():
     assert [item for item in list_lines("commands") if TIME.search(item[1])] == []
 
 
 @pytest.mark.parametrize("role", ["anonymous", "student", "teacher", "admin"])
-def test_a_page_with_times_names_their_zone(role):
+def test_pages_with_times_name_their_zone(role):
     pages = read_entries(f"pages.{role}")
     headings_without_zone = [
         heading
