@@ -42,7 +42,7 @@ def get_change(lab, change_id):
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_one_commit_after_a_death_at(point, tmp_path):
+def test_change_becomes_one_commit_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()

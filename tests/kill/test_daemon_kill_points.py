@@ -89,7 +89,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("form", "point"), CASES)
-def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
+def test_one_job_and_one_model_exist_after_a_kill_at(form, point, tmp_path):
     with STAND_INS[form](key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, providers=[provider_entry(form, provider.base_url)])
         lab.repository.dataset(recipe=make_recipe(form))
@@ -109,7 +109,7 @@ def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
 @pytest.mark.parametrize(
     "point", [point for point in killpoint.POINTS if point.startswith("remove.")]
 )
-def test_what_nobody_needs_is_removed_once_and_the_rest_stays_after_a_death_at(point, tmp_path):
+def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()

@@ -22,7 +22,7 @@ CALLS = {"distil.intended": 3, "distil.sent": 4, "distil.recorded": 3}
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
+def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}})
         lab.repository.dataset()

@@ -17,5 +17,5 @@ STEPS = {fail_commits: 199, fail_edits: 29, fail_payments: 5, fail_updates: 1}
 
 @only_sqlite
 @pytest.mark.parametrize("fail_operations", STEPS)
-def test_all_ends_well_after_any_operation_failed(fail_operations, tmp_path):
+def test_pipeline_recovers_after_any_operation_has_failed(fail_operations, tmp_path):
     assert fail_operations(tmp_path, STEPS[fail_operations]) > 1

@@ -26,7 +26,7 @@ def list_reasons(lab):
 @pytest.mark.parametrize(
     "point", [point for point in killpoint.POINTS if point.startswith("gate.")]
 )
-def test_a_model_is_held_and_told_once_after_a_death_at(point, tmp_path):
+def test_model_is_held_and_reported_once_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset(count=12, tests=0, gate="not_worse")

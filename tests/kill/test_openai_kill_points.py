@@ -94,7 +94,7 @@ def provider():
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_nothing_stays_reserved_after_a_death_at(point, tmp_path, provider):
+def test_no_question_stays_reserved_after_a_kill_at(point, tmp_path, provider):
     api = ApiProcess(tmp_path, provider.base_url)
     api.ask_and_kill(point)
     is_charged = point == "door.answered"
@@ -105,7 +105,7 @@ def test_nothing_stays_reserved_after_a_death_at(point, tmp_path, provider):
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, provider):
+def test_question_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, provider):
     api, options = ApiProcess(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
     api.ask_and_kill(point, **options)
     with api.run():
@@ -120,7 +120,7 @@ def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, prov
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)
-def test_a_named_stream_is_charged_once_after_a_death_at(point, tmp_path, provider):
+def test_stream_with_a_key_is_charged_once_after_a_kill_at(point, tmp_path, provider):
     api, options = (
         ApiProcess(tmp_path, provider.base_url),
         {"stream": True, "Idempotency-Key": "one"},

@@ -112,7 +112,7 @@ def list_entry_kinds(api, order_id):
     return [entry.kind for entry in entries]
 
 
-def test_an_order_survives_every_death_on_its_way(tmp_path):
+def test_order_survives_a_kill_at_every_step(tmp_path):
     assert len(KILL_POINTS) == 8
     with YooKassaStandIn() as shop:
         api = ApiProcess(tmp_path, shop)

@@ -22,7 +22,7 @@ def is_recorded(lab):
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
-def test_a_status_is_shown_and_recorded_after_a_death_at_status_sent(kind, tmp_path):
+def test_status_is_shown_and_recorded_after_a_kill_after_status_sent(kind, tmp_path):
     with (
         ProviderStandIn(key="stand-in") as provider,
         serve_http(ForgeServer(kind)) as forge,
