@@ -220,7 +220,7 @@ def test_edit_waits_until_the_previous_commit_is_indexed(site, teacher, committe
     assert committer.commit().commit
 
 
-def test_concurrent_edits_are_all_committed(site, teacher, committer):
+def test_accepted_concurrent_edits_are_all_committed(site, teacher, committer):
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     with ThreadPoolExecutor(6) as pool:

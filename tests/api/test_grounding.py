@@ -51,7 +51,7 @@ def test_unknown_question_gets_a_composed_answer_with_its_source(course):
     assert count_questions_by_state(site) == {}
 
 
-def test_composed_answer_counts_as_an_answer_of_the_canary_model(course):
+def test_composed_answer_counts_as_an_answer_of_the_serving_model_during_a_canary(course):
     site, provider = course
     insert_canary(site.database, "ft:tried", 0.0, dataset="algorithms")
     assert ask(site)["merlin"]["standing"] == "composed"

@@ -100,7 +100,7 @@ def test_telegram_hook_returns_404_without_webhook_mode(run_client, missing):
         assert response.status_code == 404
 
 
-def test_hooks_are_refused_while_database_is_unreachable_and_accepted_after(tmp_path, postgresql):
+def test_database_outage_rejects_updates_for_retry_and_keeps_hook_requests(tmp_path, postgresql):
     url = postgresql.create()
     with run_api(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
         with postgresql.stopped():

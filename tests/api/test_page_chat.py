@@ -153,7 +153,7 @@ def add_example(database, number, question, answer):
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 
-def test_chat_suggests_trained_questions_and_shows_the_source_to_editors(openai_site, client):
+def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(openai_site, client):
     site, provider = openai_site
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
         add_example(site.database, number, f"Что такое {name}?", f"Это {name}.")

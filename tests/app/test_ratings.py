@@ -192,7 +192,7 @@ def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
 
-def test_one_model_thanks_each_user_once_and_approval_notifies_the_editor(
+def test_one_model_thanks_each_user_once_and_not_the_approving_editor(
     database, clock, proposals, changes, following
 ):
     for turn, user_id in enumerate((ANNA, ANNA, BORIS), 1):

@@ -136,7 +136,7 @@ def test_erasure_waits_for_the_answer_in_progress(telegram, provider, settings):
     assert find_traces(settings) == []
 
 
-def test_erasure_is_refused_in_a_group_and_from_another_user(telegram, settings):
+def test_forged_erasure_button_erases_only_the_user_who_presses_it(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Что такое лоб?")
         message = say(telegram, settings, "/start", "boris")
