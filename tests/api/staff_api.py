@@ -105,7 +105,7 @@ class Committer:
 
 
 # Beside anna, boris and vera: another student, another course's teacher, an editor, a blocked
-# user; `SOMEBODY` is the user whom admins manage.
+# user; `SOMEBODY` is the user that admins manage.
 OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
 MONTH = timedelta(days=30)
 COURSES_WITH_EXAMPLES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}

@@ -143,7 +143,7 @@ def test_login_is_confirmed_in_the_bot_and_used_once(site):
             document["number"],
         )
         assert browser.get("/api/auth/wait").json()["state"] == "confirmed"
-        assert get_user(browser).status_code == 401  # opening the link alone signs nobody in
+        assert get_user(browser).status_code == 401  # opening the link does not sign in
         body = browser.post("/api/auth/wait").json()
         assert body["signed_in"]["user"]["id"] == ANNA
         assert body["signed_in"]["token"] is None

@@ -1,4 +1,4 @@
-"""Broadcasts and callbacks: each person gets a message once, in order, whatever happens between."""
+"""Broadcasts and callbacks: each person gets a message once, in order, also after failures."""
 
 from __future__ import annotations
 

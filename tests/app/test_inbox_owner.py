@@ -62,7 +62,7 @@ def test_zombie_process_is_dead():
         stdout=subprocess.PIPE,
         text=True,
     )
-    # Its output has ended, so it has exited; nobody has waited for it yet.
+    # Its output has ended, so it has exited; the parent has not waited for it yet.
     owner = child.stdout.read().strip()
     me = current_owner()
     wait_until(lambda: me.is_dead(owner))

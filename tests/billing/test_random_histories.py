@@ -24,7 +24,7 @@ def test_random_histories_keep_ledger_plans_and_quotas_consistent(database, cloc
                 history.check()
         histories.append(history)
     for _ in range(len(histories)):
-        # A person comes back: their orders are paid late, when others have used the codes.
+        # A person returns: their orders are paid late, when others have used the codes.
         with database.atomic():
             history = rng.choice(histories)
             for _ in range(4):

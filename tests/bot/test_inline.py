@@ -1,4 +1,4 @@
-"""Inline mode: results of `@bot query`, for whom, and without a model."""
+"""Inline mode: results of `@bot query`, who gets them, and without a model."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def test_admin_by_role_receives_payment_questions(telegram, group_chat):
 
 
 def test_without_admins_payment_questions_are_refused_at_once(telegram, settings):
-    """Without admins, the user is told so before writing a complaint."""
+    """Without admins, the user learns this before writing a complaint."""
     with RunningBot(replace(settings, admins=())):
         talk = ChatUser(telegram, settings)
         assert (

@@ -1,4 +1,4 @@
-"""Questions the model cannot answer: the bot offers similar taught questions."""
+"""Questions the model cannot answer: the bot offers similar trained questions."""
 
 from __future__ import annotations
 
