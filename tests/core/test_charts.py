@@ -40,7 +40,7 @@ def get_background(colours):
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(dark):
+def test_chart_has_the_requested_size_and_the_colours_of_its_theme(dark):
     colours = DARK if dark else LIGHT
     picture = open_picture(
         plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE, width=640, height=360, dark=dark)
@@ -58,7 +58,7 @@ SCORES = [
 ]
 
 
-def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
+def test_score_chart_distinguishes_the_serving_model_from_the_viewed_one():
     picture = open_picture(plot_scores_png(SCORES, *LANGUAGE_AND_TITLE))
     assert picture.size == (1280, 720)
     assert count_pixels(picture, LIGHT.good) > 300
@@ -66,7 +66,7 @@ def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
     assert count_pixels(picture, LIGHT.train) > 300
 
 
-def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
+def test_score_axis_begins_below_the_lowest_bar_and_ends_at_100():
     chart = plot_scores(SCORES, "ru")
     assert [row.words for row in chart.rows] == ["40", "60", "80", "100"]
     assert [day.words for day in chart.days] == ["3 окт", "20 ноя"]
@@ -83,17 +83,17 @@ def test_without_a_test_file_there_is_one_line():
     assert count_pixels(picture, LIGHT.test) == 0
 
 
-def test_before_the_first_loss_the_picture_says_that_there_is_none():
+def test_chart_without_losses_says_so():
     picture = open_picture(plot_png([], [], *LANGUAGE_AND_TITLE, width=640, height=360))
     assert count_pixels(picture.crop((200, 160, 440, 200)), LIGHT.pale) > 100
 
 
-def test_a_single_loss_is_a_dot():
+def test_single_loss_is_a_dot():
     picture = open_picture(plot_png([(1, 2.0)], [], *LANGUAGE_AND_TITLE, width=640, height=360))
     assert count_pixels(picture, LIGHT.train) > 40
 
 
-def test_russian_letters_are_drawn_each_in_its_own_shape():
+def test_each_cyrillic_letter_has_its_own_shape():
     letters = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя0123456789«»"
     pictures = {plot_png([], [], "ru", letter * 5, width=320, height=180) for letter in letters}
     assert len(pictures) == len(letters)
@@ -102,7 +102,7 @@ def test_russian_letters_are_drawn_each_in_its_own_shape():
 @pytest.mark.parametrize(
     "title", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
 )
-def test_any_title_makes_a_picture(title):
+def test_any_title_makes_a_chart(title):
     assert open_picture(plot_png(TRAIN, TEST, "en", title, width=640, height=360)).size == (
         640,
         360,
@@ -112,24 +112,24 @@ def test_any_title_makes_a_picture(title):
 @pytest.mark.parametrize(
     "train", [[(0, 0.0)], [(5, 1e-9)], [(1, 1e9), (2, 3.0)], [(1, 1.0)] * 2, [(0.5, 0.1), (1, 0.1)]]
 )
-def test_odd_losses_still_are_a_picture(train):
+def test_unusual_losses_still_make_a_chart(train):
     assert open_picture(
         plot_png(train, train, *LANGUAGE_AND_TITLE, width=640, height=360)
     ).size == (640, 360)
 
 
-def test_the_same_losses_make_the_same_bytes_and_few_of_them():
+def test_same_losses_make_the_same_small_file():
     first = plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE)
     assert first == plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE)
     assert len(first) < 40_000
 
 
-def test_a_process_that_draws_nothing_does_not_load_the_library():
+def test_process_without_charts_does_not_load_the_image_library():
     code = "import sys, merlin.core.charts; sys.exit('PIL' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
-def test_losses_are_told_by_step_and_checkpoints_know_better():
+def test_checkpoint_losses_override_event_losses():
     events = [
         {"step": 2, "train_loss": 1.5, "valid_loss": 2},
         {"epoch": 1, "train_loss": 3.0},
@@ -145,11 +145,11 @@ def test_losses_are_told_by_step_and_checkpoints_know_better():
     assert losses == {"train": [(1, 3.0), (2, 1.25)], "test": [(2, 1.75)]}
 
 
-def test_a_job_that_measured_nothing_has_no_losses():
+def test_job_without_measurements_has_no_losses():
     assert read_losses([]) == {"train": [], "test": []}
 
 
-def test_the_mean_of_an_epoch_does_not_stand_among_the_losses_of_steps():
+def test_epoch_mean_is_not_among_the_losses_of_steps():
     events = [
         {"step": 1, "train_loss": 3.0},
         {"step": 2, "train_loss": 1.0},
@@ -160,6 +160,6 @@ def test_the_mean_of_an_epoch_does_not_stand_among_the_losses_of_steps():
     assert losses == {"train": [(1, 3.0), (2, 1.0)], "test": [(2, 1.5)]}
 
 
-def test_epochs_alone_are_the_losses_where_no_step_told_its_own():
+def test_epoch_losses_are_used_when_there_are_no_step_losses():
     events = [{"step": 5 * n, "epoch": n, "train_loss": 3.0 - n} for n in (1, 2)]
     assert read_losses(events)["train"] == [(5, 2.0), (10, 1.0)]

@@ -137,7 +137,7 @@ def small_server():
         yield server
 
 
-def test_answers_do_not_wait_for_more(server):
+def test_tcp_nodelay_is_set_and_a_response_is_sent_at_once(server):
     with server.connect(HELLO) as connection:
         assert read_rest(connection).endswith(b"0")
     with server.connect(HALF_HEAD):
@@ -160,16 +160,16 @@ def cut_head(head):
     "line",
     [b"X: " + b"a" * MAX_HEAD_BYTES, b"\r\n".join([b"X: a"] * (MAX_HEAD_BYTES // 5))],
 )
-def test_a_head_without_end_is_refused(server, line):
+def test_overlong_head_is_refused(server, line):
     assert server.exchange(cut_head(HALF_HEAD + line)).startswith(b"HTTP/1.1 400 ")
 
 
-def test_an_address_without_end_is_refused(server):
+def test_overlong_url_is_refused(server):
     address = b"GET /" + b"a" * MAX_HEAD_BYTES
     assert server.exchange(cut_head(address)).startswith(b"HTTP/1.1 400 ")
 
 
-def test_bodies_and_further_heads_are_counted_apart(server):
+def test_size_limits_of_bodies_and_later_heads_are_independent(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=longest())
     for size in (0, 500_000, 3):
         head = {"X": "a" * (MAX_HEAD_BYTES * 3 // 4)}
@@ -179,7 +179,7 @@ def test_bodies_and_further_heads_are_counted_apart(server):
 
 
 @pytest.mark.parametrize(("part", "reason"), [(HALF_HEAD, "head"), (HALF_BODY, "body")])
-def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(impatient_server, part, reason):
+def test_incomplete_head_or_body_times_out(impatient_server, part, reason):
     with capture_logs() as logs:
         assert impatient_server.exchange(part).startswith(b"HTTP/1.1 408 ")
     events = [line for line in logs if line["event"] == "connections ended"]
@@ -188,7 +188,7 @@ def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(impatient_server,
     wait_until(lambda: metric_value(impatient_server.metrics(), "merlin_http_connections") == 0)
 
 
-def test_a_second_call_that_is_half_sent_is_ended_too(impatient_server):
+def test_incomplete_second_request_times_out(impatient_server):
     first = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
     with impatient_server.connect(first) as connection:
         assert b" 200 OK" in connection.recv(65536)
@@ -196,18 +196,18 @@ def test_a_second_call_that_is_half_sent_is_ended_too(impatient_server):
         assert read_rest(connection).startswith(b"HTTP/1.1 408 ")
 
 
-def test_who_sends_nothing_at_all_is_ended_without_a_word(impatient_server):
+def test_connection_that_sends_nothing_is_closed_without_a_response(impatient_server):
     assert impatient_server.exchange() == b""
 
 
-def test_an_answer_that_takes_longer_than_a_head_may_is_waited_for(impatient_server):
+def test_response_that_takes_longer_than_the_head_timeout_is_sent(impatient_server):
     with impatient_server.connect(HELLO.replace(b"/ ", b"/long ")) as slow:
         assert impatient_server.exchange(HALF_HEAD).startswith(b"HTTP/1.1 408 ")
         impatient_server.may_answer.set()
         assert read_rest(slow).endswith(b"at last")
 
 
-def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(impatient_server):
+def test_steady_body_may_take_longer_than_a_stalled_one(impatient_server):
     size = 64 * SHORT.body_bytes_per_s
     head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
     with impatient_server.connect(head.encode(), b"b" * (size - 1)) as steady:
@@ -216,13 +216,13 @@ def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(impat
         assert read_rest(steady).endswith(str(size).encode())
 
 
-def test_an_answer_that_nobody_takes_is_ended(impatient_server):
+def test_response_that_the_client_does_not_read_is_ended(impatient_server):
     with impatient_server.connect(HELLO.replace(b"/ ", b"/endless ")):
         wait_until(lambda: count_ended(impatient_server, "answer") == 1)
         wait_until(lambda: len(impatient_server.connections) == 0)
 
 
-def test_one_address_has_so_many_connections_and_others_have_theirs(small_server):
+def test_connections_of_one_address_are_limited_separately(small_server):
     with ExitStack() as stack:
         for _ in range(5):
             stack.enter_context(small_server.connect(HALF_HEAD, source="127.0.0.2"))
@@ -235,7 +235,7 @@ def test_one_address_has_so_many_connections_and_others_have_theirs(small_server
     assert small_server.exchange(HELLO, source="127.0.0.2").endswith(b"0")
 
 
-def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(small_server):
+def test_longest_half_open_connection_is_ended_when_all_are_in_use(small_server):
     with ExitStack() as stack:
         connections = [stack.enter_context(small_server.connect(HALF_HEAD)) for _ in range(8)]
         wait_until(lambda: len(small_server.connections) == 8)
@@ -244,7 +244,7 @@ def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(smal
         assert count_ended(small_server, "total") == 1
 
 
-def test_who_is_being_answered_gives_way_to_nobody(small_server):
+def test_connection_being_answered_is_never_ended_for_another(small_server):
     with ExitStack() as stack:
         head = HELLO.replace(b"/ ", b"/long ")
         connections = [stack.enter_context(small_server.connect(head)) for _ in range(8)]

@@ -14,7 +14,7 @@ from merlin.core import durable_files
 pytestmark = pytest.mark.functional
 
 
-def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
+def test_file_that_cannot_be_written_leaves_nothing(tmp_path):
     def fill(path):
         path.write_text("half")
         raise OSError(28, "full")
@@ -24,7 +24,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(tmp_path):
     assert list((tmp_path / "a").iterdir()) == []
 
 
-def test_a_folder_takes_its_name_as_a_whole(tmp_path):
+def test_folder_appears_as_a_whole(tmp_path):
     def fill(path):
         path.mkdir()
         (path / "weights").write_text("w")
@@ -49,7 +49,7 @@ def count_open_files(path):
     return sum(os.path.realpath(file) == str(path.resolve()) for file in files)
 
 
-def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):
+def test_lock_has_one_holder_until_it_is_released(tmp_path):
     first = durable_files.try_lock(tmp_path / "lock")
     assert first is not None
     assert durable_files.try_lock(tmp_path / "lock") is None
@@ -59,7 +59,7 @@ def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):
     os.close(second)
 
 
-def test_a_killed_process_holds_nothing(tmp_path):
+def test_killed_process_holds_no_lock(tmp_path):
     path = tmp_path / "lock"
     assert subprocess.run([sys.executable, "-c", KILLED, path]).returncode == -9
     file = durable_files.try_lock(path)
@@ -67,14 +67,14 @@ def test_a_killed_process_holds_nothing(tmp_path):
     os.close(file)
 
 
-def test_a_refused_lock_leaves_no_open_file(tmp_path):
+def test_refused_lock_leaves_no_open_file(tmp_path):
     held = durable_files.try_lock(tmp_path / "lock")
     assert [durable_files.try_lock(tmp_path / "lock") for _ in range(3)] == [None] * 3
     assert count_open_files(tmp_path / "lock") == 1
     os.close(held)
 
 
-def test_the_lock_of_a_folder_that_was_moved_aside_does_not_stand_in_the_way(tmp_path):
+def test_lock_of_a_folder_moved_aside_does_not_block_the_new_one(tmp_path):
     (tmp_path / "a").mkdir()
     old = durable_files.try_lock(tmp_path / "a" / "lock")
     (tmp_path / "a").rename(tmp_path / "b")

@@ -39,7 +39,7 @@ with observe_process(Config(state_dir=Path(), database="sqlite:///none"), "bot")
 """
 
 
-def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
+def test_error_is_reported_with_its_place_and_without_texts_and_keys():
     with run_receiver() as sentry:
         dsn = sentry.url.replace("http://", "http://a-public-key@").replace("/hook", "/42")
         process = subprocess.run(
@@ -63,7 +63,7 @@ def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
     assert process.stderr.count("Traceback") == 1
 
 
-def test_a_wrong_dsn_is_told_by_the_name_of_its_variable(tmp_path, monkeypatch):
+def test_wrong_dsn_is_reported_by_the_name_of_its_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_SENTRY_DSN", "no-dsn-at-all")
     config = Config(state_dir=tmp_path, database="sqlite:///none")
     expected_error = pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN")

@@ -22,19 +22,19 @@ def run_program(**environment):
     )
 
 
-def test_a_process_lives_where_nothing_was_asked():
+def test_process_without_a_kill_point_runs_on():
     assert run_program().stdout == "lived\n"
 
 
-def test_a_process_dies_at_the_named_point_with_nothing_flushed():
+def test_process_dies_at_the_named_point_with_nothing_flushed():
     process = run_program(MERLIN_CRASH_AT="launch.sent")
     assert (process.returncode, process.stdout) == (137, "")
 
 
-def test_another_point_is_passed():
+def test_other_point_is_passed():
     assert run_program(MERLIN_CRASH_AT="launch.recorded").returncode == 0
 
 
-def test_with_a_mark_the_crash_happens_once(tmp_path):
+def test_crash_happens_once_with_a_mark_file(tmp_path):
     crash = {"MERLIN_CRASH_AT": "launch.sent", "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
     assert [run_program(**crash).returncode for _ in range(3)] == [137, 0, 0]

@@ -28,14 +28,14 @@ TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz012345"
         "https://anna:secret@git.example.com/x.git",
     ],
 )
-def test_what_looks_like_a_secret_is_hidden(text):
+def test_text_that_looks_like_a_secret_is_hidden(text):
     hidden = redact(text)
     assert "[hidden]" in hidden
     for secret in (TOKEN, "sk-proj", "mrl_abc", "abc.def", "anna:secret"):
         assert secret not in hidden
 
 
-def test_a_known_secret_of_any_shape_is_hidden():
+def test_known_secret_of_any_form_is_hidden():
     hide_secrets(["correct horse battery"])
     assert redact("it is correct horse battery") == "it is [hidden]"
 
@@ -50,7 +50,7 @@ PROGRAM = (
 )
 
 
-def test_a_log_line_is_json_with_its_process_and_no_secret():
+def test_log_line_is_json_with_its_process_and_no_secret():
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=dict(os.environ)
     )
@@ -63,7 +63,7 @@ def test_a_log_line_is_json_with_its_process_and_no_secret():
     assert "ValueError" in lines[2]["exception"]
 
 
-def test_at_a_terminal_log_lines_are_readable_without_secrets_and_without_control_characters():
+def test_terminal_log_is_readable_without_secrets_or_control_characters():
     terminal, child_end = pty.openpty()
     subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -96,7 +96,7 @@ def _read_terminal(terminal):
     return content.decode()
 
 
-def test_a_test_that_logs_a_secret_fails(request):
+def test_test_that_logs_a_secret_fails(request):
     (make_report,) = [
         hookimpl.function
         for hookimpl in request.config.hook.pytest_runtest_makereport.get_hookimpls()

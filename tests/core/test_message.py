@@ -11,7 +11,7 @@ from merlin.core.messages import Image, Message
 pytestmark = pytest.mark.unit
 
 
-def test_a_message_of_words_is_written_as_ever():
+def test_message_without_images_has_plain_content():
     document = Message("user", "Привет", {"weight": 1, "name": "anna"}).as_json()
     assert list(document.items()) == [
         ("role", "user"),
@@ -21,7 +21,7 @@ def test_a_message_of_words_is_written_as_ever():
     ]
 
 
-def test_pictures_go_along_as_parts():
+def test_images_are_sent_as_parts():
     picture = Image(b"\xff\xd8\xff", "image/jpeg")
     url = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff").decode()
     document = Message("user", "Что это?", images=(picture, picture)).as_json()
@@ -29,10 +29,10 @@ def test_pictures_go_along_as_parts():
     assert document["content"] == [{"type": "text", "text": "Что это?"}, part, part]
 
 
-def test_a_picture_without_words_has_no_part_of_words():
+def test_image_without_text_has_no_text_part():
     document = Message("user", "", images=(Image(b"a", "image/png"),)).as_json()
     assert [part["type"] for part in document["content"]] == ["image_url"]
 
 
-def test_a_picture_is_not_written_into_logs():
+def test_image_is_absent_from_repr():
     assert "secret" not in repr(Message("user", "", images=(Image(b"secret", "image/png"),)))

@@ -12,14 +12,14 @@ from tests.support.metrics_page import metric_value
 pytestmark = pytest.mark.unit
 
 
-def test_a_metric_has_its_help_its_type_and_its_samples_together():
+def test_metric_has_help_type_and_samples_together():
     page = metrics_page([counter("a_total", "Calls\nof all.", (2, {"state": "queued"}))]).decode()
     assert page == (
         '# HELP a_total Calls\\nof all.\n# TYPE a_total counter\na_total{state="queued"} 2.0\n'
     )
 
 
-def test_a_metric_without_samples_is_left_out():
+def test_metric_without_samples_is_omitted():
     assert metrics_page([gauge("merlin_jobs", "Jobs.")]) == b""
 
 
@@ -28,11 +28,11 @@ def test_seconds_since_1970_keep_their_milliseconds():
     assert metric_value(page, "a") == 1795176000.123
 
 
-def test_a_name_holds_letters_digits_and_underscores_alone():
+def test_metric_name_has_only_letters_digits_and_underscores():
     assert metric_name("merlin", "fetch-2.x", "total") == "merlin_fetch_2_x_total"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
-def test_a_label_survives_whatever_it_holds(value):
+def test_any_label_value_is_escaped(value):
     page = metrics_page([gauge("a", "b", (1, {"k": value}))])
     assert len(page.split(b"\n")) == 4

@@ -26,12 +26,12 @@ AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
         ("ru", "Pacific/Kiritimati", "21 ноября 2026, 00:12"),
     ],
 )
-def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, expected):
+def test_time_is_formatted_in_the_language_and_the_zone(language, zone, expected):
     assert format_moment(AT, ZoneInfo(zone), language) == expected
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "America/Los_Angeles"])
-def test_a_moment_at_either_end_of_time_is_told_in_every_zone(zone):
+def test_earliest_and_latest_times_are_formatted_in_every_zone(zone):
     last = format_moment(datetime.max.replace(tzinfo=UTC), ZoneInfo(zone), "en")
     assert last.startswith(("30 December 9999", "31 December 9999"))
     first = format_moment(datetime.min.replace(tzinfo=UTC), ZoneInfo(zone), "en")
@@ -39,7 +39,7 @@ def test_a_moment_at_either_end_of_time_is_told_in_every_zone(zone):
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/Los_Angeles"])
-def test_the_last_second_of_time_is_shown_by_commands_on_a_machine_of_any_zone(monkeypatch, zone):
+def test_latest_time_is_shown_on_a_machine_in_any_zone(monkeypatch, zone):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -49,7 +49,7 @@ def test_the_last_second_of_time_is_shown_by_commands_on_a_machine_of_any_zone(m
         time.tzset()
 
 
-def test_every_month_has_its_name_and_a_brief_one():
+def test_every_month_has_a_full_and_a_short_name():
     for language in ("ru", "en"):
         months = {
             format_month(AT.replace(month=month), UTC, language)
@@ -59,6 +59,6 @@ def test_every_month_has_its_name_and_a_brief_one():
         assert len(months) == 24
 
 
-def test_a_brief_moment_has_no_year():
+def test_short_time_has_no_year():
     assert format_moment_briefly(AT, UTC, "ru") == "20 ноя, 10:12"
     assert format_moment_briefly(AT, UTC, "en") == "20 Nov, 10:12"

@@ -32,7 +32,7 @@ print(json.dumps([was_loaded, modules]))
         ([], True, ["peewee", "sqlite3", "psycopg"]),
     ],
 )
-def test_only_the_driver_in_use_is_loaded_and_the_other_may_be_later(hidden, loaded, drivers):
+def test_only_the_used_driver_is_loaded_and_the_other_can_be_later(hidden, loaded, drivers):
     command = [sys.executable, "-c", PROGRAM, *hidden]
     process = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(process.stdout) == [loaded, drivers]

@@ -59,22 +59,22 @@ def is_running(pid):
 
 
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 1000])
-def test_results_come_in_the_order_of_the_items(count):
+def test_results_are_in_the_order_of_the_items(count):
     assert [*map_many(double, iter(range(count)))] == [2 * number for number in range(count)]
 
 
-def test_few_items_are_done_here():
+def test_few_items_are_processed_in_this_process():
     assert {*map_many(get_pid, MANY, len(MANY))} == {os.getpid()}
 
 
-def test_two_other_processes_do_the_work_and_are_gone_afterwards():
+def test_two_child_processes_do_the_work_and_end_afterwards():
     pids = {*map_many(get_pid, MANY)}
     assert len(pids) == 2
     assert os.getpid() not in pids
     assert not any(map(is_running, pids))
 
 
-def test_processes_are_gone_when_nobody_wants_the_rest():
+def test_processes_end_when_the_rest_is_not_consumed():
     results = map_many(get_pid, MANY)
     pids = {*islice(results, 200)}
     assert all(map(is_running, pids))
@@ -82,29 +82,29 @@ def test_processes_are_gone_when_nobody_wants_the_rest():
     assert not any(map(is_running, pids))
 
 
-def test_one_processor_does_the_work_itself(monkeypatch):
+def test_single_processor_works_without_children(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     assert {*map_many(get_pid, MANY)} == {os.getpid()}
 
 
-def test_processes_that_cannot_be_started_are_done_without(monkeypatch):
+def test_work_is_done_here_when_processes_cannot_be_started(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     assert {*map_many(get_pid, MANY)} == {os.getpid()}
 
 
 @pytest.mark.parametrize("at", [0, 49, 500, 999])
-def test_the_work_of_a_process_that_dies_is_done_here(at):
+def test_work_of_a_dead_process_is_done_here(at):
     assert [*map_many(partial(die_in_child, os.getpid(), at), MANY)] == [*MANY]
 
 
-def test_an_exception_of_the_function_is_raised_here():
+def test_exception_of_the_function_is_raised_here():
     results = map_many(partial(refuse, 120), MANY)
     assert [*islice(results, 100)] == [*range(100)]
     with pytest.raises(LookupError, match="120"):
         list(results)
 
 
-def test_an_exception_of_the_items_is_raised_here():
+def test_exception_of_the_items_is_raised_here():
     def items():
         yield from range(60)
         raise OSError("the repository is gone")
@@ -113,7 +113,7 @@ def test_an_exception_of_the_items_is_raised_here():
         [*map_many(double, items())]
 
 
-def test_processes_end_with_the_one_that_was_killed(tmp_path):
+def test_children_end_when_their_parent_is_killed(tmp_path):
     code = (
         "import os, sys; from functools import partial; sys.path += sys.argv[2:];"
         "os.sched_getaffinity = lambda _pid: {0, 1};"
@@ -131,7 +131,7 @@ def test_processes_end_with_the_one_that_was_killed(tmp_path):
     wait_until(lambda: not any(map(is_running, pids)))
 
 
-def test_nothing_is_imported_from_the_folder_that_a_command_is_called_in(tmp_path):
+def test_nothing_is_imported_from_the_current_folder(tmp_path):
     for name in ("pickle", "subprocess", "operator", "merlin"):
         (tmp_path / f"{name}.py").write_text("open('taken', 'w')", "utf-8")
     code = (

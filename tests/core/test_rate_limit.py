@@ -11,7 +11,7 @@ from merlin.core.rate_limit import FORGET_AFTER_S, FREE_TRIES, Throttle, TokenBu
 pytestmark = pytest.mark.unit
 
 
-def test_a_minutes_worth_fits_at_once_and_comes_back_evenly():
+def test_bucket_holds_a_minutes_worth_and_refills_evenly():
     bucket = TokenBucket(1.0, 60)
     assert [bucket.take(0.0) for _ in range(61)] == [0.0] * 60 + [1.0]
     assert (bucket.left(0.0), bucket.full_in_s(0.0)) == (0.0, 60.0)
@@ -20,26 +20,26 @@ def test_a_minutes_worth_fits_at_once_and_comes_back_evenly():
     assert (bucket.left(1000.0), bucket.full_in_s(1000.0)) == (59.0, 1.0)
 
 
-def test_what_was_refused_makes_nobody_wait_longer():
+def test_refused_calls_do_not_lengthen_the_wait():
     bucket = TokenBucket(1.0, 60)
     for _ in range(500):
         bucket.take(0.0)
     assert bucket.take(1.01) == 0.0
 
 
-def test_sums_that_are_not_exact_refuse_nobody():
+def test_inexact_sums_refuse_nothing():
     bucket = TokenBucket(7 / 60, 7)
     assert [bucket.take(1e5) for _ in range(7)] == [0.0] * 7
     assert bucket.take(1e5 + 60 / 7) == 0.0
 
 
-def test_without_a_limit_everything_is_let_through():
+def test_bucket_without_a_limit_accepts_everything():
     bucket = TokenBucket(0, 1)
     assert {bucket.take(0.0) for _ in range(100)} == {0.0}
     assert bucket.has(2, 0.0)
 
 
-def test_of_a_bucket_that_holds_one_no_second_is_asked():
+def test_bucket_of_one_does_not_require_a_second_token():
     bucket = TokenBucket(1.0, 1)
     assert bucket.has(2, 0.0)
     bucket.reserve(0.0)
@@ -53,7 +53,7 @@ def test_of_a_bucket_that_holds_one_no_second_is_asked():
     burst=st.integers(1, 10),
     gaps=st.lists(st.floats(0, 5), min_size=1, max_size=40),
 )
-def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
+def test_bucket_never_allows_more_than_burst_and_rate(per_s, burst, gaps):
     bucket = TokenBucket(per_s, burst)
     now = 0.0
     times = []
@@ -65,7 +65,7 @@ def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps
         assert count <= burst + per_s + 1
 
 
-def test_one_does_not_use_up_anothers():
+def test_buckets_are_independent():
     buckets = TokenBuckets()
     for _ in range(61):
         buckets.get("a", 1.0, 60, 0.0).take(0.0)
@@ -73,7 +73,7 @@ def test_one_does_not_use_up_anothers():
     assert buckets.get("b", 1.0, 60, 0.0).take(0.0) == 0.0
 
 
-def test_a_crowd_fills_no_memory_and_full_buckets_are_forgotten():
+def test_number_of_buckets_is_limited_and_full_ones_are_dropped():
     buckets = TokenBuckets(max_buckets=1000)
     for number in range(5000):
         buckets.get(number, 1.0, 60, 0.0).take(0.0)
@@ -92,7 +92,7 @@ def test_waits_grow_and_end():
     assert (throttle.wait_s("here", 300.0), throttle.wait_s("elsewhere", 0.0)) == (0.0, 0.0)
 
 
-def test_failures_count_by_name_and_are_forgotten():
+def test_failures_are_counted_per_name_and_expire():
     throttle = Throttle()
     for _ in range(6):
         throttle.add_failure("boris", 100.0)
@@ -104,7 +104,7 @@ def test_failures_count_by_name_and_are_forgotten():
     assert throttle.wait_s("boris", 100.5) == 0
 
 
-def test_a_right_try_uncounts_itself_alone():
+def test_successful_try_removes_only_its_own_failure():
     throttle = Throttle(free_tries=2)
     for _ in range(3):
         throttle.add_failure("here", 0.0)
@@ -116,7 +116,7 @@ def test_a_right_try_uncounts_itself_alone():
     assert throttle.wait_s("here", 0.0) == 0
 
 
-def test_a_crowd_of_names_fills_no_memory():
+def test_number_of_throttled_names_is_limited():
     throttle = Throttle(max_keys=100)
     for number in range(1000):
         throttle.add_failure(f"name{number}", 0.0)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("is_well", [True, False])
-def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
+def test_watchdog_is_notified_only_while_the_work_is_alive(is_well):
     beats = []
 
     async def run():
@@ -26,14 +26,14 @@ def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
     assert beats == [1] * is_well
 
 
-def test_a_taken_address_is_told_with_the_setting_it_came_from():
+def test_address_in_use_is_reported_with_its_setting():
     with listen("api.listen", "127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
             listen("engine.listen", "127.0.0.1", port)
 
 
-def test_ports_differ_can_be_listened_on_and_lie_below_the_ephemeral_ones():
+def test_free_ports_are_distinct_usable_and_below_the_ephemeral_range():
     ports = free_ports(5)
     assert len(set(ports)) == 5
     assert max(ports) < 32_768

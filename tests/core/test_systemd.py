@@ -22,13 +22,13 @@ def listener(request, tmp_path, monkeypatch):
         yield receiver
 
 
-def test_words_reach_systemd_in_one_message(listener):
+def test_states_reach_systemd_in_one_message(listener):
     assert server.notify(server.READY, server.status_notice("работает\nхорошо"))
     assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
 
 
 @pytest.mark.parametrize("message", [server.WATCHDOG, server.STOPPING])
-def test_single_words_reach_systemd(listener, message):
+def test_single_states_reach_systemd(listener, message):
     assert server.notify(message)
     assert listener.recv(1000).decode() == message
 

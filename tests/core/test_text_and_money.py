@@ -22,16 +22,16 @@ MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
     ("code", "language"),
     [("ru", "ru"), ("en-GB", "en"), ("EN", "en"), ("de", "ru"), ("", "ru"), (None, "ru")],
 )
-def test_the_nearest_language_is_chosen(code, language):
+def test_nearest_language_is_chosen(code, language):
     assert language_of(code) == language
 
 
-def test_a_text_is_filled_in_the_language_asked():
+def test_text_is_formatted_in_the_requested_language():
     assert text("en", "error-provider", message="no") == "The provider refused: no"
     assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
 
 
-def test_an_argument_of_any_length_is_told_as_far_as_there_is_room():
+def test_long_argument_is_shortened():
     content = text("en", "error-provider", message="x" * 100_000)
     assert content.startswith("The provider refused: xxx")
     assert content.endswith("x…")
@@ -41,14 +41,14 @@ def test_an_argument_of_any_length_is_told_as_far_as_there_is_room():
 @pytest.mark.parametrize(
     "wrong", ["", "{a", '{"a" 1}', "[1 2]", "1 2", '"a', '"\n"', r'"\q"', "[1,]"]
 )
-def test_the_reason_of_a_library_is_told_in_russian(wrong):
+def test_json_error_is_translated_into_russian(wrong):
     with pytest.raises(json.JSONDecodeError) as error:
         json.loads(wrong)
     told = text("ru", "finding-import-json", words=error.value.msg)
     assert not re.search("[a-z]{3}", told), told
 
 
-def test_the_reason_of_the_operating_system_is_told_in_russian(tmp_path):
+def test_operating_system_error_is_translated_into_russian(tmp_path):
     with pytest.raises(IsADirectoryError) as error:
         tmp_path.read_bytes()
     assert (
@@ -58,7 +58,7 @@ def test_the_reason_of_the_operating_system_is_told_in_russian(tmp_path):
     assert {f"reason-{name}" for name in (REASONS | GIT_REASONS).values()} <= keys("ru")
 
 
-def test_a_missing_text_or_argument_is_an_error():
+def test_missing_text_or_argument_is_an_error():
     with pytest.raises(LookupError):
         text("ru", "no-such-text")
     with pytest.raises(ValueError, match="error-provider"):
@@ -66,15 +66,15 @@ def test_a_missing_text_or_argument_is_an_error():
 
 
 @pytest.mark.parametrize(("tokens", "micro"), [(0, 0), (1, 3), (1_000_000, 3_000_000)])
-def test_training_costs_whole_millionths_rounded_up(tokens, micro):
+def test_training_cost_is_rounded_up_to_whole_millionths(tokens, micro):
     assert MINI.training(tokens) == micro
 
 
-def test_an_answer_costs_what_went_in_and_out():
+def test_answer_cost_counts_input_and_output():
     assert MINI.answer(1_000, 1_000) == 1_500
 
 
-def test_an_amount_is_shown_with_its_currency():
+def test_amount_is_shown_with_its_currency():
     assert format_cost_plainly(1_234_567, "USD") == "1.23 USD"
     assert format_cost_plainly(1_200, "USD") == "0.0012 USD"
     assert format_cost_plainly(5, "USD") == "0.000005 USD"
@@ -90,7 +90,7 @@ def test_times_are_stored_in_utc_and_read_back():
     assert from_iso(iso(moment)).tzinfo == UTC
 
 
-def test_an_argument_may_be_a_text_itself():
+def test_argument_can_be_a_text_itself():
     reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
     content = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
     assert "2 ошибки, без ошибок 1 пример" in content
