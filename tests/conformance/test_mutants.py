@@ -40,18 +40,18 @@ def run_checks(proxy, names):
 
 
 @pytest.mark.parametrize(("mutant", "expected"), REQUEST_MUTANTS, ids=get_name)
-def test_suite_finds_a_server_that_does_not_listen(proxy, mutant, expected):
+def test_suite_detects_a_server_that_ignores_a_request(proxy, mutant, expected):
     proxy.change_request = mutant
     assert run_checks(proxy, expected) == expected
 
 
 @pytest.mark.parametrize(("mutant", "expected"), RESPONSE_MUTANTS, ids=get_name)
-def test_suite_finds_a_server_that_answers_wrongly(proxy, mutant, expected):
+def test_suite_detects_a_server_that_answers_wrongly(proxy, mutant, expected):
     proxy.change_response = mutant
     assert run_checks(proxy, expected) == expected
 
 
-def test_suite_finds_states_that_run_backwards(proxy):
+def test_suite_detects_states_that_go_backwards(proxy):
     states = iter(["running", "queued"])
 
     def change_state(response, request):
@@ -63,7 +63,7 @@ def test_suite_finds_states_that_run_backwards(proxy):
     assert run_checks(proxy, ["jobs.succeed"]) == {"jobs.succeed": "failed"}
 
 
-def test_suite_finds_a_cancel_that_the_end_of_the_job_belies(proxy):
+def test_suite_detects_a_job_reported_as_cancelled_that_continues(proxy):
     paths = []
 
     def skip_later_cancels(request):
@@ -80,7 +80,7 @@ def test_suite_finds_a_cancel_that_the_end_of_the_job_belies(proxy):
     assert run_checks(proxy, expected) == expected
 
 
-def test_suite_finds_a_server_that_one_caller_fills(proxy):
+def test_suite_detects_a_server_that_cannot_serve_concurrent_requests(proxy):
     lock, requests = threading.Lock(), []
 
     def fail_each_fourth(request):
@@ -117,13 +117,13 @@ class FragileProxy(Proxy):
         return cut
 
 
-def test_suite_finds_a_server_that_a_leaving_client_breaks(tmp_path):
+def test_suite_detects_a_server_that_a_disconnecting_client_breaks(tmp_path):
     with run_proxy(tmp_path, FragileProxy) as proxy:
         expected = {"stream.chunks": "passed", "stream.disconnect": "failed"}
         assert run_checks(proxy, expected) == expected
 
 
-def test_a_busy_server_may_put_questions_off(proxy):
+def test_busy_server_may_postpone_questions(proxy):
     requests = []
     error = {"message": "later", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
 
@@ -137,7 +137,7 @@ def test_a_busy_server_may_put_questions_off(proxy):
     assert run_checks(proxy, ["chat.concurrent"]) == {"chat.concurrent": "passed"}
 
 
-def test_details_name_the_call_the_status_and_the_words(proxy):
+def test_details_name_the_call_the_status_and_the_message(proxy):
     proxy.change_response = change_errors_to_500
     outcome = run_suite(proxy.url, "files.unknown")["files.unknown"]
     assert outcome.key == "provider-test-status"
@@ -146,7 +146,7 @@ def test_details_name_the_call_the_status_and_the_words(proxy):
     assert "No such File object" in outcome.arguments["words"]
 
 
-def test_a_check_whose_need_failed_fails_by_name_and_one_whose_need_is_missing_is_missing(proxy):
+def test_check_with_a_failed_prerequisite_fails_and_with_a_missing_one_is_missing(proxy):
     proxy.change_response = fail_jobs
     outcome = run_suite(proxy.url, "events.list")["events.list"]
     assert (outcome.result, outcome.arguments) == ("failed", {"name": "jobs.succeed"})
@@ -156,7 +156,7 @@ def test_a_check_whose_need_failed_fails_by_name_and_one_whose_need_is_missing_i
     assert (outcome.result, outcome.arguments) == ("missing", {"name": "checkpoints.list"})
 
 
-def test_a_server_without_idempotency_gets_three_jobs_at_most(proxy):
+def test_server_without_idempotency_gets_at_most_three_jobs(proxy):
     proxy.change_request = ignore_idempotency_key
     run_suite(proxy.url)
     orders = [

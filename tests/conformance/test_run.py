@@ -33,18 +33,18 @@ def list_ids(engine, path):
         server.close(keep=True)
 
 
-def test_our_engine_with_recall_alone_passes_every_check(full_run):
+def test_our_engine_with_recall_passes_every_check(full_run):
     outcomes, _, _ = full_run
     assert [outcome for outcome in outcomes.values() if outcome.result != "passed"] == []
     assert list(outcomes) == [check.name for check in CHECKS]
 
 
-def test_what_was_made_is_deleted_in_the_end(full_run):
+def test_created_objects_are_deleted_at_the_end(full_run):
     _, before, after = full_run
     assert after == before
 
 
-def test_with_keep_files_and_models_stay_and_no_job_goes_on(proxy):
+def test_keep_leaves_files_and_models_and_no_running_job(proxy):
     outcomes = run_suite(proxy.url, "tuned.chat", keep=True)
     assert outcomes["tuned.chat"].result == "passed"
     assert len(list_ids(proxy, "files")) == 1
@@ -52,24 +52,24 @@ def test_with_keep_files_and_models_stay_and_no_job_goes_on(proxy):
     assert "tuned.delete" not in [check.name for check in select_checks((), keep=True)]
 
 
-def test_a_family_runs_with_all_it_needs_and_nothing_else(proxy):
+def test_family_runs_only_with_its_prerequisites(proxy):
     families = {name.partition(".")[0] for name in run_suite(proxy.url, "checkpoints")}
     assert families == {"files", "jobs", "chat", "checkpoints"}
 
 
-def test_a_strange_name_is_refused():
+def test_unknown_check_is_refused():
     with pytest.raises(ConfigError, match="no check"):
         select_checks(["jobs.fly"], keep=False)
 
 
 @pytest.mark.parametrize("shape", ["{url}", "{url}/", "{url}/v1", "{url}/v1/"])
-def test_a_server_is_found_with_and_without_v1(proxy, shape):
+def test_server_is_found_with_and_without_v1(proxy, shape):
     server = connect(shape.format(url=proxy.url), KEY, None, longest())
     server.close(keep=True)
     assert (server.base_url, server.model) == (f"{proxy.url}/v1", "recall")
 
 
-def test_a_server_whose_root_is_elsewhere_is_found(proxy):
+def test_server_with_another_root_is_found(proxy):
     def strip_prefix(request):
         if request.path.startswith("/api/v9/openai/v1"):
             return make_response(404, {"detail": "Not Found"})
@@ -94,18 +94,18 @@ def test_a_server_whose_root_is_elsewhere_is_found(proxy):
         "http://127.0.0.1/#v1",
     ],
 )
-def test_a_wrong_url_is_a_wrong_usage(url):
+def test_invalid_url_is_a_usage_error(url):
     with pytest.raises(ConfigError) as refused:
         connect(url, KEY, None, longest())
     assert refused.value.exit_code == 2
 
 
-def test_a_server_that_is_not_there_is_one_clear_error(proxy):
+def test_unreachable_server_is_one_clear_error(proxy):
     with pytest.raises(ProviderBusy, match="cannot be reached"):
         connect("http://127.0.0.1:9", KEY, None, longest())
 
 
-def test_a_refused_key_is_one_clear_error(proxy):
+def test_refused_key_is_one_clear_error(proxy):
     with pytest.raises(Refused) as refused:
         connect(proxy.url, "another-key", None, longest())
     assert refused.value.key == "provider-test-key-refused"
@@ -114,14 +114,14 @@ def test_a_refused_key_is_one_clear_error(proxy):
 @pytest.mark.parametrize(
     "response", [make_response(200, "<html/>", "text/html"), make_response(200, [])]
 )
-def test_what_is_no_server_of_the_protocol_is_told_so(proxy, response):
+def test_server_without_the_protocol_is_reported(proxy, response):
     proxy.change_request = lambda _call: response
     with pytest.raises(Refused) as refused:
         connect(proxy.url, KEY, "recall", longest())
     assert refused.value.key == "provider-test-no-server"
 
 
-def test_without_a_key_the_checks_of_401_are_missing(proxy):
+def test_checks_of_401_are_missing_without_a_key(proxy):
     proxy.change_request = lambda request: request.with_headers(authorization=f"Bearer {KEY}")
     outcomes = run_suite(proxy.url, "errors.no_key", "errors.wrong_key", "chat.plain", key="")
     results = {name: outcome.result for name, outcome in outcomes.items()}
@@ -129,7 +129,7 @@ def test_without_a_key_the_checks_of_401_are_missing(proxy):
     assert results == {**missing, "chat.plain": "passed"}
 
 
-def test_the_first_base_that_can_be_tuned_is_taken(proxy):
+def test_first_tunable_base_is_used(proxy):
     def add_untunable_model(response, request):
         if request.path != "/v1/models":
             return response
@@ -141,7 +141,7 @@ def test_the_first_base_that_can_be_tuned_is_taken(proxy):
     assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
 
-def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
+def test_model_that_needs_the_newer_limit_name_gets_it(proxy):
     message = "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."
     error = {
         "message": message,
@@ -158,7 +158,7 @@ def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
     assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
 
-def test_words_of_a_server_cannot_move_a_terminal_or_tell_the_key(proxy):
+def test_servers_message_is_escaped_and_the_key_hidden(proxy):
     error = {"message": f"\x1b[31mno\n{KEY}", "type": "x", "param": None, "code": None}
     proxy.change_request = lambda request: (
         make_response(500, {"error": error}) if "chat" in request.path else request
@@ -180,7 +180,7 @@ class BreakingHandler(Handler):
         self.close_connection = True
 
 
-def test_a_server_that_breaks_every_answer_fails_and_does_not_end_the_run():
+def test_server_that_breaks_every_response_fails_without_ending_the_run():
     with serve_http(BreakingHandler) as server:
         outcomes = run_suite(server.url)
     results = {

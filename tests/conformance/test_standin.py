@@ -13,7 +13,7 @@ pytestmark = pytest.mark.integration
 LACKING = {"webhooks", "pause", "idempotency.create", "chat.n", "tuned.delete"}
 
 
-def test_the_suite_finds_nothing_wrong_with_the_stand_in():
+def test_suite_finds_no_fault_in_the_stand_in():
     with ProviderStandIn(key=KEY) as provider:
         outcomes = run_suite(provider.base_url)
     assert [outcome for outcome in outcomes.values() if outcome.result == "failed"] == []

@@ -77,7 +77,7 @@ def run_checks(proxy, *names):
     return {name: outcomes[name].result for name in names}
 
 
-def test_honest_deliveries_pass(proxy, delivery_proxy):
+def test_correct_deliveries_pass(proxy, delivery_proxy):
     outcomes = run_suite(proxy.url, "webhooks")
     assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
@@ -94,12 +94,12 @@ def test_honest_deliveries_pass(proxy, delivery_proxy):
     ],
     ids=["lost", "unsigned", "old", "bare", "not-repeated", "renamed"],
 )
-def test_suite_finds_deliveries_that_are_wrong(proxy, delivery_proxy, change, failed):
+def test_suite_detects_wrong_deliveries(proxy, delivery_proxy, change, failed):
     delivery_proxy.change = change
     assert run_checks(proxy, failed) == {failed: "failed"}
 
 
-def test_suite_finds_a_secret_that_does_not_sign(proxy, delivery_proxy):
+def test_suite_detects_a_secret_that_does_not_sign(proxy, delivery_proxy):
     restore_url = proxy.change_response
 
     def change_secret(response, request):
@@ -114,7 +114,7 @@ def test_suite_finds_a_secret_that_does_not_sign(proxy, delivery_proxy):
     }
 
 
-def test_suite_finds_a_secret_that_is_told_again(proxy):
+def test_suite_detects_a_secret_shown_again(proxy):
     secrets = []
 
     def add_secret(response, request):
@@ -127,7 +127,7 @@ def test_suite_finds_a_secret_that_is_told_again(proxy):
     assert run_checks(proxy, "webhooks.list") == {"webhooks.list": "failed"}
 
 
-def test_suite_finds_an_endpoint_that_is_not_deleted(proxy):
+def test_suite_detects_an_endpoint_that_is_not_deleted(proxy):
     def skip_delete(request):
         is_delete = request.method == "DELETE" and request.path.startswith(ENDPOINTS)
         return make_response(200, {"deleted": True}) if is_delete else request
@@ -136,7 +136,7 @@ def test_suite_finds_an_endpoint_that_is_not_deleted(proxy):
     assert run_checks(proxy, "webhooks.delete") == {"webhooks.delete": "failed"}
 
 
-def test_a_server_that_takes_no_receiver_on_this_machine_has_no_webhooks_to_check(proxy):
+def test_webhook_checks_are_missing_when_the_server_refuses_a_local_receiver(proxy):
     error = {"message": "https only", "type": "invalid_request_error", "param": "url", "code": None}
 
     def refuse_endpoint(request):
