@@ -26,12 +26,12 @@ def config(tmp_path, monkeypatch):
     return load(tmp_path / "config.yaml")
 
 
-def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
+def test_required_provider_without_a_credential_is_named(config):
     with pytest.raises(ConfigError, match="THERE_KEY"):
         create_chat_clients(config)
 
 
-def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
+def test_optional_providers_without_a_credential_are_omitted(config):
     clients = create_chat_clients(config, requires_all=False)
     assert Context(config=config, db=None, answerers=clients).general == [("here", "small")]
 

@@ -40,7 +40,7 @@ def report(keys):
     return lambda key, **_arguments: keys.append(key)
 
 
-def test_a_running_daemon_makes_the_commit(lab, report, keys):
+def test_running_daemon_makes_the_commit(lab, report, keys):
     daemon = start("daemon", lab.path, lab.folder / "daemon.log", **{KEY: "stand-in"})
     try:
         # The lock names its holder only once the daemon holds it.
@@ -58,7 +58,7 @@ def test_a_running_daemon_makes_the_commit(lab, report, keys):
         daemon.join()
 
 
-def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, report):
+def test_conflicting_edit_is_shown_and_withdrawn(lab, report):
     with edit_session(lab.config, report) as session:
         example = examples.get(session.ctx, session.actor, "trial", "q3")
         lab.repository.example("trial", 3, answer="Чужой ответ.")

@@ -30,7 +30,7 @@ def write_settings(tmp_path, monkeypatch):
     return write
 
 
-def test_without_a_word_the_engine_has_its_defaults(write_settings, tmp_path):
+def test_engine_has_defaults_without_configuration(write_settings, tmp_path):
     settings = engine_settings(write_settings({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
@@ -95,7 +95,7 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     assert "of vllm" not in repr(settings)
 
 
-def test_a_base_of_the_engine_counts_as_a_model_of_the_table(write_settings):
+def test_engine_base_is_also_an_entry_of_the_models_table(write_settings):
     base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
     model = write_settings({"models": {"qwen": base}}).base_models["qwen"]
     assert (model.context, model.training_example) == (4096, 512)
@@ -104,7 +104,7 @@ def test_a_base_of_the_engine_counts_as_a_model_of_the_table(write_settings):
     assert model.price.training_micro == 0
 
 
-def test_what_the_table_says_of_a_base_counts_more(write_settings):
+def test_models_table_overrides_the_engines_entry(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
     config = write_settings(
         {"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table
@@ -114,13 +114,13 @@ def test_what_the_table_says_of_a_base_counts_more(write_settings):
     assert engine_models(config)["qwen"].context == 1024
 
 
-def test_llama_cpp_needs_no_address_where_it_serves_a_file_of_ours(write_settings, tmp_path):
+def test_llama_cpp_needs_no_url_for_a_local_file(write_settings, tmp_path):
     config = write_settings({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
     model = engine_models(config)["small"]
     assert (model.source, model.backend, model.url) == (str(tmp_path / "a.gguf"), "llama.cpp", "")
 
 
-def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(write_settings):
+def test_listing_bases_needs_no_key_of_their_servers(write_settings):
     base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
     config = write_settings({"models": {"qwen": base}})
     assert list(engine_models(config)) == ["qwen"]
@@ -155,7 +155,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(write_setting
         ),
     ],
 )
-def test_a_fault_is_told_by_its_key(write_settings, engine, message):
+def test_error_names_its_key(write_settings, engine, message):
     with pytest.raises(ConfigError) as raised:
         write_settings(engine)
     assert message in str(raised.value)

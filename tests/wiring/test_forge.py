@@ -30,7 +30,7 @@ HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/ap
         ("gitea", "http://127.0.0.1:3000/a/it.git", f"http://127.0.0.1:3000{TEA}/repos/a/it"),
     ],
 )
-def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
+def test_forge_url_follows_from_the_repository_url(kind, url, address, monkeypatch):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
     config = make_config(repository={"url": url, "statuses": {"kind": kind}})
     forge = create_forge(config)
@@ -38,7 +38,7 @@ def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
     assert forge.url == address
 
 
-def test_url_and_project_may_be_told(monkeypatch):
+def test_forge_url_and_project_can_be_configured(monkeypatch):
     monkeypatch.setenv("FORGE", "a-token-of-a-forge")
     statuses = {
         "kind": "gitea",
@@ -68,7 +68,7 @@ def test_without_statuses_there_is_no_forge():
         ("git@github.com:school/it.git", {"project": "a b"}, "config-wrong-form"),
     ],
 )
-def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, statuses, key, tmp_path):
+def test_invalid_forge_settings_are_a_configuration_error(url, statuses, key, tmp_path):
     path = tmp_path / "config.yaml"
     repository = {"url": url, "statuses": {"kind": "gitea", **statuses}}
     path.write_text(yaml.safe_dump({"state_dir": "state", "repository": repository}), "utf-8")
@@ -77,7 +77,7 @@ def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, statuses, key
     assert key in str(error.value.arguments)
 
 
-def test_the_token_is_needed(monkeypatch):
+def test_missing_token_is_named(monkeypatch):
     monkeypatch.delenv("MERLIN_FORGE_TOKEN", raising=False)
     repository = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
     with pytest.raises(ConfigError, match="MERLIN_FORGE_TOKEN"):

@@ -58,7 +58,7 @@ def is_healthy(port):
 
 @pytest.mark.parametrize("part", HALF_REQUESTS)
 @pytest.mark.parametrize("verb", ["api", "engine"])
-def test_half_open_requests_do_not_end_a_server(verb, part, tmp_path):
+def test_half_open_requests_do_not_stop_a_server(verb, part, tmp_path):
     with run_server(verb, tmp_path) as port, ExitStack() as stack:
         for _ in range(MAX_FILES + 50):
             connection = stack.enter_context(

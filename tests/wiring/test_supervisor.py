@@ -32,7 +32,7 @@ def restore_signals():
 
 
 @pytest.mark.usefixtures("restore_signals")
-def test_a_folder_called_merlin_is_not_taken_for_the_package(tmp_path, monkeypatch):
+def test_folder_named_merlin_does_not_shadow_the_package(tmp_path, monkeypatch):
     (tmp_path / "merlin").mkdir()
     monkeypatch.chdir(tmp_path)
     log = tmp_path / "said"
@@ -58,7 +58,7 @@ def lab(tmp_path):
         yield lab
 
 
-def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
+def test_wrong_bot_token_stops_neither_daemon_nor_api(lab, tmp_path):
     log = tmp_path / "said"
     token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-telegram-does-not-know"}
     command = [sys.executable, "-P", "-m", "merlin", "run", "--config", str(lab.path)]
@@ -78,13 +78,13 @@ def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
 
 
 @pytest.mark.usefixtures("restore_signals")
-def test_where_no_child_can_run_the_supervisor_ends_with_two(tmp_path):
+def test_supervisor_exits_with_2_when_no_child_can_run(tmp_path):
     wrong = ["config", "check", "--config", str(tmp_path / "nowhere.yaml")]
     assert Supervisor([Child("a", wrong), Child("b", wrong)]).run() == 2
 
 
 @pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
-def test_a_damaged_database_starts_nothing_and_the_person_reads_what_to_do(lab, tmp_path, verb):
+def test_damaged_database_starts_nothing_and_is_reported(lab, tmp_path, verb):
     lab.tick("fetch")
     path = lab.config.state_dir / "merlin.db"
     with closing(sqlite3.connect(path)) as database:

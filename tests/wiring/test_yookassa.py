@@ -11,7 +11,7 @@ from merlin.wiring.context import yookassa_gateway
 pytestmark = pytest.mark.unit
 
 
-def test_a_shop_needs_both_of_its_credentials(monkeypatch):
+def test_shop_needs_both_credentials(monkeypatch):
     monkeypatch.setenv("YOOKASSA_SHOP_ID", "100500")
     with pytest.raises(ConfigError, match="YOOKASSA_SECRET_KEY"):
         yookassa_gateway(YooKassaConfig())
