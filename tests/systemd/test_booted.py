@@ -30,7 +30,7 @@ LIMIT = "receive.maxInputSize"
 QUESTION = "Какие черты лица отвечают за глубину фиксации?"
 
 
-def test_the_target_has_started_every_process(machine):
+def test_target_starts_every_process(machine):
     states = {process: machine.box.prop(f"merlin-{process}", "SubState") for process in PROCESSES}
     assert states == dict.fromkeys(PROCESSES, "running")
     document = machine.call("http://127.0.0.1:8701/readyz")
@@ -38,7 +38,7 @@ def test_the_target_has_started_every_process(machine):
     assert all(process["alive"] for process in document["processes"].values())
 
 
-def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
+def test_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     def get_serving():
         document = json.loads(machine.merlin("status", "--json").stdout or "{}")
         return document.get("datasets", {}).get("neurotypology", {}).get("serving")
@@ -48,12 +48,12 @@ def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
 
-def test_the_kernel_keeps_the_reader_of_documents_in_beside_the_sandbox_of_the_unit(machine):
+def test_system_call_filter_of_the_document_reader_works_in_the_units_sandbox(machine):
     line = "the kernel keeps readers of documents from files and network"
     machine.wait(lambda: line in machine.box.journal("merlin-bot"), "the bot has tried it")
 
 
-def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
+def test_root_rotates_the_text_key_while_services_of_another_user_run(machine):
     path = "/var/lib/merlin/text.key"
     before = machine.box.run("stat", "-c", "%U:%G %a", path).stdout
     assert before.startswith("merlin:merlin")
@@ -76,7 +76,7 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
         assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
 
 
-def test_the_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
+def test_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
     machine.box.systemctl("start", "merlin-backup")
     (archive,) = machine.box.path("/var/lib/merlin/backups").iterdir()
     with tarfile.open(archive) as archive_file:
@@ -85,7 +85,7 @@ def test_the_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
     assert any(name.startswith("engine/models/") for name in names)
 
 
-def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(machine):
+def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(machine):
     commit = "git -c user.name=boris -c user.email=boris@example.com"
     examples = "/srv/datasets/datasets/neurotypology/examples"
     for encoding, subject in (("UTF-16", "Even"), ("UTF-16", "Evens"), ("UTF-8", "Go on")):
@@ -103,7 +103,7 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
     assert machine.is_serving("daemon")
 
 
-def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(machine):
+def test_edit_refused_by_the_repository_is_parked_and_others_continue(machine):
     shared = "/var/lib/merlin/shared.git"
     commands = f"""
         git clone -q --bare /srv/datasets {shared}
@@ -140,7 +140,7 @@ def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(m
     machine.wait(lambda: is_committed("large"), "the edit is committed after all")
 
 
-def test_every_process_keeps_its_watchdog_quiet(machine):
+def test_every_process_notifies_its_watchdog(machine):
     def get_feed_time(process):
         return int(machine.box.prop(f"merlin-{process}", "WatchdogTimestampMonotonic"))
 
@@ -153,12 +153,12 @@ def test_every_process_keeps_its_watchdog_quiet(machine):
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_a_killed_process_serves_again(machine, process):
+def test_killed_process_serves_again(machine, process):
     machine.kill(process)
     machine.wait(lambda: machine.is_serving(process), f"{process} serves")
 
 
-def test_a_hung_process_is_ended_and_started_again(machine):
+def test_hung_process_is_killed_and_restarted(machine):
     folder = machine.box.path("/run/systemd/system/merlin-api.service.d")
     folder.mkdir(parents=True)
     (folder / "impatient.conf").write_text("[Service]\nWatchdogSec=2\n", "ascii")
@@ -177,7 +177,7 @@ def test_a_hung_process_is_ended_and_started_again(machine):
 
 
 @pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
-def test_half_open_requests_shut_nobody_out(machine, process, port):
+def test_half_open_requests_do_not_block_a_server(machine, process, port):
     before = machine.get_main_pid(process)
     output = machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
     line_of_total = next(
@@ -190,7 +190,7 @@ def test_half_open_requests_shut_nobody_out(machine, process, port):
     assert "connections ended" in machine.box.journal(f"merlin-{process}")
 
 
-def test_a_missing_credential_is_named_once_and_told_as_an_alert(machine):
+def test_missing_credential_is_named_once_and_alerted(machine):
     machine.set_credential("TELEGRAM_BOT_TOKEN", "")
     machine.box.run("systemctl", "restart", "merlin-bot", is_checked=False)
     machine.wait(
@@ -205,7 +205,7 @@ def test_a_missing_credential_is_named_once_and_told_as_an_alert(machine):
     machine.wait(lambda: machine.is_serving("bot"), "the bot serves")
 
 
-def test_no_secret_has_come_into_the_journal(machine):
+def test_journal_contains_no_secret(machine):
     output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
     assert "merlin" in output
     assert TOKEN not in output
@@ -213,7 +213,7 @@ def test_no_secret_has_come_into_the_journal(machine):
     assert key not in output
 
 
-def test_the_installer_may_run_again_and_keeps_what_is_there(machine):
+def test_installer_can_run_again_and_keeps_the_configuration(machine):
     before = machine.box.path("/etc/merlin/config.yaml").read_text("utf-8")
     machine.install()
     assert machine.box.path("/etc/merlin/config.yaml").read_text("utf-8") == before
@@ -227,7 +227,7 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     machine.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
 
 
-def test_every_unit_serves_with_everything_switched_on(machine):
+def test_every_unit_serves_with_everything_enabled(machine):
     machine.configure(full_config("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL))
     for name, value in CREDENTIALS.items():
         machine.set_credential(name, value)
@@ -239,7 +239,7 @@ def test_every_unit_serves_with_everything_switched_on(machine):
     assert not [name for name, value in CREDENTIALS.items() if value in output and len(value) > 9]
 
 
-def test_the_package_brings_the_command_its_manual_and_its_completion(machine):
+def test_package_installs_the_command_its_manual_and_its_completion(machine):
     assert machine.box.run("merlin", "--version").stdout == f"{__version__}\n"
     for name in ("man1/merlin-models.1.gz", "ru/man1/merlin-models.1.gz"):
         page = gzip.decompress(machine.box.path(f"/usr/share/man/{name}").read_bytes()).decode()
@@ -248,7 +248,7 @@ def test_the_package_brings_the_command_its_manual_and_its_completion(machine):
     assert "complete -o default -F" in completion.read_text("utf-8")
 
 
-def test_the_package_removed_leaves_configuration_and_state(machine):
+def test_removed_package_leaves_configuration_and_state(machine):
     machine.remove_package()
     unit_files = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
     assert "0 unit files listed" in unit_files

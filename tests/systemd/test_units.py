@@ -48,18 +48,18 @@ def read_unit(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_systemd_has_nothing_to_say_about_a_unit(run_analyze, name):
+def test_systemd_analyze_verify_has_no_warnings(run_analyze, name):
     process = run_analyze("verify", "--man=no", f"./{name}")
     assert (process.returncode, process.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_hardly_exposed(run_analyze, name):
+def test_service_stays_below_the_exposure_limit(run_analyze, name):
     process = run_analyze("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", f"./{name}")
     assert process.returncode == 0, process.stdout[-500:]
 
 
-def test_an_engine_with_language_models_is_judged_as_well(run_analyze, tmp_path):
+def test_engine_with_language_models_is_verified_too(run_analyze, tmp_path):
     drop_in_folder = tmp_path / "merlin-engine.service.d"
     drop_in_folder.mkdir()
     shutil.move(tmp_path / "torch.conf", drop_in_folder)
@@ -74,7 +74,7 @@ def test_an_engine_with_language_models_is_judged_as_well(run_analyze, tmp_path)
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_a_process_is_watched_restarted_and_its_failure_told(process):
+def test_process_has_a_watchdog_restarts_and_alerts_on_failure(process):
     parsed = read_unit(f"merlin-{process}.service")
     service = parsed["Service"]
     assert service["ExecStart"].split()[1:] == [process, "--config", "/etc/merlin/config.yaml"]
@@ -87,7 +87,7 @@ def test_a_process_is_watched_restarted_and_its_failure_told(process):
     assert service["MemoryMax"]
 
 
-def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
+def test_document_that_uses_up_memory_ends_its_reader_and_not_the_bot():
     service = read_unit("merlin-bot.service")["Service"]
     gigabytes, _ = service["MemoryMax"].split("G")
     readers = MAX_CHILDREN * MEMORY_BYTES
@@ -96,7 +96,7 @@ def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_a_credential_may_be_missing_without_stopping_the_unit(process):
+def test_missing_credential_does_not_stop_the_unit(process):
     lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
     blank = {line.split("=")[1] for line in lines if line.startswith("SetCred")}
     assert list_credentials(process)
@@ -112,7 +112,7 @@ def list_credentials(process):
 
 
 @pytest.mark.parametrize("process", PROCESSES)
-def test_a_unit_loads_every_credential_that_its_process_asks_for(tmp_path, process):
+def test_unit_loads_every_credential_that_its_process_needs(tmp_path, process):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     assert (
