@@ -42,7 +42,7 @@ def container(builder, port, tmp_path_factory):
         yield container
 
 
-def test_the_image_says_how_it_is_run(builder):
+def test_image_has_its_user_folder_and_command(builder):
     settings = builder.read_settings()
     assert settings["User"] == "10001:10001"
     assert settings["WorkingDir"] == "/var/lib/merlin"
@@ -51,13 +51,13 @@ def test_the_image_says_how_it_is_run(builder):
     assert settings["Healthcheck"]["Test"][:3] == ["CMD", "merlin", "health"]
 
 
-def test_it_runs_as_somebody_without_rights(container):
+def test_image_runs_as_an_unprivileged_user(container):
     assert container.read_output("id", "-u") == "10001"
     assert container.run("touch", "/opt/merlin/x").returncode != 0
     assert container.read_output("touch", "/var/lib/merlin/x") == ""
 
 
-def test_what_is_installed_fits_together_and_holds_the_samples(container):
+def test_installed_packages_are_consistent_and_include_the_samples(container):
     assert "No broken" in container.read_output("/opt/merlin/bin/python", "-m", "pip", "check")
     assert container.read_output("merlin", "--version")
     assert container.read_output("git", "--version")
@@ -67,7 +67,7 @@ def test_what_is_installed_fits_together_and_holds_the_samples(container):
     assert "algorithms" in container.read_output("ls", f"{package}/samples-en")
 
 
-def test_the_health_check_tells_a_living_api_from_a_dead_one(container, builder):
+def test_health_check_distinguishes_a_running_api_from_a_stopped_one(container, builder):
     check = builder.read_settings()["Healthcheck"]["Test"][1:]
     assert container.run(*check).returncode == 1
     process = container.start("merlin", "api", "--config", "/etc/merlin/config.yaml")
