@@ -75,7 +75,7 @@ def caddy(tmp_path, api):
         process.wait(longest())
 
 
-def test_people_come_by_https_alone_and_figures_stay_inside(caddy, api):
+def test_caddy_serves_only_https_and_keeps_metrics_internal(caddy, api):
     client, plain = caddy
     response = client.get("/sign-in")
     assert (response.status_code, "</html>" in response.text) == (200, True)
@@ -93,13 +93,13 @@ def test_people_come_by_https_alone_and_figures_stay_inside(caddy, api):
     assert client.post(HOOK, json={"update_id": 1}).json()["status"] == 401
 
 
-def test_nobody_says_of_themselves_who_they_are(caddy):
+def test_forged_x_forwarded_for_is_ignored(caddy):
     client, _ = caddy
     forged = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(6)]
     assert 429 in [client.get("/api/user", headers=headers).status_code for headers in forged]
 
 
-def test_an_address_that_is_no_proxy_is_not_believed(api):
+def test_forwarded_headers_of_an_untrusted_address_are_ignored(api):
     transport = httpx.HTTPTransport(local_address="127.0.0.2")
     with httpx.Client(base_url=f"http://{api}", transport=transport, timeout=longest()) as client:
         client.headers["X-Forwarded-Proto"] = "https"

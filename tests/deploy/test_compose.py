@@ -121,7 +121,7 @@ def list_key_holders(root):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_service_with_everything_switched_on_starts_and_is_healthy(root, name):
+def test_service_with_everything_enabled_starts_and_is_healthy(root, name):
     service = Service(root, name)
     with service.run() as process:
         wait_until(
@@ -135,7 +135,7 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(root, name)
     assert process.exitcode == 0, service.log.read_text()[-2000:]
 
 
-def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_once(tmp_path):
+def test_certificates_of_engine_and_database_are_created_once_and_trusted(tmp_path):
     make_certificates(tmp_path)
     contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make_certificates(tmp_path)
@@ -149,7 +149,7 @@ def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_on
         assert subprocess.run([*command, "example.com", certificate], check=False).returncode
 
 
-def test_the_handbook_makes_a_file_for_every_secret(tmp_path):
+def test_handbook_creates_a_file_for_every_secret(tmp_path):
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     for language in ("en", "ru"):
         handbook = (ROOT / f"docs/{language}/install.md").read_text("utf-8")

@@ -48,18 +48,18 @@ def test_hadolint_finds_nothing():
     assert (process.returncode, process.stdout) == (0, "")
 
 
-def test_the_base_is_pinned_and_both_stages_stand_on_it():
+def test_base_is_named_once_and_used_by_both_stages():
     assert find_instructions("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
     assert find_instructions("FROM") == ["${BASE} AS build", "${BASE}"]
 
 
-def test_the_image_names_its_version_and_commit():
+def test_image_names_its_version_and_commit():
     (labels,) = find_instructions("LABEL")
     for name, value in (("version", "VERSION"), ("revision", "REVISION")):
         assert f'org.opencontainers.image.{name}="${{{value}}}"' in labels
 
 
-def test_what_runs_is_not_root():
+def test_last_stage_does_not_run_as_root():
     last_stage = read_instructions()[[pair[0] for pair in read_instructions()].index("USER") :]
     assert last_stage[0] == ("USER", "10001:10001")
     assert "RUN" not in [instruction for instruction, _ in last_stage]
@@ -74,7 +74,7 @@ def test_every_package_is_installed_by_its_hash():
         assert "--require-hashes" in options or "--no-build-isolation" in options
 
 
-def test_the_entry_is_merlin_and_its_health_is_asked():
+def test_entrypoint_is_merlin_with_its_health_check():
     assert json.loads(find_instructions("ENTRYPOINT")[0]) == ["merlin"]
     assert json.loads(find_instructions("CMD")[0])[0] == "run"
     command = find_instructions("HEALTHCHECK")[0].partition("CMD ")[2]
@@ -88,7 +88,7 @@ echo "sha256:$(echo "$4" "$AGE" | sha256sum | cut -d' ' -f1)"
 """
 
 
-def test_every_image_of_others_is_named_by_its_digest(tmp_path):
+def test_every_external_image_is_pinned_by_its_digest(tmp_path):
     (tmp_path / "deploy").mkdir()
     files = [tmp_path / name for name in ("deploy/compose.yaml", "Dockerfile", "deploy/pin.sh")]
     for path in files:
@@ -116,12 +116,12 @@ def test_every_image_of_others_is_named_by_its_digest(tmp_path):
             assert old != new
 
 
-def test_no_secret_stands_in_the_image():
+def test_image_contains_no_secret():
     for words in find_instructions("ENV") + find_instructions("ARG"):
         assert not re.search(r"TOKEN|KEY|SECRET|PASSWORD", words)
 
 
-def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
+def test_build_context_is_exactly_what_the_dockerfile_copies():
     copied = {
         word
         for words in find_instructions("COPY")
@@ -134,7 +134,7 @@ def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_container_restarts_is_asked_for_its_own_health_and_may_do_little(name):
+def test_container_restarts_checks_its_own_health_and_is_read_only(name):
     service = read_compose()["services"][name]
     assert service["restart"] == "unless-stopped"
     assert service["command"][0] == name
@@ -154,7 +154,7 @@ def test_secrets_of_a_container_are_files(name):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
+def test_container_has_every_secret_that_its_process_needs(tmp_path, name):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     assert credentials_of(load(path), name).keys() <= set(
@@ -162,14 +162,14 @@ def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
     )
 
 
-def test_only_https_has_a_port_outside_and_the_dashboard_one_on_this_machine():
+def test_only_https_is_published_and_the_dashboard_only_locally():
     ports = {name: service.get("ports") for name, service in read_compose()["services"].items()}
     assert ports.pop("caddy") == ["80:80", "443:443", "443:443/udp"]
     assert ports.pop("grafana") == ["127.0.0.1:8710:3000"]
     assert not any(ports.values())
 
 
-def test_the_configuration_of_the_containers_is_good():
+def test_configuration_of_the_containers_is_valid():
     config = load(DEPLOY / "config.yaml")
     assert config.api.address == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
     assert [provider.base_url for provider in config.providers] == ["https://engine:8702/v1"]

@@ -44,7 +44,7 @@ def list_secrets(name):
     return {item["key"] for item in secret["items"]}
 
 
-def test_every_file_is_applied_or_generated_from():
+def test_every_file_is_applied_or_used_by_a_generator():
     generated = {
         name for generator in KUSTOMIZATION["configMapGenerator"] for name in generator["files"]
     }
@@ -54,7 +54,7 @@ def test_every_file_is_applied_or_generated_from():
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_pod_starts_what_its_container_of_compose_starts(name):
+def test_pod_starts_the_same_command_as_its_compose_service(name):
     pod, service = get_container(name), SERVICES[name]
     assert pod["args"] == service["command"]
     files = {item["name"]: item["value"] for item in pod["env"] if "value" in item}
@@ -63,7 +63,7 @@ def test_a_pod_starts_what_its_container_of_compose_starts(name):
 
 
 @pytest.mark.parametrize("name", PODS)
-def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
+def test_pod_has_no_rights_and_writes_only_to_its_volumes(name):
     spec, main_container = PODS[name]["spec"], get_container(name)
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"]
@@ -104,7 +104,7 @@ def test_probes_ask_the_process_itself(name):
             assert probe["httpGet"] == expected
 
 
-def test_the_configuration_is_one_of_several_bots_on_postgresql():
+def test_configuration_is_for_several_bots_on_postgresql():
     config = load(FOLDER / "config.yaml")
     assert config.telegram.mode == "webhook"
     assert config.database.startswith("postgresql:")
@@ -118,19 +118,19 @@ def test_the_configuration_is_one_of_several_bots_on_postgresql():
     [key for key in MANIFESTS if key[0] in ("Service", "PodDisruptionBudget", "Deployment")],
     ids="-".join,
 )
-def test_what_selects_pods_selects_those_of_its_name(key):
+def test_selector_matches_the_pods_of_its_name(key):
     selector = MANIFESTS[key]["spec"]["selector"]
     expected = selector.get("matchLabels", selector)
     assert expected == PODS[key[1]]["metadata"]["labels"]
 
 
 @pytest.mark.parametrize("key", [key for key in MANIFESTS if "Autoscaler" in key[0]], ids="-".join)
-def test_what_is_scaled_is_there(key):
+def test_autoscaled_target_exists(key):
     scaled = MANIFESTS[key]["spec"]["scaleTargetRef"]
     assert (scaled["kind"], scaled["name"]) in MANIFESTS
 
 
-def test_the_bots_are_scaled_by_a_metric_that_there_is():
+def test_bots_are_scaled_by_an_existing_metric():
     (metric,) = MANIFESTS["HorizontalPodAutoscaler", "bot"]["spec"]["metrics"]
     name = metric["external"]["metric"]["name"]
     (rule,) = yaml.safe_load((FOLDER / "metrics.yaml").read_text("utf-8"))["rules"]["external"]
