@@ -25,14 +25,14 @@ RANDOM_HEX = secrets.token_hex(32)
     # Fixed ids: each worker draws another key.
     ids=["provider", "bot", "merlin", "private", "escaped"],
 )
-def test_a_key_is_found_and_never_shown(key, tmp_path, capsys):
+def test_key_is_found_and_never_shown(key, tmp_path, capsys):
     path = tmp_path / "config.yaml"
     path.write_text(f"name: x\nkey: {key}\n", "utf-8")
     assert find_secrets.main([str(path)]) == 1
     assert capsys.readouterr().out == f"{path}:2: a key or token\n"
 
 
-def test_what_tests_and_rules_show_is_no_key(tmp_path, capsys):
+def test_sample_keys_in_tests_and_rules_are_ignored(tmp_path, capsys):
     path = tmp_path / "rules.py"
     path.write_text("sk-abcdefghijklmnop1234\n-----BEGIN PRIVATE KEY-----\nMIIE\n", "utf-8")
     assert find_secrets.main([str(path)]) == 0

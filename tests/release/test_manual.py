@@ -15,7 +15,7 @@ CYRILLIC = re.compile("[а-яё]")
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_every_command_has_its_page_and_every_option_stands_there(language):
+def test_every_command_has_its_page_with_every_option(language):
     pages = dict(manual_pages(language))
     for words, command in find_commands().items():
         page = pages[f"merlin-{words.split()[0]}"].replace("\\-", "-")
@@ -26,7 +26,7 @@ def test_every_command_has_its_page_and_every_option_stands_there(language):
         assert f"merlin-{words.split()[0]}(1)" in pages["merlin"].replace("\\-", "-")
 
 
-def test_what_is_said_of_options_is_in_the_language_of_the_page():
+def test_descriptions_are_in_the_language_of_the_page():
     for name, page in manual_pages("ru"):
         lines = [line for line in page.splitlines() if not line.startswith((".", "[", "merlin"))]
         assert lines, name
@@ -35,7 +35,7 @@ def test_what_is_said_of_options_is_in_the_language_of_the_page():
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])
-def test_nothing_of_a_text_is_a_request_of_roff(language):
+def test_texts_are_never_read_as_roff_requests(language):
     known = {".TH", ".SH", ".SS", ".TP", ".B", ".BR", ".br"}
     for name, page in manual_pages(language):
         requests = [line for line in page.splitlines() if line.startswith((".", "'"))]

@@ -30,21 +30,21 @@ def strip_marker(pin):
     return pin.partition(" ;")[0].replace("+cpu", "")
 
 
-def test_every_extra_stands_in_the_list_that_is_locked():
+def test_every_extra_is_in_the_locked_list():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     listed = (ROOT / "requirements-engine.in").read_text("utf-8").splitlines()
     expected = {name for names in extras["optional-dependencies"].values() for name in names}
     assert expected <= set(listed)
 
 
-def test_the_two_locks_differ_in_the_libraries_of_the_gpu_alone():
+def test_two_locks_differ_only_in_gpu_libraries():
     full, light = ({strip_marker(pin) for pin in read_pins(name)} for name in LOCKS)
     assert light <= full
     assert all(GPU.match(pin) for pin in full - light)
 
 
 @pytest.mark.parametrize("lock", [LOCKS[0], "requirements-docs.txt"])
-def test_what_is_added_changes_no_version_of_what_merlin_runs_on(lock):
+def test_additional_locks_keep_merlins_versions(lock):
     versions = dict(
         pin.split("==") for pin in map(strip_marker, read_pins("requirements-test.txt"))
     )
@@ -59,11 +59,11 @@ def test_what_is_added_changes_no_version_of_what_merlin_runs_on(lock):
         assert name not in versions or f"{name}=={version}" in pins_of_package
 
 
-def test_the_tests_install_beside_what_merlin_runs_on_and_change_none_of_it():
+def test_test_requirements_include_merlins_own():
     assert read_pins("requirements.txt") <= read_pins("requirements-test.txt")
 
 
-def test_the_demo_installs_what_merlin_runs_on_and_nothing_of_the_tests(tmp_path):
+def test_demo_installs_merlins_requirements_without_those_of_the_tests(tmp_path):
     shutil.copy(ROOT / "Makefile", tmp_path)
     for name in ("requirements.txt", "requirements-build.txt", "requirements-test.txt"):
         shutil.copy(ROOT / name, tmp_path)
@@ -129,7 +129,7 @@ def read_licences(package):
     return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", expression)]
 
 
-def test_every_package_of_a_lock_that_is_here_has_a_licence_we_may_use():
+def test_every_installed_package_of_a_lock_has_an_allowed_licence():
     listed = {strip_marker(pin).partition("==")[0] for name in ALL_LOCKS for pin in read_pins(name)}
     installed = {
         normalise_name(distribution.name): distribution for distribution in distributions()
@@ -150,11 +150,11 @@ def is_free(licences):
 
 
 @pytest.mark.parametrize("licence", ["AGPL-3.0-only", "Other/Proprietary License", ""])
-def test_a_licence_that_is_not_listed_is_found(licence):
+def test_unlisted_licence_is_found(licence):
     assert not is_free([licence])
 
 
-def test_hooks_before_a_commit_are_checks_of_make_check():
+def test_commit_hooks_are_checks_of_make_check():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
     entries = [hook["entry"] for repo in hooks for hook in repo["hooks"]]
     lines = subprocess.run(
@@ -174,7 +174,7 @@ def test_make_locks_writes_every_lock():
 
 
 @pytest.mark.parametrize("name", LOCKS)
-def test_every_package_of_a_lock_has_a_hash_and_no_place_stands_in_it(name):
+def test_every_locked_package_has_a_hash_and_no_url(name):
     text = (ROOT / name).read_text("utf-8")
     for block in re.split(r"\n(?=\S+==)", text)[1:]:
         assert "--hash=sha256:" in block, block.splitlines()[0]

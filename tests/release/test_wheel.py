@@ -33,7 +33,7 @@ def copy_sources(folder):
     return folder
 
 
-def test_the_wheel_has_addresses_manual_and_samples_and_works_where_it_is_installed(tmp_path):
+def test_wheel_has_urls_manual_and_samples_and_works_when_installed(tmp_path):
     require_whole_machine(None)
     pip = (sys.executable, "-m", "pip")
     build_environment = {**os.environ, "PROJECT_URL": ADDRESS}
