@@ -72,7 +72,7 @@ def find_answers(installation, text):
     return [answer for answer in installation.telegram.answers("anna") if text in answer.text]
 
 
-def test_messages_under_way_are_answered_once(installation):
+def test_pending_messages_are_answered_once(installation):
     for _, answer in (PENDING_MESSAGE, LATER_MESSAGE):
         wait_until(lambda answer=answer: find_answers(installation, answer), 60)
     waiting = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
@@ -82,7 +82,7 @@ def test_messages_under_way_are_answered_once(installation):
     ] == [1, 1]
 
 
-def test_browsers_stay_signed_in_and_keys_open(installation):
+def test_browsers_stay_signed_in_and_keys_stay_valid(installation):
     users = {role: installation.call(name, "GET", "/api/user") for role, name in PEOPLE.items()}
     assert {role: user["id"] for role, user in users.items()} == {
         "student": 1001,
@@ -100,14 +100,14 @@ def test_browsers_stay_signed_in_and_keys_open(installation):
     assert "Понятие 2" in response.json()["choices"][0]["message"]["content"], response.text
 
 
-def test_sessions_are_there_with_their_words_and_ratings(installation):
+def test_sessions_keep_their_texts_and_ratings(installation):
     turn = installation.call("anna", "GET", "/api/user/sessions/1/turns")["turns"][0]
     assert turn["question"] == QUESTION.format(3, "гггг")
     assert turn["answer"].startswith("Понятие 3 значит совсем другое.")
     assert turn["rating"] == "down"
 
 
-def test_an_order_that_waited_can_be_paid(installation):
+def test_waiting_order_can_be_paid(installation):
     states = {name: order for order, name in installation.orders.items()}
     paid = installation.call("anna", "GET", f"/api/orders/{states['paid-order']}")
     assert paid["state"] == "paid"
@@ -117,7 +117,7 @@ def test_an_order_that_waited_can_be_paid(installation):
     wait_until(lambda: installation.call("anna", "GET", waiting)["state"] == "paid")
 
 
-def test_models_serve_and_the_job_under_way_comes_to_its_end(installation):
+def test_models_serve_and_the_running_job_finishes(installation):
     assert installation.lab.status("own")["serving"]["build"] == "own-1"
     tick_until(installation.lab, "trial", "trial-7")
     jobs = installation.call("vera", "GET", "/api/jobs")["jobs"]
@@ -128,7 +128,7 @@ def test_models_serve_and_the_job_under_way_comes_to_its_end(installation):
     wait_until(lambda: find_answers(installation, "Понятие 30 значит"))
 
 
-def test_the_engine_answers_with_the_model_that_it_trained(installation):
+def test_engine_answers_with_the_model_it_trained(installation):
     question = QUESTION.format(5, "ееее")
     code, out, err = run_command(
         "ask", question, "--dataset", "own", "--config", str(installation.lab.path)
@@ -136,7 +136,7 @@ def test_the_engine_answers_with_the_model_that_it_trained(installation):
     assert (code, "ответ 35" in out) == (0, True), err
 
 
-def test_whatever_is_stored_can_be_read(installation):
+def test_all_stored_data_can_be_read(installation):
     for role in ROLES:
         for of_api in (True, False):
             entries = read_responses(installation, role, of_api=of_api)
@@ -146,7 +146,7 @@ def test_whatever_is_stored_can_be_read(installation):
     assert [heading for heading, text in entries.items() if text.endswith("exit 3")] == []
 
 
-def test_states_are_called_as_before(installation):
+def test_states_keep_their_names(installation):
     changes = installation.call("boris", "GET", "/api/changes")["changes"]
     assert {change["state"] for change in changes} == {"conflict", "committed"}
     verdicts = installation.call("vera", "GET", "/api/verdicts")["verdicts"]
