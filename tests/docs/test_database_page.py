@@ -14,7 +14,7 @@ from tests.support.markdown_pages import read_page
 pytestmark = pytest.mark.integration
 
 
-def test_the_drawing_names_tables_that_there_are():
+def test_diagram_names_existing_tables():
     relations = re.findall(
         r"^    (\w+) \S+ (\w+) :", read_page("docs", "database.md").text, re.MULTILINE
     )
@@ -22,16 +22,16 @@ def test_the_drawing_names_tables_that_there_are():
     assert {name for line in relations for name in line} <= set(TABLES)
 
 
-def test_the_page_shows_every_table_as_the_migrations_make_it():
+def test_page_shows_every_table_of_the_migrations():
     assert set(re.findall(r"^### (\w+)$", tables_told(), re.MULTILINE)) == set(TABLES)
 
 
-def test_every_table_says_what_one_row_is():
+def test_every_table_has_a_description_of_a_row():
     assert sorted(ROWS) == sorted(TABLES)
     assert sorted(" ".join(SECTIONS.values()).split()) == sorted(TABLES)
 
 
-def test_the_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
+def test_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
         schema_columns = {

@@ -99,7 +99,7 @@ def sample():
 
 
 @pytest.mark.functional
-def test_printed_sample_is_a_configuration_to_start_with(sample, tmp_path):
+def test_printed_sample_is_a_valid_first_configuration(sample, tmp_path):
     (tmp_path / "config.yaml").write_text(sample, "utf-8")
     loaded = config.load(tmp_path / "config.yaml")
     assert loaded.repository.url == str(tmp_path / "merlin-datasets")
@@ -108,7 +108,7 @@ def test_printed_sample_is_a_configuration_to_start_with(sample, tmp_path):
 
 
 @pytest.mark.functional
-def test_every_key_of_the_printed_sample_may_be_set_as_it_is_shown(sample, tmp_path):
+def test_every_key_of_the_printed_sample_can_be_set_as_shown(sample, tmp_path):
     config_text = re.sub(r"^( *)#(?=\S)", r"\1", sample, flags=re.MULTILINE)
     (tmp_path / "config.yaml").write_text(config_text, "utf-8")
     assert config.load(tmp_path / "config.yaml").payments.yookassa
@@ -133,7 +133,7 @@ def test_dataset_page_names_every_key_of_the_three_files(language):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_docs_site_tells_of_every_command_and_its_options(language):
+def test_docs_site_describes_every_command_and_its_options(language):
     parts = re.split(r"^## merlin (.+)$", commands_told(language), flags=re.MULTILINE)
     texts = dict(zip(parts[1::2], parts[2::2], strict=True))
     assert list(texts) == list(EXISTING)
@@ -143,7 +143,7 @@ def test_the_docs_site_tells_of_every_command_and_its_options(language):
 
 
 @unit
-def test_the_docs_site_shows_its_parts_where_pages_name_them():
+def test_docs_site_shows_its_generated_parts_where_pages_name_them():
     parts = {part for page in PAGES for part in re.findall(r"<!-- built: (\w+) -->", page.text)}
     assert parts == set(PARTS)
 
@@ -160,7 +160,7 @@ def test_named_command_exists_with_its_options():
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_command_that_a_text_tells_people_to_give_exists(language):
+def test_command_named_in_a_text_exists(language):
     paths = sorted((ROOT / "merlin" / "locale" / language).glob("*.ftl"))
     mentioned = [
         found for path in paths for found in MENTIONED_COMMAND.findall(path.read_text("utf-8"))
@@ -187,7 +187,7 @@ def test_named_path_exists():
 
 
 @unit
-def test_link_leads_somewhere():
+def test_link_target_exists():
     for page in PAGES:
         for link in page.links:
             if link.startswith(("https://", "http://")):
@@ -244,7 +244,7 @@ def list_routes(routers, prefix=""):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_api_page_names_exactly_the_routes_that_there_are(language):
+def test_api_page_lists_exactly_the_existing_routes(language):
     named = {key for key in read_page("docs", language, "api.md").keys if " /" in key}
     routes = {
         f"{method.upper()} {path}"
@@ -260,7 +260,7 @@ def test_api_page_names_exactly_the_routes_that_there_are(language):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_engine_page_names_exactly_the_routes_that_there_are(language):
+def test_engine_page_lists_exactly_the_existing_routes(language):
     named = {key for key in read_page("docs", language, "engine.md").keys if " /" in key}
     routers = [
         import_module(f"{engine_routes.__name__}.{name}").router
@@ -272,13 +272,13 @@ def test_engine_page_names_exactly_the_routes_that_there_are(language):
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_bot_page_names_exactly_the_commands_that_there_are(language):
+def test_bot_page_lists_exactly_the_existing_commands(language):
     named = {key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")}
     assert named == {f"/{name}" for name in COMMANDS}
 
 
 @unit
-def test_every_test_carries_exactly_one_marker(request):
+def test_every_test_has_exactly_one_marker(request):
     markers = ("unit", "functional", "integration", "load")
     counts = {
         item.nodeid: sum(item.get_closest_marker(name) is not None for name in markers)

@@ -19,14 +19,14 @@ ITEMS = [
 ]
 
 
-def test_every_item_is_there_and_names_a_test_that_exists():
+def test_every_item_is_listed_and_names_an_existing_test():
     rows = {item: ROWS[item] for item in ITEMS}
     assert [
         item for item, row in rows.items() if "`tests/" not in row and "the same" not in row
     ] == []
 
 
-def test_a_named_test_exists():
+def test_named_test_exists():
     for reference in set(re.findall(r"`(tests/[^`]+)`", PAGE)):
         path, _, test = reference.partition("::")
         assert (ROOT / path).exists()
