@@ -39,7 +39,7 @@ def find_audit_actions(path):
                 yield action
 
 
-def test_every_action_has_words():
+def test_every_action_has_a_text():
     actions = {action for path in SOURCES.rglob("*.py") for action in find_audit_actions(path)}
     assert {"role.grant", "user.unblock", "paysupport.ask"} <= actions
     requests = {f"ask.{kind.value}" for kind in RequestKind}

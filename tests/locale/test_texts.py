@@ -42,7 +42,7 @@ def find_arguments(entry):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_topic_has_no_broken_entry_and_no_key_twice(language):
+def test_topic_has_no_broken_entry_and_no_duplicate_key(language):
     counts = Counter()
     for topic in TOPICS:
         entries = read_entries(language, topic)
