@@ -32,8 +32,9 @@ _LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 class Scope(StrEnum):
-    """What a key may be used for; the values are what is stored and what programs say."""
+    """The scope of an API key."""
 
+    # The values are stored in the database.
     COURSES_READ = "courses:read"
     FAVOURITES_WRITE = "favourites:write"
     MATERIALS_WRITE = "materials:write"

@@ -28,8 +28,9 @@ APPROVAL_LIFETIME = timedelta(hours=24)
 
 
 class ApprovalState(StrEnum):
-    """The state of an approval; the values are stored in the database."""
+    """The state of an approval."""
 
+    # The values are stored in the database.
     WAITING = "waiting"
     APPROVED = "approved"
     DECLINED = "declined"

@@ -101,8 +101,9 @@ PAYLOAD = "login_"
 
 
 class LoginState(StrEnum):
-    """The state of a login; the values are stored in the database. EXPIRED is never stored."""
+    """The state of a sign-in through the bot."""
 
+    # The values are stored in the database.
     PENDING = "pending"
     SHOWN = "shown"
     CONFIRMED = "confirmed"
@@ -135,8 +136,9 @@ WITHIN_TELEGRAM = timedelta(hours=12)
 
 
 class SignInMethod(StrEnum):
-    """The method of a sign-in; the values are stored in the database."""
+    """The method of a sign-in."""
 
+    # The values are stored in the database.
     TELEGRAM = "telegram"
     CODE = "code"
     PASSWORD = "password"  # noqa: S105 - a word, no secret

@@ -184,12 +184,12 @@ router = operation_router(prefix="/hooks", tags=["hooks"])
 SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 # Only calls with the secret get here; Telegram would retry a refused update forever.
 TELEGRAM_BYTES = 1024 * 1024
-EMPTY: dict[str, Any] = {"description": "Nothing more is said", "content": {}}
+EMPTY: dict[str, Any] = {"description": "Accepted; the response has no content", "content": {}}
 _TRIGGERED: dict[int | str, dict[str, Any]] = {202: EMPTY, **problems(400, 401, 413)}
 _SECRET = {
     "name": SECRET_HEADER,
     "in": "header",
-    "description": "the word that Telegram was told when the hook was set",
+    "description": "The secret that was passed to Telegram's `setWebhook`.",
     "schema": {"type": "string"},
 }
 _UPDATE = {
@@ -200,13 +200,13 @@ _UPDATE = {
 
 @router.post(
     "/telegram",
-    summary="An update of Telegram",
+    summary="Receive a Telegram update",
     response_class=Response,
     responses={200: EMPTY, **problems(400, 401, 404, 413)},
     openapi_extra={"parameters": [_SECRET], "requestBody": _UPDATE},
 )
 async def telegram(request: Request) -> Response:
-    """Store one update, then answer 200; on any other status Telegram sends it again."""
+    """Store an update; Telegram resends it unless the status is 200."""
     services = services_of(request)
     if services.webhook_bot is None or not services.telegram_secret:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
@@ -226,25 +226,25 @@ async def telegram(request: Request) -> Response:
 
 @router.post(
     "/git",
-    summary="The repository has a new commit",
+    summary="Notify of a new commit",
     status_code=HTTPStatus.ACCEPTED,
     response_class=Response,
     responses=_TRIGGERED,
 )
 async def git(request: Request) -> Response:
-    """Make the daemon fetch the repository now."""
+    """Make the daemon fetch the repository immediately."""
     return await _trigger(request, "git")
 
 
 @router.post(
     "/provider",
-    summary="A fine-tune job has news",
+    summary="Notify of a fine-tune job event",
     status_code=HTTPStatus.ACCEPTED,
     response_class=Response,
     responses=_TRIGGERED,
 )
 async def provider(request: Request) -> Response:
-    """Make the daemon poll its fine-tune jobs now."""
+    """Make the daemon poll its fine-tune jobs immediately."""
     return await _trigger(request, "provider")
 
 
@@ -276,15 +276,15 @@ _EVENT = {
 
 @router.post(
     "/payment",
-    summary="A payment has news",
+    summary="Notify of a payment event",
     response_class=Response,
     responses={200: EMPTY, **problems(400, 403, 404, 413)},
     openapi_extra={"requestBody": _EVENT},
 )
 async def payment(request: Request) -> Response:
-    """Schedule an immediate read of the payment; the notification's content is not trusted.
+    """Make Merlin read the payment from YooKassa; the notification's content is not trusted.
 
-    The answer does not wait for the gateway and is the same for known and unknown orders.
+    The response is the same for known and unknown orders.
     """
     services = services_of(request)
     shop = services.config.payments.yookassa

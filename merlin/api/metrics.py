@@ -49,11 +49,12 @@ _SHOWN: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.get(
-    "/metrics", summary="Everything countable", response_class=PlainTextResponse, responses=_SHOWN
-)
+@router.get("/metrics", summary="Get metrics", response_class=PlainTextResponse, responses=_SHOWN)
 async def metrics(request: Request) -> Response:
-    """Return all metrics in Prometheus format; those of this process even without a database."""
+    """Return all metrics in Prometheus format.
+
+    Without a database, only the metrics of this process are returned.
+    """
     require_monitoring_address(request)
     state = request.app.state
 

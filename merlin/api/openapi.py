@@ -54,7 +54,7 @@ async def part(name: str) -> Response:
 
 
 _MATERIAL = {
-    "title": {"ru": "Введение в графы", "en": "Graphs, a beginning"},
+    "title": {"ru": "Введение в графы", "en": "Introduction to graphs"},
     "type": "lecture",
     "lesson": 3,
     "text": "# Графы\n\nГраф — это вершины и рёбра.\n",
@@ -137,41 +137,41 @@ def topic_words(language: str) -> dict[str, str]:
 
 
 Json = dict[str, Any]
-SUMMARY = "Courses, their materials, and the models that are tuned on what they teach"
+SUMMARY = "Courses, their materials, and the models fine-tuned on their examples"
 LICENCE = {"name": "MIT", "identifier": "MIT"}
-SERVERS = [{"url": "/", "description": "where this description comes from"}]
+SERVERS = [{"url": "/", "description": "This server"}]
 SCHEMES: Mapping[str, Json] = {
     "key": {
         "type": "http",
         "scheme": "bearer",
         "bearerFormat": "mrl_…",
-        "description": "A program with a key; roles named here are scopes that the key needs.",
+        "description": "An API key. The roles listed for an operation are the required scopes.",
     },
     "browser": {
         "type": "apiKey",
         "in": "cookie",
         "name": SIGN_IN,
         "description": (
-            "A signed-in browser; over HTTPS the cookie is called"
-            f" `__Host-{SIGN_IN}`. Calls that change something need `Origin` or `Sec-Fetch-Site`."
+            f"The cookie of a signed-in browser, over HTTPS `__Host-{SIGN_IN}`. Calls that change"
+            " something need the header `Origin` or `Sec-Fetch-Site`."
         ),
     },
     "token": {
         "type": "http",
         "scheme": "bearer",
-        "description": "A page within Telegram: the `token` of `POST /api/auth/telegram`.",
+        "description": "A Telegram Mini App: the `token` returned by `POST /api/auth/telegram`.",
     },
 }
 _BODY = frozenset({"post", "put", "patch", "delete"})
 _TELLING = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 _KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/ErrorAnswer": "Error"}
 DESCRIBED_HEADERS: Mapping[str, Json] = {
-    "Link": {"description": "the first and the next part of the list (RFC 8288)"},
-    "ETag": {"description": "for `If-None-Match`: 304 while nothing has changed"},
-    "Location": {"description": "the address of the result"},
-    "Retry-After": {"description": "seconds until the call may come again"},
-    "WWW-Authenticate": {"description": "the required authentication: a key (RFC 6750)"},
-    "X-Request-Id": {"description": "identifies the call in the log"},
+    "Link": {"description": "URLs of the first and the next page (RFC 8288)."},
+    "ETag": {"description": "Version of the response, for `If-None-Match`."},
+    "Location": {"description": "URL of the result."},
+    "Retry-After": {"description": "Seconds to wait before the next attempt."},
+    "WWW-Authenticate": {"description": "Required authentication: a bearer token (RFC 6750)."},
+    "X-Request-Id": {"description": "Identifies the request in Merlin's log."},
 }
 
 
@@ -222,11 +222,13 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     required = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if require_person in calls:
-        return own, "For people who are signed in; no key opens this."
+        return own, "Requires a signed-in user; API keys are not accepted."
     if required is not None:
-        scope_note = f"A key needs the scope `{required.scope.value}`"
+        scope_note = f"An API key needs the scope `{required.scope.value}`"
         permission_note = (
-            f"; the person, the right `{required.permission.value}`" if required.permission else ""
+            f"; the user needs the permission `{required.permission.value}`"
+            if required.permission
+            else ""
         )
         return [{"key": [required.scope.value]}, *own], f"{scope_note}{permission_note}."
     if require_signed_in in calls:

@@ -354,14 +354,17 @@ async def read_body(request: Request, most_bytes: int) -> bytes:
 
 
 NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
-    304: {"description": "The answer with this ETag is still the newest."}
+    304: {"description": "Not modified: the version with this ETag is current."}
 }
 # Authentication is optional and extends the answer.
 FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
 KEY = {
     "name": "Idempotency-Key",
     "in": "header",
-    "description": "makes repeated calls take effect once, with the same answer",
+    "description": (
+        "Unique value of your choice: repeated calls with it take effect once and return the"
+        " same response."
+    ),
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 # Operations that accept an idempotency key.
@@ -372,29 +375,36 @@ SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
 class WrongValue(BaseModel):
-    """One value of a request that cannot be taken."""
+    """An invalid value of a request."""
 
     model_config = ConfigDict(frozen=True)
 
-    place: str = Field(description="body, query, path, header or cookie")
-    pointer: str = Field(description="its location there, as a JSON pointer (RFC 6901)")
-    detail: str = Field(description="what is wrong, in the language of the caller")
+    place: str = Field(description="Part of the request: body, query, path, header or cookie.")
+    pointer: str = Field(
+        description="Location of the value in that part, a JSON pointer (RFC 6901)."
+    )
+    detail: str = Field(description="Explanation in the caller's language.")
 
 
 class ProblemShown(BaseModel):
-    """A problem (RFC 9457)."""
+    """An error as problem details (RFC 9457)."""
 
     model_config = ConfigDict(frozen=True, title="Problem")
 
-    type: str = Field(description="urn:merlin:problem:<code>; programs tell problems by it")
-    title: str = Field(description="the kind of problem, in the language of the caller")
+    type: str = Field(
+        description="Identifies the kind of problem for programs: `urn:merlin:problem:<code>`."
+    )
+    title: str = Field(description="Kind of problem, in the caller's language.")
     status: int
-    detail: str = Field(description="what is wrong, in the language of the caller")
-    instance: str = Field(description="the path that was called")
-    request_id: str = Field(description="identifies the call in the log")
-    errors: list[WrongValue] | None = Field(default=None, description="each wrong value, at 422")
+    detail: str = Field(description="Explanation in the caller's language.")
+    instance: str = Field(description="Path of the request.")
+    request_id: str = Field(description="Identifies the request in Merlin's log.")
+    errors: list[WrongValue] | None = Field(
+        default=None, description="Invalid values, with status 422."
+    )
     approval: int | None = Field(
-        default=None, description="under which number it waits for another admin, at 409"
+        default=None,
+        description="Number of the approval that another admin has to give, with status 409.",
     )
 
 

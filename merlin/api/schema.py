@@ -96,9 +96,15 @@ class Page:
         return shown_entries
 
 
-Limit = Annotated[int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="entries in one part")]
+Limit = Annotated[
+    int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of entries per page.")
+]
 After = Annotated[
-    str, Query(max_length=CURSOR_LENGTH, description="from the Link header of the previous part")
+    str,
+    Query(
+        max_length=CURSOR_LENGTH,
+        description="Position of the page, from the `Link` header of the previous page.",
+    ),
 ]
 
 
@@ -182,10 +188,14 @@ Words = Annotated[str, StringConstraints(pattern=WORDS)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=LINE)]
 Hex = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
-SearchQuery = Annotated[str, Query(max_length=200, pattern=LINE, description="words to find")]
-DryRun = Annotated[bool, Query(description="true: only preview the change; nothing is submitted")]
+SearchQuery = Annotated[
+    str, Query(max_length=200, pattern=LINE, description="Words to search for.")
+]
+DryRun = Annotated[
+    bool, Query(description="If true, return a preview of the change without submitting it.")
+]
 DatasetName = Annotated[
-    str, Query(max_length=200, pattern=LINE, description="only of this dataset")
+    str, Query(max_length=200, pattern=LINE, description="Return only entries of this dataset.")
 ]
 
 

@@ -34,87 +34,96 @@ _ONE_DAY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAccount:
-    """A person, as only they see it."""
+    """The account of the caller."""
 
     id: int
-    name: str | None = described("the user name, null without one")
-    shown_name: str = described("what Telegram says they are called, or the user name")
-    language: str | None = described("ru or en where they chose one in the bot")
-    zone: str = described("the time zone that their days turn in")
+    name: str | None = described("Username; null if none is set.")
+    shown_name: str = described("Name in Telegram, else the username.")
+    language: str | None = described("Language chosen in the bot, `ru` or `en`; null if none.")
+    zone: str = described("IANA time zone in which daily limits reset.")
     role: Role
-    scopes: list[str] = described("the courses and datasets that a teacher was given")
-    permissions: list[Permission] = described("what the role allows, a teacher's in scope")
-    courses: list[int] = described("ids of the courses that they lead")
-    plan: str | None = described("the plan, null where nothing is limited")
+    scopes: list[str] = described("Courses and datasets granted to a teacher.")
+    permissions: list[Permission] = described(
+        "Permissions of the role; a teacher's apply to `scopes`."
+    )
+    courses: list[int] = described("Ids of the courses that the person teaches.")
+    plan: str | None = described("Name of the current plan; null if nothing is limited.")
     has_password: bool
     has_telegram: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyView:
-    """A key without its secret."""
+    """An API key, without its secret."""
 
     id: int
     label: str
-    hint: str = described("how the secret begins")
+    hint: str = described("First characters of the secret.")
     scopes: list[Scope]
     created_at: datetime
-    expires_at: datetime | None = described("null: it stays until it is revoked")
-    used_at: datetime | None = described("when it was used last, exact to a minute")
+    expires_at: datetime | None = described("When the key expires; null if it never expires.")
+    used_at: datetime | None = described(
+        "When the key was last used, to the minute; null if never."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey(KeyView):
-    """A new key, with its secret for the only time."""
+    """A new API key with its secret."""
 
-    secret: str = field(repr=False, metadata={"description": "mrl_…; nobody can read it again"})
+    secret: str = field(
+        repr=False,
+        metadata={"description": "Secret of the key, `mrl_…`; it cannot be retrieved again."},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInView:
-    """A browser that somebody is signed in with."""
+    """A browser in which the caller is signed in."""
 
     id: int
     how: SignInMethod
-    agent: str = described("what the browser calls itself, such as Firefox, Linux")
+    agent: str = described('Browser and operating system, such as "Firefox, Linux".')
     at: datetime
     seen_at: datetime
     expires_at: datetime
-    is_current: bool = described("the one that asks")
+    is_current: bool = described("Whether this is the sign-in of the current request.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeftView:
-    """What is left of one format."""
+    """The usage and limit of one question format."""
 
     used: int
-    limit: int | None = described("null: any number, 0: not part of the plan")
-    period: str = described("day or month: whichever has less room")
-    remaining: int | None = described("gifts among them; null: any number")
+    limit: int | None = described(
+        "Questions per period; null if unlimited, 0 if the plan excludes the format."
+    )
+    period: str = described("Period of `limit`: day or month, whichever has fewer questions left.")
+    remaining: int | None = described("Remaining questions including gifts; null if unlimited.")
     gifts: int
     resets_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermView:
-    """A plan that somebody has for a time."""
+    """A period in which a person has a plan."""
 
     plan: str
     title: str
     starts_at: datetime
     ends_at: datetime
-    source: Source = described("why they have it")
+    source: Source = described("Reason for which the plan was granted.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageView:
-    """A person's plan and what is left of it."""
+    """A person's plan with usage and limits."""
 
-    plan: str = described('"" where nothing is limited')
+    plan: str = described('Name of the current plan; "" if nothing is limited.')
     title: str
-    terms: list[TermView] = described("what runs or will run, the first to end first")
+    terms: list[TermView] = described("Current and future periods of plans, sorted by end.")
     formats: dict[Format, LeftView]
-    month: Spending = described("what this month took, of questions to the bots")
+    month: Spending = described("Usage of this month through the bots.")
 
 
 def own_account(ctx: Context, actor: Actor) -> OwnAccount:

@@ -60,7 +60,7 @@ _WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
 
 
 class Stage(StrEnum):
-    """How far a commit is."""
+    """The stage that a commit has reached."""
 
     COMMIT = "commit"
     CHECKED = "checked"
@@ -77,29 +77,29 @@ _UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingView:
-    """Progress of a training; `left` in seconds, `silence` in minutes.
-
-    `silence` is None while events arrive at the usual rate, `left` if it cannot be estimated.
-    """
+    """The progress of a job in training."""
 
     progress: Progress
-    losses: Losses = described(f"over the steps, {MAX_POINTS} points at most")
-    left: timedelta | None = described("until it ends, as it went so far; null: nobody knows")
+    losses: Losses = described(f"Losses by step, at most {MAX_POINTS} points.")
+    left: timedelta | None = described(
+        "Estimated time until the end (ISO 8601 duration); null if unknown."
+    )
     silence: timedelta | None = described(
-        "without news, where that is over 10 minutes and five times the usual; else null"
+        "Time since the last event (ISO 8601 duration), if it is over 10 minutes and five times"
+        " the usual interval; else null."
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Card:
-    """One commit of a dataset, or an uncommitted edit (`commit` is "").
+    """A commit of a dataset, or an uncommitted edit (`commit` is "").
 
-    `errors` and `warnings` count the findings that the verdict lists.
+    `errors` and `warnings` are the numbers of findings in the verdict.
     """
 
     dataset: str
     stage: Stage
-    state: str = described(", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving", _REMOVED)))
+    state: str = described("One of: " + ", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving", _REMOVED)))
     commit: str = ""
     change: str = ""
     subject: str
@@ -132,10 +132,12 @@ class Card:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BoardRow:
-    """A dataset with its cards, newest first; `commits` counts all its commits."""
+    """A dataset with its commits, newest first; `commits` is the total number of commits."""
 
     name: str
-    removed: bool = described("from the repository; its model may still answer")
+    removed: bool = described(
+        "Whether the repository no longer has it; its model may still answer."
+    )
     title: Mapping[str, str]
     commits: int
     cards: Sequence[Card]
@@ -147,10 +149,10 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
-    """The datasets, courses by semester first.
+    """The state of the commits of each dataset.
 
-    Without a daemon (`is_live` is false) nothing proceeds; `silent_since` is its last heartbeat,
-    None if that is older than a week.
+    If the daemon is not running, `is_live` is false and nothing proceeds; `silent_since` is then
+    its last heartbeat, null if that is older than a week.
     """
 
     at: datetime

@@ -32,8 +32,9 @@ from merlin.db.values import RowMap, storable_text
 
 
 class BroadcastState(StrEnum):
-    """State of a broadcast; the values are stored in the database."""
+    """State of a broadcast."""
 
+    # The values are stored in the database.
     DRAFT = "draft"
     RUNNING = "running"
     STOPPED = "stopped"

@@ -56,7 +56,7 @@ class BuildView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildExample:
-    """One example that a build teaches or tests."""
+    """An example in the train or test split of a build."""
 
     id: str
     blob: str
@@ -67,7 +67,7 @@ class BuildExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildDetails(BuildView):
-    """A build with all that it teaches."""
+    """A build with its examples."""
 
     system: str
     # As stored in the build's folder.
@@ -77,7 +77,7 @@ class BuildDetails(BuildView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildDiff:
-    """Ids of examples by what became of them; `moved` changed the side of the split alone."""
+    """Ids of the examples that differ; `moved` ones only changed between train and test split."""
 
     old: str
     new: str

@@ -87,11 +87,11 @@ Make = Callable[[DatasetFiles], CourseEdits]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileDifference:
-    """One file of a change that has not been requested yet."""
+    """A file that the edit would change."""
 
-    path: str = described("within the dataset's folder")
+    path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
-    difference: str = described("a unified diff")
+    difference: str = described("Unified diff.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,15 +115,19 @@ class PreviewView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileChange:
-    """One file of a change."""
+    """A file of an edit."""
 
     id: str
-    path: str = described("within the dataset's folder")
+    path: str = described("Path relative to the dataset's folder.")
     kind: ChangeKind
-    difference: str | None = described("a unified diff, null where git alone has it")
+    difference: str | None = described(
+        "Unified diff; null if the edit is committed and only git has it."
+    )
     is_conflict: bool
-    yours: str | None = described("your text, in a conflict; null: no file")
-    theirs: str | None = described("what lies there instead, in a conflict")
+    yours: str | None = described("Your version of the file in a conflict; null if you deleted it.")
+    theirs: str | None = described(
+        "Committed version of the file in a conflict; null if it was deleted."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -44,15 +44,15 @@ _COMMIT_DELAY = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleView:
-    """One example."""
+    """An example."""
 
     id: str
     dataset: str
-    question: str | None = described("the first question, null where it cannot be read")
-    answer: str | None = described("the last answer")
+    question: str | None = described("First question; null if the file cannot be parsed.")
+    answer: str | None = described("Last answer; null if the file cannot be parsed.")
     tags: list[str]
-    split: str = described('the mark "train" or "test", "" where there is none')
-    text: str | None = described("the file, YAML; null where it is no text")
+    split: str = described('Split that the file sets, "train" or "test"; "" if it sets none.')
+    text: str | None = described("Content of the file in YAML; null if it is not text.")
     revision: str
 
     @property

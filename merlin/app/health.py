@@ -45,7 +45,7 @@ def _waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue; `oldest` says since when its oldest entry waits."""
+    """A queue; `oldest` is when its oldest entry was added, null if it is empty."""
 
     name: str
     waiting: int
@@ -84,7 +84,7 @@ _FORGOTTEN_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:
-    """One process on one host, as it says of itself."""
+    """A process on a host, according to its heartbeats; `at` is the time of the last one."""
 
     process: str
     host: str
@@ -96,7 +96,7 @@ class ProcessView:
 
 @dataclass(frozen=True, slots=True)
 class BudgetView:
-    """What a provider's jobs of this month may have cost, in millionths of `currency`."""
+    """The maximum possible cost of a provider's jobs this month, in millionths of `currency`."""
 
     provider: str
     spent_micro: int
@@ -106,7 +106,7 @@ class BudgetView:
 
 @dataclass(frozen=True, slots=True)
 class SunsetView:
-    """When a model that is leaned on goes dark."""
+    """The date on which a provider shuts down a model in use."""
 
     model: str
     used_for: str
@@ -116,7 +116,7 @@ class SunsetView:
 
 @dataclass(frozen=True, slots=True)
 class DiskView:
-    """The disk that the state lies on, in bytes."""
+    """The disk with Merlin's data; sizes in bytes."""
 
     free: int
     total: int

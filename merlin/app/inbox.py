@@ -175,8 +175,9 @@ def _read(path: Path) -> str:
 
 
 class UpdateState(StrEnum):
-    """The state of an update; the values are stored in the database."""
+    """The state of an update."""
 
+    # The values are stored in the database.
     WAITING = "waiting"
     ANSWERED = "answered"
     REFUSED = "refused"

@@ -43,7 +43,7 @@ _PERCENT = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A fine-tune job; costs in millionths of `currency`."""
+    """A fine-tune job; `estimate_micro` is its estimated cost in millionths of `currency`."""
 
     id: int
     dataset: str
@@ -51,7 +51,7 @@ class JobView:
     provider: str
     provider_job: str | None
     state: JobState
-    status: str = described("the provider's own word")
+    status: str = described("Status as reported by the provider.")
     attempt: int
     recipe: dict[str, Any]
     model: str | None
@@ -101,7 +101,7 @@ class JobView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobChange:
-    """A job's way from one state to another."""
+    """A state change of a job; `from` is null for the first one."""
 
     before: str | None = named("from")
     to: str
@@ -121,7 +121,7 @@ class JobEvent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoint:
-    """A model on the way, with what was measured of it."""
+    """An intermediate model of a job, with its metrics."""
 
     model: str
     step: int
@@ -130,7 +130,7 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LossPoint:
-    """A loss at a step."""
+    """The loss at a step."""
 
     step: float
     loss: float
@@ -138,7 +138,7 @@ class LossPoint:
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The losses over the steps; empty where none are known."""
+    """The losses by step; empty if none are known."""
 
     train: list[LossPoint]
     test: list[LossPoint]
@@ -162,7 +162,7 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a job is; `share` in per cent, None where nobody knows; 0: not told."""
+    """The progress of a job; `share` is a percentage, null if unknown; else 0 means unknown."""
 
     share: int | None
     epoch: float
@@ -187,7 +187,7 @@ class JobDetails(JobView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuoteView:
-    """What training the newest build would cost; amounts in millionths of `currency`."""
+    """The estimated cost of training the newest build; amounts in millionths of `currency`."""
 
     dataset: str
     build: str
@@ -195,11 +195,11 @@ class QuoteView:
     base_model: str
     examples: int
     epochs: int
-    cost_micro: int | None = described("null: nobody knows the price")
-    spent_micro: int = described("what the provider's jobs of this month may have cost")
-    cap_micro: int | None = described("what they may cost together; null: no cap")
+    cost_micro: int | None = described("Estimated cost; null if the price is unknown.")
+    spent_micro: int = described("Maximum possible cost of this month's jobs at the provider.")
+    cap_micro: int | None = described("Monthly limit of `spent_micro`; null if there is none.")
     currency: str
-    refusal: str = described('why it may not be launched, "" where it may')
+    refusal: str = described('Reason why the job cannot be launched; "" if it can.')
 
 
 def recent(

@@ -70,10 +70,10 @@ class ExampleImpact:
     example: str
     builds: int
     newest_builds: list[str]
-    tests: int = described("builds whose models are asked it and do not learn it")
+    tests: int = described("Number of builds that have the example in the test split.")
     models: int
     newest_models: list[TrainedModel]
-    answers: int = described(f"{MAX_COUNTED} stands for as many or more")
+    answers: int = described(f"Number of answers; {MAX_COUNTED} means at least as many.")
     newest_answers: list[ModelAnswer]
 
     @property
@@ -91,8 +91,8 @@ class AnswerOrigin:
     provider: str
     at: datetime
     origin: Origin | None
-    said_by: list[str] = described("examples that taught the model this very answer")
-    nearest: list[str] = described("where none did: those with the most similar questions")
+    said_by: list[str] = described("Examples whose answer is exactly this one.")
+    nearest: list[str] = described("If there is none: examples with the most similar questions.")
 
 
 def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> ExampleImpact:

@@ -45,10 +45,12 @@ _SCORES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
-    """How a model answered the test questions."""
+    """The results of a model's evaluation on the test questions; shares are from 0 to 1."""
 
     questions: int
-    chrf: float | None = described("likeness to the wanted answers, of 100")
+    chrf: float | None = described(
+        "Similarity to the expected answers (chrF), 0 to 100; null if not evaluated."
+    )
     equal_share: float | None
     unknown_share: float | None
 
@@ -60,10 +62,10 @@ class Scores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelView:
-    """A tuned model."""
+    """A fine-tuned model."""
 
     id: int
-    model: str = described("its name at the provider")
+    model: str = described("Provider's name of the model.")
     dataset: str
     provider: str
     build: str | None
@@ -73,8 +75,8 @@ class ModelView:
     evaluation: Scores | None
     note: str
     created_at: datetime
-    held: bool = described("the gate or a worse canary keeps it from serving")
-    canary: bool = described("it answers a share of the people")
+    held: bool = described("Whether the gate or a worse canary result keeps it from going live.")
+    canary: bool = described("Whether it answers a share of the users as a canary.")
     # Why it does not serve, with the questions that the gate holds it for.
     reason: str = field(metadata=INTERNAL)
     arguments: Mapping[str, object] = field(metadata=INTERNAL)
@@ -111,7 +113,7 @@ class ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromotionView:
-    """That another model serves; `why` is newest, by_hand, rollback or revoked."""
+    """A change of the live model; `why` is newest, by_hand, rollback or revoked."""
 
     id: int
     dataset: str
@@ -357,7 +359,7 @@ def _model(row: Row) -> ModelView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServingView:
-    """The model that answers for a dataset."""
+    """The live model of a dataset."""
 
     model: str
     provider: str

@@ -60,8 +60,9 @@ log = get_logger(__name__)
 
 
 class OutgoingState(StrEnum):
-    """The state of a message; the values are stored in the database."""
+    """The state of a message."""
 
+    # The values are stored in the database.
     PENDING = "pending"
     SENDING = "sending"
     SENT = "sent"

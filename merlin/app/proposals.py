@@ -81,9 +81,9 @@ def revoke_consent(ctx: Context, actor: Actor) -> list[str] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProposalView:
-    """An example that waits for an editor; its words are masked."""
+    """A proposed example that awaits review; personal data is masked."""
 
-    proposal: int | None = described("null for a dry run")
+    proposal: int | None = described("Id of the proposal; null in a dry run.")
     state: ProposalState = ProposalState.WAITING
     question: str
     answer: str

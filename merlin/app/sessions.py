@@ -38,36 +38,39 @@ from merlin.db.values import RowMap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """One private session with a bot."""
+    """A session with the bot in a private chat."""
 
     id: int
     title: str
-    dataset: str | None = described("null: the default one")
-    model: str | None = described("the person's own choice; null: whatever serves")
-    preset: str = described('the preset chosen, "" for none')
-    is_open: bool = described("the next question goes here")
+    dataset: str | None = described("Dataset of the conversation; null for the default one.")
+    model: str | None = described("Model chosen by the person; null for the live model.")
+    preset: str = described('Name of the chosen preset; "" if there is none.')
+    is_open: bool = described("Whether the next question continues this session.")
     created_at: datetime
-    touched_at: datetime = described("when it was used last")
+    touched_at: datetime = described("When the session was last used.")
     turns: int
     usage: Usage
-    costs: Sequence[Cost] = described("one sum a currency; none where nobody knows")
+    costs: Sequence[Cost] = described("Total cost, one per currency; empty if unknown.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnView:
-    """One question with its answer; `is_private`: nobody else was there."""
+    """A question with its answer."""
 
     id: int
     asked_at: datetime
-    format: str = described("text, voice, photo or document")
+    format: str = described("Format of the question: text, voice, photo or document.")
     question: str
-    answer: str = described('"" where none came')
+    answer: str = described('Answer; "" if there is none.')
     provider: str
     model: str
-    standing: str = described("what the model was for the question: serving, general …")
+    standing: str = described(
+        "Role of the model for this question: serving, canary, earlier, base, general, "
+        'alone, chosen or composed; "" if no model was asked.'
+    )
     usage: Usage
-    cost: Cost | None = described("null where nobody knows")
-    rating: Rating | None = described("null: none")
+    cost: Cost | None = described("Cost; null if unknown.")
+    rating: Rating | None = described("Rating of the answer; null if there is none.")
     is_private: bool = field(metadata=INTERNAL)
     state: TurnState = field(metadata=INTERNAL)
     note: str = field(metadata=INTERNAL)
@@ -78,7 +81,7 @@ class TurnView:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a person's questions took since then."""
+    """A person's usage since a time."""
 
     since: datetime
     questions: int

@@ -31,7 +31,7 @@ _MAX_DISLIKED = 20
 
 
 class MaterialKind(StrEnum):
-    """What a material is."""
+    """The type of a material."""
 
     LECTURE = "lecture"
     SEMINAR = "seminar"
@@ -40,10 +40,10 @@ class MaterialKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaughtMaterial:
-    """A material as its files say it, with what waits for its commit."""
+    """A material as in its files, including pending edits."""
 
-    id: int | None = described("null as long as no commit has it")
-    place: int = described("where it stands in course.yaml, from 0")
+    id: int | None = described("Id of the material; null until it is committed.")
+    place: int = described("Position in course.yaml, starting at 0.")
     type: MaterialKind
     lesson: int
     title: Both
@@ -55,7 +55,7 @@ class TaughtMaterial:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaughtDetails:
-    """A course as those see it who edit it."""
+    """A course as its editors see it."""
 
     id: int
     slug: str
@@ -77,14 +77,14 @@ class TaughtDetails:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Questions:
-    """What is asked about a course."""
+    """The questions about a course."""
 
     course: int
     by: By
     since: date
     asked: list[Period]
     disliked: Sequence[DislikedAnswer] = described(
-        "the least liked first, only of people who allow their words to be used"
+        "Lowest-rated answers first; only from people who consented."
     )
 
 

@@ -38,15 +38,15 @@ _PASSWORD_BYTES = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserView:
-    """One person."""
+    """A user."""
 
     id: int
-    name: str | None = described("the user name, null without one")
-    shown_name: str = described("what Telegram says they are called")
+    name: str | None = described("Username; null if none is set.")
+    shown_name: str = described("Name in Telegram.")
     role: Role
-    scopes: list[str] = described("the datasets that a teacher was given")
-    plan: str | None = described("null: the usual one")
-    terms: list[str] = described("the plans that they have for a time, and now")
+    scopes: list[str] = described("Courses and datasets granted to a teacher.")
+    plan: str | None = described("Plan assigned by an admin; null if none is assigned.")
+    terms: list[str] = described("Names of the plans whose period is running.")
     blocked: bool
     reachable: bool
     # The name of the effective plan, "" if nothing is limited.
@@ -57,10 +57,10 @@ class UserView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserList:
-    """People, newest first."""
+    """A list of users, newest first."""
 
     users: list[UserView]
-    count: int = described("how many there are in all")
+    count: int = described("Total number of users.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ def named(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Both:
-    """A text in both languages; None for a missing one."""
+    """A text by language; null if missing."""
 
     ru: str | None = None
     en: str | None = None

@@ -35,8 +35,9 @@ CODE_TAKEN = "code-taken"
 
 
 class EntryKind(StrEnum):
-    """The kind of a row; the values are stored in the database."""
+    """The kind of a ledger entry."""
 
+    # The values are stored in the database.
     PAYMENT = "payment"
     GRANT = "grant"
     REFUND = "refund"
@@ -45,11 +46,11 @@ class EntryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One row. `refers` is the row that it is based on, None for a payment.
+    """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
-    `outside_id` is the gateway's own id of a payment or refund. `by` is its source: "billing",
-    "cli", "user"; the person and the reason are in the `refund`. `reason` is the gateway's code, in
-    a grant CODE_TAKEN or "".
+    `outside_id` is the gateway's id of the payment or refund. `by` is the source: "billing", "cli"
+    or "user"; the person and the reason are in the `refund`. `reason` is the gateway's reason code;
+    in a grant, "code-taken" or "".
     """
 
     entry_id: int = field(metadata={"alias": "id"})

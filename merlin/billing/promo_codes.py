@@ -36,10 +36,16 @@ class Promo:
 
     code: str
     plan: str
-    days: int = field(default=0, metadata={"description": "0: it makes the plan cheaper"})
-    percent: int = field(default=0, metadata={"description": "0: it gives days"})
+    days: int = field(
+        default=0,
+        metadata={"description": "Days of the plan that the code grants; 0 for a discount code."},
+    )
+    percent: int = field(
+        default=0, metadata={"description": "Discount in percent; 0 for a code that grants days."}
+    )
     most_uses: int | None = field(
-        default=None, metadata={"description": "null: any number of people, each once"}
+        default=None,
+        metadata={"description": "Maximum number of uses, one per person; null if unlimited."},
     )
     ends_at: datetime | None = None
     by: str = ""
@@ -47,7 +53,7 @@ class Promo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredPromo(Promo):
-    """A code as it stands: when it was made, how often it was used, whether it was stopped."""
+    """A promo code; `at` is when it was created, `uses` how often it was used."""
 
     at: datetime
     uses: int

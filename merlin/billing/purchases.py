@@ -40,8 +40,9 @@ _MAX_USER_LENGTH = 18
 
 
 class PurchaseState(StrEnum):
-    """The state of a purchase; the values are stored in the database."""
+    """The state of a purchase."""
 
+    # The values are stored in the database.
     CREATED = "created"
     ASKING = "asking"
     PENDING = "pending"

@@ -36,8 +36,9 @@ NO_LIMIT = Allowance()
 
 
 class Source(StrEnum):
-    """Why a person has a plan; the values are stored in the database."""
+    """The reason for which a plan was granted."""
 
+    # The values are stored in the database.
     GRANT = "grant"
     TRIAL = "trial"
     PROMO = "promo"

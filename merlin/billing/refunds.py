@@ -29,8 +29,9 @@ MAX_REASON_LENGTH = 250
 
 
 class RefundState(StrEnum):
-    """Where a refund stands; the values are what is stored."""
+    """The state of a refund."""
 
+    # The values are stored in the database.
     WANTED = "wanted"
     SENDING = "sending"
     DONE = "done"

@@ -110,7 +110,7 @@ COLUMNS = (
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 
 
-_MINOR = {"description": "kopecks, or Stars"}
+_MINOR = {"description": "Amount in the smallest unit: kopecks, or whole Stars."}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,9 +158,11 @@ def count_tests(entries: Iterable[Entry]) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum(Total):
-    """What one plan brought by one gateway in one month; tests apart."""
+    """The payments and refunds of one plan by one gateway in one month, tests separately."""
 
-    month: str = field(metadata={"description": "2026-11, in the config's time zone"})
+    month: str = field(
+        metadata={"description": "Month in the configured time zone, such as `2026-11`."}
+    )
     plan: str
     is_test: bool
 

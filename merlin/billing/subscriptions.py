@@ -34,9 +34,10 @@ _TICK = timedelta(microseconds=1)
 
 
 class RenewalState(StrEnum):
-    """Whether a plan is renewed; FAILED: nothing could be paid any more.
+    """The state of an auto-renewal; `failed`: the last attempts to charge failed.
 
-    STOPPING: its owner said no, and Telegram, which renews what is paid in Stars, has not heard it.
+    `stopping`: its owner cancelled it, but Telegram, which renews payments in Stars, has not
+    confirmed.
     """
 
     ON = "on"

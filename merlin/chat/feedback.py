@@ -38,9 +38,9 @@ from merlin.db.values import decrypt
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
+    """The number of questions in a day or week that begins at `begins` (UTC, weeks on Monday).
 
-    `liked` and `disliked` are how many answers were.
+    `liked` and `disliked` are the numbers of rated answers.
     """
 
     begins: date
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DislikedAnswer:
-    """An answer that people did not like, with the consent of who asked."""
+    """A disliked answer; the person who asked has consented to its use."""
 
     at: datetime
     question: str
@@ -87,8 +87,9 @@ def group_by_week(days: Sequence[Period]) -> list[Period]:
 
 
 class Rating(StrEnum):
-    """What may be thought of an answer; the values are what is stored."""
+    """The rating of an answer."""
 
+    # The values are stored in the database.
     UP = "up"
     DOWN = "down"
 

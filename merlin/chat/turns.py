@@ -34,8 +34,9 @@ from merlin.db.values import RowMap, decrypt
 
 
 class TurnState(StrEnum):
-    """The state of a turn; the values are stored in the database."""
+    """The state of a turn."""
 
+    # The values are stored in the database.
     ASKED = "asked"
     WRITTEN = "written"
     TOLD = "told"

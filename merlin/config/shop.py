@@ -49,8 +49,9 @@ NETWORKS = (
 
 
 class Format(StrEnum):
-    """In what form a question comes; the values are what is stored and the keys of a plan."""
+    """The format of a question."""
 
+    # The values are stored in the database.
     TEXT = "text"
     VOICE = "voice"
     PHOTO = "photo"

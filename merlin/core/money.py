@@ -16,20 +16,26 @@ MAX_MINOR = 10**12
 
 
 class Currency(StrEnum):
-    """The currencies of payments; the values are stored and sent to payment gateways."""
+    """The currencies of payments: roubles or Telegram Stars."""
 
+    # The values are stored in the database.
     RUB = "RUB"
     XTR = "XTR"
 
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """An amount of kopecks or of Stars."""
+    """An amount of money in kopecks or Telegram Stars."""
 
-    minor: int = field(metadata={"description": "kopecks, or Stars"})
+    minor: int = field(
+        metadata={"description": "Amount in the smallest unit: kopecks, or whole Stars."}
+    )
     currency: Currency
 
-    @computed_field(alias="value", description='"299.00"; Stars have no fraction')  # type: ignore[prop-decorator]
+    @computed_field(  # type: ignore[prop-decorator]
+        alias="value",
+        description='Amount as a decimal number, such as "299.00"; Stars have no fraction.',
+    )
     @property
     def decimal(self) -> str:
         """Return the number as YooKassa writes it: "299.00"; Stars have no fraction."""

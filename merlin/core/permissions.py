@@ -13,8 +13,9 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """Roles from the least to the most privileged; the values are stored."""
+    """The roles, from least to most privileged."""
 
+    # The values are stored in the database.
     STUDENT = "student"
     TEACHER = "teacher"
     EDITOR = "editor"
@@ -22,7 +23,7 @@ class Role(StrEnum):
 
 
 class Permission(StrEnum):
-    """Something a role may allow."""
+    """A permission that a role can grant."""
 
     ASK = "ask"
     EDIT_EXAMPLES = "edit_examples"

@@ -37,16 +37,18 @@ _ENDINGS = {EXAMPLES: ".yaml", MATERIALS: ".md"}
 
 
 class ChangeKind(StrEnum):
-    """Kind of an edit; the values are stored in the database."""
+    """Kind of an edit."""
 
+    # The values are stored in the database.
     ADD = "add"
     EDIT = "edit"
     DELETE = "delete"
 
 
 class ChangeState(StrEnum):
-    """State of a change; the values are stored in the database."""
+    """State of a change."""
 
+    # The values are stored in the database.
     WAITING = "waiting"
     WORKING = "working"
     COMMITTED = "committed"

@@ -15,7 +15,7 @@ SHOWN_LENGTH = 80
 
 
 class Severity(StrEnum):
-    """Severity of a finding; an error rejects the file, the others do not."""
+    """The severity of a finding; only an error rejects the file."""
 
     ERROR = "error"
     WARNING = "warning"

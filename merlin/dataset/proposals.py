@@ -60,8 +60,9 @@ MAX_CHARACTERS = 8000
 
 
 class ProposalState(StrEnum):
-    """State of a proposal; the values are stored in the database."""
+    """State of a proposal."""
 
+    # The values are stored in the database.
     WAITING = "waiting"
     APPROVED = "approved"
     DECLINED = "declined"

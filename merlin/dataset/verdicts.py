@@ -32,8 +32,9 @@ from merlin.db.values import RowMap, dump_json, read_row
 
 
 class VerdictStatus(StrEnum):
-    """What a commit led to so far; the values are stored in the database."""
+    """The status of a verdict."""
 
+    # The values are stored in the database.
     HELD = "held"
     BUILT = "built"
     TRAINING = "training"

@@ -20,8 +20,9 @@ from merlin.db.values import RowMap
 
 
 class IntentState(StrEnum):
-    """The state of an intended outside call; the values are stored in the database."""
+    """The state of an intended outside call."""
 
+    # The values are stored in the database.
     READY = "ready"
     SENDING = "sending"
     DONE = "done"

@@ -20,8 +20,9 @@ from merlin.db.values import RowMap, dump_json, storable_text
 
 
 class RequestState(StrEnum):
-    """The state of a request; the values are stored in the database."""
+    """The state of a request."""
 
+    # The values are stored in the database.
     WAITING = "waiting"
     WORKING = "working"
     DONE = "done"
@@ -29,8 +30,9 @@ class RequestState(StrEnum):
 
 
 class RequestKind(StrEnum):
-    """The kinds of requests; the values are stored in the database. The daemon handles them all."""
+    """The kind of a request to the daemon."""
 
+    # The values are stored in the database.
     FETCH = "fetch"
     POLL = "poll"
     CENSUS = "census"

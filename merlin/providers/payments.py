@@ -44,8 +44,9 @@ def normalise_contact(text: str) -> str:
 
 
 class Gateway(StrEnum):
-    """The payment gateways; the values are stored."""
+    """The payment gateways."""
 
+    # The values are stored in the database.
     STARS = "stars"
     YOOKASSA = "yookassa"
 

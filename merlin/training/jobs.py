@@ -29,8 +29,9 @@ from merlin.training.models import ModelState
 
 
 class JobState(StrEnum):
-    """The state of a job; the values are stored in the database."""
+    """The state of a job."""
 
+    # The values are stored in the database.
     LAUNCHING = "launching"
     QUEUED = "queued"
     RUNNING = "running"

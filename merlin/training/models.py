@@ -49,8 +49,9 @@ MAX_WAIT_S = 600.0
 
 
 class ModelState(StrEnum):
-    """Whether a model may serve; the values are stored in the database."""
+    """The state of a model; only a good one can be live."""
 
+    # The values are stored in the database.
     NEW = "new"
     GOOD = "good"
     REFUSED = "refused"

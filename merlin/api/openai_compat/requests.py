@@ -116,7 +116,7 @@ class StreamOptions(_Read):
 
 
 class TextFormat(_Read):
-    """A text answer, or any JSON object."""
+    """A text, or any JSON object."""
 
     type: Literal["text", "json_object"]
 
@@ -146,9 +146,11 @@ _Format = Annotated[TextFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
 class ChatCompletionRequest(_Read):
-    """A question with the conversation before it."""
+    """A question with the preceding conversation."""
 
-    model: str = Field(max_length=200, description='"merlin" or "merlin/<dataset>"')
+    model: str = Field(
+        max_length=200, description="Name of the model: `merlin` or `merlin/<dataset>`."
+    )
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
@@ -169,7 +171,7 @@ class ChatCompletionRequest(_Read):
     max_completion_tokens: _Limit
     stop: _Stop | Annotated[list[_Stop], Field(max_length=MAX_STOPS)] | None = None
     response_format: _Format | None = None
-    user: str | None = Field(default=None, description="accepted, without effect")
+    user: str | None = Field(default=None, description="Accepted, but has no effect.")
 
     @property
     def wants_usage(self) -> bool:

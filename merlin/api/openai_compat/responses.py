@@ -33,16 +33,16 @@ def _without_default(schema: JsonDict) -> None:
 
 
 class ErrorShown(BaseModel):
-    """The reason for an error."""
+    """The details of an error."""
 
-    message: str = Field(description="in the language of the caller")
+    message: str = Field(description="In the caller's language.")
     type: str
     param: str | None
     code: str
 
 
 class ErrorAnswer(BaseModel):
-    """An error of the protocol."""
+    """An error in the format of the OpenAI protocol."""
 
     error: ErrorShown
 
@@ -50,9 +50,9 @@ class ErrorAnswer(BaseModel):
 class ModelCard(BaseModel):
     """A model of the API."""
 
-    id: str = Field(description='"merlin" or "merlin/<dataset>"')
+    id: str = Field(description="Name of the model: `merlin` or `merlin/<dataset>`.")
     object: str
-    created: int = Field(description="start of serving as Unix time; 0: not serving")
+    created: int = Field(description="Unix time at which the model went live; 0 if none is live.")
     owned_by: str
 
 
@@ -64,25 +64,39 @@ class ModelCards(BaseModel):
 
 
 class Extension(BaseModel):
-    """Merlin's additions to the protocol."""
+    """Merlin's extensions of the protocol."""
 
     known: bool | None = Field(
-        description="whether the model knows the answer; null: it does not report this"
+        description="Whether the model knows the answer; null if it does not report this."
     )
     nearest: list[str] = Field(
-        description="training questions that may have been meant if it does not know, best first"
+        description="If it does not know: similar training questions, most similar first."
     )
     standing: str | None = Field(
-        description="serving, earlier, base, general, alone, chosen or composed: what the model was"
-        " for this"
+        description="Role of the model for this answer: serving, canary, earlier, base, general,"
+        " alone, chosen or composed; null if no model was asked."
     )
-    model: str = Field(description="the model at its provider")
-    build: str | None = Field(description="the version of the dataset it was trained on")
-    commit: str | None = Field(description="the commit of this version")
-    ending: str = Field(description="whole, length, cut or filtered")
-    is_alone: bool = Field(description="the conversation did not fit and was left out")
-    note: str = Field(description='a remark for people below the answer; "": none')
-    sources: list[str] = Field(description="the sources of a composed answer")
+    model: str = Field(description="Provider's name of the model.")
+    build: str | None = Field(
+        description=(
+            "Build that the model was trained on, such as `neurotypology-7`; null if it was not "
+            "trained here."
+        )
+    )
+    commit: str | None = Field(description="Commit of that build; null if unknown.")
+    ending: str = Field(
+        description=(
+            "How the answer ended: whole, length (token limit), cut (connection lost), stopped "
+            "or filtered."
+        )
+    )
+    is_alone: bool = Field(
+        description="Whether earlier messages were omitted because they did not fit."
+    )
+    note: str = Field(
+        description='Remark to show below the answer, in the caller\'s language; "" for none.'
+    )
+    sources: list[str] = Field(description="Sources of a composed answer; else empty.")
 
 
 class Message(BaseModel):
@@ -95,7 +109,7 @@ class Message(BaseModel):
 
 
 class CompletionChoice(BaseModel):
-    """The only choice."""
+    """A choice; there is always exactly one."""
 
     index: int
     message: Message
@@ -120,7 +134,7 @@ class Completion(BaseModel):
     model: str
     system_fingerprint: str = Field(
         default="",
-        description="the version of the dataset, as `build`; omitted if there is none",
+        description="Build of the model, as in `merlin.build`; omitted if there is none.",
         json_schema_extra=_without_default,
     )
     choices: list[CompletionChoice]
@@ -129,10 +143,10 @@ class Completion(BaseModel):
 
 
 _HEADERS = {
-    "Merlin-Model": "the model that answers, at its provider",
-    "Merlin-Build": "the version of the dataset it was trained on (neurotypology-7)",
-    "Merlin-Commit": "the commit of this version",
-    "Merlin-Standing": "the model's role for this question: serving, earlier, general …",
+    "Merlin-Model": "Provider's name of the model that answers.",
+    "Merlin-Build": "Build that the model was trained on, such as `neurotypology-7`.",
+    "Merlin-Commit": "Commit of that build.",
+    "Merlin-Standing": "Role of the model for this answer, as `merlin.standing`.",
 }
 
 

@@ -49,15 +49,15 @@ _UNBUFFERED = {"X-Accel-Buffering": "no"}
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.ASK))]
 
 
-@router.get("/models", summary="List the models", responses=responses.LISTED)
+@router.get("/models", summary="List models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
-    """Return every model: the default one, and one per dataset or course."""
+    """Return the available models: the default model, and one per dataset or course."""
     models = await caller.read(requests.offered_models)
     cards = [_card(name, since) for name, since in models.items()]
     return JSONResponse(list_object(cards))
 
 
-@router.get("/models/{name:path}", summary="Show a model", responses=responses.SHOWN)
+@router.get("/models/{name:path}", summary="Get a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
     models = await caller.read(requests.offered_models)
@@ -73,12 +73,12 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
 
 @router.post(
     "/chat/completions",
-    summary="Ask a serving model",
+    summary="Create a chat completion",
     responses=responses.ANSWERED,
     openapi_extra=responses.QUESTION_ROUTE,
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
-    """Answer the last question of a conversation, at once or streamed."""
+    """Answer the last message of a conversation, as one response or as a stream."""
     body = await read_body(request, requests.BODY_BYTES)
     read, services = requests.parse_request(body, caller.language), caller.services
     sees = services.config.chat.vision is not None

@@ -164,7 +164,7 @@ async def finish(request: Request, context: PublicContext, next: Next = "/") -> 
 
 @router.post("/sign-out", dependencies=SAME_ORIGIN)
 async def sign_out(request: Request, context: PublicContext) -> Response:
-    """End this sign-in; other browsers stay signed in."""
+    """Sign out of this browser; other browsers stay signed in."""
     response = seen_other("/")
     if context.token:
         await context.write(end_sign_in, context.credential)
@@ -269,7 +269,7 @@ async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
 
 @router.post("/me/sign-ins/close", dependencies=SAME_ORIGIN)
 async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: Number) -> Response:
-    """Sign one browser out."""
+    """Sign out of one browser."""
     response = seen_other("/me#sign-ins")
     with suppress(NotFound):
         await context.write(accounts.close_sign_in, sign_in_id)
@@ -280,7 +280,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
 
 @router.post("/me/sign-ins/close-all", dependencies=SAME_ORIGIN)
 async def close_all(request: Request, context: SignedInContext) -> Response:
-    """Sign out everywhere, here too."""
+    """Sign out of all browsers, including the current one."""
     response = seen_other("/")
     await context.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)

@@ -48,34 +48,40 @@ KeyList = TypedDict("KeyList", {"keys": list[KeyView]})
 
 
 class KeyBody(Body):
-    """A new key."""
+    """The API key to create."""
 
-    label: str = Field(min_length=1, max_length=LABEL_LENGTH, description="for its owner")
+    label: str = Field(
+        min_length=1, max_length=LABEL_LENGTH, description="Name of the key, for its owner."
+    )
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="null: valid until it is revoked"
+        default=None, description="Days until the key expires; null if it never expires."
     )
 
 
-@key_router.get("", summary="List my keys")
+@key_router.get("", summary="List my API keys")
 async def list_keys(caller: Person) -> KeyList:
-    """Return the valid keys, newest first."""
+    """Return the caller's valid API keys, newest first."""
     return {"keys": await caller.read(accounts.list_keys)}
 
 
-@key_router.post("", summary="Make a key", status_code=HTTPStatus.CREATED, responses=problems(409))
+@key_router.post(
+    "", summary="Create an API key", status_code=HTTPStatus.CREATED, responses=problems(409)
+)
 async def make_key(body: KeyBody, caller: Person) -> NewKey:
-    """Return a new key with its secret, which is shown only this once.
+    """Create an API key; its secret is returned only in this response.
 
-    A key cannot exceed its owner's role: such scopes are refused.
+    Scopes that exceed the owner's role are refused.
     """
     key_fields = (body.label, body.scopes, body.expires_in_days)
     return await caller.write(accounts.make_key, *key_fields)
 
 
-@key_router.delete("/{key_id}", summary="Revoke a key", status_code=204, responses=problems(404))
+@key_router.delete(
+    "/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404)
+)
 async def revoke_key(key_id: Id, caller: Person) -> None:
-    """Revoke a key with immediate effect."""
+    """Revoke an API key with immediate effect."""
     await caller.write(accounts.revoke_key, key_id)
 
 
@@ -83,21 +89,21 @@ usage_router = operation_router(prefix="/api/user", tags=["usage"])
 
 _EXPORT: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "A file with every stored row about the person, decrypted",
+        "description": "A JSON file with all stored data of the caller, decrypted",
         "content": {"application/json": {"schema": {"type": "object"}}},
     }
 }
 
 
-@usage_router.get("/usage", summary="Show what is left of my plan")
+@usage_router.get("/usage", summary="Get my usage and limits")
 async def show_usage(caller: Reader, language: Language) -> UsageView:
-    """Return the remaining quota of each format with its reset time, and this month's usage."""
+    """Return the remaining quota of each question format, and this month's usage."""
     return await caller.read(accounts.usage, language)
 
 
-@usage_router.get("/export", summary="Take along all that is kept of me", responses=_EXPORT)
+@usage_router.get("/export", summary="Export my data", responses=_EXPORT)
 async def export(caller: Reader) -> Response:
-    """Return all stored data of the person as one JSON file."""
+    """Return all stored data of the caller as one JSON file."""
     data = await caller.read(accounts.export)
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
     return JSONResponse(data, HTTPStatus.OK, headers)
@@ -113,41 +119,45 @@ ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
 class NameBody(Body):
-    """A new user name; `current` is the password, where there is one."""
+    """A new username; `current` is the current password, if one is set."""
 
-    name: str = Field(min_length=2, max_length=64, description="a-z, 0-9, . _ -; a letter first")
+    name: str = Field(
+        min_length=2,
+        max_length=64,
+        description="Letters a-z, digits, `.`, `_` and `-`; starts with a letter.",
+    )
     current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 class NewPasswordBody(Body):
-    """A new password; `current` is the old one, where there is one."""
+    """A new password; `current` is the current one, if one is set."""
 
     password: str = Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)
     current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
-@me_router.get("", summary="Who I am here")
+@me_router.get("", summary="Get my account")
 async def show_me(caller: Reader) -> OwnAccount:
-    """Return the signed-in person and their permissions."""
+    """Return the caller's account and permissions."""
     return await caller.read(accounts.own_account)
 
 
-@me_router.get("/sign-ins", summary="My browsers")
+@me_router.get("/sign-ins", summary="List my sign-ins")
 async def list_sign_ins(caller: Person) -> SignInList:
-    """Return the browsers in which the person is signed in."""
+    """Return the browsers in which the caller is signed in."""
     return {"sign_ins": await caller.read(accounts.list_sign_ins, caller.credential)}
 
 
 @me_router.delete(
     "/sign-ins/{sign_in_id}",
-    summary="Sign one browser out",
+    summary="End a sign-in",
     status_code=204,
     responses=problems(404),
 )
 async def close_sign_in(
     request: Request, response: Response, sign_in_id: Id, caller: Person
 ) -> None:
-    """Sign one browser out."""
+    """Sign out of one browser."""
     await caller.write(accounts.close_sign_in, sign_in_id)
     if sign_in_id == caller.credential:
         delete_cookie(request, response, SIGN_IN)
@@ -155,17 +165,18 @@ async def close_sign_in(
 
 @me_router.delete("/sign-ins", summary="Sign out everywhere")
 async def close_all_sign_ins(request: Request, response: Response, caller: Person) -> ClosedSignIns:
-    """Sign out everywhere, here too."""
+    """Sign out of all browsers, including the current one."""
     closed = await caller.write(accounts.close_sign_ins)
     delete_cookie(request, response, SIGN_IN)
     return {"closed": closed}
 
 
-@me_router.put("/name", summary="Take a user name", responses=problems(409))
+@me_router.put("/name", summary="Set my username", responses=problems(409))
 async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccount:
-    """Set a user name; names used in a course.yaml are assigned by admins only.
+    """Set the username; only admins can assign names that a course.yaml lists as teachers.
 
-    Requires the password, unless the person has just signed in another way.
+    Requires the current password, unless the caller signed in by other means in the last 10
+    minutes.
     """
     await require_password(request, caller, body.current)
     await caller.write(accounts.set_name, body.name)
@@ -174,9 +185,10 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
 async def set_password(request: Request, body: NewPasswordBody, caller: Person) -> OwnAccount:
-    """Set a password and sign out every other browser.
+    """Set the password and sign out of all other browsers.
 
-    Requires the current one, unless the person has just signed in another way.
+    Requires the current password, unless the caller signed in by other means in the last 10
+    minutes.
     """
     await change_password(request, caller, body.password, body.current)
     return await caller.read(accounts.own_account)
@@ -191,17 +203,17 @@ Words = Annotated[
 
 
 class RatingBody(Body):
-    """What the person thinks of the answer."""
+    """The rating of an answer."""
 
     value: Rating
     correction: Words | None = Field(
         default=None,
-        description="how the answer should have been; needs the person's consent",
+        description="Better answer, submitted to the editors; requires the person's consent.",
     )
 
 
 class CorrectionView(Shape):
-    """What editors read: personal data is masked."""
+    """The correction as editors see it, with personal data masked."""
 
     dataset: str
     question: str
@@ -209,31 +221,33 @@ class CorrectionView(Shape):
 
 
 class RatingView(Shape):
-    """What the person thinks of the answer now."""
+    """The current rating of an answer."""
 
-    value: Rating | None = Field(description="null: nothing")
+    value: Rating | None = Field(description="Rating; null if there is none.")
     correction: CorrectionView | None = Field(
-        default=None, description="what was just sent to the editors"
+        default=None, description="Correction that was submitted with this call; else null."
     )
 
 
-@rating_router.get("", summary="Show my rating of an answer", responses=problems(404))
+@rating_router.get("", summary="Get my rating of an answer", responses=problems(404))
 async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
-    """Return what the caller thinks of an answer of theirs."""
+    """Return the caller's rating of an answer they received."""
     turn = await caller.read(sessions.get_turn, turn_id)
     return RatingView(value=turn.rating)
 
 
 @rating_router.post("", summary="Rate an answer", responses=problems(404, 409))
 async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language) -> RatingView:
-    """Keep what the caller thinks of an answer; a correction waits for an editor."""
+    """Rate an answer, or replace the rating; a correction is submitted to the editors."""
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
     return RatingView.of({"value": body.value, "correction": draft}, language)
 
 
-@rating_router.delete("", summary="Take my rating back", status_code=204, responses=problems(404))
+@rating_router.delete(
+    "", summary="Delete my rating of an answer", status_code=204, responses=problems(404)
+)
 async def unrate(turn_id: Id, caller: Writer) -> None:
-    """Forget what the caller thinks of an answer; harmless where there is nothing."""
+    """Delete the caller's rating of an answer; 204 even if there is none."""
     await caller.write(feedback.take_rating_back, turn_id)
 
 
@@ -248,7 +262,7 @@ TurnList = TypedDict("TurnList", {"turns": Sequence[TurnView]})
 
 @session_router.get("", summary="List my sessions")
 async def list_sessions(caller: Reader, page: Part) -> SessionList:
-    """Return the sessions of private chats, the newest used first."""
+    """Return the caller's sessions in private chats, most recently used first."""
     key = read_cursor(page.cursor, str, int)
     after = None if key is None else (str(key[0]), int(key[1]))
     views = await caller.read(sessions.recent, page.size + 1, after)
@@ -256,14 +270,14 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     return {"sessions": page.take_part(views, *sort)}
 
 
-@session_router.get("/{session_id}", summary="Show a session of mine", responses=problems(404))
+@session_router.get("/{session_id}", summary="Get a session", responses=problems(404))
 async def show_session(session_id: Id, caller: Reader) -> SessionView:
     """Return one session."""
     return await caller.read(sessions.get, session_id)
 
 
 @session_router.get(
-    "/{session_id}/turns", summary="List the turns of a session of mine", responses=problems(404)
+    "/{session_id}/turns", summary="List the turns of a session", responses=problems(404)
 )
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
@@ -272,8 +286,8 @@ async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
 
 
 @session_router.delete(
-    "/{session_id}", summary="Delete a session of mine", status_code=204, responses=problems(404)
+    "/{session_id}", summary="Delete a session", status_code=204, responses=problems(404)
 )
 async def delete_session(session_id: Id, caller: Writer) -> None:
-    """Delete a session with its turns; what plans counted stays counted."""
+    """Delete a session with its turns; its questions still count towards the plan's limits."""
     await caller.write(sessions.delete, session_id)

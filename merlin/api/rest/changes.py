@@ -61,32 +61,35 @@ class FindingShown(Shape):
     column: int
     rule: str
     severity: Severity
-    text: InLanguage = Field(description="in the language of the caller")
+    text: InLanguage = Field(description="In the caller's language.")
 
 
 class PreviewShown(Shape):
-    """A preview of a change; nothing was submitted."""
+    """The preview of an edit; nothing is submitted."""
 
-    is_good: bool = Field(description="false: an error forbids it")
+    is_good: bool = Field(description="Whether the edit can be submitted; false if it has errors.")
     is_whole: bool = Field(
-        description="true: all of course.yaml would be rewritten, comments are lost"
+        description="Whether course.yaml would be rewritten completely, without its comments."
     )
-    findings: list[FindingShown] = Field(description="in the files that would be changed")
-    around: list[FindingShown] = Field(description="in the other files")
+    findings: list[FindingShown] = Field(description="Findings in the edited files.")
+    around: list[FindingShown] = Field(description="Findings that the edit causes in other files.")
     files: list[FileDifference]
-    tokens: int = Field(description="number of tokens of the valid examples among those files")
+    tokens: int = Field(description="Number of tokens of the valid examples in the edited files.")
 
 
 class ChangeShown(Shape):
-    """An edit on its way to a commit; all its files are committed together or not at all."""
+    """An edit; all its files are committed together or not at all."""
 
     id: str
     dataset: str
-    subject: str = Field(description="the first line of the commit")
+    subject: str = Field(description="First line of the commit message.")
     state: ChangeState
     reason: InLanguage = Field(
         validation_alias="why",
-        description='why it waits or was refused, "" if the state explains it',
+        description=(
+            'Reason for waiting or rejection, in the caller\'s language; "" if the state explains'
+            " it."
+        ),
     )
     commit: str | None
     asked_at: datetime
@@ -99,15 +102,20 @@ MAX_CHARACTERS = 1_000_000
 
 
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
+    str | None,
+    Header(
+        alias="If-Match",
+        description="The `revision` that the edit is based on; 409 if it is outdated.",
+        max_length=80,
+    ),
 ]
 # A route that submits or previews a commit.
 EDIT_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
     "responses": {
-        202: {"model": ChangeShown, "description": "A commit was submitted"},
-        200: {"model": PreviewShown, "description": "The result of a dry run"},
+        202: {"model": ChangeShown, "description": "The edit was submitted"},
+        200: {"model": PreviewShown, "description": "The preview of a dry run"},
         **problems(400, 404, 409),
     },
 }
@@ -152,15 +160,15 @@ ChangeList = TypedDict("ChangeList", {"changes": list[ChangeShown]})
 
 
 class Solution(Body):
-    """How a conflict is resolved: with your text, the other one, or a new one."""
+    """How to resolve a conflict: with your version, the committed version, or a new text."""
 
     take: Literal["mine", "theirs", "text"]
     text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
-        default=None, description="the new text of the file, for take=text"
+        default=None, description="New content of the file; required if `take` is `text`."
     )
 
 
-@router.get("", summary="Your edits; an admin's: everybody's")
+@router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return one part of the list, newest first."""
     views = await caller.read(changes.recent, page.size + 1, page.after(""))
@@ -168,22 +176,22 @@ async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}
 
 
-@router.get("/{change_id}", summary="An edit", responses=problems(404))
+@router.get("/{change_id}", summary="Get an edit", responses=problems(404))
 async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
-    """Return the state of an edit; for a conflict with both texts of each file."""
+    """Return an edit with its state; for a conflict, with both versions of each file."""
     return ChangeShown.of(await caller.read(changes.get, change_id), caller.language)
 
 
 @router.post(
     "/{change_id}/again",
-    summary="Solve a conflict",
+    summary="Resolve a conflict",
     status_code=HTTPStatus.ACCEPTED,
     responses=problems(400, 404, 409),
 )
 async def solve_change(
     response: Response, caller: MaterialEditor, change_id: Hex, body: Solution
 ) -> ChangeShown:
-    """Submit the edit again; `change_id` is that of the conflicting file or of the whole edit."""
+    """Submit the edit again; `change_id` is the id of the conflicting file or of the whole edit."""
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
         conflicting, theirs = await ctx.read(changes.conflict, actor, change_id)
@@ -206,34 +214,34 @@ async def solve_change(
 
 @router.post(
     "/{change_id}/retry",
-    summary="Try a parked edit again",
+    summary="Retry a parked edit",
     status_code=HTTPStatus.ACCEPTED,
     responses=problems(404, 409),
 )
 async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
-    """Queue an edit again that the repository refused; 409 if it is not parked."""
+    """Queue an edit again that the repository rejected; 409 if it is not parked."""
     return _accept(caller, response, await caller.write(changes.retry, change_id))
 
 
 @router.delete(
     "/{change_id}",
-    summary="Take an edit back that waits, is parked or stands in conflict",
+    summary="Withdraw an edit",
     status_code=204,
     responses=problems(404, 409),
 )
 async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
-    """Delete the edit and its text; 409 once it is committed."""
+    """Delete an edit that is waiting, parked or in conflict; 409 once it is committed."""
     await caller.write(changes.drop, change_id)
 
 
 @router.post(
     "/{change_id}/undo",
-    summary="Take a commit back by another one",
+    summary="Revert a committed edit",
     openapi_extra=NAMED,
     **EDIT_ROUTE,
 )
 async def undo_change(edit: Edit, change_id: Hex) -> Response:
-    """Submit a commit that restores the files as they were before this one."""
+    """Submit an edit that restores the files as they were before this commit."""
 
     async def undo(number: int) -> Response:
         dataset, make = await edit.caller.read(changes.make_undo, change_id)
@@ -264,9 +272,9 @@ Said = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
 
 class ExampleBody(Body):
-    """An example: question and answer, or the whole file.
+    """An example: question and answer, or the content of its file.
 
-    For an existing example, only the given fields change.
+    In an update, omitted fields stay unchanged.
     """
 
     model_config = ConfigDict(
@@ -293,10 +301,11 @@ class ExampleBody(Body):
         | None
     ) = None
     text: Annotated[Words, Field(min_length=1, max_length=MAX_FILE_CHARACTERS)] | None = Field(
-        default=None, description="the whole file, YAML"
+        default=None,
+        description="Content of the file in YAML, instead of `question`, `answer` and `tags`.",
     )
     revision: Annotated[Line, Field(max_length=80)] | None = Field(
-        default=None, description="the one that you saw; required if there is one"
+        default=None, description="Revision that the update is based on; required if one exists."
     )
 
     def words(self) -> ExampleContent:
@@ -330,20 +339,18 @@ _WHOLE = {
 ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ChangeShown | ProposalView,
-        "description": "A commit was submitted, or a proposal without permission to edit",
+        "description": "The edit was submitted, or a proposal if the caller may not edit",
     },
-    200: {"model": PreviewShown | ProposalView, "description": "The result of a dry run"},
+    200: {"model": PreviewShown | ProposalView, "description": "The preview of a dry run"},
     **problems(404),
 }
 
 
-@example_router.get(
-    "", summary="Examples, all or those that say some words", responses=problems(404)
-)
+@example_router.get("", summary="List or search examples", responses=problems(404))
 async def list_examples(
     caller: MaterialEditor, dataset: Name, page: Part, query: SearchQuery = ""
 ) -> ExampleList:
-    """Return one part of the examples by id; with a query the first ones that contain all words."""
+    """Return the examples, sorted by id; with `query`, the best matches that contain all words."""
     return {"examples": await examples_part(caller, page, dataset, query)}
 
 
@@ -361,7 +368,7 @@ async def examples_part(
 
 @example_router.post(
     "",
-    summary="Add an example, or propose one",
+    summary="Add or propose an example",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     responses=ADD_RESPONSES,
@@ -375,9 +382,9 @@ async def add_example(
     *,
     dry_run: DryRun = False,
 ) -> Response:
-    """Submit a commit; without permission to edit, a proposal to the editors.
+    """Submit an edit that adds the example; without permission to edit, a proposal.
 
-    A key needs the scope `materials:write`; for a proposal, `chat:write`.
+    An API key needs the scope `materials:write`; for a proposal, `chat:write`.
     """
     make = None
     if await caller.read(may_edit_examples, dataset):
@@ -395,24 +402,24 @@ async def add_example(
     return await run_once(request, caller, add)
 
 
-@example_router.get("/{example_id:path}", summary="An example", responses=problems(404))
+@example_router.get("/{example_id:path}", summary="Get an example", responses=problems(404))
 async def show_example(caller: MaterialEditor, dataset: Name, example_id: ExampleId) -> ExampleView:
-    """Return one example at the newest commit."""
+    """Return an example at the newest commit."""
     return await caller.read(examples.get, dataset, example_id)
 
 
-@example_router.put("/{example_id:path}", summary="Change an example", **EDIT_ROUTE)
+@example_router.put("/{example_id:path}", summary="Update an example", **EDIT_ROUTE)
 async def edit_example(
     edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch = None
 ) -> Response:
-    """Submit a commit that changes the example."""
+    """Submit an edit that changes the example."""
     revision = body.revision or if_match
     return await edit.answer(
         dataset, partial(examples.edit_example, example_id, body.words(), revision)
     )
 
 
-@example_router.delete("/{example_id:path}", summary="Remove an example", **EDIT_ROUTE)
+@example_router.delete("/{example_id:path}", summary="Delete an example", **EDIT_ROUTE)
 async def remove_example(
     edit: Edit,
     dataset: Name,
@@ -420,6 +427,6 @@ async def remove_example(
     revision: Annotated[str, Query(max_length=80)] = "",
     if_match: IfMatch = None,
 ) -> Response:
-    """Submit a commit that removes the example."""
+    """Submit an edit that removes the example."""
     make = partial(examples.remove_example, example_id, revision or if_match)
     return await edit.answer(dataset, make)

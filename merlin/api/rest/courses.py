@@ -72,7 +72,7 @@ class _Exact(Shape):
 
 
 class Counts(_Exact):
-    """Number of materials of each type."""
+    """The number of materials of each type."""
 
     lecture: int
     seminar: int
@@ -81,19 +81,22 @@ class Counts(_Exact):
 
 _ByLanguage = Annotated[
     dict[str, str] | None,
-    Field(exclude_if=lambda texts: texts is None, description="with `languages=all`: by language"),
+    Field(
+        exclude_if=lambda texts: texts is None,
+        description="Texts by language; only with `languages=all`.",
+    ),
 ]
 
 
 class CourseShown(_Exact):
-    """A course; `name` and `description` are in the language of the answer."""
+    """A course; `name` and `description` are in the caller's language."""
 
     id: int = Field(validation_alias="course_id")
-    slug: str = Field(description="its name in addresses, and its dataset's")
+    slug: str = Field(description="Name of the course in URLs, and of its dataset.")
     name: InLanguage = Field(validation_alias="title")
     description: InLanguage = Field(validation_alias="about")
     semester: int
-    teachers: list[str] = Field(description="account names")
+    teachers: list[str] = Field(description="Usernames of the teachers.")
     materials: int
     counts: Counts
     names: _ByLanguage = None
@@ -121,7 +124,7 @@ class SemesterCount(_Exact):
 
 
 class CourseNamed(_Exact):
-    """Reference to a course."""
+    """A reference to a course."""
 
     id: int = Field(validation_alias="course_id")
     slug: str
@@ -131,7 +134,7 @@ class CourseNamed(_Exact):
 class TeacherShown(_Exact):
     """A teacher with their courses."""
 
-    name: str = Field(description="account name")
+    name: str = Field(description="Username.")
     courses: list[CourseNamed]
 
 
@@ -147,7 +150,7 @@ class MaterialShown(_Exact):
     type_code: Literal["lecture", "seminar", "lab"] = Field(validation_alias="kind")
     title: InLanguage
     file_url: Annotated[str | None, BeforeValidator(lambda url: url or None)] = Field(
-        description="null if the material has only a text"
+        description="URL of the file; null if there is only a text."
     )
     has_text: bool
 
@@ -165,14 +168,14 @@ class MaterialWhole(MaterialShown):
 
     course_id: int
     course_name: str
-    text: str | None = Field(description="Markdown; null if the material is only a file")
+    text: str | None = Field(description="Text in Markdown; null if there is only a file.")
 
 
 MarkedField = Literal["name", "description", "title"]
 
 
 class TextRange(_Exact):
-    """The position of a match; both numbers count Unicode code points."""
+    """The position of a match; `start` and `length` are in Unicode code points."""
 
     field: MarkedField
     start: int
@@ -180,13 +183,13 @@ class TextRange(_Exact):
 
 
 class CourseFound(CourseShown):
-    """A course that matches."""
+    """A matching course."""
 
     found: list[TextRange]
 
 
 class MaterialFound(MaterialShown):
-    """A material that matches."""
+    """A matching material."""
 
     course_id: int
     course_name: str
@@ -197,13 +200,15 @@ class Results(_Exact):
     """Search results, best first."""
 
     query: str
-    suggestion: str | None = Field(description="the corrected query that was searched")
+    suggestion: str | None = Field(
+        description="Corrected query that was used instead; null if none was."
+    )
     courses: list[CourseFound]
     materials: list[MaterialFound]
 
 
 class Favourite(BaseModel):
-    """The course to add; the user is taken from the key or the cookie only."""
+    """The course to add."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -260,13 +265,14 @@ ONE_COURSE: dict[str, Any] = {
 course_router = operation_router(prefix="/api", tags=["courses"])
 
 Languages = Annotated[
-    Literal["all"] | None, Query(description="`all`: names and descriptions in every language too")
+    Literal["all"] | None,
+    Query(description="`all` also returns names and descriptions in every language."),
 ]
 
 
 @course_router.get(
     "/courses",
-    summary="All active courses",
+    summary="List courses",
     response_model=list[CourseShown] | Grouped,
     responses=NOT_MODIFIED,
 )
@@ -275,14 +281,16 @@ async def list_courses(
     limit: Limit = None,
     cursor: After = "",
     group: Annotated[
-        Literal["semester"] | None, Query(description="`semester`: grouped by semester")
+        Literal["semester"] | None, Query(description="`semester` groups the courses by semester.")
     ] = None,
-    semester: Annotated[int | None, Query(ge=1, le=100, description="only this one")] = None,
+    semester: Annotated[
+        int | None, Query(ge=1, le=100, description="Return only courses of this semester.")
+    ] = None,
     languages: Languages = None,
 ) -> Response:
-    """Return the courses by semester, then slug.
+    """Return the active courses, sorted by semester, then slug.
 
-    Without `limit` all of them, up to 1,000; longer lists are paginated by the Link header.
+    Without `limit`, all courses are returned if there are at most 1,000, else the first page.
     """
     key = read_cursor(cursor, int, str)
     after = courses.START if key is None else (int(key[0]), str(key[1]))
@@ -306,12 +314,12 @@ async def list_courses(
 
 @course_router.get(
     "/courses/{course_id}",
-    summary="One course",
+    summary="Get a course",
     response_model=CourseShown,
     **ONE_COURSE,
 )
 async def get_course(request: Request, course_id: Id, languages: Languages = None) -> Response:
-    """Return a course; an inactive one is visible to its editors only."""
+    """Return a course; an inactive course is visible only to its editors."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course = courses.get(ctx, actor, course_id)
@@ -322,7 +330,7 @@ async def get_course(request: Request, course_id: Id, languages: Languages = Non
 
 @course_router.get(
     "/courses/{course_id}/materials",
-    summary="The materials of a course",
+    summary="List the materials of a course",
     response_model=MaterialsShown,
     **ONE_COURSE,
 )
@@ -333,12 +341,12 @@ async def list_materials(
         str,
         Query(
             alias="type",
-            description="only this type, by its code or Russian name",
+            description="Return only materials of this type: a type code or its Russian name.",
             json_schema_extra={"enum": TYPE_VALUES},
         ),
     ] = "",
 ) -> Response:
-    """Return the materials by type (lectures, seminars, labs), then lesson."""
+    """Return the materials, sorted by type (lectures, seminars, labs), then lesson."""
     requested = kind_of(kind)
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
@@ -352,12 +360,12 @@ async def list_materials(
 
 @course_router.get(
     "/courses/{course_id}/materials/{material_id}",
-    summary="One material",
+    summary="Get a material",
     response_model=MaterialWhole,
     **ONE_COURSE,
 )
 async def get_material(request: Request, course_id: Id, material_id: Id) -> Response:
-    """Return a material of this course, with its text if it has one."""
+    """Return a material with its text, if it has one."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         material_view = courses.material(ctx, actor, course_id, material_id)
@@ -374,7 +382,7 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
 
 @course_router.get(
     "/semesters",
-    summary="Semesters that have courses",
+    summary="List semesters",
     response_model=list[SemesterCount],
     responses=NOT_MODIFIED,
 )
@@ -390,12 +398,12 @@ async def list_semesters(request: Request) -> Response:
 
 @course_router.get(
     "/teachers",
-    summary="Who leads which courses",
+    summary="List teachers",
     response_model=list[TeacherShown],
     responses=NOT_MODIFIED,
 )
 async def list_teachers(request: Request) -> Response:
-    """Return the teachers of active courses by account name."""
+    """Return the teachers of active courses with their courses, sorted by username."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         led = courses.teachers(ctx).items()
@@ -415,23 +423,23 @@ Words = Annotated[
     str,
     Query(
         max_length=MAX_QUERY_LENGTH,
-        description="all of these words in any of their forms; the last may be incomplete",
+        description="Words that must all occur, in any inflection; the last one may be incomplete.",
     ),
 ]
 
 
 @search_router.get(
     "/courses/search",
-    summary="Courses by name or description",
+    summary="Search courses",
     response_model=list[CourseFound],
     responses=NOT_MODIFIED,
 )
 async def search_courses(
     request: Request, query: Words, limit: Limit = None, cursor: After = ""
 ) -> Response:
-    """Return the active courses whose name or description contains the words, best first.
+    """Return the active courses whose name or description matches the query, best match first.
 
-    An empty query matches every course. Pages have 50 entries; the Link header has the next one.
+    An empty query matches every course. The Link header contains the URL of the next page.
     """
     key = read_cursor(cursor, int)
     start = 0 if key is None else int(key[0])
@@ -457,14 +465,20 @@ async def refuse_change() -> None:
 
 
 @search_router.get(
-    "/search", summary="Courses and materials", response_model=Results, responses=NOT_MODIFIED
+    "/search",
+    summary="Search courses and materials",
+    response_model=Results,
+    responses=NOT_MODIFIED,
 )
 async def search(
     request: Request,
     query: Words,
-    limit: Annotated[int, Query(ge=1, le=MAX_PAGE_SIZE, description="maximum of each kind")] = 20,
+    limit: Annotated[
+        int,
+        Query(ge=1, le=MAX_PAGE_SIZE, description="Maximum number of courses, and of materials."),
+    ] = 20,
 ) -> Response:
-    """Return the courses and materials that contain the words, best first."""
+    """Return the courses and materials that match the query, best match first."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         matches, by_course = courses.search(ctx, query, limit)
@@ -501,14 +515,14 @@ _READING = (Scope.COURSES_READ, Scope.FAVOURITES_WRITE)
 
 @favourite_router.get(
     "",
-    summary="The courses that you keep at hand",
+    summary="List my favourite courses",
     response_model=list[CourseShown],
     responses=NOT_MODIFIED,
 )
 async def list_favourites(request: Request, caller: SignedIn) -> Response:
     """Return the favourites in the order in which they were added.
 
-    A key needs the scope `courses:read` or `favourites:write`.
+    An API key needs the scope `courses:read` or `favourites:write`.
     """
     if not any(caller.has(scope) for scope in _READING):
         raise missing_scope(*_READING)
@@ -522,25 +536,25 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
 
 @favourite_router.post(
     "",
-    summary="Keep a course at hand",
+    summary="Add a favourite course",
     status_code=HTTPStatus.CREATED,
     response_model=CourseShown,
     responses={
-        200: {"model": CourseShown, "description": "It was a favourite already."},
+        200: {"model": CourseShown, "description": "The course already was a favourite"},
         **problems(404, 409),
     },
 )
 async def add_favourite(body: Favourite, caller: Keeper) -> Response:
-    """Add an active course; 201 if it is new, 200 if it was there, with the same body."""
+    """Add an active course; 201 if it was added, 200 if it already was a favourite."""
     is_new, course = await caller.write(courses.add_favourite, body.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return shape_response(CourseShown.of(course, caller.language), caller.language, status)
 
 
 @favourite_router.delete(
-    "/{course_id}", summary="Let a course go", status_code=204, response_class=Response
+    "/{course_id}", summary="Remove a favourite course", status_code=204, response_class=Response
 )
 async def remove_favourite(course_id: Id, caller: Keeper) -> Response:
-    """Remove a course from the favourites; 204 even if it was not there."""
+    """Remove a course from the favourites; 204 even if it was not a favourite."""
     await caller.write(courses.remove_favourite, course_id)
     return Response(status_code=204)

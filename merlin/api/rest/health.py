@@ -50,8 +50,8 @@ class DatasetLine(Shape):
     name: str
     verdict: str | None
     build: str | None
-    serving: str | None = Field(description="the build whose model serves")
-    job: str | None = Field(description="the state of the newest job")
+    serving: str | None = Field(description="Build of the live model; null if none is live.")
+    job: str | None = Field(description="State of the newest job; null if there is none.")
 
 
 StatusShown = TypedDict(
@@ -72,20 +72,22 @@ class AlarmShown(Shape):
 
 
 class HealthShown(Shape):
-    """The health of the installation."""
+    """The health of the system."""
 
     processes: Sequence[ProcessView]
     queues: Sequence[QueueView]
-    failures: dict[str, int] = Field(description="of the last day, by kind")
+    failures: dict[str, int] = Field(
+        description="Number of failures in the last 24 hours, by kind."
+    )
     budget: Sequence[BudgetView]
     sunsets: Sequence[SunsetView]
     disk: DiskView | None
     alarms: list[AlarmShown]
 
 
-@status_router.get("/status", summary="How Merlin stands")
+@status_router.get("/status", summary="Get the status of all datasets")
 async def show_status(caller: JobViewer) -> StatusShown:
-    """Return serving models and queues of the datasets that you may watch."""
+    """Return the newest results of the datasets that the caller may watch, queues and processes."""
 
     def read(ctx: Context, actor: Actor) -> StatusShown:
         current = status(ctx, actor)
@@ -104,9 +106,9 @@ async def show_status(caller: JobViewer) -> StatusShown:
     return await caller.read(read)
 
 
-@status_router.get("/health", summary="How Merlin does")
+@status_router.get("/health", summary="Get system health")
 async def show_health(caller: UserViewer) -> HealthShown:
-    """Return processes, queues with their delay, failures, spending, sunsets, disk, alarms."""
+    """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
     return HealthShown.of(await caller.read(health, _ALARMS), caller.language)
 
 
@@ -120,35 +122,42 @@ OTHERS = ("daemon", "bot")
 
 Alive = TypedDict("Alive", {"status": str})
 _Age = Annotated[
-    float | None, Field(description="seconds since its last heartbeat; null: there was none")
+    float | None, Field(description="Seconds since the last heartbeat; null if there is none.")
 ]
 ReadyProcess = TypedDict("ReadyProcess", {"alive": bool, "age_s": _Age, "step": str})
-_Database = Annotated[str, Field(description="ok, full, read-only or silent")]
+_Database = Annotated[
+    str,
+    Field(
+        description=(
+            "State of the database: `ok`, `full`, `read-only`, or `silent` if it does not respond."
+        )
+    ),
+]
 Ready = TypedDict(
     "Ready", {"ready": bool, "database": _Database, "processes": dict[str, ReadyProcess]}
 )
 
 
-@process_router.get("/healthz", summary="Whether the process lives")
+@process_router.get("/healthz", summary="Check liveness")
 async def healthz() -> Alive:
-    """Answer while the process is alive; checks nothing that a restart could not fix."""
+    """Return 200 while the process is running; checks nothing that a restart could not fix."""
     return {"status": "ok"}
 
 
 @process_router.get(
     "/readyz",
-    summary="Whether calls can be served",
+    summary="Check readiness",
     response_model=Ready,
     responses={
-        503: {"model": Ready, "description": "The database does not store what is written"},
+        503: {"model": Ready, "description": "The database does not accept writes"},
         **problems(404),
     },
 )
 async def readyz(request: Request) -> Response:
-    """Return whether calls can be served: 200 if the database stores a write, else 503.
+    """Return 200 if the database accepts writes, else 503.
 
-    Until then calls that only read are served. The other processes are listed but do not matter:
-    pages work without them.
+    While it does not, read-only calls are still served. The state of the other processes is listed,
+    but does not affect the status.
     """
     services = services_of(request)
     require_monitoring_address(request)

@@ -54,15 +54,17 @@ from merlin.db.requests import RequestKind, RequestState
 
 
 class RequestShown(Shape):
-    """A request to the daemon, and its state."""
+    """A request to the daemon."""
 
     id: int
     kind: RequestKind
     state: RequestState
     asked_at: datetime
     arguments: dict[str, Any]
-    result: dict[str, Any] | None = Field(description="its result, once done")
-    reason: str = Field(description='why it failed, in the language of the caller, else ""')
+    result: dict[str, Any] | None = Field(description="Result of a completed request; else null.")
+    reason: str = Field(
+        description='Reason for the failure, in the caller\'s language; "" if it did not fail.'
+    )
 
 
 RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
@@ -123,16 +125,16 @@ request_router = operation_router(prefix="/api/requests", tags=["verdicts"])
 Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 
 
-@request_router.get("", summary="What you asked of the daemon")
+@request_router.get("", summary="List my requests")
 async def list_requests(caller: Asker) -> RequestList:
-    """Return your own requests."""
+    """Return the caller's requests to the daemon."""
     own_requests = await caller.read(requests.recent)
     return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
-@request_router.get("/{request_id}", summary="What came of a request", responses=problems(404))
+@request_router.get("/{request_id}", summary="Get a request", responses=problems(404))
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
-    """Return a request of your own, or of a dataset that you may watch."""
+    """Return one of the caller's requests, or a request for a dataset that the caller may watch."""
     stored = await caller.read(requests.get, request_id)
     return request_view(stored, caller.language)
 
@@ -150,41 +152,43 @@ router = operation_router(prefix="/api/jobs", tags=["jobs"])
 
 
 _PNG = {"image/png": {"schema": {"type": "string", "contentMediaType": "image/png"}}}
-_PICTURE: dict[int | str, dict[str, Any]] = {200: {"description": "The picture", "content": _PNG}}
-Theme = Annotated[Literal["light", "dark"], Query(description="background colour")]
+_PICTURE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The chart as a PNG image", "content": _PNG}
+}
+Theme = Annotated[Literal["light", "dark"], Query(description="Colour theme of the chart.")]
 
 
 JobList = TypedDict("JobList", {"jobs": Sequence[JobView]})
 
 
 class Launch(Body):
-    """The dataset whose newest build is trained."""
+    """The dataset whose newest build is to be trained."""
 
     dataset: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
-@router.get("", summary="Jobs", responses=problems(404))
+@router.get("", summary="List jobs", responses=problems(404))
 async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") -> JobList:
-    """Return one part of the jobs, newest first."""
+    """Return the fine-tune jobs, newest first."""
     return {"jobs": await part(caller, page, dataset, jobs.recent)}
 
 
-@router.get("/{job_id}", summary="A job", responses=problems(404))
+@router.get("/{job_id}", summary="Get a job", responses=problems(404))
 async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
-    """Return a job with its log, checkpoints and losses."""
+    """Return a job with its event log, checkpoints and losses."""
     return await caller.read(jobs.get, job_id)
 
 
 @router.get(
     "/{job_id}/loss.png",
-    summary="A job's losses as a picture",
+    summary="Get the loss chart of a job",
     response_class=Response,
     responses=_PICTURE | NOT_MODIFIED | problems(404),
 )
 async def show_job_losses(
     request: Request, caller: JobViewer, job_id: Id, theme: Theme = "light"
 ) -> Response:
-    """Return the losses by step as a PNG of 1280 by 720, labelled in the caller's language."""
+    """Return the losses by step as a PNG of 1280 × 720 pixels, in the caller's language."""
     language = caller.language
     job = await caller.read(jobs.get, job_id)
     seed = f"{job.build} {job.dataset} {language} {theme} {json.dumps(job.losses.series())}"
@@ -196,15 +200,18 @@ async def show_job_losses(
     return with_etag(Response(content, headers=headers, media_type="image/png"), tag)
 
 
-@router.post("", summary="Train the newest build of a dataset", **REQUEST_ROUTE)
+@router.post("", summary="Launch a job", **REQUEST_ROUTE)
 async def launch_job(request: Request, caller: JobLauncher, body: Launch) -> Response:
-    """Ask the daemon to launch; it checks budget and sunsets."""
+    """Request a fine-tune job for the newest build.
+
+    The daemon checks the budget and the base model's shutdown date.
+    """
     return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
-@router.post("/{job_id}/cancel", summary="Stop a job", **REQUEST_ROUTE)
+@router.post("/{job_id}/cancel", summary="Cancel a job", **REQUEST_ROUTE)
 async def cancel_job(request: Request, caller: JobLauncher, job_id: Id) -> Response:
-    """Ask the daemon to stop the job."""
+    """Request the cancellation of a job."""
     return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))
 
 
@@ -217,44 +224,40 @@ ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
 PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
 
 
-@model_router.get("/models", summary="Tuned models", responses=problems(404))
+@model_router.get("/models", summary="List models", responses=problems(404))
 async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
-    """Return one part of the models, newest first."""
+    """Return the fine-tuned models, newest first."""
     return {"models": await part(caller, page, dataset, models.recent)}
 
 
-@model_router.get("/promotions", summary="What served when", responses=problems(404))
+@model_router.get("/promotions", summary="List promotions", responses=problems(404))
 async def list_promotions(
     caller: JobViewer, page: Part, dataset: DatasetName = ""
 ) -> PromotionList:
-    """Return one part of the promotions, newest first."""
+    """Return the changes of live models, newest first."""
     return {"promotions": await part(caller, page, dataset, models.history)}
 
 
-@model_router.get("/models/{model_id}", summary="A tuned model", responses=problems(404))
+@model_router.get("/models/{model_id}", summary="Get a model", responses=problems(404))
 async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
-    """Return a model with its evaluation."""
+    """Return a fine-tuned model with its evaluation."""
     return await caller.read(models.get, model_id)
 
 
-@model_router.post("/models/{model_id}/promote", summary="Let a model serve", **REQUEST_ROUTE)
+@model_router.post("/models/{model_id}/promote", summary="Make a model live", **REQUEST_ROUTE)
 async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
-    """Ask the daemon; only an evaluated model can be promoted."""
+    """Request that a model be made live; it must have passed its evaluation."""
     return await accepted(request, caller, partial(models.promote, model_id=model_id))
 
 
-@model_router.post(
-    "/models/{model_id}/pin", summary="Keep the model that serves, whatever comes", **REQUEST_ROUTE
-)
+@model_router.post("/models/{model_id}/pin", summary="Pin the live model", **REQUEST_ROUTE)
 async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=True)
     return await accepted(request, caller, act)
 
 
-@model_router.post(
-    "/models/{model_id}/unpin", summary="Let newer models serve again", **REQUEST_ROUTE
-)
+@model_router.post("/models/{model_id}/unpin", summary="Unpin the live model", **REQUEST_ROUTE)
 async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
@@ -262,13 +265,13 @@ async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> 
 
 
 class VerdictShown(Shape):
-    """The result of a commit for a dataset."""
+    """The result of a commit for one dataset."""
 
     id: int
     commit: str
     dataset: str
     position: int | None = Field(
-        description="on the branch; null: the branch no longer contains it"
+        description="Position of the commit on the branch; null if no longer contained."
     )
     verdict: VerdictStatus
     subject: str
@@ -278,12 +281,13 @@ class VerdictShown(Shape):
     build: str | None
     job: int | None
     served_until: datetime | None = Field(
-        description="when its model last stopped serving; null: it serves now, or never did"
+        description="When its model was last replaced; null if it is live or never was."
     )
     reason: InLanguage = Field(
-        validation_alias="why", description="why, in the language of the caller"
+        validation_alias="why",
+        description='Explanation in the caller\'s language; "" if there is none.',
     )
-    findings: list[FindingShown] = Field(description="the first fifty")
+    findings: list[FindingShown] = Field(description="The first 50 findings.")
 
 
 class NewestVerdict(Shape):
@@ -298,7 +302,7 @@ class NewestVerdict(Shape):
 
 
 class DatasetShown(Shape):
-    """A dataset; null fields have not happened yet."""
+    """A dataset with its newest results; null if there is none yet."""
 
     name: str
     title: Both
@@ -320,23 +324,21 @@ build_router = operation_router(prefix="/api/builds", tags=["builds"])
 BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
 
 
-@build_router.get("", summary="Builds", responses=problems(404))
+@build_router.get("", summary="List builds", responses=problems(404))
 async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") -> BuildList:
-    """Return one part of the builds, newest first."""
+    """Return the builds, newest first."""
     return {"builds": await part(caller, page, dataset, builds.recent)}
 
 
-@build_router.get("/{version}", summary="A build", responses=problems(404))
+@build_router.get("/{version}", summary="Get a build", responses=problems(404))
 async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
-    """Return a build by its version (neurotypology-7) or the beginning of its digest."""
+    """Return a build by its version (such as `neurotypology-7`) or a prefix of its digest."""
     return await caller.read(builds.get, version)
 
 
-@build_router.get(
-    "/{old}/diff/{new}", summary="What one build has that another has not", responses=problems(404)
-)
+@build_router.get("/{old}/diff/{new}", summary="Compare two builds", responses=problems(404))
 async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
-    """Return the ids of examples that differ, by kind of difference."""
+    """Return the ids of the examples that differ between two builds, by kind of difference."""
     return await caller.read(builds.compare, old, new)
 
 
@@ -347,21 +349,21 @@ DatasetList = TypedDict("DatasetList", {"datasets": list[DatasetShown]})
 
 
 class Back(Body):
-    """The model to roll back to."""
+    """The model to make live again."""
 
     to: Annotated[Line, Field(min_length=1, max_length=300)] | None = Field(
-        default=None, description="a model's name at its provider; null: the previous one"
+        default=None, description="Provider's name of the model; null for the previous live model."
     )
 
 
-@dataset_router.get("", summary="Datasets")
+@dataset_router.get("", summary="List datasets")
 async def list_datasets(caller: JobViewer) -> DatasetList:
-    """Return each dataset with its newest verdict, serving model and newest job."""
+    """Return the datasets with their newest verdict, live model and newest job."""
     datasets = await caller.read(datasets_by_name)
     return {"datasets": [DatasetShown.of(dataset, caller.language) for dataset in datasets]}
 
 
-@dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
+@dataset_router.get("/{dataset}", summary="Get a dataset", responses=problems(404))
 async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     """Return a dataset with the checker's findings at its newest commit."""
     return DatasetDetails.of(await caller.read(dataset_of_name, dataset), caller.language)
@@ -369,21 +371,21 @@ async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
 
 @dataset_router.get(
     "/{dataset}/quote",
-    summary="What training the newest build would cost",
+    summary="Get the cost of the next training",
     responses=problems(404, 409),
 )
 async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
-    """Return the price, and why training may not be launched."""
+    """Return the estimated cost of training the newest build, and whether it can be launched."""
     return await caller.read(jobs.quote, dataset, caller.language)
 
 
 @dataset_router.post(
-    "/{dataset}/rollback", summary="Let an earlier model serve again", **REQUEST_ROUTE
+    "/{dataset}/rollback", summary="Roll back to an earlier model", **REQUEST_ROUTE
 )
 async def roll_back(
     request: Request, caller: ModelPromoter, dataset: Name, body: Back | None = None
 ) -> Response:
-    """Ask the daemon; only a model that has served before can be used."""
+    """Request that an earlier model be made live; it must have been live before."""
     to = (body.to if body is not None else None) or ""
     return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
 
@@ -393,16 +395,17 @@ verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 @verdict_router.get(
     "/board",
-    summary="Where commits stand",
+    summary="Get the board",
     response_model=Board,
     responses=NOT_MODIFIED | problems(404),
 )
 async def show_board(
     request: Request, response: Response, caller: JobViewer, dataset: DatasetName = ""
 ) -> Board | Response:
-    """Return each dataset's edits, pending and failed commits and live one, newest first.
+    """Return the pending edits, pending and failed commits, and the live commit of each dataset.
 
-    A commit's verdict states why it waits or failed. The ETag ignores the time `at`.
+    They are sorted newest first. `reason` of a commit's verdict says why it is on hold or failed.
+    The ETag ignores the field `at`.
     """
     board = await caller.read(read_board, dataset)
     tag = etag_of(repr((board.rows, board.is_live, board.silent_since)).encode("utf-8", "replace"))
@@ -415,15 +418,19 @@ async def show_board(
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
 
 
-@verdict_router.get("/verdicts", summary="What commits led to", responses=problems(404))
+@verdict_router.get("/verdicts", summary="List verdicts", responses=problems(404))
 async def list_verdicts(
     caller: JobViewer,
     page: Part,
     dataset: DatasetName = "",
     commit: Annotated[
-        str, Query(pattern="^([0-9a-f]{4,64})?$", description="an id, or its prefix")
+        str,
+        Query(
+            pattern="^([0-9a-f]{4,64})?$",
+            description="Return only verdicts of the commit with this id or id prefix.",
+        ),
     ] = "",
 ) -> VerdictList:
-    """Return one part of the verdicts, newest first."""
+    """Return the verdicts, newest first."""
     views = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
     return {"verdicts": [VerdictShown.of(view, caller.language) for view in views]}

@@ -48,36 +48,40 @@ _MAX_NAME_LENGTH, _MAX_CODE_LENGTH = 100, 64
 
 
 class OrderBody(Body):
-    """The order to place."""
+    """The order to create."""
 
     plan: Annotated[Line, Field(min_length=1, max_length=_MAX_NAME_LENGTH)]
     gateway: Literal[Gateway.YOOKASSA] = Field(
-        default=Gateway.YOOKASSA, description="plans for Stars are sold by the bot, inside Telegram"
+        default=Gateway.YOOKASSA,
+        description="Payment gateway; orders paid in Telegram Stars are created in the bot.",
     )
     promo: Annotated[Line, Field(max_length=_MAX_CODE_LENGTH)] = Field(
-        default="", description="a code that reduces the price"
+        default="", description='Promo code for a discount; "" for none.'
     )
     contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
-        default="", description="e-mail or telephone number for the receipt, if the shop sends one"
+        default="",
+        description='Email address or phone number for the receipt; "" for none.',
     )
     keep_method: bool = Field(
         default=False,
         strict=True,
-        description="true: consent to automatic renewal with this payment method",
+        description="If true, save the payment method and renew the plan automatically.",
     )
 
 
 OrderList = TypedDict("OrderList", {"orders": list[OrderShown]})
 
 
-_PayUrl = Annotated[str, Field(description='YooKassa\'s page; "" if the order is already paid')]
+_PayUrl = Annotated[
+    str, Field(description='URL of YooKassa\'s payment page; "" if the order is already paid.')
+]
 # The payment page of an order.
 PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
 
 
 @order_router.post(
     "",
-    summary="Order a plan",
+    summary="Create an order",
     status_code=HTTPStatus.CREATED,
     response_model=None,
     openapi_extra=NAMED,
@@ -87,9 +91,9 @@ PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
     },
 )
 async def place_order(request: Request, caller: Person, body: OrderBody) -> Response:
-    """Store an order; an identical unpaid order is returned again.
+    """Create an order at the plan's current price.
 
-    The price is the plan's current one. With an `Idempotency-Key` it is stored once.
+    If an identical unpaid order exists, it is returned instead.
     """
     contact = normalise_contact(body.contact)
     if body.contact.strip() and not contact:
@@ -104,25 +108,25 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     return await run_once(request, caller, place)
 
 
-@order_router.get("", summary="My orders")
+@order_router.get("", summary="List my orders")
 async def list_orders(caller: Reader, language: Language) -> OrderList:
-    """Return the newest hundred orders, including those of the bot."""
+    """Return the caller's 100 newest orders, including those placed in the bot."""
     purchases = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
     return {"orders": [order_view(OrderShown, purchase, language) for purchase in purchases]}
 
 
-@order_router.get("/{order_id}", summary="An order", responses=problems(404))
+@order_router.get("/{order_id}", summary="Get an order", responses=problems(404))
 async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
-    """Return one of your orders; other people's orders answer 404."""
+    """Return one of the caller's orders."""
     return order_view(OrderShown, await caller.read(orders.show_order, order_id), language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
 async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPage:
-    """Return the payment page; repeated calls return the same page.
+    """Return the order's payment page; repeated calls return the same page.
 
-    409 for an order that is over: place a new one. 503 with `Retry-After` if YooKassa does not
-    answer: nothing was paid, and a retry makes no second payment. 502 if YooKassa refuses.
+    409 if the order is final: create a new one. 502 if YooKassa declines. 503 with `Retry-After` if
+    YooKassa does not respond: nothing was charged, and a retry does not create a second payment.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
     view = order_view(OrderShown, purchase, language)
@@ -130,10 +134,10 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
 
 
 @order_router.delete(
-    "/{order_id}", summary="Give up an order", status_code=204, responses=problems(404, 409)
+    "/{order_id}", summary="Cancel an order", status_code=204, responses=problems(404, 409)
 )
 async def give_up_order(caller: Person, order_id: Hex) -> None:
-    """Cancel an unpaid order; 409 for any other."""
+    """Cancel an unpaid order; 409 if it is in any other state."""
     if not await caller.write(orders.cancel_order, order_id):
         raise Refused("not open", "pay-not-open")
 
@@ -141,41 +145,56 @@ async def give_up_order(caller: Person, order_id: Hex) -> None:
 plan_router = operation_router(prefix="/api/plans", tags=["plans"])
 
 
-_Roubles = Annotated[Amount | None, Field(description="at YooKassa: card, SBP, wallet")]
-_Stars = Annotated[Amount | None, Field(description="in Telegram, from the bot")]
+_Roubles = Annotated[
+    Amount | None,
+    Field(description="Price at YooKassa (card, SBP, wallet); null if not sold there."),
+]
+_Stars = Annotated[
+    Amount | None, Field(description="Price in Telegram Stars, in the bot; null if not sold there.")
+]
 # A plan's price; null if it is not sold this way.
 PriceShown = TypedDict("PriceShown", {"roubles": _Roubles, "stars": _Stars})
 
 
 class AllowanceShown(Shape):
-    """The number of questions of a format; null: unlimited."""
+    """The limits of one question format, by period; null if unlimited."""
 
     day: int | None
     month: int | None
 
 
 class PlanShown(Shape):
-    """One plan, or a pack of questions in addition to any plan."""
+    """A plan, or a question pack that adds to any plan."""
 
     name: str
-    title: str = Field(description="in the caller's language")
-    about: str = Field(description='its description, "" for none')
-    is_default: bool = Field(description="the plan of everyone without another one")
+    title: str = Field(description="Title in the caller's language.")
+    about: str = Field(description='Description in the caller\'s language; "" if there is none.')
+    is_default: bool = Field(description="Whether this is the plan of users without another one.")
     formats: dict[Format, AllowanceShown]
     window: int | None = Field(
-        description="maximum tokens of a conversation; null: as the model allows"
+        description="Maximum tokens of a conversation; null for the model's maximum."
     )
-    models: list[str] = Field(description="patterns of selectable models; none: all")
-    sessions: int | None = Field(description="number of stored sessions; null: unlimited")
-    courses: list[str] = Field(description="it applies to questions about these; none: to all")
-    price: PriceShown | None = Field(description="null: not for sale")
-    days: int | None = Field(description="duration; null: until it is used up")
-    pack: dict[Format, int] = Field(description="extra questions; none: it is a plan")
+    models: list[str] = Field(
+        description="Name patterns of the models that can be selected; empty for all."
+    )
+    sessions: int | None = Field(
+        description="Maximum number of stored sessions; null if unlimited."
+    )
+    courses: list[str] = Field(description="Courses that the plan applies to; empty for all.")
+    price: PriceShown | None = Field(description="Price; null if the plan is not for sale.")
+    days: int | None = Field(
+        description="Duration in days; null for a question pack, which does not expire."
+    )
+    pack: dict[Format, int] = Field(
+        description="Questions in the pack by format; empty for a plan."
+    )
     is_renewed: bool = Field(
-        validation_alias="renewed", description="it can be renewed automatically"
+        validation_alias="renewed", description="Whether the plan can be renewed automatically."
     )
-    trial_days: int = Field(description="length of the free trial; 0: no trial")
-    may_try: bool | None = Field(description="whether the caller can; null: not signed in")
+    trial_days: int = Field(description="Length of the free trial in days; 0 if there is none.")
+    may_try: bool | None = Field(
+        description="Whether the caller can start the free trial; null if not signed in."
+    )
 
 
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
@@ -184,16 +203,16 @@ PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
 PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 
-@plan_router.get("", summary="List the plans")
+@plan_router.get("", summary="List plans")
 async def list_plans(caller: Anyone, language: Language) -> PlansShown:
-    """Return the plans with prices; the first one is the free plan."""
+    """Return the plans with prices; the free plan is the first."""
     offers = await caller.read(plans.list_plans)
     return {"plans": [_plan_answer(offer, language) for offer in offers]}
 
 
-@plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
+@plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(404, 409))
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
-    """Start the trial of a plan, once per person; 409 if it was used, or the plan is active."""
+    """Start the free trial of a plan, once per person; 409 if it was used or the plan is active."""
     days = await caller.write(plans.start_trial, plan)
     return _give_plan(caller, plan, days, language)
 
@@ -227,14 +246,14 @@ RenewalList = TypedDict("RenewalList", {"renewals": list[RenewalShown]})
 
 
 class CodeBody(Body):
-    """A code that grants days of a plan."""
+    """A promo code that grants days of a plan."""
 
     code: Annotated[Line, Field(min_length=1, max_length=64)]
 
 
-@renewal_router.get("/renewals", summary="My renewals")
+@renewal_router.get("/renewals", summary="List my auto-renewals")
 async def list_renewals(caller: Reader, language: Language) -> RenewalList:
-    """Return active and former renewals."""
+    """Return the caller's active and former auto-renewals."""
     subscriptions, sold_plans = await caller.read(plans.my_subscriptions), caller.services.plans
     renewals = [
         RenewalShown.of(
@@ -246,17 +265,18 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
 
 
 @renewal_router.delete(
-    "/renewals/{renewal_id}", summary="Stop a renewal", status_code=204, responses=problems(404)
+    "/renewals/{renewal_id}",
+    summary="Cancel an auto-renewal",
+    status_code=204,
+    responses=problems(404),
 )
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
-    """Stop a renewal; the paid period remains."""
+    """Cancel an auto-renewal; the plan stays active until the end of the paid period."""
     await caller.write(plans.stop_renewal, renewal_id)
 
 
-@renewal_router.post(
-    "/promos/redeem", summary="Use a code that gives days", responses=problems(409)
-)
+@renewal_router.post("/promos/redeem", summary="Redeem a promo code", responses=problems(409))
 async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
-    """Redeem a code, once per person; 409 with the reason for an invalid code."""
+    """Redeem a promo code that grants days of a plan, once per person; 409 if it is not valid."""
     promo = await caller.write(plans.redeem_code, body.code)
     return _give_plan(caller, promo.plan, promo.days, language)

@@ -36,11 +36,11 @@ from merlin.core.i18n import text
 from merlin.core.money import MAX_MINOR, Amount
 from merlin.providers.payments import Gateway
 
-BOUGHT = "the promise of the order, in the caller's language; as it was when it was ordered"
+BOUGHT = "Title of the purchase at the time of the order, in the caller's language."
 
 
 class OrderShown(Shape):
-    """One order."""
+    """An order."""
 
     id: str = Field(validation_alias="purchase_id")
     state: PurchaseState
@@ -48,16 +48,22 @@ class OrderShown(Shape):
     plan: str
     title: str = Field(description=BOUGHT)
     days: int | None = Field(
-        description="duration of the purchase; null: a pack that does not expire"
+        description="Duration in days; null for a question pack, which does not expire."
     )
-    pack: dict[Format, int] = Field(description="extra questions; none: it is a plan")
+    pack: dict[Format, int] = Field(
+        description="Questions in the pack by format; empty for a plan."
+    )
     amount: Amount
-    promo: str = Field(description='the code that reduced the price, "" for none')
-    keeps_method: bool = Field(description="the plan is renewed with this order's payment method")
-    is_renewal: bool = Field(description="made to renew a plan")
+    promo: str = Field(description='Promo code that reduced the price; "" if there is none.')
+    keeps_method: bool = Field(description="Whether the payment method is saved for auto-renewal.")
+    is_renewal: bool = Field(description="Whether the order was created by an auto-renewal.")
     is_test: bool
-    pay_url: str = Field(description='the payment page, "" if unknown or no longer needed')
-    reason: str = Field(description='why it was canceled; "" if it was not')
+    pay_url: str = Field(
+        description='URL of the payment page; "" if there is none or it is no longer needed.'
+    )
+    reason: str = Field(
+        description='Reason for the cancellation, in the caller\'s language; "" for none.'
+    )
     created_at: datetime
     expires_at: datetime
 
@@ -72,28 +78,30 @@ class RefundShown(Shape):
     by: str
     at: datetime
     outside_id: str
-    trouble: str = Field(description="the gateway's reason for a refusal")
+    trouble: str = Field(
+        description='Gateway\'s reason for declining the refund; "" if there is none.'
+    )
 
 
 class PaymentShown(OrderShown):
-    """One order as shown to admins."""
+    """An order with the fields that only admins see."""
 
-    user_id: int = Field(description="0: the person has deleted their data")
-    outside_id: str = Field(description='the gateway\'s id of the payment, "" for none')
+    user_id: int = Field(description="Id of the buyer; 0 if they deleted their data.")
+    outside_id: str = Field(description='Gateway\'s id of the payment; "" if there is none.')
     gateway_reason: str = Field(
-        description='the gateway\'s reason for the cancellation, "" for none'
+        description='Gateway\'s reason code for the cancellation; "" if there is none.'
     )
 
 
 class PaymentDetails(PaymentShown):
-    """One order with its ledger entries and refunds."""
+    """An order with its ledger entries and refunds."""
 
     entries: list[Entry]
     refunds: list[RefundShown]
 
 
 class RenewalShown(Shape):
-    """A plan that is renewed automatically when it ends."""
+    """The auto-renewal of a plan."""
 
     id: int = Field(validation_alias="renewal_id")
     plan: str
@@ -102,10 +110,10 @@ class RenewalShown(Shape):
     state: RenewalState
     method: str = Field(
         validation_alias="method_title",
-        description='the payment method as shown to its owner; "" if unknown',
+        description='Display name of the payment method; "" if unknown.',
     )
     consented_at: datetime
-    next_at: datetime = Field(description="when the plan ends or is charged again")
+    next_at: datetime = Field(description="When the plan is charged again, or ends.")
 
 
 S = TypeVar("S", bound=OrderShown)
@@ -135,23 +143,28 @@ PaymentList = TypedDict("PaymentList", {"payments": list[PaymentShown]})
 
 
 class RefundBody(Body):
-    """Amount and reason of a refund."""
+    """The amount and reason of a refund."""
 
     minor: Annotated[int, Field(ge=1, le=MAX_MINOR, strict=True), WHOLE] | None = Field(
         default=None,
-        description="kopecks, or Stars; null: all that remains. Stars are refunded in full only",
+        description=(
+            "Amount in kopecks or Stars; null for all that remains. Stars are refunded only in "
+            "full."
+        ),
     )
     reason: Annotated[Line, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
-@payment_router.get("", summary="Payments")
+@payment_router.get("", summary="List payments")
 async def list_payments(
     caller: RefundAdmin,
     language: Language,
     page: Part,
-    state: Annotated[PurchaseState | None, Query(description="only orders in this state")] = None,
+    state: Annotated[
+        PurchaseState | None, Query(description="Return only orders in this state.")
+    ] = None,
 ) -> PaymentList:
-    """Return one part of all orders, paid or not, newest first."""
+    """Return all users' orders, paid or not, newest first."""
     query = (page.size + 1, page.after(""), state.value if state else "")
     try:
         purchases = await caller.read(payments.list_payments, *query)
@@ -163,9 +176,9 @@ async def list_payments(
     }
 
 
-@payment_router.get("/{order_id}", summary="A payment", responses=problems(404))
+@payment_router.get("/{order_id}", summary="Get a payment", responses=problems(404))
 async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -> PaymentDetails:
-    """Return one order with its ledger entries and refunds."""
+    """Return an order with its ledger entries and refunds."""
     details = await caller.read(payments.show_payment, order_id)
     rows = {"entries": details.entries, "refunds": details.refunds}
     return order_view(PaymentDetails, details.purchase, language, **rows)
@@ -173,22 +186,25 @@ async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -
 
 @payment_router.post(
     "/{order_id}/refund",
-    summary="Send money back",
+    summary="Refund a payment",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     openapi_extra=NAMED,
     responses={
-        202: {"model": RefundShown, "description": "The refund, which is sent within seconds"},
+        202: {
+            "model": RefundShown,
+            "description": "The refund was stored and is sent within seconds",
+        },
         **problems(400, 404, 409),
     },
 )
 async def refund_payment(
     request: Request, caller: RefundAdmin, order_id: Hex, body: RefundBody
 ) -> Response:
-    """Request a refund; what was granted for the payment ends with it.
+    """Request a refund; the plan or questions granted for the payment are revoked.
 
-    409 if more than the remaining amount is requested, for a part of a payment in Stars, and while
-    another refund is in progress. With an `Idempotency-Key` repeated calls send it once.
+    409 if the amount exceeds the remaining one, for a part of a payment in Stars, and while another
+    refund is in progress.
     """
 
     async def store_refund(number: int) -> Response:
@@ -213,7 +229,7 @@ Day = Annotated[
     str,
     Query(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
-        description="a day in the configured time zone: 2026-11-20",
+        description="Date in the configured time zone, such as `2026-11-20`.",
     ),
 ]
 
@@ -221,13 +237,13 @@ Day = Annotated[
 Sums = TypedDict("Sums", {"since": datetime, "until": datetime, "sums": list[Sum]})
 
 
-@sum_router.get("", summary="What was paid")
+@sum_router.get("", summary="Get payment totals")
 async def show_billing(
     caller: RefundAdmin, since: Day | None = None, until: Day | None = None
 ) -> Sums:
-    """Return totals from the day `since` up to `until`, excluding that day.
+    """Return payment and refund totals from `since` until, but not including, `until`.
 
-    By default: of the last year, including today.
+    The default is the last year, including today.
     """
     zone = zone_of(caller.services.config.timezone)
     today = caller.services.clock().astimezone(zone).date()
@@ -258,34 +274,35 @@ Code = Annotated[str, Path(min_length=1, max_length=64, pattern=LINE)]
 
 
 class PromoBody(Body):
-    """A code that gives `days` of a plan, or takes `percent` off its price."""
+    """A promo code that grants `days` of a plan, or a discount of `percent`."""
 
     code: Annotated[Line, Field(min_length=1, max_length=64)]
     plan: Annotated[Line, Field(min_length=1, max_length=100)]
     days: Annotated[int, Field(ge=0, le=MAX_DAYS, strict=True), WHOLE] = 0
     percent: Annotated[int, Field(ge=0, le=MAX_PERCENT, strict=True), WHOLE] = 0
     most_uses: Annotated[int, Field(ge=1, le=_MAX_USES, strict=True), WHOLE] | None = Field(
-        default=None, description="null: unlimited, once per person"
+        default=None,
+        description="Maximum number of uses, one per person; null if unlimited.",
     )
     ends_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
-        default=None, description="null: until it is deactivated"
+        default=None, description="Days until the code expires; null if it never expires."
     )
 
 
 PromoList = TypedDict("PromoList", {"promos": list[StoredPromo]})
 
 
-@promo_router.get("", summary="Codes")
+@promo_router.get("", summary="List promo codes")
 async def list_promos(caller: RefundAdmin) -> PromoList:
-    """Return every code with its number of uses."""
+    """Return all promo codes with their number of uses."""
     return {"promos": await caller.read(payments.list_codes)}
 
 
 @promo_router.post(
-    "", summary="Make a code", status_code=HTTPStatus.CREATED, responses=problems(404, 409)
+    "", summary="Create a promo code", status_code=HTTPStatus.CREATED, responses=problems(404, 409)
 )
 async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
-    """Create a code; 409 if it exists, or grants neither days nor a lower price."""
+    """Create a promo code; 409 if it exists, or grants neither days nor a discount."""
     ends = None
     if body.ends_in_days is not None:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
@@ -294,7 +311,9 @@ async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
     return await caller.write(payments.add_code, promo)
 
 
-@promo_router.delete("/{code}", summary="Stop a code", status_code=204, responses=problems(404))
+@promo_router.delete(
+    "/{code}", summary="Deactivate a promo code", status_code=204, responses=problems(404)
+)
 async def stop_promo(caller: RefundAdmin, code: Code) -> None:
-    """Deactivate a code; what it granted remains."""
+    """Deactivate a promo code; plans and discounts already granted remain."""
     await caller.write(payments.stop_code, code)

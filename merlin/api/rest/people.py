@@ -36,11 +36,11 @@ router = operation_router(prefix="/api", tags=["people"])
 
 
 class RoleBody(Body):
-    """A role; a teacher's has a scope, others have none."""
+    """A role; only `teacher` has a scope."""
 
     role: Role
     scope: Annotated[Line, Field(min_length=1, max_length=200)] | None = Field(
-        default=None, description="a dataset or course"
+        default=None, description="Dataset or course, for the role `teacher`."
     )
 
 
@@ -56,28 +56,28 @@ async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     return page_view
 
 
-@router.get("/users", summary="People")
+@router.get("/users", summary="List users")
 async def list_users(caller: UserAdmin, page: Part, query: SearchQuery = "") -> UserList:
-    """Return one part of the users, newest first; a query matches id or name."""
+    """Return the users, newest first; `query` matches ids and names."""
     return await users_part(caller, page, query)
 
 
-@router.get("/users/{user_id}", summary="A person", responses=problems(404))
+@router.get("/users/{user_id}", summary="Get a user", responses=problems(404))
 async def show_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Return a user."""
     return await caller.read(users.get, user_id)
 
 
-@router.post("/users/{user_id}/roles", summary="Give a role", responses=problems(404, 409))
+@router.post("/users/{user_id}/roles", summary="Grant a role", responses=problems(404, 409))
 async def grant_role(caller: UserAdmin, user_id: Id, body: RoleBody) -> UserView:
-    """Grant a role, which replaces the previous one; a teacher's scopes add up.
+    """Grant a role, which replaces the previous one; scopes of a teacher are added up.
 
-    The person is notified.
+    The user is notified.
     """
     return await caller.write(users.grant_role, user_id, body.role, body.scope)
 
 
-@router.delete("/users/{user_id}/roles", summary="Take a role away", responses=problems(404, 409))
+@router.delete("/users/{user_id}/roles", summary="Revoke a role", responses=problems(404, 409))
 async def revoke_role(
     caller: UserAdmin,
     user_id: Id,
@@ -86,29 +86,27 @@ async def revoke_role(
         Query(
             max_length=200,
             pattern=LINE,
-            description="one scope of a teacher; by default the whole role",
+            description="Revoke only this scope of a teacher; by default, the whole role.",
         ),
     ] = "",
 ) -> UserView:
-    """Revoke a role; no error if the person does not have it. Notifies the person."""
+    """Revoke a role, and notify the user; no effect if the user does not have it."""
     return await caller.write(users.revoke_role, user_id, scope or None)
 
 
-@router.post("/users/{user_id}/block", summary="Shut somebody out", responses=problems(404, 409))
+@router.post("/users/{user_id}/block", summary="Block a user", responses=problems(404, 409))
 async def block_user(caller: UserAdmin, user_id: Id) -> UserView:
-    """Block a user; 409 for oneself and for another admin."""
+    """Block a user; 409 for yourself and for another admin."""
     return await caller.write(users.block, user_id)
 
 
-@router.post(
-    "/users/{user_id}/unblock", summary="Let somebody in again", responses=problems(404, 409)
-)
+@router.post("/users/{user_id}/unblock", summary="Unblock a user", responses=problems(404, 409))
 async def unblock_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Unblock a user."""
     return await caller.write(users.unblock, user_id)
 
 
-@router.get("/audit", summary="What was done by whom")
+@router.get("/audit", summary="List audit log entries")
 async def list_audit(
     caller: UserAdmin,
     page: Part,
@@ -117,15 +115,17 @@ async def list_audit(
         Query(
             max_length=200,
             pattern=LINE,
-            description="target of the action: user:1001, dataset:trial",
+            description="Return only entries with this target, such as `dataset:trial`.",
         ),
     ] = "",
     by: Annotated[
         str,
         Query(
-            max_length=200, pattern=LINE, description="author of the action: user:1001, cli:root"
+            max_length=200,
+            pattern=LINE,
+            description="Return only actions by this author, such as `user:1001` or `cli:root`.",
         ),
     ] = "",
 ) -> AuditList:
-    """Return one part of the entries, newest first."""
+    """Return the entries of the audit log, newest first."""
     return {"entries": await part(caller, page, target, partial(users.audit_log, by=by))}

@@ -53,15 +53,17 @@ router = operation_router(
 
 
 class TelegramBody(Body):
-    """The init data that Telegram gave to the page it opened."""
+    """The init data that Telegram passes to a Mini App."""
 
     init_data: str = Field(
-        min_length=1, max_length=MAX_BYTES, description="window.Telegram.WebApp.initData"
+        min_length=1,
+        max_length=MAX_BYTES,
+        description="Value of `window.Telegram.WebApp.initData`.",
     )
 
 
 class PasswordBody(Body):
-    """A user name and its password."""
+    """A username with its password."""
 
     name: str = Field(min_length=1, max_length=64)
     password: str = Field(min_length=1, max_length=256)
@@ -73,15 +75,16 @@ class SignedInView(Shape):
     user: OwnAccount
     expires_at: datetime
     token: str | None = Field(
-        default=None, description="inside Telegram only; otherwise a cookie is set"
+        default=None,
+        description="Bearer token, for Telegram Mini Apps; null if a cookie is set instead.",
     )
 
 
-@router.post("/telegram", summary="Sign in within Telegram", responses=problems(401))
+@router.post("/telegram", summary="Sign in with Telegram", responses=problems(401))
 async def sign_in_by_telegram(
     request: Request, response: Response, body: TelegramBody
 ) -> SignedInView:
-    """Sign in the person for whom Telegram opened the page; its init data is valid for an hour."""
+    """Sign in with the init data of a Telegram Mini App, which is valid for an hour."""
     ctx = services_of(request)
     bot_id = await ctx.read(lambda ctx: Settings(ctx.db).get(BOT_ID))
     person = read_telegram_data(
@@ -103,33 +106,35 @@ def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
     return SignedInView(user=entered.user, expires_at=expires_at, token=token)
 
 
-@router.post("/password", summary="Sign in by user name and password", responses=problems(401))
+@router.post("/password", summary="Sign in with a password", responses=problems(401))
 async def sign_in_by_password(
     request: Request, response: Response, body: PasswordBody
 ) -> SignedInView:
-    """Sign in by user name and password; failed attempts are delayed more and more."""
+    """Sign in with username and password; each failed attempt increases the delay of the next."""
     return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
 
 
-@router.post("/sign-out", summary="Sign out here", status_code=204)
+@router.post("/sign-out", summary="Sign out", status_code=204)
 async def sign_out(request: Request, response: Response, caller: Person) -> None:
-    """End this sign-in; other browsers stay signed in."""
+    """Sign out of this browser; other browsers stay signed in."""
     await caller.write(sign_in.sign_out, caller.credential)
     delete_cookie(request, response, SIGN_IN)
 
 
 class LoginView(Shape):
-    """A login that awaits confirmation in the bot."""
+    """A sign-in that awaits confirmation in the bot."""
 
-    key: str = Field(description="for the bot: /start login_<key>")
-    number: int = Field(description="two digits that the bot shows too")
-    url: str | None = Field(description="opens the bot; null if its name is unknown")
+    key: str = Field(description="Key of the sign-in; the bot accepts it as `/start login_<key>`.")
+    number: int = Field(description="Two-digit number that the bot also shows, for comparison.")
+    url: str | None = Field(
+        description="Link that opens the bot; null if the bot's name is unknown."
+    )
     expires_at: datetime
-    poll_s: int = Field(description="polling interval of /api/auth/wait in seconds")
+    poll_s: int = Field(description="Polling interval for `/api/auth/wait`, in seconds.")
 
 
 class LoginStatus(Shape):
-    """The state of a login; `signed_in` once it was confirmed and completed by POST."""
+    """The state of a sign-in through the bot; `signed_in` is set once POST has completed it."""
 
     state: LoginState
     number: int | None = None
@@ -137,27 +142,27 @@ class LoginStatus(Shape):
     signed_in: SignedInView | None = None
 
 
-@router.post("/start", summary="Begin a sign-in by the bot")
+@router.post("/start", summary="Start a sign-in through the bot")
 async def start_login(request: Request, response: Response) -> LoginView:
-    """Start a login that is confirmed in the bot; open `url`, then poll /api/auth/wait."""
+    """Start a sign-in that is confirmed in the bot: open `url`, then poll `/api/auth/wait`."""
     login, key, url = await auth.start_login(request, response)
     return LoginView(
         key=key, number=login.number, url=url, expires_at=login.expires_at, poll_s=POLL_S
     )
 
 
-@router.get("/wait", summary="Look how far a sign-in has come")
+@router.get("/wait", summary="Get the state of a sign-in through the bot")
 async def look_at_login(request: Request) -> LoginStatus:
-    """Return the state of this browser's login; changes nothing."""
+    """Return the state of the sign-in that this browser started, without completing it."""
     login = await auth.look_at_login(request)
     if login is None:
         return LoginStatus(state=LoginState.EXPIRED)
     return LoginStatus(state=login.state, number=login.number, expires_at=login.expires_at)
 
 
-@router.post("/wait", summary="Sign in once the bot was told yes")
+@router.post("/wait", summary="Complete a sign-in through the bot")
 async def finish_login(request: Request, response: Response) -> LoginStatus:
-    """Return the state of this browser's login; signs in if it was confirmed."""
+    """Return the state of the sign-in that this browser started, and complete it once confirmed."""
     entered = await auth.finish_login(request, response)
     if entered is None:
         return await look_at_login(request)
@@ -169,12 +174,12 @@ log = get_logger(__name__)
 COOKIE = "merlin-openid"
 BACK = "/api/auth/openid/callback"
 _MOST = 2048
-_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "a redirect"}}
+_FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "Redirect"}}
 
 
 @router.get(
     "/openid",
-    summary="Sign in by OpenID Connect",
+    summary="Sign in with OpenID Connect",
     status_code=HTTPStatus.SEE_OTHER,
     response_class=Response,
     responses=_FOUND | problems(401, 404),
@@ -182,10 +187,11 @@ _FOUND: dict[int | str, dict[str, Any]] = {303: {"description": "a redirect"}}
 async def begin_openid(
     request: Request,
     next: Annotated[  # noqa: A002 - as the pages call it
-        str, Query(max_length=_MOST, description="the page of this site to return to")
+        str,
+        Query(max_length=_MOST, description="Path on this site to redirect to after the sign-in."),
     ] = "/",
 ) -> Response:
-    """Redirect the browser to the issuer; 404 if none is configured."""
+    """Redirect the browser to the OpenID issuer; 404 if none is configured."""
     services, issuer = _issuer(request)
     sign_in_state = new_sign_in_state(local_address(next))
     try:
@@ -199,7 +205,7 @@ async def begin_openid(
 
 @router.get(
     "/openid/callback",
-    summary="Come back from the issuer",
+    summary="Complete a sign-in with OpenID Connect",
     status_code=HTTPStatus.SEE_OTHER,
     response_class=Response,
     responses=_FOUND | problems(401, 404),
@@ -209,7 +215,10 @@ async def finish_openid(
     state: Annotated[str, Query(max_length=_MOST)] = "",
     code: Annotated[str, Query(max_length=_MOST)] = "",
 ) -> Response:
-    """Sign in with the code, in the browser that started; then redirect to the page it left."""
+    """Exchange the code for a sign-in, and redirect to the page where the sign-in was started.
+
+    Works only in the browser that started the sign-in.
+    """
     services, issuer = _issuer(request)
     sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
     # A cookie must not redirect people to another site.

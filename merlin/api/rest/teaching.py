@@ -57,7 +57,7 @@ Address = Annotated[
 
 
 class MaterialBody(Body):
-    """A material; a text or the address of a file, or both."""
+    """A material: a text, the URL of a file, or both."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -69,14 +69,16 @@ class MaterialBody(Body):
     type: Kind
     lesson: Annotated[int, Field(ge=1, le=1000, strict=True), WHOLE]
     text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = Field(
-        default=None, description="Markdown"
+        default=None, description="Text in Markdown."
     )
-    file_url: Address | None = Field(default=None, description="https only")
+    file_url: Address | None = Field(
+        default=None, description="URL of the file; must start with https."
+    )
     place: Annotated[int, Field(ge=0, le=1000, strict=True), WHOLE] | None = Field(
-        default=None, description="position in the file, from 0; null: unchanged"
+        default=None, description="Position in course.yaml, starting at 0; null to keep it."
     )
     revision: Revision | None = Field(
-        default=None, description="the one that you saw; required if there is one"
+        default=None, description="Revision that the update is based on; required if one exists."
     )
 
     @model_validator(mode="after")
@@ -98,10 +100,12 @@ class MaterialBody(Body):
 
 
 class CourseBody(Body):
-    """Changes of a course; omitted fields stay as they are."""
+    """The changes of a course; omitted fields stay unchanged."""
 
     name: Title | None = None
-    description: Texts | None = Field(default=None, description="{} removes it")
+    description: Texts | None = Field(
+        default=None, description="New description by language; {} removes it."
+    )
     semester: Annotated[int, Field(ge=1, le=12, strict=True), WHOLE] | None = None
     active: bool | None = Field(default=None, strict=True)
     teachers: (
@@ -112,7 +116,7 @@ class CourseBody(Body):
         | None
     ) = Field(
         default=None,
-        description="account names of its teachers",
+        description="Usernames of the teachers.",
         json_schema_extra={"uniqueItems": True},
     )
     revision: Revision | None = None
@@ -157,28 +161,31 @@ _DAYS = 28
 _MAX_DAYS = 366
 
 
-@router.get("/teacher/courses", summary="The courses that you lead")
+@router.get("/teacher/courses", summary="List the courses I teach")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
-    """Return them by semester; an empty list for others."""
+    """Return the courses that the caller may edit, sorted by semester."""
     courses = await caller.read(teaching.led_courses)
     return {"courses": [TaughtCourse.of(course, caller.language) for course in courses]}
 
 
 @router.get(
     "/teacher/courses/{course_id}",
-    summary="A course as its files say it, with what waits for its commit",
+    summary="Get the editable source of a course",
     responses=problems(404, 409),
 )
 async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDetails:
-    """Return the texts, and the revisions that a write has to name."""
+    """Return a course as in its files, including pending edits.
+
+    `revision` is required for updates.
+    """
     return await caller.read(teaching.details, course_id)
 
 
-@router.patch("/courses/{course_id}", summary="Change a course's card", **EDIT_ROUTE)
+@router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
 async def edit_course(
     edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch = None
 ) -> Response:
-    """Submit a commit that changes course.yaml."""
+    """Submit an edit of course.yaml, which is then committed."""
     make = partial(teaching.edit_card, body.values(), body.revision or if_match)
     return await _answer_edit(edit, course_id, make)
 
@@ -190,7 +197,7 @@ async def edit_course(
     **EDIT_ROUTE,
 )
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
-    """Submit a commit with the material and the file of its text."""
+    """Submit an edit that adds the material and the file with its text."""
     make = partial(teaching.add_material, body.draft())
 
     async def operation(number: int) -> Response:
@@ -200,19 +207,19 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Respons
 
 
 @router.put(
-    "/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDIT_ROUTE
+    "/courses/{course_id}/materials/{material_id}", summary="Update a material", **EDIT_ROUTE
 )
 async def edit_material(
     edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch = None
 ) -> Response:
-    """Submit a commit that replaces the material."""
+    """Submit an edit that replaces the material."""
     revision = body.revision or if_match
     make = partial(teaching.edit_material, material_id, body.draft(), revision)
     return await _answer_edit(edit, course_id, make)
 
 
 @router.delete(
-    "/courses/{course_id}/materials/{material_id}", summary="Remove a material", **EDIT_ROUTE
+    "/courses/{course_id}/materials/{material_id}", summary="Delete a material", **EDIT_ROUTE
 )
 async def remove_material(
     edit: Edit,
@@ -221,7 +228,7 @@ async def remove_material(
     revision: Annotated[str, Query(max_length=64)] = "",
     if_match: IfMatch = None,
 ) -> Response:
-    """Submit a commit without the material, and without its text unless another uses it."""
+    """Submit an edit that removes the material, and its text file if no other material uses it."""
     make = partial(teaching.remove_material, material_id, revision or if_match)
     return await _answer_edit(edit, course_id, make)
 
@@ -233,7 +240,7 @@ async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "
 
 @router.get(
     "/courses/{course_id}/questions",
-    summary="What people ask about a course",
+    summary="Get question statistics of a course",
     responses=problems(404),
 )
 async def show_questions(
@@ -242,5 +249,5 @@ async def show_questions(
     by: By = "day",
     days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
 ) -> Questions:
-    """Return counts, and the questions of people who consented."""
+    """Return the number of questions and ratings by period, and the lowest-rated answers."""
     return await caller.read(teaching.questions, course_id, by, days, caller.language)

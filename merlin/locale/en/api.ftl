@@ -76,11 +76,11 @@ api-calls = Requests
 api-about =
     Everything people do on Merlin's pages, programs can do through the API.
 
-    - **Key.** `Authorization: Bearer mrl_…` is made in “My account” or by `POST /api/user/keys`. A key can do what its scopes say and never more than its owner. Browsers sign in with a cookie.
-    - **Errors.** A refusal is a problem of RFC 9457 with a `request_id`, in Russian or English by `Accept-Language`. Below `/v1` errors have the shape of the OpenAI protocol.
-    - **Lists.** `limit` and `cursor`; the next part is in the `Link` header (RFC 8288).
-    - **Limits.** `RateLimit-Policy` and `RateLimit` tell what is left; 429 says `Retry-After`.
-    - **Retries.** A paid request with an `Idempotency-Key` happens once, however often it is sent.
+    - **Authentication.** Send `Authorization: Bearer mrl_…`. Create keys in “My account” or with `POST /api/user/keys`. A key can do what its scopes allow, and never more than its owner. Browsers use a cookie.
+    - **Errors.** Errors are problem details (RFC 9457) with a `request_id`, in Russian or English according to `Accept-Language`. Under `/v1`, errors follow the OpenAI protocol.
+    - **Lists.** Use `limit` and `cursor`; the `Link` header has the URL of the next page (RFC 8288).
+    - **Limits.** `RateLimit-Policy` and `RateLimit` give the remaining number of requests; a 429 response has `Retry-After`.
+    - **Retries.** Operations that cost money accept an `Idempotency-Key`: repeated requests take effect once.
     - **Versions.** `/api/v1/…` is the same as `/api/…`.
 api-topic-courses = The catalogue: courses, materials, semesters, teachers, and search over them.
 api-topic-favourites = My courses: add, remove.
