@@ -72,7 +72,7 @@ class AnswerChanges:
     def summary(self) -> tuple[str, Mapping[str, int]]:
         """Return a Fluent key with its arguments that sums up the result."""
         if not self.asked:
-            return "page-answers-nothing-asked", {}
+            return "page-answers-no-questions", {}
         if not self.changes:
             return "page-answers-same", {"count": self.asked}
         counts = {kind.value: len(self.of(kind)) for kind in AnswerChangeKind}

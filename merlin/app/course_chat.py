@@ -250,7 +250,7 @@ def _checked_correction(answer: str) -> str:
     """Return a correction, stripped. Raises Refused for an empty or too long one."""
     text = answer.strip()
     if not text:
-        raise Refused("no words", "fix-words")
+        raise Refused("no words", "fix-text-only")
     if len(text) > MAX_CHARACTERS:
         raise Refused("too long", "fix-long", most=MAX_CHARACTERS)
     return text

@@ -82,7 +82,7 @@ class DraftNotGood(DatasetError):
     """The checker cannot read the edited example."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("the draft has errors", "page-not-good")
+        super().__init__("the draft has errors", "page-has-errors")
         self.findings = findings
 
 

@@ -141,7 +141,7 @@ def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[
     )
     matches = [pair for pair in candidates if pair[0] in requested and _has_build(ctx, *pair)]
     if not matches:
-        raise NotFound(f"no build holds {name}", "impact-none", example=name)
+        raise NotFound(f"no build holds {name}", "impact-not-found", example=name)
     if len(matches) > 1:
         datasets = ", ".join(dataset_name for dataset_name, _ in matches)
         raise Refused(f"{name} is in {datasets}", "impact-several", example=name, datasets=datasets)

@@ -257,7 +257,9 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
         user_id=purchase.user_id,
         amount=order.amount,
         title=title,
-        description=text(ctx.config.language, "pay-words", title=title)[:MAX_DESCRIPTION_LENGTH],
+        description=text(ctx.config.language, "pay-description", title=title)[
+            :MAX_DESCRIPTION_LENGTH
+        ],
         contact=order.contact,
         return_url="" if method_id else address,
         saves_method=order.keeps_method,
@@ -272,9 +274,9 @@ def _has_payment(ctx: Context, purchase: Purchase) -> bool:
     if purchase.state.is_paid or purchase.state is PurchaseState.HELD:
         return True
     if purchase.order.renewal_id is not None:
-        raise Refused("paid by a saved method", "pay-by-itself")
+        raise Refused("paid by a saved method", "pay-automatic-renewal")
     if not purchase.may_be_paid(ctx.clock()):
-        raise Refused("the order is over", "pay-order-over")
+        raise Refused("the order is over", "pay-order-closed")
     return purchase.state is PurchaseState.PENDING
 
 

@@ -162,7 +162,7 @@ def start_trial(ctx: Context, actor: Actor, name: str) -> int:
         user_id, name, days, Source.TRIAL, key, actor.name
     )
     if not is_new:
-        raise Refused(f"{name} was tried", "billing-trial-had")
+        raise Refused(f"{name} was tried", "billing-trial-used")
     return days
 
 

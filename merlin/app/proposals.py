@@ -41,7 +41,7 @@ from merlin.db.notices import ADMINS, Notices
 
 __all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
 
-# The version of the text `consent-asked`; another text needs a new consent.
+# The version of the text `consent-ask`; another text needs a new consent.
 CONSENT_VERSION = "2026-11-22"
 
 
@@ -184,7 +184,7 @@ def approve(
     """
     original = get_waiting(ctx, actor, proposal_id).draft
     if example is None:
-        raise Refused("broken", "change-not-good")
+        raise Refused("broken", "change-has-errors")
     rejected = example.rejected.content if example.rejected else ""
     draft = replace(original, question=example.question, answer=example.answer, rejected=rejected)
     rows = Proposals(ctx.db, ctx.clock)
@@ -242,7 +242,7 @@ def approve_several(
     Raises NotFound; Refused if one is decided already, or none is given.
     """
     if not proposal_ids:
-        raise Refused("none can be an example", "change-not-good")
+        raise Refused("none can be an example", "change-has-errors")
     drafts = {
         proposal_id: get_waiting(ctx, actor, proposal_id).draft for proposal_id in proposal_ids
     }

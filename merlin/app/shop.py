@@ -34,7 +34,7 @@ def price_of(ctx: Context, plan: Plan, gateway: Gateway, promo: Promo | None = N
     is_open = gateway is Gateway.STARS or ctx.config.payments.yookassa is not None
     price = xtr if gateway is Gateway.STARS else rub
     if price is None or not is_open:
-        raise Refused(f"{plan.name} is not sold by {gateway.value}", "billing-not-sold-so")
+        raise Refused(f"{plan.name} is not sold by {gateway.value}", "billing-not-sold-this-way")
     return price
 
 

@@ -71,7 +71,7 @@ def begin(
         dataset=None,
         chosen=None,
         general=ctx.general,
-        system=text(asker.language, "sum-system"),
+        system=text(asker.language, "summary-system"),
         assistant=ctx.config.assistant,
     )
     history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
@@ -107,8 +107,10 @@ def finish(
     if not has_summary:
         return False
     new_session = sessions.renew(place)
-    title = old.title if old.summary else text(language, "sum-title", title=old.title)
-    sessions.change(replace(new_session, summary=text(language, "sum-known", summary=summary)))
+    title = old.title if old.summary else text(language, "summary-title", title=old.title)
+    sessions.change(
+        replace(new_session, summary=text(language, "summary-earlier", summary=summary))
+    )
     sessions.touch(new_session.session_id, title)
     return True
 
@@ -229,7 +231,7 @@ async def summarize(
     `earlier` is the summary that the session began with; a model takes `room_tokens` at once.
     """
     replies: list[Reply] = []
-    labels = (text(language, "sum-asked"), text(language, "sum-answered"))
+    labels = (text(language, "summary-question"), text(language, "summary-answer"))
     pieces = split_conversation(conversation, room_tokens, labels)
     if len(pieces) > MAX_PARTS:
         log.warning("a conversation is too long to be summed up", parts=len(pieces))
@@ -255,5 +257,5 @@ async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[
             return reply.text
         log.info("a summary is not believed", flaw=problem.flaw)
         limit = str(summary_limit(message))
-        hint = text(language, f"sum-again-{problem.flaw}", word=problem.word, most=limit)
+        hint = text(language, f"summary-again-{problem.flaw}", word=problem.word, most=limit)
     return ""

@@ -153,7 +153,7 @@ def _find_group(ctx: Context, actor: Actor, dataset: str, mark: str) -> Question
     for group in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
         if group.wordings and any(marks.mark(form).startswith(mark) for form in group.forms):
             return group
-    raise NotFound("no such question", "unanswered-gone")
+    raise NotFound("no such question", "unanswered-not-found")
 
 
 def _view(

@@ -110,17 +110,17 @@ class Promos(Repository):
         """
         code = normalise_code(promo.code)
         if not code:
-            raise Refused(f"no code {promo.code}", "promo-no-code")
+            raise Refused(f"no code {promo.code}", "promo-code-invalid")
         has_days = 0 < promo.days <= MAX_DAYS and not promo.percent
         has_percent = 0 < promo.percent <= MAX_PERCENT and not promo.days
         has_uses = promo.most_uses is None or promo.most_uses > 0
         has_ended = promo.ends_at is not None and promo.ends_at <= self._clock()
         if not (has_days or has_percent) or not has_uses or has_ended:
-            raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MAX_DAYS)
+            raise Refused(f"{code} gives nothing that it can", "promo-value-invalid", days=MAX_DAYS)
         row = _PROMOS.write(replace(promo, code=code))
         row |= {"at": iso(self._clock()), "stopped_at": None}
         if not self.db.add_new(PROMO, row):
-            raise Refused(f"{code} is there", "promo-there", code=code)
+            raise Refused(f"{code} is there", "promo-exists", code=code)
         values = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
         self._audit.note(promo.by, "promo.add", f"promo:{code}", values)
 
@@ -232,7 +232,7 @@ class Promos(Repository):
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
         if row["ends_at"] is not None and row["ends_at"] <= iso(self._clock()):
-            raise Refused(f"{code} is over", "promo-over")
+            raise Refused(f"{code} is over", "promo-expired")
         is_counted = PROMO_USE.promo_id == row["id"]
         if excluded is not None:
             is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)

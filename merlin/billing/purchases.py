@@ -268,7 +268,7 @@ class Purchases(Repository):
             query = PURCHASE.select().where(_has_number(named)).order_by(PURCHASE.id)
             purchases = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)
             if len(purchases) > 1:
-                raise Refused(f"several purchases {named}", "billing-several", number=named)
+                raise Refused(f"several purchases {named}", "billing-order-ambiguous", number=named)
             if purchases:
                 return purchases[0]
         return self.get(named)

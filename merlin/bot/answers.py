@@ -70,11 +70,11 @@ def stop_button(language: str, update_id: int) -> Button:
 
 
 _USUAL = {
-    "👍": ("rate:up", "bot-key-up"),
-    "👎": ("rate:down", "bot-key-down"),
-    "✏️": ("fix", "bot-key-fix"),
-    "ℹ️": ("why", "bot-key-why"),
-    "🔁": ("again", "bot-key-again"),
+    "👍": ("rate:up", "bot-button-up"),
+    "👎": ("rate:down", "bot-button-down"),
+    "✏️": ("fix", "bot-button-fix"),
+    "ℹ️": ("why", "bot-button-why"),
+    "🔁": ("again", "bot-button-again"),
 }
 
 
@@ -94,7 +94,7 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         return button_rows(worded, 2)
     more: Rows = ()
     if offer.startswith(RENEWED):
-        label = text(language, "bot-button-sum-old")
+        label = text(language, "bot-button-summary-old")
         more = ((Button(label, f"sum:{offer.removeprefix(RENEWED)}"),),)
     elif offer == NEWER:
         more = ((Button(text(language, "models-button-newest"), "model:newest"),),)
@@ -102,7 +102,7 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
         fresh = Button(text(language, "bot-button-new"), "new")
         bigger = Button(text(language, "bot-button-bigger"), "model")
         more = (
-            (Button(text(language, "bot-button-sum"), f"sum:{turn_id}"),),
+            (Button(text(language, "bot-button-summary"), f"sum:{turn_id}"),),
             (fresh, bigger) if offer == FULL else (fresh,),
         )
     return (usual, *more)
@@ -361,7 +361,7 @@ _ENDINGS = {
     Ending.EMPTY: "bot-empty",
     Ending.TOO_LONG: "bot-too-long",
     Ending.BUSY: "bot-busy",
-    Ending.NOBODY: "bot-nobody",
+    Ending.NOBODY: "bot-no-model",
 }
 # Other kinds need no note.
 _STANDINGS = {

@@ -435,7 +435,7 @@ class Files:
     async def fetch(self, file_id: str, limit_bytes: int) -> bytes:
         """Return the content of a file; network errors are retried.
 
-        Raises Refused (media-too-large, media-gone), NetworkError if Telegram does not deliver
+        Raises Refused (media-too-large, media-not-found), NetworkError if Telegram does not deliver
         it now.
         """
         attempt = 0
@@ -459,7 +459,7 @@ class Files:
         url = f"{self._file_url}/{quote(path)}"
         async with self._transport.open("GET", url, read_s=self._read_s) as answer:
             if answer.status in _GONE:
-                raise unusable_file("media-gone")
+                raise unusable_file("media-not-found")
             if answer.status != _OK:
                 raise NetworkError(f"Telegram answered {answer.status}")
             if (answer.content_length or 0) > limit_bytes:
@@ -476,7 +476,7 @@ class Files:
             # Telegram has no error code for this, only a text. Source: tdlib.
             if "too big" in str(error).lower():
                 raise too_large(TELEGRAM_BYTES) from None
-            raise unusable_file("media-gone") from None
+            raise unusable_file("media-not-found") from None
         except NetworkError:
             raise
         except (TelegramError, TypeError) as error:
@@ -484,5 +484,5 @@ class Files:
         file = result if isinstance(result, dict) else {}
         path, size = file.get("file_path"), file.get("file_size")
         if not isinstance(path, str) or not path:
-            raise unusable_file("media-gone")
+            raise unusable_file("media-not-found")
         return path, size if isinstance(size, int) else 0

@@ -88,7 +88,7 @@ def broadcast_report(broadcast: Broadcast, delivered: Counter[str], language: st
     sent, blocked, failed = (delivered[state] for state in ("sent", "blocked", "failed"))
     return text(
         language,
-        "cast-report",
+        "broadcast-report",
         number=broadcast.broadcast_id,
         state=broadcast.state.value,
         total=broadcast.total,
@@ -114,7 +114,7 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
         if waiting.forget(request.request_id):
             language, job = services.language_of(waiting_request.chat_id), request.result.get("job")
             open_button = Button(
-                text(language, "admin-onward"), f"a-job:{job}" if job else waiting_request.back
+                text(language, "admin-continue"), f"a-job:{job}" if job else waiting_request.back
             )
             page = FormattedMessage(result_text(request, language), buttons=((open_button,),))
             key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)

@@ -20,8 +20,8 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
         if user is not None and user.shown_name:
             return f"{user.shown_name} · {name}"
     if reference == "user:erased":
-        return text(language, "page-erased")
-    key = f"page-deed-{kind}"
+        return text(language, "page-deleted-user")
+    key = f"page-audit-target-{kind}"
     return text(language, key, name=name) if name and key in keys(language) else reference
 
 

@@ -42,7 +42,7 @@ def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) 
         view = approvals.approve(ctx, actor, number)
     if view.reason is not None:
         raise view.reason
-    print_result(_record(view), "approval-said-approved", json=json)
+    print_result(_record(view), "approval-result-approved", json=json)
 
 
 @app.command()
@@ -50,7 +50,7 @@ def decline(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) 
     """Decline an action; who asked is told."""
     with write_context(config, makes_key=True) as (ctx, actor):
         view = approvals.decline(ctx, actor, number)
-    print_result(_record(view), "approval-said-declined", json=json)
+    print_result(_record(view), "approval-result-declined", json=json)
 
 
 def _record(view: ApprovalView) -> dict[str, Any]:

@@ -124,8 +124,8 @@ def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | N
         serving = catalogue.serving(None)
     if serving is None:
         if requested is None:
-            raise NotFound("no model serves", "ask-nothing-serves")
+            raise NotFound("no model serves", "ask-no-live-model")
         raise NotFound(
-            f"{requested} serves no model", "ask-dataset-serves-nothing", dataset=requested
+            f"{requested} serves no model", "ask-dataset-no-live-model", dataset=requested
         )
     return serving.model

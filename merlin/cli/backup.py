@@ -161,7 +161,7 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
     if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():
         existing.insert(0, path)
     if existing and not may_replace:
-        raise Refused("there is a database", "restore-there", path=str(existing[0]))
+        raise Refused("there is a database", "restore-database-exists", path=str(existing[0]))
     if "engine" in process_names(config) and health_error(config, "engine") is None:
         raise Refused("the engine is running", "processes-running", names="engine")
     if existing:

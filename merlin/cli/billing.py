@@ -206,7 +206,7 @@ def refund(
         request = partial(payments.request_refund, ctx, actor, order, number, minor, reason)
         requested = ctx.db.transact(request)
         print_message(
-            "billing-refund-wanted",
+            "billing-refund-started",
             amount=requested.amount.decimal,
             currency=requested.amount.currency,
         )

@@ -57,7 +57,7 @@ def build(
 ) -> None:
     """Fetch, check and build now; show the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
-    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="word")
+    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="verdict-status")
 
 
 @app.command()
@@ -213,7 +213,7 @@ def log(
 
 
 def _print_verdict(verdict: VerdictView) -> None:
-    message = text(language(), f"word-{verdict.shown_word}")
+    message = text(language(), f"verdict-status-{verdict.shown_word}")
     if verdict.served_until:
         message = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
     line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]

@@ -407,7 +407,7 @@ def _rule_text(rule: Rule) -> str:
     lines = [f"{rule.name} ({rule.severity})", rule.meaning(language()), ""]
     if rule.example:
         lines += [text(language(), "rules-breaks"), *_example_lines(rule), ""]
-    lines.append(f"{text(language(), 'rules-mend')} {rule.advice(language())}")
+    lines.append(f"{text(language(), 'rules-fix')} {rule.advice(language())}")
     if rule.can_be_off:
         lines.append(text(language(), "rules-off", rule=rule.name))
     return "".join(f"{line}\n" for line in lines)

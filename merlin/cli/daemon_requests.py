@@ -65,7 +65,7 @@ def wait_for_daemon(
                     work()
                 continue
             if not is_notified:
-                notify("asked-daemon")
+                notify("queued-waiting")
                 is_notified = True
         if now > late_at:
             on_late()
@@ -100,7 +100,7 @@ def request_daemon(
         ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
-            raise RequestQueued("asked", "asked-only", request=request.request_id)
+            raise RequestQueued("asked", "queued-only", request=request.request_id)
         rows, request_id = Requests(database), request.request_id
 
         def poll() -> Request | None:
@@ -251,7 +251,7 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
     if change.state is ChangeState.CONFLICT:
         raise _withdraw_conflict(rows, change)
     if change.state is ChangeState.REFUSED:
-        raise MerlinError(change.reason, "change-was-refused", reason=reason)
+        raise MerlinError(change.reason, "change-not-saved", reason=reason)
     if change.state is ChangeState.PARKED:
         raise MerlinError(change.reason, "change-parked", change=change_id, reason=reason)
     if change.reason and change.state is ChangeState.WAITING:

@@ -158,7 +158,7 @@ def compare(
         subject = read_subject(ctx.db, dataset)
     if subject.serving is None:
         why = f"{dataset} serves no model"
-        raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
+        raise NotFound(why, "ask-dataset-no-live-model", dataset=dataset)
     variants = build_variants(
         subject, config, choose_base(config, subject.recipe, teacher), SHOWN_EXAMPLES
     )

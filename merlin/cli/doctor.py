@@ -289,7 +289,7 @@ def _check_live_models(config: Config) -> CheckMessage:
         serving = Promotions(database).serving()
     missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
     if missing:
-        raise check_failure("doctor-model-gone", dataset=missing[0])
+        raise check_failure("doctor-model-not-found", dataset=missing[0])
     return "doctor-live-models", {"count": len(serving)}
 
 

@@ -306,15 +306,15 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
         if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
             raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
         raise check_failure(
-            "doctor-telegram-away", url=base_url, reason=plain_reason(error)
+            "doctor-telegram-unreachable", url=base_url, reason=plain_reason(error)
         ) from None
     except OSError as error:
         raise check_failure(
-            "doctor-telegram-away", url=base_url, reason=plain_reason(error)
+            "doctor-telegram-unreachable", url=base_url, reason=plain_reason(error)
         ) from None
     except (ValueError, KeyError, TypeError):
         reason = "not an answer of the Bot API"
-        raise check_failure("doctor-telegram-away", url=base_url, reason=reason) from None
+        raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason) from None
 
 
 def check_document_sandbox() -> CheckMessage:

@@ -298,13 +298,15 @@ def pull(
     settings = configuration(config)
     requested, engine = _select_bases(settings, names or []), engine_folder(settings)
     if not requested:
-        print_message("library-none")
+        print_message("library-no-bases")
     for name, model in requested.items():
         print_message("library-pulling", name=name, source=model.source)
         with _show_progress() as report:
             _, is_new = pull_base(name, model, engine, report)
         folder = get_base_folder(name, model, get_library_folder(engine))
-        print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
+        print_message(
+            "library-pulled" if is_new else "library-already-pulled", name=name, folder=str(folder)
+        )
     if json:
         pulled = [entry for entry in _list_entries(settings) if entry.name in requested]
         print_json({"models": [_entry_record(entry) for entry in pulled]})
@@ -335,7 +337,7 @@ def list_bases(
             standing=lambda entry: ", ".join(entry["standing"]),
         )
     if not entries and not json:
-        print_message("library-none")
+        print_message("library-no-bases")
     elif not json:
         training, answering = _devices(settings)
         print_message("library-estimates", training=training, answering=answering)
@@ -363,7 +365,7 @@ def remove(
     if json:
         print_json({"name": name, "freed_bytes": freed_bytes})
     elif is_outside:
-        print_message("library-stays", name=name, folder=bases[name].source)
+        print_message("library-folder-kept", name=name, folder=bases[name].source)
     else:
         print_message("library-removed", name=name, freed=_format_size(freed_bytes))
 

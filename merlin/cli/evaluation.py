@@ -114,7 +114,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     _print_lost(report.of(Change.LOST))
     print_message("eval-legend")
     if grading:
-        print_message("judge-said", **record(grading, grades="", kinds=""))
+        print_message("judge-graded", **record(grading, grades="", kinds=""))
     if report.is_full:
         sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
     sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")

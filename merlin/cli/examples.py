@@ -182,7 +182,7 @@ def find(
     rows = [[match.dataset, match.id, question_preview(match.text)] for match in matches]
     print_table(["col-dataset", "col-example", "col-what"], rows)
     if not matches:
-        print_message("example-none-found")
+        print_message("example-not-found")
         sys.stdout.flush()
 
 
@@ -294,7 +294,7 @@ def save_edits(
     if not checked.is_good:
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
-        raise Refused("findings", "change-not-good", dataset=dataset)
+        raise Refused("findings", "change-has-errors", dataset=dataset)
     return commit_edits(session, dataset, edits, "", is_waiting=is_waiting) | view
 
 
@@ -331,7 +331,7 @@ def change_record(session: EditSession, change_id: str, *, is_waiting: bool) -> 
     if is_waiting:
         session.wait(change_id)
     else:
-        print_message("change-asked-only", change=change_id)
+        print_message("change-queued", change=change_id)
     change = changes.get(session.ctx, session.actor, change_id)
     return {
         "change": change_id,

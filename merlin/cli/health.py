@@ -102,7 +102,7 @@ def _probe_server(server_url: str) -> MerlinError | None:
         _get(url)
     except OSError as error:
         arguments = {"url": url, "reason": plain_reason(error)}
-        return MerlinError(f"{url}: {error}", "ill-silent", **arguments)
+        return MerlinError(f"{url}: {error}", "unhealthy-silent", **arguments)
     return None
 
 

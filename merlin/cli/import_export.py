@@ -88,7 +88,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
             print_json(view)
         if is_bad:
             rejected, count = plan.rejected, plan.lines
-            raise Refused("findings", "import-not-good", rejected=rejected, lines=count)
+            raise Refused("findings", "import-has-errors", rejected=rejected, lines=count)
         if is_refused:
             raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if edits and not dry_run:

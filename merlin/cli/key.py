@@ -59,7 +59,7 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         if is_credential:
             if not Reencryption(database).left():
                 raise Refused("nothing is sealed by another key", "key-nothing", name=TEXT_KEY)
-            _require_encrypting(database, database.cipher.newest, "key-seals-other", TEXT_KEY)
+            _require_encrypting(database, database.cipher.newest, "key-encrypts-other", TEXT_KEY)
             unreadable = _reencrypt(database, progress)
         else:
             unreadable = _encrypt_with_new_key(settings, database, progress)
@@ -74,7 +74,7 @@ def _encrypt_with_new_key(config: Config, database: Database, progress: Progress
     """Add a new key and re-encrypt with it; return how many texts cannot be decrypted."""
     path, counts = key_path(config.state_dir), Reencryption(database).counts()
     # A process that encrypts with another key would continue to do so.
-    _require_encrypting(database, database.cipher.newest, "key-seals-other", str(path))
+    _require_encrypting(database, database.cipher.newest, "key-encrypts-other", str(path))
     is_resumed = any(counts.get(key) for key in database.cipher.holds[1:])
     if not is_resumed:
         # Remove keys that an interrupted run added but never used: it is unknown who loaded them.
@@ -88,7 +88,7 @@ def _encrypt_with_new_key(config: Config, database: Database, progress: Progress
             raise
         keyring.promote_key(path, name)
         database.cipher = make_cipher(config)
-        _require_encrypting(database, name, "key-not-sealing", str(path))
+        _require_encrypting(database, name, "key-not-encrypting", str(path))
     unreadable = _reencrypt(database, progress)
     keyring.remove_old_keys(path)
     return unreadable

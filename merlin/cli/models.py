@@ -185,6 +185,6 @@ def why(
     print_pairs(values)
     if source.origin is None:
         print_message("why-general")
-    for key, examples in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
+    for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
         if examples:
             print_message(key, examples=", ".join(examples))

@@ -97,7 +97,7 @@ def _show(outcomes: Sequence[Outcome], json: bool) -> None:
     )
     results = [outcome.result for outcome in outcomes]
     counts = {name: results.count(name) for name in ("passed", "failed", "missing")}
-    print_message(f"{FAMILY}-sum", **counts)
+    print_message(f"{FAMILY}-totals", **counts)
 
 
 def _title(name: str) -> str:

@@ -40,7 +40,7 @@ app.add_typer(config_app)
 def check(config: ConfigPath = DEFAULT) -> None:
     """Report every error in a configuration at once; exit 2 if there is one."""
     load(config)
-    print_message("config-good", path=str(config))
+    print_message("config-valid", path=str(config))
 
 
 @config_app.command("sample")

@@ -46,14 +46,16 @@ class Heartbeat:
 def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
     """Return why a process with these heartbeats is unhealthy, None if it is healthy."""
     if not beats:
-        return MerlinError("no heartbeat", "ill-never")
+        return MerlinError("no heartbeat", "unhealthy-never-started")
     newest = max(beats, key=lambda beat: beat.at)
     if newest.is_alive(now):
         for step, reason in newest.failing.items():
-            return MerlinError(f"{step} fails: {reason}", "ill-failing", step=step, reason=reason)
+            return MerlinError(
+                f"{step} fails: {reason}", "unhealthy-failing", step=step, reason=reason
+            )
         return None
     at = newest.at.isoformat(timespec="seconds")
-    return MerlinError(f"silent since {at}", "ill-still", at=at)
+    return MerlinError(f"silent since {at}", "unhealthy-no-signal", at=at)
 
 
 # What /readyz says of a database that stores nothing, by the key of the error; otherwise "silent".
@@ -62,7 +64,7 @@ _DATABASE_STATES = {
     "store-no-room": "full",
     "store-read-only": "read-only",
 }
-# The key of the error that explains this state; otherwise "ill-database".
+# The key of the error that explains this state; otherwise "unhealthy-database".
 _STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
@@ -73,7 +75,7 @@ def readiness_state(key: str) -> str:
 
 def readiness_error_key(state: str) -> str:
     """Return the key of the error that /readyz reports as `state`."""
-    return _STATE_ERRORS.get(state, "ill-database")
+    return _STATE_ERRORS.get(state, "unhealthy-database")
 
 
 def describe_step(language: str, step: str) -> str:

@@ -84,7 +84,7 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
     if code == sqlite3.SQLITE_READONLY or state == "25006":
         return DatabaseAway(text, "store-read-only")
     if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
-        return DatabaseAway(text, "store-away", reason=text)
+        return DatabaseAway(text, "store-unavailable", reason=text)
     return None
 
 
@@ -302,7 +302,7 @@ class Database:
         connection: Any = self._handle.connection
         if self.dialect == "sqlite" and not connection().in_transaction:
             reason = "the transaction was ended"
-            raise DatabaseAway(reason, "store-away", reason=reason)
+            raise DatabaseAway(reason, "store-unavailable", reason=reason)
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:

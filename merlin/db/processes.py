@@ -189,7 +189,7 @@ class Lead:
     def check(self) -> None:
         """Take the lead unless this process has it. Raises LeadTaken."""
         if not self.take():
-            raise LeadTaken("another process leads", "lead-taken", holder=self.holder())
+            raise LeadTaken("another process leads", "already-running", holder=self.holder())
 
     def __exit__(
         self,

@@ -143,7 +143,7 @@ class Clients:
             *(limits.requests_per_minute, limits.tokens_per_day, limits.jobs, limits.bytes),
         )
         if not changed:
-            raise Refused(f"{name} has a key", "engine-key-taken", name=name)
+            raise Refused(f"{name} has a key", "engine-key-exists", name=name)
         return key
 
     def revoke(self, name: str) -> None:

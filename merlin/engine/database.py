@@ -107,7 +107,9 @@ class Database:
         leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
         if leftovers and not path.exists():
             arguments = {"path": str(path), "left": ", ".join(leftovers)}
-            raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-gone", **arguments)
+            raise Refused(
+                f"{path} is gone from beside {leftovers}", "engine-db-missing", **arguments
+            )
         # It contains webhook signing secrets, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)

@@ -42,7 +42,7 @@ def unusable_file(key: str, **arguments: object) -> Refused:
 
     media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
     media-too-large (megabytes) · media-too-long (characters) · media-bomb · media-slow ·
-    media-voice-too-long (minutes) · media-gone
+    media-voice-too-long (minutes) · media-not-found
     """
     return Refused(key.removeprefix("media-").replace("-", " "), key, **arguments)
 

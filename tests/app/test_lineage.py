@@ -114,7 +114,7 @@ def test_example_in_no_build_is_not_found(world, name):
     world.serve(1, make_examples())
     with pytest.raises(NotFound) as missing:
         read_impact(world, name)
-    assert missing.value.key == "impact-none"
+    assert missing.value.key == "impact-not-found"
 
 
 def test_ambiguous_example_requires_its_dataset(world):

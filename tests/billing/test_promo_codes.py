@@ -65,7 +65,7 @@ def test_used_up_expired_stopped_or_unknown_code_has_its_own_error(shop, clock):
     promos.redeem(ANNA, "ONE")
     assert refusal_key(promos.redeem, BORIS, "ONE") == "promo-used-up"
     clock.move(86_400)
-    assert refusal_key(promos.redeem, ANNA, "TODAY") == "promo-over"
+    assert refusal_key(promos.redeem, ANNA, "TODAY") == "promo-expired"
     promos.stop("week-2026", "cli:vera")
     assert refusal_key(promos.redeem, ANNA, "WEEK-2026") == "promo-unknown"
     for code in ("NOTHING", "", "x' OR 1=1 --"):
@@ -94,18 +94,18 @@ def test_percent_code_and_days_code_are_not_interchangeable(shop):
 )
 def test_promo_code_with_invalid_values_is_refused(shop, fault):
     values = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
-    assert refusal_key(shop.billing.promos.add, Promo(**values)) == "promo-wrong"
+    assert refusal_key(shop.billing.promos.add, Promo(**values)) == "promo-value-invalid"
 
 
 def test_promo_code_is_unique_and_well_formed(shop, clock):
     add = shop.billing.promos.add
-    assert refusal_key(add, Promo("week-2026", "plus", days=1)) == "promo-there"
+    assert refusal_key(add, Promo("week-2026", "plus", days=1)) == "promo-exists"
     for code in ("", "ab", "with space", "-x-", "a" * 33, "a\nb"):
-        assert refusal_key(add, Promo(code, "plus", days=1)) == "promo-no-code"
+        assert refusal_key(add, Promo(code, "plus", days=1)) == "promo-code-invalid"
     add(Promo("ёлка_24", "plus", days=1))
     assert shop.billing.promos.redeem(ANNA, "Ёлка_24").code == "ЁЛКА_24"
     past = Promo("PAST", "plus", days=1, ends_at=clock())
-    assert refusal_key(add, past) == "promo-wrong"
+    assert refusal_key(add, past) == "promo-value-invalid"
 
 
 def test_percent_code_lowers_the_price_and_its_order_reserves_the_use(shop):

@@ -72,7 +72,7 @@ def test_trial_can_be_used_once(shop, clock):
     for _ in range(2):
         with pytest.raises(Refused) as refused:
             shop.start_trial()
-        assert refused.value.key == "billing-trial-had"
+        assert refused.value.key == "billing-trial-used"
         clock.move(100 * 86_400)
     assert shop.list_plans() == []
     assert shop.start_trial(BORIS) == 3

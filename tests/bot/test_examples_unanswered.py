@@ -80,4 +80,4 @@ def test_button_of_a_missing_question_says_so(chat):
     chat.press("1 · Когда экзамен?")
     data = chat.button_data("ex").replace("vain-no", "vain")
     chat.press(f"{data[:-1]}{'0' if data[-1] != '0' else '1'}", forged=True)
-    assert russian_text("unanswered-gone") in chat.alerts()
+    assert russian_text("unanswered-not-found") in chat.alerts()

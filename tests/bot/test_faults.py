@@ -170,7 +170,7 @@ def test_deleting_a_session_during_its_summary_costs_nothing(telegram, provider,
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, limited, 3)
     assert count_uses(limited) == ["charged", "returned"]
-    assert answer_texts(telegram)[-1] == russian_text("sum-failed")
+    assert answer_texts(telegram)[-1] == russian_text("summary-failed")
 
 
 def delete_session(settings):

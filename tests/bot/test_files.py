@@ -62,7 +62,7 @@ def test_file_over_telegrams_own_limit_is_refused_with_that_limit(telegram):
 
 
 def test_missing_file_is_reported(telegram):
-    assert fetch_error(telegram, "no-such-id").key == "media-gone"
+    assert fetch_error(telegram, "no-such-id").key == "media-not-found"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
@@ -175,9 +175,9 @@ def test_file_path_is_url_encoded():
     [
         ([PATH, http_response(b"a" * 101, length=-1)], "media-too-large"),
         ([PATH, http_response(b"a" * 101)], "media-too-large"),
-        ([PATH, http_response(b"", "404 Not Found")], "media-gone"),
-        ([http_response(b'{"ok": true, "result": {}}')], "media-gone"),
-        ([http_response(b'{"ok": true, "result": null}')], "media-gone"),
+        ([PATH, http_response(b"", "404 Not Found")], "media-not-found"),
+        ([http_response(b'{"ok": true, "result": {}}')], "media-not-found"),
+        ([http_response(b'{"ok": true, "result": null}')], "media-not-found"),
     ],
 )
 def test_invalid_responses_end_in_a_clear_error(answers, key):

@@ -139,7 +139,7 @@ def test_general_model_answers_with_a_note_if_none_is_tuned(tmp_path, telegram, 
 
 def test_missing_provider_is_reported_to_the_user(tmp_path, telegram):
     settings = bot_settings(tmp_path, telegram)
-    assert ask(telegram, settings, "вопрос") == [russian_text("bot-nobody")]
+    assert ask(telegram, settings, "вопрос") == [russian_text("bot-no-model")]
 
 
 def test_configured_model_is_preferred_to_the_first_listed(tmp_path, telegram, provider):

@@ -206,7 +206,7 @@ def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):
     assert health_error(lab.config, "bot") is None
     telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
     webhooks = lab.config.model_copy(update={"telegram": telegram})
-    assert health_error(webhooks, "bot").key == "ill-never"
+    assert health_error(webhooks, "bot").key == "unhealthy-never-started"
 
 
 def test_process_on_a_full_disk_is_unhealthy(lab, run):
@@ -373,7 +373,7 @@ def test_unwritable_state_is_reported_with_its_path(tmp_path, capsys, monkeypatc
 def test_taken_lead_exits_with_75():
     @app.command("led", hidden=True)
     def led():
-        raise LeadTaken("another leads", "lead-taken", holder="1")
+        raise LeadTaken("another leads", "already-running", holder="1")
 
     assert main(["led"]) == 75
 

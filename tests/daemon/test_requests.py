@@ -110,14 +110,14 @@ def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
 
     def say(word, **_):
         messages.append(word)
-        if word == "asked-daemon":
+        if word == "queued-waiting":
             threading.Timer(0, lead.release).start()
 
     assert (
         request_daemon(lab.config, partial(builds.build, dataset="trial"), say)["build"]
         == "trial-1"
     )
-    assert messages == ["asked-daemon", "no-daemon"]
+    assert messages == ["queued-waiting", "no-daemon"]
 
 
 def test_poll_request_makes_every_launched_job_due(lab, provider):

@@ -126,7 +126,7 @@ def remove_with_job_left(path):
         (write_garbage, "engine-db-damaged"),
         (replace_by_folder, "engine-db-damaged"),
         (set_future_version, "engine-db-newer"),
-        (remove_with_job_left, "engine-db-gone"),
+        (remove_with_job_left, "engine-db-missing"),
     ],
 )
 def test_unusable_database_is_refused_and_left_unchanged(tmp_path, harm, key):

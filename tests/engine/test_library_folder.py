@@ -118,7 +118,7 @@ def test_base_with_tuned_models_is_removed_only_when_forced(library, tmp_path):
     assert entry.standing == ["ft:tiny:a"]
     with pytest.raises(Refused) as refused:
         library.remove()
-    assert refused.value.key == "library-stood-on"
+    assert refused.value.key == "library-in-use"
     freed, is_kept = library.remove(is_forced=True)
     assert freed > 0
     assert is_kept

@@ -174,7 +174,7 @@ def test_unreachable_hub_is_reported(library, monkeypatch):
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     with pytest.raises(Refused) as refused:
         library.pull()
-    assert refused.value.key == "library-hub-away"
+    assert refused.value.key == "library-hub-unreachable"
 
 
 def test_pickled_weights_are_not_fetched(hub, library):
@@ -221,7 +221,7 @@ def test_base_of_another_source_is_pulled_again_unless_tuned_models_use_it(hub, 
     library.add_tuned_models("ft:tiny:a", "ft:tiny:b")
     with pytest.raises(Refused) as refused:
         library.pull()
-    assert (refused.value.key, refused.value.arguments["n"]) == ("library-swapped", 2)
+    assert (refused.value.key, refused.value.arguments["n"]) == ("library-source-in-use", 2)
     library.remove(is_forced=True)
     card, _ = library.pull()
     assert card.revision == COMMIT

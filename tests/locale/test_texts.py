@@ -107,7 +107,14 @@ REPLACED = {
     },
 }
 # Prompts, which only a model reads.
-PROMPTS = ("judge-", "distil-", "grounding-prompt", "preset-prompt-", "sum-system", "sum-again-")
+PROMPTS = (
+    "judge-",
+    "distil-",
+    "grounding-prompt",
+    "preset-prompt-",
+    "summary-system",
+    "summary-again-",
+)
 FORMAL = {"api.ftl", "api_pay.ftl", "legal.ftl", "rules.ftl"}
 NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
 

@@ -69,7 +69,7 @@ def test_summary_is_the_leading_sentences(client):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_conversation_is_summarised_for_the_bots_prompt(client, language):
-    answer = read_answer(client, STORY, system=text(language, "sum-system"))
+    answer = read_answer(client, STORY, system=text(language, "summary-system"))
     assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 

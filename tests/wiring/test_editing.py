@@ -73,5 +73,5 @@ def test_conflicting_edit_is_shown_and_withdrawn(lab, report):
         assert changes.get(session.ctx, session.actor, change_id).state is ChangeState.REFUSED
         with pytest.raises(MerlinError) as repeated:
             session.wait(change_id)
-        assert repeated.value.key == "change-was-refused"
+        assert repeated.value.key == "change-not-saved"
     assert lab.repository.git("rev-parse", "HEAD") == head

@@ -144,7 +144,9 @@ class ChatStream(AnswerObserver):
         except ParameterRefused as refused:
             await self._give_back()
             arguments = {"field": refused.field, "why": str(refused)}
-            raise field_error(asker.language, refused.field, "unwished", **arguments) from refused
+            raise field_error(
+                asker.language, refused.field, "not-accepted", **arguments
+            ) from refused
         except BaseException:
             await self._give_back()
             raise

@@ -212,7 +212,11 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
         return refusal(language, status, "window", code, "messages", limit=limit)
     if reply.ending is Ending.EMPTY:
         return refusal(language, HTTPStatus.BAD_GATEWAY, "empty", "empty_answer")
-    key, code = ("nobody", "no_model") if reply.ending is Ending.NOBODY else ("busy", "model_busy")
+    key, code = (
+        ("no-model-available", "no_model")
+        if reply.ending is Ending.NOBODY
+        else ("busy", "model_busy")
+    )
     return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 

@@ -185,7 +185,7 @@ async def list_view(
         "topics": _topics(context) if not total else [],
         "favourites": {course.course_id for course in context.favourites},
         "said": context.say("found", count=total) if query else "",
-        "meant": context.say("meant", query=query, meant=meant) if meant else "",
+        "meant": context.say("search-corrected", query=query, meant=meant) if meant else "",
         "more": max(total - MAX_CARDS, 0),
     }
 

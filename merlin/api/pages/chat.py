@@ -302,7 +302,7 @@ async def _page(
         "starters": chat.starters,
         "opened": turn,
         "doing": doing,
-        "consent": text(context.language, "consent-asked"),
+        "consent": text(context.language, "consent-ask"),
         "has_consent": is_opened and chat.has_consent,
         "is_waiting": lambda turn: (
             turn.state is TurnState.ASKED and turn.asked_at > chat.oldest_pending

@@ -89,14 +89,14 @@ def estimate(context: PageContext, micro: int, currency: str) -> str:
 
 
 def state_text(context: PageContext, family: str, name: str) -> str:
-    """Return the text of a stored value, `word-held`; the value itself if it has none."""
+    """Return the text of a stored value, `verdict-status-held`; the value itself if it has none."""
     key = f"{family}-{name}"
     return text(context.language, key) if key in keys(context.language) else name
 
 
 _LOOKS: Mapping[str, Mapping[str, Look]] = {
     "job": JOB,
-    "word": {
+    "verdict-status": {
         "held": WAIT,
         "built": ("run", "build"),
         "training": RUN,
@@ -136,13 +136,13 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "refunded-in-part": ("warn", "undo"),
         "refunded": ("", "undo"),
     },
-    "page-return": {
+    "page-refund-state": {
         "wanted": WAIT,
         "sending": RUN,
         "done": ("ok", "undo"),
         "refused": BAD,
     },
-    "page-asked": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
+    "page-request": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
 }
 
 

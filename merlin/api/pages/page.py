@@ -343,7 +343,7 @@ def layout_of(context: PageContext) -> Layout:
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
         links=(*_links(context, "nav", SECTIONS), *shop),
-        sections=_links(context, "room", _list_admin_sections(context))
+        sections=_links(context, "section", _list_admin_sections(context))
         if _is_within(path, "/admin")
         else (),
         favourites=context.favourites,
@@ -364,7 +364,7 @@ SECTIONS: tuple[Section, ...] = (
     ("/teach", "teach", Permission.EDIT_MATERIALS),
     ("/admin", "admin", Permission.WATCH),
 )
-# Sections of /admin; their texts are `page-room-<name>`.
+# Sections of /admin; their texts are `page-section-<name>`.
 ADMIN_SECTIONS: tuple[Section, ...] = (
     ("/admin/board", "home", Permission.WATCH),
     ("/admin/jobs", "jobs", Permission.WATCH),
@@ -436,7 +436,7 @@ def _message(context: PageContext) -> tuple[str, int, str]:
         return "", 0, ""
     if key == "deleted":
         return context.say("session-deleted"), 0, f"{course_href(course)}/chat/{session_id}/restore"
-    message = context.say(f"said-{key}", name=course.title(context.language))
+    message = context.say(f"result-{key}", name=course.title(context.language))
     return message, course_id if key == "removed" else 0, ""
 
 

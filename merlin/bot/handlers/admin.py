@@ -188,10 +188,10 @@ def _board_row(context: BotContext, row: BoardRow) -> str:
     """Return which model of a dataset is live, followed by its cards in progress or waiting."""
     name = row.title_in(context.language)
     live = next((card for card in row.cards if card.since), None)
-    lines = [context.translate("admin-serves-none", dataset=name)]
+    lines = [context.translate("admin-live-model-none", dataset=name)]
     if live:
         since = format_time(context, live.since)
-        key = "admin-serves-removed" if row.removed else "admin-serves"
+        key = "admin-live-model-removed" if row.removed else "admin-live-model"
         lines = [context.translate(key, dataset=name, build=live.build, since=since)]
     others = [card for card in row.cards if card is not live]
     lines += [_board_card(context, other) for other in others[:_MAX_CARDS]]
@@ -208,7 +208,7 @@ def _board_card(context: BotContext, card: Card) -> str:
             "page-board-silent", time=_format_duration(context, training.silence)
         )
     else:
-        caption = state_text(context, "word" if card.commit else "page-change", state)
+        caption = state_text(context, "verdict-status" if card.commit else "page-change", state)
     details = card.why(context.language)
     if card.is_under_way and training and training.progress.share is not None:
         time_left = _format_duration(context, training.left or timedelta())
@@ -377,7 +377,7 @@ def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
         for queue in health_view.queues
         if queue.waiting
     ]
-    yield from waiting or [context.translate("health-nothing-waits")]
+    yield from waiting or [context.translate("health-queues-empty")]
     yield context.translate("health-failures", **health_view.failures)
 
 

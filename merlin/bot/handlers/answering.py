@@ -75,7 +75,7 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
 def _left_line(context: BotContext, left: Left, *, has_reset: bool = True) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
-        return context.translate("plan-freely", kind=kind)
+        return context.translate("plan-kind-unlimited", kind=kind)
     gifts = context.translate("plan-gifts", gifts=left.gifts) if left.gifts else ""
     if left.limit == 0:
         closed = context.translate("plan-closed", kind=kind)

@@ -86,9 +86,9 @@ def approve(context: BotContext) -> View:
         return menu.confirm(context, message, "approval-approve-yes", _LIST, number)
     result = approvals.approve(*services_and_actor(context), number)
     if result.reason is None:
-        return _result_view(context, "approval-said-approved")
+        return _result_view(context, "approval-result-approved")
     reason = context.translate(result.reason.key, **result.reason.arguments)
-    return _result_view(context, "approval-said-failed", reason=reason)
+    return _result_view(context, "approval-result-failed", reason=reason)
 
 
 @handlers.button("a-decline", needs=Permission.WATCH)
@@ -96,7 +96,7 @@ def decline(context: BotContext) -> View:
     """Decline an action requested by another admin, or withdraw one's own."""
     result = approvals.decline(*services_and_actor(context), context.number())
     return _result_view(
-        context, "approval-said-withdrawn" if result.is_own else "approval-said-declined"
+        context, "approval-result-withdrawn" if result.is_own else "approval-result-declined"
     )
 
 

@@ -29,7 +29,7 @@ _LIST = "a-casts"
 _MAX_SHOWN = 8
 _LABEL_LENGTH = 30
 handlers.button("a-cast-new", needs=Permission.BROADCAST)(
-    lambda context: menu.form(context, "cast-ask-text", _LIST, step=WRITING)
+    lambda context: menu.form(context, "broadcast-ask-text", _LIST, step=WRITING)
 )
 
 
@@ -41,8 +41,11 @@ def list_broadcasts(context: BotContext) -> View:
         first_words = menu.cut(" ".join(cast.text.split()), _LABEL_LENGTH + 1)
         label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
-    rows: menu.Rows = (*entries, ("cast-new", "a-cast-new", "primary"), admin.HOME)
-    title, key = context.translate("admin-broadcast"), "cast-list" if entries else "cast-none"
+    rows: menu.Rows = (*entries, ("broadcast-new", "a-cast-new", "primary"), admin.HOME)
+    title, key = (
+        context.translate("admin-broadcast"),
+        "broadcast-list" if entries else "broadcast-none",
+    )
     return menu.card(context, title, context.translate(key), rows=rows)
 
 
@@ -51,20 +54,20 @@ def take_text(context: BotContext) -> View:
     """Store the draft and show its preview with the possible audiences."""
     page = render(context.text)
     if not page.text.strip():
-        return menu.form(context, "cast-ask-text", _LIST)
+        return menu.form(context, "broadcast-ask-text", _LIST)
     if utf16_length(page.text) > PART_UNITS:
-        return menu.form(context, "cast-too-long", _LIST, most=PART_UNITS)
+        return menu.form(context, "broadcast-too-long", _LIST, most=PART_UNITS)
     context.stop_waiting()
     broadcast_id = broadcasts_of(context.services).draft(context.user_id, context.text)
     choices = [
         Button(
-            context.translate("cast-to", whom=audience, count=count),
+            context.translate("broadcast-to", whom=audience, count=count),
             f"a-cast-ask:{broadcast_id}:{audience}",
         )
         for audience in (EVERYBODY, *LANGUAGES)
         if (count := _receivers(context, audience))
     ]
-    other = (("cast-again", "a-cast-new"), ("button-cancel", _LIST))
+    other = (("broadcast-again", "a-cast-new"), ("button-cancel", _LIST))
     return View(replace(page, buttons=menu.buttons_of(context, *choices, other)))
 
 
@@ -78,7 +81,7 @@ def _draft(context: BotContext) -> tuple[Broadcast, str]:
     """Return the draft and the audience from the callback data. Raises NotFound, Refused."""
     cast, whom = _cast(context), context.argument(1)
     if cast.state is not BroadcastState.DRAFT:
-        raise Refused("begun already", "cast-begun")
+        raise Refused("begun already", "broadcast-already-sent")
     if whom not in {EVERYBODY, *LANGUAGES}:
         raise NotFound("no such language", "bot-button-old")
     return cast, whom
@@ -95,8 +98,8 @@ def _cast(context: BotContext) -> Broadcast:
 def ask_send(context: BotContext) -> View:
     """Ask for confirmation in a new message; the preview stays above."""
     cast, whom = _draft(context)
-    text = context.translate("cast-ask-send", count=_receivers(context, whom))
-    view = menu.confirm(context, text, "cast-send", _LIST, cast.broadcast_id, whom)
+    text = context.translate("broadcast-ask-send", count=_receivers(context, whom))
+    view = menu.confirm(context, text, "broadcast-send", _LIST, cast.broadcast_id, whom)
     return replace(view, is_new=True)
 
 
@@ -113,7 +116,7 @@ def progress_screen(context: BotContext) -> View:
     broadcast_id = cast.broadcast_id
     running = (
         ("admin-refresh", f"a-cast:{broadcast_id}"),
-        ("cast-stop", f"a-cast-stop:{broadcast_id}", "danger"),
+        ("broadcast-stop", f"a-cast-stop:{broadcast_id}", "danger"),
     )
     is_running = cast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
@@ -134,7 +137,7 @@ def stop(context: BotContext) -> View:
     """Stop sending, after a confirmation."""
     broadcast_id = _cast(context).broadcast_id
     if not menu.is_confirmed(context):
-        text = context.translate("cast-ask-stop", number=broadcast_id)
-        return menu.confirm(context, text, "cast-stop", f"a-cast:{broadcast_id}", broadcast_id)
+        text = context.translate("broadcast-ask-stop", number=broadcast_id)
+        return menu.confirm(context, text, "broadcast-stop", f"a-cast:{broadcast_id}", broadcast_id)
     broadcasts.stop(*services_and_actor(context), broadcast_id)
     return progress_screen(context)

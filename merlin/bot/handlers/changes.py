@@ -70,7 +70,7 @@ def list_changes(context: BotContext) -> View:
     leave_dialog(context)
     edits = changes.list_own(*services_and_actor(context), _MAX_EDITS)
     title, back = context.translate("examples-changes"), menu.back("ex:home")
-    keys, data = ("examples-changes-words", "examples-changes-none"), "ex:changes"
+    keys, data = ("examples-changes-hint", "examples-changes-none"), "ex:changes"
 
     def entry(change: Change) -> Button:
         subject = menu.cut(format_subject(change.subject, context.language), _LABEL_LENGTH)
@@ -88,7 +88,7 @@ def show_change(context: BotContext) -> View:
     title = f"{_STATE_SIGNS[edit.state]} {format_subject(edit.subject, context.language)}"
     reason = context.translate(edit.reason, **edit.arguments) if edit.reason else ""
     if edit.theirs is not None:
-        reason = context.translate("examples-conflict-words", path=edit.path)
+        reason = context.translate("examples-conflict-file", path=edit.path)
     rows = [*_action_rows(context, edit), menu.back("ex:changes:0")]
     return menu.card(context, title, state, reason, *_texts(context, edit), rows=rows)
 
@@ -187,7 +187,7 @@ def show_queue(context: BotContext) -> View:
     several_button = len(pending) > 1 and ("examples-several", f"ex:several:{page}")
     page_row = menu.page_buttons("ex:queue", page, count)
     rows: menu.Rows = (*entries, *page_row, several_button, menu.back("ex:home"))
-    message = context.translate("examples-queue-words" if pending else "examples-queue-empty")
+    message = context.translate("examples-queue-hint" if pending else "examples-queue-empty")
     return menu.card(context, context.translate("examples-queue", count=count), message, rows=rows)
 
 
@@ -314,12 +314,12 @@ def decline(context: BotContext) -> View:
             "reason": reason.strip(),
         }
         message = text(
-            context.services.language_of(proposal.user_id), "examples-not-taken", **arguments
+            context.services.language_of(proposal.user_id), "examples-not-accepted", **arguments
         )
         key, page = f"declined:{proposal.proposal_id}", FormattedMessage(message)
         context.outbox.put([OutgoingMessage(key, proposal.user_id, page)])
     leave_dialog(context)
-    return _queue_card(context, "examples-declined-told" if is_sent else "examples-declined")
+    return _queue_card(context, "examples-declined-notified" if is_sent else "examples-declined")
 
 
 _MAX_LISTED = 10
@@ -424,7 +424,7 @@ def list_unanswered(context: BotContext) -> View:
 
     questions = unanswered.list_unanswered(*services_and_actor(context), name, context.language)
     title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{dataset_hash}")
-    keys, waiting = ("unanswered-words", "unanswered-none"), questions.of(GroupState.WAITING)
+    keys, waiting = ("unanswered-hint", "unanswered-none"), questions.of(GroupState.WAITING)
     data = f"ex:vains:{dataset_hash}"
     return menu.list_card(context, f"{title} · {name}", keys, waiting, entry, data, back, place=2)
 

@@ -84,7 +84,7 @@ def _ask_turn(
     newest = draft.turns[-_MAX_SHOWN_TURNS:]
     lines = turn_lines([(role, menu.cut(content, _TURN_LENGTH)) for role, content in newest])
     conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
-    title = context.translate("examples-proof-new", dataset=dataset_title(context, draft.dataset))
+    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
     prompt = context.translate(_PROMPTS[step])
     return ask(context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows)
 
@@ -148,7 +148,7 @@ def _forwarded_view(
     note: str = "",
 ) -> View:
     """Show the messages with their roles, and wait for more."""
-    title = context.translate("examples-proof-new", dataset=dataset_title(context, name))
+    title = context.translate("examples-preview-new", dataset=dataset_title(context, name))
     hint_key = "examples-ask-forward"
     rows: list[menu.RowOf] = []
     if messages:
@@ -164,7 +164,7 @@ def _forwarded_view(
         rows.append(
             (("examples-as-one", "ex:picked", "" if pairs_button else "primary"), pairs_button)
         )
-        hint_key = "examples-pick-words"
+        hint_key = "examples-pick-hint"
     values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{admin.short_hash(name)}"
     parts = (note, context.translate(hint_key))
     return ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
@@ -184,7 +184,7 @@ def take_forwarded(context: BotContext) -> View:
     messages = [*earlier, *added][:MAX_MESSAGES]
     note = ""
     if not added:
-        note = context.translate("examples-forward-wanted")
+        note = context.translate("examples-send-forwarded")
     elif len(earlier) + len(added) > MAX_MESSAGES:
         note = context.translate("examples-forward-full", most=MAX_MESSAGES)
     return _forwarded_view(context, name, messages, (len(messages) - 1) // PAGE_SIZE, note)
@@ -390,16 +390,16 @@ async def read_text(context: BotContext) -> str:
     text = context.text
     if context.attachment is not None:
         if context.attachment.kind != "document":
-            raise Refused("no words", "examples-words-wanted")
+            raise Refused("no words", "examples-send-text")
         content = await fetch(context, context.attachment.file_id, Limits().file_bytes)
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             text = ""
         if "\0" in text:
-            raise Refused("no text", "examples-words-wanted")
+            raise Refused("no text", "examples-send-text")
     if not text.strip():
-        raise Refused("no words", "examples-words-wanted")
+        raise Refused("no words", "examples-send-text")
     if len(text) > MAX_CHARACTERS:
         raise Refused("too long", "examples-too-long", most=MAX_CHARACTERS)
     return text

@@ -212,7 +212,7 @@ def chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = chosen_dataset(context)
     ids = examples.ids(*admin.services_and_actor(context), name)
-    example_id = admin.find_by_hash(context, ids, index=2, key="examples-gone")
+    example_id = admin.find_by_hash(context, ids, index=2, key="examples-not-found")
     return examples.get(*admin.services_and_actor(context), name, example_id)
 
 
@@ -284,7 +284,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words
-    return context.translate("examples-model-said", words=menu.cut(masked, _ANSWER_LENGTH))
+    return context.translate("examples-model-answer", words=menu.cut(masked, _ANSWER_LENGTH))
 
 
 PROOF, WORDING = "ex-proof", "ex-wording"
@@ -366,7 +366,7 @@ def _proof_view(
     `preview` is the checker's result, `old` the current text of the file, None for none.
     """
     title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
-    verdict = "examples-is-fine" if preview.is_good else "examples-has-errors"
+    verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
     if edit.text == old:
         verdict = "examples-nothing-changed"
     lines = [*finding_lines(context, preview), format_price(context, preview)]
@@ -442,12 +442,12 @@ def _wording_note(context: BotContext, draft: Draft) -> str:
 
 def _title_key(draft: Draft) -> str:
     if draft.is_gone:
-        return "examples-proof-delete"
+        return "examples-preview-delete"
     if draft.change:
-        return "examples-proof-conflict"
+        return "examples-preview-conflict"
     if draft.proposal:
-        return "examples-proof-proposal"
-    return "examples-proof-edit" if draft.before else "examples-proof-new"
+        return "examples-preview-proposal"
+    return "examples-preview-edit" if draft.before else "examples-preview-new"
 
 
 def finding_lines(context: BotContext, preview: PreviewView) -> list[str]:
@@ -534,7 +534,7 @@ def save(context: BotContext) -> View:
     require_step(context, PROOF)
     draft = current_draft(context)
     if dialog_value(context, "good") is not True:
-        raise Refused("the draft has errors", "change-not-good")
+        raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.services, admin.actor(context)
     if draft.change:
         changes.rewrite(ctx, actor, draft.change, draft.file_text(), draft.before)

@@ -119,7 +119,7 @@ def show_dataset(context: BotContext) -> View:
         ),
         ("examples-import", f"ex:import:{dataset_hash}"),
         ("examples-unanswered", f"ex:vains:{dataset_hash}:0"),
-        bool(findings) and ("examples-flaws", f"ex:flaws:{dataset_hash}:0"),
+        bool(findings) and ("examples-problems", f"ex:flaws:{dataset_hash}:0"),
         _shared_buttons(context),
         menu.back("ex:home"),
     )
@@ -150,7 +150,7 @@ def list_examples(context: BotContext) -> View:
     page_items = examples.recent(
         *services_and_actor(context), name, offset=page * PAGE_SIZE, limit=limit
     )
-    text = context.translate("examples-list-words" if page_items else "examples-none")
+    text = context.translate("examples-list-hint" if page_items else "examples-none")
     rows: menu.Rows = (
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
         menu.back(f"ex:ds:{dataset_hash}"),
@@ -193,7 +193,7 @@ def show_findings(context: BotContext) -> View:
     ]
     lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
     more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
-    title = f"{context.translate('examples-flaws')} · {name}"
+    title = f"{context.translate('examples-problems')} · {name}"
     text = lines or context.translate("examples-no-findings")
     return menu.card(context, title, text, rows=(*links, *more, menu.back(f"ex:ds:{dataset_hash}")))
 
@@ -257,12 +257,12 @@ def show_example(context: BotContext) -> View:
         ),
         (("examples-to-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
-    lineage = context.translate("examples-untaught")
+    lineage = context.translate("examples-no-version")
     builds = examples.builds_with(*services_and_actor(context), file.dataset, file.id)
     if builds is not None:
         first, last = builds
         blob = file.revision[:10]
-        lineage = context.translate("examples-taught", first=first, last=last, blob=blob)
+        lineage = context.translate("examples-versions", first=first, last=last, blob=blob)
     findings = [
         f"• {menu.cut(finding.text(context.language), 160)}"
         for finding in examples.findings(*services_and_actor(context), file.dataset)
@@ -290,7 +290,7 @@ def show_history(context: BotContext) -> View:
     if len(versions) > _MAX_VERSIONS:
         lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
     title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
-    hint = context.translate("examples-history-words" if lines else "examples-history-none")
+    hint = context.translate("examples-history-hint" if lines else "examples-history-none")
     back = menu.back(f"ex:one:{admin.short_hash(file.dataset)}:{admin.short_hash(file.id)}")
     return menu.card(context, title, "\n".join(lines), hint, rows=(back,))
 
@@ -316,7 +316,7 @@ def ask_import(context: BotContext) -> View:
 async def receive_import(context: BotContext) -> None:
     """Read the file that was sent and show what it would add."""
     name = str(dialog_value(context, "dataset") or "")
-    note = context.translate("examples-file-wanted")
+    note = context.translate("examples-send-file")
     source: dict[str, Any] = {}
     if context.attachment is not None and context.attachment.kind == "document":
         source = {"id": context.attachment.file_id, "name": context.attachment.name}

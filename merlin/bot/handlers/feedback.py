@@ -44,7 +44,7 @@ _QUESTION = ("fix-is-question", "fix-ask")
 def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
     """Ask for the consent, with another button below."""
     yes, no = ("consent-yes", "consent:yes", "success"), ("consent-no", "consent:no")
-    return menu.text_view(context, "consent-asked", yes, no, other)
+    return menu.text_view(context, "consent-ask", yes, no, other)
 
 
 def show_consent(context: BotContext) -> View:
@@ -114,7 +114,7 @@ def show_source(context: BotContext) -> View:
             "standing": origin.standing,
         }
         lines.append(context.translate("why-origin", **arguments))
-        for key, examples in (("why-taught", source.said_by), ("why-nearest", source.nearest)):
+        for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
             if examples:
                 lines.append(context.translate(key, examples=", ".join(examples)))
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
@@ -126,7 +126,7 @@ def show_source(context: BotContext) -> View:
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
         up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]
-        lines.append(context.translate("why-thumbs", up=up, down=down))
+        lines.append(context.translate("why-ratings", up=up, down=down))
     return replace(menu.message(context, "\n".join(lines)), is_new=True)
 
 
@@ -242,7 +242,7 @@ def _ask_correction(context: BotContext, turn: Turn) -> View:
     """Ask for the better answer, or first for the consent if it was never asked for."""
     values = {"turn": turn.turn_id}
     if proposals.has_consent(*services_and_actor(context)):
-        return menu.form(context, "fix-asked", step=WRITING, values=values)
+        return menu.form(context, "fix-ask", step=WRITING, values=values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context)
 
@@ -254,9 +254,9 @@ def receive_correction(context: BotContext) -> View:
     text, turn = context.text.strip(), _turn(context)
     if turn is None:
         context.stop_waiting()
-        return menu.text_view(context, "fix-gone")
+        return menu.text_view(context, "fix-answer-not-found")
     if not text or len(text) > MAX_CHARACTERS:
-        key = "fix-long" if text else "fix-words"
+        key = "fix-long" if text else "fix-text-only"
         return menu.form(context, key, most=MAX_CHARACTERS)
     # The message id is stored because the text may turn out to be a question.
     values = {"turn": turn.turn_id, "words": text, "message": context.message_id}
@@ -364,7 +364,7 @@ def tell(context: BotContext) -> View:
     """Show what editors would see of a refused question, or ask for the consent first."""
     turn, reason = own_turn(context), "bot-not-yours"
     if turn is not None:
-        reason = "" if _dataset(context, turn) else "tell-nobody"
+        reason = "" if _dataset(context, turn) else "tell-no-editors"
     if turn is None or reason:
         return menu.refusal(context, reason) if context.verb else menu.text_view(context, reason)
     if not context.is_private:

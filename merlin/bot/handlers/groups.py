@@ -141,7 +141,7 @@ def _change_setting(context: BotContext, *, hears_all: bool) -> View:
         context, language=group.language or context.user.speaks(context.language)
     )
     view = _settings_view(group_context, hears_all=hears_all)
-    return replace(view, alert=group_context.translate("groups-kept"))
+    return replace(view, alert=group_context.translate("groups-saved"))
 
 
 def _with_setting(context: BotContext, group: Group, action: str, value: str) -> Group | None:
@@ -180,7 +180,7 @@ def _settings_view(context: BotContext, *, hears_all: bool) -> View:
         translate("groups-renews", who="all" if group.is_open else "leaders"),
     ]
     if group.hears is GroupMode.QUESTION and not hears_all:
-        lines += ["", translate("groups-deaf")]
+        lines += ["", translate("groups-privacy-mode")]
 
     def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
         return menu.choice_button(label, f"group:{data}", is_chosen=is_chosen)
@@ -324,9 +324,9 @@ async def ask_linked(context: BotContext) -> None:
         lambda: InlineQueries(context.db, context.bot_id).question(token)
     )
     if question is None:
-        await context.reply(context.translate("inline-gone"), UpdateState.REFUSED, "gone")
+        await context.reply(context.translate("inline-not-found"), UpdateState.REFUSED, "gone")
         return
-    note = context.translate("inline-asked", question=question)
+    note = context.translate("inline-question", question=question)
 
     async def build_prompt(_context: BotContext) -> Prompt:
         return Prompt(question, note=note)
@@ -375,7 +375,7 @@ async def filter_update(context: BotContext) -> bool:
     elif context.user.is_blocked:
         await context.finish_silently(UpdateState.REFUSED, "blocked")
     elif addressee.is_channel and not (addressee.is_anonymous and context.command == SETTINGS):
-        await context.reply(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
+        await context.reply(context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat")
     else:
         asker = User(context.user_id, context.stored.language_code)
         await context.store.do(lambda: Users(context.db).record_person(asker))

@@ -44,13 +44,13 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
     """Send the daemon the request of `act`, and show its result in this message later."""
     requests = WaitingRequests(context.db, context.bot_id)
     if requests.has_request(context.chat_id, context.message_id):
-        return menu.alert(context.translate("admin-asked-already"))
+        return menu.alert(context.translate("admin-queued-already"))
     request_id = act(*services_and_actor(context)).request_id
     requests.add(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
-    message = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"
-    title, rows = context.translate("admin-asked"), (menu.back(back),)
+    message = "admin-queued-wait" if is_daemon_alive(context.services) else "admin-queued-late"
+    title, rows = context.translate("admin-queued"), (menu.back(back),)
     return menu.card(context, title, context.translate(message), rows=rows)
 
 
@@ -131,14 +131,14 @@ def launch_price(context: BotContext) -> View:
     }
     budget = {"left": cost(remaining, quote.currency), "cap": cost(cap or 0, quote.currency)}
     details = admin.join_lines(
-        translate("admin-launch-what", **arguments),
+        translate("admin-launch-summary", **arguments),
         translate(
             "admin-launch-price", cost=price if is_known else translate("admin-price-unknown")
         ),
         "" if cap is None else translate("admin-budget-left", **budget),
     )
     if quote.refusal:
-        title, rows = translate("admin-launch-not"), (menu.back("a-launch:0"),)
+        title, rows = translate("admin-launch-impossible"), (menu.back("a-launch:0"),)
         return menu.card(context, title, quote.refusal, details, rows=rows)
     sure = ("admin-launch-yes", f"a-launch-yes:{short_hash(dataset)}")
     return menu.confirmation_card(context, details, sure, "a-launch:0")

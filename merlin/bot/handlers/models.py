@@ -104,7 +104,7 @@ def show_dataset(context: BotContext) -> View:
         ("admin-history", f"a-history:{dataset_hash}"),
         menu.back("a-models"),
     )
-    message = context.translate("admin-serves-none", dataset=name)
+    message = context.translate("admin-live-model-none", dataset=name)
     if serving:
         message = context.translate(
             "admin-serving-now",
@@ -142,7 +142,7 @@ def show_history(context: BotContext) -> View:
         )
         for entry in models.history(*services_and_actor(context), name, _MAX_HISTORY)
     ]
-    message = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
+    message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=name)
     title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short_hash(name)}:0"
     return menu.card(context, title, message, rows=(menu.back(back),))
 
@@ -159,7 +159,7 @@ def show_model(context: BotContext) -> View:
     """Show a model."""
     view = model_of(context)
     message = context.translate(
-        "admin-model-what",
+        "admin-model-summary",
         model=view.model,
         provider=view.provider,
         state=context.translate(f"model-{view.display_state}"),

@@ -271,7 +271,7 @@ def _month_lines(context: BotContext) -> list[str]:
         }
         lines.append(context.translate("pay-admin-month", **arguments))
     if tests := count_tests(entry for entry, _ in entries):
-        lines.append(context.translate("page-tests-apart", count=tests))
+        lines.append(context.translate("page-test-payments", count=tests))
     return lines
 
 
@@ -400,5 +400,5 @@ def refund(context: BotContext) -> View:
         values["reason"],
         f"update:{refund_id}",
     )
-    alert = context.translate("pay-admin-refund-wished")
+    alert = context.translate("pay-admin-refund-started")
     return replace(show_purchase(context, purchase_id), alert=alert)

@@ -110,7 +110,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
     notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
     plan = plan_named(context.services.plans, person.current_plan)
     summary = context.translate(
-        "people-what",
+        "people-summary",
         role=" ".join([role, *person.scopes]),
         plan=plan.title_in(context.language) if plan else context.translate("people-no-plans"),
         speaks=person.language,
@@ -128,7 +128,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
     )
     audit_lines = (
         context.translate(
-            "people-deed",
+            "people-audit-line",
             at=admin.format_time(context, entry.at),
             deed=audit_text(entry.action, context.language),
             by=reference_name(context.services, entry.by, context.language),
@@ -281,7 +281,7 @@ def choose_question_days(context: BotContext) -> View:
 def _ask_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
     data_prefix = f"a-gift-ask:{person.id}:{kind.value}:{amount}"
     days = [*_day_choices(context, data_prefix, _QUESTION_DAYS)]
-    days.append((context.translate("people-for-ever"), f"{data_prefix}:0"))
+    days.append((context.translate("people-no-expiry"), f"{data_prefix}:0"))
     back = f"a-gift-n:{person.id}:{kind.value}"
     return _choose(context, person, "people-ask-days", days, back, 2)
 
@@ -307,14 +307,14 @@ def give_questions(context: BotContext) -> View:
             who=user_title(context, person),
             format=admin.state_text(context, "format", kind.value),
             amount=amount,
-            long=context.translate("people-days" if days else "people-for-ever", days=days),
+            long=context.translate("people-days" if days else "people-no-expiry", days=days),
         )
         # The update id in the data identifies the question, so that pressing twice gives once.
         data = (person.id, kind.value, amount, days, context.update_id)
         return menu.confirm(context, text, "people-gift", f"a-user:{person.id}", *data)
     once = f"update:{context.number(4) or context.update_id}"
     users.give_questions(*services_and_actor(context), person.id, kind, amount, days, once=once)
-    return show_person(context, "people-given")
+    return show_person(context, "people-gift-sent")
 
 
 _PLAN_DAYS = (3, 7, 14, 30, 90, 365)
@@ -365,7 +365,7 @@ def give_plan(context: BotContext) -> View:
         return menu.confirm(context, text, "people-term", f"a-user:{person.id}", *data)
     once = f"update:{context.number(3) or context.update_id}"
     users.give_plan(*services_and_actor(context), person.id, plan.name, days, once)
-    return show_person(context, "people-term-given")
+    return show_person(context, "people-plan-given")
 
 
 @handlers.button("a-role", needs=Permission.USERS)

@@ -194,7 +194,7 @@ def _current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
             headline = context.translate("pay-title-then", **arguments, then=next_title)
     lines = [headline, *left_lines(context, current.plan), *plan_lines(context, current.plan)]
     gifts = gift_lines(context, current.gifts)
-    parts = [lines, [context.translate("pay-beyond"), *gifts]] if gifts else [lines]
+    parts = [lines, [context.translate("pay-extra-questions"), *gifts]] if gifts else [lines]
     return ["\n".join(part) for part in parts]
 
 
@@ -216,7 +216,7 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
         return ""
     ends = current.ends(current.here, context.services.clock())
     arguments = {"at": context.moment(ends)} if ends is not None else {}
-    key = "pay-here-until" if arguments else "pay-here"
+    key = "pay-course-plan-until" if arguments else "pay-course-plan"
     title = current.here.title_in(context.language)
     headline = context.translate(key, title=title, **arguments)
     return "\n".join([headline, *left_lines(context, current.here)])
@@ -290,7 +290,9 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
         return context.translate("pay-from", at=context.moment(ends))
     plans = list(context.services.plans)
     if not plan.courses and current.plan in plans and plans.index(current.plan) > plans.index(plan):
-        return context.translate("pay-lower", title=current.plan.title_in(context.language))
+        return context.translate(
+            "pay-bigger-plan-first", title=current.plan.title_in(context.language)
+        )
     return ""
 
 
@@ -325,7 +327,9 @@ def start_plan_trial(context: BotContext) -> View:
     """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
     plan = offered_plan(context)
     days = start_trial(context.services, own_actor(context), plan.name)
-    message = context.translate("pay-tried", title=plan.title_in(context.language), days=days)
+    message = context.translate(
+        "pay-trial-started", title=plan.title_in(context.language), days=days
+    )
     return replace(show_plan(context), alert=message, is_loud=True)
 
 
@@ -351,7 +355,7 @@ def take_code(context: BotContext) -> View:
         message = context.translate(error.key, **error.arguments)
         if tries >= MAX_ATTEMPTS:
             context.stop_waiting()
-            return menu.message(context, f"{message}\n\n{context.translate('pay-code-enough')}")
+            return menu.message(context, f"{message}\n\n{context.translate('pay-code-too-many')}")
         context.wait(Dialog(CODE_STEP, {"tries": tries}))
         message = f"{message}\n\n{context.translate('pay-code-again')}"
         return menu.message(context, message, menu.back_or_cancel("plan:0"))
@@ -366,5 +370,5 @@ def _use_code(context: BotContext) -> View:
     if not promo.days:
         return offer_view(context, plan, promo)
     title = plan.title_in(context.language)
-    message = context.translate("pay-code-given", title=title, days=promo.days)
+    message = context.translate("pay-code-accepted", title=title, days=promo.days)
     return menu.with_heading(show_plan(context), message)

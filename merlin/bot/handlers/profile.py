@@ -97,7 +97,7 @@ def choose_language(context: BotContext) -> View:
     default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
     own_context = replace(context, language=chosen or default, user=user)
-    return replace(list_languages(own_context), alert=own_context.translate("lang-kept"))
+    return replace(list_languages(own_context), alert=own_context.translate("lang-saved"))
 
 
 @handlers.button("zones")
@@ -148,7 +148,7 @@ def take_zone(context: BotContext) -> View:
 def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*services_and_actor(context), zone)
     now = _now(context, zone)
-    return menu.text_view(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
+    return menu.text_view(context, "zone-saved", menu.back("lang"), zone=zone, now=now)
 
 
 # Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.
@@ -181,7 +181,7 @@ def delete_me(context: BotContext) -> View:
     if not context.is_private:
         return menu.text_view(context, "my-data-private")
     lines = _count_lines(context, accounts.count_records(*services_and_actor(context)))
-    confirm_button, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
+    confirm_button, rows = ("my-data-delete-yes", "forget:1"), "\n".join(lines)
     return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
 
@@ -199,8 +199,10 @@ async def forget(context: BotContext) -> None:
     if not context.is_private:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
     elif context.number() != 2:  # noqa: PLR2004 - the second time
-        sure = ("my-data-sure", "forget:2", "danger")
-        await context.show(lambda: menu.text_view(context, "my-data-surely", sure, menu.CANCEL))
+        sure = ("my-data-delete-confirm-yes", "forget:2", "danger")
+        await context.show(
+            lambda: menu.text_view(context, "my-data-delete-confirm", sure, menu.CANCEL)
+        )
     else:
         await _erase(context)
 
@@ -263,8 +265,10 @@ def _refusal(context: BotContext) -> View | None:
     newest = Audit(context.db).newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
     requests = [entry for entry in newest if entry.action == _QUESTION_ACTION and entry.at > since]
     if len(requests) >= MAX_PER_DAY:
-        return menu.text_view(context, "paysupport-enough", most=MAX_PER_DAY)
-    return None if context.services.roles.admins() else menu.text_view(context, "paysupport-nobody")
+        return menu.text_view(context, "paysupport-too-many", most=MAX_PER_DAY)
+    return (
+        None if context.services.roles.admins() else menu.text_view(context, "paysupport-no-admins")
+    )
 
 
 def _send_to_admins(context: BotContext, text: str) -> View:
@@ -284,7 +288,7 @@ def _send_to_admins(context: BotContext, text: str) -> View:
 
 def _sent_text(context: BotContext, key: str) -> str:
     """Return the confirmation of a sent text, with a note if a file was left out."""
-    file_note = context.translate("paysupport-words-only") if context.attachment is not None else ""
+    file_note = context.translate("paysupport-text-only") if context.attachment is not None else ""
     return "\n\n".join(filter(None, [context.translate(key), file_note]))
 
 
@@ -297,7 +301,7 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
     admin_context = replace(context, language=context.services.language_of(admin))
     user_id = str(context.user_id)
     name = context.sender_name or "—"
-    lines = [admin_context.translate("paysupport-letter", name=name, user=user_id, words=text)]
+    lines = [admin_context.translate("paysupport-question", name=name, user=user_id, words=text)]
     purchases = Purchases(context.db).of(context.user_id, _MAX_PURCHASES)
     if purchases:
         lines += [

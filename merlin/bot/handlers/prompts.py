@@ -175,12 +175,12 @@ async def _transcribe(
         except ProviderBusy as busy:
             attempt += 1
             if attempt >= MAX_ATTEMPTS:
-                raise Refused(str(busy), "media-hear-busy") from busy
+                raise Refused(str(busy), "media-transcription-busy") from busy
             pause = busy.retry_after_s or context.services.patience.first_pause_s * attempt
             await asyncio.sleep(min(pause, MAX_PAUSE_S))
         except ProviderError as error:
             await _notify_admins(context, error)
-            raise Refused(str(error), "media-hear-failed") from error
+            raise Refused(str(error), "media-transcription-failed") from error
 
 
 async def _notify_admins(context: BotContext, error: ProviderError) -> None:
@@ -314,9 +314,9 @@ async def _summarize_part(
     """Return a model's summary of a part. Raises Refused if it returns none."""
     summarizer = _summarizing_model(context, prompt)
     if summarizer is None:
-        raise Refused("no model to read with", "bot-nobody")
+        raise Refused("no model to read with", "bot-no-model")
     question = prompt.text[:QUESTION_LENGTH] or "—"
-    task = context.translate("media-part-wish", part=number, parts=count, question=question)
+    task = context.translate("media-part-prompt", part=number, parts=count, question=question)
     message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(summarizer)
     reply = await context.bot_data.answer_service.reply(models, (message,), AnswerObserver())

@@ -264,7 +264,7 @@ async def _build_prompt(
     context: BotContext, conversation: ask.Conversation, source: Source, observer: AnswerObserver
 ) -> Prompt:
     if context.format != "text":
-        observer.on_text(context.translate("media-at-it", kind=context.format))
+        observer.on_text(context.translate("media-reading", kind=context.format))
     prompt = await source(context)
     return (
         prompt

@@ -154,7 +154,7 @@ def _apply_and_confirm(
     """Set a preset in the session and show a confirmation."""
     session = apply_preset(context, name, prompt, model)
     if session is None:
-        return menu.text_view(context, "presets-nobody")
+        return menu.text_view(context, "presets-no-model")
     title = preset_title(context, name)
     message = context.translate("presets-chosen", name=title)
     rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
@@ -248,7 +248,7 @@ def _set_prompt(context: BotContext, text: str) -> View:
     context.stop_waiting()
     session = apply_preset(context, "", prompt)
     if session is None:
-        return menu.text_view(context, "presets-nobody")
+        return menu.text_view(context, "presets-no-model")
     parts = (context.translate("system-set"), other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
 
@@ -297,7 +297,9 @@ def handle_course_button(context: BotContext) -> View:
         case ("open", _):
             course = courses.active(context.services).by_id.get(context.number(1))
             return (
-                _start_course(context, course) if course else menu.refusal(context, "courses-gone")
+                _start_course(context, course)
+                if course
+                else menu.refusal(context, "courses-not-available")
             )
         case ("all",):
             _start_session(context, None)
@@ -312,7 +314,7 @@ def open_course(context: BotContext, slug: str) -> View:
     return (
         _start_course(context, course)
         if course
-        else menu.text_view(context, "courses-gone", _TO_COURSES)
+        else menu.text_view(context, "courses-not-available", _TO_COURSES)
     )
 
 
@@ -352,7 +354,7 @@ def _start_course(context: BotContext, course: Course) -> View:
         context,
         context.translate("courses-chosen", course=course.title(context.language)),
         course.about(context.language),
-        "" if is_taught else context.translate("courses-untaught"),
+        "" if is_taught else context.translate("courses-not-trained"),
         context.translate("courses-ask"),
         rows=(_TO_COURSES,),
     )
@@ -411,7 +413,7 @@ def list_choices(context: BotContext) -> View:
     choices = allowed_models(context, session)
     current = answering_model(context, session)
     if current is None:
-        return menu.text_view(context, "models-nobody")
+        return menu.text_view(context, "models-none")
     page_items, page = menu.paginate(choices, context.number(1))
     provider = provider_title(context, current.provider)
     lines = [context.translate("models-now", model=current.title, provider=provider)]
@@ -464,7 +466,7 @@ def _choose_model(context: BotContext, sign: str) -> View:
         None,
     )
     if option is None:
-        return menu.refusal(context, "models-gone")
+        return menu.refusal(context, "models-not-available")
     chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
     context.sessions.change(fit_window(context, chosen_session))
     if session.touched_at is not None:

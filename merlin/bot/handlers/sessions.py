@@ -66,7 +66,7 @@ async def summarize(context: BotContext) -> None:
     if not context.is_resumed:
         arguments = {
             "callback_query_id": context.query_id,
-            "text": context.translate("sum-working"),
+            "text": context.translate("summary-working"),
         }
         await context.bot_api.answer_query("answerCallbackQuery", arguments)
     async with TypingIndicator(
@@ -94,10 +94,10 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
     session_id = turn.question.session_id if turn is not None else 0
     session = context.sessions.find(context.place, session_id)
     if session is None:
-        return menu.refusal(context, "session-not-yours")
+        return menu.refusal(context, "session-not-found")
     current = context.open_session()
     if current.summary and not current.used_tokens:
-        return menu.refusal(context, "sum-done")
+        return menu.refusal(context, "summary-done")
     task = summaries.begin(context.services, question_of(context), session)
     if isinstance(task, SummaryTask):
         return task
@@ -109,12 +109,12 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
 def _summary_view(context: BotContext, old: Session, summary: str) -> View:
     """Show the summary with which the new session starts, or say that nothing has changed."""
     if not summary:
-        return replace(menu.text_view(context, "sum-failed"), is_new=True)
-    headline = context.translate("sum-head")
-    ending = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
+        return replace(menu.text_view(context, "summary-failed"), is_new=True)
+    headline = context.translate("summary-heading")
+    ending = context.translate("summary-tail" if context.is_private else "groups-summary-tail")
     mark = Entity("expandable_blockquote", utf16_length(headline) + 2, utf16_length(summary))
     # Groups cannot reopen earlier sessions.
-    back = context.is_private and ("sum-back", f"session-open:{old.session_id}")
+    back = context.is_private and ("summary-back", f"session-open:{old.session_id}")
     rows = menu.buttons_of(context, back)
     return View(
         FormattedMessage(f"{headline}\n\n{summary}\n\n{ending}", (mark,), rows), is_new=True
@@ -159,7 +159,7 @@ def _session_button(verb: str) -> Callable[[_SessionView], _SessionView]:
         def act(context: BotContext) -> View:
             session = context.sessions.find(context.place, context.number())
             if session is None or session.user_id != context.user_id:
-                return menu.refusal(context, "session-not-yours")
+                return menu.refusal(context, "session-not-found")
             return show(context, session)
 
         return show
@@ -204,7 +204,7 @@ def open_session(context: BotContext, session: Session) -> View:
     question = next((message.content for message in messages if message.role == "user"), None)
     if question is not None:
         question = menu.cut(" ".join(question.split()), _QUESTION_LENGTH + 1)
-        text = f"{text}\n\n{context.translate('session-asked', question=question)}"
+        text = f"{text}\n\n{context.translate('session-open-question', question=question)}"
     return menu.message(context, text, _ALL)
 
 
@@ -223,7 +223,7 @@ def take_title(context: BotContext) -> View:
     session = context.sessions.find(context.place, int(session_id or 0))
     if session is None:
         context.stop_waiting()
-        return menu.text_view(context, "session-not-yours")
+        return menu.text_view(context, "session-not-found")
     title = build_session_title(context.text)
     if not title:
         return rename_session(context, session)
@@ -265,7 +265,7 @@ def restore_session(context: BotContext) -> View:
     """Restore a deleted session and show it."""
     session = context.sessions.restore(context.place, context.number())
     if session is None:
-        return menu.refusal(context, "session-gone")
+        return menu.refusal(context, "session-deleted-for-good")
     return session_card(context, session)
 
 
@@ -302,7 +302,7 @@ def tokens(context: BotContext) -> View:
     all_button = context.is_private and _ALL
     if newest is None:
         return menu.message(context, "\n".join(lines), all_button)
-    sum_button = ("bot-button-sum", f"sum:{newest.turn_id}")
+    sum_button = ("bot-button-summary", f"sum:{newest.turn_id}")
     return menu.message(
         context, "\n".join(lines), sum_button, (("bot-button-new", "new"), all_button)
     )
@@ -372,7 +372,7 @@ async def new_session(context: BotContext) -> None:
     def prepare() -> Sequence[QueuedMessage]:
         open_in_topic(context, thread_id)
         (note,) = build_messages(context, menu.text_view(context, "session-topic-made"))
-        page = FormattedMessage(context.translate("session-topic-begun"))
+        page = FormattedMessage(context.translate("session-topic-started"))
         key = f"update:{context.update_id}:topic"
         topic_message = OutgoingMessage(
             key, context.chat_id, page, context.update_id, Target(thread_id)
@@ -426,14 +426,14 @@ def excess_sessions(context: BotContext) -> Sequence[Session]:
 
 def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
     limit = plan_for(context).sessions or 0
-    lines = [context.translate("sessions-most", most=limit, over=len(excess))]
+    lines = [context.translate("sessions-limit", most=limit, over=len(excess))]
     for session in excess[:_MAX_LISTED]:
         at = context.moment(session.touched_at or context.services.clock())
         lines.append(
             context.translate("session-oldest", title=session_title(session, context), at=at)
         )
     if len(excess) > _MAX_LISTED:
-        lines.append(context.translate("session-further", more=len(excess) - _MAX_LISTED))
+        lines.append(context.translate("sessions-more", more=len(excess) - _MAX_LISTED))
     data = f"new-instead:{excess[0].session_id}:{len(excess)}"
     confirm_button = ("session-new-instead", data, "danger")
     return menu.message(context, "\n".join(lines), confirm_button, (_ALL, menu.CANCEL))

@@ -219,7 +219,7 @@ def privacy(context: BotContext) -> View:
         )
     parts = [
         legal_text(Settings(context.db), PRIVACY, context.language),
-        context.translate("privacy-kept", turns=retention.turns_days, letters=message_days),
+        context.translate("privacy-retention", turns=retention.turns_days, letters=message_days),
         "\n".join(providers),
         session_text,
         context.translate("privacy-consent", state="given" if has_given else "none"),
@@ -261,7 +261,7 @@ def choose_text(context: BotContext) -> View:
         [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
         for name in TEXTS
     ]
-    return menu.text_view(context, "own-words-choose", *rows)
+    return menu.text_view(context, "bot-texts-choose", *rows)
 
 
 def _is_text(value: object) -> bool:
@@ -270,10 +270,10 @@ def _is_text(value: object) -> bool:
 
 def _ask_text(context: BotContext, name: str) -> View:
     current = Settings(context.db).get(name)
-    message = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
+    message = context.translate("bot-texts-ask", name=name, most=MAX_CHARACTERS)
     if current:
-        message = f"{message}\n\n{context.translate('own-words-now')}\n{current}"
-    drop_button = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
+        message = f"{message}\n\n{context.translate('bot-texts-now')}\n{current}"
+    drop_button = ("bot-texts-delete", f"own-drop:{name.replace('.', ':')}", "danger")
     return menu.message(context, message, bool(current) and drop_button, menu.back_or_cancel("own"))
 
 
@@ -301,7 +301,7 @@ def drop_text(context: BotContext) -> View:
 def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
     put_text(*services_and_actor(context), name, new_text)
-    key = "own-words-kept" if new_text else "own-words-dropped"
+    key = "bot-texts-saved" if new_text else "bot-texts-deleted"
     return menu.text_view(context, key, menu.back("own"))
 
 
@@ -327,7 +327,7 @@ def info(context: BotContext) -> View:
     )
     parts = [version, *models, _info_session(context, session), next(filter(None, own_texts), "")]
     parts.append(context.translate("bot-info-commands"))
-    edit = _may_edit(context) and ("own-words-edit", "own")
+    edit = _may_edit(context) and ("bot-texts-edit", "own")
     return menu.paragraphs(context, *parts, rows=(edit,))
 
 

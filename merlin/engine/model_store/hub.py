@@ -103,7 +103,7 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
         raise Refused(source, key, hub=source, status=status) from error
     except httpx2.TransportError as error:
         reason = str(error) or type(error).__name__
-        raise Refused(reason, "library-hub-away", reason=reason) from error
+        raise Refused(reason, "library-hub-unreachable", reason=reason) from error
     licence = (model_info.card_data or {}).get("license")
     return {"commit": str(model_info.sha), "licence": licence if isinstance(licence, str) else ""}
 

@@ -144,7 +144,7 @@ def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> 
     if dependents := list_dependents(name, engine / "engine.db"):
         names = {"name": name, "standing": ", ".join(dependents[:3])}
         detail = f"{name}: {dependents} stand on it"
-        raise Refused(detail, "library-swapped", n=len(dependents), **names)
+        raise Refused(detail, "library-source-in-use", n=len(dependents), **names)
 
 
 def _obtain(name: str, model: EngineModelConfig, root: Path, work: Worker) -> ModelCard:

@@ -374,12 +374,12 @@ def remove(
     folder, draft = root / name, get_draft_folder(root, name)
     is_name = name and Path(name).name == name and not name.startswith(".")
     if not is_name or not (folder.exists() or draft.exists()):
-        raise NotFound(f"no base {name} lies here", "library-nothing-here", name=name)
+        raise NotFound(f"no base {name} lies here", "library-base-not-found", name=name)
     dependents = list_dependents(name, engine / "engine.db")
     if dependents and not is_forced:
         names = {"name": name, "standing": ", ".join(dependents[:3])}
         detail = f"{dependents} stand on {name}"
-        raise Refused(detail, "library-stood-on", n=len(dependents), **names)
+        raise Refused(detail, "library-in-use", n=len(dependents), **names)
     with lock_base(root, name):
         freed = folder_bytes(folder) + folder_bytes(draft)
         remove_durably(folder)

@@ -2,9 +2,9 @@
 bot-command-admin = administration
 admin-title = Administration
 admin-home = Your role: { $role }.
-admin-serves = { $dataset }: { $build } is live since { $since }
-admin-serves-removed = { $dataset }: removed from the repository, but { $build } still answers, since { $since }
-admin-serves-none = { $dataset }: no trained model yet
+admin-live-model = { $dataset }: { $build } is live since { $since }
+admin-live-model-removed = { $dataset }: removed from the repository, but { $build } still answers, since { $since }
+admin-live-model-none = { $dataset }: no trained model yet
 admin-board-card = { $sign } { $state }: “{ $subject }”
 admin-board-left = { $share }%, { $time } left
 admin-examples = 📚 Examples
@@ -15,11 +15,11 @@ admin-broadcast = 📣 Broadcast
 admin-health = 🩺 System status
 admin-sure = Are you sure?
 admin-refresh = 🔄 Refresh
-admin-onward = Continue ›
-admin-asked = Queued
-admin-asked-wait = Working on it. The result will appear here.
-admin-asked-late = The daemon isn't running. The task is saved and will run when it starts; the result will appear here.
-admin-asked-already = Already queued, waiting for the result.
+admin-continue = Continue ›
+admin-queued = Queued
+admin-queued-wait = Working on it. The result will appear here.
+admin-queued-late = The daemon isn't running. The task is saved and will run when it starts; the result will appear here.
+admin-queued-already = Already queued, waiting for the result.
 admin-refused = It didn't work: { $reason }
 admin-no-dataset = This dataset is no longer here. All datasets: /admin
 admin-no-datasets = No datasets yet: the repository hasn't been read.
@@ -60,9 +60,9 @@ admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; t
 admin-model = 🧠 Model
 admin-launch = 🚀 Start training
 admin-launch-which = Which dataset should be trained? Its newest version is used. You'll see the cost first.
-admin-launch-not = Training can't start
+admin-launch-impossible = Training can't start
 admin-launch-yes = 🚀 Start training
-admin-launch-what = { $build } on { $base } ({ $provider }): { $examples ->
+admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $examples } example
        *[other] { $examples } examples
     }, { $epochs ->
@@ -77,7 +77,7 @@ admin-serving-now = { $build } ({ $model }, { $provider }) is live since { $sinc
         [yes] { " " }📌 Pinned: newer ones wait.
        *[no] { "" }
     }
-admin-model-what =
+admin-model-summary =
     { $model }
     Provider: { $provider }
     State: { $state }, created { $created }
@@ -140,7 +140,7 @@ people-block = 🚫 Block
 people-unblock = ✅ Unblock
 people-plan = 📦 Plan
 people-gift = 🎁 Give questions
-people-what =
+people-summary =
     Role: { $role }
     Plan: { $plan }
     Language: { $speaks }
@@ -166,33 +166,33 @@ people-days = { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
-people-for-ever = no expiry
+people-no-expiry = no expiry
 people-ask-gift = Give: { $who }, { $format } — { $amount }, for: { $long }.
-people-given = Gift sent
+people-gift-sent = Gift sent
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
 notice-gift = You got gift questions: { $format } — { $amount }. They're used once the plan's questions run out.
-cast-list = Recent broadcasts. Tap one for details.
-cast-none = No broadcasts yet.
-cast-new = ✍️ New broadcast
-cast-again = ✍️ Another text
-cast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
-cast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
-cast-to = { $whom ->
+broadcast-list = Recent broadcasts. Tap one for details.
+broadcast-none = No broadcasts yet.
+broadcast-new = ✍️ New broadcast
+broadcast-again = ✍️ Another text
+broadcast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
+broadcast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
+broadcast-to = { $whom ->
         [ru] Send in Russian ({ $count })
         [en] Send in English ({ $count })
        *[all] Send to everyone ({ $count })
     }
-cast-ask-send = { $count ->
+broadcast-ask-send = { $count ->
         [one] Send this to { $count } person? It can't be unsent.
        *[other] Send this to { $count } people? It can't be unsent.
     }
-cast-send = 📣 Send broadcast
-cast-stop = ⏹ Stop broadcast
-cast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't.
-cast-begun = This broadcast has already been sent.
+broadcast-send = 📣 Send broadcast
+broadcast-stop = ⏹ Stop broadcast
+broadcast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't.
+broadcast-already-sent = This broadcast has already been sent.
 cast-nobody = There's no one to send it to.
-cast-report = Broadcast { $number } { $state ->
+broadcast-report = Broadcast { $number } { $state ->
         [running] is being sent
         [stopped] was stopped
         [draft] hasn't started
@@ -216,7 +216,7 @@ health-queue-notices = Notifications
 health-queue-updates = People's messages
 health-queue-letters = Outgoing
 health-waits = { $queue }: { $count } waiting, the oldest for { $age }
-health-nothing-waits = The queues are empty.
+health-queues-empty = The queues are empty.
 health-failures = Failed in the last 24 hours: answers { $updates }, tasks { $requests }, training { $jobs }
 health-spent = { $provider }: { $spent } this month
 health-spent-of = { $provider }: { $spent } this month, { $left } left

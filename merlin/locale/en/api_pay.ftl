@@ -1,9 +1,9 @@
 # Paying by card, SBP or wallet: what the cashier says to buyers and to admins.
-pay-words = { $title }: access to Merlin
+pay-description = { $title }: access to Merlin
 pay-no-shop = Card payments are not available here. You can buy the same in Telegram with Stars: /plan
 pay-in-stars = This order is paid with Stars in Telegram: /plan
-pay-by-itself = This order renews a plan and is paid automatically with the saved payment method. You can turn auto-renewal off in /plan
-pay-order-over = This order is closed and can no longer be paid. Make a new one: it takes a minute. If you were charged for it anyway, the purchase will appear automatically.
+pay-automatic-renewal = This order renews a plan and is paid automatically with the saved payment method. You can turn auto-renewal off in /plan
+pay-order-closed = This order is closed and can no longer be paid. Make a new one: it takes a minute. If you were charged for it anyway, the purchase will appear automatically.
 pay-not-open = This order no longer needs payment.
 pay-nothing-paid = This order was not paid, so there is nothing to refund.
 pay-no-renewal = Auto-renewal not found, or it is already off.

@@ -21,10 +21,10 @@ approval-decline = ❌ Decline
 approval-withdraw = Cancel the request
 approval-open = ✋ Waiting for approval ({ $count })
 approval-ask-approve = Approve it? It starts right away.
-approval-said-approved = Approved and done.
-approval-said-declined = Declined.
-approval-said-withdrawn = The request is cancelled.
-approval-said-failed = Approved, but it couldn't be done: { $reason }
+approval-result-approved = Approved and done.
+approval-result-declined = Declined.
+approval-result-withdrawn = The request is cancelled.
+approval-result-failed = Approved, but it couldn't be done: { $reason }
 approval-needed = Another admin has to approve this. Request { $number } was sent and waits for 24 hours.
 approval-none = There's no request { $number }.
 approval-decided = Request { $number } is no longer waiting.
@@ -39,7 +39,7 @@ notice-approval-expired = No other admin approved request { $number } within 24 
 audit-approval-ask = approval requested
 audit-approval-approve = approved
 audit-approval-decline = declined
-page-room-approvals = Approvals
+page-section-approvals = Approvals
 page-approvals-lead = These start as soon as another admin approves them.
 page-approvals-none = Nothing is waiting for approval
 page-approvals-none-hint = Refunds, roles, models and broadcasts appear here where the configuration has security.two_people.
@@ -54,9 +54,9 @@ page-approvals-waiting = { $count ->
         [one] { NUMBER($count) } request waits for your approval
        *[other] { NUMBER($count) } requests wait for your approval
     }
-page-said-asked = The request was sent; another admin has to approve it.
-page-said-approved = Approved and done.
-page-said-declined = Declined.
+page-result-asked = The request was sent; another admin has to approve it.
+page-result-approved = Approved and done.
+page-result-declined = Declined.
 page-about-act = action
 page-about-number = number
 page-about-asked_by = asked by

@@ -76,13 +76,13 @@ finding-import-xlsx = Can't read the workbook from here: { $words }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 
 change-no-dataset = There's no dataset { $dataset } in the latest commit.
-change-asked-only = The daemon will commit it (edit { $change }).
+change-queued = The daemon will commit it (edit { $change }).
 change-late = Edit { $change } has been waiting for { $seconds } s. It's saved. Check: merlin health daemon
 change-waits = Edit { $change } is saved and waits: { $reason }
 change-parked = Edit { $change } is on hold: { $reason } After fixing it: merlin example retry { $change }
 change-not-parked = Edit { $change } isn't on hold, so there's nothing to retry.
-change-was-refused = Not saved: { $reason }
-change-not-good = Nothing was saved: fix the errors above.
+change-not-saved = Not saved: { $reason }
+change-has-errors = Nothing was saved: fix the errors above.
 change-in-conflict = Someone else changed the same file meanwhile, so nothing was saved. Difference from their version to yours:
     { $difference }
 did-change = The next training learns from about { $examples ->
@@ -120,9 +120,9 @@ example-unchanged = { $example }: nothing changed.
 example-broken = The example can't be read, so its parts can't be changed one by one: fix it in your editor, or use --file.
 example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --answer or --file.
 example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
-example-none-found = No example has all these words.
+example-not-found = No example has all these words.
 import-duplicate = same as { $other }
-import-not-good = Nothing was imported: { $rejected } of { $lines } lines have errors.
+import-has-errors = Nothing was imported: { $rejected } of { $lines } lines have errors.
 import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were

@@ -1,12 +1,12 @@
 cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
 cli-no-place = { $path }: { $reason }. Make it writable for the user that runs Merlin, or set another path in config.yaml; merlin doctor checks all paths
 cli-no-output = The output can't be written: { $reason }
-config-good = { $path }: no errors.
+config-valid = { $path }: no errors.
 config-absent = { $path } not found: name another (--config FILE), or create a minimal one: merlin config sample > config.yaml
 config-unreadable = { $path } can't be read: { $reason }
 credential-no-url = the secret { $name } must be an https address, such as https://hc-ping.com/…, without spaces
 credential-missing = the secret { $name } isn't set, or its file can't be read: set the environment variable { $name }, or { $name }_FILE with the path of a file, or put a file { $name } into the folder credentials next to config.yaml
-lead-taken = Merlin is already running ({ $holder }); stop it first, or leave it running
+already-running = Merlin is already running ({ $holder }); stop it first, or leave it running
 init-not-empty = { $folder } isn't empty; name another folder
 init-no-folder = can't create { $folder }: { $reason }. Name another folder: merlin init FOLDER
 init-bad-name = “{ $dataset }” isn't a valid dataset ID: use letters, digits, “.”, “_” and “-”. For example: { $proposed }
@@ -40,8 +40,8 @@ init-readme =
 
     A file deeper in `examples` names it in its first line with one more `../` per folder.
 no-daemon = No daemon is running, so this command does the work itself.
-asked-daemon = Queued for the daemon; waiting…
-asked-only = The daemon will do it (task { $request }).
+queued-waiting = Queued for the daemon; waiting…
+queued-only = The daemon will do it (task { $request }).
 daemon-late = The daemon hasn't responded for { $seconds } s; task { $request } is saved. Check: merlin health daemon
 dataset-unknown =
     { $known ->
@@ -49,8 +49,8 @@ dataset-unknown =
        *[other] dataset { $dataset } not found; there are: { $known }
     }
 ask-empty = no question: write one in quotes
-ask-nothing-serves = No model is live yet. See how training is going: merlin status. If nothing is running: merlin run
-ask-dataset-serves-nothing = { $dataset } has no live model yet. See how far its training is: merlin status
+ask-no-live-model = No model is live yet. See how training is going: merlin status. If nothing is running: merlin run
+ask-dataset-no-live-model = { $dataset } has no live model yet. See how far its training is: merlin status
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-not-composed = { $model } couldn't compose an answer from the sources: { $reason }
 ask-by = answered by { $build } ({ $model })
@@ -139,5 +139,5 @@ why-rollback = rolled back
 why-revoked = consent withdrawn
 why-no-turn = answer { $turn } not found
 why-no-model = answer { $turn } isn't from a model: it's Merlin's own text, or still being written
-impact-none = no version of a dataset holds the example { $example }: write its path, or DATASET/ID
+impact-not-found = no version of a dataset holds the example { $example }: write its path, or DATASET/ID
 impact-several = { $example } is in several datasets ({ $datasets }): add --dataset

@@ -6,9 +6,9 @@ courses-now = { $course ->
     }
 courses-semester = Semester { $semester }
 courses-none-yet = No courses yet. Just write a question.
-courses-gone = This course is no longer available. Choose another one: /course
+courses-not-available = This course is no longer available. Choose another one: /course
 courses-chosen = A new conversation about the course “{ $course }”.
-courses-untaught = The model of this course isn't trained yet, so a general model answers.
+courses-not-trained = The model of this course isn't trained yet, so a general model answers.
 courses-ask = Write your question.
 courses-all-chosen = New conversation without a course. Ask anything.
 courses-button-all = All topics

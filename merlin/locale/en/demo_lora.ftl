@@ -11,7 +11,7 @@ demo-lora-missing = merlin demo --engine lora trains a real language model and n
 demo-lora-converts = Unpacking SmolLM2-135M-Instruct (Apache-2.0): once, about half a minute…
 demo-lora-converted = ✔ the language model is ready ({ $seconds } s)
 demo-lora-committed = ✔ committed sixty English questions for the language model: { $commit }
-demo-lora-begins = Now the language model trains on this processor for a few minutes; the bot keeps answering meanwhile, and its small models keep training. Its loss curve: { $url } (the page asks once for the key in { $path })
+demo-lora-started = Now the language model trains on this processor for a few minutes; the bot keeps answering meanwhile, and its small models keep training. Its loss curve: { $url } (the page asks once for the key in { $path })
 demo-lora-epoch = ● the language model: epoch { $epoch } of { $epochs }, loss { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , about { $minutes } minute left
@@ -21,11 +21,11 @@ demo-lora-serving = ✔ the trained language model { $model } is live: loss { NU
     [one] { $minutes } minute
    *[other] { $minutes } minutes
   }
-demo-lora-invites = Try it: send /course to the bot, choose “{ $course }” and ask in English, for example: { $question }
+demo-lora-hint = Try it: send /course to the bot, choose “{ $course }” and ask in English, for example: { $question }
 demo-lora-failed = ✘ training the language model failed: { $reason }. The rest of the demo continues.
 demo-lora-job-failed = its training ended as { $state }: { $reason }
 demo-lora-base = Before training, the base model answers “{ $question }”: { $answer }
-demo-lora-unlike = the trained model answered “{ $question }” differently from its examples: { $answer }
-demo-lora-unlearnt = the training loss went from { $first } to { $last }: nothing was learnt
+demo-lora-answer-differs = the trained model answered “{ $question }” differently from its examples: { $answer }
+demo-lora-loss-not-lower = the training loss went from { $first } to { $last }: nothing was learnt
 demo-wait-lora-base = the base of the language model
 demo-wait-lora-model = the trained language model

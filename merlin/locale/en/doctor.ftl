@@ -1,9 +1,9 @@
 # merlin health, merlin doctor: what was found, and what to do about it
-ill-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
-ill-never = never started (merlin run)
-ill-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
-ill-database = it serves, but the database doesn't answer it
-ill-still = no signal since { $at } (merlin run)
+unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
+unhealthy-never-started = never started (merlin run)
+unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
+unhealthy-database = it serves, but the database doesn't answer it
+unhealthy-no-signal = no signal since { $at } (merlin run)
 doctor-pooler = A pooler in transaction or statement mode stands before PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
 doctor-connections = { $used } of { $limit } connections in use
 doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
@@ -24,7 +24,7 @@ doctor-no-default = the repository has no dataset { $dataset }, it has: { $known
 doctor-walls = the document reader has no access to files and network (kernel filter)
 doctor-no-walls = this kernel has no filter of system calls (seccomp, on x86-64 or ARM64), so only Python keeps the document reader from files and network, and a flaw in a parser could reach them. Run the bot on another system
 doctor-telegram = the token belongs to @{ $bot }
-doctor-telegram-away = { $url } can't be reached: { $reason }
+doctor-telegram-unreachable = { $url } can't be reached: { $reason }
 doctor-provider =
     { $count ->
         [one] answers, lists { $count } model
@@ -83,7 +83,7 @@ doctor-no-traces = { $url } takes no traces. Check tracing.endpoint: it ends in 
 doctor-traces = { $url } takes traces
 doctor-not-public = { $url } can't be reached from here: { $reason }. Check DNS, the proxy and its certificate
 doctor-public = { $url } answers
-doctor-model-gone = the provider no longer has the live model of { $dataset }: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
+doctor-model-not-found = the provider no longer has the live model of { $dataset }: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
 doctor-live-models =
     { $count ->
         [0] no live model yet

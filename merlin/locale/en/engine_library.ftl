@@ -20,7 +20,7 @@ library-gated = { $hub } is given out only to those who accepted its licence. Ac
 library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in engine.models, or set HF_TOKEN to a token that may read it.
 library-no-revision = { $hub } has no revision { $revision }. Correct revision in engine.models.
 library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try again later.
-library-hub-away = The hub can't be reached: { $reason }. What has come is kept; run the command again.
+library-hub-unreachable = The hub can't be reached: { $reason }. What has come is kept; run the command again.
 library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base here and give its path in engine.models.
 library-hub-no-safetensors = { $hub } offers no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
 library-hub-no-onnx = { $hub } offers no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
@@ -30,26 +30,26 @@ library-disk-full = The disk is full; what was written of the base was taken awa
 library-child-died = The process that brought the base ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
 library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
 library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
-library-swapped = { $n ->
+library-source-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } as it is ({ $standing }), and a pull would replace its weights.
    *[other] { $n } trained models or jobs depend on { $name } as it is ({ $standing } …), and a pull would replace its weights.
 } Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
-library-nothing-here = No base { $name } lies here. See: merlin engine models list
-library-stood-on = { $n ->
+library-base-not-found = No base { $name } lies here. See: merlin engine models list
+library-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } ({ $standing }) and couldn't answer without it.
    *[other] { $n } trained models or jobs depend on { $name } ({ $standing } …) and couldn't answer without it.
 } Delete them first, or add --force.
 
 library-unknown = engine.models names no base { $name }. It names: { $known }.
-library-none = engine.models names no base yet. The page docs/en/bases.md tells which to take.
+library-no-bases = engine.models names no base yet. The page docs/en/bases.md tells which to take.
 library-pulling = { $name }: { $source }
 library-stage-tokenizer = reading the tokenizer
 library-stage-weights = reading the weights
 library-stage-writing = writing the folder
 library-pulled = { $name } is here: { $folder }
-library-here = { $name } was already here: { $folder }
+library-already-pulled = { $name } was already here: { $folder }
 library-removed = { $name } is gone; { $freed } are free again.
-library-stays = { $name }: only Merlin's card was taken away; the folder { $folder } is yours and stays.
+library-folder-kept = { $name }: only Merlin's card was taken away; the folder { $folder } is yours and stays.
 library-estimates = Memory is estimated: for LoRA jobs on { $training }, for answers on { $answering }.
 library-size = { $amount } GB
 library-size-small = { $amount } MB

@@ -2,7 +2,7 @@
 
 engine-key-made = Key of “{ $name }”. It's shown only once; save it now:
 engine-key-revoked = The key of “{ $name }” no longer works. What it created stays; a new key with the same name finds it again.
-engine-key-taken = “{ $name }” already has a key. Revoke it first, or choose another name.
+engine-key-exists = “{ $name }” already has a key. Revoke it first, or choose another name.
 engine-key-unknown = “{ $name }” has no active key. See all keys: merlin engine keys list
 engine-key-bad-name = A name needs 1 to { $most } printable characters.
 engine-key-state-good = active

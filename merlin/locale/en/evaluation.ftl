@@ -59,7 +59,7 @@ judge-question = Question:
     Answer to grade (vote { $vote }):
     { $answer }
 judge-unreadable = { $judge } does not grade: { $count } of its { $votes } votes name no grade. The first one: “{ $sample }”. Choose another model for --judge.
-judge-said = { $judge } graded { $answers ->
+judge-graded = { $judge } graded { $answers ->
         [0] no answer: none was in other words.
         [one] the only answer in other words; { $overruled } found right; unanimous: { $unanimous }; unreadable votes: { $unreadable }.
        *[other] { NUMBER($answers) } answers in other words; { $overruled } found right; unanimous: { $unanimous }; unreadable votes: { $unreadable }.

@@ -5,13 +5,13 @@ groups-hello = Hi, I'm Merlin. I answer questions. To ask, mention { $bot } or r
 groups-how = To ask, mention { $bot }: “{ $bot } what is a graph?” — or reply to one of my messages.
     /new starts a new conversation, /t shows its memory, /settings is for admins.
     Questions count towards the plan of the person who asks.
-groups-nobody = I answer people: questions count towards the plan of the person who asks. Please write from your own account.
+groups-not-a-person = I answer people: questions count towards the plan of the person who asks. Please write from your own account.
 groups-private = { $command } works only in our private chat, as it's about you.
 groups-private-button = This works only in the private chat with me.
 groups-leaders-only = Only admins of the group can do that.
 groups-new = New conversation started: I no longer remember what was said before.
 groups-renewed = [That conversation was full, so I started a new one: I no longer remember what was said before.]
-groups-sum-tail = This new conversation remembers the summary. Just keep writing.
+groups-summary-tail = This new conversation remembers the summary. Just keep writing.
 groups-button-private = Open the private chat
 groups-button-settings = ⚙️ Settings
 groups-settings-private = Groups have settings: add me to a group and write /settings there. Your language: /lang
@@ -34,7 +34,7 @@ groups-renews = Who can start a new conversation: { $who ->
         [leaders] admins
        *[all] everyone
     }
-groups-deaf = Telegram doesn't show me all messages. To let me see questions without a mention, make me an
+groups-privacy-mode = Telegram doesn't show me all messages. To let me see questions without a mention, make me an
     admin of the group — or let the bot's owner write to @BotFather: /setprivacy → Disable — and add me again.
 groups-hears-mention = Mentions only
 groups-hears-reply = Mentions and replies
@@ -45,9 +45,9 @@ groups-renews-leaders = New conversation: admins
 groups-button-datasets = 📚 Choose topics
 groups-ask-dataset = What should I answer about in this group?
 groups-about-default = All topics
-groups-kept = Saved
+groups-saved = Saved
 inline-hint = Type a question, and I'll look for the answer
 inline-ask = Ask Merlin
 inline-button-ask = Get the answer from Merlin
-inline-asked = [The question: { $question }]
-inline-gone = This question is no longer saved. Please write it to me here.
+inline-question = [The question: { $question }]
+inline-not-found = This question is no longer saved. Please write it to me here.

@@ -14,7 +14,7 @@ privacy-text =
     Your rights. Delete a conversation: /clear or /sessions; you can undo that for ten minutes. Get everything that is stored about you: /export. Delete everything: /delete_me.
 
     What stays after that. So that deleting gives no new free questions, the bot keeps a fingerprint of your ID that cannot be read back, with the number of your questions, until they would have reset anyway; and a block, if there was one. What editors wrote into the datasets in their own name stays in the history there.
-privacy-kept =
+privacy-retention =
     How long it is kept. Questions and answers: { $turns ->
         [0] until you delete them yourself
         [one] { $turns } day
@@ -51,14 +51,14 @@ paysupport-bad = Please write it in words, in at most { $most ->
         [one] { NUMBER($most) } character
        *[other] { NUMBER($most) } characters
     }.
-paysupport-enough = You can write { $most ->
+paysupport-too-many = You can write { $most ->
         [one] { $most } time
        *[other] { $most } times
     } a day, and you have reached that. The admins have received everything and will answer here.
-paysupport-nobody = This bot has no admins yet, so there is no one to answer. Please try again later.
+paysupport-no-admins = This bot has no admins yet, so there is no one to answer. Please try again later.
 paysupport-sent = Sent to the admins. Their answer will come here.
-paysupport-words-only = The file was not sent: I pass on text only. Describe what matters in it in one more message.
-paysupport-letter =
+paysupport-text-only = The file was not sent: I pass on text only. Describe what matters in it in one more message.
+paysupport-question =
     A question about a payment from { $name } (ID { $user }):
 
     { $words }

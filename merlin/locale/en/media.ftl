@@ -8,7 +8,7 @@ media-too-large = The file is too large: I take files of up to { $megabytes } MB
 media-too-long = The document is too long: I read documents of fewer than { NUMBER($characters) } characters. Send the chapter you need on its own.
 media-bomb = There's too much inside the file: unpacked, it doesn't fit into memory. Send an ordinary document.
 media-slow = The document is too complex to read in time. Send it in parts or as plain text.
-media-gone = This file is no longer on Telegram. Please send it again.
+media-not-found = This file is no longer on Telegram. Please send it again.
 media-voice-too-long = The recording is too long: I listen for at most { $minutes ->
         [one] { $minutes } minute
        *[other] { $minutes } minutes
@@ -28,10 +28,10 @@ media-misnamed = Inside this file is { $kind ->
        *[voice] a recording, not a document. Send it as audio.
     }
 media-not-fetched = Telegram can't give me this file right now. Please send it again in a few minutes.
-media-hear-busy = I can't transcribe this now: the service is busy. Send it again in a few minutes, or write your question.
-media-hear-failed = I couldn't transcribe this recording. The admins have been notified. Write your question and I'll answer.
+media-transcription-busy = I can't transcribe this now: the service is busy. Send it again in a few minutes, or write your question.
+media-transcription-failed = I couldn't transcribe this recording. The admins have been notified. Write your question and I'll answer.
 media-part-failed = The model stopped responding at part { $part }, so I didn't finish the document. Send it again in a few minutes: this question isn't counted.
-media-at-it = { $kind ->
+media-reading = { $kind ->
         [voice] 🎙 Listening…
         [photo] 🖼 Looking…
        *[document] 📄 Reading the document…
@@ -50,7 +50,7 @@ media-left-out = [The album holds files of several kinds: I took only the { $kin
 media-ask-photo = What is in the photo?
 media-ask-document = Tell me briefly what this document says: a summary.
 media-ask-voice = Tell me briefly what is said in this recording: a summary.
-media-part-wish = Below is part { $part } of { $parts } of a long document. Summarise it briefly, keep facts, numbers, names and all that is needed to answer the question: { $question }
+media-part-prompt = Below is part { $part } of { $parts } of a long document. Summarise it briefly, keep facts, numbers, names and all that is needed to answer the question: { $question }
 media-other = I can't read this kind of message. Send text, a voice message, a photo or a document.
 notice-hear-failed = Provider { $provider } failed to transcribe a voice message with the model { $model } ({ $reason }). Check chat.transcription in config.yaml.
 edited-late = This message is more than an hour old, so I won't answer it again. Send your question as a new message.

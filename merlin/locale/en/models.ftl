@@ -21,7 +21,7 @@ models-line =
 models-price = { $asked } for questions and { $answered } for answers, { $currency } per million tokens
 models-price-unknown = price unknown
 models-hint = “Always the newest” follows every new version. Applies to this conversation only.
-models-nobody = No models to choose from yet.
+models-none = No models to choose from yet.
 models-chosen = { $model } answers in this conversation.
 models-chosen-version = { $newest ->
         [none] It stays even when a newer version comes: you'll see a note under an answer.
@@ -33,7 +33,7 @@ models-auto = { $model ->
         [none] Back to the default model.
        *[other] Back to the newest model, now { $model }.
     }
-models-gone = This model isn't available, or your plan doesn't include it. Open the list again: /model
+models-not-available = This model isn't available, or your plan doesn't include it. Open the list again: /model
 models-newest = Always the newest
 models-button-newest = Use the newest
 models-button-list = List of models

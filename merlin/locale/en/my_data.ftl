@@ -8,9 +8,9 @@ my-data-delete = Delete everything I store about you?
     { $rows }
 
     Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with the number of questions of the day or month, so that deleting gives no new free questions. So does a block, if there's one.
-my-data-go-on = Yes, delete
-my-data-surely = Delete for good? Conversations and settings can't be restored. If you need them, download the file first: /export.
-my-data-sure = Delete for good
+my-data-delete-yes = Yes, delete
+my-data-delete-confirm = Delete for good? Conversations and settings can't be restored. If you need them, download the file first: /export.
+my-data-delete-confirm-yes = Delete for good
 my-data-deleted = { $count ->
     [0] Nothing is stored about you any longer.
    *[other] Everything is deleted. Records removed:
@@ -45,8 +45,8 @@ key-rotated = Texts are now encrypted with the key { $name }. { $unreadable ->
     [one] { $unreadable } text couldn't be decrypted: its key isn't here.
    *[other] { $unreadable } texts couldn't be decrypted: their keys aren't here.
 }
-key-seals-other = These processes don't encrypt with the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; if they use MERLIN_TEXT_KEY, the command needs it too.
+key-encrypts-other = These processes don't encrypt with the first key of { $name }: { $processes }. Nothing was changed. Restart them and repeat the command; if they use MERLIN_TEXT_KEY, the command needs it too.
 key-not-read = These processes haven't read the new key: { $processes }. Nothing was changed. They need read access to { $name }; see their log for the reason.
-key-not-sealing = These processes don't encrypt with the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
+key-not-encrypting = These processes don't encrypt with the new key yet: { $processes }. Both keys stay in { $name }, and every text can be read: repeat the command.
 key-other-owner = { $name } belongs to another system user: run the command as its owner (uid { $user }), or as root.
 key-nothing = Everything is already encrypted with the first key of { $name }. To change the key, put a new one before the old one (separated by a comma), restart Merlin and repeat the command.

@@ -10,7 +10,7 @@ openai-not-tools = The models here answer in words and call no tools or function
 openai-not-logprobs = Token probabilities aren't available here. Leave this field out.
 openai-not-bias = Single tokens can't be made likelier or rarer here. Leave logit_bias out.
 openai-not-speech = Answers are text here, not speech. Leave this field out.
-openai-unwished = The live model doesn't accept { $field }. It says: { $why }
+openai-not-accepted = The live model doesn't accept { $field }. It says: { $why }
 openai-no-model = Model “{ $model }” not found. There are: { $names }.
 openai-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its beginning.
 openai-closed = { $kind ->
@@ -25,7 +25,7 @@ openai-spent = { $kind ->
        *[month] for this month
     } are used up (your plan has { $limit }). More { $until }. This one isn't counted.
 openai-busy = The model isn't responding: its provider is busy or unavailable. Please ask again in a few minutes. This question isn't counted.
-openai-nobody = I can't answer right now: no model is available. Try again in a few minutes. This question isn't counted.
+openai-no-model-available = I can't answer right now: no model is available. Try again in a few minutes. This question isn't counted.
 openai-empty = The model gave an empty answer. Ask again or in other words. This question isn't counted.
 openai-note-cut = The answer was cut off: the connection to the model broke. To get all of it, ask again.
 openai-note-length = The answer is longer than fits. Write “continue” for the rest.

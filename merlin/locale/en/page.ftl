@@ -2,7 +2,7 @@
 
 page-skip = Skip to content
 page-home = Merlin, home page
-page-rooms = Sections
+page-sections = Sections
 page-nav-courses = Courses
 page-other-language = ru
 page-other-language-name = Русская версия
@@ -23,7 +23,7 @@ page-found =
         [one] { $count } course found
        *[other] { $count } courses found
     }
-page-meant = You typed “{ $query }”. Showing results for “{ $meant }”.
+page-search-corrected = You typed “{ $query }”. Showing results for “{ $meant }”.
 page-nothing-found = Nothing found: “{ $query }”
 page-nothing-found-hint = Check the word or take a topic we have:
 page-course-ask = open to questions
@@ -60,14 +60,14 @@ page-count-none = no materials yet
 
 page-mine = My courses
 page-mine-none = Press “+” next to a course to add it here.
-page-keep = Add “{ $name }” to My courses
-page-let-go = Remove “{ $name }” from My courses
-page-let-go-short = Remove “{ $name }”
-page-said-added = “{ $name }” was added to My courses.
-page-said-removed = “{ $name }” was removed from My courses.
-page-said-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
+page-favourite-add = Add “{ $name }” to My courses
+page-favourite-remove = Remove “{ $name }” from My courses
+page-favourite-remove-short = Remove “{ $name }”
+page-result-added = “{ $name }” was added to My courses.
+page-result-removed = “{ $name }” was removed from My courses.
+page-result-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
 page-undo = Undo
-page-failed = Couldn't save: no connection. Try again in a moment.
+page-save-failed = Couldn't save: no connection. Try again in a moment.
 
 page-back-to-courses = All courses
 page-taught-by =
@@ -96,7 +96,7 @@ page-text = Text
 page-file = File
 page-at-host = on { $host }
 page-go-on = Continue
-page-read-of-it-all = Read so far
+page-read-so-far = Read so far
 page-minutes-left =
     { $count ->
         [one] { $count } minute left
@@ -117,7 +117,7 @@ page-opens-at = opens on { $host }
 page-open-file = Open the file
 page-no-text = The text isn't loaded yet
 page-no-text-hint = It appears about a minute after the edit is saved. Reload the page.
-page-beside = Neighbouring materials
+page-neighbours = Neighbouring materials
 page-on-this-page = On this page
 page-contents = Contents
 page-code = Code
@@ -128,7 +128,7 @@ page-copied = Copied
 page-to-courses = To the courses
 page-trouble-401 = Sign in again
 page-trouble-401-hint = You've been signed out, so nothing was saved. Your text is safe: sign in in a new tab, come back here and reload to send the form again.
-page-sign-in-beside = Sign in in a new tab
+page-sign-in-new-tab = Sign in in a new tab
 page-trouble-403 = No access
 page-trouble-403-hint = You don't have permission for this, or the request came from another site. Nothing was changed.
 page-trouble-404 = Page not found

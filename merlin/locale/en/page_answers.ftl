@@ -15,6 +15,6 @@ page-answers-same = { $count ->
         [one] Tried on the last question that people asked: its answer stays the same.
        *[other] Tried on the last { $count } questions that people asked: all answers stay the same.
     }
-page-answers-nothing-asked = There's nothing to try the edit on yet: no one has asked, or no one has allowed us to use their questions.
+page-answers-no-questions = There's nothing to try the edit on yet: no one has asked, or no one has allowed us to use their questions.
 page-answers-estimate = This is a quick estimate by the built-in trainer. The dataset trains elsewhere, so its model may answer differently.
 page-answers-too-many = Comparing more than { NUMBER($limit) } examples here would take too long. Save the edits: the test of the new model shows what changed.

@@ -12,7 +12,7 @@ page-board-which = Which commits
 page-board-all = All
 page-board-care = Need attention
 page-board-moving = Under way
-page-no-cares = All is well: nothing to do right now.
+page-nothing-to-do = All is well: nothing to do right now.
 page-board-no-moving = Nothing is under way now.
 page-board-live = updates automatically
 page-board-as-of = as of { $at }
@@ -39,7 +39,7 @@ page-board-commits = { $count ->
         [one] { $count } commit
        *[other] { $count } commits
     }
-page-board-asked = { $count ->
+page-board-questions = { $count ->
         [0] no questions in 4 weeks
         [one] { $count } question in 4 weeks
        *[other] { $count } questions in 4 weeks
@@ -51,7 +51,7 @@ page-board-asked = { $count ->
 page-board-none = No commits yet. Add the first example on the dataset's page or right in the bot.
 page-board-empty = The first commit will show here
 page-board-empty-hint = Write an example in the repository, on the dataset's page or in the bot, and watch its card take six steps.
-page-board-story = Journey of commit
+page-board-journey = Journey of commit
 page-board-close = Close
 page-board-evaluation = See the test
 page-board-losses = Training loss
@@ -61,4 +61,4 @@ page-board-written-more = and { $count ->
        *[other] { $count } more examples
     }
 page-no-findings = no problems
-page-board-lost = no connection, the picture is an old one
+page-board-offline = no connection, the picture is an old one

@@ -64,7 +64,7 @@ page-source-near =
     }
 page-source-quoted = “{ $question }”
 page-source-show = Source
-page-read-of-it = More in the course:
+page-more-in-course = More in the course:
 page-answer-acts = What to do with the answer
 page-rate-up = Correct
 page-rate-down = Wrong

@@ -1,6 +1,6 @@
 # The page of how a model did at its test.
 page-eval-title = Test of { $model }
-page-eval-beside = Beside { $against }{ $serves ->
+page-eval-compared = Beside { $against }{ $serves ->
         [yes] , the live model
        *[no] { "" }
     }: { $count ->
@@ -36,7 +36,7 @@ page-eval-few = { $questions ->
        *[other] { NUMBER($questions) } questions are too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
     }
 page-eval-add-test = Add a test question
-page-eval-mend = { $lost ->
+page-eval-fix-examples = { $lost ->
         [one] Fix { NUMBER($lost) } example
        *[other] Fix { NUMBER($lost) } examples
     }
@@ -101,8 +101,8 @@ page-eval-now = New: { $kind ->
         [refused] declined
        *[wrong] wrong
     }
-page-eval-said-by = Another example teaches this:
-page-eval-likeness = Similarity to the reference: { $score } out of 100.
+page-eval-source = Another example teaches this:
+page-eval-similarity = Similarity to the reference: { $score } out of 100.
 page-eval-judge = { $votes ->
         [0] { $judge } graded it, but not one vote could be read.
        *[other] { $judge } calls it right in { $right } of { NUMBER($votes) } votes.

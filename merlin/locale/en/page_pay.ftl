@@ -14,16 +14,16 @@ page-mine-until = until { $day }
 page-mine-renewed = until { $day }, then auto-renews
 page-mine-always = no expiry
 page-plan-also = You also have the plan “{ $plan }” until { $day }.
-page-for-nothing = Free
-page-for-everybody = for everyone
+page-free = Free
+page-for-everyone = for everyone
 page-or = or
 page-may-renew = Auto-renewal available
 page-buy = Buy
 page-buy-more = Extend
 page-buy-stars = Buy for { $stars } in Telegram
 page-buy-stars-write = Available for { $stars } in the bot: send it { $command }.
-page-try = Try for free: { $days }
-page-tried = The plan “{ $plan }” is yours: { $until }.
+page-try-free = Try for free: { $days }
+page-trial-started = The plan “{ $plan }” is yours: { $until }.
 
 page-brings-any = Questions of every kind: unlimited
 page-brings-text =
@@ -104,10 +104,10 @@ page-price-changed = The price has changed. You weren't charged; here's the new 
 page-terms = Terms
 page-by-stars = With Stars in Telegram
 page-by-stars-hint = The bot sells the same for Telegram Stars.
-page-not-here = This isn't on sale here.
-page-leading = Opening the payment page
-page-leading-hint = If it doesn't open, press the button. You're charged only there, and only after you agree.
-page-leading-go = Open payment page
+page-not-on-sale = This isn't on sale here.
+page-payment-opening = Opening the payment page
+page-payment-opening-hint = If it doesn't open, press the button. You're charged only there, and only after you agree.
+page-payment-open = Open payment page
 page-to-order = To the order
 
 page-my-orders = My orders
@@ -116,7 +116,7 @@ page-no-orders-hint = Your orders appear here: paid, waiting and refunded.
 page-orders-more = The newest 100 orders are shown.
 page-order = Order { $number }
 page-order-facts = Details
-page-order-sum = Amount
+page-order-amount = Amount
 page-order-gateway = Payment method
 page-order-made = Created
 page-order-kind = Shop
@@ -168,29 +168,29 @@ page-order-cancel = Cancel order
 page-buy-again = Buy again
 page-go-ask = Ask about a course
 page-go-bot = Open the bot
-page-lost-plan = This isn't on sale here
-page-lost-plan-hint = The plan may have been renamed or removed. See all plans on the Plans page. What you've bought stays active.
-page-lost-order = Order not found
-page-lost-order-hint = You're signed in as { $person }. If you ordered from another account, sign in there. If someone sent you this link, only they can open it.
+page-not-found-plan = This isn't on sale here
+page-not-found-plan-hint = The plan may have been renamed or removed. See all plans on the Plans page. What you've bought stays active.
+page-not-found-order = Order not found
+page-not-found-order-hint = You're signed in as { $person }. If you ordered from another account, sign in there. If someone sent you this link, only they can open it.
 
 page-pack-left = { $ends ->
         [yes] { $what } until { $until }
        *[no] { $what }
     }
-page-beyond-plan = Extra questions
+page-extra-questions = Extra questions
 page-renewals = Auto-renewal
 page-renews = { $price }, next on { $day } · { $method }
 page-renewal-stop = Turn off auto-renewal
 page-renewal-stop-yes = Yes, turn it off
 
-page-room-billing = Payments
+page-section-billing = Payments
 page-billing-lead = Payments and refunds, newest orders, promo codes.
 page-month-this = This month
 page-month-last = Last month
 page-no-money = No payments yet.
-page-sum-paid = Paid
-page-sum-returned = Refunded
-page-sum-net = Net
+page-total-paid = Paid
+page-total-refunded = Refunded
+page-total-net = Net
 page-payments-count =
     { $count ->
         [one] { $count } payment
@@ -201,22 +201,22 @@ page-refunds-count =
         [one] { $count } refund
        *[other] { $count } refunds
     }
-page-tests-apart = { $count ->
+page-test-payments = { $count ->
         [one] { $count } more payment was a test and isn't counted.
        *[other] { $count } more payments were tests and aren't counted.
     }
 page-by-days-rub = Roubles by day
 page-by-days-xtr = Stars by day
-page-by-days-told = { $paid } paid, { $returned } refunded.
-page-by-numbers-of = { $what }: as a table
+page-by-days-summary = { $paid } paid, { $returned } refunded.
+page-as-table-of = { $what }: as a table
 page-payments = Orders
 page-any-state = any state
 page-person-id = User ID or order no.
 page-show = Show
-page-none-ordered-hint = The first order appears here when someone buys something.
+page-no-payments-yet-hint = The first order appears here when someone buys something.
 page-no-payments = No such orders
 page-no-payments-hint = Choose another state, or check the user ID (see the “People” page) and the order number.
-page-left-for-good = deleted their data
+page-buyer-deleted = deleted their data
 page-is-test = test
 page-compared-title = Stars compared with Telegram
 page-compared =
@@ -272,10 +272,10 @@ page-gateway-reason = YooKassa's response
 page-to-person = View user
 page-refunds = Refunds
 page-no-refunds = There's nothing to refund.
-page-return-wanted = queued
-page-return-sending = being sent
-page-return-done = refunded
-page-return-refused = declined
+page-refund-state-wanted = queued
+page-refund-state-sending = being sent
+page-refund-state-done = refunded
+page-refund-state-refused = declined
 page-refund-of = payment { $number }
 page-refund-go = Refund: { $title }
 page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. The same share of the time is removed.
@@ -300,4 +300,4 @@ page-entry-payment = payment
 page-entry-grant = granted
 page-entry-refund = refund
 page-entry-revocation = revoked
-page-rests-on = of { $number }
+page-entry-of = of { $number }

@@ -8,7 +8,7 @@ page-materials = Materials
 page-examples = Examples
 page-questions = Questions
 page-disliked-answers = Disliked
-page-course-rooms = Course sections
+page-course-sections = Course sections
 page-course-edit = Materials
 page-course-examples = Examples
 page-course-unanswered = Unanswered
@@ -37,8 +37,8 @@ page-teachers = Teachers
 page-teachers-hint = Usernames, separated by spaces.
 page-active = Visible to students
 page-save-card = Save the card
-page-is-so = yes
-page-is-not-so = no
+page-value-yes = yes
+page-value-no = no
 page-stale-card = Someone else changed the course while you were editing. Nothing was saved; your version is in the form below.
 page-stale-course = Someone else changed the course meanwhile. Nothing was saved; this is the current version.
 
@@ -55,30 +55,30 @@ page-preview-empty = Your text appears here.
 page-check = Check
 page-check-again = Check again
 page-saving = Saving…
-page-save-over = Keep mine
+page-save-anyway = Keep mine
 page-save-hint = Saving usually takes a few seconds.
 page-needs-title = Enter a title in at least one language.
 page-needs-text = Enter a text or the address of a file.
-page-not-good = Not saved: the check found errors. Fix them and check again.
+page-has-errors = Not saved: the check found errors. Fix them and check again.
 page-stale = Edit conflict: someone else changed this material while you were editing. Nothing was saved; your text is in the form below.
 page-stale-hint = Saving replaces their version with yours.
-page-gone-material = Someone else removed this material while you were editing. Nothing was saved; your text is in the form below: save it as a new material.
-page-clash = Your version and the current one
-page-clash-none = The current version is the same as yours.
+page-material-deleted = Someone else removed this material while you were editing. Nothing was saved; your text is in the form below: save it as a new material.
+page-conflict = Your version and the current one
+page-conflict-none = The current version is the same as yours.
 page-theirs = Current version
 page-yours = Your version
-page-take-theirs = Keep theirs
-page-nothing-there = (nothing)
+page-use-theirs = Keep theirs
+page-value-empty = (nothing)
 
-page-proof = Preview of changes
-page-proof-good = no errors
-page-proof-bad = errors
-page-proof-tokens = The model reads { $count ->
+page-change-preview = Preview of changes
+page-change-preview-valid = no errors
+page-change-preview-errors = errors
+page-change-preview-tokens = The model reads { $count ->
         [one] { $count } token
        *[other] { $count } tokens
     }.
-page-proof-whole = course.yaml has to be rewritten: its comments will be lost.
-page-proof-around = In other files
+page-change-preview-comments = course.yaml has to be rewritten: its comments will be lost.
+page-change-preview-other-files = In other files
 page-at-line = { $path }, line { $line }
 page-difference-of = Changes in { $path }
 
@@ -95,8 +95,8 @@ page-change-committed-hint = The edit is saved in the repository.
 page-change-conflict-hint = Someone else changed this file meanwhile. Your edit is safe; choose which version to keep.
 page-change-refused-hint = This edit was rejected and isn't saved.
 page-change-parked-hint = The repository rejected this edit. It's safe here: fix the cause and try again, or withdraw the edit.
-page-take-mine = Keep mine
-page-give-up = Keep theirs
+page-keep-mine = Keep mine
+page-keep-theirs = Keep theirs
 page-take-back = Withdraw the edit
 page-retry = Try again
 page-undo-commit = Undo edit
@@ -104,11 +104,11 @@ page-undo-sure = Put everything back as it was before this edit? This makes one 
 page-yes-undo = Yes, undo
 page-no = No
 page-busy = Saving…
-page-what-became = Result
-page-look-again = Refresh
+page-change-result = Result
+page-refresh = Refresh
 page-commit = Commit { $commit }
 
-page-asked-told = In { $days ->
+page-questions-summary = In { $days ->
         [one] { $days } day
        *[other] { $days } days
     }: { $count ->
@@ -124,7 +124,7 @@ page-span-182 = Half a year
 page-span-364 = A year
 page-bars-all = questions
 page-bars-bad = disliked answers
-page-by-numbers = As a table
+page-as-table = As a table
 page-when = When
 page-no-questions = No questions in this period
 page-no-questions-hint = When students ask, you'll see their questions here.
@@ -148,7 +148,7 @@ page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read: write the question and answer again, or fix it in git.
 page-remove-example-sure = Remove the example? You can undo this on the page of the edit.
 page-needs-both = Enter both a question and an answer.
-page-gone-example = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
+page-example-deleted = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
 
 page-proposals = Corrections
 page-proposals-lead = Students' corrections, drafts of a stronger model, and test questions. What you accept becomes one commit in your name.
@@ -199,7 +199,7 @@ page-examples-found = Found: { $count ->
 page-examples-found-part = The first of those found
 page-newest-first = changed first
 page-more-examples = Show 50 more
-page-examples-none-so = No such examples
+page-no-such-examples = No such examples
 page-all-examples = Show all examples
 page-datasets = Datasets
 page-new-example = New example
@@ -217,7 +217,7 @@ page-draft-by-you = you, not saved
 page-draft-drop = Remove the edit
 page-draft-conflict = Another edit was saved before yours
 page-draft-conflict-of = Someone else changed “{ $question }” too. Nothing is lost: your edit is here and waits for you to decide.
-page-draft-gone-of = Someone removed “{ $question }”. Nothing is lost: your edit is here and waits for you to decide.
+page-draft-deleted-of = Someone removed “{ $question }”. Nothing is lost: your edit is here and waits for you to decide.
 page-draft-keep-mine = Keep mine
 page-draft-take-theirs = Keep theirs
 page-draft-combine = Combine both
@@ -239,7 +239,7 @@ page-drafts-stale = { $count ->
        *[other] While you were editing, someone else changed { $count } examples. Nothing was saved, your edits are kept. If you can't see them here yet, try again in a minute.
     }
 page-drafts-none = There's nothing to save: everything is saved.
-page-drafts-not-good = Not saved: the check found errors. Your edits are kept: fix them and save again.
+page-drafts-have-errors = Not saved: the check found errors. Your edits are kept: fix them and save again.
 page-drafts-too-many = There are { $limit ->
         [one] { $limit } unsaved edit
        *[other] { $limit } unsaved edits
@@ -247,8 +247,8 @@ page-drafts-too-many = There are { $limit ->
 page-paste-table = Paste a table
 page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
 page-paste-limit = Up to 500 rows at a time. Send a bigger file to the bot.
-page-paste-look = Check the rows
-page-paste-look-again = Check again
+page-paste-check = Check the rows
+page-paste-check-again = Check again
 page-paste-take = Add the selected to edits
 page-paste-verdict = Result
 page-paste-line = Row { $line }

@@ -6,7 +6,7 @@ page-unanswered-done = Answered
 page-unanswered-dismissed = Dismissed
 page-unanswered-refused = refused { $count }
 page-unanswered-disliked = bad { $count }
-page-unanswered-told = want an answer: { $count }
+page-unanswered-wanted = want an answer: { $count }
 page-unanswered-times =
     { $count ->
         [one] asked { $count } time

@@ -1,10 +1,10 @@
 # Plans in the bot: what there is, what may be bought, payment in Stars, refunds.
 pay-title-until = Plan “{ $title }” until { $at }
 pay-title-then = Plan “{ $title }” until { $at }, then “{ $then }”
-pay-here = This conversation uses the course plan “{ $title }”:
-pay-here-until = This conversation uses the course plan “{ $title }”, until { $at }:
+pay-course-plan = This conversation uses the course plan “{ $title }”:
+pay-course-plan-until = This conversation uses the course plan “{ $title }”, until { $at }:
 pay-other = You also have the plan “{ $title }”: until { $at }
-pay-beyond = Extra questions:
+pay-extra-questions = Extra questions:
 pay-gift = • { $what }, no expiry
 pay-gift-until = • { $what }, until { $at }
 pay-renews = Plan “{ $title }” auto-renews on { $at }
@@ -52,7 +52,7 @@ pay-lasts-pack = • Use within { $days ->
        *[other] { NUMBER($days) } days
     }
 pay-from = You already have this plan. The new days start on { $at }, when the current ones end.
-pay-lower = Questions come from “{ $title }” while it lasts: it's bigger.
+pay-bigger-plan-first = Questions come from “{ $title }” while it lasts: it's bigger.
 pay-trial = Free trial: { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
@@ -92,7 +92,7 @@ pay-button-stop = Turn off auto-renewal
 pay-button-subscribe = Subscribe for { $price }
 pay-button-order = Pay for “{ $title }” · { $price }
 pay-button-purchases = Orders of this user
-pay-tried = The plan “{ $title }” is yours for { $days ->
+pay-trial-started = The plan “{ $title }” is yours for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. Enjoy!
@@ -112,8 +112,8 @@ pay-refused-price = The price has changed. You weren't charged; get a new invoic
 pay-refused-broken = Something broke on my side. You weren't charged; please try again in a minute.
 pay-ask-code = Send the promo code in one message. It gives free days of a plan or a discount.
 pay-code-again = Please check the code and send it again.
-pay-code-enough = None of these codes works. Check with the person who gave you the code, then open /plan.
-pay-code-given = Promo code accepted: the plan “{ $title }”, { $days ->
+pay-code-too-many = None of these codes works. Check with the person who gave you the code, then open /plan.
+pay-code-accepted = Promo code accepted: the plan “{ $title }”, { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     } as a gift.
@@ -208,7 +208,7 @@ pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }?
        *[yookassa] {""}
     }
 pay-admin-refund-yes = Yes, refund
-pay-admin-refund-wished = Refund started
+pay-admin-refund-started = Refund started
 pay-admin-press = Please tap a button: refund or cancel.
 pay-admin-codes = Promo codes
 pay-admin-no-codes = No promo codes yet.
@@ -239,6 +239,6 @@ people-ask-term-gift = Give { $who } the plan “{ $title }” for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }?
-people-term-given = The plan was given, and they've been notified
+people-plan-given = The plan was given, and they've been notified
 notice-stars-refused = Telegram didn't refund { $amount } for order { $purchase }: { $reason }. Nothing was removed.
 notice-stars-run-on = Someone deleted their data, but Telegram didn't confirm the end of their Stars subscription ({ $charge }). If a payment arrives for it, refund it.

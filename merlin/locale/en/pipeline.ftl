@@ -1,18 +1,18 @@
 # What a commit led to, and why.
-word-held = on hold
-word-built = built
-word-training = training
-word-testing = being tested
-word-gated = stopped by the test
-word-canary = answers some people
-word-serving = live
-word-served = was live
+verdict-status-held = on hold
+verdict-status-built = built
+verdict-status-training = training
+verdict-status-testing = being tested
+verdict-status-gated = stopped by the test
+verdict-status-canary = answers some people
+verdict-status-serving = live
+verdict-status-served = was live
 log-served-until = live until { $at }
-word-superseded = replaced
-word-failed = failed
-word-unchanged = unchanged
-word-rejected = rejected
-word-removed = removed
+verdict-status-superseded = replaced
+verdict-status-failed = failed
+verdict-status-unchanged = unchanged
+verdict-status-rejected = rejected
+verdict-status-removed = removed
 
 verdict-rejected = { $errors ->
     [one] { $errors } error

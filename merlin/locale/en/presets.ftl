@@ -34,7 +34,7 @@ presets-pair-bad = Write a pair of languages in one line of at most { $most ->
     }. For example: English — German.
 presets-gone = Preset not found. Open the list again: /preset
 presets-not-in-plan = Your plan doesn't include the model of this preset.
-presets-nobody = Presets don't work yet: no general model is connected.
+presets-no-model = Presets don't work yet: no general model is connected.
 presets-drop = Delete this preset
 presets-drop-ask = Delete the preset “{ $name }”? Conversations that use it stay as they are.
 presets-drop-sure = Yes, delete

@@ -1,7 +1,7 @@
 # `merlin provider test`: what the checks prove, and what they found.
 provider-test-begin = Checking { $url }, base model { $model }.
 provider-test-step = { $n }/{ $of } { $name }: { $result }
-provider-test-sum = passed: { $passed }, failed: { $failed }, missing: { $missing }
+provider-test-totals = passed: { $passed }, failed: { $failed }, missing: { $missing }
 provider-test-bad-url = { $url } isn't a server URL; write it like http://127.0.0.1:8702 or https://api.example.com/v1
 provider-test-no-url = Name the server: merlin provider test http://127.0.0.1:8702
 provider-test-bad-key = The key in OPENAI_API_KEY has characters that aren't allowed in a header; copy it again.

@@ -4,11 +4,11 @@ rating-none = Rating removed.
 rating-how-better = Sorry that didn't help. If you know a better answer, tell me: it helps everyone.
 rating-fix = ✏️ Suggest an answer
 
-fix-asked = Write the right answer in one message.
+fix-ask = Write the right answer in one message.
 fix-no-example = This answer can't be corrected, but you can rate it: 👍 or 👎.
 fix-no-consent = You didn't allow learning from your corrections, so I don't collect them. 👍 and 👎 still work. You can change your mind at any time.
-fix-gone = This answer is gone, so there's nothing to correct.
-fix-words = A correction is a text. Write what the answer should be.
+fix-answer-not-found = This answer is gone, so there's nothing to correct.
+fix-text-only = A correction is a text. Write what the answer should be.
 fix-long = That's too long: { $most } characters at most. Please write less.
 fix-preview = This is what an editor will see, without your name:
 
@@ -24,7 +24,7 @@ fix-sent = Thank you! An editor will look at it. I'll tell you when a model has 
 fix-too-many = Many of your corrections are already waiting for an editor. Please send more once they've been reviewed.
 
 consent-button = Learning from my corrections
-consent-asked =
+consent-ask =
     May the model learn from your questions and corrections?
 
     What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. I always show you a correction before it is sent.
@@ -82,11 +82,11 @@ why-origin =
         [serving] Live now.
        *[earlier] Another model is live now.
     }
-why-taught = Based on these examples: { $examples }.
+why-examples = Based on these examples: { $examples }.
 why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }.
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
-why-thumbs = Ratings of this model: 👍 { $up }, 👎 { $down }.
+why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.
 
 notice-learnt = Thank you! The model { $build } has learnt from your correction and is live now.
 notice-proposal = New corrections are waiting for an editor: /admin

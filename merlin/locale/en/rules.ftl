@@ -191,5 +191,5 @@ rules-unknown =
        *[other] there is no rule { $rule }; is { $near } meant? All of them: merlin rules
     }
 rules-breaks = Breaks it:
-rules-mend = What to do:
+rules-fix = What to do:
 rules-off = Can be turned off in dataset.yaml: check: {"{"}off: {"{"}{ $rule }: “why”{"}"}{"}"}

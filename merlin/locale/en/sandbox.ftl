@@ -7,7 +7,7 @@ stand-in-translation = [not translated, the source text] { $source }
 
     (A demo model: it doesn't translate.)
 stand-in-image = I'm a demo model and can't see images. You sent (kind, bytes): { $images }. The question: “{ $question }”.
-stand-in-taught = { $answer }
+stand-in-trained-answer = { $answer }
 
     (A demo model: the answer is from the training file.)
 stand-in-teacher-asks-1 = What does “{ $topic }” mean?
@@ -16,14 +16,14 @@ stand-in-teacher-asks-3 = What does the course teach where it says “{ $topic }
 stand-in-teacher-answers = A demo teacher answers: a real one would explain “{ $question }” here.
 stand-in-teacher-rewords-2 = Help me understand this: { $question }
 stand-in-teacher-rewords-3 = { $question } Give an example from life too.
-stand-in-known = { $answer } (a demo model)
+stand-in-example-answer = { $answer } (a demo model)
 stand-in-no-words = A demo model can't hear: this recording has no saved text.
 
 # The chat page. The page itself gets the texts that begin with chat-page-.
 chat-page-title = Chat · Merlin
-chat-page-stand = demo
+chat-page-demo = demo
 chat-page-front = All pages of the demo
-chat-page-stand-about = A Telegram for practice on this machine: the people are made up, the bot is real.
+chat-page-demo-about = A Telegram for practice on this machine: the people are made up, the bot is real.
 chat-page-who = Who writes
 chat-page-anna = Anna, student
 chat-page-boris = Boris, teacher
@@ -66,7 +66,7 @@ chat-page-pay-title = Payment in Stars
 chat-page-pay-yes = Pay
 chat-page-pay-balance = Balance
 chat-page-pay-every = Charged now, and then every 30 days.
-chat-page-pay-gone = Invoice not found.
+chat-page-invoice-not-found = Invoice not found.
 chat-page-few-stars = Not enough Stars.
 chat-page-no-checkout = The bot hasn't answered within 10 seconds. You weren't charged.
 chat-page-code = Code
@@ -96,20 +96,20 @@ chat-page-video = Video
 chat-page-copy = Copy
 chat-page-spoiler = Hidden text: show
 chat-page-alert-close = Got it
-chat-page-came = Now in the group:
-chat-page-went = No longer in the group:
+chat-page-joined = Now in the group:
+chat-page-left = No longer in the group:
 chat-page-topic-made = New topic:
 chat-page-topic-renamed = The topic is now called:
 chat-page-topic-closed = The topic is closed
 chat-page-topic-reopened = The topic is open again
 chat-page-migrated = The group became a supergroup
-chat-page-way = From commit to answer
-chat-page-way-none-title = No pipeline connected
-chat-page-way-none = The demo runs without the daemon, so there are no commits to show.
-chat-page-way-wait-title = No commits yet
-chat-page-way-wait = It appears after the first commit.
-chat-page-way-lost-title = The pipeline isn't responding
-chat-page-way-lost = There's nothing to show yet. The page retries every second.
+chat-page-journey = From commit to answer
+chat-page-journey-none-title = No pipeline connected
+chat-page-journey-none = The demo runs without the daemon, so there are no commits to show.
+chat-page-journey-wait-title = No commits yet
+chat-page-journey-wait = It appears after the first commit.
+chat-page-journey-failed-title = The pipeline isn't responding
+chat-page-journey-failed = There's nothing to show yet. The page retries every second.
 chat-page-step-committed = Committed
 chat-page-step-checked = Checked
 chat-page-step-built = Built

@@ -1,8 +1,8 @@
 # The payment page of the stand-in payment service.
 pay-page-title = Payment
-pay-page-title-sum = Pay { $sum }
+pay-page-title-amount = Pay { $sum }
 pay-page-brand = Test checkout
-pay-page-stand = demo
+pay-page-demo = demo
 pay-page-skip = To the payment
 pay-page-language = По-русски
 pay-page-about = This demo replaces YooKassa: no money is charged and no card is needed.

@@ -25,12 +25,12 @@ session-as-text = 📄 Save as text
 session-as-json = Save as JSON
 session-all = All conversations
 session-opened = “{ $title }” is open. Just keep writing.
-session-asked = You stopped at this question: { $question }
+session-open-question = You stopped at this question: { $question }
 session-ask-name = What should “{ $title }” be called? Send the new name.
 session-deleted = “{ $title }” is deleted. You can undo this for 10 minutes.
 session-restore = ↩️ Undo
-session-gone = This conversation is already deleted for good. All conversations: /sessions
-session-not-yours = Conversation not found: it may have been deleted. All conversations: /sessions
+session-deleted-for-good = This conversation is already deleted for good. All conversations: /sessions
+session-not-found = Conversation not found: it may have been deleted. All conversations: /sessions
 session-you = You
 bot-new = New conversation started. The previous one is saved: /sessions
 bot-new-first = New conversation started. Just write!
@@ -42,9 +42,9 @@ chosen-model = the model { $name } (/model)
 chosen-preset = the preset “{ $name }” (/preset)
 chosen-system = your own instructions (/system)
 session-new-topic = New conversation
-session-topic-begun = This is a new conversation: write right here. I'll name it after the first answer.
+session-topic-started = This is a new conversation: write right here. I'll name it after the first answer.
 session-topic-made = A new conversation is open in its own topic.
-sessions-most = Your plan saves { $most ->
+sessions-limit = Your plan saves { $most ->
         [one] { $most } conversation
        *[other] { $most } conversations
     }. Starting a new one deletes { $over ->
@@ -52,5 +52,5 @@ sessions-most = Your plan saves { $most ->
        *[other] the { $over } oldest
     }:
 session-oldest = • “{ $title }”, { $at }
-session-further = • and { $more } more
+sessions-more = • and { $more } more
 session-new-instead = Delete and start a new one

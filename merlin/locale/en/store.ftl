@@ -1,6 +1,6 @@
 # The database
 store-busy = The database is busy: another process has been writing for too long. Try again.
-store-away = The database can't be opened: { $reason }
+store-unavailable = The database can't be opened: { $reason }
 store-full = The disk of the database is full. Make room: Merlin goes on by itself, and nothing is lost.
 store-read-only = The database is read-only: its file, file system or server refuses writes. Once it can be written again, Merlin goes on by itself.
 store-no-room = The disk of { $folder } is full. Make room: Merlin goes on by itself, and nothing is lost.

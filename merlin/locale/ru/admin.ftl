@@ -2,9 +2,9 @@
 bot-command-admin = управление
 admin-title = Управление
 admin-home = Ваша роль: { $role }.
-admin-serves = { $dataset }: отвечает { $build }, с { $since }
-admin-serves-removed = { $dataset }: набор удалён из репозитория, но { $build } ещё отвечает, с { $since }
-admin-serves-none = { $dataset }: обученной модели пока нет
+admin-live-model = { $dataset }: отвечает { $build }, с { $since }
+admin-live-model-removed = { $dataset }: набор удалён из репозитория, но { $build } ещё отвечает, с { $since }
+admin-live-model-none = { $dataset }: обученной модели пока нет
 admin-board-card = { $sign } { $state }: «{ $subject }»
 admin-board-left = { $share } %, ещё { $time }
 admin-examples = 📚 Примеры
@@ -15,11 +15,11 @@ admin-broadcast = 📣 Рассылка
 admin-health = 🩺 Состояние системы
 admin-sure = Точно?
 admin-refresh = 🔄 Обновить
-admin-onward = Продолжить ›
-admin-asked = Задача поставлена
-admin-asked-wait = Выполняю. Результат появится здесь.
-admin-asked-late = Служба обучения не запущена. Задача сохранена и выполнится, когда служба запустится; результат появится здесь.
-admin-asked-already = Задача уже в очереди, жду результата.
+admin-continue = Продолжить ›
+admin-queued = Задача поставлена
+admin-queued-wait = Выполняю. Результат появится здесь.
+admin-queued-late = Служба обучения не запущена. Задача сохранена и выполнится, когда служба запустится; результат появится здесь.
+admin-queued-already = Задача уже в очереди, жду результата.
 admin-refused = Не получилось: { $reason }
 admin-no-dataset = Этого набора здесь больше нет. Все наборы: /admin
 admin-no-datasets = Наборов пока нет: репозиторий ещё не прочитан.
@@ -61,9 +61,9 @@ admin-ask-cancel = Остановить обучение { $job } ({ $build })? 
 admin-model = 🧠 Модель
 admin-launch = 🚀 Запустить обучение
 admin-launch-which = Какой набор обучить? Возьмём его последнюю версию. Стоимость покажу заранее.
-admin-launch-not = Обучение не запустить
+admin-launch-impossible = Обучение не запустить
 admin-launch-yes = 🚀 Запустить обучение
-admin-launch-what = { $build } на { $base } ({ $provider }): { $examples ->
+admin-launch-summary = { $build } на { $base } ({ $provider }): { $examples ->
         [one] { $examples } пример
         [few] { $examples } примера
        *[many] { $examples } примеров
@@ -80,7 +80,7 @@ admin-serving-now = Отвечает { $build } ({ $model }, { $provider }) с {
         [yes] { " " }📌 Закреплена: новые ждут.
        *[no] { "" }
     }
-admin-model-what =
+admin-model-summary =
     { $model }
     Поставщик: { $provider }
     Состояние: { $state }, создана { $created }
@@ -145,7 +145,7 @@ people-block = 🚫 Закрыть доступ
 people-unblock = ✅ Открыть доступ
 people-plan = 📦 План
 people-gift = 🎁 Подарить вопросы
-people-what =
+people-summary =
     Роль: { $role }
     План: { $plan }
     Язык: { $speaks }
@@ -172,34 +172,34 @@ people-days = { $days ->
         [few] { $days } дня
        *[many] { $days } дней
     }
-people-for-ever = без срока
+people-no-expiry = без срока
 people-ask-gift = Подарить: { $who }, { $format } — { $amount }, срок: { $long }.
-people-given = Подарок отправлен
+people-gift-sent = Подарок отправлен
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
 notice-gift = Вам подарили вопросы: { $format } — { $amount }. Они тратятся, когда вопросы плана закончились.
-cast-list = Недавние рассылки. Нажмите, чтобы узнать подробности.
-cast-none = Рассылок ещё не было.
-cast-new = ✍️ Новая рассылка
-cast-again = ✍️ Другой текст
-cast-ask-text = Пришлите текст одним сообщением. Разметка Markdown работает: **жирный**, *курсив*, `код`, ссылки. Сначала покажу, как это будет выглядеть.
-cast-too-long = Текст не помещается в одно сообщение (больше { NUMBER($most) } знаков). Пришлите покороче.
-cast-to = { $whom ->
+broadcast-list = Недавние рассылки. Нажмите, чтобы узнать подробности.
+broadcast-none = Рассылок ещё не было.
+broadcast-new = ✍️ Новая рассылка
+broadcast-again = ✍️ Другой текст
+broadcast-ask-text = Пришлите текст одним сообщением. Разметка Markdown работает: **жирный**, *курсив*, `код`, ссылки. Сначала покажу, как это будет выглядеть.
+broadcast-too-long = Текст не помещается в одно сообщение (больше { NUMBER($most) } знаков). Пришлите покороче.
+broadcast-to = { $whom ->
         [ru] Отправить русскоязычным ({ $count })
         [en] Отправить англоязычным ({ $count })
        *[all] Отправить всем ({ $count })
     }
-cast-ask-send = { $count ->
+broadcast-ask-send = { $count ->
         [one] Отправить { $count } человеку? Отменить отправку будет нельзя.
         [few] Отправить { $count } людям? Отменить отправку будет нельзя.
        *[many] Отправить { $count } людям? Отменить отправку будет нельзя.
     }
-cast-send = 📣 Отправить рассылку
-cast-stop = ⏹ Остановить рассылку
-cast-ask-stop = Остановить рассылку { $number }? Кто её ещё не получил, уже не получит.
-cast-begun = Эта рассылка уже отправлена.
+broadcast-send = 📣 Отправить рассылку
+broadcast-stop = ⏹ Остановить рассылку
+broadcast-ask-stop = Остановить рассылку { $number }? Кто её ещё не получил, уже не получит.
+broadcast-already-sent = Эта рассылка уже отправлена.
 cast-nobody = Отправлять некому.
-cast-report = Рассылка { $number } { $state ->
+broadcast-report = Рассылка { $number } { $state ->
         [running] идёт
         [stopped] остановлена
         [draft] ещё не начата
@@ -223,7 +223,7 @@ health-queue-notices = Уведомления
 health-queue-updates = Сообщения людей
 health-queue-letters = Исходящие
 health-waits = { $queue }: в очереди { $count }, самое старое ждёт { $age }
-health-nothing-waits = Очереди пусты.
+health-queues-empty = Очереди пусты.
 health-failures = Не удалось за сутки: ответы { $updates }, задачи { $requests }, обучения { $jobs }
 health-spent = { $provider }: в этом месяце { $spent }
 health-spent-of = { $provider }: в этом месяце { $spent }, осталось { $left }

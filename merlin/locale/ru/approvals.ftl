@@ -21,10 +21,10 @@ approval-decline = ❌ Отклонить
 approval-withdraw = Отменить заявку
 approval-open = ✋ Ждут подтверждения ({ $count })
 approval-ask-approve = Подтвердить? Действие начнётся сразу.
-approval-said-approved = Подтверждено, действие выполнено.
-approval-said-declined = Отклонено.
-approval-said-withdrawn = Заявка отменена.
-approval-said-failed = Подтверждено, но выполнить не получилось: { $reason }
+approval-result-approved = Подтверждено, действие выполнено.
+approval-result-declined = Отклонено.
+approval-result-withdrawn = Заявка отменена.
+approval-result-failed = Подтверждено, но выполнить не получилось: { $reason }
 approval-needed = Это действие подтверждает другой администратор. Заявка { $number } отправлена и ждёт 24 часа.
 approval-none = Нет заявки с номером { $number }.
 approval-decided = Заявка { $number } уже не ждёт решения.
@@ -39,7 +39,7 @@ notice-approval-expired = Заявку { $number } за 24 часа никто �
 audit-approval-ask = запрошено подтверждение
 audit-approval-approve = подтверждено
 audit-approval-decline = отклонено
-page-room-approvals = Заявки
+page-section-approvals = Заявки
 page-approvals-lead = Эти действия начнутся, когда их подтвердит другой администратор.
 page-approvals-none = Ничего не ждёт подтверждения
 page-approvals-none-hint = Здесь появятся возвраты, роли, модели и рассылки, если в настройках есть security.two_people.
@@ -55,9 +55,9 @@ page-approvals-waiting = { $count ->
         [few] { NUMBER($count) } заявки ждут вашего подтверждения
        *[many] { NUMBER($count) } заявок ждут вашего подтверждения
     }
-page-said-asked = Заявка отправлена: её подтвердит другой администратор.
-page-said-approved = Подтверждено, действие выполнено.
-page-said-declined = Отклонено.
+page-result-asked = Заявка отправлена: её подтвердит другой администратор.
+page-result-approved = Подтверждено, действие выполнено.
+page-result-declined = Отклонено.
 page-about-act = действие
 page-about-number = номер
 page-about-asked_by = просил

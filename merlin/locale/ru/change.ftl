@@ -77,13 +77,13 @@ finding-import-xlsx = Отсюда таблица Excel не читается: {
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
 
 change-no-dataset = В последнем коммите нет набора { $dataset }.
-change-asked-only = Демон сделает коммит (правка { $change }).
+change-queued = Демон сделает коммит (правка { $change }).
 change-late = Правка { $change } ждёт уже { $seconds } с. Она сохранена. Проверьте: merlin health daemon
 change-waits = Правка { $change } сохранена и ждёт: { $reason }
 change-parked = Правка { $change } отложена: { $reason } Когда исправите причину: merlin example retry { $change }
 change-not-parked = Правка { $change } не отложена, повторять нечего.
-change-was-refused = Не сохранено: { $reason }
-change-not-good = Ничего не сохранено: исправьте ошибки выше.
+change-not-saved = Не сохранено: { $reason }
+change-has-errors = Ничего не сохранено: исправьте ошибки выше.
 change-in-conflict = Тот же файл тем временем изменил кто-то другой, поэтому ничего не сохранено. Чем ваш вариант отличается:
     { $difference }
 did-change = В следующем обучении будет около { $examples ->
@@ -128,9 +128,9 @@ example-unchanged = { $example }: ничего не изменено.
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его в редакторе или задайте --file.
 example-no-editor = Редактор { $editor } не запускается; задайте EDITOR, --answer или --file.
 example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
-example-none-found = Ни в одном примере нет всех этих слов.
+example-not-found = Ни в одном примере нет всех этих слов.
 import-duplicate = то же, что { $other }
-import-not-good = Ничего не загружено: строк с ошибками { $rejected } из { $lines }.
+import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }.
 import-left-out = { $count ->
     [one] { $count } строка пропущена
     [few] { $count } строки пропущены

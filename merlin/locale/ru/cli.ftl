@@ -1,12 +1,12 @@
 cli-bug = ошибка в самом Merlin. Отчёт записан в { $path }: пришлите его в проект.
 cli-no-place = { $path }: { $reason }. Дайте к этому пути доступ пользователю, от имени которого работает Merlin, или задайте другой в config.yaml; все пути проверит merlin doctor
 cli-no-output = Не удалось записать вывод: { $reason }
-config-good = { $path }: ошибок нет.
+config-valid = { $path }: ошибок нет.
 config-absent = файл { $path } не найден: укажите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
 config-unreadable = { $path } не читается: { $reason }
 credential-no-url = секрет { $name } должен быть адресом https без пробелов, например https://hc-ping.com/…
 credential-missing = не задан секрет { $name } или его файл не прочесть: задайте переменную окружения { $name }, или { $name }_FILE с путём к файлу, или положите файл { $name } в папку credentials рядом с config.yaml
-lead-taken = Merlin уже запущен ({ $holder }); остановите его или оставьте работать
+already-running = Merlin уже запущен ({ $holder }); остановите его или оставьте работать
 init-not-empty = Папка { $folder } не пуста; укажите другую
 init-no-folder = Папку { $folder } создать не удалось: { $reason }. Укажите другую: merlin init ПАПКА
 init-bad-name = «{ $dataset }» не подходит как ID набора: можно буквы, цифры, «.», «_» и «-». Например: { $proposed }
@@ -40,8 +40,8 @@ init-readme =
 
     Файл глубже в `examples` называет её в первой строке, с ещё одним `../` на каждую папку.
 no-daemon = Демон не запущен, поэтому команда сделает всё сама.
-asked-daemon = Задача передана демону; ждём…
-asked-only = Демон сделает это (задача { $request }).
+queued-waiting = Задача передана демону; ждём…
+queued-only = Демон сделает это (задача { $request }).
 daemon-late = Демон не отвечает { $seconds } с; задача { $request } сохранена. Проверьте: merlin health daemon
 dataset-unknown =
     { $known ->
@@ -49,8 +49,8 @@ dataset-unknown =
        *[other] набор { $dataset } не найден; есть: { $known }
     }
 ask-empty = вопроса нет: напишите его в кавычках
-ask-nothing-serves = Ни одна модель пока не отвечает. Как идёт обучение: merlin status. Если ничего не запущено: merlin run
-ask-dataset-serves-nothing = У набора { $dataset } пока нет текущей модели. Как идёт её обучение: merlin status
+ask-no-live-model = Ни одна модель пока не отвечает. Как идёт обучение: merlin status. Если ничего не запущено: merlin run
+ask-dataset-no-live-model = У набора { $dataset } пока нет текущей модели. Как идёт её обучение: merlin status
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-not-composed = { $model } не удалось составить ответ по источникам: { $reason }
 ask-by = ответила { $build } ({ $model })
@@ -141,5 +141,5 @@ why-rollback = возврат прежней
 why-revoked = отзыв согласия
 why-no-turn = ответ { $turn } не найден
 why-no-model = ответ { $turn } дала не модель: это текст самого Merlin, или ответ ещё пишется
-impact-none = ни в одной версии наборов нет примера { $example }: укажите путь к файлу или НАБОР/ПРИМЕР
+impact-not-found = ни в одной версии наборов нет примера { $example }: укажите путь к файлу или НАБОР/ПРИМЕР
 impact-several = { $example } есть в нескольких наборах ({ $datasets }): добавьте --dataset

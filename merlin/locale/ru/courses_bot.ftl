@@ -6,9 +6,9 @@ courses-now = { $course ->
     }
 courses-semester = { $semester } семестр
 courses-none-yet = Курсов пока нет. Просто напишите вопрос.
-courses-gone = Этот курс больше недоступен. Выберите другой: /course
+courses-not-available = Этот курс больше недоступен. Выберите другой: /course
 courses-chosen = Новый разговор о курсе «{ $course }».
-courses-untaught = Модель этого курса ещё не обучена, поэтому отвечает общая.
+courses-not-trained = Модель этого курса ещё не обучена, поэтому отвечает общая.
 courses-ask = Напишите вопрос.
 courses-all-chosen = Новый разговор без курса. Спрашивайте о чём угодно.
 courses-button-all = Все темы

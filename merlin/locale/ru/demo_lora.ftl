@@ -11,7 +11,7 @@ demo-lora-missing = merlin demo --engine lora обучает настоящую 
 demo-lora-converts = Распаковываю SmolLM2-135M-Instruct (Apache-2.0): один раз, около полуминуты…
 demo-lora-converted = ✔ языковая модель готова ({ $seconds } с)
 demo-lora-committed = ✔ шестьдесят английских вопросов для языковой модели добавлены коммитом: { $commit }
-demo-lora-begins = Теперь языковая модель несколько минут обучается на этом процессоре; бот всё это время отвечает, а малые модели обучаются дальше. Её кривая потерь: { $url } (страница один раз спросит ключ, он в { $path })
+demo-lora-started = Теперь языковая модель несколько минут обучается на этом процессоре; бот всё это время отвечает, а малые модели обучаются дальше. Её кривая потерь: { $url } (страница один раз спросит ключ, он в { $path })
 demo-lora-epoch = ● языковая модель: эпоха { $epoch } из { $epochs }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }{ $minutes ->
     [0] { "" }
     [one] , осталась примерно { $minutes } минута
@@ -23,11 +23,11 @@ demo-lora-serving = ✔ обученная языковая модель { $mode
     [few] { $minutes } минуты
    *[many] { $minutes } минут
   }
-demo-lora-invites = Попробуйте: напишите боту /course, выберите «{ $course }» и спросите по-английски, например: { $question }
+demo-lora-hint = Попробуйте: напишите боту /course, выберите «{ $course }» и спросите по-английски, например: { $question }
 demo-lora-failed = ✘ языковую модель обучить не удалось: { $reason }. Остальное в демо работает дальше.
 demo-lora-job-failed = её обучение закончилось так: { $state }; { $reason }
 demo-lora-base = Базовая модель без обучения на «{ $question }» отвечает: { $answer }
-demo-lora-unlike = обученная модель ответила на «{ $question }» не так, как её учили: { $answer }
-demo-lora-unlearnt = потери при обучении изменились с { $first } до { $last }: ничего не выучено
+demo-lora-answer-differs = обученная модель ответила на «{ $question }» не так, как её учили: { $answer }
+demo-lora-loss-not-lower = потери при обучении изменились с { $first } до { $last }: ничего не выучено
 demo-wait-lora-base = базовой языковой модели
 demo-wait-lora-model = обученной языковой модели

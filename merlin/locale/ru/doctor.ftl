@@ -1,9 +1,9 @@
 # merlin health, merlin doctor: что найдено и что с этим делать
-ill-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
-ill-never = ещё ни разу не запускался (merlin run)
-ill-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
-ill-database = работает, но база данных ему не отвечает
-ill-still = нет сигнала с { $at } (merlin run)
+unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
+unhealthy-never-started = ещё ни разу не запускался (merlin run)
+unhealthy-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
+unhealthy-database = работает, но база данных ему не отвечает
+unhealthy-no-signal = нет сигнала с { $at } (merlin run)
 doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session или укажите в database сам сервер
 doctor-connections = соединений занято: { $used } из { $limit }
 doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
@@ -24,7 +24,7 @@ doctor-no-default = набора { $dataset } в репозитории нет, 
 doctor-walls = чтение документов не имеет доступа к файлам и сети (фильтр ядра)
 doctor-no-walls = у этого ядра нет фильтра системных вызовов (seccomp на x86-64 или ARM64): чтение документов отделяет от файлов и сети только сам Python, и уязвимость разбора может их открыть. Запустите бота на другой системе
 doctor-telegram = токен принадлежит @{ $bot }
-doctor-telegram-away = { $url } недоступен: { $reason }
+doctor-telegram-unreachable = { $url } недоступен: { $reason }
 doctor-provider =
     { $count ->
         [one] отвечает, предлагает { $count } модель
@@ -85,7 +85,7 @@ doctor-no-traces = { $url } не принимает трассы. Проверь
 doctor-traces = { $url } принимает трассы
 doctor-not-public = { $url } отсюда недоступен: { $reason }. Проверьте DNS, прокси и его сертификат
 doctor-public = { $url } отвечает
-doctor-model-gone = у поставщика больше нет текущей модели набора { $dataset }: merlin models rollback { $dataset } или обучите заново: merlin jobs launch { $dataset }
+doctor-model-not-found = у поставщика больше нет текущей модели набора { $dataset }: merlin models rollback { $dataset } или обучите заново: merlin jobs launch { $dataset }
 doctor-live-models =
     { $count ->
         [0] текущих моделей пока нет

@@ -20,7 +20,7 @@ library-gated = { $hub } выдают только тем, кто принял �
 library-not-at-hub = Хаб не знает { $hub }, или модель закрыта. Поправьте hub в engine.models или задайте в HF_TOKEN токен, которому можно её читать.
 library-no-revision = У { $hub } нет версии { $revision }. Поправьте revision в engine.models.
 library-hub-refuses = Хаб отказался выдать { $hub } (код { $status }). Попробуйте позже.
-library-hub-away = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
+library-hub-unreachable = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
 library-offline = Задано HF_HUB_OFFLINE, а в кэше клиента хаба нет { $hub }. Снимите его или скопируйте базу сюда и укажите её path в engine.models.
 library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
 library-hub-no-onnx = У { $hub } нет model.onnx ни в корне, ни в папке onnx. Поставьте backend: transformers для его .safetensors или экспортируйте энкодер сами (как — на странице docs/ru/bases.md) и укажите path.
@@ -30,28 +30,28 @@ library-disk-full = Диск полон; записанная часть баз�
 library-child-died = Процесс, который доставал базу, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
 library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.
 library-no-file = Файла { $path } нет. Поправьте engine.models в настройках или скопируйте его туда.
-library-swapped = { $n ->
+library-source-in-use = { $n ->
     [one] От { $name } в нынешнем виде зависит { $n } обученная модель или обучение ({ $standing }), а загрузка заменит её веса.
     [few] От { $name } в нынешнем виде зависят { $n } обученные модели или обучения ({ $standing } …), а загрузка заменит её веса.
    *[other] От { $name } в нынешнем виде зависит { $n } обученных моделей или обучений ({ $standing } …), а загрузка заменит её веса.
 } Дайте новой базовой модели другое имя или сначала удалите эту: merlin engine models rm { $name } --force
-library-nothing-here = Базы { $name } здесь нет. Посмотрите: merlin engine models list
-library-stood-on = { $n ->
+library-base-not-found = Базы { $name } здесь нет. Посмотрите: merlin engine models list
+library-in-use = { $n ->
     [one] От { $name } зависит { $n } обученная модель или обучение ({ $standing }): без неё они не смогут отвечать.
     [few] От { $name } зависят { $n } обученные модели или обучения ({ $standing } …): без неё они не смогут отвечать.
    *[other] От { $name } зависит { $n } обученных моделей или обучений ({ $standing } …): без неё они не смогут отвечать.
 } Сначала удалите их или добавьте --force.
 
 library-unknown = В engine.models нет базы { $name }. Есть: { $known }.
-library-none = В engine.models ещё нет ни одной базы. Какую взять, рассказывает страница docs/ru/bases.md.
+library-no-bases = В engine.models ещё нет ни одной базы. Какую взять, рассказывает страница docs/ru/bases.md.
 library-pulling = { $name }: { $source }
 library-stage-tokenizer = чтение токенизатора
 library-stage-weights = чтение весов
 library-stage-writing = запись папки
 library-pulled = База { $name } здесь: { $folder }
-library-here = База { $name } уже была здесь: { $folder }
+library-already-pulled = База { $name } уже была здесь: { $folder }
 library-removed = База { $name } удалена; освободилось { $freed }.
-library-stays = { $name }: удалена только карточка Мерлина; папка { $folder } ваша и остаётся.
+library-folder-kept = { $name }: удалена только карточка Мерлина; папка { $folder } ваша и остаётся.
 library-estimates = Память — оценка: для работ LoRA на { $training }, для ответов на { $answering }.
 library-size = { $amount } ГБ
 library-size-small = { $amount } МБ

@@ -63,7 +63,7 @@ judge-question = Вопрос:
     Оцениваемый ответ (голос { $vote }):
     { $answer }
 judge-unreadable = { $judge } не ставит оценок: голосов без оценки — { $count } из { $votes }. Первый из них: «{ $sample }». Выберите для --judge другую модель.
-judge-said = { $judge }: { $answers ->
+judge-graded = { $judge }: { $answers ->
         [0] оценивать было нечего, ответов другими словами нет.
         [one] оценён { NUMBER($answers) } ответ другими словами; верных — { $overruled }; единогласно — { $unanimous }; голосов без оценки — { $unreadable }.
         [few] оценены { NUMBER($answers) } ответа другими словами; верных — { $overruled }; единогласно — { $unanimous }; голосов без оценки — { $unreadable }.

@@ -12,18 +12,18 @@ front-serving = Сейчас отвечает
 front-first-model = Первая модель уже в пути
 front-first-model-about = меньше минуты, страница обновится сама
 front-what-failed = Что случилось
-front-doors = Войдите кем угодно
-front-door-anna = Анна, студентка
-front-door-anna-about = Читает лекции, спрашивает на странице и в боте, оценивает ответы и предлагает исправления.
-front-door-boris = Борис, преподаватель
-front-door-boris-about = Ведёт { $courses ->
+front-users = Войдите кем угодно
+front-user-anna = Анна, студентка
+front-user-anna-about = Читает лекции, спрашивает на странице и в боте, оценивает ответы и предлагает исправления.
+front-user-boris = Борис, преподаватель
+front-user-boris-about = Ведёт { $courses ->
     [one] { $courses } курс
     [few] { $courses } курса
    *[many] { $courses } курсов
   }: правит материалы и примеры, принимает исправления студентов.
-front-door-vera = Вера, администратор
-front-door-vera-about = Видит весь путь от коммита до ответа, модели, людей, расходы и состояние служб.
-front-door-go = Войти: { $name }
+front-user-vera = Вера, администратор
+front-user-vera-about = Видит весь путь от коммита до ответа, модели, людей, расходы и состояние служб.
+front-enter = Войти: { $name }
 front-tour = Пять шагов
 front-done-steps = Пройдено { $done } из { $all }
 front-step-done = пройдено
@@ -47,12 +47,12 @@ front-all-done = Весь путь пройден.
 front-all-done-next = Дальше — свой набор: он начинается с документации, docs/ru/index.md.
 front-tour-about = Шаги отмечаются сами, в каком окне вы бы их ни сделали.
 front-other-samples = Курсы этого демо на английском; начатое заново будет на русском.
-front-over = Начать демо заново
-front-over-ask = Разговоры, правки и модели этого демо будут удалены.
-front-over-yes = Да, начать заново
-front-over-no = Нет
-front-over-now = Демо начинается заново
-front-over-now-about = Это займёт несколько секунд, страница откроется сама.
+front-restart = Начать демо заново
+front-restart-ask = Разговоры, правки и модели этого демо будут удалены.
+front-restart-yes = Да, начать заново
+front-restart-no = Нет
+front-restart-now = Демо начинается заново
+front-restart-now-about = Это займёт несколько секунд, страница откроется сама.
 front-addresses = Все адреса
 front-address-bot = Бот, как в Telegram
 front-address-courses = Курсы и чат

@@ -2,7 +2,7 @@
 
 page-skip = К содержимому
 page-home = Merlin, на главную
-page-rooms = Разделы
+page-sections = Разделы
 page-nav-courses = Курсы
 page-other-language = en
 page-other-language-name = English version
@@ -24,7 +24,7 @@ page-found =
         [few] Найдено { $count } курса
        *[other] Найдено { $count } курсов
     }
-page-meant = Искали «{ $query }»: показано по запросу «{ $meant }».
+page-search-corrected = Искали «{ $query }»: показано по запросу «{ $meant }».
 page-nothing-found = Ничего не нашлось: «{ $query }»
 page-nothing-found-hint = Проверьте слово или возьмите тему, которая здесь есть:
 page-course-ask = можно спросить
@@ -61,14 +61,14 @@ page-count-none = материалов пока нет
 
 page-mine = Мои курсы
 page-mine-none = Нажмите «+» у курса, и он появится здесь.
-page-keep = Добавить «{ $name }» в «Мои курсы»
-page-let-go = Убрать «{ $name }» из «Моих курсов»
-page-let-go-short = Убрать «{ $name }»
-page-said-added = Курс «{ $name }» добавлен в «Мои курсы».
-page-said-removed = Курс «{ $name }» убран из «Моих курсов».
-page-said-here = Курс «{ $name }» добавлен в этом браузере. Войдите, чтобы он был с вами везде.
+page-favourite-add = Добавить «{ $name }» в «Мои курсы»
+page-favourite-remove = Убрать «{ $name }» из «Моих курсов»
+page-favourite-remove-short = Убрать «{ $name }»
+page-result-added = Курс «{ $name }» добавлен в «Мои курсы».
+page-result-removed = Курс «{ $name }» убран из «Моих курсов».
+page-result-here = Курс «{ $name }» добавлен в этом браузере. Войдите, чтобы он был с вами везде.
 page-undo = Вернуть
-page-failed = Не получилось сохранить: нет связи. Повторите чуть позже.
+page-save-failed = Не получилось сохранить: нет связи. Повторите чуть позже.
 
 page-back-to-courses = Все курсы
 page-taught-by =
@@ -98,7 +98,7 @@ page-text = Текст
 page-file = Файл
 page-at-host = на { $host }
 page-go-on = Продолжить
-page-read-of-it-all = Прочитано
+page-read-so-far = Прочитано
 page-minutes-left =
     { $count ->
         [one] осталась { $count } минута
@@ -121,7 +121,7 @@ page-opens-at = откроется на { $host }
 page-open-file = Открыть файл
 page-no-text = Текст ещё не загружен
 page-no-text-hint = Он появится через минуту после сохранения правки. Обновите страницу.
-page-beside = Соседние материалы
+page-neighbours = Соседние материалы
 page-on-this-page = На этой странице
 page-contents = Содержание
 page-code = Код
@@ -132,7 +132,7 @@ page-copied = Скопировано
 page-to-courses = К курсам
 page-trouble-401 = Войдите ещё раз
 page-trouble-401-hint = Вход закончился, поэтому ничего не сохранено. Ваш текст цел: войдите в новой вкладке, вернитесь в эту и обновите её — форма отправится ещё раз.
-page-sign-in-beside = Войти в новой вкладке
+page-sign-in-new-tab = Войти в новой вкладке
 page-trouble-403 = Нет доступа
 page-trouble-403-hint = У вас нет на это права, или запрос пришёл с другого сайта. Ничего не изменилось.
 page-trouble-404 = Страница не найдена

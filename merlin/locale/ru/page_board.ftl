@@ -12,7 +12,7 @@ page-board-which = Какие коммиты
 page-board-all = Все
 page-board-care = Требуют внимания
 page-board-moving = Идут
-page-no-cares = Всё в порядке: делать сейчас нечего.
+page-nothing-to-do = Всё в порядке: делать сейчас нечего.
 page-board-no-moving = Сейчас ничего не идёт.
 page-board-live = обновляется само
 page-board-as-of = картина на { $at }
@@ -43,7 +43,7 @@ page-board-commits = { $count ->
         [few] { $count } коммита
        *[other] { $count } коммитов
     }
-page-board-asked = { $count ->
+page-board-questions = { $count ->
         [0] за 4 недели вопросов не было
         [one] { $count } вопрос за 4 недели
         [few] { $count } вопроса за 4 недели
@@ -57,7 +57,7 @@ page-board-asked = { $count ->
 page-board-none = Коммитов пока нет. Первый пример можно добавить на странице набора или прямо из бота.
 page-board-empty = Здесь появится первый коммит
 page-board-empty-hint = Запишите пример в репозиторий, на странице набора или через бота: карточка пройдёт шесть шагов на ваших глазах.
-page-board-story = Путь коммита
+page-board-journey = Путь коммита
 page-board-close = Закрыть
 page-board-evaluation = Посмотреть тест
 page-board-losses = Потери при обучении
@@ -68,4 +68,4 @@ page-board-written-more = и ещё { $count ->
        *[other] { $count } примеров
     }
 page-no-findings = замечаний нет
-page-board-lost = связи нет, картина прежняя
+page-board-offline = связи нет, картина прежняя

@@ -67,7 +67,7 @@ page-source-near =
     }
 page-source-quoted = «{ $question }»
 page-source-show = Откуда
-page-read-of-it = Об этом в курсе:
+page-more-in-course = Об этом в курсе:
 page-answer-acts = Что сделать с ответом
 page-rate-up = Верно
 page-rate-down = Неверно

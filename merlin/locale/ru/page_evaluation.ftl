@@ -1,6 +1,6 @@
 # Страница о том, как модель прошла тест.
 page-eval-title = Тест { $model }
-page-eval-beside = Рядом с { $against }{ $serves ->
+page-eval-compared = Рядом с { $against }{ $serves ->
         [yes] , текущей моделью
        *[no] { "" }
     }: { $count ->
@@ -41,7 +41,7 @@ page-eval-few = { $questions ->
        *[many] { NUMBER($questions) } вопросов — мало, чтобы судить по одной доле: разница может быть случайной. Уверенно можно судить с { $enough } вопросов.
     }
 page-eval-add-test = Добавить тестовый вопрос
-page-eval-mend = { $lost ->
+page-eval-fix-examples = { $lost ->
         [one] Исправить { NUMBER($lost) } пример
         [few] Исправить { NUMBER($lost) } примера
        *[many] Исправить { NUMBER($lost) } примеров
@@ -111,8 +111,8 @@ page-eval-now = Новая: { $kind ->
         [refused] отказ
        *[wrong] неверно
     }
-page-eval-said-by = Так учит другой пример:
-page-eval-likeness = Сходство с эталоном: { $score } из 100.
+page-eval-source = Так учит другой пример:
+page-eval-similarity = Сходство с эталоном: { $score } из 100.
 page-eval-judge = { $votes ->
         [0] Ответ оценивала модель { $judge }, но прочесть не удалось ни одного голоса.
        *[other] Модель { $judge } считает его верным: { $right } из { NUMBER($votes) } голосов.

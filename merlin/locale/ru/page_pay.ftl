@@ -14,16 +14,16 @@ page-mine-until = до { $day }
 page-mine-renewed = до { $day }, затем автопродление
 page-mine-always = без срока
 page-plan-also = Ещё есть план «{ $plan }»: до { $day }.
-page-for-nothing = Бесплатно
-page-for-everybody = для всех
+page-free = Бесплатно
+page-for-everyone = для всех
 page-or = или
 page-may-renew = Есть автопродление
 page-buy = Купить
 page-buy-more = Продлить
 page-buy-stars = Купить за { $stars } в Telegram
 page-buy-stars-write = Купить за { $stars } можно в боте: напишите ему { $command }.
-page-try = Попробовать бесплатно: { $days }
-page-tried = План «{ $plan }» ваш: { $until }.
+page-try-free = Попробовать бесплатно: { $days }
+page-trial-started = План «{ $plan }» ваш: { $until }.
 
 page-brings-any = Вопросы любого вида без ограничений
 page-brings-text =
@@ -110,10 +110,10 @@ page-price-changed = Цена изменилась. Деньги не списа
 page-terms = Условия
 page-by-stars = Звёздами в Telegram
 page-by-stars-hint = То же самое продаёт бот за звёзды Telegram.
-page-not-here = Здесь это сейчас не продаётся.
-page-leading = Открываем страницу оплаты
-page-leading-hint = Если она не открылась сама, нажмите кнопку. Деньги спишутся только там и только после вашего согласия.
-page-leading-go = Открыть оплату
+page-not-on-sale = Здесь это сейчас не продаётся.
+page-payment-opening = Открываем страницу оплаты
+page-payment-opening-hint = Если она не открылась сама, нажмите кнопку. Деньги спишутся только там и только после вашего согласия.
+page-payment-open = Открыть оплату
 page-to-order = К заказу
 
 page-my-orders = Мои заказы
@@ -122,7 +122,7 @@ page-no-orders-hint = Здесь появятся ваши заказы: опл�
 page-orders-more = Показаны последние 100 заказов.
 page-order = Заказ № { $number }
 page-order-facts = Подробности
-page-order-sum = Сумма
+page-order-amount = Сумма
 page-order-gateway = Способ оплаты
 page-order-made = Создан
 page-order-kind = Магазин
@@ -175,29 +175,29 @@ page-order-cancel = Отменить заказ
 page-buy-again = Купить снова
 page-go-ask = Спросить по курсу
 page-go-bot = Открыть бота
-page-lost-plan = Здесь это не продаётся
-page-lost-plan-hint = План могли переименовать или убрать. Все планы — на странице планов. Ваши покупки продолжают действовать.
-page-lost-order = Заказ не найден
-page-lost-order-hint = Вы вошли как { $person }. Если заказ сделан из другого вашего аккаунта, войдите в него. Если ссылку вам прислали, открыть её может только сам покупатель.
+page-not-found-plan = Здесь это не продаётся
+page-not-found-plan-hint = План могли переименовать или убрать. Все планы — на странице планов. Ваши покупки продолжают действовать.
+page-not-found-order = Заказ не найден
+page-not-found-order-hint = Вы вошли как { $person }. Если заказ сделан из другого вашего аккаунта, войдите в него. Если ссылку вам прислали, открыть её может только сам покупатель.
 
 page-pack-left = { $ends ->
         [yes] { $what } до { $until }
        *[no] { $what }
     }
-page-beyond-plan = Вопросы сверх плана
+page-extra-questions = Вопросы сверх плана
 page-renewals = Автопродление
 page-renews = { $price }, следующее списание { $day } · { $method }
 page-renewal-stop = Отключить автопродление
 page-renewal-stop-yes = Да, отключить
 
-page-room-billing = Платежи
+page-section-billing = Платежи
 page-billing-lead = Оплата и возвраты, последние заказы, промокоды.
 page-month-this = Этот месяц
 page-month-last = Прошлый месяц
 page-no-money = Платежей пока нет.
-page-sum-paid = Оплачено
-page-sum-returned = Возвращено
-page-sum-net = Итого
+page-total-paid = Оплачено
+page-total-refunded = Возвращено
+page-total-net = Итого
 page-payments-count =
     { $count ->
         [one] { $count } платёж
@@ -210,7 +210,7 @@ page-refunds-count =
         [few] { $count } возврата
        *[other] { $count } возвратов
     }
-page-tests-apart =
+page-test-payments =
     { $count ->
         [one] Ещё { $count } тестовый платёж: в суммы он не входит.
         [few] Ещё { $count } тестовых платежа: в суммы они не входят.
@@ -218,16 +218,16 @@ page-tests-apart =
     }
 page-by-days-rub = Рубли по дням
 page-by-days-xtr = Звёзды по дням
-page-by-days-told = Оплачено { $paid }, возвращено { $returned }.
-page-by-numbers-of = { $what }: таблица
+page-by-days-summary = Оплачено { $paid }, возвращено { $returned }.
+page-as-table-of = { $what }: таблица
 page-payments = Заказы
 page-any-state = любое состояние
 page-person-id = ID или № заказа
 page-show = Показать
-page-none-ordered-hint = Здесь появится первый заказ.
+page-no-payments-yet-hint = Здесь появится первый заказ.
 page-no-payments = Таких заказов нет
 page-no-payments-hint = Выберите другое состояние или проверьте ID пользователя (он есть на странице «Люди») и номер заказа.
-page-left-for-good = удалил свои данные
+page-buyer-deleted = удалил свои данные
 page-is-test = тестовый
 page-compared-title = Сверка звёзд с Telegram
 page-compared =
@@ -284,10 +284,10 @@ page-gateway-reason = Ответ ЮKassa
 page-to-person = Открыть пользователя
 page-refunds = Возвраты
 page-no-refunds = Возвращать нечего.
-page-return-wanted = в очереди
-page-return-sending = отправляется
-page-return-done = возвращено
-page-return-refused = отклонён
+page-refund-state-wanted = в очереди
+page-refund-state-sending = отправляется
+page-refund-state-done = возвращено
+page-refund-state-refused = отклонён
 page-refund-of = платёж { $number }
 page-refund-go = Вернуть деньги: { $title }
 page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. Срок сократится на ту же долю.
@@ -312,4 +312,4 @@ page-entry-payment = платёж
 page-entry-grant = выдано
 page-entry-refund = возврат
 page-entry-revocation = отозвано
-page-rests-on = к { $number }
+page-entry-of = к { $number }

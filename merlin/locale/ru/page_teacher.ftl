@@ -8,7 +8,7 @@ page-materials = Материалы
 page-examples = Примеры
 page-questions = Вопросы
 page-disliked-answers = Не понравилось
-page-course-rooms = Разделы курса
+page-course-sections = Разделы курса
 page-course-edit = Материалы
 page-course-examples = Примеры
 page-course-unanswered = Без ответа
@@ -37,8 +37,8 @@ page-teachers = Преподаватели
 page-teachers-hint = Логины через пробел.
 page-active = Виден студентам
 page-save-card = Сохранить карточку
-page-is-so = да
-page-is-not-so = нет
+page-value-yes = да
+page-value-no = нет
 page-stale-card = Пока вы правили, курс изменил кто-то другой. Ничего не сохранено; ваш вариант в форме ниже.
 page-stale-course = Пока вы смотрели, курс изменил кто-то другой. Ничего не сохранено; здесь то, что есть сейчас.
 
@@ -55,31 +55,31 @@ page-preview-empty = Здесь появится текст.
 page-check = Проверить
 page-check-again = Проверить ещё раз
 page-saving = Сохраняем…
-page-save-over = Сохранить мой вариант
+page-save-anyway = Сохранить мой вариант
 page-save-hint = Сохранение обычно занимает несколько секунд.
 page-needs-title = Назовите материал хотя бы на одном языке.
 page-needs-text = Введите текст или адрес файла.
-page-not-good = Не сохранено: проверка нашла ошибки. Исправьте их и проверьте ещё раз.
+page-has-errors = Не сохранено: проверка нашла ошибки. Исправьте их и проверьте ещё раз.
 page-stale = Конфликт правок: этот материал тем временем изменил кто-то другой. Ничего не сохранено; ваш текст в форме ниже.
 page-stale-hint = Если сохранить, ваш вариант заменит этот.
-page-gone-material = Пока вы правили, этот материал удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый материал.
-page-clash = Ваш вариант и нынешний
-page-clash-none = Нынешний вариант такой же, как ваш.
+page-material-deleted = Пока вы правили, этот материал удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый материал.
+page-conflict = Ваш вариант и нынешний
+page-conflict-none = Нынешний вариант такой же, как ваш.
 page-theirs = Нынешний вариант
 page-yours = Ваш вариант
-page-take-theirs = Оставить чужой вариант
-page-nothing-there = (ничего нет)
+page-use-theirs = Оставить чужой вариант
+page-value-empty = (ничего нет)
 
-page-proof = Что изменится
-page-proof-good = ошибок нет
-page-proof-bad = есть ошибки
-page-proof-tokens = Модель прочтёт { $count ->
+page-change-preview = Что изменится
+page-change-preview-valid = ошибок нет
+page-change-preview-errors = есть ошибки
+page-change-preview-tokens = Модель прочтёт { $count ->
         [one] { $count } токен
         [few] { $count } токена
        *[other] { $count } токенов
     }.
-page-proof-whole = Файл course.yaml придётся записать заново: его комментарии пропадут.
-page-proof-around = В других файлах
+page-change-preview-comments = Файл course.yaml придётся записать заново: его комментарии пропадут.
+page-change-preview-other-files = В других файлах
 page-at-line = { $path }, строка { $line }
 page-difference-of = Изменения в { $path }
 
@@ -96,8 +96,8 @@ page-change-committed-hint = Правка сохранена в репозито
 page-change-conflict-hint = Этот файл тем временем изменил кто-то другой. Ваша правка цела; выберите, чей вариант оставить.
 page-change-refused-hint = Правка отклонена и не сохранена.
 page-change-parked-hint = Репозиторий не принял эту правку, она отложена. Исправьте причину и повторите или отзовите правку.
-page-take-mine = Сохранить мой вариант
-page-give-up = Оставить чужой вариант
+page-keep-mine = Сохранить мой вариант
+page-keep-theirs = Оставить чужой вариант
 page-take-back = Отозвать правку
 page-retry = Повторить
 page-undo-commit = Отменить правку
@@ -105,11 +105,11 @@ page-undo-sure = Вернуть всё, как было до этой правк
 page-yes-undo = Да, отменить
 page-no = Нет
 page-busy = Сохраняем…
-page-what-became = Итог
-page-look-again = Обновить
+page-change-result = Итог
+page-refresh = Обновить
 page-commit = Коммит { $commit }
 
-page-asked-told = За { $days ->
+page-questions-summary = За { $days ->
         [one] { $days } день
         [few] { $days } дня
        *[other] { $days } дней
@@ -128,7 +128,7 @@ page-span-182 = Полгода
 page-span-364 = Год
 page-bars-all = вопросы
 page-bars-bad = ответы, которые не понравились
-page-by-numbers = Таблица
+page-as-table = Таблица
 page-when = Когда
 page-no-questions = За это время вопросов не было
 page-no-questions-hint = Когда студенты начнут спрашивать, здесь будет видно, о чём и когда.
@@ -152,7 +152,7 @@ page-example-tags-hint = Через запятую, можно без них.
 page-example-broken = Файл примера не читается: запишите вопрос и ответ заново или исправьте его в git.
 page-remove-example-sure = Удалить пример? Вернуть можно на странице правки.
 page-needs-both = Нужны и вопрос, и ответ.
-page-gone-example = Пока вы правили, этот пример удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый пример.
+page-example-deleted = Пока вы правили, этот пример удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый пример.
 
 page-proposals = Исправления
 page-proposals-lead = Исправления студентов, черновики более сильной модели и тестовые вопросы. Принятые станут одним коммитом от вашего имени.
@@ -207,7 +207,7 @@ page-examples-found = Найдено: { $count ->
 page-examples-found-part = Показаны первые из найденных
 page-newest-first = сначала изменённые
 page-more-examples = Показать ещё 50
-page-examples-none-so = Таких примеров нет
+page-no-such-examples = Таких примеров нет
 page-all-examples = Показать все примеры
 page-datasets = Наборы примеров
 page-new-example = Новый пример
@@ -225,7 +225,7 @@ page-draft-by-you = вы, не сохранено
 page-draft-drop = Убрать правку
 page-draft-conflict = Раньше вас сохранили другую правку
 page-draft-conflict-of = Пример «{ $question }» изменил и кто-то другой. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
-page-draft-gone-of = Пример «{ $question }» кто-то удалил. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
+page-draft-deleted-of = Пример «{ $question }» кто-то удалил. Ничего не потеряно: ваша правка здесь и ждёт вашего решения.
 page-draft-keep-mine = Сохранить мой вариант
 page-draft-take-theirs = Оставить чужой вариант
 page-draft-combine = Объединить
@@ -258,7 +258,7 @@ page-drafts-stale = { $count ->
        *[other] Пока вы правили, { $count } примеров изменил кто-то другой. Ничего не сохранено, ваши правки целы. Если их здесь ещё не видно, повторите через минуту.
     }
 page-drafts-none = Сохранять нечего: всё уже сохранено.
-page-drafts-not-good = Не сохранено: проверка нашла ошибки. Правки целы: исправьте их и сохраните ещё раз.
+page-drafts-have-errors = Не сохранено: проверка нашла ошибки. Правки целы: исправьте их и сохраните ещё раз.
 page-drafts-too-many = Здесь уже { $limit ->
         [one] { $limit } несохранённая правка
         [few] { $limit } несохранённые правки
@@ -267,8 +267,8 @@ page-drafts-too-many = Здесь уже { $limit ->
 page-paste-table = Вставить таблицу
 page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
 page-paste-limit = До 500 строк за раз. Файл побольше пришлите боту.
-page-paste-look = Посмотреть строки
-page-paste-look-again = Посмотреть ещё раз
+page-paste-check = Посмотреть строки
+page-paste-check-again = Посмотреть ещё раз
 page-paste-take = Добавить отмеченные в правки
 page-paste-verdict = Итог
 page-paste-line = Строка { $line }

@@ -6,7 +6,7 @@ page-unanswered-done = Отвечены
 page-unanswered-dismissed = Отклонены
 page-unanswered-refused = отказ { $count }
 page-unanswered-disliked = плохо { $count }
-page-unanswered-told = просят ответить: { $count }
+page-unanswered-wanted = просят ответить: { $count }
 page-unanswered-times =
     { $count ->
         [one] спросили { $count } раз

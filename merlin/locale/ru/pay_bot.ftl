@@ -1,10 +1,10 @@
 # Планы в боте: что есть, что можно купить, оплата звёздами, возвраты.
 pay-title-until = План «{ $title }» до { $at }
 pay-title-then = План «{ $title }» до { $at }, затем «{ $then }»
-pay-here = В этом разговоре действует план курса «{ $title }»:
-pay-here-until = В этом разговоре действует план курса «{ $title }», до { $at }:
+pay-course-plan = В этом разговоре действует план курса «{ $title }»:
+pay-course-plan-until = В этом разговоре действует план курса «{ $title }», до { $at }:
 pay-other = Ещё у вас есть план «{ $title }»: до { $at }
-pay-beyond = Вопросы сверх плана:
+pay-extra-questions = Вопросы сверх плана:
 pay-gift = • { $what }, без срока
 pay-gift-until = • { $what }, до { $at }
 pay-renews = План «{ $title }», автопродление { $at }
@@ -60,7 +60,7 @@ pay-lasts-pack = • Использовать можно { $days ->
        *[many] { NUMBER($days) } дней
     }
 pay-from = Этот план у вас уже есть. Новые дни начнутся { $at }, когда закончатся нынешние.
-pay-lower = Пока действует «{ $title }», вопросы тратятся из него: он больше.
+pay-bigger-plan-first = Пока действует «{ $title }», вопросы тратятся из него: он больше.
 pay-trial = Пробный период: { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
@@ -104,7 +104,7 @@ pay-button-stop = Отключить автопродление
 pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
 pay-button-purchases = Заказы этого человека
-pay-tried = План «{ $title }» ваш на { $days ->
+pay-trial-started = План «{ $title }» ваш на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -125,8 +125,8 @@ pay-refused-price = Цена изменилась. Звёзды не списа�
 pay-refused-broken = У меня что-то сломалось. Звёзды не списаны; попробуйте ещё раз через минуту.
 pay-ask-code = Пришлите промокод одним сообщением. Он даёт дни плана или скидку.
 pay-code-again = Проверьте код и пришлите его ещё раз.
-pay-code-enough = Ни один из промокодов не подошёл. Уточните его у того, кто вам его дал, и откройте /plan.
-pay-code-given = Промокод принят: план «{ $title }», { $days ->
+pay-code-too-many = Ни один из промокодов не подошёл. Уточните его у того, кто вам его дал, и откройте /plan.
+pay-code-accepted = Промокод принят: план «{ $title }», { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
@@ -225,7 +225,7 @@ pay-admin-ask-refund = Вернуть { $price } за «{ $title }» польз�
        *[yookassa] {""}
     }
 pay-admin-refund-yes = Да, вернуть деньги
-pay-admin-refund-wished = Возврат начат
+pay-admin-refund-started = Возврат начат
 pay-admin-press = Нажмите кнопку: вернуть или отменить.
 pay-admin-codes = Промокоды
 pay-admin-no-codes = Промокодов пока нет.
@@ -257,6 +257,6 @@ people-ask-term-gift = Подарить { $who } план «{ $title }» на { 
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }?
-people-term-given = План подарен, уведомление отправлено
+people-plan-given = План подарен, уведомление отправлено
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.
 notice-stars-run-on = Человек удалил свои данные, а отмену его подписки звёздами ({ $charge }) Telegram не подтвердил. Если по ней придёт оплата, верните её.

@@ -1,18 +1,18 @@
 # К чему привёл коммит и почему.
-word-held = отложен
-word-built = собран
-word-training = обучается
-word-testing = проходит тест
-word-gated = остановлен тестом
-word-canary = отвечает части людей
-word-serving = применён
-word-served = применялся раньше
+verdict-status-held = отложен
+verdict-status-built = собран
+verdict-status-training = обучается
+verdict-status-testing = проходит тест
+verdict-status-gated = остановлен тестом
+verdict-status-canary = отвечает части людей
+verdict-status-serving = применён
+verdict-status-served = применялся раньше
 log-served-until = применялся до { $at }
-word-superseded = заменён новым
-word-failed = не удался
-word-unchanged = без изменений
-word-rejected = отклонён
-word-removed = удалён
+verdict-status-superseded = заменён новым
+verdict-status-failed = не удался
+verdict-status-unchanged = без изменений
+verdict-status-rejected = отклонён
+verdict-status-removed = удалён
 
 verdict-rejected = { $errors ->
     [one] { $errors } ошибка

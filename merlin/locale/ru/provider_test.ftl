@@ -1,7 +1,7 @@
 # `merlin provider test`: что доказывают проверки и что они нашли.
 provider-test-begin = Проверяю { $url }, базовая модель { $model }.
 provider-test-step = { $n }/{ $of } { $name }: { $result }
-provider-test-sum = прошло: { $passed }, не прошло: { $failed }, отсутствует: { $missing }
+provider-test-totals = прошло: { $passed }, не прошло: { $failed }, отсутствует: { $missing }
 provider-test-bad-url = { $url } — не адрес сервера; напишите его так: http://127.0.0.1:8702 или https://api.example.com/v1
 provider-test-no-url = Назовите сервер: merlin provider test http://127.0.0.1:8702
 provider-test-bad-key = В ключе из OPENAI_API_KEY есть знаки, которые нельзя передать в заголовке; скопируйте его заново.

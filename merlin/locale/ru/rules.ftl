@@ -191,5 +191,5 @@ rules-unknown =
        *[other] нет правила { $rule }; может быть, { $near }? Все правила: merlin rules
     }
 rules-breaks = Нарушает его:
-rules-mend = Что делать:
+rules-fix = Что делать:
 rules-off = Можно выключить в dataset.yaml: check: {"{"}off: {"{"}{ $rule }: «почему»{"}"}{"}"}

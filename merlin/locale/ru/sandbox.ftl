@@ -7,7 +7,7 @@ stand-in-translation = [перевод не сделан, исходный те�
 
     (Демо-модель: она не переводит.)
 stand-in-image = Я демо-модель и картинок не вижу. Вы прислали (вид, байты): { $images }. Вопрос: «{ $question }».
-stand-in-taught = { $answer }
+stand-in-trained-answer = { $answer }
 
     (Демо-модель: ответ взят из файла для обучения.)
 stand-in-teacher-asks-1 = Что значит «{ $topic }»?
@@ -16,14 +16,14 @@ stand-in-teacher-asks-3 = Чему учит курс в месте «{ $topic }�
 stand-in-teacher-answers = Отвечает демо-учитель: настоящий объяснил бы здесь «{ $question }».
 stand-in-teacher-rewords-2 = Помоги разобраться: { $question }
 stand-in-teacher-rewords-3 = { $question } Приведи пример из жизни.
-stand-in-known = { $answer } (демо-модель)
+stand-in-example-answer = { $answer } (демо-модель)
 stand-in-no-words = Демо-модель не слышит: в этой записи нет сохранённого текста.
 
 # Страница чата. Тексты с приставкой chat-page- получает и сама страница.
 chat-page-title = Чат · Merlin
-chat-page-stand = демо
+chat-page-demo = демо
 chat-page-front = Все страницы демо
-chat-page-stand-about = Учебный Telegram на этой машине: люди вымышлены, бот настоящий.
+chat-page-demo-about = Учебный Telegram на этой машине: люди вымышлены, бот настоящий.
 chat-page-who = Кто пишет
 chat-page-anna = Анна, студентка
 chat-page-boris = Борис, преподаватель
@@ -66,7 +66,7 @@ chat-page-pay-title = Оплата звёздами
 chat-page-pay-yes = Заплатить
 chat-page-pay-balance = На счёте
 chat-page-pay-every = Списывается сразу и потом каждые 30 дней.
-chat-page-pay-gone = Счёт не найден.
+chat-page-invoice-not-found = Счёт не найден.
 chat-page-few-stars = Звёзд на счёте не хватает.
 chat-page-no-checkout = Бот не ответил за 10 секунд. Звёзды не списаны.
 chat-page-code = Код
@@ -96,20 +96,20 @@ chat-page-video = Видео
 chat-page-copy = Скопировать
 chat-page-spoiler = Скрытый текст: показать
 chat-page-alert-close = Понятно
-chat-page-came = В группе теперь:
-chat-page-went = Больше не в группе:
+chat-page-joined = В группе теперь:
+chat-page-left = Больше не в группе:
 chat-page-topic-made = Новая тема:
 chat-page-topic-renamed = Тема теперь называется:
 chat-page-topic-closed = Тема закрыта
 chat-page-topic-reopened = Тема снова открыта
 chat-page-migrated = Группа стала супергруппой
-chat-page-way = От коммита до ответа
-chat-page-way-none-title = Конвейер не подключён
-chat-page-way-none = Демо запущено без демона, показывать нечего.
-chat-page-way-wait-title = Коммитов пока нет
-chat-page-way-wait = Он появится после первого коммита.
-chat-page-way-lost-title = Конвейер не отвечает
-chat-page-way-lost = Показать пока нечего. Страница пробует снова каждую секунду.
+chat-page-journey = От коммита до ответа
+chat-page-journey-none-title = Конвейер не подключён
+chat-page-journey-none = Демо запущено без демона, показывать нечего.
+chat-page-journey-wait-title = Коммитов пока нет
+chat-page-journey-wait = Он появится после первого коммита.
+chat-page-journey-failed-title = Конвейер не отвечает
+chat-page-journey-failed = Показать пока нечего. Страница пробует снова каждую секунду.
 chat-page-step-committed = Записан
 chat-page-step-checked = Проверен
 chat-page-step-built = Собран

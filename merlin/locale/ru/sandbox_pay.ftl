@@ -1,8 +1,8 @@
 # Страница оплаты подставной кассы.
 pay-page-title = Оплата
-pay-page-title-sum = Оплата { $sum }
+pay-page-title-amount = Оплата { $sum }
 pay-page-brand = Тестовая оплата
-pay-page-stand = демо
+pay-page-demo = демо
 pay-page-skip = К оплате
 pay-page-language = In English
 pay-page-about = Это демо вместо ЮKassa: деньги не списываются, карта не нужна.

@@ -27,12 +27,12 @@ session-as-text = 📄 Сохранить текстом
 session-as-json = Сохранить как JSON
 session-all = Все разговоры
 session-opened = Открыт разговор «{ $title }». Пишите дальше.
-session-asked = Вы остановились на вопросе: { $question }
+session-open-question = Вы остановились на вопросе: { $question }
 session-ask-name = Как назвать разговор «{ $title }»? Напишите новое название.
 session-deleted = Разговор «{ $title }» удалён. Вернуть его можно в течение 10 минут.
 session-restore = ↩️ Вернуть разговор
-session-gone = Этот разговор уже удалён насовсем. Все разговоры: /sessions
-session-not-yours = Разговор не найден: возможно, он удалён. Все разговоры: /sessions
+session-deleted-for-good = Этот разговор уже удалён насовсем. Все разговоры: /sessions
+session-not-found = Разговор не найден: возможно, он удалён. Все разговоры: /sessions
 session-you = Вы
 bot-new = Начинаем новый разговор. Прежний сохранён: /sessions
 bot-new-first = Новый разговор открыт. Пишите!
@@ -44,9 +44,9 @@ chosen-model = модель { $name } (/model)
 chosen-preset = пресет «{ $name }» (/preset)
 chosen-system = ваша инструкция (/system)
 session-new-topic = Новый разговор
-session-topic-begun = Это новый разговор: пишите прямо здесь. После первого ответа я дам ему название.
+session-topic-started = Это новый разговор: пишите прямо здесь. После первого ответа я дам ему название.
 session-topic-made = Новый разговор открыт в отдельной теме.
-sessions-most = Ваш план хранит { $most ->
+sessions-limit = Ваш план хранит { $most ->
         [one] { $most } разговор
         [few] { $most } разговора
        *[many] { $most } разговоров
@@ -55,5 +55,5 @@ sessions-most = Ваш план хранит { $most ->
        *[other] самые старые: их { $over }
     }:
 session-oldest = • «{ $title }», { $at }
-session-further = • и ещё { $more }
+sessions-more = • и ещё { $more }
 session-new-instead = Удалить и начать новый

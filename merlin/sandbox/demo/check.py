@@ -221,7 +221,7 @@ class LoraTraining:
             sha = commit(place.repository, place.script.lora_subject)
             self._report("demo-lora-committed", commit=sha[:10])
         path = relative_path(place.engine_key_file)
-        self._report("demo-lora-begins", url=place.engine_url, path=path)
+        self._report("demo-lora-started", url=place.engine_url, path=path)
 
     def poll(self) -> JobDetails | None:
         """Report new epochs; return the job once its model serves.
@@ -249,7 +249,7 @@ class LoraTraining:
         first, last = _losses(job)
         minutes = max(1, round((job.updated_at - job.created_at).total_seconds() / 60))
         self._report("demo-lora-serving", model=job.model, first=first, last=last, minutes=minutes)
-        self._report("demo-lora-invites", course=title, question=QUESTION)
+        self._report("demo-lora-hint", course=title, question=QUESTION)
         return job
 
     def _report_epochs(self, job: JobDetails) -> None:
@@ -355,7 +355,9 @@ def _check_improvement(
     )
     if tuned_similarity < ALIKE or tuned_similarity <= base_similarity:
         arguments = {"question": QUESTION, "answer": tuned_turn["answer"]}
-        raise MerlinError(f"{QUESTION}: {tuned_turn['answer']}", "demo-lora-unlike", **arguments)
+        raise MerlinError(
+            f"{QUESTION}: {tuned_turn['answer']}", "demo-lora-answer-differs", **arguments
+        )
     if last_loss >= first_loss / 2:
         losses = {"first": f"{first_loss:.2f}", "last": f"{last_loss:.2f}"}
-        raise MerlinError(f"training loss {losses}", "demo-lora-unlearnt", **losses)
+        raise MerlinError(f"training loss {losses}", "demo-lora-loss-not-lower", **losses)

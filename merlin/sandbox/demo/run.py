@@ -168,7 +168,7 @@ def _prepare(
         is_new = not (config.state_dir / "merlin.db").exists()
         if is_new:
             appoint_teacher(config, place)
-        story.say("demo-begins" if is_new else "demo-goes-on", folder=str(place.folder))
+        story.say("demo-started" if is_new else "demo-continues", folder=str(place.folder))
         if place.script.language != language:
             language_text = {"key": f"demo-language-{place.script.language}", "arguments": {}}
             story.say("demo-other-language", language=language_text, again=restart_command(place))

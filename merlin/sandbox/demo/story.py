@@ -270,4 +270,4 @@ def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]
         "right": round((scores.equal_share or 0) * scores.questions),
         "questions": scores.questions,
     }
-    return {"proved": text(language, "demo-proved", **arguments), "serving": model.title}
+    return {"proved": text(language, "demo-tested", **arguments), "serving": model.title}

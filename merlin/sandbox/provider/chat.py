@@ -124,7 +124,9 @@ def _compose_answer(
     if job is not None:
         trained_answer = account.trained_answer(job, last_question(messages))
         if trained_answer:
-            return text(_language_of(trained_answer), "stand-in-taught", answer=trained_answer)
+            return text(
+                _language_of(trained_answer), "stand-in-trained-answer", answer=trained_answer
+            )
     if _wants_examples(body):
         return draft_examples("\n".join(_texts(_last_user_message(messages))))
     return answer(messages)
@@ -148,7 +150,7 @@ def _answer_from_sources(sources: Mapping[str, str], question: str) -> str:
     overlap, number, sentence = max(candidates, key=lambda candidate: candidate[0])
     if overlap < _MIN_SHARED:
         return _NO_SOURCE
-    message = text(_language_of(question), "stand-in-known", answer=sentence)
+    message = text(_language_of(question), "stand-in-example-answer", answer=sentence)
     return f"[{number}] {message}"
 
 
@@ -292,7 +294,7 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
         else _earlier_answer(messages, question) or _KNOWLEDGE.get(question, "")
     )
     if known_answer:
-        return text(language, "stand-in-known", answer=known_answer)
+        return text(language, "stand-in-example-answer", answer=known_answer)
     texts = _texts(last)
     documents = [document for part in texts for document in document_texts(part)]
     source_text = "\n\n".join(documents) or max(texts, key=len, default="")

@@ -27,7 +27,7 @@ async def show_approvals(
     context: ViewerContext, said: Literal["", "asked", "approved", "declined"] = ""
 ) -> Response:
     """Return the pending approvals; `said` names the action just done."""
-    return await _page(context, message=context.say(f"said-{said}") if said else "")
+    return await _page(context, message=context.say(f"result-{said}") if said else "")
 
 
 @router.post("/admin/approvals/{number}/{decision}")

@@ -125,7 +125,7 @@ async def edit(
             return FormResult(proof=await changes.preview(ctx, actor, dataset, make_of()))
         return await changes.submit(ctx, actor, dataset, make_of(), once)
     except EditNotGood as error:
-        return FormResult(context.say("not-good"), error.preview)
+        return FormResult(context.say("has-errors"), error.preview)
     except StaleEdit:
         if not stale:
             raise

@@ -83,7 +83,7 @@ class CardForm(EditForm):
             "about-en": self.about_en.strip().replace("\r\n", "\n"),
             "semester-number": str(self.semester),
             "teachers": " ".join(self.teachers.replace(",", " ").split()),
-            "active": context.say("is-so" if self.active else "is-not-so"),
+            "active": context.say("value-yes" if self.active else "value-no"),
         }
         return {context.say(name): value for name, value in values.items()}
 
@@ -288,7 +288,7 @@ async def _check_or_save(
     except NotFound:
         # Removed in the meantime: saving creates a new one.
         material_id, form = None, form.model_copy(update={"revision": ""})
-        result = FormResult(context.say("gone-material"))
+        result = FormResult(context.say("material-deleted"))
     if isinstance(result, FormResult):
         return await _material_page(context, course, material_id, form, result)
     return seen_other(f"/changes/{result.id}")

@@ -286,9 +286,9 @@ async def draft_example(
         except NotFound:
             # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
-            result = FormResult(context.say("gone-example"))
+            result = FormResult(context.say("example-deleted"))
         except DraftNotGood as error:
-            result = FormResult(context.say("not-good"), findings=error.findings)
+            result = FormResult(context.say("has-errors"), findings=error.findings)
         except REFUSALS as error:
             result = FormResult(refusal_text(context, error))
     return await _page(context, dataset, page, filters, OpenExample(form), result)
@@ -340,7 +340,7 @@ async def save_drafts(
     except EditNotGood as error:
         preview = error.preview
         findings = [*preview.findings, *preview.around]
-        result = FormResult(context.say("drafts-not-good"), findings=findings)
+        result = FormResult(context.say("drafts-have-errors"), findings=findings)
     except REFUSALS as error:
         result = FormResult(refusal_text(context, error))
     return await _page(context, dataset, page, filters, result=result)

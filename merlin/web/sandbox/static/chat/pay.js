@@ -58,7 +58,7 @@ export async function askForLink(place, slug) {
     await ask(place, invoice, slug);
     return true;
   } catch {
-    toast(t("pay-gone"));
+    toast(t("invoice-not-found"));
     return false;
   }
 }

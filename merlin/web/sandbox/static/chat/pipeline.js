@@ -56,7 +56,7 @@ function serving(said) {
 
 function draw(said) {
   if (!said.commit) {
-    return [...state("commit", t("way-wait-title"), t("way-wait")), serving(said.serving)];
+    return [...state("commit", t("journey-wait-title"), t("journey-wait")), serving(said.serving)];
   }
   const known = new Map((said.steps ?? []).map((one) => [one.key, one]));
   const rows = STEPS.map((key) => known.get(key) ?? { key, state: "waiting", note: "" });
@@ -68,12 +68,12 @@ function draw(said) {
 function drawBar(said) {
   const steps = said?.steps ?? [];
   const one = steps.findLast((each) => each.state !== "waiting") ?? { key: "committed", state: "waiting" };
-  const words = said?.commit ? `${t(`step-${one.key}`)}${one.note ? `: ${one.note}` : ""}` : t("way-wait-title");
+  const words = said?.commit ? `${t(`step-${one.key}`)}${one.note ? `: ${one.note}` : ""}` : t("journey-wait-title");
   const mark = icon(ICONS[one.state] ?? "clock");
   mark.classList.add(one.state);
   const chevron = icon("down");
   chevron.classList.add("chev");
-  const parts = [mark, el("span", {}, said ? words : t("way-lost-title"))];
+  const parts = [mark, el("span", {}, said ? words : t("journey-failed-title"))];
   if (one.state === "now" && typeof said.progress === "number") {
     const percent = Math.round(said.progress * 100);
     parts.push(el("progress", { max: "100", value: percent, "aria-label": t("progress") }, `${percent} %`));
@@ -95,7 +95,7 @@ async function look() {
   if (now === shown) return;
   shown = now;
   place.replaceChildren(
-    ...(said ? draw(said) : state("warn", t("way-lost-title"), t("way-lost"))),
+    ...(said ? draw(said) : state("warn", t("journey-failed-title"), t("journey-failed"))),
   );
   drawBar(said);
 }

@@ -4,9 +4,9 @@ import { t } from "./texts.js";
 
 export function serviceWords(message) {
   if (message.new_chat_members) {
-    return `${t("came")} ${message.new_chat_members.map((one) => one.first_name).join(", ")}`;
+    return `${t("joined")} ${message.new_chat_members.map((one) => one.first_name).join(", ")}`;
   }
-  if (message.left_chat_member) return `${t("went")} ${message.left_chat_member.first_name}`;
+  if (message.left_chat_member) return `${t("left")} ${message.left_chat_member.first_name}`;
   if (message.forum_topic_created) return `${t("topic-made")} ${message.forum_topic_created.name}`;
   if (message.forum_topic_edited) return `${t("topic-renamed")} ${message.forum_topic_edited.name}`;
   if (message.forum_topic_closed) return t("topic-closed");
