@@ -57,7 +57,9 @@ def build(
 ) -> None:
     """Fetch, check and build now; show the build of the newest commit, or of another one."""
     act = partial(acts.build, dataset=dataset, commit=commit)
-    ask_daemon(config, act, "did-build", json=json, is_waiting=not no_wait, verdict="verdict-status")
+    ask_daemon(
+        config, act, "did-build", json=json, is_waiting=not no_wait, verdict="verdict-status"
+    )
 
 
 @app.command()
