@@ -309,7 +309,7 @@ def _run(lab, request, *arguments):
 
 
 def ask_base(lab, run, *arguments):
-    """Return the exit code, the findings of the rule, and what was said."""
+    """Return the exit code, the findings of the rule, and the output."""
     path = str(lab.repository.folder)
     code, captured = run("check", path, "--ask-base", "--json", *arguments)
     findings = json.loads(captured.out)["findings"] if captured.out else []

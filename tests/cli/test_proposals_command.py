@@ -78,7 +78,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     text = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        # One word more, and what is not taught word for word is added beside it, as ever.
+        # The second question has one word more than the example, so its proposal replaces nothing.
         for turn, words in enumerate((text.question.upper(), f"{text.question} Да?"), 1):
             Proposals(database).add(7, Draft(words, new, "trial", turn))
     first, second = run_json("proposals", "list", "trial")

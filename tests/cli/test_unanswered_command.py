@@ -1,4 +1,4 @@
-"""What people asked in vain, from the command line."""
+"""Unanswered questions, from the command line."""
 
 from __future__ import annotations
 

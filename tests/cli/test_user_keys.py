@@ -1,4 +1,4 @@
-"""`merlin users key`: a key for somebody's programs, its secret shown once."""
+"""`merlin users key`: a key for a user's programs, its secret shown once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transcription and vision models: admins are told their last day in time."""
+"""Transcription and vision models: admins are notified of their last day in time."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_text_is_fixed(before, after, names):
     [
         "",
         "a: b\n",
-        "a: [\n  \nb",  # broken: nobody knows what it should be
+        "a: [\n  \nb",  # broken: the intended content is unknown
         'a: "b\\ \n  c"\n',  # the blank is escaped
         "a:\u200b b: c\n",  # a text would become a map
         'a: "b\\u200bc"\n',  # written out on purpose

@@ -129,7 +129,7 @@ def test_every_split_keeps_all_examples_and_ten_in_training(number, share, marks
     dealt = list(sides.values())
     assert len(dealt) == number
     assert dealt.count(TRAIN) >= 10
-    if dealt.count(TRAIN) > 10:  # none was taken back
+    if dealt.count(TRAIN) > 10:  # no example was moved back
         grown = [*examples, *make_examples(more, TRAIN, 100)]
         after = split(grown, SplitRule(test=share))
         assert all(after[name] == side for name, side in sides.items())

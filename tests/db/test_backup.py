@@ -103,7 +103,7 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
                 with database:
                     database.execute("UPDATE wake SET counter = counter + 1")
                     database.execute("UPDATE turn SET cost_micro = (SELECT counter FROM wake)")
-                begun.set()  # what was there before has other costs
+                begun.set()  # the earlier database has other costs
 
     writing = threading.Thread(target=write)
     writing.start()

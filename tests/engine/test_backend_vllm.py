@@ -199,7 +199,7 @@ def test_closing_the_iterator_disconnects(vllm, url):
 
 
 @pytest.mark.parametrize(("status", "retry_after", "seconds"), [(429, "7", 7), (503, None, 1)])
-def test_a_full_queue_is_passed_on(vllm, url, status, retry_after, seconds):
+def test_full_queue_raises_busy_with_retry_after(vllm, url, status, retry_after, seconds):
     vllm.echo.refusals = [(status, {"Retry-After": retry_after} if retry_after else {})]
     with pytest.raises(Busy) as busy:
         ask(build_backend(url))

@@ -25,7 +25,7 @@ async def wait_until_blocked(turns, running, waiting):
 
 
 def queue_clients(at_once, most_waiting, names, release):
-    """Queue requests one after another; `going(turns, doors)` lets them finish."""
+    """Queue requests one after another; `release(turns, events, tasks)` lets them finish."""
     order = []
 
     async def run():
@@ -39,8 +39,8 @@ def queue_clients(at_once, most_waiting, names, release):
 
         tasks = {name: asyncio.create_task(take_turn(name)) for name in names}
         await release(turns, events, tasks)
-        for door in events.values():
-            door.set()
+        for event in events.values():
+            event.set()
         return await asyncio.gather(*tasks.values(), return_exceptions=True)
 
     return order, asyncio.run(run())

@@ -297,7 +297,7 @@ def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     with pytest.raises(Refused) as caught:
         commit_changes(settings, make_batch(make_edit("a", "1\n")))
     assert caught.value.key == "change-dataset-gone"
-    # A dataset that comes back with its dataset.yaml is a new one.
+    # A dataset added again with its dataset.yaml is a new one.
     assert commit_changes(
         settings, make_batch(make_edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))
     ).commit

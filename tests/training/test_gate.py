@@ -17,7 +17,7 @@ NOT_KNOWN = Answer("Не знаю.", known=False)
 
 
 def judge_answer(number, answer):
-    """Return a judged answer to the question of this number; True stands for the taught answer."""
+    """Return a judged answer to the question of this number; True stands for the trained answer."""
     question = Question(f"q{number}", (Message("user", f"Вопрос {number}?"),), f"Ответ {number}.")
     given = (
         answer if isinstance(answer, Answer) else Answer(f"Ответ {number if answer else 'иной'}")

@@ -111,7 +111,7 @@ def compare(prompt, examples, tuned=None, words=WORDS):
 
 
 def make_answers(right, words=WORDS):
-    """Return word -> answer, of which the first `right` are as taught."""
+    """Return word -> answer, of which the first `right` are the trained ones."""
     return {word: RIGHT[word] if place < right else WRONG for place, word in enumerate(words)}
 
 
