@@ -27,7 +27,7 @@ def test_refused_calls_do_not_lengthen_the_wait():
     assert bucket.take(1.01) == 0.0
 
 
-def test_inexact_sums_refuse_nothing():
+def test_rounding_errors_refuse_nothing():
     bucket = TokenBucket(7 / 60, 7)
     assert [bucket.take(1e5) for _ in range(7)] == [0.0] * 7
     assert bucket.take(1e5 + 60 / 7) == 0.0

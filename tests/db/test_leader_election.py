@@ -128,7 +128,7 @@ def test_lead_of_a_silent_machine_can_be_taken_and_it_notices(tmp_path, postgres
         second.release()
 
 
-def test_unreachable_server_gives_and_keeps_no_lead(tmp_path, postgresql):
+def test_unreachable_server_gives_no_lead(tmp_path, postgresql):
     url = postgresql.reset()
     with pytest.raises(DatabaseAway):
         Lead(tmp_path, f"{url}_that_is_not_there").take()
