@@ -96,8 +96,8 @@ def metrics_of(
     jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
-        gauge("merlin_database_up", "1 while the database answers the api.", is_up),
-        gauge("merlin_database_writable", "1 while the database stores writes.", is_writable),
+        gauge("merlin_database_up", "1 while the database responds to the api.", is_up),
+        gauge("merlin_database_writable", "1 while the database accepts writes.", is_writable),
         *_of_processes(recent, now),
         *_of_heartbeats(beat for beat in recent if beat.is_alive(now)),
         *_of_queues(current.queues, now),
@@ -111,27 +111,27 @@ def metrics_of(
         *traffic.seconds.collect(),
         counter(
             "merlin_hooks_refused_total",
-            "Calls of hooks refused for their secret or for where they come from.",
+            "Webhook calls without a valid secret or from a wrong address.",
             *refused,
         ),
     ]
 
 
 def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
-    about = "1 while a process speaks, 0 once it has been silent for ten seconds."
+    about = "1 while a process sends heartbeats, 0 after ten seconds without one."
     up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
     yield gauge("merlin_process_up", about, *up)
-    about = "When a process began, in seconds since 1970."
-    began = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
-    yield gauge("merlin_process_start_seconds", about, *began)
-    about = "When a process spoke last, in seconds since 1970."
-    spoke = ((beat.at.timestamp(), _labels(beat)) for beat in beats)
-    yield gauge("merlin_heartbeat_seconds", about, *spoke)
+    about = "Start time of a process, in seconds since 1970."
+    starts = ((beat.since.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_process_start_seconds", about, *starts)
+    about = "Time of the last heartbeat of a process, in seconds since 1970."
+    times = ((beat.at.timestamp(), _labels(beat)) for beat in beats)
+    yield gauge("merlin_heartbeat_seconds", about, *times)
 
 
 def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     rounds: list[Sample] = []
-    about = "Seconds that the rounds of a process's tasks took since it began."
+    about = "Duration of the runs of a process's tasks since its start, in seconds."
     seconds = HistogramMetricFamily("merlin_task_seconds", about, labels=_TASK_LABELS)
     refusals: list[Sample] = []
     gauges: dict[str, list[Sample]] = defaultdict(list)
@@ -149,13 +149,13 @@ def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
             elif not status.startswith("le"):
                 name = metric_name("merlin", beat.process, figure)
                 gauges[name].append((value, _labels(beat)))
-    about = "Rounds of a process's tasks since it began; noop: nothing was to be done."
+    about = "Runs of a process's tasks since its start; noop: there was nothing to do."
     yield counter("merlin_task_rounds_total", about, *rounds)
     yield seconds
-    about = "Calls that Telegram or a provider refused as too many (429) since the process began."
+    about = "Calls that Telegram or a provider refused with 429 since the process started."
     yield counter("merlin_too_many_requests_total", about, *refusals)
     for name, samples in sorted(gauges.items()):
-        yield gauge(name, "What the process counts at this moment.", *samples)
+        yield gauge(name, "A current value reported by the process.", *samples)
 
 
 def _cumulative_buckets(task: str, counters: Mapping[str, int]) -> list[tuple[str, float]]:
@@ -171,11 +171,13 @@ def _labels(beat: Heartbeat) -> dict[str, str]:
 
 def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
     depth = ((queue.waiting, {"queue": queue.name}) for queue in queues)
-    yield gauge("merlin_queue_depth", "What waits in each queue.", *depth)
+    yield gauge("merlin_queue_depth", "Number of waiting entries in each queue.", *depth)
     ages = (
         ((now - (queue.oldest or now)).total_seconds(), {"queue": queue.name}) for queue in queues
     )
-    yield gauge("merlin_queue_oldest_seconds", "How long the oldest entry of a queue waits.", *ages)
+    yield gauge(
+        "merlin_queue_oldest_seconds", "Waiting time of the oldest entry of a queue.", *ages
+    )
 
 
 def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
@@ -183,8 +185,8 @@ def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
     for serving_model in models:
         model, build = serving_model.model.model_id, serving_model.model.build_version
         serving.append((1, {"dataset": serving_model.dataset, "model": model, "build": build}))
-    yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
-    about = "When the serving model took over, in seconds since 1970."
+    yield gauge("merlin_serving_model", "1 for the live model of each dataset.", *serving)
+    about = "Time at which the model went live, in seconds since 1970."
     since = (
         (serving_model.since.timestamp(), {"dataset": serving_model.dataset})
         for serving_model in models
@@ -200,10 +202,10 @@ def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
         )
         for provider_budget in budget
     ]
-    about = "What the trainings of this month may have cost."
+    about = "Maximum possible cost of this month's trainings."
     spent = ((provider_budget.spent_micro / _MICRO, labels) for provider_budget, labels in labelled)
     yield gauge("merlin_training_spent", about, *spent)
-    about = "What the trainings of a month may cost, where that is limited."
+    about = "Monthly limit of the cost of trainings, if there is one."
     caps = (
         (provider_budget.cap_micro / _MICRO, labels)
         for provider_budget, labels in labelled
@@ -213,7 +215,7 @@ def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
 
 
 def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
-    about = "Days until the provider turns a model off that is in use."
+    about = "Days until the provider shuts down a model in use."
     days = (
         (sunset.days_left, {"model": sunset.model, "used_for": sunset.used_for})
         for sunset in sunsets
@@ -223,7 +225,7 @@ def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
 
 def _of_disk(disk: DiskView | None) -> Iterable[Metric]:
     if disk is not None:
-        about = "Bytes free on the disk of the state folder."
+        about = "Free bytes on the disk of the state folder."
         yield gauge("merlin_disk_free_bytes", about, (disk.free, _NO_LABELS))
-        about = "Bytes of the disk of the state folder."
+        about = "Size of the disk of the state folder in bytes."
         yield gauge("merlin_disk_size_bytes", about, (disk.total, _NO_LABELS))

@@ -66,10 +66,10 @@ class Traffic:
     """
 
     def __init__(self) -> None:
-        about = "Calls that this api process has answered."
+        about = "Requests answered by this api process."
         labels = ["method", "route", "status"]
         self.calls = CallCounter("merlin_http_requests_total", about, labels, registry=None)
-        about = "How long calls took, to the end of their answers, by route."
+        about = "Duration of requests until the end of the response, by route, in seconds."
         name = "merlin_http_request_seconds"
         self.seconds = Histogram(name, about, ["route"], registry=None, buckets=_SECONDS)
         self.hooks_refused: Counter[str] = Counter()

@@ -38,7 +38,7 @@ class OwnAccount:
 
     id: int
     name: str | None = described("Username; null if none is set.")
-    shown_name: str = described("Name in Telegram, else the username.")
+    display_name: str = described("Name in Telegram, else the username.")
     language: str | None = described("Language chosen in the bot, `ru` or `en`; null if none.")
     zone: str = described("IANA time zone in which daily limits reset.")
     role: Role
@@ -62,7 +62,7 @@ class KeyView:
     scopes: list[Scope]
     created_at: datetime
     expires_at: datetime | None = described("When the key expires; null if it never expires.")
-    used_at: datetime | None = described(
+    last_used_at: datetime | None = described(
         "When the key was last used, to the minute; null if never."
     )
 
@@ -82,7 +82,7 @@ class SignInView:
     """A browser in which the caller is signed in."""
 
     id: int
-    how: SignInMethod
+    method: SignInMethod
     agent: str = described('Browser and operating system, such as "Firefox, Linux".')
     at: datetime
     seen_at: datetime
@@ -134,7 +134,7 @@ def own_account(ctx: Context, actor: Actor) -> OwnAccount:
     return OwnAccount(
         id=user.user_id,
         name=name or None,
-        shown_name=user.shown_name or name,
+        display_name=user.shown_name or name,
         language=user.language,
         zone=user.zone or ctx.config.timezone,
         role=authority.role,
@@ -196,7 +196,7 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
 def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
     """Return the actor's valid keys, newest first."""
     return [
-        view_of(KeyView, key, id=key.key_id, scopes=sorted(key.scopes))
+        view_of(KeyView, key, id=key.key_id, scopes=sorted(key.scopes), last_used_at=key.used_at)
         for key in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
     ]
 
@@ -209,7 +209,14 @@ def make_key(
     Raises ScopeBeyondRole; Refused for invalid values.
     """
     key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
-    return view_of(NewKey, key, id=key.key_id, scopes=sorted(key.scopes), secret=secret)
+    return view_of(
+        NewKey,
+        key,
+        id=key.key_id,
+        scopes=sorted(key.scopes),
+        last_used_at=key.used_at,
+        secret=secret,
+    )
 
 
 def create_key(
@@ -250,6 +257,7 @@ def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[Sign
             SignInView,
             sign_in,
             id=sign_in.sign_in_id,
+            method=sign_in.how,
             is_current=sign_in.sign_in_id == current_sign_in,
         )
         for sign_in in sign_ins

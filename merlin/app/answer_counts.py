@@ -44,30 +44,30 @@ class AnswerCounts:
         )
         self.seconds = Histogram(
             "merlin_answer_seconds",
-            "From the question to the end of its answer.",
+            "Time from the question to the end of its answer, in seconds.",
             model,
             registry=None,
             buckets=_SECONDS,
         )
         self.first_seconds = Histogram(
             "merlin_first_token_seconds",
-            "From asking the model to the first word of its answer.",
+            "Time from the request to the model to the first token, in seconds.",
             model,
             registry=None,
             buckets=_FIRST_SECONDS,
         )
         self.tokens = Counter(
             "merlin_answer_tokens_total",
-            "Tokens of answered questions.",
+            "Tokens used by answers, by kind (input, output).",
             [*model, "kind"],
             registry=None,
         )
         self.cost = Counter(
-            "merlin_answer_cost_total", "What answers cost.", [*model, "currency"], registry=None
+            "merlin_answer_cost_total", "Cost of answers.", [*model, "currency"], registry=None
         )
         self.job_seconds = Histogram(
             "merlin_job_seconds",
-            "From the launch of a fine-tune job to its end.",
+            "Time from the launch of a fine-tune job to its end, in seconds.",
             ["provider", "state"],
             registry=None,
             buckets=_JOB_SECONDS,

@@ -54,11 +54,11 @@ from merlin.providers.payments import Gateway
 
 @dataclass(frozen=True, slots=True)
 class PlanOffer:
-    """One plan as a person may have it; `may_try` None: nobody is signed in."""
+    """One plan as a person may have it; `can_start_trial` None: nobody is signed in."""
 
     plan: Plan
     is_default: bool
-    may_try: bool | None
+    can_start_trial: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +128,7 @@ def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
     """Return every plan; the first is the default one."""
     who = actor.user_id
     return [
-        PlanOffer(each, not place, may_try(ctx, who, each) if who else None)
+        PlanOffer(each, not place, can_start_trial(ctx, who, each) if who else None)
         for place, each in enumerate(ctx.plans)
     ]
 
@@ -141,7 +141,7 @@ def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
     return Subscriptions(terms=terms, renewals=Renewals(ctx.db).of(actor.user_id))
 
 
-def may_try(ctx: Context, user_id: int, plan: Plan) -> bool:
+def can_start_trial(ctx: Context, user_id: int, plan: Plan) -> bool:
     """Return whether a person may have the trial of a plan: once, and without the plan."""
     terms = Terms(ctx.db, ctx.clock)
     if not plan.trial_days or terms.has_had_trial(user_id, plan.name):
@@ -158,7 +158,7 @@ def start_trial(ctx: Context, actor: Actor, name: str) -> int:
     if not user_id or plan is None or not plan.trial_days:
         raise NotFound(f"no trial of {name}", "billing-no-trial")
     days, key = plan.trial_days, f"trial:{name}"
-    is_new = may_try(ctx, user_id, plan) and Terms(ctx.db, ctx.clock).add(
+    is_new = can_start_trial(ctx, user_id, plan) and Terms(ctx.db, ctx.clock).add(
         user_id, name, days, Source.TRIAL, key, actor.name
     )
     if not is_new:

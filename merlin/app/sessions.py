@@ -47,7 +47,7 @@ class SessionView:
     preset: str = described('Name of the chosen preset; "" if there is none.')
     is_open: bool = described("Whether the next question continues this session.")
     created_at: datetime
-    touched_at: datetime = described("When the session was last used.")
+    last_used_at: datetime = described("When the session was last used.")
     turns: int
     usage: Usage
     costs: Sequence[Cost] = described("Total cost, one per currency; empty if unknown.")
@@ -64,7 +64,7 @@ class TurnView:
     answer: str = described('Answer; "" if there is none.')
     provider: str
     model: str
-    standing: str = described(
+    model_role: str = described(
         "Role of the model for this question: serving, canary, earlier, base, general, "
         'alone, chosen or composed; "" if no model was asked.'
     )
@@ -89,8 +89,14 @@ class Spending:
     costs: Sequence[Cost]
 
 
-_VIEWS = RowMap(SessionView, columns={"model": "model_id"}, sealed=SESSION.sealed)
-_TURNS = RowMap(TurnView, columns={"model": "model_id"}, sealed=TURN.sealed)
+_VIEWS = RowMap(
+    SessionView,
+    columns={"model": "model_id", "last_used_at": "touched_at"},
+    sealed=SESSION.sealed,
+)
+_TURNS = RowMap(
+    TurnView, columns={"model": "model_id", "model_role": "standing"}, sealed=TURN.sealed
+)
 # Replaced turns, and those that only record the cost of a summary, are not shown.
 _IS_VISIBLE = (TURN.is_replaced == 0) & (TURN.format != SUMMARY)
 _TOTALS = (

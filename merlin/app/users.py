@@ -42,7 +42,7 @@ class UserView:
 
     id: int
     name: str | None = described("Username; null if none is set.")
-    shown_name: str = described("Name in Telegram.")
+    display_name: str = described("Name in Telegram.")
     role: Role
     scopes: list[str] = described("Courses and datasets granted to a teacher.")
     plan: str | None = described("Plan assigned by an admin; null if none is assigned.")
@@ -428,7 +428,7 @@ def _view(ctx: Context, user: User) -> UserView:
     return UserView(
         id=user.user_id,
         name=account.name if account else None,
-        shown_name=user.shown_name,
+        display_name=user.shown_name,
         role=authority.role,
         scopes=sorted(authority.scopes),
         plan=user.plan,

@@ -48,7 +48,7 @@ class EntryKind(StrEnum):
 class Entry:
     """A ledger entry. `refers` is the id of the entry it is based on, null for a payment.
 
-    `outside_id` is the gateway's id of the payment or refund. `by` is the source: "billing", "cli"
+    `gateway_id` is the gateway's id of the payment or refund. `by` is the source: "billing", "cli"
     or "user"; the person and the reason are in the `refund`. `reason` is the gateway's reason code;
     in a grant, "code-taken" or "".
     """
@@ -60,7 +60,7 @@ class Entry:
     amount: Amount
     at: datetime
     refers: int | None = None
-    outside_id: str = ""
+    outside_id: str = field(default="", metadata={"alias": "gateway_id"})
     by: str = ""
     reason: str = ""
     is_test: bool = False

@@ -158,7 +158,9 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     _print_payments(document["ledger"], "row kind=kind:entry amount at gateway-id=gateway_id by")
     if document["refunds"]:
         refunds = [{**refund, "refund": refund["refund"][:8]} for refund in document["refunds"]]
-        _print_payments(refunds, "refund amount state=state:refund-state at by reason trouble")
+        _print_payments(
+            refunds, "refund amount state=state:refund-state at by reason trouble=gateway_reason"
+        )
 
 
 def _print_payments(
@@ -285,7 +287,7 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
         "reason": refund.reason,
         "at": refund.at,
         "gateway_id": refund.outside_id,
-        "trouble": refund.trouble,
+        "gateway_reason": refund.trouble,
     }
 
 

@@ -75,7 +75,7 @@ def _user_record(user: UserView) -> dict[str, Any]:
     """Return a person's fields for JSON lists."""
     return {
         "user": user.id,
-        "name": user.shown_name,
+        "name": user.display_name,
         "account": user.name or "",
         "role": user.role.value,
         "scopes": user.scopes,

@@ -190,7 +190,7 @@ class Origin:
     """The origin of a tuned model.
 
     `build` is the version of its dataset (`neurotypology-7`). `commit` is the commit of the build,
-    "" if it is not known. `editors` is the number of people who wrote the examples. `standing`
+    "" if it is not known. `editors` is the number of people who wrote the examples. `model_role`
     is its current role: serving, canary or earlier.
     """
 
@@ -200,7 +200,7 @@ class Origin:
     trained_at: datetime
     examples: int
     editors: int
-    standing: str
+    model_role: str
 
 
 NEXT = {
@@ -361,7 +361,7 @@ def find_origin(db: Database, model_id: str) -> Origin | None:
         trained_at=from_iso(row["trained_at"]),
         examples=row["train"],
         editors=int(db.value(editors)),
-        standing=next(here, "earlier"),
+        model_role=next(here, "earlier"),
     )
 
 

@@ -127,5 +127,8 @@ async def _ask(client, key, number):
     is_one = names == {f"{DATASET}-{version}"} and {model, extension["model"]} == {f"ft:{version}"}
     if not is_one or answer != f"ft:{version} received {[f'Text of {version}.']}":
         return "mixed"
-    has_known_standing = extension["note"] == "" and extension["standing"] in {"serving", "canary"}
-    return extension["standing"] if has_known_standing else "failed"
+    has_known_role = extension["note"] == "" and extension["model_role"] in {
+        "serving",
+        "canary",
+    }
+    return extension["model_role"] if has_known_role else "failed"

@@ -46,7 +46,7 @@ def test_unknown_question_gets_a_composed_answer_with_its_source(course):
     extension = document["merlin"]
     assert extension["sources"] == ["лекция 1 «Введение в алгоритмы», абзац 1"]
     assert extension["note"].endswith(extension["sources"][0])
-    assert (extension["standing"], extension["known"]) == ("composed", True)
+    assert (extension["model_role"], extension["known"]) == ("composed", True)
     assert asked_models(provider) == [MODEL, "stand-in-chat"]
     assert count_questions_by_state(site) == {}
 
@@ -54,7 +54,7 @@ def test_unknown_question_gets_a_composed_answer_with_its_source(course):
 def test_composed_answer_counts_as_an_answer_of_the_serving_model_during_a_canary(course):
     site, provider = course
     insert_canary(site.database, "ft:tried", 0.0, dataset="algorithms")
-    assert ask(site)["merlin"]["standing"] == "composed"
+    assert ask(site)["merlin"]["model_role"] == "composed"
     assert count_answers(site.database) == (0, 0, 1, 0)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
     ask(site)
@@ -77,7 +77,7 @@ def test_question_without_a_source_stays_unknown(course, question):
     site, _ = course
     document = ask(site, question)
     assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
-    assert (document["merlin"]["standing"], document["merlin"]["sources"]) == ("serving", [])
+    assert (document["merlin"]["model_role"], document["merlin"]["sources"]) == ("serving", [])
 
 
 def test_unavailable_composer_leaves_the_refusal_of_the_tuned_model(course):

@@ -53,7 +53,7 @@ def test_key_works_until_revoked_and_shows_its_last_use(site, anna):
     headers = {"Authorization": f"Bearer {body['secret']}"}
     assert site.client.get("/api/user/usage", headers=headers).status_code == 200
     (listed,) = anna.get(KEYS).json()["keys"]
-    assert listed["used_at"] is not None
+    assert listed["last_used_at"] is not None
     assert anna.delete(f"{KEYS}/{body['id']}").status_code == 204
     assert site.client.get("/api/user/usage", headers=headers).status_code == 401
     assert anna.delete(f"{KEYS}/{body['id']}").status_code == 404

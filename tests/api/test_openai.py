@@ -63,9 +63,9 @@ def test_package_gets_a_whole_answer_with_its_origin(site):
     )
     assert raw.headers["merlin-model"] == MODEL
     assert raw.headers["merlin-build"] == "algorithms-1"
-    assert raw.headers["merlin-standing"] == "serving"
+    assert raw.headers["merlin-model-role"] == "serving"
     extension = completion.model_extra["merlin"]
-    assert (extension["standing"], extension["build"]) == ("serving", "algorithms-1")
+    assert (extension["model_role"], extension["build"]) == ("serving", "algorithms-1")
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
@@ -159,7 +159,7 @@ def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
     response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
-    assert response.headers["merlin-standing"] == "chosen"
+    assert response.headers["merlin-model-role"] == "chosen"
     assert "merlin-build" not in response.headers
     request = provider.calls("chat.create")[-1].body
     assert request["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
@@ -168,7 +168,7 @@ def test_custom_system_prompt_is_answered_by_a_general_model(client, provider):
 
 def test_course_without_a_model_is_answered_by_a_general_model_with_a_note(client):
     body = ask(client, QUESTION, model="merlin/networks").json()
-    assert body["merlin"]["standing"] == "alone"
+    assert body["merlin"]["model_role"] == "alone"
     assert "stand-in-chat" in body["merlin"]["note"]
 
 
@@ -372,7 +372,7 @@ def test_canary_model_gets_its_share_and_its_outcomes_are_counted(
     )
     try:
         response = ask(client, QUESTION)
-        assert response.headers["merlin-standing"] == standing
+        assert response.headers["merlin-model-role"] == standing
         build = "algorithms-8" if share else "algorithms-1"
         assert response.headers["merlin-build"] == build
         assert response.json()["merlin"]["note"] == ""

@@ -111,7 +111,7 @@ def test_deleted_model_requests_one_inventory_check(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "ft:deleted", dataset="algorithms", number=2)
         extensions = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
-        assert [merlin["standing"] for merlin in extensions] == ["earlier", "earlier"]
+        assert [merlin["model_role"] for merlin in extensions] == ["earlier", "earlier"]
         rows = site.database.sql("SELECT kind, by_whom FROM request")
         assert rows == [("census", "api:openai")]
 

@@ -64,7 +64,7 @@ def test_user_signs_in_through_the_issuer(site, issuer):
         answer = come_back(browser, *issuer.allow(address))
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         body = browser.get("/api/user").json()
-    assert (body["id"], body["shown_name"]) == (ANNA, "Анна")
+    assert (body["id"], body["display_name"]) == (ANNA, "Анна")
 
 
 @pytest.mark.parametrize(

@@ -174,7 +174,7 @@ def test_plans_show_prices_and_whether_a_trial_is_available(shop):
         assert plus["price"]["roubles"] == {"minor": 29900, "value": "299.00", "currency": "RUB"}
         assert plus["price"]["stars"]["minor"] == 200
         assert (plus["days"], plus["is_renewed"], plus["trial_days"]) == (30, True, 3)
-        assert (plus["may_try"], plans["free"]["price"]) == (may, None)
+        assert (plus["can_start_trial"], plans["free"]["price"]) == (may, None)
         assert (plans["pack"]["pack"], plans["pack"]["days"]) == ({"voice": 10}, None)
         assert plans["starry"]["price"]["roubles"] is None
 
@@ -189,4 +189,4 @@ def test_trial_can_be_used_once(shop):
     (plus,) = (
         plan for plan in anna.http.get("/api/plans").json()["plans"] if plan["name"] == "plus"
     )
-    assert plus["may_try"] is False
+    assert plus["can_start_trial"] is False

@@ -39,7 +39,7 @@ def test_payment_is_shown_with_its_ledger_entries(shop):
     body = shop.admin.get(f"/api/payments/{order_id}").json()
     assert [entry["kind"] for entry in body["entries"]] == ["payment", "grant"]
     assert body["entries"][1]["refers"] == body["entries"][0]["id"]
-    assert body["outside_id"] == shop.yookassa.payment(order_id)["id"]
+    assert body["gateway_id"] == shop.yookassa.payment(order_id)["id"]
     assert shop.admin.get(f"/api/payments/{'0' * 32}").status_code == 404
 
 

@@ -21,7 +21,7 @@ def subscribe(shop):
     """Return a new buyer of a plan with automatic renewal, and the renewal."""
     shop.sql("UPDATE renewal SET state = 'off'")
     anna = shop.buyer()
-    anna.buy(keep_method=True)
+    anna.buy(save_payment_method=True)
     (renewal,) = wait_until(lambda: anna.renewals)
     return anna, renewal
 
@@ -46,7 +46,7 @@ def test_consent_with_a_saved_payment_method_starts_a_renewal(shop):
     assert renewal.method not in anna.http.get("/api/renewals").text
 
 
-@pytest.mark.parametrize("fields", [{}, {"plan": "pack", "keep_method": True}])
+@pytest.mark.parametrize("fields", [{}, {"plan": "pack", "save_payment_method": True}])
 def test_order_without_consent_or_of_a_pack_starts_no_renewal(shop, fields):
     anna = shop.buyer()
     order_id = anna.buy(**fields)

@@ -71,7 +71,7 @@ def test_init_data_of_telegram_signs_the_user_in(site):
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         assert answer.status_code == 200, answer.text
         body = answer.json()
-        assert (body["user"]["id"], body["user"]["shown_name"]) == (ANNA, "Анна А.")
+        assert (body["user"]["id"], body["user"]["display_name"]) == (ANNA, "Анна А.")
         assert get_user(browser).json()["id"] == ANNA
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie

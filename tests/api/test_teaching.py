@@ -110,7 +110,7 @@ def test_dry_run_shows_the_result_without_storing_a_change(site, teacher):
     assert answer.status_code == 200
     body = answer.json()
     assert body["is_good"]
-    assert not body["is_whole"]
+    assert not body["rewrites_file"]
     assert "+# Хеш-таблицы" in body["files"][1]["difference"]
     assert Changes(site.db).list_pending("algorithms") == []
 

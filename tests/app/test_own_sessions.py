@@ -112,7 +112,7 @@ def test_session_pages_continue_after_the_last_entry(anna, chat):
     all_sessions = anna.recent(10)
     first_page = anna.recent(2)
     last_shown = first_page[-1]
-    next_page = anna.recent(10, (iso(last_shown.touched_at), last_shown.id))
+    next_page = anna.recent(10, (iso(last_shown.last_used_at), last_shown.id))
     assert [*first_page, *next_page] == list(all_sessions)
     assert len(all_sessions) == 5
 

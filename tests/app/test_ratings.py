@@ -316,8 +316,8 @@ def test_model_shows_its_build_commit_and_the_examples_behind_an_answer(database
     origin = find_origin(database, new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")
-    assert origin.standing == "serving"
-    assert find_origin(database, old).standing == "earlier"
+    assert origin.model_role == "serving"
+    assert find_origin(database, old).model_role == "earlier"
     assert find_origin(database, "nobody") is None
     answer = "черта 3 значит ИНАЧЕ. Елка 100%"
     assert find_taught(database, new, "", answer) == (["лицо/вопрос-003"], [])

@@ -72,7 +72,7 @@ class Extension(BaseModel):
     nearest: list[str] = Field(
         description="If it does not know: similar training questions, most similar first."
     )
-    standing: str | None = Field(
+    model_role: str | None = Field(
         description="Role of the model for this answer: serving, canary, earlier, base, general,"
         " alone, chosen or composed; null if no model was asked."
     )
@@ -146,7 +146,7 @@ _HEADERS = {
     "Merlin-Model": "Provider's name of the model that answers.",
     "Merlin-Build": "Build that the model was trained on, such as `neurotypology-7`.",
     "Merlin-Commit": "Commit of that build.",
-    "Merlin-Standing": "Role of the model for this answer, as `merlin.standing`.",
+    "Merlin-Model-Role": "Role of the model for this answer, as `merlin.model_role`.",
 }
 
 
@@ -243,13 +243,13 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
     """Return the object `merlin` of an answer.
 
     `known` is the model's own confidence, `nearest` are training questions that may have been meant
-    if it does not know; `standing` is the model's role for the question; `note` is a remark for
+    if it does not know; `model_role` is the model's role for the question; `note` is a remark for
     people below the answer; `is_alone`: the conversation did not fit and was left out.
     """
     return {
         "known": reply.known,
         "nearest": list(reply.nearest),
-        "standing": reply.choice.standing.value if reply.choice else None,
+        "model_role": reply.choice.standing.value if reply.choice else None,
         "model": reply.model_id,
         "build": origin.build if origin else None,
         "commit": (origin.commit or None) if origin else None,
@@ -276,7 +276,7 @@ def model_headers(
     """Return the headers that name the model; unknown ones are left out."""
     values = {
         "Merlin-Model": model_id or "",
-        "Merlin-Standing": choice.standing.value if choice else "",
+        "Merlin-Model-Role": choice.standing.value if choice else "",
         "Merlin-Build": origin.build if origin else "",
         "Merlin-Commit": origin.commit if origin else "",
     }

@@ -331,7 +331,7 @@ def _days(
     today = in_zone(context.services.clock(), context.zone).date()
 
     def day_name(session: SessionView) -> str:
-        ago = (today - in_zone(session.touched_at, context.zone).date()).days
+        ago = (today - in_zone(session.last_used_at, context.zone).date()).days
         if ago <= 1:
             return "today" if ago < 1 else "yesterday"
         return "week" if ago <= today.weekday() else "earlier"

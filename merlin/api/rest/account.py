@@ -266,7 +266,7 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     key = read_cursor(page.cursor, str, int)
     after = None if key is None else (str(key[0]), int(key[1]))
     views = await caller.read(sessions.recent, page.size + 1, after)
-    sort = (lambda view: iso(view.touched_at), lambda view: view.id)
+    sort = (lambda view: iso(view.last_used_at), lambda view: view.id)
     return {"sessions": page.take_part(views, *sort)}
 
 

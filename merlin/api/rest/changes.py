@@ -68,11 +68,14 @@ class PreviewShown(Shape):
     """The preview of an edit; nothing is submitted."""
 
     is_good: bool = Field(description="Whether the edit can be submitted; false if it has errors.")
-    is_whole: bool = Field(
-        description="Whether course.yaml would be rewritten completely, without its comments."
+    rewrites_file: bool = Field(
+        validation_alias="is_whole",
+        description="Whether course.yaml would be rewritten completely, without its comments.",
     )
     findings: list[FindingShown] = Field(description="Findings in the edited files.")
-    around: list[FindingShown] = Field(description="Findings that the edit causes in other files.")
+    other_findings: list[FindingShown] = Field(
+        validation_alias="around", description="Findings that the edit causes in other files."
+    )
     files: list[FileDifference]
     tokens: int = Field(description="Number of tokens of the valid examples in the edited files.")
 

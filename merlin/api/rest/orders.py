@@ -62,7 +62,7 @@ class OrderBody(Body):
         default="",
         description='Email address or phone number for the receipt; "" for none.',
     )
-    keep_method: bool = Field(
+    save_payment_method: bool = Field(
         default=False,
         strict=True,
         description="If true, save the payment method and renew the plan automatically.",
@@ -101,7 +101,9 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
     requested = (body.plan, body.gateway, body.promo, contact)
 
     async def place(_number: int) -> Response:
-        purchase = await caller.write(shop.place_order, *requested, keeps_method=body.keep_method)
+        purchase = await caller.write(
+            shop.place_order, *requested, keeps_method=body.save_payment_method
+        )
         view = order_view(OrderShown, purchase, caller.language)
         return shape_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
@@ -192,7 +194,7 @@ class PlanShown(Shape):
         validation_alias="renewed", description="Whether the plan can be renewed automatically."
     )
     trial_days: int = Field(description="Length of the free trial in days; 0 if there is none.")
-    may_try: bool | None = Field(
+    can_start_trial: bool | None = Field(
         description="Whether the caller can start the free trial; null if not signed in."
     )
 
@@ -234,7 +236,7 @@ def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
         "pack": plan.questions,
         "trial_days": plan.trial_days or 0,
-        "may_try": plan_offer.may_try,
+        "can_start_trial": plan_offer.can_start_trial,
     }
     return PlanShown.of(values, language)
 

@@ -55,7 +55,10 @@ class OrderShown(Shape):
     )
     amount: Amount
     promo: str = Field(description='Promo code that reduced the price; "" if there is none.')
-    keeps_method: bool = Field(description="Whether the payment method is saved for auto-renewal.")
+    saves_payment_method: bool = Field(
+        validation_alias="keeps_method",
+        description="Whether the payment method is saved for auto-renewal.",
+    )
     is_renewal: bool = Field(description="Whether the order was created by an auto-renewal.")
     is_test: bool
     pay_url: str = Field(
@@ -77,9 +80,13 @@ class RefundShown(Shape):
     reason: str
     by: str
     at: datetime
-    outside_id: str
-    trouble: str = Field(
-        description='Gateway\'s reason for declining the refund; "" if there is none.'
+    gateway_id: str = Field(
+        validation_alias="outside_id",
+        description='Gateway\'s id of the refund; "" if there is none.',
+    )
+    gateway_reason: str = Field(
+        validation_alias="trouble",
+        description='Gateway\'s reason for declining the refund; "" if there is none.',
     )
 
 
@@ -87,7 +94,10 @@ class PaymentShown(OrderShown):
     """An order with the fields that only admins see."""
 
     user_id: int = Field(description="Id of the buyer; 0 if they deleted their data.")
-    outside_id: str = Field(description='Gateway\'s id of the payment; "" if there is none.')
+    gateway_id: str = Field(
+        validation_alias="outside_id",
+        description='Gateway\'s id of the payment; "" if there is none.',
+    )
     gateway_reason: str = Field(
         description='Gateway\'s reason code for the cancellation; "" if there is none.'
     )

@@ -70,7 +70,7 @@ def _person_buttons(context: BotContext, people: list[UserView]) -> list[Button]
 
 def user_title(context: BotContext, person: UserView) -> str:
     """Return the name of a user in lists."""
-    name = person.shown_name or context.translate("people-nameless")
+    name = person.display_name or context.translate("people-nameless")
     sign = "🚫 " if person.blocked else ""
     return f"{sign}{name} · {person.id}"
 

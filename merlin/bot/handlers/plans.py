@@ -20,7 +20,7 @@ from merlin.app.actor import Actor
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
-from merlin.app.plans import CurrentPlan, current_plan, may_try, start_trial, use_code
+from merlin.app.plans import CurrentPlan, can_start_trial, current_plan, start_trial, use_code
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import (
     UNLIMITED,
@@ -242,7 +242,7 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
     """Return the view of a plan or pack, at a discount with a code."""
     current, translate = find_current_plan(context), context.translate
     title, days = plan.title_in(context.language), plan.trial_days
-    can_try = may_try(context.services, context.user_id, plan)
+    can_try = can_start_trial(context.services, context.user_id, plan)
     parts = [
         title,
         plan.described(context.language),
