@@ -137,8 +137,8 @@ def _open_archive(stack: ExitStack, archive: str) -> io.BufferedReader:
             return stack.enter_context(os.fdopen(os.dup(sys.stdin.fileno()), "rb"))
         return stack.enter_context(Path(archive).open("rb"))
     except OSError as error:
-        why = error.strerror or str(error)
-        raise Refused(str(error), "restore-broken", why=f"{archive}: {why}") from error
+        named = {"path": archive, "reason": error.strerror or str(error)}
+        raise Refused(str(error), "restore-unreadable", **named) from error
 
 
 def _scratch_folder(config: Config) -> tempfile.TemporaryDirectory[str]:

@@ -326,8 +326,11 @@ def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
                     content = _reading(archive, info).read()
                 else:
                     found[info.name] = _unpack(archive, info, folder)
-    except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
-        raise Refused(str(error), "restore-broken", why=str(error)) from error
+    except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
+        raise Refused(str(error), "restore-no-archive") from error
+    except OSError as error:
+        named = {"path": str(folder), "reason": error.strerror or str(error)}
+        raise Refused(str(error), "restore-unreadable", **named) from error
     manifest = _parse_manifest(content)
     expected = manifest.members
     differing = sorted(

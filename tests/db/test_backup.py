@@ -225,6 +225,16 @@ def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, mes
     assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
 
 
+def test_path_that_is_no_archive_is_refused_in_the_language_of_the_reader(
+    config_path, tmp_path, capfd, monkeypatch
+):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    (tmp_path / "text").write_text("no archive")
+    for path, reason in ((tmp_path, "это папка"), (tmp_path / "text", "это другой файл")):
+        code, captured = run(capfd, "restore", path, "--config", config_path, "--replace")
+        assert (code, reason in captured.err) == (1, True), captured.err
+
+
 def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_command(
     config_path, tmp_path, capfd
 ):
