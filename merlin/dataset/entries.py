@@ -273,9 +273,11 @@ class ExampleEntries(Repository):
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; takes some milliseconds for 100,000."""
         condition = EXAMPLE_ENTRY.dataset == dataset
+        # Of the newest commit's build: an undone commit has an older one.
         sides = (
-            "SELECT train, test FROM build WHERE dataset = ? AND is_whole = 1"
-            " ORDER BY id DESC LIMIT 1"
+            "SELECT train, test FROM verdict JOIN build ON build.id = build_id"
+            " WHERE verdict.dataset = ? AND position IS NOT NULL AND is_whole = 1"
+            " ORDER BY position DESC LIMIT 1"
         )
         train, test = next(iter(self.db.sql(sides, dataset)), (0, 0))
         count_findings = (

@@ -150,6 +150,13 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert row.at is not None
 
 
+def test_sizes_of_the_split_follow_an_undone_commit(database, clock):
+    world, entries = PipelineRows(database, clock), ExampleEntries(database)
+    for position, count, train in ((1, 12, 11), (2, 13, 12), (3, 12, 11)):
+        world.push(position, make_examples(count))
+        assert entries.facets(FACE).splits == {"train": train, "test": 1}
+
+
 def test_nearest_examples_come_from_one_dataset(database, clock):
     world, datasets, other = PipelineRows(database, clock), Datasets(database), f"{FACE}-two"
     examples = make_examples()
