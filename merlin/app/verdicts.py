@@ -264,9 +264,10 @@ def news_message(
     if now is not None and before is not None:
         change = round(now[1] - before[1], 1)
         key = "change-score-down" if change < 0 else "change-score-up"
-        difference = {"key": key, "arguments": {"by": abs(change)}}
-        arguments = {"now": round(now[1], 1), "difference": difference, "before": before[0]}
-        score = {"key": "change-score-against", "arguments": arguments}
+        arguments = {"now": round(now[1], 1), "before": before[0]}
+        if change:
+            arguments["difference"] = {"key": key, "arguments": {"by": abs(change)}}
+        score = {"key": f"change-score-{'against' if change else 'same'}", "arguments": arguments}
     return "notice-change-serving", {**values, "score": score}
 
 

@@ -35,6 +35,7 @@ def test_every_status_has_a_message(status, reason, language):
             ("trial-7", 67.5),
             "similarity 71.5 out of 100, +4 against trial-7.",
         ),
+        (("trial-8", 67.5), ("trial-7", 67.5), "67.5 out of 100, the same as trial-7."),
         (
             ("trial-8", 60.0),
             ("trial-7", 67.5),

@@ -208,7 +208,7 @@ def test_edit_can_be_undone_from_its_notice(chat, lab):
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
     assert f"Сохранено (коммит {commit})." in chat.last.text
     text = chat.press("↩️ Отменить правку").text
-    assert text.startswith("Отменяю правку\n\n«Правка примера q2»")
+    assert text.startswith("Отменяю правку\n\nПравка примера q2. Напишу")
     lab.tick("changes", "fetch")
     assert read_example(lab, "q2") == before
 
@@ -267,7 +267,7 @@ def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert commit_subject(lab) == "Вера: Import 2 examples into trial"
     assert "Я." in read_example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
-    assert "«Из файла в trial: 2 примера»? Это изменит 2 файла" in chat.last.text
+    assert "Из файла в trial: 2 примера. Отменить эту правку? Это изменит 2 файла" in chat.last.text
     assert "🗑 кто-там: Кто там?\n🗑 где: Где?" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")

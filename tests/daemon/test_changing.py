@@ -118,7 +118,7 @@ def test_editor_is_notified_of_the_serving_model_with_the_score_difference(lab):
     lab.tick("changes", "changes")
     live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
     assert [notice["version"] for notice in live_notices] == ["trial-2"]
-    assert live_notices[0]["score"]["key"] == "change-score-against"
+    assert live_notices[0]["score"]["key"] == "change-score-same"
     assert live_notices[0]["score"]["arguments"]["before"] == "trial-1"
 
 

@@ -291,7 +291,7 @@ PROOF, WORDING = "ex-proof", "ex-wording"
 MAX_FINDINGS = 6
 _TEXT_LENGTH = 1400
 _DIFF_LENGTH = 1000
-_FINDING_LENGTH = 140
+_FINDING_LENGTH = 200
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 

@@ -124,10 +124,10 @@ def show_dataset(context: BotContext) -> View:
         menu.back("ex:home"),
     )
     errors = sum(finding.severity is Severity.ERROR for finding in findings)
-    warnings = sum(finding.severity is Severity.WARNING for finding in findings)
-    health = context.translate("examples-findings", errors=errors, warnings=warnings)
-    if not errors and not warnings:
-        health = context.translate("examples-no-findings")
+    counts = {"page-board-errors": errors, "page-board-warnings": len(findings) - errors}
+    health = ", ".join(
+        context.translate(key, count=count) for key, count in counts.items() if count
+    ) or context.translate("examples-no-findings")
     count = context.translate("examples-count", count=card.examples)
     return menu.card(context, card_title(context, card), count, health, rows=rows)
 
@@ -144,8 +144,9 @@ _MAX_VERSIONS = 10
 def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
     leave_dialog(context)
-    name = chosen_dataset(context)
-    page, dataset_hash = min(context.number(2), 100_000), admin.short_hash(name)
+    card = chosen_card(context)
+    name, dataset_hash = card.name, admin.short_hash(card.name)
+    page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
     page_items = examples.recent(
         *services_and_actor(context), name, offset=page * PAGE_SIZE, limit=limit
@@ -155,7 +156,7 @@ def list_examples(context: BotContext) -> View:
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
         menu.back(f"ex:ds:{dataset_hash}"),
     )
-    return menu.card(context, name, text, rows=rows)
+    return menu.card(context, card_title(context, card), text, rows=rows)
 
 
 def _example_entries(
@@ -177,8 +178,8 @@ def _example_entries(
 def show_findings(context: BotContext) -> View:
     """Show a page of the findings of a dataset, with a button for each example."""
     leave_dialog(context)
-    name = chosen_dataset(context)
-    dataset_hash = admin.short_hash(name)
+    card = chosen_card(context)
+    name, dataset_hash = card.name, admin.short_hash(card.name)
     findings = examples.findings(*services_and_actor(context), name)
     page_findings, page = menu.paginate(findings, context.number(2))
     ids = examples.ids(*services_and_actor(context), name)
@@ -193,7 +194,7 @@ def show_findings(context: BotContext) -> View:
     ]
     lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
     more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
-    title = f"{context.translate('examples-problems')} · {name}"
+    title = f"{context.translate('examples-problems')} · {card_title(context, card)}"
     text = lines or context.translate("examples-no-findings")
     return menu.card(context, title, text, rows=(*links, *more, menu.back(f"ex:ds:{dataset_hash}")))
 

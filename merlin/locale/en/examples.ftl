@@ -6,7 +6,6 @@ examples-count = { $count ->
        *[other] { $count } examples
     }
 examples-no-findings = No problems found.
-examples-findings = Problems: errors { $errors }, warnings { $warnings }.
 examples-problems = 🔎 Problems
 examples-add = ➕ Add
 examples-forward = ↪️ From a chat
@@ -129,17 +128,17 @@ examples-theirs = Keep theirs
 examples-mend = ✏️ Edit both into one
 examples-theirs-stays = Keeping their version.
 examples-take-back = Withdraw edit
-examples-ask-take-back = Withdraw the edit “{ $subject }”? Its text will be deleted.
+examples-ask-take-back = { $subject }. Withdraw this edit? Its text will be deleted.
 examples-retry = 🔁 Try again
 examples-undo = ↩️ Undo edit
-examples-ask-undo = Undo “{ $subject }”? This changes { $count ->
+examples-ask-undo = { $subject }. Undo this edit? This changes { $count ->
         [one] { $count } file
        *[other] { $count } files
     } in one new commit.
 examples-undone-title = Undoing the edit
-examples-undone = “{ $subject }”. I'll tell you when a model has taken it in.
+examples-undone = { $subject }. I'll tell you when a model has taken it in.
 examples-undo-newer = ⚠️ This example was edited again since: undoing removes that edit too. See below what would be lost.
-examples-undo-stay = These stay as they're because they were edited again since ({ $count }): { $paths }
+examples-undo-stay = These stay as they are because they were edited again since ({ $count }): { $paths }
 examples-ask-forward = Forward the messages of a chat to me, all at once if you like. Then we'll mark which are questions and which are answers.
 examples-send-forwarded = Forward messages with text. What you've sent so far is safe.
 examples-forward-full = One example holds up to { $most } messages. What you've sent so far is safe.

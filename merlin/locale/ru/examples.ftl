@@ -7,7 +7,6 @@ examples-count = { $count ->
        *[many] { $count } примеров
     }
 examples-no-findings = Замечаний нет.
-examples-findings = Замечаний: ошибок { $errors }, предупреждений { $warnings }.
 examples-problems = 🔎 Замечания
 examples-add = ➕ Добавить
 examples-forward = ↪️ Из переписки
@@ -134,16 +133,16 @@ examples-theirs = Оставить чужой вариант
 examples-mend = ✏️ Объединить
 examples-theirs-stays = Остаётся чужой вариант.
 examples-take-back = Отозвать правку
-examples-ask-take-back = Отозвать правку «{ $subject }»? Её текст будет удалён.
+examples-ask-take-back = { $subject }. Отозвать эту правку? Её текст будет удалён.
 examples-retry = 🔁 Повторить
 examples-undo = ↩️ Отменить правку
-examples-ask-undo = Отменить «{ $subject }»? Это изменит { $count ->
+examples-ask-undo = { $subject }. Отменить эту правку? Это изменит { $count ->
         [one] { $count } файл
         [few] { $count } файла
        *[many] { $count } файлов
     } одним новым коммитом.
 examples-undone-title = Отменяю правку
-examples-undone = «{ $subject }». Напишу, когда модель это учтёт.
+examples-undone = { $subject }. Напишу, когда модель это учтёт.
 examples-undo-newer = ⚠️ Этот пример с тех пор правили ещё раз: отмена уберёт и ту правку. Что пропадёт, видно ниже.
 examples-undo-stay = Останутся как есть, потому что с тех пор их правили ещё раз ({ $count }): { $paths }
 examples-ask-forward = Перешлите сюда сообщения переписки, можно сразу все. Потом отметим, где вопросы, а где ответы.
