@@ -142,7 +142,7 @@ class HealthView:
 def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     """Return the state of the installation, with the newest `alarms`. Raises NotFound."""
     if not actor.may(Permission.USERS):
-        raise NotFound("no health", "admin-not-yours")
+        raise NotFound("no health", "admin-not-available")
     now = ctx.clock()
     return HealthView(
         now=now,
@@ -159,7 +159,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
 def runbook(language: str, cause: str) -> tuple[str, list[str]]:
     """Return the instructions for a cause of trouble: a title and steps. Raises NotFound."""
     if cause not in CAUSES:
-        raise NotFound(f"no cause {cause}", "admin-not-yours")
+        raise NotFound(f"no cause {cause}", "admin-not-available")
     title = text(language, "runbook-title", cause=cause)
     return title, text(language, f"runbook-{cause}").splitlines()
 

@@ -250,7 +250,7 @@ class Trends:
 def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     """Return the trends of a period in a user's zone. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
-        raise NotFound("no trends", "admin-not-yours")
+        raise NotFound("no trends", "admin-not-available")
     now = ctx.clock()
     this_hour = start_of_hour(now)
     first_hour = this_hour - HOUR * (span.hours - 1)

@@ -121,5 +121,5 @@ def admin_refusal(context: BotContext) -> View:
     if context.verb:
         return menu.outdated_view(context)
     if not context.command:
-        return menu.text_view(context, "admin-not-yours")
+        return menu.text_view(context, "admin-not-available")
     return menu.text_view(context, "bot-unknown-command", command=f"/{context.command[:32]}")

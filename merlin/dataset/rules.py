@@ -1,7 +1,7 @@
 """All rules of findings, each with an example that violates it.
 
 The meaning of a rule and the advice for fixing a violation are the Fluent texts `rule-<name>` and
-`rule-<name>-mend`. The command `merlin rules`, the page `docs/*/rules.md` and the descriptions in
+`rule-<name>-fix`. The command `merlin rules`, the page `docs/*/rules.md` and the descriptions in
 SARIF are made from this table; a test violates every rule by its example.
 
 An example is a file's text, or a shell command run in the folder of a dataset that contains
@@ -57,7 +57,7 @@ class Rule:
 
     def advice(self, language: str) -> str:
         """Return how to fix a violation."""
-        return self._text(language, "-mend")
+        return self._text(language, "-fix")
 
     def _text(self, language: str, ending: str) -> str:
         from merlin.core.i18n import text  # noqa: PLC0415 - as in `merlin.dataset.finding`

@@ -103,7 +103,7 @@ def error_page(request: Request, status: int, text_status: int | None = None) ->
         person=header_name(user),
         is_known=caller is not None,
     )
-    page = render_template("trouble.html", language, f=bare, **view)
+    page = render_template("error.html", language, f=bare, **view)
     response = compressed_response(request, page, HTTPStatus(status))
     response.headers["Cache-Control"] = NEVER_KEPT
     return response

@@ -126,7 +126,9 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
 
 def not_found_page(context: PageContext, about: str) -> Response:
     """Return the page of a "plan" not for sale here, or of another person's "order"."""
-    return render_page(context, "shop_lost.html", {"about": about}, status=404, keep=NEVER_KEPT)
+    return render_page(
+        context, "purchase_not_found.html", {"about": about}, status=404, keep=NEVER_KEPT
+    )
 
 
 def _needs_contact(context: PageContext) -> bool:

@@ -276,7 +276,7 @@ def render_fragment(
 def render_error(request: Request, status: int, back: str = "/") -> Response:
     """Return the error page of an HTTP status, with a link to `back`."""
     number = status if status in _STATUSES_WITH_TEXT else 422
-    return render_page(PageRequest(request), "trouble.html", status, number=number, back=back)
+    return render_page(PageRequest(request), "error.html", status, number=number, back=back)
 
 
 def _handle_error(request: Request, error: Exception) -> Response:

@@ -117,7 +117,7 @@ admin-unpin = 📌 Unpin
 admin-ask-unpin = Unpin the model of { $dataset }? A newer tested model may go live right away.
 admin-rollback = ⏪ Roll back
 admin-ask-rollback = Roll { $dataset } back to { $build }? The next newer model will replace it again.
-admin-not-yours = This is no longer available to you.
+admin-not-available = This is no longer available to you.
 admin-to-job = ⚙️ Go to training
 admin-grouped = { $count ->
         [one] { $count } message on the same subject:

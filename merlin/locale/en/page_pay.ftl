@@ -162,7 +162,7 @@ page-granted-pack = { $state ->
        *[kept] { $what }, { $left } left
     }
 page-refund-done = { $amount } refunded, { $at }
-page-refund-on-way = Refunding { $amount }
+page-refund-pending = Refunding { $amount }
 page-check-now = Check now
 page-order-cancel = Cancel order
 page-buy-again = Buy again
@@ -290,7 +290,7 @@ page-refund-no-amount = That isn't an amount. Enter, for example, 150 or 99.90.
 page-refund-too-much = Enter an amount up to { $rest }.
 page-refund-no-reason = Enter the reason: it's saved with the order.
 page-refund-long-reason = The reason is longer than { $most } characters. Shorten it.
-page-refund-moving = The refund is being sent; this part updates by itself.
+page-refund-in-progress = The refund is being sent; this part updates by itself.
 page-ledger = Payments of this order
 page-no-entries = No payments yet.
 page-entry-number = No.

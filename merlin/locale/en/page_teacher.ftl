@@ -82,7 +82,7 @@ page-change-preview-other-files = In other files
 page-at-line = { $path }, line { $line }
 page-difference-of = Changes in { $path }
 
-page-the-change = Edit
+page-change = Edit
 page-change-waiting = saving
 page-change-working = saving
 page-change-committed = saved
@@ -97,7 +97,7 @@ page-change-refused-hint = This edit was rejected and isn't saved.
 page-change-parked-hint = The repository rejected this edit. It's safe here: fix the cause and try again, or withdraw the edit.
 page-keep-mine = Keep mine
 page-keep-theirs = Keep theirs
-page-take-back = Withdraw the edit
+page-withdraw-edit = Withdraw the edit
 page-retry = Try again
 page-undo-commit = Undo edit
 page-undo-sure = Put everything back as it was before this edit? This makes one more commit.

@@ -120,7 +120,7 @@ admin-unpin = 📌 Открепить
 admin-ask-unpin = Открепить модель набора { $dataset }? Новая модель, прошедшая тест, сможет сразу её сменить.
 admin-rollback = ⏪ Вернуть прежнюю
 admin-ask-rollback = Вернуть набору { $dataset } прежнюю модель { $build }? Следующая новая модель снова её сменит.
-admin-not-yours = Это действие вам больше недоступно.
+admin-not-available = Это действие вам больше недоступно.
 admin-to-job = ⚙️ К обучению
 admin-grouped = { $count ->
         [one] { $count } сообщение об одном и том же:

@@ -169,7 +169,7 @@ page-granted-pack = { $state ->
        *[kept] { $what }, осталось { $left }
     }
 page-refund-done = Возвращено { $amount }, { $at }
-page-refund-on-way = Возвращаем { $amount }
+page-refund-pending = Возвращаем { $amount }
 page-check-now = Проверить сейчас
 page-order-cancel = Отменить заказ
 page-buy-again = Купить снова
@@ -302,7 +302,7 @@ page-refund-no-amount = Это не сумма. Напишите, наприме
 page-refund-too-much = Введите сумму до { $rest }.
 page-refund-no-reason = Укажите причину: она сохранится в заказе.
 page-refund-long-reason = Причина длиннее { $most } знаков. Сократите её.
-page-refund-moving = Деньги отправляются; эта часть обновится сама.
+page-refund-in-progress = Деньги отправляются; эта часть обновится сама.
 page-ledger = Платежи по заказу
 page-no-entries = Движений по заказу нет.
 page-entry-number = №

@@ -83,7 +83,7 @@ page-change-preview-other-files = В других файлах
 page-at-line = { $path }, строка { $line }
 page-difference-of = Изменения в { $path }
 
-page-the-change = Правка
+page-change = Правка
 page-change-waiting = сохраняется
 page-change-working = сохраняется
 page-change-committed = сохранена
@@ -98,7 +98,7 @@ page-change-refused-hint = Правка отклонена и не сохран�
 page-change-parked-hint = Репозиторий не принял эту правку, она отложена. Исправьте причину и повторите или отзовите правку.
 page-keep-mine = Сохранить мой вариант
 page-keep-theirs = Оставить чужой вариант
-page-take-back = Отозвать правку
+page-withdraw-edit = Отозвать правку
 page-retry = Повторить
 page-undo-commit = Отменить правку
 page-undo-sure = Вернуть всё, как было до этой правки? Будет ещё один коммит.

@@ -224,4 +224,4 @@ class FrontPage(StandIn):
         language = self._language(request)
         self._place.start_over_file.write_text(language, encoding="utf-8")
         # As a fragment of the open page: another page's requests would fail during the restart.
-        return page_response(request, PREFIX, language, "front_over.html")
+        return page_response(request, PREFIX, language, "front_restart.html")

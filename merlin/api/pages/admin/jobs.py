@@ -64,7 +64,7 @@ async def show_asked(context: ViewerContext, number: Id) -> Response:
     request = await asked_request(context, number)
     if request is None:
         raise page_not_found()
-    return render_fragment(context, "admin_asked.html", {"asked": request})
+    return render_fragment(context, "admin_request.html", {"asked": request})
 
 
 async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:

@@ -55,7 +55,7 @@ async def show_audit(
         "erased": ERASED,
         "next_href": next_href(page),
     }
-    return render_page(context, "admin_deeds.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_audit.html", view, keep=NEVER_KEPT)
 
 
 _DAYS = (7, 30, 90, 365, 0)
