@@ -40,7 +40,7 @@ def comparison_page(build_comparison: BuildComparison, language: str) -> str:
     page = Templates(FOLDER / "templates", assets, "page", functions).render(
         "comparison.html",
         language,
-        told=build_comparison,
+        comparison=build_comparison,
         most=MAX_EXAMPLES,
         style=Markup(style),  # noqa: S704 - files of ours
         style_hash=b64encode(sha256(style.encode()).digest()).decode(),

@@ -37,7 +37,7 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     expect(page.get_by_text("эпоха 3 из 4")).to_be_visible()
     assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
     assert page.locator(".chart path.d").count() == 3
-    summary = page.locator("#loss-told").text_content()
+    summary = page.locator("#loss-description").text_content()
     assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", summary)
 
 

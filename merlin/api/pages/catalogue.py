@@ -167,8 +167,8 @@ async def list_view(
 ) -> dict[str, object]:
     """Return all courses by semester, or the matches of `query`, best first within each.
 
-    `terms` are semesters with their cards and count ("4", or "1 из 4"). `said` announces the result
-    to screen readers, `meant` the corrected query.
+    `terms` are semesters with their cards and count ("4", or "1 из 4"). `result` tells screen
+    readers how many were found, `meant` the corrected query.
     """
     all_courses, matches, result = context.courses.courses, context.courses.courses, SearchResult()
     if query:
@@ -184,7 +184,7 @@ async def list_view(
         "closed": _closed_course_ids(context),
         "topics": _topics(context) if not total else [],
         "favourites": {course.course_id for course in context.favourites},
-        "said": context.say("found", count=total) if query else "",
+        "result": context.say("found", count=total) if query else "",
         "meant": context.say("search-corrected", query=query, meant=meant) if meant else "",
         "more": max(total - MAX_CARDS, 0),
     }

@@ -59,7 +59,7 @@ async def _page(context: PageContext, wrong: str = "", message: str = "") -> Res
         "names": names,
         "erased": ERASED,
         "wrong_words": wrong,
-        "said": message,
+        "message": message,
     }
     status = 409 if wrong else 200
     return render_page(context, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)

@@ -159,7 +159,7 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "most": MAX_GIFT,
         "erased": ERASED,
         "wrong_words": wrong,
-        "said": context.say(f"result-{done}") if done in {"done", "given"} else "",
+        "result": context.say(f"result-{done}") if done in {"done", "given"} else "",
     }
     status = 409 if wrong else 200
     return render_page(context, "admin_user.html", view, status=status, keep=NEVER_KEPT)
