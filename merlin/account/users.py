@@ -198,7 +198,7 @@ class Consents(Repository):
 
     @transaction
     def decline(self, user_id: int, text_version: str) -> None:
-        """Store a no, so that nobody is asked again; a consent in effect is kept."""
+        """Store a refusal, so that the person is not asked again; does not revoke a consent."""
         if not self.has(user_id):
             no = {"given_at": None, "revoked_at": iso(self._clock())}
             self.db.add(CONSENT, self._answer(user_id, text_version) | no)

@@ -174,7 +174,7 @@ def _find(ctx: Context, actor: Actor, name: str) -> Model:
 
 
 def comparison_text(comparison: Comparison, language: str) -> str:
-    """Return a sentence on which model answers better, or that it cannot be told."""
+    """Return a sentence on which model answers better, or that this is unknown."""
     figures = {
         name: format_signed(language, getattr(comparison, name) or 0.0, 1)
         for name in ("difference", "low", "high")

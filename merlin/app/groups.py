@@ -150,7 +150,7 @@ class Groups(BotRepository):
         ]
         if session_ids:
             self.db.change(SESSION.update({"chat_id": new_id}).where(SESSION.id.in_(session_ids)))
-            # Message ids of the supergroup start anew.
+            # Message ids of the supergroup start again at 1.
             of_sessions = TURN.session_id.in_(session_ids)
             self.db.change(TURN.update({"question_id": 0}).where(of_sessions))
             is_sent = of_sessions & (TURN.state == TurnState.TOLD.value)

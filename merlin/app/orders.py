@@ -238,7 +238,7 @@ def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | N
 
 
 def polled_gateway(ctx: Context) -> YooKassaGateway:
-    """Return the shop at YooKassa. Raises Refused where there is none."""
+    """Return the shop at YooKassa. Raises Refused if there is none."""
     if ctx.polled is None:
         raise Refused("no shop", "pay-no-shop")
     return ctx.polled

@@ -54,7 +54,7 @@ from merlin.providers.payments import Gateway
 
 @dataclass(frozen=True, slots=True)
 class PlanOffer:
-    """One plan as a person may have it; `can_start_trial` None: nobody is signed in."""
+    """One plan as a person may have it; `can_start_trial` None: not signed in."""
 
     plan: Plan
     is_default: bool

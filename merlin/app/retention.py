@@ -1,4 +1,4 @@
-"""Retention: delete expired rows in small batches, and find files and models that nobody needs."""
+"""Retention: delete expired rows in small batches, and find unused files and models."""
 
 from __future__ import annotations
 

@@ -180,7 +180,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
     if ends is None:
         return
     if purchase.order.keeps_method and payment.method_id:
-        # A plan that Telegram renews is not paid twice; it does so until it is told to stop.
+        # A plan that Telegram renews is not paid twice; it does so until the bot cancels it.
         if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
             new = Renewal(
                 renewal_id=0,
@@ -201,7 +201,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
             Renewals(ctx.db).record_payment(each.renewal_id, ends)
 
 
-# STOPPING: Telegram renews it until it is told to stop.
+# STOPPING: Telegram renews it until the bot cancels it.
 RUNNING = (RenewalState.ON, RenewalState.STOPPING)
 
 

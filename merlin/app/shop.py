@@ -116,6 +116,6 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
         contact=renewal.contact,
         renewal_id=renewal.renewal_id,
     )
-    # Attempts are counted anew after each payment, so the key needs the date too.
+    # Attempts are counted from 0 after each payment, so the key needs the date too.
     key = f"renewal:{renewal.renewal_id}:{attempt}:{iso(stored_renewal.next_at)}"
     return purchases.order(order, _lifetime(ctx), key)

@@ -31,7 +31,7 @@ from merlin.dataset.near_questions import content_words, find_near_questions
 from merlin.dataset.proposals import mask_personal_data
 
 DAYS = 7
-# Limits of the newest questions and groups; nobody works through a longer list.
+# Limits of the newest questions and groups; longer lists are of no use.
 _MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
 # The maximum number of search results compared with a question.
 _MAX_COMPARED = 20

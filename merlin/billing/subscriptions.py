@@ -1,7 +1,7 @@
 """Plans with an end date, and their renewal.
 
 Renewal: a plan that is paid again when it ends, until its owner stops it. Telegram renews
-payments in Stars by itself, until the bot tells it to stop. With a saved method the api requests
+payments in Stars automatically, until the bot cancels it. With a saved method the api requests
 the payment a day before the plan ends, then daily, three times at most; three days before the
 payment the person is reminded and can stop it.
 
@@ -158,7 +158,7 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
     def list_stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
-        """Return the renewals that a gateway has to be told to end."""
+        """Return the renewals that must be cancelled at the gateway."""
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value
         is_stopping &= RENEWAL.till == gateway.value
         rows = self.db.rows(RENEWAL.select().where(is_stopping).order_by(RENEWAL.id).limit(limit))
@@ -166,7 +166,7 @@ class Renewals(Repository):
 
     @transaction
     def mark_stopped(self, renewal_id: int) -> bool:
-        """Store that Telegram was told; False if already known."""
+        """Store that Telegram has cancelled it; False if already stored."""
         condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
         return (
             self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(condition)) > 0

@@ -100,7 +100,7 @@ class Tombstones(Repository):
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""
         blocked_marks = {row["mark"] for row in self.db.rows(_BLOCKED())}
-        # Usually nobody is blocked, and no marks are computed.
+        # Usually no one is blocked, and no marks are computed.
         return {
             user_id
             for user_id in user_ids

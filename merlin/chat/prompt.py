@@ -126,7 +126,7 @@ def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-# More would take minutes and cost much; the rest is left out, and the user is told.
+# More would take minutes and cost much; the rest is left out, and the user is notified.
 MAX_PARTS = 40
 AT_ONCE = 3
 # Maximum number of passes of shortening; then the rest is cut off.

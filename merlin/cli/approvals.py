@@ -22,14 +22,14 @@ from merlin.core.i18n import stored_text
 from merlin.db.audit import person_reference
 
 app = typer.Typer(
-    name="approvals", no_args_is_help=True, help="Actions that wait for a second admin."
+    name="approvals", no_args_is_help=True, help="Actions that need a second admin's approval."
 )
-Number = Annotated[int, typer.Argument(min=1, help="The number of the request.")]
+Number = Annotated[int, typer.Argument(min=1, help="Number of the request.")]
 
 
 @app.command("list")
 def list_approvals(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List what waits, oldest first."""
+    """List pending entries, oldest first."""
     with read_context(config) as (ctx, actor):
         records = [_record(approval) for approval in approvals.list_waiting(ctx, actor)]
     print_list(records, "number what subject by until", json=json, prefix="approvals-col")
@@ -37,7 +37,7 @@ def list_approvals(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 @app.command()
 def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Approve an action; it starts right away, in the name of who asked."""
+    """Approve an action; it starts immediately, in the name of the person who requested it."""
     with write_context(config, makes_key=True) as (ctx, actor):
         view = approvals.approve(ctx, actor, number)
     if view.reason is not None:
@@ -47,7 +47,7 @@ def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) 
 
 @app.command()
 def decline(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Decline an action; who asked is told."""
+    """Decline an action, and notify the person who requested it."""
     with write_context(config, makes_key=True) as (ctx, actor):
         view = approvals.decline(ctx, actor, number)
     print_result(_record(view), "approval-result-declined", json=json)

@@ -40,7 +40,7 @@ def ask(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Ask a model; the answer goes to stdout, which model it was to stderr."""
+    """Ask a model; prints the answer to stdout, the model's name to stderr."""
     answer = _ask_model(configuration(config), question, dataset, model)
     if json:
         print_json(answer)

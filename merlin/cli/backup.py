@@ -40,24 +40,26 @@ if TYPE_CHECKING:
 app = typer.Typer()
 _ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%SZ}.tar.gz"
 _ENCRYPTED_SUFFIX = ".enc"
-_DRY_RUN = typer.Option("--dry-run", help="Verify every byte and show what it is; change nothing.")
+_DRY_RUN = typer.Option(
+    "--dry-run", help="Verify every byte and show the contents; change nothing."
+)
 
 
 @app.command()
 def backup(
     to: Annotated[
-        str, typer.Argument(help="A folder for archives (default: backups); - writes to stdout.")
+        str, typer.Argument(help="Folder for archives (default: backups); - writes to stdout.")
     ] = "",
     config: ConfigPath = DEFAULT,
     keep: Annotated[
-        int | None, typer.Option(min=1, help="Delete all archives there but so many.")
+        int | None, typer.Option(min=1, help="Keep only this many archives there.")
     ] = None,
     with_key: Annotated[
-        bool, typer.Option("--with-key", help="Put the key of people's texts in, too.")
+        bool, typer.Option("--with-key", help="Include the key that encrypts people's texts.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Write database, builds and the engine's models into one archive, while Merlin runs."""
+    """Write database, builds and the engine's models to one archive; Merlin can be running."""
     from merlin.db.backup import backup_folder, note_backup, write_backup
 
     settings, now = configuration(config), utc_now()
@@ -95,15 +97,18 @@ def backup(
 
 @app.command()
 def restore(
-    archive: Annotated[str, typer.Argument(help="An archive of `merlin backup`; - reads stdin.")],
+    archive: Annotated[str, typer.Argument(help="Archive made by `merlin backup`; - reads stdin.")],
     config: ConfigPath = DEFAULT,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Even if there is a database; it is kept beside.")
+        bool,
+        typer.Option(
+            "--replace", help="Restore over an existing database, which is kept as a copy."
+        ),
     ] = False,
     dry_run: Annotated[bool, _DRY_RUN] = False,
     json: AsJson = False,
 ) -> None:
-    """Put a backup in place: verified byte by byte first; Merlin must be stopped."""
+    """Restore a backup, after verifying every byte; Merlin must be stopped."""
     from merlin.db.backup import read_backup, restore_backup
 
     settings, keys = configuration(config), _backup_keys()
@@ -182,7 +187,7 @@ def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
 
 @app.command()
 def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Fill an empty database from the repository, its notes and the providers' jobs."""
+    """Rebuild an empty database from the repository, its notes and the providers' jobs."""
     from merlin.daemon import recovery
 
     settings = configuration(config)
@@ -207,7 +212,7 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 @app.command("migrate-db")
 def migrate_db(
-    to: Annotated[str, typer.Argument(help="An empty database: postgresql://USER@HOST/NAME.")],
+    to: Annotated[str, typer.Argument(help="Empty database: postgresql://USER@HOST/NAME.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -236,6 +241,6 @@ def migrate_db(
 
 @app.command()
 def upgrade(config: ConfigPath = DEFAULT) -> None:
-    """Bring the database schema up to date and exit; processes do it when they start too."""
+    """Update the database schema and exit; processes also do it when they start."""
     with opened(configuration(config)):
         print_message("upgrade-done")

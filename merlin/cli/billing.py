@@ -60,7 +60,9 @@ from merlin.wiring.context import opened, yookassa_gateway
 _BOM = "\ufeff"
 
 
-app = typer.Typer(name="billing", no_args_is_help=True, help="Sales: sums, orders, refunds, codes.")
+app = typer.Typer(
+    name="billing", no_args_is_help=True, help="Sales: totals, orders, refunds, promo codes."
+)
 promo = typer.Typer(
     name="promo", no_args_is_help=True, help="Promo codes: a discount, or days of a plan."
 )
@@ -71,7 +73,7 @@ app.add_typer(promo)
 def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Show income and refunds by month, payment method and plan; test payments apart."""
+    """Show income and refunds by month, payment method and plan; test payments separately."""
     with read_context(config) as (ctx, actor):
         zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
@@ -108,9 +110,9 @@ def _sum_record(row: Sum) -> dict[str, Any]:
 
 @app.command()
 def orders(
-    user: Annotated[int | None, typer.Option(min=1, help="Only this person's.")] = None,
-    state: Annotated[PurchaseState | None, typer.Option(help="Only in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")] = 50,
+    user: Annotated[int | None, typer.Option(min=1, help="Only entries of this person.")] = None,
+    state: Annotated[PurchaseState | None, typer.Option(help="Only entries in this state.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")] = 50,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -127,13 +129,13 @@ def orders(
     )
 
 
-Order = Annotated[str, typer.Argument(metavar="ORDER", help="The order's number.")]
+Order = Annotated[str, typer.Argument(metavar="ORDER", help="Number of the order.")]
 WAIT_S, POLL_S = 30.0, 0.2
 
 
 @app.command()
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show one order: what it is, its rows in the ledger, its refunds."""
+    """Show an order with its ledger entries and refunds."""
     with read_context(config) as (ctx, actor):
         details = show_payment(ctx, actor, order)
     document = _order_json(details.purchase)
@@ -177,14 +179,14 @@ def _print_payments(
 @app.command()
 def refund(
     order: Order,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the records.")],
+    reason: Annotated[str, typer.Option(help="Reason, stored in the records.")],
     amount: Annotated[
-        str | None, typer.Option(help="A part of it. Default all that is left.")
+        str | None, typer.Option(help="Amount to refund. Default: all that remains.")
     ] = None,
     grant: Annotated[
-        int | None, typer.Option(help="Which payment, if the order was paid several times.")
+        int | None, typer.Option(help="Payment to refund, if the order was paid several times.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Skip the confirmation.")] = False,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="Only queue the request.")] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
@@ -291,12 +293,12 @@ def _refund_json(refund: Refund) -> dict[str, Any]:
     }
 
 
-Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case.")]
+Code = Annotated[str, typer.Argument(metavar="CODE", help="Promo code; case is ignored.")]
 
 
 @promo.command("list")
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List codes, newest first, with how often each was used."""
+    """List promo codes with their number of uses, newest first."""
     with read_context(config) as (ctx, actor):
         codes = [asdict(code) for code in payments.list_codes(ctx, actor)]
     print_list(
@@ -314,18 +316,18 @@ def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 @promo.command()
 def add(
     code: Code,
-    plan: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
-    days: Annotated[int, typer.Option(min=0, max=MAX_DAYS, help="Give so many days for free.")] = 0,
+    plan: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
+    days: Annotated[int, typer.Option(min=0, max=MAX_DAYS, help="Number of free days.")] = 0,
     percent: Annotated[int, typer.Option(min=0, max=MAX_PERCENT, help="Discount in per cent.")] = 0,
-    uses: Annotated[int | None, typer.Option(min=1, help="For so many people at most.")] = None,
+    uses: Annotated[int | None, typer.Option(min=1, help="Maximum number of uses.")] = None,
     until: Annotated[
         datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Until this day, which is not included."),
+        typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included."),
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Create a code; each person may use it once."""
+    """Create a promo code; each person can use it once."""
     with write_context(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
@@ -336,7 +338,7 @@ def add(
 
 @promo.command()
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Stop a code; what it gave stays."""
+    """Deactivate a promo code; plans and discounts already granted remain."""
     with write_context(config) as (ctx, actor):
         stop_code(ctx, actor, code)
     values = {"code": code.strip().upper(), "stopped": True}
@@ -353,7 +355,7 @@ def _format_benefit(values: dict[str, Any]) -> str:
 def reconcile(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Compare the ledger with YooKassa's list, and show what the bot found of Stars at night.
+    """Compare the ledger with YooKassa, and show the bot's nightly comparison of Stars.
 
     Changes nothing; exits with 1 where anything differs.
     """
@@ -428,12 +430,12 @@ def _print_reconciliation(reconciliation: Reconciliation) -> None:
 @app.command()
 def export(
     csv_: Annotated[
-        str, typer.Option("--csv", metavar="FILE", help="Where to; - is stdout.")
+        str, typer.Option("--csv", metavar="FILE", help="Output file; - is stdout.")
     ] = "-",
     since: Since = None,
     until: Until = None,
     excel: Annotated[
-        bool, typer.Option("--excel", help="The way Excel opens it: BOM and semicolons.")
+        bool, typer.Option("--excel", help="Write CSV for Excel: BOM and semicolons.")
     ] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:

@@ -37,7 +37,9 @@ from merlin.core.i18n import format_number, text
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH
 from merlin.dataset.verify import BuildProof
 
-Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
+Version = Annotated[
+    str, typer.Argument(help="Build version, such as neurotypology-7, or a digest prefix.")
+]
 
 
 # JSON names of the fields of a build.
@@ -50,7 +52,7 @@ app = typer.Typer()
 @app.command()
 def build(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    commit: Annotated[str | None, typer.Option(help="What this commit led to.")] = None,
+    commit: Annotated[str | None, typer.Option(help="Show the build of this commit.")] = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
@@ -77,7 +79,7 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
 
 @app.command()
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a build: counts, tokens, system text, and every example with its author."""
+    """Show a build: counts, tokens, system text, and all examples with their authors."""
     with read_context(config) as (ctx, actor):
         build = acts.get(ctx, actor, version)
     view = record(build, **_JSON_NAMES)
@@ -89,7 +91,9 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
     print_list(view["examples"], "example=id split=split:page-split tokens author", json=False)
 
 
-_HTML = Annotated[Path | None, typer.Option(help="Write what differs as a page into this file.")]
+_HTML = Annotated[
+    Path | None, typer.Option(help="Write the differences as an HTML page to this file.")
+]
 
 
 @app.command()
@@ -100,7 +104,7 @@ def diff(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show which examples a build added, removed or changed against another."""
+    """Compare two builds: examples added, removed or changed."""
     with read_context(config) as (ctx, actor):
         comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
         texts = acts.compare_texts(ctx, actor, old, new) if html else None
@@ -169,7 +173,7 @@ def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
     return lines
 
 
-_KEEP = Annotated[int, typer.Option(min=1, help="How many newest builds of a dataset stay.")]
+_KEEP = Annotated[int, typer.Option(min=1, help="Number of newest builds to keep per dataset.")]
 _DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only show what would be deleted.")]
 
 
@@ -177,7 +181,7 @@ _DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only show what would 
 def prune(
     keep: _KEEP = 1, dry_run: _DRY_RUN = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Delete folders of builds that nothing needs; any of them can be rebuilt."""
+    """Delete the folders of unused builds; they can be rebuilt."""
     from merlin.cli.daemon_requests import request_daemon
 
     result: dict[str, Any] = {}
@@ -199,12 +203,12 @@ def prune(
 
 @app.command()
 def log(
-    dataset: Annotated[str | None, typer.Argument(help="Only this dataset's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many verdicts.")] = 20,
+    dataset: Annotated[str | None, typer.Argument(help="Only entries of this dataset.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of verdicts.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show what came of each commit, newest first, with its problems."""
+    """Show the result of each commit with its problems, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         entries = verdicts.log(ctx, actor, dataset or "", limit)
     if json:

@@ -50,21 +50,23 @@ if TYPE_CHECKING:
 _CURRENT_FOLDER = (Path(),)
 _PATHS = Annotated[
     list[Path] | None,
-    typer.Argument(help="A repository, a dataset, or a file in one; default: what lies here."),
+    typer.Argument(help="Repository, dataset or file; default: the current folder."),
 ]
 _COMMIT = Annotated[
     str, typer.Option(help="Check this commit of the configured repository instead of paths.")
 ]
 _FORMAT = Annotated[
     Literal["text", "json", "github", "sarif"],
-    typer.Option("--format", help="How findings are written."),
+    typer.Option("--format", help="Output format of the findings."),
 ]
 _FIX = Annotated[
     bool, typer.Option("--fix", help="Fix what can be fixed without guessing, then check.")
 ]
 _ASK_BASE = Annotated[
     bool,
-    typer.Option("--ask-base", help="Ask the base model too, and tell of examples it knows."),
+    typer.Option(
+        "--ask-base", help="Ask the base model too, and report examples it already knows."
+    ),
 ]
 # The result for one dataset: number of files, number of valid examples, findings.
 DatasetResult = tuple[int, int, list[Finding]]

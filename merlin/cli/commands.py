@@ -21,22 +21,16 @@ PANELS = {
     "Run": {
         "demo": (
             "processes",
-            (
-                "Show everything here: a real repository, stand-ins for Telegram, "
-                "chat model, YooKassa."
-            ),
+            "Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa.",
         ),
         "stage": ("processes", ""),
         "run": (
             "processes",
-            (
-                "Run daemon, bot and api (and the engine, where a provider is on this "
-                "machine) together."
-            ),
+            "Run daemon, bot, api, and the engine if it is on this machine.",
         ),
         "daemon": (
             "processes",
-            "Watch the repository: check, build, train, test, switch to the new model.",
+            "Watch the repository: check, build, train, test, make new models live.",
         ),
         "bot": ("processes", "Answer people in Telegram."),
         "api": (
@@ -45,9 +39,9 @@ PANELS = {
         ),
         "status": (
             "status",
-            "Show each dataset's newest commit and live model, the queues, and which services run.",
+            "Show the newest commit and live model of each dataset, queues and running services.",
         ),
-        "health": ("health", "Tell whether a process is healthy: exit 0, or 1 with the reason."),
+        "health": ("health", "Check whether a process is healthy: exit 0, or 1 with the reason."),
         "doctor": (
             "doctor",
             "Check everything that Merlin needs: configuration, credentials, folders, services.",
@@ -59,7 +53,7 @@ PANELS = {
         "provider": ("provider", "Servers of the OpenAI protocol."),
     },
     "Examples": {
-        "init": ("setup", "Make a git repository of datasets from a template."),
+        "init": ("setup", "Create a git repository of datasets from a template."),
         "check": (
             "check",
             "Check datasets; report problems with file, line and column; exit 1 on errors.",
@@ -68,34 +62,31 @@ PANELS = {
         "import": (
             "import_export",
             (
-                "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, "
-                "XLSX; one commit or none."
+                "Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one "
+                "commit or none."
             ),
         ),
         "export": (
             "import_export",
-            (
-                "Write a dataset's good examples to stdout, a file or a folder, as of "
-                "the newest fetch."
-            ),
+            "Write a dataset's valid examples, as last fetched, to stdout, a file or a folder.",
         ),
         "schema": (
             "import_export",
             (
-                "Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml "
-                "or of course.yaml."
+                "Print the JSON Schema (draft 2020-12) of an example, of dataset.yaml or of "
+                "course.yaml."
             ),
         ),
         "example": ("examples", "Examples, each change a commit in your name."),
         "unanswered": (
             "proposals",
-            "Show last week's questions that got no good answer, newest first.",
+            "Show last week's questions without a good answer, newest first.",
         ),
         "distil": (
             "distil",
-            "Let a stronger model draft examples; each waits for an editor's approval.",
+            "Let a stronger model draft examples; each needs an editor's approval.",
         ),
-        "proposals": ("proposals", "Proposed examples that wait for an editor."),
+        "proposals": ("proposals", "Proposed examples that need an editor's approval."),
         "courses": ("courses", "List the courses that course.yaml files describe, by semester."),
     },
     "From commit to model": {
@@ -106,11 +97,11 @@ PANELS = {
         "builds": ("builds", "List builds, newest first."),
         "show": (
             "builds",
-            "Show a build: counts, tokens, system text, and every example with its author.",
+            "Show a build: counts, tokens, system text, and all examples with their authors.",
         ),
         "diff": (
             "builds",
-            "Show which examples a build added, removed or changed against another.",
+            "Compare two builds: examples added, removed or changed.",
         ),
         "verify": (
             "builds",
@@ -118,9 +109,9 @@ PANELS = {
         ),
         "prune": (
             "builds",
-            "Delete folders of builds that nothing needs; any of them can be rebuilt.",
+            "Delete the folders of unused builds; they can be rebuilt.",
         ),
-        "log": ("builds", "Show what came of each commit, newest first, with its problems."),
+        "log": ("builds", "Show the result of each commit with its problems, newest first."),
         "jobs": ("jobs", "Fine-tune jobs."),
         "prompt-check": (
             "evaluation",
@@ -130,44 +121,44 @@ PANELS = {
             "evaluation",
             "Show how a model answered its test questions, and what got better or worse.",
         ),
-        "models": ("models", "Models: which there are, and which one is live."),
+        "models": ("models", "Models, and which one is live."),
         "migrate": (
             "jobs",
             (
-                "Train the newest build on another base model; it is tested and made "
-                "live as any other."
+                "Train the newest build on another base model; it is tested and made live "
+                "like any other."
             ),
         ),
-        "impact": ("models", "Show which builds, models and answers an example went into."),
+        "impact": ("models", "Show the builds, models and answers that use an example."),
         "why": (
             "models",
-            "Show where an answer is from: model, build, commit, and the examples that say it.",
+            "Show the origin of an answer: model, build, commit and examples.",
         ),
-        "ask": ("ask", "Ask a model; the answer goes to stdout, which model it was to stderr."),
+        "ask": ("ask", "Ask a model; prints the answer to stdout, the model's name to stderr."),
     },
     "People and sales": {
         "users": ("users", "People: roles, blocks, plans, gifts."),
-        "approvals": ("approvals", "Actions that wait for a second admin."),
-        "billing": ("billing", "Sales: sums, orders, refunds, codes."),
+        "approvals": ("approvals", "Actions that need a second admin's approval."),
+        "billing": ("billing", "Sales: totals, orders, refunds, promo codes."),
     },
     "Set up and rescue": {
         "config": ("setup", "Check a configuration, or print a sample."),
         "key": ("key", "The key that encrypts people's texts."),
         "backup": (
             "backup",
-            "Write database, builds and the engine's models into one archive, while Merlin runs.",
+            "Write database, builds and the engine's models to one archive; Merlin can be running.",
         ),
         "restore": (
             "backup",
-            "Put a backup in place: verified byte by byte first; Merlin must be stopped.",
+            "Restore a backup, after verifying every byte; Merlin must be stopped.",
         ),
         "recover": (
             "backup",
-            "Fill an empty database from the repository, its notes and the providers' jobs.",
+            "Rebuild an empty database from the repository, its notes and the providers' jobs.",
         ),
         "upgrade": (
             "backup",
-            "Bring the database schema up to date and exit; processes do it when they start too.",
+            "Update the database schema and exit; processes also do it when they start.",
         ),
         "migrate-db": (
             "backup",

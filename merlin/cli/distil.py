@@ -44,23 +44,24 @@ app = typer.Typer()
 def distil(  # noqa: PLR0913 - each is an option of the command
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
     file: Annotated[
-        Path | None, typer.Argument(help="With --from questions: a question a line; - is stdin.")
+        Path | None,
+        typer.Argument(help="With --from questions: file with one question per line; - is stdin."),
     ] = None,
     *,
     origin: Annotated[
         Literal["materials", "questions", "examples"] | None,
         typer.Option(
             "--from",
-            help="The course's texts, questions to be answered, or examples: test questions.",
+            help="Source: texts of the course, questions, or test questions of examples.",
         ),
     ] = None,
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help="All runs over the same texts together cost no more."),
+        typer.Option(min=0, help="Maximum total cost of all runs over the same texts."),
     ] = None,
     wordings: Annotated[
-        int, typer.Option(min=1, max=10, help="Wordings of a question, an example each.")
+        int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")
     ] = 3,
     report: Annotated[
         bool, typer.Option("--report", help="Compare the live model with the teacher.")
@@ -69,7 +70,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Let a stronger model draft examples; each waits for an editor's approval."""
+    """Let a stronger model draft examples; each needs an editor's approval."""
     if report:
         compare(configuration(config), dataset, teacher, budget=budget, yes=yes, json=json)
         return

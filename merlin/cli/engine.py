@@ -41,7 +41,7 @@ app = typer.Typer(name="engine")
 models = typer.Typer(
     name="models", no_args_is_help=True, help="Base models: download, list and remove them."
 )
-keys = typer.Typer(name="keys", no_args_is_help=True, help="Keys of those who may call the engine.")
+keys = typer.Typer(name="keys", no_args_is_help=True, help="API keys for the engine.")
 app.add_typer(models)
 app.add_typer(keys)
 
@@ -57,20 +57,22 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
         raise typer.BadParameter(f"put --config after {context.invoked_subcommand} …")
 
 
-Name = Annotated[str, typer.Argument(help="Who it is for: a program, a course, a person.")]
+Name = Annotated[str, typer.Argument(help="Name of the key's user: a program, course or person.")]
 
 
 @keys.command()
 def add(
     name: Name,
-    per_minute: Annotated[int, typer.Option(min=0, help="Calls a minute; 0: no limit.")] = 60,
-    tokens: Annotated[int, typer.Option(min=0, help="Tokens a day; 0: no limit.")] = 0,
+    per_minute: Annotated[int, typer.Option(min=0, help="Requests per minute; 0: no limit.")] = 60,
+    tokens: Annotated[int, typer.Option(min=0, help="Tokens per day; 0: no limit.")] = 0,
     jobs: Annotated[int, typer.Option(min=0, help="Unfinished jobs; 0: no limit.")] = 0,
-    megabytes: Annotated[int, typer.Option(min=0, help="MB of files; 0: no limit.")] = 0,
+    megabytes: Annotated[
+        int, typer.Option(min=0, help="Maximum size of files in MB; 0: no limit.")
+    ] = 0,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Create a key, shown only once; a revoked name gets a new key and keeps its files and jobs."""
+    """Create a key, shown only once; the name of a revoked key keeps its files and jobs."""
     from merlin.engine.clients import Limits
     from merlin.wiring.engine import open_engine_clients
 
@@ -85,7 +87,7 @@ def add(
 
 @keys.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List the keys by their beginnings, with what each used today and holds now."""
+    """List the keys by their first characters, with today's usage and current holdings."""
     from merlin.wiring.engine import open_engine_clients
 
     with open_engine_clients(configuration(config)) as clients:
@@ -121,7 +123,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 @keys.command()
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Revoke a key at once; what was made with it stays."""
+    """Revoke a key immediately; its files, jobs and models remain."""
     from merlin.wiring.engine import open_engine_clients
 
     with open_engine_clients(configuration(config)) as clients:
@@ -149,7 +151,7 @@ def jobs(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show the engine's jobs, newest first: state, progress, losses, pace, why one failed."""
+    """Show the engine's jobs, newest first: state, progress, losses, speed, reason of failure."""
     if watch and json:
         raise typer.BadParameter("--watch and --json are for people and for programs: take one")
     settings = configuration(config)
@@ -168,7 +170,7 @@ def jobs(
 
 @app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show the engine's bases with their queues, its jobs by state, and what it takes."""
+    """Show the engine's base models with their queues, its jobs by state, and resource usage."""
     view = _engine_view(configuration(config))
     if json:
         print_json({name: value for name, value in view.items() if name != "jobs"})
@@ -285,12 +287,12 @@ MAX_SOURCE_LENGTH = 48
 @models.command()
 def pull(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Base models of engine.models; all if none is named.")
+        list[str] | None, typer.Argument(help="Base models of engine.models; default: all.")
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Download base models from the hub, or read a .gguf file; resumes where it stopped."""
+    """Download base models from the hub, or import a .gguf file; resumes partial downloads."""
     from merlin.engine.model_store.pull import pull as pull_base
     from merlin.engine.model_store.store import get_base_folder, get_library_folder
     from merlin.wiring.engine import engine_folder
@@ -320,7 +322,7 @@ def list_bases(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """List base models: licence, size, memory they need, and what is tuned from them."""
+    """List base models: licence, size, required memory, and models tuned from them."""
     settings = configuration(config)
     entries = _list_entries(settings, is_thorough=verify)
     if json or entries:
@@ -350,8 +352,10 @@ def list_bases(
 
 @models.command("rm")
 def remove(
-    name: Annotated[str, typer.Argument(help="The base.")],
-    force: Annotated[bool, typer.Option("--force", help="Even if tuned models need it.")] = False,
+    name: Annotated[str, typer.Argument(help="Base model.")],
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete it even if tuned models need it.")
+    ] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

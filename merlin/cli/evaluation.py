@@ -62,20 +62,20 @@ app = typer.Typer()
 
 @app.command("eval")
 def evaluate_model(  # noqa: PLR0913 - each is an option of the command
-    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    model: Annotated[str, typer.Argument(help="Model id or build version.")],
     against: Annotated[
         str, typer.Option(help="Compare with this model. Default: the previous live one.")
     ] = "",
     *,
     judge: Annotated[
         str,
-        typer.Option(help="Let this model (PROVIDER/MODEL) grade answers in other words."),
+        typer.Option(help="Model (PROVIDER/MODEL) that grades answers in other words."),
     ] = "",
     rubric: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="What the judge goes by: a text file."),
+        typer.Option(exists=True, dir_okay=False, help="Text file with the judge's criteria."),
     ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Votes about an answer; an odd number.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Number of votes per answer; odd.")] = 3,
     budget: Budget = None,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
@@ -178,7 +178,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     *,
     base: Base = "",
     examples: Annotated[
-        int, typer.Option(min=1, help="How many of the nearest examples a prompt shows.")
+        int, typer.Option(min=1, help="Number of similar examples in a prompt.")
     ] = _DEFAULT_EXAMPLES,
     limit: Limit = None,
     answer_tokens: AnswerTokens = None,

@@ -36,12 +36,12 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.layout import example_path
 from merlin.wiring.context import reading_context
 
-Question = Annotated[str | None, typer.Option(help="What the user says.")]
-Answer = Annotated[str | None, typer.Option(help="What the assistant answers.")]
+Question = Annotated[str | None, typer.Option(help="Question of the user.")]
+Answer = Annotated[str | None, typer.Option(help="Answer of the assistant.")]
 File = Annotated[
     Path | None, typer.Option("--file", help="The whole example as YAML; - reads stdin.")
 ]
-Tag = Annotated[list[str] | None, typer.Option(help="A tag; may stand several times.")]
+Tag = Annotated[list[str] | None, typer.Option(help="Tag; can be repeated.")]
 ExampleId = Annotated[
     str,
     typer.Argument(
@@ -49,7 +49,7 @@ ExampleId = Annotated[
     ),
 ]
 Preview = Annotated[
-    bool, typer.Option("--preview", help="Show which answers would change; commit nothing.")
+    bool, typer.Option("--preview", help="Show which answers would change, without committing.")
 ]
 
 
@@ -69,7 +69,9 @@ def add(  # noqa: PLR0913 - each is an option of the command
     answer: Answer = None,
     file: File = None,
     tag: Tag = None,
-    name: Annotated[str, typer.Option("--id", help="Its id; default from the question.")] = "",
+    name: Annotated[
+        str, typer.Option("--id", help="Id of the example; default: made from the question.")
+    ] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     preview: Preview = False,
@@ -106,7 +108,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     preview: Preview = False,
     json: AsJson = False,
 ) -> None:
-    """Change an example: first question, last answer, tags, or all of it in your $EDITOR."""
+    """Change an example: first question, last answer, tags, or the whole file in $EDITOR."""
     changes = [question, answer, tag or None]
     has_changes = any(change is not None for change in changes)
     if file is not None and has_changes:
@@ -151,9 +153,7 @@ def rm(
 
 @app.command()
 def retry(
-    change: Annotated[
-        str, typer.Argument(metavar="CHANGE", help="The number of the rejected edit.")
-    ],
+    change: Annotated[str, typer.Argument(metavar="CHANGE", help="Number of the rejected edit.")],
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,
@@ -167,9 +167,9 @@ def retry(
 
 @app.command()
 def find(
-    words: Annotated[list[str], typer.Argument(help="The words.")],
+    words: Annotated[list[str], typer.Argument(help="Words to search for.")],
     dataset: Dataset = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many examples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of examples.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -34,11 +34,12 @@ def health(
     process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
     *,
     alive: Annotated[
-        bool, typer.Option("--alive", help="Only whether it lives: a restart could help if not.")
+        bool,
+        typer.Option("--alive", help="Check only whether it is alive: if not, a restart can help."),
     ] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:
-    """Tell whether a process is healthy: exit 0, or 1 with the reason."""
+    """Check whether a process is healthy: exit 0, or 1 with the reason."""
     check = liveness_error if alive else health_error
     reason = check(configuration(config), process)
     if reason is None:

@@ -43,7 +43,7 @@ _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; -
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
 _IMPORT_FORMAT = Annotated[
     Literal["auto", ImportFormat],
-    typer.Option("--format", help="How the files are written; auto: as they look."),
+    typer.Option("--format", help="File format; auto: detect it."),
 ]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
@@ -53,7 +53,7 @@ _SKIP_BAD = Annotated[
 ]
 _DUPLICATE = Annotated[
     Literal["skip", "error"],
-    typer.Option("--on-duplicate", help="What to do with examples that exist already."),
+    typer.Option("--on-duplicate", help="What to do with existing examples."),
 ]
 
 
@@ -181,18 +181,16 @@ def _to_json(plan: ImportPlan) -> dict[str, object]:
     }
 
 
-_EXPORT_FORMAT = Annotated[
-    ExportFormat, typer.Option("--as", "--format", help="How they are written.")
-]
+_EXPORT_FORMAT = Annotated[ExportFormat, typer.Option("--as", "--format", help="Output format.")]
 _OUT = Annotated[Path | None, typer.Option("--output", "-o", help="The file; default stdout.")]
-_TO = Annotated[
-    Path | None, typer.Option("--to", help="A new folder: a file for train, one for test.")
-]
+_TO = Annotated[Path | None, typer.Option("--to", help="New folder for two files, train and test.")]
 _LANGUAGE = Annotated[
     list[str] | None,
-    typer.Option("--language", help="huggingface: a language of the card, as ru; several times."),
+    typer.Option(
+        "--language", help="huggingface: language of the card, such as ru; can be repeated."
+    ),
 ]
-_LICENCE = Annotated[str, typer.Option("--license", help="huggingface: the licence of the card.")]
+_LICENCE = Annotated[str, typer.Option("--license", help="huggingface: licence of the card.")]
 
 
 @app.command()
@@ -207,7 +205,7 @@ def export(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Write a dataset's good examples to stdout, a file or a folder, as of the newest fetch."""
+    """Write a dataset's valid examples, as last fetched, to stdout, a file or a folder."""
     chosen = {"language": languages, "license": licence}
     card = {name: value for name, value in chosen.items() if value}
     is_repository = shape == "huggingface"
@@ -272,7 +270,9 @@ def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
         raise unwritable_error(folder, error) from error
 
 
-_NAME = Annotated[Literal["example", "dataset", "course"], typer.Argument(help="Which file.")]
+_NAME = Annotated[
+    Literal["example", "dataset", "course"], typer.Argument(help="Name of the schema.")
+]
 
 
 @app.command("schema")

@@ -41,7 +41,7 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.layout import DATASET_FILE
 from merlin.training.launch_plan import name_base, parse_base
 
-JobNumber = Annotated[int, typer.Argument(help="The job's number.")]
+JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
 
 app = typer.Typer()
@@ -64,7 +64,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
 
 @jobs_app.command()
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show one job: its state, its history, its checkpoints."""
+    """Show a job with its state, history and checkpoints."""
     with read_context(config) as (ctx, actor):
         view = jobs.get(ctx, actor, job)
     values = record(view, id="job", losses="")
@@ -105,7 +105,7 @@ def launch(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Train the newest build now, whatever its policy says; a failed one gets a new attempt."""
+    """Train the newest build now, ignoring its launch policy; retries a failed one."""
     act = partial(jobs.launch, dataset=dataset)
     ask_daemon(config, act, "did-launch", json=json, is_waiting=not no_wait)
 
@@ -114,7 +114,7 @@ def launch(
 def cancel(
     job: JobNumber, config: ConfigPath = DEFAULT, no_wait: NoWait = False, json: AsJson = False
 ) -> None:
-    """Ask the provider to cancel a job; its answer decides."""
+    """Ask the provider to cancel a job."""
     act = partial(jobs.cancel, job_id=job)
     ask_daemon(config, act, "did-cancel", json=json, is_waiting=not no_wait, state="job")
 
@@ -122,19 +122,21 @@ def cancel(
 @app.command()
 def migrate(
     dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
-    to: Annotated[str, typer.Option(metavar="PROVIDER/BASE", help="Where it is trained.")],
+    to: Annotated[
+        str, typer.Option(metavar="PROVIDER/BASE", help="Provider and base model to train on.")
+    ],
     commits: Annotated[
-        bool, typer.Option("--commit", help="Commit the new base into dataset.yaml too.")
+        bool, typer.Option("--commit", help="Also commit the new base model to dataset.yaml.")
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Show the price and what stands in the way; train nothing."),
+        typer.Option("--dry-run", help="Show the price and obstacles without training."),
     ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Train the newest build on another base model; it is tested and made live as any other."""
+    """Train the newest build on another base model; it is tested and made live like any other."""
     base = parse_base(to)
     with read_context(config, dataset) as (ctx, actor):
         quote = jobs.quote(ctx, actor, dataset, language(), base)

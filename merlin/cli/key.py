@@ -44,7 +44,7 @@ def _key_values(key: str, counts: Mapping[str, int], present: list[str]) -> dict
 
 @app.command()
 def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Create a new key and encrypt every text again; can be stopped and resumed."""
+    """Create a new key and re-encrypt every text; can be interrupted and resumed."""
 
     def progress(done: int, total: int) -> None:
         print_message("key-progress", done=done, total=total)

@@ -27,9 +27,7 @@ Name = Annotated[str, typer.Argument(help="The dataset.")]
 
 
 app = typer.Typer()
-models_app = typer.Typer(
-    name="models", no_args_is_help=True, help="Models: which there are, and which one is live."
-)
+models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
 app.add_typer(models_app)
 
 
@@ -58,27 +56,27 @@ def _row(model: ModelView) -> list[object]:
 
 @models_app.command()
 def promote(
-    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    model: Annotated[str, typer.Argument(help="Model id or build version.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Make a tested model the live one."""
+    """Make a tested model live."""
     ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
 
 
 @models_app.command()
 def accept(
-    model: Annotated[str, typer.Argument(help="A model's id or its build's version.")],
+    model: Annotated[str, typer.Argument(help="Model id or build version.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Accept the answers that a new model got worse, so that it can go live."""
+    """Accept the answers in which a new model is worse, so that it can go live."""
     ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
 
 
 @models_app.command()
 def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Keep the live model until `unpin`; newer ones wait."""
+    """Keep the live model until `unpin`, even if there are newer ones."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
     ask_daemon(config, act, "did-pin", json=json)
 
@@ -93,7 +91,7 @@ def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
 @models_app.command()
 def rollback(
     dataset: Name,
-    to: Annotated[str | None, typer.Option(help="A model that was live before.")] = None,
+    to: Annotated[str | None, typer.Option(help="Model that was live before.")] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -104,7 +102,7 @@ def rollback(
 
 @models_app.command()
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show which model was live when, why, and who switched it."""
+    """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         recent = models.recent(ctx, actor, dataset or "", 1000)
@@ -120,13 +118,13 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
 def impact(
     example: Annotated[
         str,
-        typer.Argument(metavar="FILE|EXAMPLE", help="The example's file, its id or DATASET/ID."),
+        typer.Argument(metavar="FILE|EXAMPLE", help="File or id of the example, or DATASET/ID."),
     ],
     dataset: Dataset = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show which builds, models and answers an example went into."""
+    """Show the builds, models and answers that use an example."""
     with read_context(config) as (ctx, actor):
         impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
@@ -164,11 +162,11 @@ def _model_state(model: TrainedModel) -> str:
 
 @app.command()
 def why(
-    turn: Annotated[int, typer.Argument(help="The answer's number.")],
+    turn: Annotated[int, typer.Argument(help="Number of the answer.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show where an answer is from: model, build, commit, and the examples that say it."""
+    """Show the origin of an answer: model, build, commit and examples."""
     with read_context(config) as (ctx, actor):
         source = lineage.find_source(ctx, actor, turn)
     if json:

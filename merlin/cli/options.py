@@ -26,20 +26,24 @@ if TYPE_CHECKING:
 ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
 ]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Only this dataset's.")]
+Dataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[
     str,
-    typer.Option(metavar="PROVIDER/MODEL", help="Ask this model. Default the recipe's base."),
+    typer.Option(
+        metavar="PROVIDER/MODEL", help="Ask this model. Default: the recipe's base model."
+    ),
 ]
-Limit = Annotated[int | None, typer.Option(min=1, help="Ask so many questions at most.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Maximum number of questions.")]
 AnswerTokens = Annotated[
-    int | None, typer.Option(min=1, help="Cut each answer off after so many tokens.")
+    int | None, typer.Option(min=1, help="Maximum number of tokens per answer.")
 ]
-Yes = Annotated[bool, typer.Option("--yes", help="Pay the price shown without asking.")]
+Yes = Annotated[
+    bool, typer.Option("--yes", help="Accept the displayed price without confirmation.")
+]
 Budget = Annotated[
     float | None,
-    typer.Option(min=0, help="Spend no more than this, in the provider's currency."),
+    typer.Option(min=0, help="Maximum cost, in the provider's currency."),
 ]
 DEFAULT = Path("config.yaml")
 

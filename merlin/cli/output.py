@@ -200,13 +200,11 @@ def unwritable_error(path: Path, error: OSError) -> MerlinError:
 
 Since = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="From this day on. Default a year before the end."),
+    typer.Option(formats=["%Y-%m-%d"], help="First day. Default: a year before the end."),
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option(
-        formats=["%Y-%m-%d"], help="Until this day, which is not included; now by default."
-    ),
+    typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included; default: now."),
 ]
 _DEFAULT_DAYS = 366
 

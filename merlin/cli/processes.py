@@ -31,11 +31,11 @@ def demo(
     ] = False,
     state: Annotated[Path | None, typer.Option(help="The demo's folder.")] = None,
     port: Annotated[
-        int, typer.Option(min=1, max=65530, help="The first of its ports; the others follow it.")
+        int, typer.Option(min=1, max=65530, help="First port; the next ones are used too.")
     ] = 8700,
     engine: Annotated[
         Literal["recall", "lora"],
-        typer.Option(help="lora: tune a real language model too, in some minutes."),
+        typer.Option(help="lora: also tune a real language model, in a few minutes."),
     ] = "recall",
     grounding: Annotated[
         bool,
@@ -44,7 +44,7 @@ def demo(
         ),
     ] = False,
 ) -> None:
-    """Show everything here: a real repository, stand-ins for Telegram, chat model, YooKassa."""
+    """Run a demo: a real repository, with stand-ins for Telegram, chat model and YooKassa."""
     from merlin.core.log import set_up_logging
     from merlin.sandbox.demo.place import FOLDER, clear, find_weights
     from merlin.sandbox.demo.run import run_check, run_demo
@@ -79,7 +79,7 @@ def demo_language() -> str:
 
 @app.command()
 def run(config: ConfigPath = DEFAULT) -> None:
-    """Run daemon, bot and api (and the engine, where a provider is on this machine) together."""
+    """Run daemon, bot, api, and the engine if it is on this machine."""
     from merlin.config import need_credentials, process_names
     from merlin.core.log import set_up_logging
     from merlin.supervisor import Child, Supervisor
@@ -93,7 +93,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 
 @app.command()
 def daemon(config: ConfigPath = DEFAULT) -> None:
-    """Watch the repository: check, build, train, test, switch to the new model."""
+    """Watch the repository: check, build, train, test, make new models live."""
     settings = configuration(config)
     with _without_unused_modules(settings):
         from merlin.wiring.daemon import run_daemon

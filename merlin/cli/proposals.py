@@ -24,21 +24,23 @@ from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
-Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Which of them.")]
-All = Annotated[bool, typer.Option("--all", help="All that wait.")]
+Numbers = Annotated[
+    list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers of the proposals.")
+]
+All = Annotated[bool, typer.Option("--all", help="All pending ones.")]
 _QUESTION_LENGTH, _ANSWER_LENGTH = 60, 100
 
 
 app = typer.Typer()
 proposals_app = typer.Typer(
-    name="proposals", no_args_is_help=True, help="Proposed examples that wait for an editor."
+    name="proposals", no_args_is_help=True, help="Proposed examples that need an editor's approval."
 )
 app.add_typer(proposals_app)
 
 
 @proposals_app.command("list")
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """List what waits, oldest first."""
+    """List pending entries, oldest first."""
     with read_context(config, dataset) as (ctx, actor):
         waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         replaced = proposals.find_replacements(ctx, actor, waiting)
@@ -76,7 +78,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 
 @proposals_app.command("tests")
 def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Propose test questions from liked answers, where the dataset has few."""
+    """Propose test questions from liked answers, if the dataset has few."""
     with write_context(config, makes_key=True) as (ctx, actor):
         counts = test_questions.count_test_questions(ctx, actor, dataset)
         liked = test_questions.find_liked(ctx, actor, dataset, language())
@@ -99,7 +101,7 @@ def approve(
     no_wait: NoWait = False,
     json: AsJson = False,
 ) -> None:
-    """Turn proposals into examples by one commit in your name; those with errors stay."""
+    """Commit proposals as examples in your name; those with errors remain proposals."""
     with open_edit_session(config) as session:
         ctx, actor = session.ctx, session.actor
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
@@ -151,11 +153,13 @@ def decline(
 @app.command()
 def unanswered(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    show: Annotated[GroupState, typer.Option(help="Which of them.")] = GroupState.WAITING,
+    show: Annotated[
+        GroupState, typer.Option(help="Only questions in this state.")
+    ] = GroupState.WAITING,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Show last week's questions that got no good answer, newest first."""
+    """Show last week's questions without a good answer, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         view = list_unanswered(ctx, actor, dataset, language())
     records = [record(item) for item in view.of(show)]

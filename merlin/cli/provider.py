@@ -33,10 +33,16 @@ def probe(
         str, typer.Argument(metavar="URL", help="The server, with or without /v1.")
     ] = "",
     model: Annotated[str | None, typer.Option(help="The base model to tune and to ask.")] = None,
-    timeout_s: Annotated[float, typer.Option(min=1, help="Seconds that a job may take.")] = 600,
+    timeout_s: Annotated[
+        float, typer.Option(min=1, help="Maximum duration of a job in seconds.")
+    ] = 600,
     only: Annotated[list[str] | None, typer.Option(help="Only this check or family.")] = None,
-    listed: Annotated[bool, typer.Option("--list", help="Name the checks, ask nobody.")] = False,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave files and models there.")] = False,
+    listed: Annotated[
+        bool, typer.Option("--list", help="List the checks without running them.")
+    ] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Keep files and models on the server.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Check a server of the OpenAI protocol; the key is read from OPENAI_API_KEY.

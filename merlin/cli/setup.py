@@ -26,7 +26,7 @@ _HEADER = (
     "# those of the keys that it stands under.",
 )
 
-Short = Annotated[bool, typer.Option("--short", help="Print only the keys to start with.")]
+Short = Annotated[bool, typer.Option("--short", help="Print only the keys needed to start.")]
 
 
 app = typer.Typer()
@@ -167,10 +167,10 @@ repos:
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="Where to make it.")] = Path("merlin-datasets"),
+    folder: Annotated[Path, typer.Argument(help="Folder to create.")] = Path("merlin-datasets"),
     dataset: Annotated[str, typer.Option(help="The first dataset's name.")] = "first",
 ) -> None:
-    """Make a git repository of datasets from a template."""
+    """Create a git repository of datasets from a template."""
     from merlin.dataset.layout import is_valid_name, suggest_name
 
     if not is_valid_name(dataset):

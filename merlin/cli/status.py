@@ -29,7 +29,7 @@ app = typer.Typer()
 
 @app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show each dataset's newest commit and live model, the queues, and which services run."""
+    """Show the newest commit and live model of each dataset, queues and running services."""
     with options.read_context(config) as (ctx, actor):
         overview = read_status(ctx, actor)
     environment = deployment_status(configuration(config))

@@ -43,7 +43,7 @@ from merlin.core.permissions import Role
 LIST_COLUMNS = ("user", "name", "account", "role", "plan", "language", "note")
 # Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
-    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="The person's id, Telegram's.")
+    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram id of the person.")
 ]
 
 
@@ -52,9 +52,9 @@ app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, block
 
 @app.command("list")
 def list_users(
-    words: Annotated[str, typer.Argument(help="An id, or a part of a name.")] = "",
-    offset: Annotated[int, typer.Option(min=0, help="Leave out so many.")] = 0,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Show at most so many.")] = 50,
+    words: Annotated[str, typer.Argument(help="Id, or part of a name.")] = "",
+    offset: Annotated[int, typer.Option(min=0, help="Number of entries to skip.")] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")] = 50,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -105,7 +105,7 @@ def _row(user: dict[str, Any]) -> list[object]:
 
 @app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show one person: role, plan, what is left, gifts, consents."""
+    """Show a person: role, plan, remaining quota, gifts, consents."""
     with read_context(config) as (ctx, actor):
         details = _user_details_record(users.details(ctx, actor, user))
     if json:
@@ -157,12 +157,12 @@ def _format_limit(balance: dict[str, Any]) -> str:
 @app.command()
 def role(
     user: PersonId,
-    name: Annotated[Role, typer.Argument(metavar="ROLE", help="The role; student ends others.")],
-    scope: Annotated[str | None, typer.Option(help="A teacher's dataset or course.")] = None,
+    name: Annotated[Role, typer.Argument(metavar="ROLE", help="Role; student revokes others.")],
+    scope: Annotated[str | None, typer.Option(help="Dataset or course of a teacher.")] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Give a role, which ends the one before; a teacher's datasets and courses add up."""
+    """Grant a role, which replaces the previous one; scopes of a teacher are added up."""
     with write_context(config) as (ctx, actor):
         user_roles = users.grant_role(ctx, actor, user, name, scope)
     values = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
@@ -177,7 +177,7 @@ def block(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Block somebody, or unblock them."""
+    """Block or unblock a person."""
     with write_context(config) as (ctx, actor):
         (users.unblock if undo else users.block)(ctx, actor, user)
     key = "account-did-unblock" if undo else "account-did-block"
@@ -187,11 +187,11 @@ def block(
 @app.command()
 def plan(
     user: PersonId,
-    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
+    name: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Give somebody a plan; the first one of the configuration is everybody's."""
+    """Assign a plan; the first one in config.yaml is everyone's default."""
     with write_context(config) as (ctx, actor):
         users.set_plan(ctx, actor, user, name)
     values = {"user": user, "plan": name}
@@ -202,13 +202,15 @@ def plan(
 def gift(
     user: PersonId,
     kind: Annotated[Format, typer.Argument(metavar="FORMAT", help="The format of questions.")],
-    amount: Annotated[int, typer.Argument(help="How many questions.")],
-    days: Annotated[int | None, typer.Option(min=1, max=36_500, help="Kept so long.")] = None,
-    reason: Annotated[str, typer.Option(help="Why, for the audit.")] = "",
+    amount: Annotated[int, typer.Argument(help="Number of questions.")],
+    days: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until they expire.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Reason, for the audit log.")] = "",
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Give extra questions; they are used when the plan's are spent."""
+    """Give extra questions, which are used once the plan's limit is reached."""
     with write_context(config) as (ctx, actor):
         values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     arguments = {"user": str(user), "amount": amount, "until": format_cell(values["expires_at"])}
@@ -216,11 +218,13 @@ def gift(
     print_result(values, "account-did-gift", json=json, format=kind_shown, **arguments)
 
 
-UserId = Annotated[int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Their id.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The user name: a-z, 0-9, . _ -")]
+UserId = Annotated[
+    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Id of the person.")
+]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="Username: a-z, 0-9, . _ -")]
 AskPassword = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]
 RoleName = Annotated[Role, typer.Option("--role", help="The role.")]
-RoleScope = Annotated[str | None, typer.Option(help="A teacher's dataset or course.")]
+RoleScope = Annotated[str | None, typer.Option(help="Dataset or course of a teacher.")]
 
 
 @app.command()
@@ -232,7 +236,7 @@ def add(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Add somebody without Telegram; their first password is shown once, or asked for."""
+    """Add a person without Telegram; prints a first password once, or asks for one."""
     first_password = _read_password() if ask else None
     with write_context(config) as (ctx, actor):
         account = users.add_account(ctx, actor, name, first_password, role, scope)
@@ -246,7 +250,7 @@ def add(
 
 @app.command()
 def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Give somebody a user name; those of a course.yaml are given here alone."""
+    """Set a username; names listed in a course.yaml can only be assigned here."""
     with write_context(config) as (ctx, actor):
         stored_name = users.set_name(ctx, actor, user, name)
     values = {"user": user, "name": stored_name}
@@ -257,7 +261,7 @@ def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = 
 def password(
     name: Name, ask: AskPassword = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """Give an account a new password, and end all its sign-ins."""
+    """Set a new password, and end all sign-ins of the account."""
     new_password = _read_password() if ask else None
     with write_context(config) as (ctx, actor):
         account = users.set_password(ctx, actor, name, new_password)
@@ -284,9 +288,9 @@ def _print_password(password: str | None) -> None:
         sys.stdout.write(f"{message}\n")
 
 
-Scopes = Annotated[list[Scope], typer.Option("--scope", help="What it is for; more than once.")]
-Label = Annotated[str, typer.Option(help="The name its owner knows it by.")]
-Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Valid for so long.")]
+Scopes = Annotated[list[Scope], typer.Option("--scope", help="Scope; can be repeated.")]
+Label = Annotated[str, typer.Option(help="Name of the key.")]
+Days = Annotated[int | None, typer.Option(min=1, max=3650, help="Days until it expires.")]
 
 
 @app.command()
@@ -298,7 +302,7 @@ def key(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Make a key for somebody's programs; its secret is shown this once."""
+    """Create an API key for a person; its secret is shown only once."""
     with write_context(config, makes_key=True) as (ctx, actor):
         api_key, secret = users.give_key(ctx, actor, user, label, scope, days)
     scopes = sorted(api_key.scopes)
@@ -319,12 +323,12 @@ def key(
 @app.command("give-plan")
 def give_plan(
     user: PersonId,
-    name: Annotated[str, typer.Argument(metavar="PLAN", help="A plan of the configuration.")],
-    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="For so many days.")],
+    name: Annotated[str, typer.Argument(metavar="PLAN", help="Name of a plan in config.yaml.")],
+    days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="Number of days.")],
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Give somebody a plan for some days, from when the same plan ends."""
+    """Give a plan for some days, starting when the same plan ends."""
     with write_context(config) as (ctx, actor):
         ends = users.give_plan(ctx, actor, user, name, days).ends_at
     values = {"user": user, "plan": name, "days": days, "ends_at": ends}

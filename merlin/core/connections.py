@@ -141,10 +141,10 @@ class Connections:
         from merlin.core.metrics import counter, gauge, metric_name  # noqa: PLC0415
 
         count = metric_name(*prefix, "connections")
-        about = "Connections ended because of a slow caller or of too many."
+        about = "Connections closed because of a slow client or too many connections."
         ended = ((self.ended[reason], {"reason": reason}) for reason in REASONS)
         return [
-            gauge(count, "Connections that are open.", (len(self), {})),
+            gauge(count, "Open connections.", (len(self), {})),
             counter(f"{count}_ended_total", about, *ended),
         ]
 

@@ -114,11 +114,11 @@ def collect_metrics(engine: Engine, calls: Calls, usage: MachineUsage) -> Iterat
     by_call = (
         (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
     )
-    yield counter("merlin_engine_calls_total", "Calls that this engine has answered.", *by_call)
+    yield counter("merlin_engine_calls_total", "Requests answered by this engine.", *by_call)
     yield from _collect_answer_metrics(dict(engine.backends.figures()))
     yield from _collect_machine_metrics(usage)
     waiting = engine.webhook_sender.endpoints.count_waiting()
-    about = "Webhook deliveries that nobody has taken yet."
+    about = "Webhook deliveries that are still waiting."
     yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 
 
@@ -130,12 +130,12 @@ def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
         (n, {"base": base, "status": status})
         for (base, status), n in sorted(jobs.count_by_base_and_state().items())
     )
-    yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
+    yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base model and state.", *by_base)
     pace: Counter[str] = Counter()
     for job in jobs.list_in(RUNNING):
         pace[job.base] += round(JobProgress(engine.repositories, job).tokens_per_s)
     paces = ((n, {"base": base}) for base, n in sorted(pace.items()))
-    about = "Tokens a second that running jobs learn from."
+    about = "Training speed of running jobs, in tokens per second."
     yield gauge("merlin_engine_training_tokens_per_second", about, *paces)
 
 
@@ -145,28 +145,32 @@ def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
         (recall.get("known", 0), {"known": "true"}),
         (recall.get("unknown", 0), {"known": "false"}),
     ]
-    about = "Questions to recall by whether the model knew an answer."
+    about = "Questions to recall models, by whether the model knew the answer."
     yield counter("merlin_engine_answers_total", about, *by_known)
     questions = _build_samples(figures, "state", {"running": "running", "waiting": "waiting"})
-    about = "Questions being answered and in the queue, by base."
+    about = "Questions in progress and in the queue, by base model."
     yield gauge("merlin_engine_questions", about, *questions)
     tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
-    about = "Tokens read in questions and made in answers, by base."
+    about = "Tokens of questions and answers, by base model."
     yield counter("merlin_engine_tokens_total", about, *_build_samples(figures, "kind", tokens))
     loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
-    yield gauge("merlin_engine_models_loaded", "Tuned models in memory.", *loaded)
+    yield gauge(
+        "merlin_engine_models_loaded", "Fine-tuned models in memory, by base model.", *loaded
+    )
     restarts = (
         (own["restarts"], {"base": base}) for base, own in figures.items() if "restarts" in own
     )
-    about = "Starts anew of a base's process after it died."
+    about = "Restarts of a base model's process after a crash."
     yield counter("merlin_engine_restarts_total", about, *restarts)
 
 
 def _collect_machine_metrics(usage: MachineUsage) -> Iterator[Metric]:
-    about = "Memory of the engine and its children."
+    about = "Memory used by the engine and its child processes, in bytes."
     yield gauge("merlin_engine_memory_bytes", about, (usage.memory_own_bytes, {}))
-    yield gauge("merlin_engine_models_bytes", "Disk that models take.", (usage.models_bytes, {}))
-    about = "Free room on the engine's disk."
+    yield gauge(
+        "merlin_engine_models_bytes", "Disk space used by models.", (usage.models_bytes, {})
+    )
+    about = "Free bytes on the engine's disk."
     yield gauge("merlin_engine_disk_free_bytes", about, (usage.disk_free_bytes, {}))
     gpus = [({"gpu": str(number), "name": gpu.name}, gpu) for number, gpu in enumerate(usage.gpus)]
     used = ((gpu.memory_used_bytes, labels) for labels, gpu in gpus)
@@ -174,7 +178,9 @@ def _collect_machine_metrics(usage: MachineUsage) -> Iterator[Metric]:
     busy = ((gpu.percent / 100, labels) for labels, gpu in gpus)
     yield gauge("merlin_engine_gpu_memory_used_bytes", "GPU memory in use.", *used)
     yield gauge("merlin_engine_gpu_memory_bytes", "GPU memory.", *total)
-    yield gauge("merlin_engine_gpu_busy_ratio", "Share of time a GPU works.", *busy)
+    yield gauge(
+        "merlin_engine_gpu_busy_ratio", "Share of time in which the GPU is busy, 0 to 1.", *busy
+    )
 
 
 def _build_samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:

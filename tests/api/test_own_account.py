@@ -142,7 +142,7 @@ def test_name_chosen_before_a_course_lists_it_does_not_make_a_teacher(site):
         site.add_user(BORIS, Role.TEACHER, "networks")
         assert "Не тот Борис" in anna.get(path).text
         refused = boris.put("/api/user/name", json={"name": "ivanov"})
-        assert refused.json()["detail"] == "Логин ivanov даёт только администратор."
+        assert refused.json()["detail"] == "Логин ivanov даёт только администратор: попросите его."
 
 
 def test_password_requires_a_user_name_and_must_be_strong(site):

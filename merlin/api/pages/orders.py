@@ -268,7 +268,7 @@ async def show_orders(context: SignedInContext) -> Response:
 
 @router.get("/orders/{order_id}")
 async def show_order(context: SignedInContext, purchase: OwnOrder, said: Said = "") -> Response:
-    """Return one order; `said` states that the gateway has just failed to answer."""
+    """Return one order; `said` "silent": the gateway has just not responded."""
     if purchase is None:
         return not_found_page(context, "order")
     is_silent = said == "silent"

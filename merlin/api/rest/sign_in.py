@@ -250,7 +250,7 @@ def _redirect_uri(services: ApiServices) -> str:
 
 def _answer_refusal(request: Request, error: OpenIdRefused, back: str) -> Response:
     """Redirect a person to the sign-in page with the error; answer programs with a problem."""
-    log.warning("nobody came by openid", reason=str(error))
+    log.warning("sign-in by openid failed", reason=str(error))
     if "text/html" not in request.headers.get("accept", ""):
         raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
     query = urlencode({"next": back, "refused": "openid"})
