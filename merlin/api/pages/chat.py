@@ -71,7 +71,7 @@ MAX_CHARACTERS = 4000
 # Number of words in the text fragment of a passage.
 _PLACED_BY = 5
 # The form open in a turn: a correction, a message to the editors, or its confirmation.
-Doing = Literal["", "correct", "tell", "told"]
+Doing = Literal["", "correct", "tell", "sent"]
 Number = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
@@ -210,7 +210,7 @@ async def judge(
         except Refused as error:
             draft, wrong = answer, refusal_text(context, error)
         else:
-            after: Doing = "told" if act == "tell" else doing
+            after: Doing = "sent" if act == "tell" else doing
             return seen_other(_turn_href(course, question.session_id, turn_id, after))
     opened: Doing = "correct" if act == "correct" else "tell"
     return await _page(

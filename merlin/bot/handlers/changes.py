@@ -443,7 +443,7 @@ def answer_unanswered(context: BotContext) -> View:
             _dismiss_button(context),
             menu.back(f"ex:vains:{dataset_hash}:0"),
         )
-        message = context.translate("page-unanswered-there")
+        message = context.translate("page-unanswered-exists")
         return menu.card(context, name, question.question, message, rows=rows)
     draft = Draft(name, turns=((USER, question.question),))
     return example_draft.ask_answer(

@@ -136,7 +136,7 @@ def _choose_preset(context: BotContext) -> View:
         return _apply_and_confirm(context, name, prompt, f"presets-how-{name}")
     preset = context.services.config.chat.presets.get(name)
     if preset is None:
-        return menu.refusal(context, "presets-gone")
+        return menu.refusal(context, "presets-not-found")
     if preset.model is not None and not allows_model(plan_for(context), preset.model.model):
         return menu.refusal(context, "presets-not-in-plan")
     model = None if preset.model is None else preset.model.pair
@@ -181,7 +181,7 @@ def _handle_own_preset(context: BotContext) -> View:
     """Run the action of a button on an own preset: use, ask for confirmation, delete."""
     preset = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
     if preset is None:
-        return menu.refusal(context, "presets-gone")
+        return menu.refusal(context, "presets-not-found")
     number, verb = preset.preset_id, context.argument(0)
     if verb == "own":
         drop = ("presets-drop", f"preset:drop:{number}")
@@ -190,7 +190,7 @@ def _handle_own_preset(context: BotContext) -> View:
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
         return menu.text_view(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
     if not sessions.OwnPresets(context.db).delete(context.user_id, number):
-        return menu.refusal(context, "presets-gone")
+        return menu.refusal(context, "presets-not-found")
     return menu.text_view(context, "presets-dropped", _TO_PRESETS, name=preset.name)
 
 

@@ -14,7 +14,7 @@ page-unanswered-times =
     }
 page-unanswered-ways = How people asked
 page-unanswered-allowed = Only what people allowed is shown. No names here.
-page-unanswered-there = There's such an example already, but people disliked its answer.
+page-unanswered-exists = There's such an example already, but people disliked its answer.
 page-unanswered-edit = Edit the example
 page-unanswered-write = Add to the edits
 page-unanswered-hint = The example joins the unsaved edits of the dataset: check and save it there.

@@ -32,7 +32,7 @@ presets-pair-bad = Write a pair of languages in one line of at most { $most ->
         [one] { $most } character
        *[other] { $most } characters
     }. For example: English — German.
-presets-gone = Preset not found. Open the list again: /preset
+presets-not-found = Preset not found. Open the list again: /preset
 presets-not-in-plan = Your plan doesn't include the model of this preset.
 presets-no-model = Presets don't work yet: no general model is connected.
 presets-drop = Delete this preset

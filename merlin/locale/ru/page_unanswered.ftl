@@ -15,7 +15,7 @@ page-unanswered-times =
     }
 page-unanswered-ways = Как спрашивали
 page-unanswered-allowed = Показано только то, что люди разрешили. Имён здесь нет.
-page-unanswered-there = Такой пример уже есть, но ответ не понравился.
+page-unanswered-exists = Такой пример уже есть, но ответ не понравился.
 page-unanswered-edit = Изменить пример
 page-unanswered-write = Добавить в правки
 page-unanswered-hint = Пример встанет среди несохранённых правок набора: там его можно проверить и сохранить.

@@ -61,10 +61,10 @@ Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
 @router.get("/admin/asked/{number}")
 async def show_asked(context: ViewerContext, number: Id) -> Response:
     """Return the state of a daemon request, for a script that polls until it ends."""
-    request = await asked_request(context, number)
+    request = await read_daemon_request(context, number)
     if request is None:
         raise page_not_found()
-    return render_fragment(context, "admin_request.html", {"asked": request})
+    return render_fragment(context, "admin_request.html", {"daemon_request": request})
 
 
 async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
@@ -79,7 +79,7 @@ async def submit(context: PageContext, act: RequestAct, once: str, back: str) ->
     return seen_other(f"{back}?asked={request.request_id}")
 
 
-async def asked_request(context: PageContext, number: int) -> dict[str, object] | None:
+async def read_daemon_request(context: PageContext, number: int) -> dict[str, object] | None:
     """Return a daemon request, why it was refused, and whether a daemon is alive.
 
     None if the person cannot see such a request.
@@ -102,7 +102,7 @@ async def asked_request(context: PageContext, number: int) -> dict[str, object] 
 async def show_job(context: ViewerContext, job_id: Id, asked: Asked = 0) -> Response:
     """Return a job's page."""
     job = await context.read(jobs.get, job_id)
-    view = {"asked": await asked_request(context, asked), **_live(context, job)}
+    view = {"daemon_request": await read_daemon_request(context, asked), **_live(context, job)}
     return render_page(context, "admin_job.html", view)
 
 
@@ -182,7 +182,7 @@ async def show_jobs(
     job_views = await part(context, page, dataset, jobs.recent)
     quote, wrong = await _quote(context, launch)
     view = {
-        "asked": await asked_request(context, asked),
+        "daemon_request": await read_daemon_request(context, asked),
         "jobs": job_views,
         "next_href": next_href(page),
         "datasets": await _launchable(context),
@@ -241,7 +241,7 @@ async def show_evaluation(
         else None
     )
     view: dict[str, object] = {
-        "asked": await asked_request(context, asked),
+        "daemon_request": await read_daemon_request(context, asked),
         "found": model_evaluation,
         "wrong": await context.read(evaluation.explain_wrong, model_evaluation),
         "chart": plot_scores(
@@ -302,7 +302,7 @@ async def show_models(
     model_views = await part(context, page, dataset, models.recent)
     dataset_views = await context.read(datasets_by_name)
     view = {
-        "asked": await asked_request(context, asked),
+        "daemon_request": await read_daemon_request(context, asked),
         "dataset": dataset,
         "datasets": [
             dataset_view for dataset_view in dataset_views if dataset in {"", dataset_view.name}
