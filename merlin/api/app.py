@@ -134,7 +134,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
                 ),
                 repeat(share, SHARE_S, "calls are counted by each api alone"),
                 repeat(forget_counts, RELEASE_S, "old counts of calls stay"),
-                repeat(beat, server.ALIVE_S, "nobody hears that this process lives"),
+                repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
                 repeat(release, RELEASE_S, "abandoned questions wait"),
             ]
             if state.payment_worker.has_payments:

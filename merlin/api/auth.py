@@ -222,7 +222,7 @@ async def finish_login(request: Request, response: Response) -> NewSignIn | None
 def remember_browser(request: Request, response: Response, new_sign_in: NewSignIn) -> None:
     """Set the sign-in cookie; for a Telegram sign-in, one that its frame accepts."""
     method = new_sign_in.sign_in.how
-    log.info("somebody signed in", user=new_sign_in.sign_in.user_id, how=method.value)
+    log.info("a user signed in", user=new_sign_in.sign_in.user_id, how=method.value)
     is_framed = method is SignInMethod.TELEGRAM
     # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST

@@ -79,9 +79,9 @@ class Debouncer:
         try:
             await self._action()
         except MerlinError as error:
-            log.warning("a hook's wish waits", hook=self._name, reason=str(error))
+            log.warning("the action of a webhook is waiting", hook=self._name, reason=str(error))
         except Exception:
-            log.exception("a hook's wish failed", hook=self._name)
+            log.exception("the action of a webhook failed", hook=self._name)
         except asyncio.CancelledError:
             self._trigger.set()
             raise

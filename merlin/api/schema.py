@@ -251,7 +251,7 @@ def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any
 def _check_title(texts: Texts) -> Texts:
     titles = texts.given().values()
     if not titles or any("\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles):
-        raise ValueError("a title of one line is wanted")
+        raise ValueError("a title of one line is required")
     return texts
 
 

@@ -337,5 +337,5 @@ def erase(
 def _user(ctx: Context, actor: Actor) -> User:
     """Return the actor's row, or an empty one for a user who never wrote. Raises NotFound."""
     if not actor.user_id:
-        raise NotFound("nobody is signed in", "account-no-user", user="")
+        raise NotFound("not signed in", "account-no-user", user="")
     return Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)

@@ -466,7 +466,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
         blobs = {file.path: file.blob for file in files.files}
         found = plan_revert(batch, blobs, texts.get)
         if found.newer:  # this path has no dialog in which to choose the files to restore
-            raise Refused("written anew", "change-undo-since", path=found.newer[0])
+            raise Refused("rewritten since", "change-undo-since", path=found.newer[0])
         return CourseEdits(found.edits, revert_subject(batch[0].subject))
 
     return batch[0].dataset, make

@@ -329,7 +329,7 @@ class Outbox(BotRepository):
         given_up &= (OUTGOING.tries >= MAX_ATTEMPTS) & OUTGOING.settled_at.is_null()
         values = {"body": "", "settled_at": iso(self._clock())}
         if count := self.db.change(OUTGOING.update(values).where(given_up)):
-            log.warning("messages in doubt were given up", count=count)
+            log.warning("messages with unknown delivery were given up", count=count)
 
     def _mine(self) -> Any:
         return OUTGOING.bot_id == self._bot_id

@@ -328,7 +328,7 @@ async def end_subscription(gateway: PaymentGateway, renewal: Renewal) -> bool:
         return False
     except PaymentError:
         # The gateway knows no such subscription, so it charges nothing.
-        log.warning("the gateway knows no such subscription", renewal=renewal.renewal_id)
+        log.warning("the gateway does not know the subscription", renewal=renewal.renewal_id)
     return True
 
 

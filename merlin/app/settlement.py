@@ -145,7 +145,7 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
     try:
         purchase = Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
     except NotFound:
-        log.warning("stars came for no order", user=payment.user_id)
+        log.warning("a Stars payment has no order", user=payment.user_id)
         values = {
             "user": payment.user_id,
             "charge": payment.outside_id,
@@ -300,7 +300,7 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
     try:
         entry = apply_refund(ctx, Gateway.STARS, gateway_refund)
     except (NotFound, Refused):
-        log.warning("stars went back for no payment of ours", user=gateway_refund.user_id)
+        log.warning("a Stars refund has no payment", user=gateway_refund.user_id)
         charge = gateway_refund.outside_id
         values = {
             "user": gateway_refund.user_id,

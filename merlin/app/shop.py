@@ -55,7 +55,7 @@ def place_order(
     sell the plan, an invalid code, and a receipt without an address.
     """
     if not actor.user_id:
-        raise NotFound("ordered by nobody", "billing-no-purchase")
+        raise NotFound("no user to order for", "billing-no-purchase")
     purchases, promos = Purchases(ctx.db, ctx.clock), Promos(ctx.db, ctx.clock)
     plan = sold_plan(ctx, name)
     code = promos.find(actor.user_id, promo, plan.name) if promo else None

@@ -234,7 +234,7 @@ async def summarize(
     labels = (text(language, "summary-question"), text(language, "summary-answer"))
     pieces = split_conversation(conversation, room_tokens, labels)
     if len(pieces) > MAX_PARTS:
-        log.warning("a conversation is too long to be summed up", parts=len(pieces))
+        log.warning("a conversation is too long to summarise", parts=len(pieces))
         return "", replies
     summary = earlier
     for piece in pieces:
@@ -255,7 +255,7 @@ async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[
         problem = check_summary(reply.text, message)
         if problem is None:
             return reply.text
-        log.info("a summary is not believed", flaw=problem.flaw)
+        log.info("a summary was discarded", flaw=problem.flaw)
         limit = str(summary_limit(message))
         hint = text(language, f"summary-again-{problem.flaw}", word=problem.word, most=limit)
     return ""

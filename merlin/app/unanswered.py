@@ -134,7 +134,7 @@ def send_to_editors(
     masked = mask_personal_data(text, language).words
     rows = EditorQuestions(ctx.db, ctx.clock)
     if not rows.add(actor.user_id, dataset, masked, turn_id, MAX_LISTED):
-        raise Refused("too many told", "tell-too-many")
+        raise Refused("too many reported questions", "tell-too-many")
 
 
 def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:

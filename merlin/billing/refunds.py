@@ -135,7 +135,7 @@ class Refunds(Repository):
         if grant.gateway is Gateway.STARS and amount.minor != remaining.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:
-            raise Refused("nobody knows whose the Stars are", "billing-refund-left")
+            raise Refused("the payer of the Stars is unknown", "billing-refund-left")
         condition = (REFUND.grant_id == grant.entry_id) & REFUND.state.in_(_UNDER_WAY)
         if self.db.value(REFUND.select(REFUND.id).where(condition)) is not None:
             raise Refused("a refund is under way", "billing-refund-under-way")

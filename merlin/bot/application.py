@@ -348,7 +348,7 @@ async def _reach(handle: Handler, context: BotContext) -> None:
     try:
         await handle(context)
     except ChatUnreachable as reason:
-        log.info("a chat takes no messages", chat=context.chat_id)
+        log.info("a chat cannot receive messages", chat=context.chat_id)
         is_closed = isinstance(reason, ChatClosed)
 
         def leave() -> None:

@@ -358,7 +358,7 @@ class BotApi:
         except EditSkipped:
             raise
         except TelegramError as error:
-            log.info("a call was not taken", method=method, reason=redact(str(error)))
+            log.info("a Telegram call failed", method=method, reason=redact(str(error)))
             return None
         self._connection.record_success()
         return result
@@ -368,7 +368,7 @@ class BotApi:
         try:
             await self._bot.get_me()
         except TelegramError as error:
-            log.info("a call was not taken", method="getMe", reason=redact(str(error)))
+            log.info("a Telegram call failed", method="getMe", reason=redact(str(error)))
 
     async def call_once(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Return the result of a call, without retry.
@@ -449,7 +449,9 @@ class Files:
                     if isinstance(error, NetworkError):
                         raise error from None
                     raise TimedOut("the file came too slowly") from None
-                log.info("a file did not come", attempt=attempt, reason=type(error).__name__)
+                log.info(
+                    "a file could not be downloaded", attempt=attempt, reason=type(error).__name__
+                )
             await pause(attempt, self._longest_pause_s)
 
     async def _download(self, file_id: str, limit_bytes: int) -> bytes:

@@ -131,7 +131,7 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
                     await bot.delete_my_commands(scope, language_code=code or None)
         except TelegramError as error:
             # A user who has never written has no chat with the bot.
-            log.info("a menu was not taken", chat=user_id, reason=redact(str(error)))
+            log.info("the menu could not be set", chat=user_id, reason=redact(str(error)))
         else:
             sent[user_id] = names
             not_before.pop(user_id, None)
@@ -159,7 +159,7 @@ async def _retry_until_accepted(
         try:
             await call()
         except TelegramError as error:
-            log.info("telegram has not taken it yet", reason=redact(str(error)))
+            log.info("telegram has not accepted it yet", reason=redact(str(error)))
         else:
             return
         await connection.pause(attempt)

@@ -73,7 +73,7 @@ def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
             total += count
             await asyncio.sleep(BATCH_PAUSE_S)
         if total:
-            log.info("old rows were taken away", count=total)
+            log.info("old rows were deleted", count=total)
 
     return tidy
 

@@ -167,7 +167,7 @@ class NoticeSender:
             language = await self._services.store.read(lambda: self._services.language_of(chat_id))
             await self._sender.deliver(lambda: messages, lambda _: None, language)
         except ChatUnreachable:
-            log.warning("nobody takes messages here", chat=chat_id)
+            log.warning("a chat cannot receive notifications", chat=chat_id)
         except Exception:
             log.exception("messages could not be sent", chat=chat_id)
 

@@ -216,13 +216,13 @@ class OutboxSender:
         try:
             message_id = await self._show(message, language, is_repeat=outgoing.tries > 0)
         except SendUnknown:
-            log.warning("a message was left in doubt", chat=message.chat_id, tries=tries)
+            log.warning("the delivery of a message is unknown", chat=message.chat_id, tries=tries)
             return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
         except BadRequest as error:
-            log.warning("telegram takes no such text", reason=redact(str(error)))
+            log.warning("telegram rejects the text", reason=redact(str(error)))
             return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
         except ChatClosed:
-            log.info("nothing may be written here", chat=message.chat_id)
+            log.info("the bot may not write in this chat", chat=message.chat_id)
             return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
         except ChatUnreachable:
             await self._drop(outgoing)

@@ -398,7 +398,7 @@ class UpdatePoller:
             return []
         except TelegramError as error:
             if isinstance(error, InvalidToken):
-                log.warning("telegram does not know this token")
+                log.warning("telegram rejects the bot's token")
             self._connection.record_failure(error)
             return None
         self._connection.record_success()

@@ -125,7 +125,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
         try:
             await work()
         except Exception as error:
-            log.exception("a part of the bot broke and begins anew", part=name)
+            log.exception("a part of the bot failed and restarts", part=name)
             if not isinstance(error, _OUTAGES):
                 bugs.failed(name, error)
             if isinstance(error, DatabaseAway):

@@ -75,7 +75,7 @@ class StarsGateway:
         fields = {"subscription_period": PERIOD_S, **_invoice(request)}
         link = await self._call("createInvoiceLink", fields)
         if not isinstance(link, str) or not link:
-            raise PaymentUnknown("Telegram told no link", code="unreadable")
+            raise PaymentUnknown("Telegram returned no link", code="unreadable")
         return GatewayPayment(
             outside_id="",
             status=Status.PENDING,
@@ -113,7 +113,7 @@ class StarsGateway:
         response = await self._call("getStarTransactions", fields)
         transactions = response.get("transactions") if isinstance(response, Mapping) else None
         if not isinstance(transactions, list):
-            raise GatewayUnavailable("Telegram told no movements", code="unreadable")
+            raise GatewayUnavailable("Telegram returned no transactions", code="unreadable")
         return read_page(
             [transaction for transaction in transactions if isinstance(transaction, Mapping)]
         )
@@ -127,7 +127,7 @@ class StarsGateway:
             raise PaymentError("user not found") from None
         except TelegramError as error:
             reason = redact(str(error))
-            log.info("a call about stars was not taken", method=method, reason=reason)
+            log.info("a Telegram call about Stars failed", method=method, reason=reason)
             is_final = isinstance(error, BadRequest | Forbidden)
             raise (PaymentError if is_final else PaymentUnknown)(reason) from None
 

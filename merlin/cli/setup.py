@@ -22,8 +22,7 @@ from merlin.core.i18n import text
 
 _HEADER = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
-    "# A key right behind a # is left out and shows an example. To set it, take away its # and",
-    "# those of the keys that it stands under.",
+    "# Keys after a # are examples. To set one, remove its # and those of its parents.",
 )
 
 Short = Annotated[bool, typer.Option("--short", help="Print only the keys needed to start.")]

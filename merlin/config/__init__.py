@@ -67,7 +67,7 @@ class Config(Section):
 
     state_dir: Folder = setting(
         "Folder for everything Merlin stores (database, mirror, builds, engine). A relative"
-        " path counts from this file.",
+        " path starts from this file's folder.",
         "/var/lib/merlin",
         start=".merlin",
     )

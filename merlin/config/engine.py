@@ -43,7 +43,7 @@ class EngineModelConfig(ModelConfig):
 
     path: Placed = setting(
         "A folder with `config.json`, safetensors and tokenizer, or a `.gguf` file; either this"
-        " or `hub`. A relative path counts from this file.",
+        " or `hub`. A relative path starts from this file's folder.",
         "bases/SmolLM2-135M-Instruct.Q4_1.gguf",
         default_factory=str,
         min_length=1,
@@ -168,7 +168,7 @@ class EngineHearingConfig(Section):
 
     model: Placed = setting(
         "A folder of a Whisper model in CTranslate2's format, such as a copy of"
-        " `Systran/faster-whisper-small`. A relative path counts from this file.",
+        " `Systran/faster-whisper-small`. A relative path starts from this file's folder.",
         "bases/faster-whisper-small",
         min_length=1,
     )

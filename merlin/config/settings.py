@@ -145,8 +145,8 @@ class RepositoryConfig(Section):
     """The git repository of datasets; only the daemon needs it."""
 
     url: str = setting(
-        "A local path, `https://…` or ssh (`git@host:path`). A relative path counts from this"
-        " file.",
+        "A local path, `https://…` or ssh (`git@host:path`). A relative path starts from this"
+        " file's folder.",
         "git@git.example.com:school/datasets.git",
         start="merlin-datasets",
     )
@@ -500,7 +500,7 @@ class Retention(Section):
 class TlsConfig(Section):
     """Its own certificate, if no proxy provides https; TLS 1.2 or newer.
 
-    Relative paths count from this file.
+    Relative paths start from this file's folder.
     """
 
     certificate: File = setting(

@@ -53,7 +53,7 @@ def apply_retention(services: DaemonServices) -> bool:
         removed["texts"] += index.delete_unused_texts()
         restore_texts(services.build_settings.source, index)
     if any(removed.values()):
-        log.info("what nobody needs was removed", **removed)
+        log.info("unused files and models were removed", **removed)
     return any(removed.values())
 
 

@@ -143,7 +143,7 @@ def plan_revert(
     standing = [each for each in changed if not was_edited_since(each, blobs)]
     newer = tuple(each.inside for each in changed if was_edited_since(each, blobs))
     if not standing and newer:
-        raise Refused("all was written anew", "change-undo-since", path=newer[0])
+        raise Refused("everything was rewritten since", "change-undo-since", path=newer[0])
     edits = [revert_change(each, blobs, text) for each in reversed(standing or batch)]
     return Revert(tuple(edits), newer)
 

@@ -101,7 +101,7 @@ def person_from_claims(claims: Mapping[str, Any]) -> tuple[int, str]:
         else claimed_id
     )
     if type(user_id) is not int or not 0 < user_id < MAX_ID:
-        raise OpenIdRefused("the claims name nobody")
+        raise OpenIdRefused("the claims have no user id")
     name = claims.get("name")
     return user_id, join_surrogates(name)[:_NAME_LENGTH] if isinstance(name, str) else ""
 

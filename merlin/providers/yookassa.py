@@ -191,7 +191,7 @@ def _parse_time(value: object) -> datetime | None:
 
 def _unreadable(what: str, value: object) -> PaymentError:
     return PaymentError(
-        f"YooKassa told something unreadable: {what} {value!r:.80}", code="unreadable"
+        f"YooKassa returned something unreadable: {what} {value!r:.80}", code="unreadable"
     )
 
 
@@ -418,7 +418,7 @@ Record = TypeVar("Record", GatewayPayment, GatewayRefund)
 
 def _require_same_id(record: Record, outside_id: str) -> Record:
     if record.outside_id != outside_id:
-        raise PaymentError("YooKassa told of another payment or refund", code="unreadable")
+        raise PaymentError("YooKassa returned another payment or refund", code="unreadable")
     return record
 
 

@@ -98,7 +98,7 @@ def _confirm_lead(lead: Lead, stop: threading.Event) -> None:
     """Stop if another daemon has taken the lead. Raises DatabaseAway if that is unknown."""
     notify(WATCHDOG)
     if not lead.keep():
-        log.error("the lead is lost", holder=lead.holder())
+        log.error("the leader lock was lost", holder=lead.holder())
         stop.set()
 
 

@@ -63,7 +63,7 @@ def test_sign_in_attempts_are_logged_with_the_user_and_without_the_password(site
     tries = [log for log in logs if "user" in log and log["event"] != answered]
     assert [(log["event"], log["user"]) for log in tries] == [
         ("a wrong password", BORIS),
-        ("somebody signed in", BORIS),
+        ("a user signed in", BORIS),
     ]
     assert ("/api/user", 200, BORIS) in calls
     assert ("/api/user", 403, 0) in calls

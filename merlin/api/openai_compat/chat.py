@@ -184,7 +184,7 @@ class ChatStream(AnswerObserver):
             await self._settle(Reply(Ending.NOBODY))
         except MerlinError as error:
             # `release_stale_reservations` releases it later.
-            log.warning("a question was not given back", reason=redact(str(error)))
+            log.warning("the quota of a question was not returned", reason=redact(str(error)))
 
 
 def next_piece(text: str, sent: int) -> tuple[str, int]:

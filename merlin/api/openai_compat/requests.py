@@ -436,4 +436,4 @@ def release_stale_reservations(ctx: Context) -> None:
     count = Quotas(ctx.db, ctx.bot_id).give_back_before(now - ABANDONED)
     IdempotencyKeys(ctx.db).clear(now)
     if count:
-        log.warning("abandoned questions were given back", questions=count)
+        log.warning("the quota of abandoned questions was returned", questions=count)

@@ -114,7 +114,9 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
         ctx, actor = context.services, context.actor
         purchase = await orders.pay_order(ctx, actor, purchase_id)
     except PaymentError as error:
-        log.warning("a gateway was asked in vain", purchase=purchase_id, reason=redact(str(error)))
+        log.warning(
+            "a payment gateway call failed", purchase=purchase_id, reason=redact(str(error))
+        )
         return seen_other(f"/orders/{purchase_id}?said=silent")
     except MerlinError:
         # It is over or of another gateway: the order's page explains it.

@@ -320,7 +320,7 @@ class ExampleBody(Body):
         parts = (self.question, self.answer, self.tags)
         is_empty = self.text is None and all(part is None for part in parts)
         if is_empty or (self.text is not None and any(part is not None for part in parts)):
-            raise ValueError("parts or the whole text are wanted")
+            raise ValueError("the parts or the whole text are required")
         return self
 
 

@@ -178,7 +178,7 @@ async def database_state(services: ApiServices) -> str:
     try:
         await asyncio.wait_for(services.write(lambda ctx: ctx.db.require_writable()), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
-        log.warning("the database stored nothing", reason=redact(str(error)))
+        log.warning("the database did not store the write", reason=redact(str(error)))
         return readiness_state(getattr(error, "key", ""))
     return "ok"
 

@@ -84,7 +84,7 @@ class MaterialBody(Body):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.text is None and self.file_url is None:
-            raise ValueError("text or file_url is wanted")
+            raise ValueError("text or file_url is required")
         return self
 
     def draft(self) -> MaterialDraft:

@@ -67,7 +67,7 @@ async def read_voices(context: BotContext) -> Prompt:
     """Return the transcript of voices as the question, or as material for the caption."""
     transcriber = context.services.transcriber
     if transcriber is None:
-        raise Refused("nobody hears voices", "media-voice-off")
+        raise Refused("no model transcribes voice messages", "media-voice-off")
     recordings, note = _first_kind(context)
     for recording in recordings:
         check_voice(context.services.config.chat.limits, recording.size, recording.seconds)
@@ -84,7 +84,7 @@ async def read_photos(context: BotContext) -> Prompt:
     """Return photos with their caption for the vision model."""
     vision = context.services.config.chat.vision
     if vision is None:
-        raise Refused("nobody sees photos", "media-photo-off")
+        raise Refused("no model reads photos", "media-photo-off")
     photos, note = _first_kind(context)
     limits = context.services.config.chat.limits
     for photo in photos:
@@ -104,7 +104,7 @@ async def read_documents(context: BotContext) -> Prompt:
     """Return documents with their caption as material for a model."""
     reader = context.services.reader
     if reader is None:
-        raise Refused("nobody reads documents", "media-document-off")
+        raise Refused("documents cannot be read", "media-document-off")
     documents, note = _first_kind(context)
     limit = context.services.config.chat.limits.document_bytes
     for document in documents:
@@ -187,7 +187,7 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
     """Notify the admins, once an hour, that transcription fails."""
     transcription = context.services.config.chat.transcription
     provider, model_id = transcription.pair if transcription is not None else ("", "")
-    log.warning("a voice was not heard", provider=provider, reason=str(error))
+    log.warning("a voice message was not transcribed", provider=provider, reason=str(error))
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
     once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
     await context.store.do(
@@ -322,5 +322,5 @@ async def _summarize_part(
     reply = await context.bot_data.answer_service.reply(models, (message,), AnswerObserver())
     replies.append(reply)
     if not reply.text:
-        raise Refused("a part was not told", "media-part-failed", part=number)
+        raise Refused("a part could not be summarised", "media-part-failed", part=number)
     return reply.text

@@ -381,7 +381,7 @@ class World:
             for person in self.people.values():
                 if person.name == who:
                     return person
-            raise NotFound(f"nobody is called {who}")
+            raise NotFound(f"no user is called {who}")
         person_id = int(who)
         if person_id not in self.people:
             self.record("person", person_id=person_id)
