@@ -25,7 +25,7 @@ from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import AnswerKind, JudgedAnswer, kind_of, pair_answers
 from merlin.training.gate import HoldReason, find_hold
-from merlin.training.models import Question
+from merlin.training.scores import Question
 
 SEED, TRIES, GONE = 42, 200, 0.1
 RULE = GateRule(NOT_WORSE)

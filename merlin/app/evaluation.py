@@ -29,15 +29,9 @@ from merlin.training.evaluation import (
     VersionScore,
 )
 from merlin.training.grading import Grading
-from merlin.training.models import (
-    Model,
-    Models,
-    find_taught,
-    questions_of,
-    read_conversations,
-)
+from merlin.training.models import Model, Models, find_taught, read_conversations
 from merlin.training.promote import Promotions, find_before
-from merlin.training.prompt_check import likeness
+from merlin.training.scores import likeness, questions_of
 
 __all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
 _PERCENT, _MAX_EXPLAINED = 100, 20

@@ -30,13 +30,14 @@ from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
 from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
-from merlin.training.models import ModelState, Overlap, overlap_of, select_models
+from merlin.training.models import ModelState, Overlap, overlap_of, right_count, select_models
 from merlin.training.promote import Promotions, serving_rows
 
 __all__ = ["ModelState", "ModelView", "PromotionView", "Request", "Scores"]
 
 _SCORES = (
     EVALUATION.questions,
+    EVALUATION.right_count,
     EVALUATION.chrf,
     EVALUATION.equal_share,
     EVALUATION.unknown_share,
@@ -48,6 +49,7 @@ class Scores:
     """The results of a model's evaluation on the test questions; shares are from 0 to 1."""
 
     questions: int
+    right: int = described("Answers that contain the expected one or are nearly equal to it.")
     chrf: float | None = described(
         "Similarity to the expected answers (chrF), 0 to 100; null if not evaluated."
     )
@@ -56,8 +58,8 @@ class Scores:
 
     @property
     def is_full(self) -> bool:
-        """Return whether every answer equals the expected one, so that scores tell nothing."""
-        return self.equal_share == 1
+        """Return whether every answer is right, so that the scores tell nothing."""
+        return self.right == self.questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,8 +355,12 @@ def _model(row: Row) -> ModelView:
         canary=row["reason"] == CANARY,
         reason=row["reason"] or "",
         arguments=load_json(row["arguments"] or "{}"),
-        evaluation=read_row(Scores, row) if row["questions"] is not None else None,
+        evaluation=_scores(row),
     )
+
+
+def _scores(row: Row) -> Scores | None:
+    return None if row["questions"] is None else read_row(Scores, row, right=right_count(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

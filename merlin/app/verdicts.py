@@ -37,6 +37,7 @@ from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import Model, model_of, overlap_of, proof_of, select_models
 from merlin.training.promote import find_before, serving_rows
+from merlin.training.scores import Evaluation
 
 __all__ = ["Finding", "VerdictStatus", "VerdictView"]
 
@@ -212,7 +213,7 @@ NOT_FINAL = (VerdictStatus.FAILED,)
 
 
 # A version with its chrF on the test questions, 0 to 100.
-Score = tuple[str, float]
+Score = tuple[str, Evaluation]
 
 
 # The verdict behind each notice to admins; the editors of the commit get another message.
@@ -260,15 +261,19 @@ def news_message(
         return (f"{key}-why", {**values, "reason": reason}) if reason else (key, values)
     score: dict[str, object] = {"key": "change-score-none", "arguments": {}}
     if now is not None and before is None:
-        score = {"key": "change-score", "arguments": {"now": round(now[1], 1)}}
+        score = {"key": "change-score", "arguments": _counts(now[1])}
     if now is not None and before is not None:
-        change = round(now[1] - before[1], 1)
+        change = now[1].right - before[1].right
         key = "change-score-down" if change < 0 else "change-score-up"
-        arguments = {"now": round(now[1], 1), "before": before[0]}
+        arguments: dict[str, object] = {**_counts(now[1]), "before": before[0]}
         if change:
             arguments["difference"] = {"key": key, "arguments": {"by": abs(change)}}
         score = {"key": f"change-score-{'against' if change else 'same'}", "arguments": arguments}
     return "notice-change-serving", {**values, "score": score}
+
+
+def _counts(evaluation: Evaluation) -> dict[str, object]:
+    return {"right": evaluation.right, "questions": evaluation.questions}
 
 
 _BATCH_SIZE = 100
@@ -333,4 +338,4 @@ def _score(db: Database, model: Model) -> Score | None:
     proof = proof_of(db, model.model_row)
     if proof is None or not proof.questions:
         return None
-    return model.build_version, proof.chrf
+    return model.build_version, proof

@@ -52,10 +52,11 @@ from merlin.training.jobs import (
 )
 from merlin.training.launch import advance_launch, postpone
 from merlin.training.launch_plan import launch_waiting
-from merlin.training.models import Evaluation, Models, ModelState, proof_of
+from merlin.training.models import Models, ModelState, proof_of
 from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
+from merlin.training.scores import Evaluation
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
@@ -295,8 +296,8 @@ def _proof_argument(proof: Evaluation | None) -> Mapping[str, object]:
     """Return a model's result on its test questions, as a nested Fluent message."""
     if proof is None or not proof.questions:
         return {"key": "proof-none", "arguments": {}}
-    right = round(proof.equal_share * proof.questions)
-    return {"key": "proof-told", "arguments": {"right": right, "questions": proof.questions}}
+    arguments = {"right": proof.right, "questions": proof.questions}
+    return {"key": "proof-told", "arguments": arguments}
 
 
 class NoteWriter:

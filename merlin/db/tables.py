@@ -85,7 +85,9 @@ MODEL = _table(
     "model",
     "id provider model_id dataset build_id job_id state probes not_before note created_at",
 )
-EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
+EVALUATION = _table(
+    "evaluation", "model_row questions right_count chrf equal_share unknown_share at"
+)
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
 # The answers of a base or a checkpoint, which are not rows of `model`, to a conversation.
 BASELINE_ANSWER = _table(

@@ -32,14 +32,13 @@ from merlin.training.jobs import Jobs, TrainingProvider
 from merlin.training.models import (
     Model,
     ModelState,
-    Question,
     answer_of,
     model_of,
-    questions_of,
     read_conversations,
     revoked_builds,
     select_models,
 )
+from merlin.training.scores import Question, questions_of
 
 log = get_logger(__name__)
 MAX_CHECKPOINTS, ASKED_AT_ONCE = 3, 40

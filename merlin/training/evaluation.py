@@ -35,17 +35,19 @@ from merlin.training.models import (
     Model,
     Models,
     ModelState,
-    Question,
     model_of,
     proof_of,
+    read_conversations,
+    select_models,
+)
+from merlin.training.scores import (
+    Question,
+    is_right,
     question_digest,
     question_key,
     questions_of,
-    read_conversations,
     score_answers,
-    select_models,
 )
-from merlin.training.prompt_check import is_right
 
 ENOUGH_QUESTIONS = 40  # with fewer, only large differences are significant
 RESAMPLES, _AT_ONCE = 10_000, 100

@@ -41,7 +41,8 @@ from merlin.training.evaluation import (
     lost_pairs,
     pair_answers,
 )
-from merlin.training.models import Model, question_digest
+from merlin.training.models import Model
+from merlin.training.scores import question_digest
 
 log = get_logger(__name__)
 _SHOWN, _PERCENT = 5, 100

@@ -1,16 +1,12 @@
-"""A tuned model: its states, its scores, its origin.
+"""A tuned model: its states, its stored answers and scores, its origin.
 
-    new -> good | refused    by the evaluation: one question, then the test split
-    good -> gone             its provider no longer lists it; good if it is listed again
-    new, good, gone -> revoked    consent to an example of its build was withdrawn
-
-The score is chrF (0..100, higher is better) of sacrebleu; in addition, the share of answers
-equal to the reference and the share of "I do not know".
+new -> good | refused    by the evaluation: one question, then the test split
+good -> gone             its provider no longer lists it; good if it is listed again
+new, good, gone -> revoked    consent to an example of its build was withdrawn
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +39,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_text
 from merlin.providers.base import Answer
+from merlin.training.scores import Evaluation, question_key, questions_of
 
 # Maximum pause between two probes of a model.
 MAX_WAIT_S = 600.0
@@ -104,27 +101,6 @@ def answer_of(row: Row) -> Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """One test example: the question and the reference answer."""
-
-    example_id: str
-    messages: tuple[Message, ...]
-    reference: str
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Scores of one model on a test split; shares are 0..1."""
-
-    model_row: int
-    questions: int
-    chrf: float
-    equal_share: float
-    unknown_share: float
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Overlap:
     """The number of test questions of two builds, and of those in both."""
 
@@ -136,48 +112,6 @@ class Overlap:
     def is_same(self) -> bool:
         """Return whether both have the same questions, so that their scores can be compared."""
         return bool(self.shared) and self.shared == self.one == self.other
-
-
-def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
-    """Return the identity of a question across builds: all but the id and system text."""
-    messages = (
-        (message.role, message.content) for message in question.messages if message.role != "system"
-    )
-    return tuple(messages), question.reference
-
-
-def question_digest(question: Question) -> str:
-    """Return a digest of a question with its reference answer, independent of the example's id."""
-    return hashlib.sha256(dump_json(question_key(question)).encode()).hexdigest()
-
-
-def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> list[Question]:
-    """Return one question for each conversation: all messages before the last, the reference."""
-    return [
-        Question(example_id, messages[:-1], messages[-1].content)
-        for example_id, messages in conversations
-        if messages and messages[-1].role == "assistant"
-    ]
-
-
-def score_answers(
-    model_row: int, answers: Sequence[Answer], questions: Sequence[Question], at: datetime
-) -> Evaluation:
-    """Return the scores of `answers`, one for each question in the same order.
-
-    Source of chrF: Popović 2015, as implemented by sacrebleu with its defaults.
-    """
-    import sacrebleu  # noqa: PLC0415 - 0.2 s that only the proof needs
-
-    count = len(questions)
-    if not count:
-        return Evaluation(model_row, 0, 0.0, 0.0, 0.0, at)
-    texts = [answer.text for answer in answers]
-    references = [question.reference for question in questions]
-    chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
-    equal = sum(a.strip() == b.strip() for a, b in zip(texts, references, strict=True))
-    unknown = sum(answer.known is False for answer in answers)
-    return Evaluation(model_row, count, round(chrf, 2), equal / count, unknown / count, at)
 
 
 NEAREST = 3
@@ -212,7 +146,7 @@ NEXT = {
 }
 
 
-_EVALUATIONS = RowMap(Evaluation)
+_EVALUATIONS = RowMap(Evaluation, columns={"right": "right_count"})
 
 
 class Models(Repository):
@@ -324,7 +258,13 @@ def lost_model_columns(model_id: str, state: str, note: str) -> Row:
 def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None if there are none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
-    return None if row is None else _EVALUATIONS.read(row)
+    return None if row is None else _EVALUATIONS.read(row, right=right_count(row))
+
+
+def right_count(row: Row) -> int:
+    """Return the number of right answers of an evaluation; earlier versions counted equal ones."""
+    stored: int | None = row["right_count"]
+    return round(row["equal_share"] * row["questions"]) if stored is None else stored
 
 
 def revoked_builds() -> Select:

@@ -11,10 +11,8 @@ differences between their answers exceeds twice its standard error.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from math import sqrt
 from statistics import fmean, median, stdev
@@ -39,19 +37,15 @@ from merlin.training.jobs import Jobs
 from merlin.training.models import (
     Conversations,
     Model,
-    Question,
     model_of,
-    questions_of,
     read_conversations,
     revoked_builds,
-    score_answers,
 )
 from merlin.training.promote import serving_rows
+from merlin.training.scores import Question, is_right, likeness, questions_of, score_answers
 
-ALIKE = 70.0  # chrF: the taught sentence with a word more or less
 MIN_RIGHT_SHARE = 0.9  # share of right answers with which a prompt suffices
 MIN_QUESTIONS = SplitRule().min_test
-_MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
 _THOUSAND = 1000
 # A provider and a model of it.
 Base = tuple[str, str]
@@ -222,23 +216,6 @@ def _first_question(messages: Sequence[Message]) -> str:
     return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 
-@lru_cache(maxsize=4096)  # cached: pages compare the stored answers on every view
-def likeness(answer: str, reference: str) -> float:
-    """Return chrF of one answer, 0..100."""
-    from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that only this needs
-
-    return float(sentence_chrf(answer, [reference]).score)
-
-
-def is_right(answer: str, reference: str) -> bool:
-    """Return whether an answer contains the taught one with few other words, or is nearly equal."""
-    normalised, expected = normalise(answer), normalise(reference)
-    is_brief = len(normalised.split()) <= len(expected.split()) + _MAX_EXTRA_WORDS
-    if expected and is_brief and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised):
-        return True
-    return likeness(answer, reference) >= ALIKE
-
-
 def compare_variants(
     subject: Subject,
     variants: Sequence[VariantQueries],
@@ -289,7 +266,7 @@ def _measure(
         provider=variant_queries.provider,
         model=variant_queries.model_id,
         chrf=scores.chrf,
-        right=sum(is_right(*pair) for pair in pairs),
+        right=scores.right,
         unknown_share=scores.unknown_share,
         input_tokens=round(median(usage.input_tokens for usage in used)),
         seconds=round(median(reply.seconds for reply in ordered), 3),

@@ -32,13 +32,11 @@ from merlin.training.models import (
     Model,
     Models,
     ModelState,
-    Question,
     model_of,
-    questions_of,
     read_conversations,
-    score_answers,
 )
 from merlin.training.promote import serving_rows
+from merlin.training.scores import Question, questions_of, score_answers
 
 log = get_logger(__name__)
 FIRST_WAIT_S = 5.0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from merlin.app.verdicts import REPORTED, news_message
 from merlin.core.i18n import text
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.verdicts import VerdictStatus
+from merlin.training.scores import Evaluation
 
 pytestmark = pytest.mark.unit
 
@@ -29,26 +32,17 @@ def test_every_status_has_a_message(status, reason, language):
     ("live", "previous", "suffix"),
     [
         (None, None, "trial-8 is live now."),
-        (("trial-8", 71.25), None, "trial-8 is live now; similarity 71.2 out of 100."),
-        (
-            ("trial-8", 71.5),
-            ("trial-7", 67.5),
-            "similarity 71.5 out of 100, +4 against trial-7.",
-        ),
-        (("trial-8", 67.5), ("trial-7", 67.5), "67.5 out of 100, the same as trial-7."),
-        (
-            ("trial-8", 60.0),
-            ("trial-7", 67.5),
-            "similarity 60 out of 100, −7.5 against trial-7.",
-        ),
+        (("trial-8", 18), None, "trial-8 is live now; 18 of 20 right."),
+        (("trial-8", 18), ("trial-7", 14), "18 of 20 right, +4 against trial-7."),
+        (("trial-8", 18), ("trial-7", 18), "18 of 20 right, the same as trial-7."),
+        (("trial-8", 11), ("trial-7", 18), "11 of 20 right, −7 against trial-7."),
     ],
 )
 def test_message_shows_the_known_scores(live, previous, suffix):
-    key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
+    scores = [item and (item[0], _evaluation(item[1])) for item in (live, previous)]
+    key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, *scores)
     assert text("en", key, **arguments).endswith(suffix)
 
 
-def test_scores_have_a_decimal_comma_in_russian():
-    live, previous = ("trial-8", 60.25), ("trial-7", 67.5)
-    key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
-    assert text("ru", key, **arguments).endswith("сходство 60,2 из 100, −7,2 к trial-7.")
+def _evaluation(right):
+    return Evaluation(1, 20, right, 71.25, right / 20, 0.0, datetime(2026, 11, 1, tzinfo=UTC))

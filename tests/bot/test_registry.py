@@ -61,7 +61,7 @@ def test_two_models_are_compared_side_by_side(chat):
     assert len({len(line) for line in table}) == 1
     assert "pre" in [mark["type"] for mark in chat.last.entities]
     assert "Обе ответили на одни и те же тестовые вопросы" in chat.last.text
-    assert [line.split()[0] for line in table[1:3]] == ["вопросов", "сходство"]
+    assert [line.split()[0] for line in table[1:3]] == ["вопросов", "верных"]
 
 
 def test_scores_on_different_questions_are_not_compared(chat, lab):

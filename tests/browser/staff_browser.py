@@ -28,7 +28,8 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Answer, Checkpoint, JobEvent
 from merlin.training.jobs import JobState
-from merlin.training.models import questions_of, read_conversations
+from merlin.training.models import read_conversations
+from merlin.training.scores import questions_of
 from tests.api import catalogue_files
 from tests.api.running_api import run_api
 from tests.api.staff_api import Committer

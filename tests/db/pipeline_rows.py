@@ -32,8 +32,9 @@ from merlin.git.source import Commit
 from merlin.training.gate import Gates
 from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
-from merlin.training.models import Evaluation, Models, ModelState
+from merlin.training.models import Models, ModelState
 from merlin.training.promote import Promotions, promote_newest
+from merlin.training.scores import Evaluation
 from tests.support.config import make_config
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
@@ -193,7 +194,7 @@ class PipelineRows:
     def prove(self, state=ModelState.GOOD):
         """Settle every model that awaits its test."""
         for model in self.models.list_unproved():
-            proof = Evaluation(model.model_row, 5, 77.5, 0.5, 0.2, self.clock())
+            proof = Evaluation(model.model_row, 5, 3, 77.5, 0.5, 0.2, self.clock())
             is_good = state is ModelState.GOOD
             self.models.settle(model, state, proof if is_good else None, "" if is_good else "mute")
 

@@ -52,7 +52,13 @@ def insert_live_model(
         database.change(SERVING.delete().where(SERVING.dataset == dataset))
         serving = {"dataset": dataset, "model_row": model_row, **state}
         database.put(SERVING.insert(serving))
-        scores = {"questions": 12, "chrf": 81.25, "equal_share": 0.75, "unknown_share": 0.0}
+        scores = {
+            "questions": 12,
+            "right_count": 9,
+            "chrf": 81.25,
+            "equal_share": 0.75,
+            "unknown_share": 0.0,
+        }
         database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
         database.add(PROMOTION, _promotion(dataset, model_id))
         database.bump()

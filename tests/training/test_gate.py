@@ -10,7 +10,7 @@ from merlin.dataset.spec import FLOOR, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
 from merlin.training.evaluation import JudgedAnswer, kind_of, pair_answers
 from merlin.training.gate import find_hold
-from merlin.training.models import Question, question_digest
+from merlin.training.scores import Question, question_digest
 
 pytestmark = pytest.mark.functional
 NOT_KNOWN = Answer("Не знаю.", known=False)

@@ -15,16 +15,15 @@ from merlin.dataset.builds import Build
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import Answer
 from merlin.training.ask_many import Query, Reply
-from merlin.training.models import Question
 from merlin.training.prompt_check import (
     Subject,
     VariantQueries,
     choose_base,
     compare_variants,
-    is_right,
     prepend_nearest,
     sample_ids,
 )
+from merlin.training.scores import Question, is_right
 
 pytestmark = pytest.mark.unit
 RECIPE = Recipe("engine", "smollm2")

@@ -153,11 +153,10 @@ def badge(context: PageContext, family: str, state: str) -> Badge:
 
 
 def score(context: PageContext, scores: Scores | None) -> str:
-    """Return a model's score at its test questions, "–" if it was not tested."""
-    if scores is None or scores.chrf is None:
+    """Return how many test questions a model answered rightly, "–" if it was not tested."""
+    if scores is None or not scores.questions:
         return "–"
-    digits = 1 if scores.chrf % 1 else 0
-    return context.say("score-of", score=number(context, scores.chrf, digits))
+    return context.say("score-of", right=scores.right, questions=scores.questions)
 
 
 # States of unpaid orders.

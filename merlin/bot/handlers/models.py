@@ -25,7 +25,8 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import format_number, stored_text, text
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores_png
-from merlin.training.models import Evaluation, Overlap
+from merlin.training.models import Overlap
+from merlin.training.scores import Evaluation
 
 handlers = Handlers()
 
@@ -40,6 +41,7 @@ def evaluation_text(scores: Scores | Evaluation | None, language: str) -> str:
 
 def _format_scores(scores: Scores | Evaluation, language: str) -> dict[str, str]:
     return {
+        "right": str(scores.right),
         "chrf": format_number(language, scores.chrf or 0, 1),
         "equal": f"{(scores.equal_share or 0) * 100:.0f}",
         "unknown": f"{(scores.unknown_share or 0) * 100:.0f}",
@@ -66,7 +68,7 @@ def comparison_table(one: ModelView, other: ModelView, overlap: Overlap, languag
 
 
 _MAX_LISTED = 400
-_SCORES = ("chrf", "equal", "unknown")
+_SCORES = ("right", "chrf", "equal", "unknown")
 _MAX_HISTORY = 15
 
 
@@ -122,7 +124,7 @@ def show_dataset(context: BotContext) -> View:
 def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Button:
     sign = "▸ " if model.serves else ""
     scores, state = model.scores, context.translate(f"model-{model.display_state}")
-    score = f" · {format_number(context.language, scores.chrf or 0, 1)}" if scores else ""
+    score = f" · {scores.right}/{scores.questions}" if scores else ""
     return Button(f"{sign}{model.build} · {state}{score}", f"{verb}:{model.job}")
 
 

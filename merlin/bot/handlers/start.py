@@ -39,9 +39,10 @@ from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
-from merlin.core.i18n import LANGUAGES, format_number, text
+from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
-from merlin.training.models import Evaluation, Model, Serving, overlap_of, proof_of
+from merlin.training.models import Model, Serving, overlap_of, proof_of
+from merlin.training.scores import Evaluation
 
 handlers = Handlers()
 VERB, YES, NO = "login", "yes", "no"
@@ -357,10 +358,8 @@ def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -
         return ""
     if not overlap_of(context.db, model.build_id, previous.build_id).is_same:
         return ""
-    difference = evaluation.chrf - previous_scores.chrf
-    signed = (
-        f"{'−' if difference < 0 else '+'}{format_number(context.language, abs(difference), 1)}"
-    )
+    difference = evaluation.right - previous_scores.right
+    signed = f"{'−' if difference < 0 else '+'}{abs(difference)}"
     return context.translate("bot-info-against", model=previous.build_version, by=signed)
 
 

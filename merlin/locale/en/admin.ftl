@@ -94,6 +94,7 @@ admin-compare-differ = Their test questions differ ({ $shared ->
    *[other] { $shared } are
 } in both versions), so their scores can't be compared. See each model's page for its own scores.
 admin-score-questions = questions
+admin-score-right = right answers
 admin-score-chrf = similarity, out of 100
 admin-score-equal = word for word, %
 admin-score-unknown = “I don't know”, %

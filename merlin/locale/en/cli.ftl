@@ -86,7 +86,7 @@ col-dataset = dataset
 col-detail = detail
 col-digest = digest
 col-error = error
-col-evaluation = chrF, =, ?
+col-evaluation = right, chrF, =, ?
 col-example = example
 col-from = from
 col-good = { "" }
@@ -121,7 +121,7 @@ col-updated-at = updated
 col-verdict = result
 col-what = what
 col-why = why
-models-legend = On the test questions: chrF, similarity to the reference; =, word for word; ?, “I don't know”. Blank: not asked.
+models-legend = On the test questions: right answers of all; chrF, similarity to the reference; =, word for word; ?, “I don't know”. Blank: not asked.
 queue-requests = tasks
 queue-notices = notifications
 queue-jobs = training jobs

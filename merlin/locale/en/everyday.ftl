@@ -69,11 +69,11 @@ bot-info-version = Merlin { $version }
 bot-info-model =
     Dataset “{ $dataset }”: version { $build }
     Trained { $trained } · live since { $since }
-bot-info-evaluation = Test, { $questions ->
+bot-info-evaluation = Test: { $right } of { $questions ->
         [one] { $questions } question
        *[other] { $questions } questions
-    }: similarity to the reference { $chrf } out of 100, word for word { $equal }%, “I don't know” { $unknown }%
-bot-info-against = Compared with { $model }: { $by }
+    } right; similarity to the reference { $chrf } out of 100, word for word { $equal }%, “I don't know” { $unknown }%
+bot-info-against = Right answers compared with { $model }: { $by }
 bot-info-not-evaluated = This version had no test questions.
 bot-info-no-model = No trained model yet. { $general ->
         [yes] A general model answers.

@@ -40,8 +40,8 @@ page-serving-now = Live now
 page-no-serving = No trained models yet
 page-no-serving-hint = The first one appears here once it's trained and passes its test.
 page-answers-since = Live since
-page-score = Similarity
-page-score-of = { $score } out of 100
+page-score = Test
+page-score-of = { $right } of { $questions } right
 page-base = Base model
 
 page-jobs-lead = Training in progress and finished.

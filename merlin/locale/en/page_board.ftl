@@ -20,10 +20,6 @@ page-board-daemon = New commits can't be seen yet: the daemon isn't responding. 
 page-board-place = { $place } of { $count }
 page-board-silent = no news for { $time }
 page-board-left = { $time } left
-page-board-score = test: { $count ->
-        [one] { $count } question
-       *[other] { $count } questions
-    }, similarity { $score }
 page-board-errors = { $count ->
         [one] { $count } error
        *[other] { $count } errors

@@ -97,6 +97,7 @@ admin-compare-differ = Тестовые вопросы у них разные ({
    *[other] общих { $shared }
 }), поэтому результаты сравнивать нельзя. Результаты каждой модели — на её странице.
 admin-score-questions = вопросов
+admin-score-right = верных ответов
 admin-score-chrf = сходство с эталоном, из 100
 admin-score-equal = слово в слово, %
 admin-score-unknown = «не знаю», %

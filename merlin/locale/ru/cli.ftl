@@ -88,7 +88,7 @@ col-dataset = набор
 col-detail = подробно
 col-digest = отпечаток
 col-error = ошибка
-col-evaluation = chrF, =, ?
+col-evaluation = верно, chrF, =, ?
 col-example = пример
 col-from = было
 col-good = { "" }
@@ -123,7 +123,7 @@ col-updated-at = изменено
 col-verdict = итог
 col-what = что
 col-why = почему
-models-legend = По тестовым вопросам: chrF – сходство с эталоном, = – слово в слово, ? – «не знаю». Пусто: вопросов не было.
+models-legend = По тестовым вопросам: верных ответов из всех, chrF – сходство с эталоном, = – слово в слово, ? – «не знаю». Пусто: вопросов не было.
 queue-requests = задачи
 queue-notices = уведомления
 queue-jobs = обучения

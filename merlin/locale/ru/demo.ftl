@@ -17,7 +17,10 @@ demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: примеры не изменились, обучать нечего
 demo-built = { $build }: { $train } для обучения, { $test } для теста
 demo-epoch = { $state }, эпоха { $epoch }, потери { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }
-demo-tested = верно { $right } из { $questions } вопросов
+demo-tested = верно { $right } из { $questions ->
+        [one] { $questions } вопроса
+       *[other] { $questions } вопросов
+    }
 job-launching = запускается
 job-queued = в очереди
 job-running = идёт

@@ -72,12 +72,11 @@ bot-info-version = Merlin { $version }
 bot-info-model =
     Набор «{ $dataset }»: версия { $build }
     Обучена { $trained } · отвечает с { $since }
-bot-info-evaluation = Тест, { $questions ->
-        [one] { $questions } вопрос
-        [few] { $questions } вопроса
-       *[many] { $questions } вопросов
-    }: сходство с эталоном { $chrf } из 100, слово в слово { $equal } %, «не знаю» { $unknown } %
-bot-info-against = По сравнению с { $model }: { $by }
+bot-info-evaluation = Тест: верно { $right } из { $questions ->
+        [one] { $questions } вопроса
+       *[other] { $questions } вопросов
+    }; сходство с эталоном { $chrf } из 100, слово в слово { $equal } %, «не знаю» { $unknown } %
+bot-info-against = Верных ответов по сравнению с { $model }: { $by }
 bot-info-not-evaluated = Тестовых вопросов у этой версии не было.
 bot-info-no-model = Обученной модели пока нет. { $general ->
         [yes] На вопросы отвечает общая модель.

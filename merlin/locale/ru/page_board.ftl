@@ -20,11 +20,6 @@ page-board-daemon = Новое пока не видно: демон не отв�
 page-board-place = { $place } из { $count }
 page-board-silent = нет новостей { $time }
 page-board-left = ещё { $time }
-page-board-score = тест: { $count ->
-        [one] { $count } вопрос
-        [few] { $count } вопроса
-       *[other] { $count } вопросов
-    }, сходство { $score }
 page-board-errors = { $count ->
         [one] { $count } ошибка
         [few] { $count } ошибки

@@ -139,7 +139,10 @@ notice-no-branch = В репозитории нет такой ветки (ил�
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
-proof-told = тест: верно { $right } из { $questions } вопросов
+proof-told = тест: верно { $right } из { $questions ->
+        [one] { $questions } вопроса
+       *[other] { $questions } вопросов
+    }
 proof-none = тестовых вопросов нет
 notice-sunset = { $dataset }: базовую модель { $model } отключат { $date }, а с ней и обученную. Укажите в dataset.yaml другую, пока есть время.
 notice-failing = Ошибка в Merlin: в процессе { $process } раз за разом не выполняется шаг «{ $step }» ({ $reason }). Пока её не исправят, он стоит, остальное работает. Подробности в журнале.

@@ -27,7 +27,7 @@ from merlin.core.i18n import text
 from merlin.sandbox.demo.place import BASE, Place, commit, copy_files, samples, unpack_base
 from merlin.sandbox.demo.story import Story, relative_path
 from merlin.sandbox.server import Deadline, longest
-from merlin.training.prompt_check import ALIKE, likeness
+from merlin.training.scores import ALIKE, likeness
 from merlin.wiring.context import reading, reading_context
 
 SERVE_S, ANSWER_S = 120.0, 60.0

@@ -266,8 +266,5 @@ def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]
     scores = model.evaluation
     if scores is None:
         return {}
-    arguments = {
-        "right": round((scores.equal_share or 0) * scores.questions),
-        "questions": scores.questions,
-    }
+    arguments = {"right": scores.right, "questions": scores.questions}
     return {"proved": text(language, "demo-tested", **arguments), "serving": model.title}
