@@ -51,7 +51,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until it is told to stop. Use it from the main thread only.
+    """Runs children until it is stopped. Use it from the main thread only.
 
     `output` receives stdout and stderr of the children (None: inherit ours). `needs_all`: one
     misconfigured child stops the others.

@@ -65,7 +65,7 @@ class Debouncer:
         self._trigger.set()
 
     async def serve(self) -> None:
-        """Run the action for each trigger until cancelled, then once more if one is pending."""
+        """Run the action for each trigger until cancelled, then again if one is pending."""
         try:
             while True:
                 await self._trigger.wait()

@@ -127,7 +127,7 @@ class UsageView:
 
 
 def own_account(ctx: Context, actor: Actor) -> OwnAccount:
-    """Return the actor's own profile. Raises NotFound if nobody is signed in."""
+    """Return the actor's own profile. Raises NotFound if not signed in."""
     user, authority = _user(ctx, actor), actor.standing
     account = Accounts(ctx.db).of(user.user_id)
     name = account.name if account else ""

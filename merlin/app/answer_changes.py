@@ -116,7 +116,7 @@ def compare_answers(
     after = before | {edit.path: parse_example(edit.text) for edit in edits}
     rule = spec.split if spec else SplitRule()
     lessons = [(_training_conversations(examples, rule), questions) for examples in (before, after)]
-    assert ctx.teach is not None  # noqa: S101 - wiring gives it to whoever tries edits
+    assert ctx.teach is not None  # noqa: S101 - wiring provides it to processes that try edits
     old_answers, new_answers = map_many(ctx.teach, lessons, chunk_size=1) if questions else ([], [])
     differing = [
         AnswerChange(

@@ -169,7 +169,7 @@ class Conversation:
 
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
     the question opened this session because the previous one was full; `left_behind` is then the
-    newest turn of that one, if the person was not told of its end before, else 0. `refusal` is why
+    newest turn of that one, if its end was not reported before, else 0. `refusal` is why
     the question cannot be asked, else None. `left` is the remaining quota if it is low. `name` is
     the author, in a group. `newer` is the version promoted since the last answer, if the session
     pins an older one. `is_first` marks the person's first answers in a private chat.

@@ -325,7 +325,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
 
 
 def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
-    """Notify a person whom the bot can reach, once."""
+    """Notify a person once, if the bot can reach them."""
     if is_telegram_id(user_id):
         Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 

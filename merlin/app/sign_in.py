@@ -93,13 +93,13 @@ def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
 
 
 def by_telegram(ctx: Context, person: TelegramPerson, browser: Browser) -> NewSignIn:
-    """Sign in a user for whom Telegram opened the page. Raises Blocked."""
+    """Sign in the user of a Telegram Mini App. Raises Blocked."""
     _record_user(ctx, person.user_id, person.language_code, person.name)
     return _open_sign_in(ctx, person.user_id, SignInMethod.TELEGRAM, browser, person.source)
 
 
 def by_openid(ctx: Context, user_id: int, name: str, browser: Browser) -> NewSignIn:
-    """Sign in a user whom the OpenID issuer authenticated. Raises Blocked."""
+    """Sign in a user authenticated by the OpenID issuer. Raises Blocked."""
     user = Users(ctx.db, ctx.clock).get(user_id)
     _record_user(ctx, user_id, user.language_code if user else "", name)
     return _open_sign_in(ctx, user_id, SignInMethod.OPENID, browser)
@@ -119,7 +119,7 @@ def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -
 
 
 def by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
-    """Sign in the user who confirmed this browser's login in the bot; None if nobody has yet.
+    """Sign in the user who confirmed this browser's login in the bot; None before that.
 
     Raises Blocked.
     """

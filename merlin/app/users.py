@@ -237,7 +237,7 @@ def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 
 def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Return a person whom the actor may change. Raises NotFound, Refused for oneself."""
+    """Return a person that the actor may change. Raises NotFound, Refused for oneself."""
     return _view(ctx, _another(ctx, actor, user_id))
 
 

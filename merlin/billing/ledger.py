@@ -170,7 +170,7 @@ class Ledger(Repository):
             self._apply_grant(purchase, grant.entry_id)
         self._advance(purchase, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
-        # A fully refunded order that is paid once more becomes paid again.
+        # A fully refunded order that is paid again becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
         again = {"state": PurchaseState.REFUNDED_IN_PART.value}
         self.db.change(PURCHASE.update(again).where(condition & is_back))

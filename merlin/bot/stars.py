@@ -66,7 +66,7 @@ class StarsGateway:
 
     async def send_invoice(self, place: ChatPlace, request: PaymentRequest) -> None:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
-        # A forwarded copy opens the bot, so that nobody pays for another user's order.
+        # A forwarded copy opens the bot, so that no one pays for another user's order.
         fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
         await self._call("sendInvoice", {**fields, **target_fields(Target(place.thread_id))})
 

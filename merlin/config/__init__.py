@@ -1,4 +1,4 @@
-"""config.yaml: read once at start, every fault told at once, at its line.
+"""config.yaml: read once at start, all errors reported at once, with their lines.
 
 What a key may be stands in `settings` and `shop`; what several keys cannot mean together is told
 here. Credentials never stand in the file: it names environment variables, and `credential` reads
@@ -255,7 +255,7 @@ _TWO = 2
 
 
 def _faults_of(config: Config) -> Iterator[Fault]:
-    """Yield a fault for every key that cannot be meant as it stands."""
+    """Yield a fault for every key whose value is certainly a mistake."""
     # A machine without any time zones says so when it needs one; there no name can be judged.
     if has_zones() and not is_zone(config.timezone):
         yield at("timezone", "config-no-zone", zone=config.timezone)
@@ -348,13 +348,13 @@ def _in_the_open(config: Config) -> Iterator[Fault]:
 def _unverified_database(url: str) -> Iterator[Fault]:
     """Yield a fault where libpq cannot read the address, or would not verify an outside host."""
     if urlsplit(url).scheme not in ("postgresql", "postgres"):
-        return  # told where it is opened
+        return  # reported where it is opened
     try:
         named = postgresql_parameters(url)
     except ConfigError as error:
         yield at("database", error.key, **error.arguments)
         return
-    # Several servers may stand there, and parameters override what stands before them.
+    # There may be several servers, and parameters override the parts before them.
     hosts = [host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")]
     is_near = all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)
     if not is_near and named.get("sslmode") != "verify-full":

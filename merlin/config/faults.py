@@ -146,7 +146,7 @@ def wrong(faults: Sequence[Fault]) -> ConfigError:
 
 
 def at(place: str, key: str, **arguments: object) -> Fault:
-    """Return what is wrong at a key, which is told by its whole name."""
+    """Return what is wrong at a key, with its full name."""
     return _fault(place, "none", {"key": key, "arguments": arguments})
 
 
@@ -214,7 +214,7 @@ def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is said of a key, where it is said elsewhere in the schema too."""
+    """Return the description of a key, even if it is elsewhere in the schema."""
     reference = node.get("$ref")
     if reference is None:
         return node

@@ -65,7 +65,7 @@ class Titled(Section):
 
     @property
     def name(self) -> str:
-        """Return its key in the table, "" for one that stands in none."""
+        """Return its key in the table, "" if it is in none."""
         return self._name
 
     def title_in(self, language: str) -> str:
@@ -144,7 +144,7 @@ def _folder(value: object, info: ValidationInfo) -> object:
 def _file(value: object, info: ValidationInfo) -> object:
     if value == "":
         raise PydanticCustomError("config-too-short", "no name", {"limit": "1"})
-    # Links are left to be followed anew: what renews certificates moves them.
+    # Links are not resolved: programs that renew certificates replace them.
     return _base(info) / value if isinstance(value, str) else value
 
 

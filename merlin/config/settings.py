@@ -164,9 +164,9 @@ class RepositoryConfig(Section):
 
     @property
     def forge(self) -> tuple[str, str] | None:
-        """Return the address of the forge's API and the project there, "" for what nobody tells.
+        """Return the address of the forge's API and the project there, "" if unknown.
 
-        None where no statuses are wanted.
+        None if no statuses are configured.
         """
         if self.statuses is None:
             return None

@@ -199,7 +199,7 @@ class Plan(Titled):
         return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
 
     def described(self, language: str) -> str:
-        """Return what is said of the plan in a language, "" for nothing."""
+        """Return the plan's description in a language, "" if there is none."""
         return in_language(self.about, language)
 
 

@@ -203,7 +203,7 @@ def check_push(run: GitRunner, remote: RemoteUrl) -> None:
 
 
 def _is_race(stderr: str, remote: RemoteUrl) -> bool:
-    """Return whether a retry may succeed. Raises SourceError for a lock that nobody removes.
+    """Return whether a retry may succeed. Raises SourceError for a lock that is not released.
 
     Such a lock may belong to anyone, so it is not removed here.
     """

@@ -107,7 +107,7 @@ def build_client(
     `language` is sent as Accept-Language, for servers that localize failure reasons.
 
     With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
-    that cannot be told from a request that was carried out.
+    that cannot be distinguished from a completed request.
     """
     return openai.OpenAI(
         base_url=base_url,

@@ -43,7 +43,7 @@ _SEPARATOR = "."
 
 
 class OpenIdRefused(MerlinError):
-    """The sign-in failed: the issuer's response is missing, invalid or names nobody."""
+    """The sign-in failed: the issuer's response is missing, invalid or without a user id."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,7 +349,7 @@ class ApiStandIn(StandIn):
         return JSONResponse(self.error(status, message, code="unknown_url").as_json(), status)
 
     def _fault_response(self, fault: Fault) -> Response:
-        error = self.error(fault.status, f"The stand-in was told to answer {fault.status}.")
+        error = self.error(fault.status, f"The stand-in is set to answer {fault.status}.")
         headers = {} if fault.retry_after_s is None else {"retry-after": str(fault.retry_after_s)}
         return JSONResponse(error.as_json(), fault.status, headers)
 

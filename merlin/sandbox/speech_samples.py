@@ -24,7 +24,7 @@ def sample_voice(language: str = "ru") -> bytes:
 def transcript_of(content: bytes) -> str:
     """Return the transcript in an Ogg Opus file's comments, "" without one."""
     start = content.find(_FIELD)
-    if start < 4:  # noqa: PLR2004 - the comment's length stands before it
+    if start < 4:  # noqa: PLR2004 - the comment's length is before it
         return ""
     (size,) = struct.unpack_from("<I", content, start - 4)
     comment = content[start : start + size]

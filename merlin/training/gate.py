@@ -98,7 +98,7 @@ class Gates(Repository):
             return False
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
-        # A later commit may have joined the job: nobody was notified of it yet.
+        # A later commit may have joined the job: no one was notified of it yet.
         verdicts = VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_awaits_serving(new))
         verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
         if verdict is None:

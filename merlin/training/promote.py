@@ -94,7 +94,7 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
         return True
     if old.position == RESET_POSITION and candidate.is_followed:
         return False  # its commits are gone: never go back while a later one waits
-    # At the same position: trained again by hand, because the previous model was lost.
+    # At the same position: trained again manually, because the previous model was lost.
     is_newer = candidate.position > old.position or (
         candidate.position == old.position and candidate.is_awaited
     )

@@ -21,7 +21,7 @@ from merlin.wiring.process import observe_process
 
 
 def run_api(config: Config) -> None:
-    """Serve until told to stop. Raises ConfigError if the address is taken."""
+    """Serve until stopped. Raises ConfigError if the address is taken."""
     with (
         observe_process(config, "api"),
         context.open_checked_database(config) as database,

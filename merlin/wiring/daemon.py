@@ -44,7 +44,7 @@ LEAD_POLL_S = 1.0
 
 
 def run_daemon(config: Config) -> None:
-    """Run the daemon until it is told to stop; wait while another daemon leads."""
+    """Run the daemon until it is stopped; wait while another daemon leads."""
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
     confirm_lead = partial(_confirm_lead, lead, stop)
@@ -69,7 +69,7 @@ def run_daemon(config: Config) -> None:
 
 
 def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
-    """Wait until this process leads; return False if told to stop before.
+    """Wait until this process leads; return False if stopped before.
 
     The lead of a daemon on another machine whose heartbeats stop is ended.
     """

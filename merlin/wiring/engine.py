@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def start_engine(config: Config) -> None:
-    """Run the engine until it is told to stop."""
+    """Run the engine until it is stopped."""
     from merlin.core.server import READY, WATCHDOG, notify
     from merlin.db.connections import require_whole
     from merlin.engine.main import serve

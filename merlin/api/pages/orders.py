@@ -162,7 +162,7 @@ async def _page(
         "plan": plan,
         "promise": promise_of(plan),
         "brings": plan_features(context, plan),
-        # The price on the button, so that nobody pays a price they have not seen.
+        # The price on the button, so that no one pays a price they have not seen.
         "total": prices(plan, promo)[0] if takes_roubles(context, plan) else None,
         "promo": promo,
         "bot_href": await context.services.store.read(read_href) if plan.xtr else "",

@@ -59,7 +59,7 @@ _MAX_GIFTS = 8
 def left_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return a line for each format of a plan with the quota left; empty for the unlimited plan.
 
-    When all of them reset is said once, in a line of its own.
+    The time at which all of them reset is a line of its own.
     """
     if plan is UNLIMITED:
         return []

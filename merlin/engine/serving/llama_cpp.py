@@ -234,7 +234,7 @@ class LlamaCppBackend(ProxyBackend):
         listed = await self._list_adapters(url)
         if requested and requested not in listed:
             message = (
-                f"has no {requested}: convert {adapter.path if adapter else ''} and start it anew"
+                f"has no {requested}: convert {adapter.path if adapter else ''} and restart it"
             )
             raise Unavailable(f"llama.cpp at {url} {message}; docs/en/backends.md says how.")
         scales = [

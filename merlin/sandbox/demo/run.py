@@ -131,7 +131,7 @@ def _run_workflow(demo: Demo, weights: Path | None, result: dict[str, object]) -
         result.update({**check(demo), **(check_lora(demo, weights) if weights else {})})
     except MerlinError as error:
         result["error"] = demo.story.reason(error)
-    except Exception as error:  # noqa: BLE001 - told below, with the children's logs
+    except Exception as error:  # noqa: BLE001 - reported below, with the children's logs
         result["error"] = repr(error)
 
 
@@ -176,7 +176,7 @@ def _prepare(
 
 
 def appoint_teacher(config: Config, place: Place) -> None:
-    """Make Boris, whom the pages call a teacher, the teacher of every course."""
+    """Make Boris, a teacher on the pages, the teacher of every course."""
     with writing_context(config) as ctx:
         for course in place.courses():
             users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)

@@ -103,7 +103,7 @@ def command() -> str:
 
 
 def restart_command(place: Place) -> str:
-    """Return the command that starts this demo anew."""
+    """Return the command that starts this demo again."""
     is_usual = place.folder == FOLDER.absolute()
     return f"{command()} demo --fresh" + (
         "" if is_usual else f" --state {relative_path(place.folder)}"
