@@ -211,6 +211,12 @@ def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_sit
     expect(page.get_by_text("через 40 дней")).to_be_visible()
 
 
+def test_page_with_a_filter_further_down_starts_at_its_top(staff_visitor):
+    page = staff_visitor.open("/admin/models/algorithms-2/evaluation", VERA)
+    expect(page.locator("nav [aria-current]").last).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+
+
 def list_pages(staff_site):
     return {
         "home": "/admin/board",

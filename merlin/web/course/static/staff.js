@@ -3,7 +3,10 @@
 import "./busy.js";
 import "./sure.js";
 
+// Within its row alone: a row further down would move the page from its beginning.
+const before = scrollY;
 for (const one of document.querySelectorAll("nav [aria-current]")) one.scrollIntoView({ block: "nearest", inline: "nearest" });
+scrollTo({ top: before, behavior: "instant" });
 document.getElementById("wrong")?.scrollIntoView({ block: "nearest" });
 document.getElementById("proof")?.focus({ preventScroll: false });
 
