@@ -21,6 +21,8 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
             return f"{user.shown_name} · {name}"
     if reference == "user:erased":
         return text(language, "page-deleted-user")
+    if reference == "billing":
+        return text(language, "page-audit-by-billing")
     key = f"page-audit-target-{kind}"
     return text(language, key, name=name) if name and key in keys(language) else reference
 

@@ -8,6 +8,7 @@ page-audit-none-hint = Changes to roles, access, money, keys and models appear h
 page-audit-who = Who
 page-audit-action = Action
 page-audit-object = Object
+page-audit-by-billing = payment
 page-deleted-user = a deleted user
 page-audit-target-user = user { $name }
 page-audit-target-cli = { $name } (command line)
@@ -44,6 +45,12 @@ page-about-dataset = dataset
 page-about-job = job
 page-about-model = model
 
+# What a plan was given for: “source: trial”.
+source-grant = admin
+source-trial = trial
+source-promo = promo code
+source-gift = gift
+
 audit-account-name = username
 audit-account-password = password
 audit-ask-build = build requested
@@ -73,7 +80,7 @@ audit-paysupport-ask = question about a payment
 audit-plan-give = plan given
 audit-promo-add = promo code created
 audit-promo-stop = promo code deactivated
-audit-quota-gift = gift questions given
+audit-quota-gift = questions credited
 audit-renewal-stop = auto-renewal turned off
 audit-role-grant = role given
 audit-role-revoke = role removed

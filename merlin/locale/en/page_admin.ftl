@@ -188,6 +188,7 @@ page-blocked = blocked
 page-unreachable = the bot can't write
 page-telegram-id = Telegram ID
 page-plan = Plan
+page-beyond = { $count } beyond the plan
 page-left-of-plan = Left in the plan
 page-role = Role
 page-not-self = Another admin has to change your role.

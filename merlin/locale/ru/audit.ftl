@@ -8,6 +8,7 @@ page-audit-none-hint = Здесь появятся действия с роля�
 page-audit-who = Кто
 page-audit-action = Действие
 page-audit-object = Объект
+page-audit-by-billing = оплата
 page-deleted-user = удалённый пользователь
 page-audit-target-user = пользователь { $name }
 page-audit-target-cli = { $name } (командная строка)
@@ -44,6 +45,12 @@ page-about-dataset = набор
 page-about-job = обучение
 page-about-model = модель
 
+# За что дан план: «источник: пробный период».
+source-grant = администратор
+source-trial = пробный период
+source-promo = промокод
+source-gift = подарок
+
 audit-account-name = логин
 audit-account-password = пароль
 audit-ask-build = запрошена сборка
@@ -73,7 +80,7 @@ audit-paysupport-ask = вопрос о платеже
 audit-plan-give = план выдан
 audit-promo-add = промокод создан
 audit-promo-stop = промокод отключён
-audit-quota-gift = вопросы подарены
+audit-quota-gift = вопросы начислены
 audit-renewal-stop = автопродление отключено
 audit-role-grant = роль выдана
 audit-role-revoke = роль снята

@@ -191,6 +191,7 @@ page-blocked = доступ закрыт
 page-unreachable = бот не может написать
 page-telegram-id = ID в Telegram
 page-plan = План
+page-beyond = сверх плана { $count }
 page-left-of-plan = Осталось в плане
 page-role = Роль
 page-not-self = Вашу роль может сменить другой администратор.
