@@ -162,7 +162,7 @@ class Losses:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """The progress of a job; `share` is a percentage, null if unknown; else 0 means unknown."""
+    """The progress of a job; `share` is a percentage or null; other fields are 0 if unknown."""
 
     share: int | None
     epoch: float

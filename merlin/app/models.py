@@ -375,7 +375,7 @@ class ServingView:
     # The newest mainline position that a promotion has considered.
     position: int = field(metadata=INTERNAL)
     pinned: bool
-    removed: bool = described("its dataset is removed from the repository")
+    removed: bool = described("Whether its dataset is removed from the repository.")
 
 
 def dataset_names(

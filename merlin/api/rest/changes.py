@@ -173,7 +173,7 @@ class Solution(Body):
 
 @router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
-    """Return one part of the list, newest first."""
+    """Return the caller's edits, for admins everyone's, newest first."""
     views = await caller.read(changes.recent, page.size + 1, page.after(""))
     part_views = page.take_part(views, lambda view: view.id)
     return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}

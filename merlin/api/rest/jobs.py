@@ -252,14 +252,14 @@ async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -
 
 @model_router.post("/models/{model_id}/pin", summary="Pin the live model", **REQUEST_ROUTE)
 async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
-    """Ask the daemon; 409 for a model that does not serve."""
+    """Request that the model stay live even if there are newer ones; 409 if it is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=True)
     return await accepted(request, caller, act)
 
 
 @model_router.post("/models/{model_id}/unpin", summary="Unpin the live model", **REQUEST_ROUTE)
 async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
-    """Ask the daemon; 409 for a model that does not serve."""
+    """Request that newer models may go live again; 409 if the model is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
     return await accepted(request, caller, act)
 

@@ -102,7 +102,7 @@ def serve(setup: Setup, pipe: EnginePipe) -> None:
 def describe_error(error: Exception) -> str:
     """Return the error message with advice."""
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    return f"{message}; the ONNX file or its tokenizer is broken or no encoder: export or pull it again"
+    return f"{message}; the ONNX file or its tokenizer is broken or no encoder: pull it again"
 
 
 def main() -> int:
