@@ -34,6 +34,7 @@ from merlin.core.i18n import stored_text
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
+from merlin.dataset.layout import is_valid_name
 from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.tables import (
@@ -141,6 +142,11 @@ class BoardRow:
     title: Mapping[str, str]
     commits: int
     cards: Sequence[Card]
+
+    @property
+    def has_examples_page(self) -> bool:
+        """Return whether its examples can be listed: not if removed or rejected for its name."""
+        return not self.removed and is_valid_name(self.name)
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""

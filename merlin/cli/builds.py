@@ -33,6 +33,7 @@ from merlin.cli.output import (
     record,
     write_file,
 )
+from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import format_number, text
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH
 from merlin.dataset.verify import BuildProof
@@ -228,6 +229,6 @@ def _print_verdict(verdict: VerdictView) -> None:
     )
     if verdict.reason:
         reason = text(language(), verdict.reason, **verdict.arguments)
-        sys.stdout.write(f"    {reason}\n")
+        sys.stdout.write(f"    {escape_controls(reason)}\n")
     for finding in verdict.findings:
         sys.stdout.write(f"    {finding.line_text(language())}\n")

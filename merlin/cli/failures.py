@@ -16,6 +16,7 @@ from merlin import __version__
 from merlin.cli import discard_output, language
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.core.log import redact
 
@@ -54,7 +55,7 @@ def _print_error(error: MerlinError) -> int:
         message = error_text(error.key, error.arguments)
     except (KeyError, ValueError):
         message = redact(str(error))
-    sys.stderr.write(f"merlin: {message}\n")
+    sys.stderr.write(f"merlin: {escape_controls(message)}\n")
     return error.exit_code
 
 

@@ -6,7 +6,6 @@ Also the options for a period of days, in the configured time zone.
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import keys, text, zone_name
 
 if TYPE_CHECKING:
@@ -115,23 +115,17 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
 
 
 # Line ends stay: some cells have several lines.
-_COMMANDS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-
-
 def format_cell(value: object) -> str:
     """Return the text of a cell: times to the second with their zone, "" for None.
 
-    Control characters and direction marks, as of a commit's subject, are written as escapes: they
-    could command the terminal.
+    Control characters, as of a commit's subject, are written as escapes.
     """
     if value is None:
         return ""
     if isinstance(value, datetime):
         local = in_zone(value)
         return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
-    return _COMMANDS.sub(
-        lambda found: found.group().encode("unicode_escape").decode("ascii"), str(value)
-    )
+    return escape_controls(str(value))
 
 
 def translate_word(family: str, name: str) -> str:
@@ -154,7 +148,7 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
 
 def print_message(key: str, **arguments: object) -> None:
     """Print a message on stderr."""
-    sys.stderr.write(text(language(), key, **arguments) + "\n")
+    sys.stderr.write(escape_controls(text(language(), key, **arguments)) + "\n")
 
 
 @contextmanager

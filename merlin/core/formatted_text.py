@@ -36,6 +36,7 @@ _NO_GLYPH_CATEGORIES = frozenset({"Cc", "Cf", "Mn", "Me"})
 _NO_GLYPH = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _FLAGS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
+_CONTROLS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _INDENT = "   "
 _MAX_DEPTH = 8
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
@@ -123,6 +124,14 @@ def is_blank(text: str) -> bool:
         sign.isspace() or sign in _NO_GLYPH or unicodedata.category(sign) in _NO_GLYPH_CATEGORIES
         for sign in text
     )
+
+
+def escape_controls(text: str) -> str:
+    """Return a text for a terminal: what could command it is written as escapes.
+
+    These are control characters, except tab and line end, and direction marks.
+    """
+    return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
 def join_surrogates(text: str) -> str:

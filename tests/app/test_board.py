@@ -104,6 +104,14 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     assert [row.removed for row in read_board(world.ctx, OPERATOR).rows] == [False, False]
 
 
+def test_dataset_with_an_invalid_name_has_no_examples_page(world):
+    world.serve(1, make_examples())
+    rejected = Outcome("with space", VerdictStatus.REJECTED)
+    world.record(make_commit(2), [rejected], world.clock())
+    has_page = {row.name: row.has_examples_page for row in read_board(world.ctx, OPERATOR).rows}
+    assert has_page == {FACE: True, "with space": False}
+
+
 def test_training_shows_progress_and_is_silent_after_five_times_the_usual_interval(world):
     world.push(1, make_examples())
     (job,) = world.launch()

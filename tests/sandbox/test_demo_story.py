@@ -61,6 +61,13 @@ def test_broken_example_is_named_with_its_place(lab):
     assert "✔ built: trial-1: no examples changed, nothing to train" in report
 
 
+def test_commit_subject_sends_no_commands_to_the_terminal(lab):
+    lab.repository.example("trial", 40)
+    lab.repository.commit("Red \x1b[31m\u202e words")
+    lab.tick()
+    assert " Red \\x1b[31m\\u202e words\n" in read_report(lab)
+
+
 def test_reason_for_no_training_is_reported(lab):
     lab.until_serving("trial-1")
     lab.repository.example("trial", 40)

@@ -42,6 +42,7 @@ payment-reason-expired-on-capture = the payment wasn't completed in time, and th
 payment-reason-expired-on-confirmation = the payment wasn't confirmed in time
 payment-reason-fraud-suspected = the bank or payment service found the payment suspicious; try another card
 payment-reason-general-decline = the bank gave no reason; ask your bank or try another card
+payment-reason-given-up = cancelled by the buyer
 payment-reason-identification-required = the wallet must be verified with a passport first
 payment-reason-insufficient-funds = insufficient funds; top up or try another card
 payment-reason-internal-timeout = the payment service took too long; try again

@@ -97,7 +97,7 @@ gate-nothing-to-accept = { $model } is held, but not for single questions that c
 notice-held = { $dataset }: the new model { $version } doesn't answer people yet. { $reason }.
     { $list }
     If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
-notice-rejected = { $dataset }: commit { $commit } couldn't be built: { $reason }. The live model keeps answering. More: merlin log { $dataset }
+notice-rejected = { $dataset }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering. More: merlin log { $dataset }
 notice-failed = { $dataset }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit

@@ -42,6 +42,7 @@ payment-reason-expired-on-capture = оплата не завершена вов�
 payment-reason-expired-on-confirmation = оплата не подтверждена вовремя
 payment-reason-fraud-suspected = банк или сервис оплаты счёл платёж подозрительным; попробуйте другую карту
 payment-reason-general-decline = банк не назвал причину; спросите у него или попробуйте другую карту
+payment-reason-given-up = отменён покупателем
 payment-reason-identification-required = кошелёк нужно сначала подтвердить паспортом
 payment-reason-insufficient-funds = недостаточно средств; пополните счёт или попробуйте другую карту
 payment-reason-internal-timeout = сервис оплаты не успел провести платёж; попробуйте ещё раз

@@ -125,7 +125,7 @@ gate-nothing-to-accept = Модель { $model } остановлена не и�
 notice-held = { $dataset }: новая модель { $version } пока не отвечает людям. { $reason }.
     { $list }
     Если такие ответы годятся, примите их; если нет, поправьте примеры, и следующая модель снова пройдёт сравнение. Администратор может сделать { $version } текущей и так.
-notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Текущая модель продолжает отвечать. Подробнее: merlin log { $dataset }
+notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Если модель уже есть, она продолжает отвечать. Подробнее: merlin log { $dataset }
 notice-failed = { $dataset }: обучение { $job } не удалось: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
     [one] ушёл { $count } коммит

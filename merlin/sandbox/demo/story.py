@@ -16,6 +16,7 @@ from merlin.app.verdicts import VerdictView
 from merlin.config import Config
 from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
+from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
@@ -69,7 +70,7 @@ class Story:
 
     def _step_text(self, step: Mapping[str, str]) -> str:
         name = text(self.language, f"demo-step-{step['key']}")
-        return f"{name}: {step['note']}" if step["note"] else name
+        return f"{name}: {escape_controls(step['note'])}" if step["note"] else name
 
     def _draw_bar(self, progress: Mapping[str, Any], step: Mapping[str, str]) -> None:
         """Redraw the running step with a progress bar; only on a terminal."""
