@@ -97,6 +97,8 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),
     "union_tag_not_found": ("no-kind", ("discriminator",)),
 }
+# Part of pydantic's message about invalid JSON -> text key; lone surrogates have several messages.
+_JSON_FAULTS = {"recursion": "deep", "hex escape": "unicode", "unicode": "unicode"}
 
 
 def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
@@ -110,7 +112,8 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
         path = []  # pydantic reports a byte offset, which is no pointer
-        key = "deep" if "recursion" in str(context.get("error", "")) else key
+        fault = str(context.get("error", ""))
+        key = next((word for part, word in _JSON_FAULTS.items() if part in fault), key)
     # Passed as text: Fluent would group the digits of ids and bounds. The English "or" in
     # pydantic's list of values is removed.
     arguments = {

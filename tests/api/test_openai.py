@@ -272,6 +272,13 @@ def test_body_that_is_not_a_json_object_is_refused(client, body):
     assert response.json()["error"]["code"] == "invalid_value"
 
 
+@pytest.mark.parametrize("content", [b"\\ud800", b"\\ud800 \\u0041", b"\\udfff.", b"\xff"])
+def test_half_a_character_is_named_as_the_fault(client, content):
+    response = client.post("/chat/completions", content=b'{"model": "' + content + b'"}')
+    assert response.status_code == 400
+    assert "Юникоде" in response.json()["error"]["message"]
+
+
 def test_too_long_body_is_refused_unread(client):
     response = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
     assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
