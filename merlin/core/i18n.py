@@ -98,7 +98,7 @@ def language_of(code: str | None, default: str = "ru") -> str:
     return head if head in LANGUAGES else default
 
 
-def text(language: str, key: str, **arguments: object) -> str:
+def text(language: str, key: str, /, **arguments: object) -> str:
     """Return the text `key` in `language` with its arguments filled in.
 
     An argument may be a text itself: a mapping with `key` and `arguments`. Raises KeyError if the

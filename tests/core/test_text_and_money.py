@@ -65,6 +65,10 @@ def test_missing_text_or_argument_is_an_error():
         text("ru", "error-provider")
 
 
+def test_argument_may_be_called_language():
+    assert "xx" in text("ru", "account-no-language", language="xx")
+
+
 @pytest.mark.parametrize(("tokens", "micro"), [(0, 0), (1, 3), (1_000_000, 3_000_000)])
 def test_training_cost_is_rounded_up_to_whole_millionths(tokens, micro):
     assert MINI.training(tokens) == micro
