@@ -328,4 +328,4 @@ def _check_process(config: Config, process: str) -> CheckMessage:
     error = health_error(config, process)
     if error is not None:
         raise error
-    return "doctor-well", {}
+    return "doctor-healthy", {}

@@ -144,7 +144,7 @@ def check_clock(url: str) -> CheckMessage:
             headers = refusal.headers
     date = headers["Date"] if headers is not None else None
     if date is None:
-        return "doctor-clock-alone", {}
+        return "doctor-clock-not-compared", {}
     offset_s = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
     if offset_s > _MAX_CLOCK_OFFSET_S:
         raise check_failure("doctor-clock-off", seconds=int(offset_s))
@@ -320,8 +320,8 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
 def check_document_sandbox() -> CheckMessage:
     """Check that the kernel can isolate the document reader from files and the network."""
     if not has_system_call_filter():
-        raise check_failure("doctor-no-walls")
-    return "doctor-walls", {}
+        raise check_failure("doctor-no-sandbox")
+    return "doctor-sandbox", {}
 
 
 def check_postgresql(url: str) -> CheckMessage:

@@ -435,7 +435,7 @@ def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
     if len(excess) > _MAX_LISTED:
         lines.append(context.translate("sessions-more", more=len(excess) - _MAX_LISTED))
     data = f"new-instead:{excess[0].session_id}:{len(excess)}"
-    confirm_button = ("session-new-instead", data, "danger")
+    confirm_button = ("session-replace-oldest", data, "danger")
     return menu.message(context, "\n".join(lines), confirm_button, (_ALL, menu.CANCEL))
 
 

@@ -53,4 +53,4 @@ sessions-limit = Your plan saves { $most ->
     }:
 session-oldest = • “{ $title }”, { $at }
 sessions-more = • and { $more } more
-session-new-instead = Delete and start a new one
+session-replace-oldest = Delete and start a new one

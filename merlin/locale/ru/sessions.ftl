@@ -56,4 +56,4 @@ sessions-limit = Ваш план хранит { $most ->
     }:
 session-oldest = • «{ $title }», { $at }
 sessions-more = • и ещё { $more }
-session-new-instead = Удалить и начать новый
+session-replace-oldest = Удалить и начать новый
