@@ -117,8 +117,8 @@ finding-case-twin = The name differs from { $other } by letter case alone: not e
 finding-own-system = The example has its own system text, but the model will be asked with the dataset's.
 finding-one-sided-tags = Nearly all examples have the tag “{ $tag }”: { $percent }%. The dataset says little of anything else.
 finding-single-tags = { $count ->
-    [one] { $count } tag stands at one example only: { $names }.
-   *[other] { $count } tags stand at one example each, such as { $names }.
+    [one] { $count } tag is used in one example only: { $names }.
+   *[other] { $count } tags are used in one example each, such as { $names }.
 }
 finding-single-wordings = { $count ->
     [one] { $count } answer is taught by one question only: { $names }. A second wording helps to recall it.
