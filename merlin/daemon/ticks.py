@@ -35,7 +35,6 @@ from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import Requests
-from merlin.git.remote_url import parse_remote_url
 from merlin.git.source import Commit
 from merlin.training.baselines import BaselineTick
 from merlin.training.gate import Gates
@@ -52,11 +51,10 @@ from merlin.training.jobs import (
 )
 from merlin.training.launch import advance_launch, postpone
 from merlin.training.launch_plan import launch_waiting
-from merlin.training.models import Models, ModelState, proof_of
+from merlin.training.models import Models, ModelState, proof_of, score_message
 from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
-from merlin.training.scores import Evaluation
 
 log = get_logger(__name__)
 HOUR_S, MINUTE_S, ENGINE_S = 3600.0, 60.0, 4.0
@@ -149,7 +147,7 @@ def read_commits(services: DaemonServices) -> bool:
     if head is None:
         _notify_daily(services, "notice-no-branch")
         repository = needed_repository(services.config)
-        named = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
+        named = {"url": services.build_settings.source.remote.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()
@@ -285,19 +283,11 @@ def promote(services: DaemonServices) -> bool:
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
-            "proof": _proof_argument(proof_of(services.db, model.model_row)),
+            "proof": score_message(proof_of(services.db, model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
     return bool(switched)
-
-
-def _proof_argument(proof: Evaluation | None) -> Mapping[str, object]:
-    """Return a model's result on its test questions, as a nested Fluent message."""
-    if proof is None or not proof.questions:
-        return {"key": "proof-none", "arguments": {}}
-    arguments = {"right": proof.right, "questions": proof.questions}
-    return {"key": "proof-told", "arguments": arguments}
 
 
 class NoteWriter:

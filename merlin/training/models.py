@@ -8,7 +8,7 @@ new, good, gone -> revoked    consent to an example of its build was withdrawn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -259,6 +259,14 @@ def proof_of(db: Database, model_row: int) -> Evaluation | None:
     """Return the stored scores of a model, None if there are none."""
     row = db.row(EVALUATION.select().where(EVALUATION.model_row == model_row))
     return None if row is None else _EVALUATIONS.read(row, right=right_count(row))
+
+
+def score_message(proof: Evaluation | None) -> Mapping[str, object]:
+    """Return how many test questions a model answered rightly, as a nested Fluent message."""
+    if proof is None or not proof.questions:
+        return {"key": "proof-none", "arguments": {}}
+    arguments = {"right": proof.right, "questions": proof.questions}
+    return {"key": "proof-told", "arguments": arguments}
 
 
 def right_count(row: Row) -> int:
