@@ -250,6 +250,17 @@ def test_subscriber_cannot_subscribe_twice(buyer):
     assert len(buyer.purchases()) == 1
 
 
+def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):
+    earlier = slug_of(buyer)
+    # As after a change of the plan: the next order differs, and has a link of its own.
+    change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
+    newer = slug_of(buyer)
+    assert newer != earlier
+    buyer.pay(newer)
+    assert "This plan already auto-renews" in buyer.try_to_pay(earlier)
+    assert len(buyer.payments()) == 1
+
+
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):
     other = Buyer(*selling_bot)
     slug = slug_of(buyer)

@@ -55,7 +55,7 @@ def _place_order(context: BotContext) -> Purchase:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
     services, actor = context.services, own_actor(context)
-    if plan.renewed and plans.my_subscriptions(services, actor).renewal(plan):
+    if plan.renewed and _renews(context, plan.name):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
     return place_order(services, actor, plan.name, Gateway.STARS, code)
@@ -169,8 +169,16 @@ def refusal_reason(context: BotContext) -> str:
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
         or not Promos(context.db).may_take(purchase),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
+        # A second link, made before the plan changed: Telegram would renew both.
+        "pay-renews-already": bool(purchase.pay_url) and _renews(context, order.promise.plan),
     }
     return next((key for key, applies in reasons.items() if applies), "")
+
+
+def _renews(context: BotContext, plan: str) -> bool:
+    """Return whether a plan of the user renews itself."""
+    running = plans.my_subscriptions(context.services, own_actor(context)).running
+    return any(each.plan == plan for each in running)
 
 
 async def receive_payment_update(context: BotContext) -> None:
