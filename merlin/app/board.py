@@ -182,12 +182,14 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         files, counts = FileIndex(ctx.db), _counts(ctx)
         titles = {**{name: {} for name in files.trees()}, **files.titles()}
         led = {led_course.slug: led_course.name for led_course in led_courses(ctx, actor)}
-        known = {*titles, *led, *(name for name, _ in counts)} if seen is None else seen
+        # Not a course alone: it stays when a rewritten history never had its dataset.
+        known = {*titles, *(name for name, _ in counts)}
         removed = verdicts.removed_datasets(ctx)
         # In catalogue order: courses by semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
         names = sorted(
-            known, key=lambda name: (name in removed, places.get(name, len(places)), name)
+            known if seen is None else known & seen,
+            key=lambda name: (name in removed, places.get(name, len(places)), name),
         )
         cards = [
             *_edit_cards(ctx, names),

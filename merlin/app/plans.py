@@ -18,7 +18,7 @@ from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import format_amount, plan_ends, reason_key
-from merlin.app.shop import place_renewal_order
+from merlin.app.shop import find_code, place_renewal_order, plan_titles
 from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.purchases import Purchase, Purchases, promise_of
 from merlin.billing.quota import (
@@ -29,7 +29,6 @@ from merlin.billing.quota import (
     Source,
     plan_named,
     plan_of,
-    plan_title,
     plans_for_sale,
 )
 from merlin.billing.subscriptions import (
@@ -43,7 +42,7 @@ from merlin.billing.subscriptions import (
 )
 from merlin.core.clock import in_zone, iso, zone_of
 from merlin.core.errors import NotFound, Refused
-from merlin.core.i18n import LANGUAGES, moment_argument
+from merlin.core.i18n import moment_argument
 from merlin.core.log import get_logger
 from merlin.core.money import Amount
 from merlin.db import audit
@@ -173,7 +172,7 @@ def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
     """
     promos, requested = Promos(ctx.db, ctx.clock), code.upper()
     try:
-        return promos.find(actor.user_id, code, plan.name)
+        return find_code(ctx, actor, code, plan)
     except (NotFound, Refused):
         for each in Purchases(ctx.db, ctx.clock).of(actor.user_id):
             is_same = each.order.promo == requested and each.order.promise == promise_of(plan)
@@ -189,12 +188,16 @@ def use_code(ctx: Context, actor: Actor, code: str) -> Promo:
 
     Raises Refused for an invalid code.
     """
-    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
+    promo = find_code(ctx, actor, code)
     return promo if promo.percent else redeem_code(ctx, actor, code)
 
 
 def redeem_code(ctx: Context, actor: Actor, code: str) -> Promo:
     """Grant the days of a code. Raises Refused for an invalid one, or one that lowers a price."""
+    promo = find_code(ctx, actor, code)
+    if promo.percent:
+        titles = plan_titles(ctx, promo.plan)
+        raise Refused("a code for a lower price", "promo-is-percent", **titles)
     return Promos(ctx.db, ctx.clock).redeem(actor.user_id, code)
 
 
@@ -246,7 +249,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         if price is None:
             continue
         values = {
-            **_titles(ctx, renewal.plan),
+            **plan_titles(ctx, renewal.plan),
             "amount": format_amount(price),
             "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
@@ -269,7 +272,7 @@ def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) 
         ):
             continue
         at = _moment(ctx, term.user_id, term.ends_at)
-        values = {**_titles(ctx, term.plan), "at": at}
+        values = {**plan_titles(ctx, term.plan), "at": at}
         once = f"ends:{term.term_id}:{iso(term.ends_at)}"
         _tell(ctx, term.user_id, "notice-plan-ends", values, once)
 
@@ -290,7 +293,7 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
     key = "notice-renewal-over" if is_last else "notice-renewal-failed"
     why = {"key": reason_key(reason), "arguments": {}}
-    values = {**_titles(ctx, renewal.plan), "reason": why}
+    values = {**plan_titles(ctx, renewal.plan), "reason": why}
     _tell(ctx, renewal.user_id, key, values, f"not-renewed:{purchase.purchase_id}")
 
 
@@ -318,7 +321,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
         log.warning("a plan is not renewed", plan=renewal.plan, reason=str(error))
         Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id, RenewalState.FAILED)
         once = f"renewal-gone:{renewal.renewal_id}:{attempt}"
-        arguments = _titles(ctx, renewal.plan)
+        arguments = plan_titles(ctx, renewal.plan)
         _tell(ctx, renewal.user_id, "notice-renewal-gone", arguments, once)
         return
     Purchases(ctx.db, ctx.clock).poll_at(order.purchase_id, ctx.clock())
@@ -328,11 +331,6 @@ def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object],
     """Notify a person once, if the bot can reach them."""
     if is_telegram_id(user_id):
         Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
-
-
-def _titles(ctx: Context, name: str) -> dict[str, object]:
-    """Return a plan's title in each language, as nested texts of notices."""
-    return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

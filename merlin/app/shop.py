@@ -12,10 +12,11 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.purchases import Order, Purchase, Purchases, PurchaseState, promise_of
-from merlin.billing.quota import Plan, plan_named
+from merlin.billing.quota import Plan, plan_named, plan_title
 from merlin.billing.subscriptions import Renewal, Renewals
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
 
@@ -26,6 +27,25 @@ def sold_plan(ctx: Context, name: str) -> Plan:
     if plan is None or not plan.is_sold:
         raise NotFound(f"{name} is not sold", "billing-not-sold", plan=name)
     return plan
+
+
+def plan_titles(ctx: Context, name: str) -> dict[str, object]:
+    """Return a plan's title in each language, as arguments of a text."""
+    return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
+
+
+def find_code(ctx: Context, actor: Actor, code: str, plan: Plan | None = None) -> Promo:
+    """Return a promo code that the actor may use now, for `plan` if given.
+
+    Raises Refused for an invalid code, and for one of a plan that is no longer offered.
+    """
+    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
+    offered = plan_named(ctx.plans, promo.plan)
+    if offered is None or (promo.percent and not offered.is_sold):
+        raise Refused(f"{promo.plan} is not offered", "promo-unknown")
+    if plan is not None and promo.plan != plan.name:
+        raise Refused("a code of another plan", "promo-other-plan", **plan_titles(ctx, promo.plan))
+    return promo
 
 
 def price_of(ctx: Context, plan: Plan, gateway: Gateway, promo: Promo | None = None) -> Amount:
@@ -58,7 +78,7 @@ def place_order(
         raise NotFound("no user to order for", "billing-no-purchase")
     purchases, promos = Purchases(ctx.db, ctx.clock), Promos(ctx.db, ctx.clock)
     plan = sold_plan(ctx, name)
-    code = promos.find(actor.user_id, promo, plan.name) if promo else None
+    code = find_code(ctx, actor, promo, plan) if promo else None
     if code is not None and not code.percent:
         raise Refused("a code that gives days", "promo-is-days", code=code.code)
     price = price_of(ctx, plan, gateway, code)

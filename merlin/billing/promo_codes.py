@@ -145,22 +145,17 @@ class Promos(Repository):
         """Redeem a code that gives days of a plan."""
         row = self._usable(user_id, code)
         promo = _PROMOS.read(row)
-        if not promo.days:
-            raise Refused("a code for a lower price", "promo-is-percent", plan=promo.plan)
         self._use(row, user_id, None)
         key, by = f"promo:{promo.code}", f"promo:{promo.code}"
         self._terms.add(user_id, promo.plan, promo.days, Source.PROMO, key, by)
         return promo
 
-    def find(self, user_id: int, code: str, plan: str = "") -> Promo:
-        """Return a code that this person may use now, for `plan` if given.
+    def find(self, user_id: int, code: str) -> Promo:
+        """Return a code that this person may use now.
 
         A code held by an unpaid order of theirs may be used, for that order or in its place.
         """
-        promo = _PROMOS.read(self._usable(user_id, code, _unpaid(user_id)))
-        if plan and promo.plan != plan:
-            raise Refused("a code of another plan", "promo-other-plan", plan=promo.plan)
-        return promo
+        return _PROMOS.read(self._usable(user_id, code, _unpaid(user_id)))
 
     @transaction
     def hold(self, user_id: int, code: str, purchase_id: str) -> None:

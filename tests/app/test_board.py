@@ -23,8 +23,10 @@ from merlin.training.jobs import JobState
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
+    CourseCatalogue,
     PipelineRows,
     make_commit,
+    make_course,
     make_examples,
     make_finding,
     make_spec,
@@ -142,6 +144,12 @@ def test_teacher_sees_only_the_datasets_of_their_courses(world):
     with pytest.raises(NotFound):
         read_board(world.ctx, teacher, FACE)
     assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
+
+
+def test_course_whose_dataset_a_rewritten_history_never_had_is_not_listed(world):
+    world.push(1, make_examples())
+    CourseCatalogue(world.db).teach({"python": make_course("Питон"), FACE: make_course("Лицо")})
+    assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE]
 
 
 def test_board_shows_since_when_the_daemon_is_silent(world):

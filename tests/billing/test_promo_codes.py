@@ -10,13 +10,26 @@ import pytest
 
 from merlin.account.users import User
 from merlin.app import settlement
+from merlin.app.actor import Actor
 from merlin.app.personal_data import PersonalRecords
+from merlin.app.plans import redeem_code, use_code
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
+from merlin.core.i18n import text
+from merlin.core.permissions import Authority
 from merlin.db.database import open_database
 from merlin.providers.payments import Status
-from tests.billing.plan_shop import ANNA, BORIS, STARS, VERA, YOOKASSA, Shop
+from tests.billing.plan_shop import (
+    ANNA,
+    BORIS,
+    PLANS,
+    PRICES_AND_GATEWAYS,
+    STARS,
+    VERA,
+    YOOKASSA,
+    Shop,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -75,9 +88,22 @@ def test_used_up_expired_stopped_or_unknown_code_has_its_own_error(shop, clock):
 
 
 def test_percent_code_and_days_code_are_not_interchangeable(shop):
-    assert refusal_key(shop.billing.promos.redeem, ANNA, "HALF") == "promo-is-percent"
+    anna = Actor.person(ANNA, Authority())
+    assert refusal_key(redeem_code, shop.ctx, anna, "HALF") == "promo-is-percent"
     assert refusal_key(shop.order, promo="WEEK-2026") == "promo-is-days"
-    assert refusal_key(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
+    with pytest.raises(Refused) as refused:
+        shop.order(plan="voices", promo="HALF")
+    assert "“Plus”" in text("en", refused.value.key, **refused.value.arguments)
+
+
+def test_code_of_a_plan_that_is_no_longer_offered_is_refused_and_stays_unused(shop):
+    anna = Actor.person(ANNA, Authority())
+    offered, payments = [plan for plan in PLANS if plan.name != "plus"], PRICES_AND_GATEWAYS[1]
+    later = Shop(shop.db, shop.clock, (offered, payments)).ctx
+    for code in ("WEEK-2026", "HALF"):
+        assert refusal_key(redeem_code, later, anna, code) == "promo-unknown"
+        assert refusal_key(use_code, later, anna, code) == "promo-unknown"
+    assert (count_uses(shop, "WEEK-2026"), shop.billing.terms.of(ANNA)) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -283,7 +309,7 @@ def test_reserved_code_is_usable_for_its_holder_only(shop):
     promos = shop.billing.promos
     promos.add(Promo("LAST", "plus", percent=10, most_uses=1))
     shop.order(promo="LAST")
-    assert promos.find(ANNA, "LAST", "plus").percent == 10
+    assert promos.find(ANNA, "LAST").percent == 10
     assert refusal_key(promos.find, BORIS, "LAST") == "promo-used-up"
     assert shop.order(promo="LAST", gateway=STARS).order.amount.minor == 180
 
