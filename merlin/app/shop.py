@@ -21,17 +21,17 @@ from merlin.core.money import Amount
 from merlin.providers.payments import Gateway
 
 
+def plan_titles(ctx: Context, name: str) -> dict[str, object]:
+    """Return a plan's title in each language, as arguments of a text."""
+    return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
+
+
 def sold_plan(ctx: Context, name: str) -> Plan:
     """Return the plan or pack sold under this name. Raises NotFound."""
     plan = plan_named(ctx.plans, name)
     if plan is None or not plan.is_sold:
-        raise NotFound(f"{name} is not sold", "billing-not-sold", plan=name)
+        raise NotFound(f"{name} is not sold", "billing-not-sold", **plan_titles(ctx, name))
     return plan
-
-
-def plan_titles(ctx: Context, name: str) -> dict[str, object]:
-    """Return a plan's title in each language, as arguments of a text."""
-    return {language: plan_title(ctx.plans, name, language) for language in LANGUAGES}
 
 
 def find_code(ctx: Context, actor: Actor, code: str, plan: Plan | None = None) -> Promo:
