@@ -90,7 +90,7 @@ def _prepare_output() -> None:
         stream = getattr(sys, name)
         if stream is None:
             setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-        elif getattr(stream, "errors", "") == "strict":  # an encoding other than UTF-8
+        elif getattr(stream, "errors", "") in {"strict", "surrogateescape"}:  # cannot write all
             stream.reconfigure(errors="backslashreplace")
 
 
