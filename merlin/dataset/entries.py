@@ -24,7 +24,6 @@ from merlin.core.vocabulary import (
     split_words,
     vector_query,
 )
-from merlin.dataset.builds import NO_END
 from merlin.dataset.example import parse_example
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import EXAMPLES, example_id_of
@@ -100,7 +99,7 @@ _FILTERS = {
     "tag": "path IN (SELECT path FROM example_tag WHERE dataset = ? AND tag = ?)",
     "author": "example_id IN (SELECT example_id FROM example WHERE dataset = ? AND author = ?)",
     "split": "example_id IN (SELECT example_id FROM taught_example"
-    f" WHERE dataset = ? AND end_build = {NO_END} AND split = ?)",
+    " WHERE dataset = ? AND first_build <= {build} AND end_build > {build} AND split = ?)",
 }
 _HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
 # Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
@@ -119,12 +118,14 @@ LEFT JOIN example AS wrote
     ON wrote.dataset = part.dataset AND wrote.example_id = part.example_id
 LEFT JOIN seen_commit AS made ON made.sha = wrote.commit_sha
 LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
-    AND taught.example_id = part.example_id AND taught.end_build = {no_end}
+    AND taught.example_id = part.example_id
+    AND taught.first_build <= {build} AND taught.end_build > {build}
 ORDER BY part.id DESC
 """
 _TAUGHT = """
 JOIN taught_example AS taught ON taught.dataset = entry.dataset
-    AND taught.example_id = entry.example_id AND taught.end_build = {no_end}
+    AND taught.example_id = entry.example_id
+    AND taught.first_build <= {build} AND taught.end_build > {build}
     AND taught.split = 'train'
 JOIN dataset_text AS said ON said.blob = entry.blob
 """
@@ -245,7 +246,9 @@ class ExampleEntries(Repository):
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
         )
-        rows = self.db.sql(_PAGE.format(page=page, no_end=NO_END), *values, limit)
+        build, _, _ = self._newest_build(dataset)
+        query = _PAGE.format(page=page.format(build=build), build=build)
+        rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(row) for row in rows]
 
     def text(self, dataset: str, example_id: str) -> str | None:
@@ -267,19 +270,14 @@ class ExampleEntries(Repository):
             either = _match_in_dataset(
                 dataset, " OR ".join(f"({match_query([term])})" for term in terms)
             )
-        rows = self.db.sql(query.format(no_end=NO_END), either, dataset, limit)
+        build, _, _ = self._newest_build(dataset)
+        rows = self.db.sql(query.format(build=build), either, dataset, limit)
         return [str(content) for (content,) in rows if content is not None]
 
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; takes some milliseconds for 100,000."""
         condition = EXAMPLE_ENTRY.dataset == dataset
-        # Of the newest commit's build: an undone commit has an older one.
-        sides = (
-            "SELECT train, test FROM verdict JOIN build ON build.id = build_id"
-            " WHERE verdict.dataset = ? AND position IS NOT NULL AND is_whole = 1"
-            " ORDER BY position DESC LIMIT 1"
-        )
-        train, test = next(iter(self.db.sql(sides, dataset)), (0, 0))
+        _, train, test = self._newest_build(dataset)
         count_findings = (
             "SELECT COUNT(DISTINCT path) FROM finding"
             f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
@@ -291,6 +289,20 @@ class ExampleEntries(Repository):
             splits={"train": train, "test": test} if train else {},
             with_finding=self.db.sql(count_findings, dataset)[0][0],
         )
+
+    def _newest_build(self, dataset: str) -> tuple[int, int, int]:
+        """Return id and sizes of the newest commit's build, zeros if there is none.
+
+        It may not be the build with the highest id: an undone commit has an older one.
+        """
+        query = (
+            "SELECT build.id, train, test FROM verdict JOIN build ON build.id = build_id"
+            " WHERE verdict.dataset = ? AND position IS NOT NULL AND is_whole = 1"
+            " ORDER BY position DESC LIMIT 1"
+        )
+        for build, train, test in self.db.sql(query, dataset):
+            return int(build), int(train), int(test)
+        return 0, 0, 0
 
     def _count_by(self, what: str, column: str, dataset: str) -> list[tuple[str, int]]:
         rows = self.db.sql(f"{what} WHERE dataset = ? GROUP BY {column}", dataset)

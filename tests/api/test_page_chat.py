@@ -12,17 +12,16 @@ import pytest
 from merlin.core.clock import iso
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
-from merlin.dataset.builds import NO_END
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import normalise
 from merlin.dataset.files import FileIndex
 from merlin.db.processes import Heartbeats
-from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE, TURN
+from merlin.db.tables import BUILD, EXAMPLE_TEXT, TURN
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, TWO_A_DAY, run_chat_api
 from tests.api.running_api import ANNA
 from tests.support.plan_config import make_plan
-from tests.support.serving_models import insert_example, insert_live_model
+from tests.support.serving_models import insert_commit_of_build, insert_example, insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -144,8 +143,6 @@ def add_example(database, number, question, answer):
     insert_example(database, name, dataset="algorithms")
     search_text = f"{normalise(question)}\n{normalise(answer)}"
     database.change(EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name))
-    newest = TAUGHT_EXAMPLE.update({"end_build": NO_END})
-    database.change(newest.where(TAUGHT_EXAMPLE.example_id == name))
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
     files, path = FileIndex(database), f"examples/{name}.yaml"
     files.add({blob: text})
@@ -155,6 +152,8 @@ def add_example(database, number, question, answer):
 
 def test_chat_suggests_trained_questions_and_shows_the_source_of_an_answer(openai_site, client):
     site, provider = openai_site
+    mine = BUILD.select(BUILD.id).where(BUILD.dataset == "algorithms")
+    insert_commit_of_build(site.database, "d" * 40, "algorithms", site.database.value(mine))
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
         add_example(site.database, number, f"Что такое {name}?", f"Это {name}.")
     begun = client.get(address(site)).text

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.dataset.builds import NO_END
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
-from merlin.db.tables import COURSE, TAUGHT_EXAMPLE
+from merlin.db.tables import BUILD, COURSE
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
-from tests.support.serving_models import insert_example
+from tests.support.serving_models import insert_commit_of_build, insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -132,7 +131,8 @@ def test_start_link_names_the_course_and_offers_questions(group_chat, provider, 
         files.keep("python", "tree", there)
         ExampleEntries(database).follow("python", there)
         insert_example(database, "list", dataset="python")
-        database.change(TAUGHT_EXAMPLE.update({"end_build": NO_END}))
+        mine = BUILD.select(BUILD.id).where(BUILD.dataset == "python")
+        insert_commit_of_build(database, "d" * 40, "python", database.value(mine))
     group_chat.start("course_python")
     started = group_chat.say("/start")
     assert "по курсу «Питон»" in started.text

@@ -157,6 +157,17 @@ def test_sizes_of_the_split_follow_an_undone_commit(database, clock):
         assert entries.facets(FACE).splits == {"train": train, "test": 1}
 
 
+def test_example_that_an_undo_restores_is_in_its_side_at_once(database, clock):
+    world, datasets, examples = PipelineRows(database, clock), Datasets(database), make_examples()
+    name = examples[1].id
+    for position, removed in ((1, ()), (2, examples[1:2]), (3, ())):
+        world.push(position, [example for example in examples if example not in removed])
+    datasets.put(FACE, {name: example_text("Что за лоб?", "Высокий.")})
+    (row,) = datasets.entries.find(FACE, ExampleFilter(split="train"), 5)
+    assert (row.example_id, row.split) == (name, "train")
+    assert len(datasets.entries.nearest(FACE, ["лоб"], 5)) == 1
+
+
 def test_nearest_examples_come_from_one_dataset(database, clock):
     world, datasets, other = PipelineRows(database, clock), Datasets(database), f"{FACE}-two"
     examples = make_examples()
