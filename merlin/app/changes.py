@@ -380,6 +380,19 @@ def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
         return _view(_own_batch(ctx, actor, change_id), FileIndex(ctx.db).text)
 
 
+def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
+    """Return whether lists of files show an edit: its commit is indexed soon after it is made.
+
+    Raises NotFound.
+    """
+    batch = _own_batch(ctx, actor, change_id)
+    files = FileIndex(ctx.db).texts(batch[0].dataset, [each.inside for each in batch])
+    blobs = [(each, files[each.inside].blob if each.inside in files else None) for each in batch]
+    is_committed = batch[0].state is ChangeState.COMMITTED
+    # Anything but the text before it is this edit or a later one.
+    return is_committed and all(blob == each.left or blob != each.before for each, blob in blobs)
+
+
 def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
     """Return the first file of an edit that is in conflict, else the named one.
 

@@ -107,6 +107,15 @@ def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_sit
     expect(find_drafts_bar(page)).to_have_count(0)
 
 
+def test_list_shows_a_saved_edit_once_its_commit_is_indexed(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    save_drafts(page, staff_site)
+    expect(page.locator(".exs .ex").first).to_contain_text("Стопка тарелок.")
+    assert "changed=" in page.url
+
+
 def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").focus()

@@ -34,7 +34,7 @@ from merlin.api.pages.page import (
 from merlin.api.schema import MAX_ID, Hex, Name
 from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
-from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.changes import ChangeState, ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetView
 from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
@@ -159,10 +159,13 @@ async def show_live(
 @router.get("/changes/{change_id}/note")
 async def show_note(context: TeacherContext, change_id: Hex) -> Response:
     """Return the line with the state of an edit."""
-    change = await find_noted_change(context, change_id)
-    if change is None:
+    note = await find_noted_change(context, change_id)
+    if note is None:
         raise page_not_found()
-    return render_fragment(context, "note_part.html", {"note": change})
+    response = render_fragment(context, "note_part.html", {"note": note})
+    if note.is_indexed:
+        response.headers["HX-Trigger"] = "change-indexed"  # lists with the edit refresh themselves
+    return response
 
 
 @router.post("/changes/{change_id}/again")
@@ -209,10 +212,27 @@ async def _act(
     return seen_other(f"/changes/{change_id}")
 
 
-async def find_noted_change(context: PageContext, change_id: str) -> ChangeView | None:
+@dataclass(frozen=True, slots=True)
+class NotedChange:
+    """An edit whose state is shown in a line; `is_indexed`: lists show it."""
+
+    change: ChangeView
+    is_indexed: bool
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether its state or the lists will change without the person."""
+        is_committed = self.change.state is ChangeState.COMMITTED
+        return not self.is_indexed if is_committed else not self.change.is_over
+
+
+async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
     """Return the edit whose state is shown in a line, None if the person cannot see it."""
+    if not change_id:
+        return None
     with suppress(NotFound):
-        return await context.read(changes.get, change_id) if change_id else None
+        change = await context.read(changes.get, change_id)
+        return NotedChange(change, await context.read(changes.is_indexed, change_id))
     return None
 
 

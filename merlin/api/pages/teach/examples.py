@@ -445,6 +445,8 @@ async def _page(
     """Return the page of a dataset's examples; `opened` is the open one."""
     result, name = result or FormResult(), dataset.name
     size, before = page.size, page.after(0)
+    # Before the list, which otherwise could miss an edit that the note calls indexed.
+    note = await find_noted_change(context, changed)
     listed = await context.read(
         examples.browse, name, filters.wanted, limit=size + 1, before=before
     )
@@ -476,6 +478,6 @@ async def _page(
         "check": await drafts.check_drafts(context.services, context.actor, name),
         "result": result,
         "paste": paste,
-        "note": await find_noted_change(context, changed),
+        "note": note,
     }
     return render_page(context, "teach_examples.html", view, status=422 if result.wrong else 200)
