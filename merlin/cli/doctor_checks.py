@@ -37,7 +37,13 @@ from merlin.config.settings import (
 from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import has_zones, utc_now
 from merlin.core.connections import tls_context
-from merlin.core.errors import ConfigError, MerlinError, PaymentError, SourceError
+from merlin.core.errors import (
+    ConfigError,
+    GatewayUnavailable,
+    MerlinError,
+    PaymentError,
+    SourceError,
+)
 from merlin.core.i18n import day_argument
 from merlin.core.loopback import url_place
 from merlin.core.server import listen
@@ -379,6 +385,8 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
     now = utc_now()
     try:
         asyncio.run(yookassa_gateway(shop).between(now - timedelta(minutes=1), now))
+    except GatewayUnavailable:
+        raise check_failure("doctor-shop-unreachable", url=shop.base_url) from None
     except PaymentError as error:
         raise check_failure("doctor-no-shop", reason=str(error)) from None
     return "doctor-shop", {}

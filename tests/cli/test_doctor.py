@@ -205,7 +205,7 @@ MENDS = {
     "text.key": "Put it back into text.key",
     "engine.models": "engine.models.gone.path",
     "telegram.admins": "these admins: 1003",
-    "payments.yookassa": "YooKassa doesn't let us in",
+    "payments.yookassa": "YooKassa doesn't answer at",
     "api.openid": "Check api.openid.issuer",
     "tracing.endpoint": "takes no traces. Check tracing.endpoint",
     "api.public_url": "Check DNS",

@@ -75,6 +75,7 @@ doctor-admins =
     }
 doctor-no-model = the provider { $provider } doesn't list { $model }. Name another one in config.yaml
 doctor-model = { $model } of { $provider }
+doctor-shop-unreachable = YooKassa doesn't answer at { $url }. Check the network and the proxy, then try again
 doctor-no-shop = YooKassa doesn't let us in: { $reason }. Check YOOKASSA_SHOP_ID and YOOKASSA_SECRET_KEY
 doctor-shop = answers
 doctor-no-issuer = { $issuer } didn't answer as a sign-in service should: { $reason }. Check api.openid.issuer

@@ -77,6 +77,7 @@ doctor-admins =
     }
 doctor-no-model = у поставщика { $provider } нет модели { $model }. Укажите другую в config.yaml
 doctor-model = { $model } от { $provider }
+doctor-shop-unreachable = ЮKassa не отвечает по адресу { $url }. Проверьте сеть и прокси и повторите
 doctor-no-shop = ЮKassa не пускает: { $reason }. Проверьте YOOKASSA_SHOP_ID и YOOKASSA_SECRET_KEY
 doctor-shop = отвечает
 doctor-no-issuer = { $issuer } не отвечает как служба входа: { $reason }. Проверьте api.openid.issuer
