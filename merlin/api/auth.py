@@ -346,7 +346,7 @@ async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) 
     return caller
 
 
-def missing_scope(*any_of: Scope) -> Problem:
+def make_missing_scope_problem(*any_of: Scope) -> Problem:
     """Return the problem of a key without any of these scopes (RFC 6750, 3.1)."""
     problem = Problem(HTTPStatus.FORBIDDEN, "missing-scope", scopes=" / ".join(any_of))
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
@@ -386,7 +386,7 @@ def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitab
 def require_scope(caller: Caller, scope: Scope) -> None:
     """Raise Problem 403 if the caller's key lacks a scope."""
     if not caller.has(scope):
-        raise missing_scope(scope)
+        raise make_missing_scope_problem(scope)
 
 
 Anyone = Annotated[Caller, Depends(identify_caller)]

@@ -49,7 +49,7 @@ from merlin.chat.model_catalogue import (
     ModelRequest,
     Windows,
     candidates,
-    first_candidate,
+    find_first_candidate,
     is_revoked,
     newer_serving,
     only_candidate,
@@ -254,7 +254,7 @@ def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
 def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     request = request_of_session(ctx, session, asker.plan)
-    first = first_candidate(ModelCatalogue(ctx.db), request)
+    first = find_first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)
     history = turns.history(
         session.session_id, MAX_TURNS, question.message_id, question.user.user_id

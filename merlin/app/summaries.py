@@ -34,7 +34,7 @@ from merlin.chat.model_catalogue import (
     ModelCatalogue,
     ModelRequest,
     candidates,
-    first_candidate,
+    find_first_candidate,
 )
 from merlin.chat.prompt import split_text
 from merlin.chat.sessions import MAX_TURNS, SUMMARY, ChatPlace, Session, Sessions
@@ -75,7 +75,7 @@ def begin(
         assistant=ctx.config.assistant,
     )
     history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
-    candidate = first_candidate(ModelCatalogue(ctx.db), request)
+    candidate = find_first_candidate(ModelCatalogue(ctx.db), request)
     return SummaryTask(asker, session, history, request, candidate)
 
 

@@ -106,7 +106,7 @@ def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
     return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}
 
 
-def _current_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
+def _compute_current_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
     """Return the additional commands of all users who have any."""
     roles = services.roles
     granted = (grant.user_id for grant in roles.list_grants())
@@ -141,7 +141,7 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
         sent.update(await services.store.read(partial(_changed_users, services)))
         clock = asyncio.get_running_loop().time
         while True:
-            current = await services.store.read(partial(_current_menus, services))
+            current = await services.store.read(partial(_compute_current_menus, services))
             for user_id in {*sent, *current}:
                 names = current.get(user_id, ())
                 if clock() >= not_before.get(user_id, 0) and sent.get(user_id, ()) != names:

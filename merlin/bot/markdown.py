@@ -189,7 +189,7 @@ def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bo
     environment = match.group(3)
     opening = "" if environment else match.group().strip()
     closing = f"\\end{{{environment}}}" if environment else "$$" if match.group(1) else "\\]"
-    end = _last_line(state, start, last, opening, closing)
+    end = _find_last_line(state, start, last, opening, closing)
     if end is None:
         return False
     if not silent:
@@ -202,7 +202,9 @@ def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bo
     return True
 
 
-def _last_line(state: StateBlock, start: int, last: int, opening: str, closing: str) -> int | None:
+def _find_last_line(
+    state: StateBlock, start: int, last: int, opening: str, closing: str
+) -> int | None:
     """Return the last line of the formula; None if text follows it or a blank line comes first."""
     skipped = len(opening)
     for line in range(start, min(last, start + MAX_LINES)):

@@ -194,7 +194,7 @@ def is_unaddressed(update: Update) -> bool:
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
 
 
-def named_bot(update: Update) -> str:
+def find_named_bot(update: Update) -> str:
     """Return the bot named in the command at the start of a message, "" for none."""
     text, marks = _read_text(_message(update))
     for kind, start, length, _mark in marks:
@@ -288,7 +288,7 @@ def is_continuation(update: Update, before: Update) -> bool:
         return _is_forwarded_text(update) and _date(update) - _date(before) <= MAX_GAP_S
     text = _text(update)
     is_plain = (
-        bool(text) and not _COMMAND.match(text) and "forward_origin" not in _own_message(update)
+        bool(text) and not _COMMAND.match(text) and "forward_origin" not in _get_own_message(update)
     )
     return may_continue(before) and is_plain and _date(update) - _date(before) <= MAX_GAP_S
 
@@ -300,7 +300,7 @@ def joined_text(text: str, further_updates: Sequence[Update]) -> str:
     """
     result = before = text
     for update in further_updates:
-        part = _text(update) or json_text(_own_message(update), "caption")
+        part = _text(update) or json_text(_get_own_message(update), "caption")
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
         result, before = f"{result}{gap}{part}", part or before
     return result
@@ -308,20 +308,20 @@ def joined_text(text: str, further_updates: Sequence[Update]) -> str:
 
 def _is_forwarded_text(update: Update) -> bool:
     """Return whether this is a forwarded text."""
-    return "forward_origin" in _own_message(update) and bool(_text(update))
+    return "forward_origin" in _get_own_message(update) and bool(_text(update))
 
 
 def _album(update: Update) -> str:
-    return str(_own_message(update).get("media_group_id", ""))
+    return str(_get_own_message(update).get("media_group_id", ""))
 
 
 def _text(update: Update) -> str:
-    return json_text(_own_message(update), "text")
+    return json_text(_get_own_message(update), "text")
 
 
 def _date(update: Update) -> int:
-    return json_integer(_own_message(update), "date")
+    return json_integer(_get_own_message(update), "date")
 
 
-def _own_message(update: Update) -> Mapping[str, Any]:
+def _get_own_message(update: Update) -> Mapping[str, Any]:
     return json_object(update.body, "message")

@@ -104,14 +104,18 @@ class ModelRequest:
     user_id: int = 0
 
 
-def first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
+def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
     request = _drop_revoked(catalogue, request)
     if request.chosen is not None:
         model_id = request.chosen[1]
         own = catalogue.tuned_row(model_id) if model_id and not request.system else None
         kind = CandidateKind.CHOSEN
-        return _plain(kind, request.chosen, request) if own is None else _tuned_candidate(kind, own)
+        return (
+            _plain(kind, request.chosen, request)
+            if own is None
+            else _make_tuned_candidate(kind, own)
+        )
     if request.system and request.assistant:
         return _plain(CandidateKind.CHOSEN, request.assistant, request)
     serving = catalogue.serving_row(request.dataset) if not request.system else None
@@ -119,11 +123,11 @@ def first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candida
         return None
     tried = catalogue.canary_row(serving["dataset"]) if serving["tried_row"] else None
     if tried is None:
-        return _tuned_candidate(CandidateKind.SERVING, serving)
+        return _make_tuned_candidate(CandidateKind.SERVING, serving)
     kind, row = CandidateKind.SERVING, serving
     if is_in_share(request.user_id, tried["dataset"], tried["model_id"], tried["share"]):
         kind, row = CandidateKind.CANARY, tried
-    return replace(_tuned_candidate(kind, row), canary=tried["id"])
+    return replace(_make_tuned_candidate(kind, row), canary=tried["id"])
 
 
 def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool:
@@ -185,10 +189,10 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
     serving = catalogue.serving_row(request.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
-        now = _tuned_candidate(CandidateKind.SERVING, serving)
+        now = _make_tuned_candidate(CandidateKind.SERVING, serving)
         yield now
         for earlier in catalogue.earlier_rows(serving["dataset"]):
-            yield _tuned_candidate(CandidateKind.EARLIER, earlier)
+            yield _make_tuned_candidate(CandidateKind.EARLIER, earlier)
         system = now.before
         if now.base and not is_revoked(catalogue, (now.provider, now.base)):
             before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
@@ -198,7 +202,7 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
         yield Candidate(standing, provider, model_id, system)
 
 
-def _tuned_candidate(standing: CandidateKind, row: Row) -> Candidate:
+def _make_tuned_candidate(standing: CandidateKind, row: Row) -> Candidate:
     """Return a tuned model with the exact system text of its training."""
     base = json.loads(row["recipe"]).get("base_model")
     return Candidate(
@@ -392,8 +396,8 @@ def list_models(
     """
     found: dict[General, ModelOption] = {}
     for option in (
-        *_tuned_options(catalogue, request.dataset),
-        *_other_options(catalogue, listed, request.general),
+        *_make_tuned_options(catalogue, request.dataset),
+        *_make_other_options(catalogue, listed, request.general),
     ):
         found.setdefault((option.provider, option.model_id), option)
     windows = {provider: listed.listed(provider) for provider, _ in found}
@@ -409,19 +413,19 @@ def list_models(
     ]
 
 
-def _tuned_options(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
+def _make_tuned_options(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
     serving = catalogue.serving_row(dataset)
     if serving is None:
         return
-    now = _tuned_candidate(CandidateKind.SERVING, serving)
+    now = _make_tuned_candidate(CandidateKind.SERVING, serving)
     earlier = catalogue.earlier_rows(serving["dataset"])
-    for one in (now, *(_tuned_candidate(CandidateKind.EARLIER, row) for row in earlier)):
+    for one in (now, *(_make_tuned_candidate(CandidateKind.EARLIER, row) for row in earlier)):
         yield ModelOption(one.standing, one.provider, one.model_id or "", one.version, one.base)
     if is_chat_model(now.base) and not is_revoked(catalogue, (now.provider, now.base)):
         yield ModelOption(CandidateKind.BASE, now.provider, now.base)
 
 
-def _other_options(
+def _make_other_options(
     catalogue: ModelCatalogue, listed: Windows, general: Iterable[General]
 ) -> Iterator[ModelOption]:
     general = list(general)

@@ -108,7 +108,7 @@ def answering_model(db: Database, update_id: int) -> str | None:
     return None if found is None else str(found)
 
 
-def first_answer_at(db: Database, newer_than: datetime | None = None) -> datetime | None:
+def find_first_answer_time(db: Database, newer_than: datetime | None = None) -> datetime | None:
     """Return when a question was first answered; None if there was no answer.
 
     With `newer_than` only answers of models that were created after that time count.

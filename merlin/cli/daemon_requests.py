@@ -145,7 +145,7 @@ def daemon_services(
     from merlin.daemon.ticks import launch
     from merlin.wiring.daemon import services_of
 
-    missing = [] if needs_provider else _missing_credentials(config)
+    missing = [] if needs_provider else _find_missing_credentials(config)
     with services_of(config, database, lambda: None, has_providers=not missing) as services:
         yield services
         if is_launching and not missing:
@@ -154,7 +154,7 @@ def daemon_services(
         notify("cli-not-launched", names=", ".join(missing))
 
 
-def _missing_credentials(config: Config) -> list[str]:
+def _find_missing_credentials(config: Config) -> list[str]:
     """Return the names of the providers' credentials that are not set, in order."""
     names = dict.fromkeys(provider.credential for provider in config.providers)
     return [name for name in names if not credential(name, is_needed=False)]
@@ -165,7 +165,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     from merlin.daemon.ticks import fetch, read_commits
 
     needs_provider = RequestKind(kind) in NEEDS_PROVIDER
-    has_providers = needs_provider or not _missing_credentials(config)
+    has_providers = needs_provider or not _find_missing_credentials(config)
     # Only a build request may start training, so only it reports that nothing was launched.
     is_build = kind == RequestKind.BUILD
     notify_missing = notify if is_build else None

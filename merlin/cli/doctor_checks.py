@@ -88,7 +88,7 @@ def check_failure(key: str, **arguments: object) -> MerlinError:
 
 def check_folder(folder: Path) -> CheckMessage:
     """Check that the state folder, or its nearest existing parent, is writable and not full."""
-    existing = _existing_parent(folder)
+    existing = _find_existing_parent(folder)
     arguments = {"folder": str(folder)}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise check_failure("doctor-folder-closed", **arguments)
@@ -98,13 +98,13 @@ def check_folder(folder: Path) -> CheckMessage:
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 
-def _existing_parent(folder: Path) -> Path:
+def _find_existing_parent(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def check_file_system(folder: Path) -> CheckMessage:
     """Check that the state folder is on a local disk."""
-    existing = _existing_parent(folder).resolve()
+    existing = _find_existing_parent(folder).resolve()
     mounts = {
         Path(disk_partition.mountpoint): disk_partition.fstype
         for disk_partition in psutil.disk_partitions(all=True)

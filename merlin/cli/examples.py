@@ -245,11 +245,11 @@ def file_text(path: Path) -> str:
     try:
         content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     except OSError as error:
-        raise unreadable_file(path, error) from error
+        raise make_unreadable_file_error(path, error) from error
     return content.decode("utf-8", "surrogateescape")
 
 
-def unreadable_file(path: Path, error: OSError) -> ConfigError:
+def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
     """Return the error for a file that cannot be read."""
     arguments = {"path": str(path), "reason": error.strerror or str(error)}
     return ConfigError(f"{path}: {error}", "example-unreadable", **arguments)

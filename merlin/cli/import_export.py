@@ -20,11 +20,11 @@ from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.examples import (
     commit_edits,
+    make_unreadable_file_error,
     open_edit_session,
     preview_record,
     print_commit,
     print_findings,
-    unreadable_file,
 )
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
 from merlin.cli.output import print_json, print_message, unwritable_error, write_file
@@ -116,7 +116,7 @@ def _read_files(
                 with path.open("rb") as file:
                     yield from read_import_lines(file, str(path), import_format)
         except OSError as error:
-            raise unreadable_file(path, error) from error
+            raise make_unreadable_file_error(path, error) from error
 
 
 def _print_lines(plan: ImportPlan) -> None:

@@ -31,7 +31,7 @@ def opened(config: Config) -> Iterator[Database]:
     Raises ConfigError for an invalid key, Refused after an interrupted restore.
     """
     require_whole(config.state_dir)
-    with open_database(config.database, cipher=_existing_cipher(config)) as database:
+    with open_database(config.database, cipher=_read_existing_cipher(config)) as database:
         _upgrade(config, database)
         yield database
 
@@ -44,7 +44,7 @@ def _upgrade(config: Config, database: Database) -> None:
         migrate(database)
 
 
-def _existing_cipher(config: Config) -> Cipher | None:
+def _read_existing_cipher(config: Config) -> Cipher | None:
     """Return the cipher of stored texts, None if there is no key, as nothing is encrypted then."""
     has_key = text_key() is not None or key_path(config.state_dir).exists()
     return make_cipher(config) if has_key else None
@@ -87,7 +87,7 @@ def reading(config: Config) -> Iterator[Database]:
     not_recorded = NotFound("nothing has been recorded yet", "nothing-recorded")
     if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
         raise not_recorded
-    with open_database(url, read_only=True, cipher=_existing_cipher(config)) as database:
+    with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if pending(database):
             raise not_recorded
         yield database

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.app.inbox import Update
-from merlin.bot.updates import find_addressee, is_unaddressed, named_bot
+from merlin.bot.updates import find_addressee, find_named_bot, is_unaddressed
 
 pytestmark = pytest.mark.unit
 
@@ -73,8 +73,10 @@ def test_anonymous_administrator_is_recognised_by_the_group_as_sender():
 
 
 def test_command_names_its_bot():
-    assert named_bot(group_message("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
-    assert named_bot(group_message("/new", [("bot_command", 0, 4)])) == ""
+    assert (
+        find_named_bot(group_message("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
+    )
+    assert find_named_bot(group_message("/new", [("bot_command", 0, 4)])) == ""
 
 
 def test_unaddressed_group_messages_are_recognised():
@@ -109,4 +111,4 @@ json = st.recursive(
 @given(json)
 def test_arbitrary_messages_are_readable(message):
     update = Update(1, "message", GROUP, 1, "", {"message": message})
-    read_address(update), is_unaddressed(update), named_bot(update)
+    read_address(update), is_unaddressed(update), find_named_bot(update)

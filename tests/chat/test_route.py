@@ -13,7 +13,7 @@ from merlin.chat.model_catalogue import (
     ModelCatalogue,
     ModelRequest,
     candidates,
-    first_candidate,
+    find_first_candidate,
 )
 from merlin.core.clock import iso
 from merlin.db.database import open_database
@@ -112,7 +112,7 @@ def route(rows, dataset=None, chosen=None, general=GENERAL, **more):
     async def run():
         request = ModelRequest(dataset, chosen, general, **more)
         catalogue = ModelCatalogue(rows.db)
-        first = first_candidate(catalogue, request)
+        first = find_first_candidate(catalogue, request)
         return [choice async for choice in candidates(catalogue, store, request, first)]
 
     store = Store(rows.db)

@@ -17,7 +17,7 @@ from merlin.chat.model_catalogue import (
     ModelCatalogue,
     ModelRequest,
     candidates,
-    first_candidate,
+    find_first_candidate,
 )
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -68,7 +68,7 @@ def ask_questions(lab, *users):
         try:
             for user in users:
                 request = ModelRequest("trial", None, [], user_id=user)
-                first = first_candidate(catalogue, request)
+                first = find_first_candidate(catalogue, request)
                 route = candidates(catalogue, store, request, first)
                 reply = await answer_service.reply(
                     route, (Message("user", "Да?"),), AnswerObserver()
@@ -89,7 +89,7 @@ def versions(lab, users=range(1, 401)):
     with reading_context(lab.config) as ctx:
         catalogue = ModelCatalogue(ctx.db)
         requests = [ModelRequest("trial", None, [], user_id=user) for user in users]
-        return [first_candidate(catalogue, request).version for request in requests]
+        return [find_first_candidate(catalogue, request).version for request in requests]
 
 
 def read_state(lab):

@@ -10,7 +10,7 @@ from merlin.chat.model_catalogue import (
     ModelCatalogue,
     ModelRequest,
     Windows,
-    first_candidate,
+    find_first_candidate,
     list_models,
 )
 from merlin.cli import main
@@ -85,7 +85,7 @@ def offered_models(lab, chosen=None):
         catalogue = ModelCatalogue(database)
         request = ModelRequest("trial", chosen, [("stand-in", None)])
         options = list_models(catalogue, Windows(database), request, make_config())
-        first = first_candidate(catalogue, request)
+        first = find_first_candidate(catalogue, request)
         return {option.version for option in options} - {""}, first and first.model_id
 
 

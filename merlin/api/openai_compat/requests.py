@@ -40,7 +40,12 @@ from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_faults
 from merlin.chat.canary import count_answer
-from merlin.chat.model_catalogue import Candidate, ModelCatalogue, ModelRequest, first_candidate
+from merlin.chat.model_catalogue import (
+    Candidate,
+    ModelCatalogue,
+    ModelRequest,
+    find_first_candidate,
+)
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
 from merlin.core.formatted_text import is_blank
@@ -341,7 +346,7 @@ def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Ask
     return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 
-def offered_models(services: Context, actor: Actor) -> dict[str, datetime | None]:
+def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime | None]:
     """Return the models that the actor may ask and since when each serves.
 
     None: a general model answers.
@@ -366,12 +371,12 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
     """
     services = caller.services
     if not _is_offered(caller, question):
-        names = ", ".join(offered_models(services, caller.actor))
+        names = ", ".join(list_offered_models(services, caller.actor))
         status = HTTPStatus.NOT_FOUND
         arguments: dict[str, Any] = {"model": question.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
     model_request = request_of_call(services, question, asker.user_id)
-    first = first_candidate(ModelCatalogue(services.db), model_request)
+    first = find_first_candidate(ModelCatalogue(services.db), model_request)
     window, before = asker.plan.window, first.before if first is not None else ()
     if window is not None and not fits_window((*before, *question.conversation), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"

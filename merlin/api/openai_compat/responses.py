@@ -27,7 +27,7 @@ from merlin.training.models import Origin
 Responses = dict[int | str, dict[str, Any]]
 
 
-def _without_default(schema: JsonDict) -> None:
+def _remove_default(schema: JsonDict) -> None:
     """Describe a field as optional, without a default."""
     schema.pop("default")
 
@@ -135,7 +135,7 @@ class Completion(BaseModel):
     system_fingerprint: str = Field(
         default="",
         description="Build of the model, as in `merlin.build`; omitted if there is none.",
-        json_schema_extra=_without_default,
+        json_schema_extra=_remove_default,
     )
     choices: list[CompletionChoice]
     usage: Usage
@@ -226,7 +226,7 @@ def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language
     return {**body, "merlin": merlin_extension(reply, origin, language)}
 
 
-def last_chunks(
+def make_last_chunks(
     answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str
 ) -> list[Json]:
     """Return the chunks after the last text of a stream."""

@@ -52,7 +52,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 @router.get("/models", summary="List models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
     """Return the available models: the default model, and one per dataset or course."""
-    models = await caller.read(requests.offered_models)
+    models = await caller.read(requests.list_offered_models)
     cards = [_card(name, since) for name, since in models.items()]
     return JSONResponse(list_object(cards))
 
@@ -60,7 +60,7 @@ async def list_openai_models(caller: Asker) -> Response:
 @router.get("/models/{name:path}", summary="Get a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
-    models = await caller.read(requests.offered_models)
+    models = await caller.read(requests.list_offered_models)
     if name in models:
         return JSONResponse(_card(name, models[name]))
     arguments: dict[str, Any] = {"model": name, "names": ", ".join(models)}
@@ -131,7 +131,7 @@ async def _stream_answer(
             return
         origin = await read_origin(caller.services, reply.model_id)
         chunk_origin = _of_origin(answer, origin)
-        last = responses.last_chunks(chunk_origin, reply, origin, language)
+        last = responses.make_last_chunks(chunk_origin, reply, origin, language)
         content = b"".join(
             [*map(event, [chunk_origin.first_chunk(), chunk_origin.chunk(reply.text), *last]), DONE]
         )
@@ -169,7 +169,7 @@ async def _events(
         yield event(answer.first_chunk())
         async for piece in stream.pieces():
             yield event(answer.chunk(piece))
-        for chunk in responses.last_chunks(answer, await stream.reply(), origin, language):
+        for chunk in responses.make_last_chunks(answer, await stream.reply(), origin, language):
             yield event(chunk)
         yield DONE
     except MerlinError as error:

@@ -245,7 +245,7 @@ _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
-async def _own_order(
+async def _find_own_order(
     context: SignedInContext, order_id: Annotated[str, Path(max_length=100)]
 ) -> Purchase | None:
     """Return one of the person's own orders, None if it does not exist for them."""
@@ -257,7 +257,7 @@ async def _own_order(
         return None
 
 
-OwnOrder = Annotated[Purchase | None, Depends(_own_order)]
+OwnOrder = Annotated[Purchase | None, Depends(_find_own_order)]
 
 
 @router.get("/orders")

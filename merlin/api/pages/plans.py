@@ -157,7 +157,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     current = current_plan(services, actor)
     return {
         "ends": current.until,
-        "others": _other_plans(context, current),
+        "others": _list_other_plans(context, current),
         "packs": _packs(context, current.gifts),
         "renewals": [_renewal(context, renewal) for renewal in current.running],
         "has_orders": bool(list_orders(services, actor, 1)),
@@ -165,7 +165,7 @@ def my_plan(context: PageContext) -> dict[str, object]:
     }
 
 
-def _other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
+def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
     """Return the other plans of the person: of single courses, and a lower one that is paused."""
     clock, lines = context.services.clock(), []
     for name in dict.fromkeys(term.plan for term in current.terms):

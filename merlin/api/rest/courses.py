@@ -19,7 +19,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.api_keys import Scope
-from merlin.api.auth import Caller, RequiredAccess, SignedIn, missing_scope
+from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
 from merlin.api.problems import (
     FOR_ALL,
     NOT_MODIFIED,
@@ -525,7 +525,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     An API key needs the scope `courses:read` or `favourites:write`.
     """
     if not any(caller.has(scope) for scope in _READING):
-        raise missing_scope(*_READING)
+        raise make_missing_scope_problem(*_READING)
     language = caller.language
     items = [CourseShown.of(course, language) for course in await caller.read(courses.favourites)]
     headers = headers_of(language)

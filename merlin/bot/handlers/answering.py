@@ -16,7 +16,7 @@ from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
-from merlin.chat.model_catalogue import first_candidate, switch_model
+from merlin.chat.model_catalogue import find_first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, build_session_title
 from merlin.chat.turns import StoredAnswer
 from merlin.core.loopback import is_loopback
@@ -42,7 +42,7 @@ def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
     return StoredAnswer("", text, UpdateState.REFUSED, offer=answers.PLAN)
 
 
-def left_note(context: BotContext, left: Left) -> str:
+def render_left_note(context: BotContext, left: Left) -> str:
     """Return the note under an answer when few questions of its format are left."""
     # Questions beyond the plan (packs and gifts) are not renewed every day.
     is_beyond = left.limit == 0 or left.gifts > 0
@@ -56,7 +56,7 @@ def left_note(context: BotContext, left: Left) -> str:
 _MAX_GIFTS = 8
 
 
-def left_lines(context: BotContext, plan: Plan) -> list[str]:
+def render_left_lines(context: BotContext, plan: Plan) -> list[str]:
     """Return a line for each format of a plan with the quota left; empty for the unlimited plan.
 
     The time at which all of them reset is a line of its own.
@@ -67,12 +67,12 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
     found = [of_format[kind] for kind in Format if kind in of_format]
     resets = [left.resets_at for left in found if left.limit]
     if len(set(resets)) != 1 or len(resets) == 1:
-        return [_left_line(context, left) for left in found]
-    lines = [_left_line(context, left, has_reset=False) for left in found]
+        return [_render_left_line(context, left) for left in found]
+    lines = [_render_left_line(context, left, has_reset=False) for left in found]
     return [*lines, context.translate("plan-resets", at=context.moment(resets[0]))]
 
 
-def _left_line(context: BotContext, left: Left, *, has_reset: bool = True) -> str:
+def _render_left_line(context: BotContext, left: Left, *, has_reset: bool = True) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-kind-unlimited", kind=kind)
@@ -175,7 +175,7 @@ def answering_model(context: BotContext, session: Session) -> AnsweringModel | N
     """Return the model that answers a session, None for none; within the store's work."""
     request = request_of_session(context.services, session, plan_for(context))
     general = next(iter(request.general), None)
-    choice = first_candidate(context.catalogue, request)
+    choice = find_first_candidate(context.catalogue, request)
     if choice is None:
         return None if general is None else AnsweringModel(general[0], general[1] or general[0])
     tuned = context.catalogue.model(choice.model_id) if choice.model_id else None
@@ -183,7 +183,7 @@ def answering_model(context: BotContext, session: Session) -> AnsweringModel | N
     return AnsweringModel(choice.provider, title)
 
 
-def other_provider_note(context: BotContext, session: Session) -> str:
+def render_other_provider_note(context: BotContext, session: Session) -> str:
     """Return a note if the session's settings select another provider than the default, else ""."""
     default = replace(session, provider=None, model_id=None, preset="", system="")
     default_model, model = answering_model(context, default), answering_model(context, session)
@@ -194,10 +194,12 @@ def other_provider_note(context: BotContext, session: Session) -> str:
 
 def without_other_provider(context: BotContext, session: Session) -> Session:
     """Return a new session without the settings that would select another provider."""
-    if other_provider_note(context, session):
+    if render_other_provider_note(context, session):
         session = replace(session, provider=None, model_id=None)
     return (
-        replace(session, preset="", system="") if other_provider_note(context, session) else session
+        replace(session, preset="", system="")
+        if render_other_provider_note(context, session)
+        else session
     )
 
 
@@ -215,7 +217,7 @@ def provider_title(context: BotContext, provider: str) -> str:
 def fit_window(context: BotContext, session: Session) -> Session:
     """Return a session with the context window of its new model; within the store's work."""
     plan = plan_for(context)
-    candidate = first_candidate(
+    candidate = find_first_candidate(
         context.catalogue, request_of_session(context.services, session, plan)
     )
     return switch_model(session, window_of(context.services, candidate, plan.window))

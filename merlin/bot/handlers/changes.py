@@ -29,13 +29,13 @@ from merlin.bot.handlers.example_proof import (
     USER,
     Draft,
     ask,
-    chosen_dataset,
     commit_editor,
     dialog_value,
     finding_lines,
     format_price,
     leave_dialog,
     replacement_lines,
+    require_chosen_dataset,
     saved_view,
     show_proof,
     show_screen,
@@ -137,7 +137,7 @@ def keep_theirs(context: BotContext) -> View:
     """Resolve a conflict with the other text; the rest of the batch is committed."""
     changes.solve(*services_and_actor(context), context.argument(1), "theirs")
     leave_dialog(context)
-    return _resolved_view(context, "examples-theirs-stays")
+    return _build_resolved_view(context, "examples-theirs-stays")
 
 
 def conflict_draft(context: BotContext) -> Draft:
@@ -161,10 +161,10 @@ def drop(context: BotContext) -> View:
         sure = ("examples-take-back", f"ex:drop-yes:{edit.change_id}")
         return menu.confirmation_card(context, message, sure, f"ex:change:{edit.change_id}")
     changes.drop(*services_and_actor(context), context.argument(1))
-    return _resolved_view(context, "change-given-up")
+    return _build_resolved_view(context, "change-given-up")
 
 
-def _resolved_view(context: BotContext, key: str) -> View:
+def _build_resolved_view(context: BotContext, key: str) -> View:
     rows: menu.Rows = (("examples-changes", "ex:changes:0"),)
     return menu.card(context, context.translate(key), rows=rows)
 
@@ -415,7 +415,7 @@ def undo_confirmed(context: BotContext) -> View:
 def list_unanswered(context: BotContext) -> View:
     """List the unanswered questions, newest first."""
     leave_dialog(context)
-    name = chosen_dataset(context)
+    name = require_chosen_dataset(context)
     dataset_hash = admin.short_hash(name)
 
     def entry(question: UnansweredView) -> Button:
@@ -431,7 +431,7 @@ def list_unanswered(context: BotContext) -> View:
 
 def answer_unanswered(context: BotContext) -> View:
     """Ask for the answer to a question as in a new example, or show the example that answers it."""
-    name, question = chosen_dataset(context), _chosen_question(context)
+    name, question = require_chosen_dataset(context), _require_chosen_question(context)
     dataset_hash = admin.short_hash(name)
     if question.example:
         rows = (
@@ -454,7 +454,7 @@ def answer_unanswered(context: BotContext) -> View:
 def dismiss_unanswered(context: BotContext) -> View:
     """Dismiss an unanswered question, with a button to restore it."""
     leave_dialog(context)
-    name, question = chosen_dataset(context), _chosen_question(context)
+    name, question = require_chosen_dataset(context), _require_chosen_question(context)
     unanswered.dismiss(*services_and_actor(context), name, question.mark)
     dataset_hash = admin.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
@@ -464,7 +464,9 @@ def dismiss_unanswered(context: BotContext) -> View:
 
 def restore_unanswered(context: BotContext) -> View:
     """Restore a dismissed question."""
-    unanswered.restore(*services_and_actor(context), chosen_dataset(context), context.argument(2))
+    unanswered.restore(
+        *services_and_actor(context), require_chosen_dataset(context), context.argument(2)
+    )
     return answer_unanswered(context)
 
 
@@ -472,7 +474,7 @@ def _dismiss_button(context: BotContext) -> menu.RowOf:
     return ("page-unanswered-dismiss", f"ex:vain-no:{context.argument(1)}:{context.argument(2)}")
 
 
-def _chosen_question(context: BotContext) -> UnansweredView:
+def _require_chosen_question(context: BotContext) -> UnansweredView:
     """Return the question named by the callback data. Raises NotFound."""
-    arguments = chosen_dataset(context), context.argument(2), context.language
+    arguments = require_chosen_dataset(context), context.argument(2), context.language
     return unanswered.get_unanswered(*services_and_actor(context), *arguments)

@@ -31,15 +31,15 @@ from merlin.bot.handlers.example_proof import (
     Draft,
     DraftTurns,
     ask,
-    chosen_dataset,
-    chosen_example,
-    current_draft,
     dataset_title,
     dialog_value,
     draft_of_example,
     editor_handler,
     edits_of,
     merge_turns,
+    require_chosen_dataset,
+    require_chosen_example,
+    require_current_draft,
     require_editing,
     require_editing_here,
     require_step,
@@ -62,7 +62,7 @@ _SEPARATORS = re.compile(r"[,;\s]+")
 
 def ask_question(context: BotContext) -> View:
     """Start a new example."""
-    return _ask_next(context, Draft(chosen_dataset(context)))
+    return _ask_next(context, Draft(require_chosen_dataset(context)))
 
 
 def _ask_next(context: BotContext, draft: Draft) -> View:
@@ -94,16 +94,18 @@ _PROMPTS = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
 
 def take_question(context: BotContext) -> View:
     """Add the question to the draft; forwarded first messages become a chat whose roles are set."""
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     if context.is_forwarded and not draft.turns:
         messages = _read_messages(context, [])[:MAX_MESSAGES]
-        return _forwarded_view(context, draft.dataset, messages, (len(messages) - 1) // PAGE_SIZE)
+        return _build_forwarded_view(
+            context, draft.dataset, messages, (len(messages) - 1) // PAGE_SIZE
+        )
     return _ask_next(context, _with_turn(draft, USER, context.text))
 
 
-def answered_draft(context: BotContext) -> Draft:
+def add_answer_to_draft(context: BotContext) -> Draft:
     """Return the draft with the answer."""
-    return _with_turn(current_draft(context), ASSISTANT, context.text)
+    return _with_turn(require_current_draft(context), ASSISTANT, context.text)
 
 
 def _with_turn(draft: Draft, role: str, text: str) -> Draft:
@@ -113,7 +115,7 @@ def _with_turn(draft: Draft, role: str, text: str) -> Draft:
 def ask_turn(context: BotContext) -> View:
     """Ask for another question."""
     require_step(context, PROOF)
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     if len(draft.turns) >= MAX_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MAX_TURNS)
     return _ask_turn(context, draft, QUESTION, "ex:look")
@@ -122,7 +124,7 @@ def ask_turn(context: BotContext) -> View:
 def undo_turn(context: BotContext) -> View:
     """Remove the last turn and ask for it again."""
     require_step(context, QUESTION, ANSWER, PROOF)
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
 
 
@@ -137,10 +139,10 @@ ForwardedMessage = Mapping[str, Any]
 
 def ask_forwarded(context: BotContext) -> View:
     """Ask for a forwarded chat."""
-    return _forwarded_view(context, chosen_dataset(context), [], 0)
+    return _build_forwarded_view(context, require_chosen_dataset(context), [], 0)
 
 
-def _forwarded_view(
+def _build_forwarded_view(
     context: BotContext,
     name: str,
     messages: Sequence[ForwardedMessage],
@@ -170,7 +172,7 @@ def _forwarded_view(
     return ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
 
 
-def _forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
+def _read_forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
     """Return the dataset and the forwarded messages. Raises NotFound, Refused at another step."""
     require_step(context, PICK)
     name = require_editing(context, str(dialog_value(context, "dataset")))
@@ -179,7 +181,7 @@ def _forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage
 
 def take_forwarded(context: BotContext) -> View:
     """Add forwarded messages; for any other message repeat what is expected."""
-    name, earlier = _forwarded_messages(context)
+    name, earlier = _read_forwarded_messages(context)
     added = _read_messages(context, earlier) if context.is_forwarded else []
     messages = [*earlier, *added][:MAX_MESSAGES]
     note = ""
@@ -187,7 +189,7 @@ def take_forwarded(context: BotContext) -> View:
         note = context.translate("examples-send-forwarded")
     elif len(earlier) + len(added) > MAX_MESSAGES:
         note = context.translate("examples-forward-full", most=MAX_MESSAGES)
-    return _forwarded_view(context, name, messages, (len(messages) - 1) // PAGE_SIZE, note)
+    return _build_forwarded_view(context, name, messages, (len(messages) - 1) // PAGE_SIZE, note)
 
 
 def _read_messages(
@@ -224,31 +226,31 @@ def author(update: Update) -> tuple[str, bool]:
 
 def show_messages(context: BotContext) -> View:
     """Show another page of the messages."""
-    name, messages = _forwarded_messages(context)
-    return _forwarded_view(context, name, messages, context.number(1))
+    name, messages = _read_forwarded_messages(context)
+    return _build_forwarded_view(context, name, messages, context.number(1))
 
 
 def switch_role(context: BotContext) -> View:
     """Switch the role of a message to the next: question, answer, left out."""
-    name, messages = _forwarded_messages(context)
+    name, messages = _read_forwarded_messages(context)
     index = context.number(1)
     if index >= len(messages):
         raise NotFound("no such message", "bot-button-old")
     message = messages[index]
     messages[index] = {**message, "role": _NEXT_ROLE[message["role"]]}
-    return _forwarded_view(context, name, messages, context.number(2))
+    return _build_forwarded_view(context, name, messages, context.number(2))
 
 
-def picked_draft(context: BotContext) -> Draft:
+def make_picked_draft(context: BotContext) -> Draft:
     """Return the draft of the messages with a role."""
-    name, messages = _forwarded_messages(context)
-    picked = _picked_turns(messages)
+    name, messages = _read_forwarded_messages(context)
+    picked = _make_picked_turns(messages)
     if not picked:
         raise Refused("nothing picked", "examples-forward-none")
     return Draft(name, turns=picked)
 
 
-def _picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
+def _make_picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
     return merge_turns(
         [(message["role"], message["words"]) for message in messages if message["role"]]
     )
@@ -256,7 +258,7 @@ def _picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
 
 def _pairs(messages: Sequence[ForwardedMessage]) -> list[DraftTurns]:
     """Return the pairs of a question and the answer that follows it."""
-    picked = _picked_turns(messages)
+    picked = _make_picked_turns(messages)
     return [
         (turn, reply)
         for turn, reply in pairwise(picked)
@@ -264,9 +266,9 @@ def _pairs(messages: Sequence[ForwardedMessage]) -> list[DraftTurns]:
     ]
 
 
-def picked_table(context: BotContext) -> tuple[str, str]:
+def read_picked_table(context: BotContext) -> tuple[str, str]:
     """Return the dataset and the pairs as JSON lines. Raises NotFound."""
-    name, messages = _forwarded_messages(context)
+    name, messages = _read_forwarded_messages(context)
     chats = [
         {"messages": [{"role": role, "content": content} for role, content in pair]}
         for pair in _pairs(messages)
@@ -287,7 +289,7 @@ _FIELD_TITLES: Mapping[str, str] = {
 
 def ask_edit(context: BotContext) -> View:
     """Ask for a new text of an existing example."""
-    draft = draft_of_example(chosen_example(context))
+    draft = draft_of_example(require_chosen_example(context))
     back = f"ex:one:{admin.short_hash(draft.dataset)}:{admin.short_hash(draft.example_id)}"
     return ask_field(context, draft, context.argument(3), back)
 
@@ -296,7 +298,7 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     """Ask for the new text of one field, with the current text to copy."""
     if field not in _FIELD_TITLES or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
-    current, kind = _current_text(draft, field), "yaml" if field == "y" else ""
+    current, kind = _get_current_text(draft, field), "yaml" if field == "y" else ""
     title = context.translate(_FIELD_TITLES[field])
     hint = context.translate(f"examples-reword-hint-{field}")
     is_short = utf16_length(current) <= _MAX_SHOWN_UNITS
@@ -311,7 +313,7 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     return View(FormattedMessage(f"{title}\n\n{hint}", buttons=buttons, file=file), is_new=True)
 
 
-def _current_text(draft: Draft, field: str) -> str:
+def _get_current_text(draft: Draft, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
     if field == "y":
         return draft.file_text() or ""
@@ -353,7 +355,7 @@ def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
 
 def send_file(context: BotContext) -> View:
     """Send the file of the draft."""
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     text = draft.file_text()
     content = menu.printable(draft.text if text is None else text).encode()
     if not content:
@@ -419,7 +421,7 @@ async def compare_answers(context: BotContext) -> None:
     ctx = context.services
 
     def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
-        require_editing_here(context, (draft := current_draft(context)).dataset)
+        require_editing_here(context, (draft := require_current_draft(context)).dataset)
         plan = answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset)
         return *plan, edits_of(context, draft)
 

@@ -167,7 +167,7 @@ def may_edit(context: BotContext) -> bool:
     return context.is_private and context.authority.may(Permission.EDIT_EXAMPLES)
 
 
-def editable_datasets(context: BotContext) -> list[DatasetCard]:
+def list_editable_datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the user may edit, by name."""
     return examples.datasets(*admin.services_and_actor(context))
 
@@ -179,19 +179,19 @@ def card_title(context: BotContext, card: DatasetCard) -> str:
 
 def dataset_title(context: BotContext, name: str) -> str:
     """Return the display title of a dataset that the user may edit."""
-    cards = (card for card in editable_datasets(context) if card.name == name)
+    cards = (card for card in list_editable_datasets(context) if card.name == name)
     return next((card_title(context, card) for card in cards), name)
 
 
-def chosen_card(context: BotContext) -> DatasetCard:
+def require_chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    cards = editable_datasets(context)
+    cards = list_editable_datasets(context)
     return admin.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
 
 
-def chosen_dataset(context: BotContext) -> str:
+def require_chosen_dataset(context: BotContext) -> str:
     """Return the name of the dataset in the callback data. Raises NotFound."""
-    return chosen_card(context).name
+    return require_chosen_card(context).name
 
 
 def require_editing(context: BotContext, name: str) -> str:
@@ -208,9 +208,9 @@ def require_editing_here(context: BotContext, name: str) -> str:
     return require_editing(context, name)
 
 
-def chosen_example(context: BotContext) -> ExampleView:
+def require_chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
-    name = chosen_dataset(context)
+    name = require_chosen_dataset(context)
     ids = examples.ids(*admin.services_and_actor(context), name)
     example_id = admin.find_by_hash(context, ids, index=2, key="examples-not-found")
     return examples.get(*admin.services_and_actor(context), name, example_id)
@@ -222,7 +222,7 @@ def dialog_value(context: BotContext, name: str) -> Any:
     return context.dialog_values.get(name) if is_ours else None
 
 
-def current_draft(context: BotContext) -> Draft:
+def require_current_draft(context: BotContext) -> Draft:
     """Return the draft stored in the dialog. Raises NotFound for none and without permission."""
     draft = draft_of(dialog_value(context, "draft"))
     if draft is None:
@@ -510,7 +510,7 @@ def _test_button(draft: Draft) -> menu.Entry:
 
 def switch_test(context: BotContext) -> Draft:
     """Return the draft with the test mark switched. Raises Refused if it cannot be parsed."""
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     example = draft.example()
     if example is None:
         raise Refused("the example is broken", "examples-broken")
@@ -532,7 +532,7 @@ def back_data(draft: Draft) -> str:
 def save(context: BotContext) -> View:
     """Request a commit of the draft that was shown."""
     require_step(context, PROOF)
-    draft = current_draft(context)
+    draft = require_current_draft(context)
     if dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.services, admin.actor(context)
@@ -553,12 +553,12 @@ def ask_wording(context: BotContext) -> View:
     require_step(context, PROOF)
     title = context.translate("examples-wording")
     text = context.translate("examples-ask-wording")
-    return ask(context, WORDING, title, text, back="ex:look", draft=current_draft(context))
+    return ask(context, WORDING, title, text, back="ex:look", draft=require_current_draft(context))
 
 
 def worded_draft(context: BotContext) -> Draft:
     """Return the draft with the second wording. Raises Refused if it equals the question."""
-    draft, text = current_draft(context), context.text.strip()
+    draft, text = require_current_draft(context), context.text.strip()
     if text in {content for _, content in draft.turns}:
         raise Refused("the same words", "examples-wording-same")
     return replace(draft, wording=text)

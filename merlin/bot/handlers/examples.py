@@ -37,22 +37,22 @@ from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
     card_title,
-    chosen_card,
-    chosen_dataset,
-    chosen_example,
     commit_editor,
-    current_draft,
     dataset_title,
     dialog_value,
     draft_of,
     draft_of_example,
-    editable_datasets,
     editor_handler,
     finding_line,
     finding_lines,
     format_price,
     leave_dialog,
+    list_editable_datasets,
     proof_handler,
+    require_chosen_card,
+    require_chosen_dataset,
+    require_chosen_example,
+    require_current_draft,
     require_editing,
     require_editing_here,
     saved_view,
@@ -87,7 +87,7 @@ def examples_home(context: BotContext) -> View:
             f"{card_title(context, card)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
         )
 
-    cards, title = editable_datasets(context), context.translate("admin-examples")
+    cards, title = list_editable_datasets(context), context.translate("admin-examples")
     keys, rows = ("examples-which", "admin-no-datasets"), (_shared_buttons(context), admin.HOME)
     return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
 
@@ -105,7 +105,7 @@ def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
 def show_dataset(context: BotContext) -> View:
     """Show a dataset, the number of its findings, and the actions for its examples."""
     leave_dialog(context)
-    card = chosen_card(context)
+    card = require_chosen_card(context)
     dataset_hash = admin.short_hash(card.name)
     findings = examples.findings(*services_and_actor(context), card.name)
     rows: menu.Rows = (
@@ -144,7 +144,7 @@ _MAX_VERSIONS = 10
 def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
     leave_dialog(context)
-    card = chosen_card(context)
+    card = require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
@@ -178,7 +178,7 @@ def _example_entries(
 def show_findings(context: BotContext) -> View:
     """Show a page of the findings of a dataset, with a button for each example."""
     leave_dialog(context)
-    card = chosen_card(context)
+    card = require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
     findings = examples.findings(*services_and_actor(context), name)
     page_findings, page = menu.paginate(findings, context.number(2))
@@ -201,7 +201,7 @@ def show_findings(context: BotContext) -> View:
 
 def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
-    name = chosen_dataset(context)
+    name = require_chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
     text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
     return ask(context, FIND, title, text, back=back, values={"dataset": name})
@@ -239,7 +239,7 @@ async def find_examples(context: BotContext) -> None:
 def show_example(context: BotContext) -> View:
     """Show an example: its text, the builds that contain it, and its findings."""
     leave_dialog(context)
-    file = chosen_example(context)
+    file = require_chosen_example(context)
     dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
     text_block = menu.CodeBlock(
         menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
@@ -276,7 +276,7 @@ def show_example(context: BotContext) -> View:
 
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
-    file = chosen_example(context)
+    file = require_chosen_example(context)
     versions = examples.versions(*services_and_actor(context), file.dataset, file.id)
     lines = [
         context.translate(
@@ -306,7 +306,7 @@ _LINE_LENGTH = 160
 
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
-    name = chosen_dataset(context)
+    name = require_chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short_hash(name)}"
@@ -349,7 +349,7 @@ async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -
 
 async def import_pairs(context: BotContext) -> None:
     """Show the examples that the questions and answers of a forwarded chat would add."""
-    name, table = await context.store.read(lambda: example_draft.picked_table(context))
+    name, table = await context.store.read(lambda: example_draft.read_picked_table(context))
     await _show_import(context, name, {"text": table})
 
 
@@ -465,16 +465,16 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "add": example_draft.ask_question,
     "turn": example_draft.ask_turn,
     "unturn": example_draft.undo_turn,
-    "look": proof_handler(current_draft),
+    "look": proof_handler(require_current_draft),
     # Buttons of messages sent by earlier versions, where more steps led to the proof.
-    "turns": proof_handler(current_draft),
-    "tags": proof_handler(current_draft),
+    "turns": proof_handler(require_current_draft),
+    "tags": proof_handler(require_current_draft),
     "test": proof_handler(example_proof.switch_test),
     "wording": example_proof.ask_wording,
     "word": lambda context: ask_field(
-        context, current_draft(context), context.argument(1), "ex:look"
+        context, require_current_draft(context), context.argument(1), "ex:look"
     ),
-    "untag": proof_handler(lambda context: replace(current_draft(context), tags=())),
+    "untag": proof_handler(lambda context: replace(require_current_draft(context), tags=())),
     "whole": example_draft.send_file,
     "answers": example_draft.compare_answers,
     "save": example_proof.save,
@@ -486,11 +486,13 @@ ACTIONS: Mapping[str, Handler | Act] = {
     "past": show_history,
     "edit": example_draft.ask_edit,
     # The Save button of the proof is the confirmation.
-    "del": proof_handler(lambda context: draft_of_example(chosen_example(context), is_gone=True)),
+    "del": proof_handler(
+        lambda context: draft_of_example(require_chosen_example(context), is_gone=True)
+    ),
     "fwd": example_draft.ask_forwarded,
     "picks": example_draft.show_messages,
     "pick": example_draft.switch_role,
-    "picked": proof_handler(example_draft.picked_draft),
+    "picked": proof_handler(example_draft.make_picked_draft),
     "pairs": import_pairs,
     "vains": changes.list_unanswered,
     "vain": changes.answer_unanswered,
@@ -528,18 +530,18 @@ async def handle_button(context: BotContext) -> None:
 
 def _reworded_draft(context: BotContext) -> Draft:
     field = str(dialog_value(context, "field") or "t")
-    return reword_draft(current_draft(context), field, context.text)
+    return reword_draft(require_current_draft(context), field, context.text)
 
 
 handlers.command("examples")(editor_handler(examples_home))
 handlers.step(example_draft.QUESTION)(editor_handler(receive_question))
-handlers.step(example_draft.ANSWER)(text_handler(proof_handler(example_draft.answered_draft)))
+handlers.step(example_draft.ANSWER)(text_handler(proof_handler(example_draft.add_answer_to_draft)))
 handlers.step(example_draft.TAGS, example_draft.REWORD)(
     text_handler(proof_handler(_reworded_draft))
 )
 handlers.step(example_proof.WORDING)(text_handler(proof_handler(example_proof.worded_draft)))
 handlers.step(example_proof.PROOF, "ex-turns")(
-    proof_handler(current_draft, "examples-press-button")
+    proof_handler(require_current_draft, "examples-press-button")
 )
 handlers.step(FIND)(text_handler(find_examples))
 handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))

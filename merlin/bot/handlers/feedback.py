@@ -24,7 +24,7 @@ from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import services_and_actor
-from merlin.bot.handlers.questions import answer_question, own_turn
+from merlin.bot.handlers.questions import answer_question, find_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
@@ -92,7 +92,7 @@ _COMMIT_LENGTH = 10
 @handlers.button("why")
 def show_source(context: BotContext) -> View:
     """Show the source of an answer, its cost, and the examples that taught it."""
-    turn = own_turn(context)
+    turn = find_own_turn(context)
     if turn is None:
         return menu.refusal(context, "bot-not-yours")
     written = turn.written
@@ -140,7 +140,7 @@ async def rate(context: BotContext) -> None:
     rated: list[RatedTurn] = []
 
     def store_rating() -> View:
-        turn = own_turn(context, place=1)
+        turn = find_own_turn(context, place=1)
         if turn is None and not context.is_private:
             # Everybody may rate an answer in a group.
             answered = _turn_here(context)
@@ -225,7 +225,7 @@ WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 @handlers.button("fix")
 def fix(context: BotContext) -> View:
     """Ask for a better answer, in the private chat."""
-    turn, reason = own_turn(context), "bot-not-yours"
+    turn, reason = find_own_turn(context), "bot-not-yours"
     if turn is not None:
         reason = "" if turn.written and _dataset(context, turn) else "fix-no-example"
     if turn is None or reason:
@@ -362,7 +362,7 @@ TELL_LINK, TELLING = "tell", "tell-consent"
 @handlers.button("tell")
 def tell(context: BotContext) -> View:
     """Show what editors would see of a refused question, or ask for the consent first."""
-    turn, reason = own_turn(context), "bot-not-yours"
+    turn, reason = find_own_turn(context), "bot-not-yours"
     if turn is not None:
         reason = "" if _dataset(context, turn) else "tell-no-editors"
     if turn is None or reason:
@@ -386,7 +386,7 @@ def _tell_view(context: BotContext, turn: Turn) -> View:
 @handlers.button("tell-send")
 def send_question(context: BotContext) -> View:
     """Send the masked question to the editors."""
-    turn = own_turn(context)
+    turn = find_own_turn(context)
     if turn is None:
         return menu.outdated_view(context)
     dataset, question = _dataset(context, turn), turn.question.text

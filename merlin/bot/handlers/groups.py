@@ -35,7 +35,7 @@ from merlin.bot.handlers.start import (
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.updates import Addressee, find_addressee, json_text, named_bot
+from merlin.bot.updates import Addressee, find_addressee, find_named_bot, json_text
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
@@ -401,7 +401,7 @@ def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bo
     if addressee.is_relayed or context.is_service:
         return False
     if context.command:
-        return named_bot(context.stored) in {"", context.bot.username.lower()}
+        return find_named_bot(context.stored) in {"", context.bot.username.lower()}
     if addressee.is_named:
         return True
     if addressee.is_reply:

@@ -172,7 +172,7 @@ def show_model(context: BotContext) -> View:
     may_accept = is_held and bool(view.lost) and may(Permission.EDIT_EXAMPLES, view.dataset)
     proof = evaluation_text(view.scores, context.language)
     gate = models.gate_of(context.services, view)
-    held = _held_reason(context, view) if is_held else ""
+    held = _render_held_reason(context, view) if is_held else ""
     if view.display_state == "canary":
         held = f"{stored_text(context.language, view.reason, view.arguments)}."
     hints = []
@@ -215,7 +215,7 @@ async def send_scores(context: BotContext) -> None:
     await show_picture(context, read, build_view)
 
 
-def _held_reason(context: BotContext, view: ModelView) -> str:
+def _render_held_reason(context: BotContext, view: ModelView) -> str:
     """Return why the gate holds a model, with the questions it lost."""
     reason = stored_text(context.language, view.reason, view.arguments)
     questions = {"list": view.lost[:PAGE_SIZE], "more": max(len(view.lost) - PAGE_SIZE, 0)}
@@ -229,7 +229,7 @@ def accept(context: BotContext) -> View:
     back = f"a-model:{view.job}"
     if not menu.is_confirmed(context):
         message = context.translate("admin-ask-accept", build=view.title, dataset=view.dataset)
-        reason = _held_reason(context, view)
+        reason = _render_held_reason(context, view)
         return menu.confirm(context, f"{message}\n\n{reason}", "admin-accept", back, view.job)
     return await_daemon(context, partial(models.accept, model_id=view.id), back)
 

@@ -30,7 +30,13 @@ from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import format_time
-from merlin.bot.handlers.plans import TO_PLAN, offered_plan, own_actor, promo_of, show_plan
+from merlin.bot.handlers.plans import (
+    TO_PLAN,
+    make_own_actor,
+    promo_of,
+    require_offered_plan,
+    show_plan,
+)
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers
@@ -49,12 +55,12 @@ REPEAT_WINDOW = timedelta(seconds=20)
 
 def _place_order(context: BotContext) -> Purchase:
     """Store a new order. Raises NotFound, Refused."""
-    plan, code_hash = offered_plan(context), context.argument(1)
+    plan, code_hash = require_offered_plan(context), context.argument(1)
     promo = promo_of(context, code_hash) if code_hash else None
     if code_hash and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    services, actor = context.services, own_actor(context)
+    services, actor = context.services, make_own_actor(context)
     if plan.renewed and _renews(context, plan.name):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
@@ -70,7 +76,7 @@ def expire(context: BotContext) -> None:
 
 def _find_open_order(context: BotContext) -> Purchase:
     """Return an open order of the user. Raises NotFound, Refused."""
-    purchase = acts.show_order(context.services, own_actor(context), context.argument(0))
+    purchase = acts.show_order(context.services, make_own_actor(context), context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -177,7 +183,7 @@ def refusal_reason(context: BotContext) -> str:
 
 def _renews(context: BotContext, plan: str) -> bool:
     """Return whether a plan of the user renews itself."""
-    running = plans.my_subscriptions(context.services, own_actor(context)).running
+    running = plans.my_subscriptions(context.services, make_own_actor(context)).running
     return any(each.plan == plan for each in running)
 
 
@@ -208,7 +214,7 @@ def _store_payment(context: BotContext) -> None:
 @menu.catch_errors
 def renewal(context: BotContext) -> View:
     """Show when a plan renews and ask whether to stop it."""
-    own_renewal = _own_renewal(context)
+    own_renewal = _require_own_renewal(context)
     at = context.moment(own_renewal.next_at)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     arguments = {"title": title, "at": at, "gateway": own_renewal.gateway.value}
@@ -216,10 +222,10 @@ def renewal(context: BotContext) -> View:
     return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
-def _own_renewal(context: BotContext) -> Renewal:
+def _require_own_renewal(context: BotContext) -> Renewal:
     """Return the user's renewal named by the callback data. Raises NotFound if it is off."""
     try:
-        return plans.find_renewal(context.services, own_actor(context), context.number())
+        return plans.find_renewal(context.services, make_own_actor(context), context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
@@ -228,8 +234,8 @@ def _own_renewal(context: BotContext) -> Renewal:
 @menu.catch_errors
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; for Stars the payment worker notifies Telegram."""
-    own_renewal = _own_renewal(context)
-    plans.stop_renewal(context.services, own_actor(context), own_renewal.renewal_id)
+    own_renewal = _require_own_renewal(context)
+    plans.stop_renewal(context.services, make_own_actor(context), own_renewal.renewal_id)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     text = context.translate("pay-stopped", title=title)
     return replace(show_plan(context), alert=text, is_loud=True)
@@ -243,7 +249,7 @@ MAX_ORDERS = 10
 def orders(context: BotContext) -> View:
     """Show the newest orders, with buttons to pay the open ones in Stars."""
     expire(context)
-    purchases = acts.list_orders(context.services, own_actor(context), MAX_ORDERS)
+    purchases = acts.list_orders(context.services, make_own_actor(context), MAX_ORDERS)
     if not purchases:
         return menu.text_view(context, "pay-no-orders", TO_PLAN)
     lines = [

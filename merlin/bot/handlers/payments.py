@@ -276,7 +276,7 @@ def _month_lines(context: BotContext) -> list[str]:
 
 
 @handlers.button("a-pays", needs=Permission.REFUNDS)
-def newest_payments(context: BotContext) -> View:
+def show_newest_payments(context: BotContext) -> View:
     """Show a page of all purchases; the callback data names the last one before the page."""
     before = next((argument for argument in context.arguments if argument != AS_NEW_MESSAGE), "")
     purchases = payments.list_payments(

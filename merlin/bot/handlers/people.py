@@ -97,7 +97,7 @@ def person_of(context: BotContext) -> UserView:
     return users.get(*services_and_actor(context), context.number())
 
 
-def other_person(context: BotContext) -> UserView:
+def require_other_person(context: BotContext) -> UserView:
     """Return the user named by the callback data. Raises NotFound, Refused for oneself."""
     return users.require_another(*services_and_actor(context), context.number())
 
@@ -168,7 +168,7 @@ def _choose(
 @handlers.button("a-block", needs=Permission.USERS, twice=True)
 def block_person(context: BotContext) -> View:
     """Block the user. Raises Refused for oneself and for another admin."""
-    person = other_person(context)
+    person = require_other_person(context)
     if not menu.is_confirmed(context):
         text = context.translate("people-ask-block", who=user_title(context, person))
         return menu.confirm(context, text, "people-block", f"a-user:{person.id}", person.id)
@@ -371,7 +371,7 @@ def give_plan(context: BotContext) -> View:
 @handlers.button("a-role", needs=Permission.USERS)
 def choose_role(context: BotContext) -> View:
     """List the roles that can be granted."""
-    person, choices = other_person(context), []
+    person, choices = require_other_person(context), []
     for role in Role:
         sign = "▸ " if role is person.role else ""
         label = f"{sign}{admin.state_text(context, 'role', role.value)}"
@@ -384,7 +384,7 @@ def choose_role(context: BotContext) -> View:
 @handlers.button("a-scopes", needs=Permission.USERS)
 def list_scopes(context: BotContext) -> View:
     """List the datasets that a teacher has or can get."""
-    person = other_person(context)
+    person = require_other_person(context)
     granted = person.scopes
 
     def entry(name: str) -> Button:
@@ -407,7 +407,7 @@ def _scope_argument(context: BotContext, index: int, extra: Sequence[str] = ()) 
 @handlers.button("a-role-ask", needs=Permission.USERS, twice=True)
 def grant(context: BotContext) -> View:
     """Grant the role."""
-    person, role = other_person(context), _enum_argument(context, Role)
+    person, role = require_other_person(context), _enum_argument(context, Role)
     scope = _scope_argument(context, 2) if role is Role.TEACHER else None
     if not menu.is_confirmed(context):
         role_label = admin.state_text(context, "role", role.value) + (
@@ -425,7 +425,7 @@ def grant(context: BotContext) -> View:
 @handlers.button("a-scope-off", needs=Permission.USERS, twice=True)
 def revoke_scope(context: BotContext) -> View:
     """Revoke a teacher's dataset."""
-    person = other_person(context)
+    person = require_other_person(context)
     scope = _scope_argument(context, 1, person.scopes)
     if not menu.is_confirmed(context):
         text = context.translate(

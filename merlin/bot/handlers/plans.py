@@ -34,7 +34,7 @@ from merlin.billing.quota import (
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import find_by_hash, short_hash
-from merlin.bot.handlers.answering import gift_lines, left_lines
+from merlin.bot.handlers.answering import gift_lines, render_left_lines
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import allowance_text, pack_text
@@ -50,12 +50,12 @@ handlers = Handlers()
 TO_PLAN = menu.back("plan:0")
 
 
-def own_actor(context: BotContext) -> Actor:
+def make_own_actor(context: BotContext) -> Actor:
     """Return the user as an actor without roles, for actions on their own data."""
     return Actor.person(context.user_id, Authority())
 
 
-def offered_plan(context: BotContext) -> Plan:
+def require_offered_plan(context: BotContext) -> Plan:
     """Return the plan that can be bought or tried, named by the callback data. Raises NotFound."""
     plans = context.services.plans
     offered = [plan for plan in plans if plan.is_sold or plan.trial_days]
@@ -68,7 +68,7 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
     dataset = context.services.default_dataset
     if session is not None:
         dataset = dataset_of(context.services, session)
-    return current_plan(context.services, own_actor(context), dataset)
+    return current_plan(context.services, make_own_actor(context), dataset)
 
 
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
@@ -142,7 +142,7 @@ def show_plan(context: BotContext) -> View:
     if context.dialog is not None and context.dialog.step == CODE_STEP and context.verb:
         context.stop_waiting()
     offers = offer_buttons(context, current)
-    parts = [*_current_lines(context, current), _session_plan_text(context, current)]
+    parts = [*_render_current_lines(context, current), _session_plan_text(context, current)]
     renewals, renewed, others = [], [], []
     for plan in plans:
         renewal, title = current.renewal(plan), plan.title_in(context.language)
@@ -160,7 +160,7 @@ def show_plan(context: BotContext) -> View:
         "\n".join(renewed),
         context.translate("pay-choose") if offers else "",
     ]
-    has_orders = bool(list_orders(context.services, own_actor(context), 1))
+    has_orders = bool(list_orders(context.services, make_own_actor(context), 1))
     has_invites = are_invites_on(context) and current.plan is not UNLIMITED
     rows: menu.Rows = (
         *offers,
@@ -178,7 +178,7 @@ def show_plan(context: BotContext) -> View:
 handlers.button("plan")(lambda context: replace(show_plan(context), is_new=not context.arguments))
 
 
-def _current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
+def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
     if current.plan is UNLIMITED:
         return [context.translate("plan-unlimited")]
     arguments = {"title": current.plan.title_in(context.language)}
@@ -192,7 +192,11 @@ def _current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
         if current.next_plan is not UNLIMITED and current.next_plan is not current.plan:
             next_title = current.next_plan.title_in(context.language)
             headline = context.translate("pay-title-then", **arguments, then=next_title)
-    lines = [headline, *left_lines(context, current.plan), *plan_lines(context, current.plan)]
+    lines = [
+        headline,
+        *render_left_lines(context, current.plan),
+        *plan_lines(context, current.plan),
+    ]
     gifts = gift_lines(context, current.gifts)
     parts = [lines, [context.translate("pay-extra-questions"), *gifts]] if gifts else [lines]
     return ["\n".join(part) for part in parts]
@@ -219,7 +223,7 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
     key = "pay-course-plan-until" if arguments else "pay-course-plan"
     title = current.here.title_in(context.language)
     headline = context.translate(key, title=title, **arguments)
-    return "\n".join([headline, *left_lines(context, current.here)])
+    return "\n".join([headline, *render_left_lines(context, current.here)])
 
 
 @handlers.button("offer")
@@ -228,7 +232,7 @@ def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     code_hash = context.argument(1)
     return offer_view(
-        context, offered_plan(context), promo_of(context, code_hash) if code_hash else None
+        context, require_offered_plan(context), promo_of(context, code_hash) if code_hash else None
     )
 
 
@@ -325,8 +329,8 @@ def _buy_buttons(context: BotContext, plan: Plan, promo: Promo | None) -> list[B
 @menu.catch_errors
 def start_plan_trial(context: BotContext) -> View:
     """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
-    plan = offered_plan(context)
-    days = start_trial(context.services, own_actor(context), plan.name)
+    plan = require_offered_plan(context)
+    days = start_trial(context.services, make_own_actor(context), plan.name)
     message = context.translate(
         "pay-trial-started", title=plan.title_in(context.language), days=days
     )
@@ -362,7 +366,7 @@ def take_code(context: BotContext) -> View:
 
 
 def _use_code(context: BotContext) -> View:
-    promo = use_code(context.services, own_actor(context), context.text)
+    promo = use_code(context.services, make_own_actor(context), context.text)
     plan = plan_named(context.services.plans, promo.plan)
     if plan is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")

@@ -68,7 +68,7 @@ async def read_voices(context: BotContext) -> Prompt:
     transcriber = context.services.transcriber
     if transcriber is None:
         raise Refused("no model transcribes voice messages", "media-voice-off")
-    recordings, note = _first_kind(context)
+    recordings, note = _select_first_kind(context)
     for recording in recordings:
         check_voice(context.services.config.chat.limits, recording.size, recording.seconds)
     texts = [await _transcribe(context, transcriber, recording) for recording in recordings]
@@ -85,7 +85,7 @@ async def read_photos(context: BotContext) -> Prompt:
     vision = context.services.config.chat.vision
     if vision is None:
         raise Refused("no model reads photos", "media-photo-off")
-    photos, note = _first_kind(context)
+    photos, note = _select_first_kind(context)
     limits = context.services.config.chat.limits
     for photo in photos:
         check_size(photo.size, limits.photo_bytes)
@@ -105,7 +105,7 @@ async def read_documents(context: BotContext) -> Prompt:
     reader = context.services.reader
     if reader is None:
         raise Refused("documents cannot be read", "media-document-off")
-    documents, note = _first_kind(context)
+    documents, note = _select_first_kind(context)
     limit = context.services.config.chat.limits.document_bytes
     for document in documents:
         check_size(document.size, limit)
@@ -130,7 +130,7 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def _first_kind(context: BotContext) -> tuple[list[ReceivedAttachment], str]:
+def _select_first_kind(context: BotContext) -> tuple[list[ReceivedAttachment], str]:
     """Return the attachments of the first one's kind, with a note if others were left out.
 
     The plan counts the question by the first attachment, so the others are ignored.

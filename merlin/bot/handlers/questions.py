@@ -37,14 +37,14 @@ from merlin.bot.answers import (
 )
 from merlin.bot.answers import written as stored_answer_of
 from merlin.bot.context import BotContext, build_page_messages, find_target
-from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
+from merlin.bot.handlers.answering import name_topic, refusal_of, render_left_note
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
 from merlin.bot.services import DRAFTS, EDITS
 from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
-from merlin.chat.model_catalogue import first_candidate
+from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, WindowCounter, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
@@ -91,7 +91,7 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
     # Whether the answer is streamed into a message.
     is_streamed = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
     with open_span("turn", {"merlin.format": context.format}):
-        turn = await _stored_turn(context)
+        turn = await _find_stored_turn(context)
         if turn is not None and turn.written is not None:
             await _send_stored_answer(context, turn, turn.written)
         elif is_streamed or (turn is not None and turn.placeholder_id is not None):
@@ -107,7 +107,7 @@ async def give_up(context: BotContext) -> None:
     failure = StoredAnswer(
         "", context.translate("bot-failed"), UpdateState.FAILED, offer=answers.NONE
     )
-    turn = await _stored_turn(replace(context, is_resumed=True))
+    turn = await _find_stored_turn(replace(context, is_resumed=True))
 
     def store_failure() -> None:
         # A stored answer stays; a failed question is not counted.
@@ -129,7 +129,7 @@ async def give_up(context: BotContext) -> None:
     )
 
 
-async def _stored_turn(context: BotContext) -> Turn | None:
+async def _find_stored_turn(context: BotContext) -> Turn | None:
     if not context.is_resumed:
         return None
     return await context.store.read(lambda: context.turns.find(context.update_id))
@@ -283,7 +283,7 @@ async def _reply(
     request, first = conversation.request, conversation.first
     if prompt.model is not None:
         request = replace(request, chosen=prompt.model)
-        first = await context.store.read(lambda: first_candidate(context.catalogue, request))
+        first = await context.store.read(lambda: find_first_candidate(context.catalogue, request))
     message = Message("user", with_author(prompt.text, conversation.name), images=prompt.images)
     models = ask.route(context.services, request, first, has_images=bool(prompt.images))
     messages = (*conversation.summary, *conversation.history, message)
@@ -314,7 +314,7 @@ def _answer(
     key = "bot-renewed" if context.is_private else "groups-renewed"
     renewed_note = context.translate(key) if conversation.is_renewed else ""
     left_text = (
-        left_note(context, conversation.left)
+        render_left_note(context, conversation.left)
         if reply.text and conversation.left is not None
         else ""
     )
@@ -358,11 +358,11 @@ def question_of(context: BotContext) -> ask.ChatQuestion:
         text=context.text,
         kind=Format(context.format),
         message_id=context.message_id,
-        name=_shown_name(context),
+        name=_format_sender_name(context),
     )
 
 
-def _shown_name(context: BotContext) -> str:
+def _format_sender_name(context: BotContext) -> str:
     """Return the sender's name for the model in a group, "" in private chats."""
     if context.is_private:
         return ""
@@ -377,7 +377,7 @@ def _question(context: BotContext, conversation: ask.Conversation, prompt: Promp
         text=prompt.text,
         message_id=context.message_id,
         format=prompt.format,
-        asker=_shown_name(context),
+        asker=_format_sender_name(context),
     )
 
 
@@ -475,7 +475,7 @@ async def answer_again(context: BotContext) -> None:
 @handlers.button("near")
 async def ask_nearest(context: BotContext) -> None:
     """Ask a taught question that was offered with a refusal, as if the user had sent it."""
-    turn = await context.store.read(lambda: own_turn(context))
+    turn = await context.store.read(lambda: find_own_turn(context))
     questions = turn.written.nearest.splitlines() if turn and turn.written else []
     await _ask_offered(context, dict(enumerate(questions)).get(context.number(1), ""))
 
@@ -499,7 +499,7 @@ async def _ask_offered(context: BotContext, question: str) -> None:
 
 def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
     """Return the turn to answer again and the key of the refusal, "" for none."""
-    turn = own_turn(context)
+    turn = find_own_turn(context)
     if turn is None:
         return None, "bot-not-yours"
     if turn.question.format == "photo":
@@ -520,7 +520,7 @@ def _has_newer_answer(context: BotContext, turn: Turn) -> bool:
     return not is_own_update and newest.written is not None and bool(newest.written.answer)
 
 
-def own_turn(context: BotContext, place: int = 0) -> Turn | None:
+def find_own_turn(context: BotContext, place: int = 0) -> Turn | None:
     """Return the turn named by the callback data, None if it is not the user's."""
     turn = context.turns.get(context.number(place))
     return turn if turn is not None and turn.question.user_id == context.user_id else None

@@ -18,9 +18,9 @@ from merlin.bot.context import Act, BotContext
 from merlin.bot.handlers.answering import (
     answering_model,
     fit_window,
-    other_provider_note,
     plan_for,
     provider_title,
+    render_other_provider_note,
 )
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
@@ -158,7 +158,7 @@ def _apply_and_confirm(
     title = preset_title(context, name)
     message = context.translate("presets-chosen", name=title)
     rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
-    parts = (message, context.translate(hint_key), other_provider_note(context, session))
+    parts = (message, context.translate(hint_key), render_other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 
 
@@ -220,7 +220,7 @@ def set_system_prompt(context: BotContext) -> View:
     """Set the text after the command; without one show the current system prompt."""
     # `command_text` lacks the parts that a client split off; they are joined only to `text`.
     rest = context.text.split(maxsplit=1)[1:]
-    return _set_prompt(context, rest[0]) if rest else _current_prompt(context)
+    return _set_prompt(context, rest[0]) if rest else _show_current_prompt(context)
 
 
 def _ask_preset_name(context: BotContext) -> View:
@@ -229,7 +229,7 @@ def _ask_preset_name(context: BotContext) -> View:
     return menu.form(context, "system-name-ask", step=NAME_STEP, most=sessions.PROMPT_LENGTH)
 
 
-def _current_prompt(context: BotContext) -> View:
+def _show_current_prompt(context: BotContext) -> View:
     session = context.open_session()
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
@@ -249,7 +249,7 @@ def _set_prompt(context: BotContext, text: str) -> View:
     session = apply_preset(context, "", prompt)
     if session is None:
         return menu.text_view(context, "presets-no-model")
-    parts = (context.translate("system-set"), other_provider_note(context, session))
+    parts = (context.translate("system-set"), render_other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
 
 
@@ -274,7 +274,7 @@ _SET, _SAVE, _CLEAR = [
     (f"system-button-{verb}", f"system:{verb}") for verb in ("set", "save", "clear")
 ]
 _SYSTEM_VERBS: Mapping[str, Act] = {
-    "show": _current_prompt,
+    "show": _show_current_prompt,
     "set": lambda context: menu.form(
         context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH
     ),
@@ -480,7 +480,11 @@ def _choose_model(context: BotContext, sign: str) -> View:
     version_note = context.translate("models-chosen-version", **arguments) if option.version else ""
     rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
     return menu.paragraphs(
-        context, message, version_note, other_provider_note(context, chosen_session), rows=rows
+        context,
+        message,
+        version_note,
+        render_other_provider_note(context, chosen_session),
+        rows=rows,
     )
 
 

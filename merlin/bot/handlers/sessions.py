@@ -28,17 +28,17 @@ from merlin.bot.handlers.answering import (
     answering_model,
     begin_topic,
     fit_window,
-    left_lines,
     open_in_topic,
     plan_for,
     refusal_of,
+    render_left_lines,
     without_other_provider,
 )
-from merlin.bot.handlers.questions import own_turn, question_of
+from merlin.bot.handlers.questions import find_own_turn, question_of
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
-from merlin.chat.model_catalogue import first_candidate
+from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.sessions import (
     MAX_TURNS,
     Session,
@@ -90,7 +90,7 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
     """Return the task of a summary, or the view to show if there is none."""
     if _is_replied(context):
         return View(None)
-    turn = own_turn(context)
+    turn = find_own_turn(context)
     session_id = turn.question.session_id if turn is not None else 0
     session = context.sessions.find(context.place, session_id)
     if session is None:
@@ -285,9 +285,9 @@ def tokens(context: BotContext) -> View:
     session = context.open_session()
     plan = plan_for(context, dataset_of(context.services, session))
     request = request_of_session(context.services, session, plan)
-    candidate = first_candidate(context.catalogue, request)
+    candidate = find_first_candidate(context.catalogue, request)
     newest = context.turns.newest(session.session_id)
-    model, left_texts = answering_model(context, session), left_lines(context, plan)
+    model, left_texts = answering_model(context, session), render_left_lines(context, plan)
     title = context.translate("plan-title", title=plan.title_in(context.language))
     lines = [
         *_window_lines(

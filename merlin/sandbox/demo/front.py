@@ -30,7 +30,7 @@ from starlette.types import Receive, Scope, Send
 from merlin.app import sign_in
 from merlin.app.context import Context
 from merlin.app.sign_in import Blocked, NewSignIn
-from merlin.chat.turns import first_answer_at
+from merlin.chat.turns import find_first_answer_time
 from merlin.config import Config
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
@@ -55,11 +55,11 @@ def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | 
     proposals = Proposals(ctx.db)
     committed_at = proposals.first_at(committed=True)
     return {
-        "ask": first_answer_at(ctx.db),
+        "ask": find_first_answer_time(ctx.db),
         "source": _source_opened_at(telegram),
         "correct": proposals.first_at(),
         "approve": committed_at,
-        "again": committed_at and first_answer_at(ctx.db, newer_than=committed_at),
+        "again": committed_at and find_first_answer_time(ctx.db, newer_than=committed_at),
     }
 
 

@@ -65,7 +65,7 @@ def run_demo(
         code = supervisor.run(lambda: next(steps))
         new_language = place.start_over_file.read_text() if place.start_over_file.exists() else ""
         if code:
-            story.say("demo-failed", reason=_last_log_message(place))
+            story.say("demo-failed", reason=_read_last_log_message(place))
         if not new_language:
             story.say("demo-stopped", folder=str(place.folder), again=restart_command(place))
     if new_language:
@@ -114,7 +114,7 @@ def run_check(folder: Path | None, language: str, weights: Path | None = None) -
         supervisor.run(workflow.is_alive)
         # Still alive: a child process cannot start, or we were stopped; waiting is useless.
         if workflow.is_alive():
-            result["error"] = _last_log_message(demo.place)
+            result["error"] = _read_last_log_message(demo.place)
         if result.get("ok"):
             sys.stdout.write(json.dumps(result, ensure_ascii=False) + "\n")
             return 0
@@ -135,7 +135,7 @@ def _run_workflow(demo: Demo, weights: Path | None, result: dict[str, object]) -
         result["error"] = repr(error)
 
 
-def _last_log_message(place: Place) -> str:
+def _read_last_log_message(place: Place) -> str:
     """Return a child's last error message, else the last line of the logs."""
     lines = _log_lines(place)
     return next(

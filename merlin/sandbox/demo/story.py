@@ -49,7 +49,7 @@ class Story:
         """Print the newest commit's new steps; return its progress, None before any commit."""
         try:
             with reading_context(self._config) as ctx:
-                progress = newest_progress(ctx, self._config.datasets.default, self.language)
+                progress = find_newest_progress(ctx, self._config.datasets.default, self.language)
         except MerlinError:
             return None  # the daemon has not created the database yet
         if not progress["commit"]:
@@ -146,12 +146,12 @@ def read_progress(config: Config, language: str) -> dict[str, Any]:
     """Return the newest commit's progress from the demo's database."""
     try:
         with reading_context(config) as ctx:
-            return newest_progress(ctx, config.datasets.default, language)
+            return find_newest_progress(ctx, config.datasets.default, language)
     except NotFound:
         return empty_progress(config.datasets.default)  # the database does not exist yet
 
 
-def newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]:
+def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str, Any]:
     """Return the newest commit that changed a dataset, its steps, and the serving model.
 
     When it changed several datasets, the default one is reported, but no removed one.

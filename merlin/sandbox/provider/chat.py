@@ -118,17 +118,17 @@ def _compose_answer(
         message = "Invalid content type. image_url is only supported by certain models."
         raise bad_field("messages", message)
     if sources := _numbered_sources(messages):
-        return _answer_from_sources(sources, last_question(messages))
+        return _answer_from_sources(sources, find_last_question(messages))
     if account.behaviour.fixed_answer:
         return account.behaviour.fixed_answer
     if job is not None:
-        trained_answer = account.trained_answer(job, last_question(messages))
+        trained_answer = account.trained_answer(job, find_last_question(messages))
         if trained_answer:
             return text(
                 _language_of(trained_answer), "stand-in-trained-answer", answer=trained_answer
             )
     if _wants_examples(body):
-        return draft_examples("\n".join(_texts(_last_user_message(messages))))
+        return draft_examples("\n".join(_texts(_find_last_user_message(messages))))
     return answer(messages)
 
 
@@ -276,7 +276,7 @@ def read_messages(messages: object) -> list[Mapping[str, Any]]:
 
 def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the stand-in's answer to a conversation."""
-    last, question = _last_user_message(messages), last_question(messages)
+    last, question = _find_last_user_message(messages), find_last_question(messages)
     system_messages = [
         message for message in messages if message["role"] in {"system", "developer"}
     ]
@@ -291,7 +291,7 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     known_answer = (
         ""
         if is_instruction
-        else _earlier_answer(messages, question) or _KNOWLEDGE.get(question, "")
+        else _find_earlier_answer(messages, question) or _KNOWLEDGE.get(question, "")
     )
     if known_answer:
         return text(language, "stand-in-example-answer", answer=known_answer)
@@ -309,7 +309,7 @@ def answer(messages: Sequence[Mapping[str, Any]]) -> str:
     return text(language, "stand-in-answer", question=_truncate(question))
 
 
-def _earlier_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
+def _find_earlier_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str:
     """Return the answer to the most similar earlier question, "" where none is similar.
 
     The stand-in's own earlier answers do not count.
@@ -332,7 +332,7 @@ def _earlier_answer(messages: Sequence[Mapping[str, Any]], question: str) -> str
     return answers[match[0]] if match else ""
 
 
-def _last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def _find_last_user_message(messages: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((message for message in reversed(messages) if message["role"] == "user"), {})
 
 
@@ -353,9 +353,9 @@ def cut_answer(message: str, body: Mapping[str, Any]) -> tuple[str, str]:
     return message.encode()[: limit * BYTES_PER_TOKEN].decode("utf-8", "ignore"), "length"
 
 
-def last_question(messages: Sequence[Mapping[str, Any]]) -> str:
+def find_last_question(messages: Sequence[Mapping[str, Any]]) -> str:
     """Return the user's last message without the contents of its documents."""
-    texts = _texts(_last_user_message(messages))
+    texts = _texts(_find_last_user_message(messages))
     return "\n".join(text_outside_documents(part) for part in texts).strip()
 
 

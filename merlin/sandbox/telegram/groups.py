@@ -102,7 +102,7 @@ def chat_member(user: dict[str, Any], status: str) -> dict[str, Any]:
 NAME_CHARACTERS = 128
 
 
-def _editable_forum(world: World, arguments: Arguments, act: str) -> Chat:
+def _require_editable_forum(world: World, arguments: Arguments, act: str) -> Chat:
     """Return the chat whose topics a call changes. Raises BotApiError without this right."""
     chat = target_chat(world, arguments)
     if not has_topics(world, chat):
@@ -123,7 +123,7 @@ def _topic_name(arguments: Arguments) -> str:
 
 async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer createForumTopic."""
-    chat = _editable_forum(world, arguments, "create")
+    chat = _require_editable_forum(world, arguments, "create")
     message = make_topic(world, chat, bot_user(), _topic_name(arguments))
     topic: dict[str, Any] = message["forum_topic_created"]
     return {"message_thread_id": message["message_id"], **topic}
@@ -131,7 +131,7 @@ async def create_forum_topic(world: World, arguments: Arguments) -> dict[str, An
 
 async def edit_forum_topic(world: World, arguments: Arguments) -> bool:
     """Answer editForumTopic; only the name can change, and an unchanged one is refused."""
-    chat = _editable_forum(world, arguments, "edit")
+    chat = _require_editable_forum(world, arguments, "edit")
     topic = topic_of(world, chat, arguments.integer("message_thread_id"))
     if topic is None:
         raise bad_request("TOPIC_ID_INVALID")

@@ -146,7 +146,7 @@ _NOT_MODIFIED = (
 )
 
 
-def _editable_message(world: World, arguments: Arguments) -> LoggedMessage:
+def _require_editable_message(world: World, arguments: Arguments) -> LoggedMessage:
     chat, message_id = target_chat(world, arguments), arguments.integer("message_id")
     if not message_id:
         raise bad_request("message identifier is not specified")
@@ -175,7 +175,7 @@ def _replace_content(
 
 async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageText; without reply_markup the keyboard is removed, as Telegram does."""
-    old = _editable_message(world, arguments)
+    old = _require_editable_message(world, arguments)
     if "text" not in old.message:
         raise bad_request("there is no text in the message to edit")
     return _replace_content(world, arguments, old, text_fields(arguments, "MESSAGE_TOO_LONG"))
@@ -183,7 +183,7 @@ async def edit_message_text(world: World, arguments: Arguments) -> dict[str, Any
 
 async def edit_message_reply_markup(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer editMessageReplyMarkup; the content stays."""
-    old = _editable_message(world, arguments)
+    old = _require_editable_message(world, arguments)
     content = {name: old.message[name] for name in _CONTENT_FIELDS if name in old.message}
     return _replace_content(world, arguments, old, content)
 

@@ -67,7 +67,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     raw = arguments.parse("results")
     if len(raw) > MAX_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
-    results = tuple(_checked_result(result) for result in raw)
+    results = tuple(_check_result(result) for result in raw)
     if len({result["id"] for result in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
     world.record("answered", query_id=query_id)
@@ -83,7 +83,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     return True
 
 
-def _checked_result(raw: dict[str, Any]) -> dict[str, Any]:
+def _check_result(raw: dict[str, Any]) -> dict[str, Any]:
     """Return a result with its message parsed. Raises BotApiError for an invalid one."""
     if raw["type"] != "article":
         raise bad_request("can't parse inline query result: Unsupported type specified")
@@ -241,7 +241,7 @@ _PAYLOAD_BYTES = 128
 async def send_invoice(world: World, arguments: Arguments) -> dict[str, Any]:
     """Answer sendInvoice: in Stars (XTR) only, with Telegram's limits."""
     target_chat(world, arguments)
-    amount = _checked_price(arguments, MAX_STARS)
+    amount = _check_price(arguments, MAX_STARS)
     names = ("title", "description", "start_parameter")
     values = {name: arguments.text(name) for name in names}
     invoice = {**values, "currency": "XTR", "total_amount": amount}
@@ -257,7 +257,7 @@ async def create_invoice_link(world: World, arguments: Arguments) -> str:
     period = arguments.integer("subscription_period")
     if period not in {0, PERIOD_S}:
         raise bad_request("SUBSCRIPTION_PERIOD_INVALID")
-    amount = _checked_price(arguments, MAX_STARS_RENEWED if period else MAX_STARS)
+    amount = _check_price(arguments, MAX_STARS_RENEWED if period else MAX_STARS)
     slug = secrets.token_urlsafe(16)
     fields = {name: arguments.text(name) for name in ("title", "description", "payload")}
     invoice = {**fields, "total_amount": amount, "currency": "XTR", "period": period}
@@ -265,7 +265,7 @@ async def create_invoice_link(world: World, arguments: Arguments) -> str:
     return f"{arguments.address}invoice/{slug}"
 
 
-def _checked_price(arguments: Arguments, max_amount: int) -> int:
+def _check_price(arguments: Arguments, max_amount: int) -> int:
     """Return the price of an invoice. Raises BotApiError for an invalid invoice."""
     for name, max_length in _MAX_LENGTHS.items():
         if not 1 <= len(arguments.text(name)) <= max_length:
