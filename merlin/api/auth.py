@@ -39,7 +39,7 @@ from merlin.account.sign_ins import (
 )
 from merlin.account.users import User
 from merlin.api.problems import ROOT, Problem, language_of_request
-from merlin.api.rate_limits import Limits, LoginThrottle, network_of, too_many_requests
+from merlin.api.rate_limits import Limits, LoginThrottle, make_too_many_requests_problem, network_of
 from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
 from merlin.app.actor import Actor
@@ -117,7 +117,7 @@ async def check_password(request: Request, name: str, password: str, browser: st
     store, network = services_of(request).store, network_of(request.scope)
     wait_s = await throttle.run_shared(store, throttle.count, name_key, network)
     if wait_s > 0:
-        raise too_many_requests(wait_s)
+        raise make_too_many_requests_problem(wait_s)
     stored = account.password if account else ""
     is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
     if account is None or not is_right:

@@ -98,15 +98,15 @@ def metrics_of(
     return [
         gauge("merlin_database_up", "1 while the database responds to the api.", is_up),
         gauge("merlin_database_writable", "1 while the database accepts writes.", is_writable),
-        *_of_processes(recent, now),
-        *_of_heartbeats(beat for beat in recent if beat.is_alive(now)),
-        *_of_queues(current.queues, now),
+        *_build_process_metrics(recent, now),
+        *_build_heartbeat_metrics(beat for beat in recent if beat.is_alive(now)),
+        *_build_queue_metrics(current.queues, now),
         gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
-        *_of_serving(current.serving),
+        *_build_serving_metrics(current.serving),
         *answers.collect(),
-        *_of_money(current.budget),
-        *_of_sunsets(current.sunsets),
-        *_of_disk(current.disk),
+        *_build_budget_metrics(current.budget),
+        *_build_sunset_metrics(current.sunsets),
+        *_build_disk_metrics(current.disk),
         *traffic.calls.collect(),
         *traffic.seconds.collect(),
         counter(
@@ -117,7 +117,7 @@ def metrics_of(
     ]
 
 
-def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
+def _build_process_metrics(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
     about = "1 while a process sends heartbeats, 0 after ten seconds without one."
     up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
     yield gauge("merlin_process_up", about, *up)
@@ -129,7 +129,7 @@ def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]
     yield gauge("merlin_heartbeat_seconds", about, *times)
 
 
-def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
+def _build_heartbeat_metrics(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     rounds: list[Sample] = []
     about = "Duration of the runs of a process's tasks since its start, in seconds."
     seconds = HistogramMetricFamily("merlin_task_seconds", about, labels=_TASK_LABELS)
@@ -169,7 +169,7 @@ def _labels(beat: Heartbeat) -> dict[str, str]:
     return {"process": beat.process, "host": beat.host}
 
 
-def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
+def _build_queue_metrics(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
     depth = ((queue.waiting, {"queue": queue.name}) for queue in queues)
     yield gauge("merlin_queue_depth", "Number of waiting entries in each queue.", *depth)
     ages = (
@@ -180,7 +180,7 @@ def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
     )
 
 
-def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
+def _build_serving_metrics(models: Sequence[Serving]) -> Iterable[Metric]:
     serving: list[Sample] = []
     for serving_model in models:
         model, build = serving_model.model.model_id, serving_model.model.build_version
@@ -194,7 +194,7 @@ def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
     yield gauge("merlin_serving_since_seconds", about, *since)
 
 
-def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
+def _build_budget_metrics(budget: Sequence[BudgetView]) -> Iterable[Metric]:
     labelled = [
         (
             provider_budget,
@@ -214,7 +214,7 @@ def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
     yield gauge("merlin_training_budget", about, *caps)
 
 
-def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
+def _build_sunset_metrics(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
     about = "Days until the provider shuts down a model in use."
     days = (
         (sunset.days_left, {"model": sunset.model, "used_for": sunset.used_for})
@@ -223,7 +223,7 @@ def _of_sunsets(sunsets: Sequence[SunsetView]) -> Iterable[Metric]:
     yield gauge("merlin_model_sunset_days", about, *days)
 
 
-def _of_disk(disk: DiskView | None) -> Iterable[Metric]:
+def _build_disk_metrics(disk: DiskView | None) -> Iterable[Metric]:
     if disk is not None:
         about = "Free bytes on the disk of the state folder."
         yield gauge("merlin_disk_free_bytes", about, (disk.free, _NO_LABELS))

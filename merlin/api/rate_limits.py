@@ -86,7 +86,7 @@ FREE_AT_ADDRESS = 30
 MAX_WAITING = 20
 
 
-def too_many_requests(wait_s: float) -> Problem:
+def make_too_many_requests_problem(wait_s: float) -> Problem:
     """Return problem 429 with the time to wait."""
     seconds = max(math.ceil(wait_s), 1)
     problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=seconds)
@@ -150,7 +150,7 @@ class LoginThrottle:
         Each call takes 19 MiB and tens of milliseconds. Raises Problem 429 if too many are waiting.
         """
         if self._waiting >= MAX_WAITING:
-            raise too_many_requests(1)
+            raise make_too_many_requests_problem(1)
         self._waiting += 1
         try:
             async with self._lane:
@@ -202,7 +202,7 @@ class Limits:
         """Count a started login. Raises Problem 429."""
         charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
         if charge is not None and charge.wait_s > 0:
-            raise too_many_requests(charge.wait_s)
+            raise make_too_many_requests_problem(charge.wait_s)
 
     def may_poll(self, order_id: str) -> bool:
         """Count a read of an order's payment; return False if there were too many."""
@@ -279,7 +279,9 @@ def limits_layer(
         if charge is None:
             await app(scope, receive, send)
         elif charge.wait_s > 0:
-            problem = problem_response(Request(scope), too_many_requests(charge.wait_s))
+            problem = problem_response(
+                Request(scope), make_too_many_requests_problem(charge.wait_s)
+            )
             problem.raw_headers.extend(charge.headers())
             await problem(scope, receive, send)
         else:

@@ -396,7 +396,7 @@ def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
     )
     if not has_links and sum(widths) + len(_COLUMN_SEPARATOR) * (len(widths) - 1) <= MAX_COLUMNS:
         builder.gap(2)
-        builder.block(_in_columns(rows, pages, widths))
+        builder.block(_render_in_columns(rows, pages, widths))
     else:
         _write_lines(builder, rows, pages)
 
@@ -408,7 +408,7 @@ def _render_cell(cell: Cell) -> FormattedMessage:
     return FormattedMessage(" ".join(page.text.split()), page.marks)
 
 
-def _in_columns(
+def _render_in_columns(
     rows: Sequence[Row], pages_by_row: Sequence[Sequence[FormattedMessage]], widths: Sequence[int]
 ) -> str:
     lines = [

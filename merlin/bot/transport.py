@@ -159,11 +159,11 @@ class AiohttpRequest(BaseRequest):
             ) as answer:
                 yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(f"no connection: {type(error).__name__}") from _without_url(error)
+            raise NotSent(f"no connection: {type(error).__name__}") from _remove_url(error)
         except TimeoutError as error:
-            raise TimedOut(f"no answer in time: {type(error).__name__}") from _without_url(error)
+            raise TimedOut(f"no answer in time: {type(error).__name__}") from _remove_url(error)
         except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"connection broke: {type(error).__name__}") from _without_url(error)
+            raise NetworkError(f"connection broke: {type(error).__name__}") from _remove_url(error)
 
 
 def _timeout_or(timeout: object, default: float) -> float | None:
@@ -171,7 +171,7 @@ def _timeout_or(timeout: object, default: float) -> float | None:
     return timeout if timeout is None or isinstance(timeout, int | float) else default
 
 
-def _without_url(error: Exception) -> Exception | None:
+def _remove_url(error: Exception) -> Exception | None:
     # The error of an invalid URL contains the URL, and thus the token.
     return None if isinstance(error, aiohttp.InvalidURL) else error
 

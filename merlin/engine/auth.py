@@ -41,7 +41,7 @@ _OWNED = {
 }
 
 
-def wrong_key() -> ApiError:
+def make_wrong_key_error() -> ApiError:
     """Return the error for a missing or wrong API key."""
     message = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
     return ApiError(401, message)
@@ -208,7 +208,7 @@ class RequestGuard:
             scope.setdefault("state", {})["client"] = client
             return headers
         if self._key and not (is_owner and key is not None):
-            raise wrong_key()
+            raise make_wrong_key_error()
         return {}
 
 

@@ -27,7 +27,7 @@ _FORM_OVERHEAD_BYTES = 1 << 20  # allowed bytes of a multipart form besides the 
 
 async def read_body(request: Request) -> dict[str, object]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above 4 MB."""
-    too_large = _too_large(MAX_JSON_BYTES)
+    too_large = _make_too_large_error(MAX_JSON_BYTES)
     content = b"".join([piece async for piece in read_chunks(request, MAX_JSON_BYTES, too_large)])
     try:
         body = read_json(content.decode("utf-8-sig"))
@@ -51,7 +51,9 @@ async def open_form(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, _too_large(most_bytes))
+    stream = read_chunks(
+        request, most_bytes + _FORM_OVERHEAD_BYTES, _make_too_large_error(most_bytes)
+    )
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -76,7 +78,7 @@ async def write_upload(upload: UploadFile, target: Path) -> str:
     return await run_in_threadpool(copy)
 
 
-def _too_large(most: int) -> ApiError:
+def _make_too_large_error(most: int) -> ApiError:
     text = f"The body is larger than {most // 1_000_000} MB, which is the limit."
     return ApiError(413, text, code="request_too_large")
 

@@ -59,7 +59,7 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     if session.dataset:
         titles = courses.titles(context.services, context.language)
         settings.append(("course", titles.get(session.dataset, session.dataset)))
-    model = answering_model(context, session) if without_preset(context, session).provider else None
+    model = answering_model(context, session) if remove_preset(context, session).provider else None
     if model is not None:
         settings.append(("model", model.title))
     if session.system:
@@ -72,7 +72,7 @@ def apply_preset(
     context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
 ) -> sessions.Session | None:
     """Store a preset in the open session; None if no model could answer with it."""
-    bare = without_preset(context, context.open_session())
+    bare = remove_preset(context, context.open_session())
     session = sessions.apply_prompt(bare, name, prompt, model)
     if answering_model(context, session) is None:
         return None
@@ -81,7 +81,7 @@ def apply_preset(
     return session
 
 
-def without_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
+def remove_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
     """Return the session without its system prompt and the model that belongs to the preset."""
     preset = context.services.config.chat.presets.get(session.preset)
     return sessions.clear_prompt(session, preset.model.pair if preset and preset.model else None)
@@ -89,7 +89,7 @@ def without_preset(context: BotContext, session: sessions.Session) -> sessions.S
 
 def remove_prompt(context: BotContext) -> View:
     """Remove the session's system prompt; the default model answers again."""
-    context.sessions.change(fit_window(context, without_preset(context, context.open_session())))
+    context.sessions.change(fit_window(context, remove_preset(context, context.open_session())))
     return menu.text_view(context, "presets-off", _TO_PRESETS)
 
 

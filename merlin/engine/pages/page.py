@@ -45,7 +45,7 @@ from merlin.core.web.browser import (
     with_preference,
 )
 from merlin.core.web.templates import JOB, PLAIN, Badge, Templates, page_route
-from merlin.engine.auth import wrong_key
+from merlin.engine.auth import make_wrong_key_error
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.job_events import failure_message
 from merlin.engine.jobs import Job
@@ -234,7 +234,7 @@ async def require_sign_in(request: Request) -> PageRequest:
     """
     page = await open_page(request)
     if not page.sign_ins.is_signed_in(request):
-        raise wrong_key()
+        raise make_wrong_key_error()
     return page
 
 
