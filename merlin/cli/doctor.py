@@ -18,7 +18,7 @@ from merlin.app.health import HealthView, health
 from merlin.app.verdicts import removed_datasets
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
-from merlin.cli.failures import error_text
+from merlin.cli.failures import error_text, path_error
 from merlin.cli.health import health_error
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table
@@ -190,8 +190,8 @@ def _was_never_started(config: Config) -> bool:
             return not Heartbeats(database).all()
     except NotFound:
         return True
-    except MerlinError:
-        return False  # a broken database is reported by its own check
+    except (MerlinError, OSError):
+        return False  # a broken or closed database is reported by its own check
 
 
 def _idle_result(name: str) -> CheckResult:
@@ -204,8 +204,8 @@ def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     except MerlinError as error:
         return CheckResult(name, is_good=False, key=error.key, arguments=error.arguments)
     except OSError as error:
-        values = {"message": str(error)}
-        return CheckResult(name, is_good=False, key="error-plain", arguments=values)
+        known = path_error(error) or MerlinError(str(error))
+        return CheckResult(name, is_good=False, key=known.key, arguments=known.arguments)
     return CheckResult(name, is_good=True, key=key, arguments=arguments)
 
 

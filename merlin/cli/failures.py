@@ -32,6 +32,7 @@ _PATH_ERRORS = (
     errno.ENOTDIR,
     errno.EISDIR,
     errno.EEXIST,
+    errno.ENAMETOOLONG,
 )
 
 
@@ -39,15 +40,21 @@ def print_failure(problem: BaseException) -> int:
     """Print on stderr why a command failed, and return the exit code."""
     if isinstance(problem, MerlinError):
         return _print_error(problem)
-    if isinstance(problem, OSError) and problem.filename and problem.errno in _PATH_ERRORS:
-        # The path cannot be used: a problem of the machine, not a bug in Merlin.
-        arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
-        kind = MerlinError if problem.errno in _DISK_FULL else ConfigError
-        return _print_error(kind(str(problem), "cli-no-place", **arguments))
+    if isinstance(problem, OSError) and (error := path_error(problem)) is not None:
+        return _print_error(error)
     if isinstance(problem, OSError) and problem.errno in _DISK_FULL:  # of no file: the output
         discard_output()
         return _print_error(MerlinError(str(problem), "cli-no-output", reason=problem.strerror))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
+
+
+def path_error(problem: OSError) -> MerlinError | None:
+    """Return the error of a path that cannot be used, None if the problem is of another kind."""
+    if not problem.filename or problem.errno not in _PATH_ERRORS:
+        return None
+    arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
+    kind = MerlinError if problem.errno in _DISK_FULL else ConfigError
+    return kind(str(problem), "cli-no-place", **arguments)
 
 
 def _print_error(error: MerlinError) -> int:

@@ -78,6 +78,15 @@ def run_doctor(lab, capsys):
     return {load["what"]: (load["good"], load["detail"]) for load in json.loads(read_json(capsys))}
 
 
+def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
+    settings = yaml.safe_load(fresh.path.read_text())
+    # Too long a name: root may open everything that has a name.
+    fresh.path.write_text(yaml.safe_dump({**settings, "state_dir": "x" * 300}))
+    is_good, message = run_doctor(fresh, capsys)["database"]
+    assert not is_good
+    assert "Make it writable" in message
+
+
 def read_json(capsys):
     return capsys.readouterr().out
 
