@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.chat_sides import CREDENTIALS, MerlinBot, World
 from merlin.db.database import open_database
-from merlin.db.tables import DATASET_TEXT, all_tables
+from merlin.db.tables import DATASET_TEXT, list_all_tables
 
 HALF, ROWS, FILES = 500_000_000, 50_000, 50
 SECONDS, PER_S = 30, 25
@@ -91,5 +91,7 @@ def _run_command(config: Path, *words: str) -> tuple[float, int]:
 
 def _counts(state: Path) -> dict[str, int]:
     with open_database(f"sqlite://{state}/merlin.db", read_only=True) as database:
-        names = [table.__name__ for table in all_tables() if database.has_table(table.__name__)]
+        names = [
+            table.__name__ for table in list_all_tables() if database.has_table(table.__name__)
+        ]
         return {name: database.sql(f"SELECT COUNT(*) FROM {name}")[0][0] for name in names}  # noqa: S608 - our own names

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from merlin.config import schema
-from merlin.config.faults import entry_of, resolved
+from merlin.config.faults import entry_of, resolve
 
 ROOT = Path(__file__).parents[2]
 Node = Mapping[str, Any]
@@ -28,14 +28,14 @@ _ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
 def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Node, bool]]:
     """Yield (path, schema, is required) of every key; prices are told once, under `models`."""
     for name, raw in node.get("properties", {}).items():
-        value = resolved(root, raw)
+        value = resolve(root, raw)
         yield f"{prefix}{name}", value, name in node.get("required", ())
-        entry = resolved(root, entry_of(value))
+        entry = resolve(root, entry_of(value))
         if "properties" in entry:
             path = f"{prefix}{name}.<{ENTRIES.get(str(entry.get('title')), 'model')}>"
             yield path, entry, False
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
-        yield from keys_of(root, resolved(root, value.get("items", {})), f"{prefix}{name}[].")
+        yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
         yield from keys_of(root, value, f"{prefix}{name}.")
 
 

@@ -141,7 +141,7 @@ async def require_password(request: Request, caller: Caller, current: str | None
     way. Raises Problem 403 if the password is missing, 401 if it is wrong.
     """
     require_https(request)
-    me = await caller.read(accounts.own_account)
+    me = await caller.read(accounts.read_own_account)
     if not (me.name and me.has_password):
         return me.name
     if not await caller.read(accounts.has_just_signed_in, caller.credential):

@@ -13,7 +13,7 @@ from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
-from merlin.app.permissions import led_courses
+from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
@@ -126,7 +126,7 @@ class UsageView:
     month: Spending = described("Usage of this month through the bots.")
 
 
-def own_account(ctx: Context, actor: Actor) -> OwnAccount:
+def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
     """Return the actor's own profile. Raises NotFound if not signed in."""
     user, authority = _user(ctx, actor), actor.standing
     account = Accounts(ctx.db).of(user.user_id)
@@ -140,7 +140,7 @@ def own_account(ctx: Context, actor: Actor) -> OwnAccount:
         role=authority.role,
         scopes=sorted(authority.scopes),
         permissions=sorted(PERMISSIONS[authority.role]),
-        courses=[led_course.course_id for led_course in led_courses(ctx, actor)],
+        courses=[led_course.course_id for led_course in list_led_courses(ctx, actor)],
         plan=plan_of(ctx.plans, user.plans).name if ctx.plans else None,
         has_password=account is not None and account.has_password,
         has_telegram=is_telegram_id(user.user_id),

@@ -59,7 +59,7 @@ class Actor:
         if not self.may(permission, dataset):
             raise missing_dataset(dataset)
 
-    def visible_datasets(self, dataset: str = "") -> list[str] | None:
+    def list_visible_datasets(self, dataset: str = "") -> list[str] | None:
         """Return the datasets that a list may contain, None for all; `dataset` narrows it to one.
 
         Raises NotFound for a dataset that the actor may not watch.
@@ -101,14 +101,14 @@ def require_approval(
     raise ApprovalNeeded(act, subject, actor.user_id, values, told)
 
 
-def newest_rows(
+def read_newest_rows(
     ctx: Context, actor: Actor, query: Select, table: Table, dataset: str, limit: int, before: int
 ) -> list[Row]:
     """Return rows that the actor may watch, newest first, of one dataset or ("") of all.
 
     `before`: only ids below it. Raises NotFound for a dataset that the actor may not watch.
     """
-    visible = actor.visible_datasets(dataset)
+    visible = actor.list_visible_datasets(dataset)
     if visible is not None:
         query = query.where(table.dataset.in_(visible))
     if before:

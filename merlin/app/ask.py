@@ -65,7 +65,7 @@ from merlin.chat.sessions import (
     window_limit,
 )
 from merlin.chat.turns import StoredAnswer, Turns
-from merlin.config.section import in_micro
+from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
 from merlin.core.messages import Message, Usage
@@ -342,7 +342,7 @@ def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply])
     return replace(words, usage=usage, cost_micro=micro, currency=currency)
 
 
-def used_tokens(conversation: Conversation, question: str, reply: Reply) -> int:
+def count_used_tokens(conversation: Conversation, question: str, reply: Reply) -> int:
     """Return the window that a conversation uses, as the provider counted it, else estimated."""
     counted = reply.usage.input_tokens + reply.usage.output_tokens
     exchange = (Message("user", question), Message("", reply.text))
@@ -358,7 +358,7 @@ class Answer:
     reply: Reply | None = None
 
 
-def stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
+def make_stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnswer:
     """Return what is shown and stored of a reply; `note` follows it or replaces it."""
     is_answer = bool(reply.text) or reply.ending is Ending.STOPPED
     return StoredAnswer(
@@ -457,7 +457,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> ReachedCap | None:
         "person": caps.per_person_per_day,
     }
     for reach, amount in amounts.items():
-        cap = in_micro(amount)
+        cap = convert_to_micro(amount)
         if cap is None:
             continue
         sums = _sums(ctx, here.day, user_id if reach == "person" else None)

@@ -24,13 +24,13 @@ from merlin.app.context import Context
 from merlin.app.health import processes
 from merlin.app.jobs import JobDetails, JobView, Losses, LossPoint, Progress
 from merlin.app.models import ModelView
-from merlin.app.permissions import led_courses, require_editing
+from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
 from merlin.app.views import INTERNAL, described
 from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
@@ -128,7 +128,7 @@ class Card:
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" for none."""
-        return stored_text(language, self.reason, self.arguments)
+        return render_stored_text(language, self.reason, self.arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,10 +178,10 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     Raises NotFound for a dataset that the actor may not watch.
     """
     with ctx.db.snapshot():
-        seen, beats = _visible(ctx, actor, dataset), processes(ctx)
+        seen, beats = _list_visible_datasets(ctx, actor, dataset), processes(ctx)
         files, counts = FileIndex(ctx.db), _counts(ctx)
         titles = {**{name: {} for name in files.trees()}, **files.titles()}
-        led = {led_course.slug: led_course.name for led_course in led_courses(ctx, actor)}
+        led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
         # Not a course alone: it stays when a rewritten history never had its dataset.
         known = {*titles, *(name for name, _ in counts)}
         removed = verdicts.removed_datasets(ctx)
@@ -219,16 +219,16 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
         )
 
 
-def _visible(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
+def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str] | None:
     """Return the datasets whose board the actor may see, None for all."""
     if dataset:
         require_editing(ctx, actor, dataset)
         return {dataset}
-    mine = actor.visible_datasets()
+    mine = actor.list_visible_datasets()
     return (
         None
         if mine is None
-        else {*mine, *(led_course.slug for led_course in led_courses(ctx, actor))}
+        else {*mine, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
     )
 
 
@@ -274,9 +274,11 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         for row in ctx.db.rows(serving_rows())
         if row["dataset"] in names
     }
-    found = verdicts.of_condition(ctx, VERDICT.id.in_(_shown_ids(ctx, names, counts, since)))
+    found = verdicts.list_of_condition(
+        ctx, VERDICT.id.in_(_list_shown_ids(ctx, names, counts, since))
+    )
     ids = {each.job for each in found if each.job}
-    of_job, made = jobs.of_ids(ctx, ids), models.of_jobs(ctx, ids)
+    of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
     trainings = _trainings(ctx, {key: job for key, job in of_job.items() if key not in made})
     for verdict in found:
         job_id = verdict.job or 0
@@ -290,7 +292,7 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
             yield card
 
 
-def _shown_ids(
+def _list_shown_ids(
     ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
 ) -> list[int]:
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.
@@ -450,8 +452,8 @@ def read_commit(ctx: Context, actor: Actor, commit: str, dataset: str = "") -> l
     Raises NotFound for a dataset that the actor may not watch.
     """
     with ctx.db.snapshot():
-        seen = _visible(ctx, actor, dataset)
-        found = verdicts.of_condition(ctx, VERDICT.commit_sha.startswith(commit))
+        seen = _list_visible_datasets(ctx, actor, dataset)
+        found = verdicts.list_of_condition(ctx, VERDICT.commit_sha.startswith(commit))
         mine = [each for each in found if seen is None or each.dataset in seen]
         return [_details(ctx, actor, each) for each in mine[:_MAX_CARDS]]
 
@@ -461,7 +463,7 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
     if verdict.job:
         with suppress(NotFound):
             job = jobs.get(ctx, actor, verdict.job)
-    made = models.of_jobs(ctx, [verdict.job] if verdict.job else [])
+    made = models.list_of_jobs(ctx, [verdict.job] if verdict.job else [])
     same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
     query = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
     query = query.join(EXAMPLE_TEXT, on=same).where(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from merlin.app.actor import Actor, newest_rows
+from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.retention import RemovableFiles
@@ -128,11 +128,11 @@ class UnneededBuilds:
         return {"builds": [build.version for build in self.builds], "bytes": self.bytes}
 
 
-def recent(
+def list_recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[BuildView]:
     """Return builds, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit, before)
+    rows = read_newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit, before)
     return [read_row(BuildView, row, version=_version(row)) for row in rows]
 
 

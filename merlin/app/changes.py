@@ -21,7 +21,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.editing import CourseEdits
@@ -149,7 +149,7 @@ class ChangeView:
 
     def why(self, language: str) -> str:
         """Return the reason in a language, "" if there is none."""
-        return stored_text(language, self.reason, self.arguments)
+        return render_stored_text(language, self.reason, self.arguments)
 
     @property
     def is_over(self) -> bool:
@@ -206,7 +206,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending),
             materials=materials,
-            build=index.newest_build(dataset),
+            build=index.find_newest_build(dataset),
             mark=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),
         )
@@ -260,7 +260,7 @@ async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> Previ
 
     Raises NotFound, Refused if the newest commit is not read in time, and what `make` raises.
     """
-    _, seen = await _check_edits(ctx, await _newest_files(ctx, actor, dataset), make)
+    _, seen = await _check_edits(ctx, await _read_newest_files(ctx, actor, dataset), make)
     return seen
 
 
@@ -274,8 +274,8 @@ async def submit(
     # The batch id under which a repeated call finds its changes, "" without `once`.
     batch = hashlib.sha256(f"{actor.name}\n{once}".encode()).hexdigest()[:32] if once else ""
     for _ in range(_TRIES):
-        files = await _newest_files(ctx, actor, dataset)
-        known = await ctx.read(lambda ctx: _changes(ctx).of_batch(batch)) if batch else []
+        files = await _read_newest_files(ctx, actor, dataset)
+        known = await ctx.read(lambda ctx: _changes(ctx).list_of_batch(batch)) if batch else []
         if not known:
             proposed, seen = await _check_edits(ctx, files, make)
             if not seen.is_good:
@@ -296,7 +296,7 @@ async def _check_edits(
     )
 
 
-async def _newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
+async def _read_newest_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
     """Return the files once the newest commit has been read. Raises Refused on timeout."""
     until = asyncio.get_running_loop().time() + ctx.commit_wait_s
     while (files := await ctx.read(read_files, actor, dataset)).is_behind:
@@ -353,7 +353,7 @@ def asker(actor: Actor) -> str:
     return actor.name if actor.is_operator else str(actor.user_id)
 
 
-def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
+def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> list[ChangeView]:
     """Return the actor's edits, for an admin all edits, newest first.
 
     `before`: only those requested before this one.
@@ -361,7 +361,7 @@ def recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -> lis
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
         firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).text
-        return [_view(_changes(ctx).of_batch(first.batch), text) for first in firsts]
+        return [_view(_changes(ctx).list_of_batch(first.batch), text) for first in firsts]
 
 
 def list_own(ctx: Context, actor: Actor, limit: int) -> list[Change]:
@@ -377,7 +377,7 @@ def count_open(ctx: Context, actor: Actor) -> int:
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
-        return _view(_own_batch(ctx, actor, change_id), FileIndex(ctx.db).text)
+        return _view(_require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).text)
 
 
 def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
@@ -385,7 +385,7 @@ def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
 
     Raises NotFound.
     """
-    batch = _own_batch(ctx, actor, change_id)
+    batch = _require_own_batch(ctx, actor, change_id)
     files = FileIndex(ctx.db).texts(batch[0].dataset, [each.inside for each in batch])
     blobs = [(each, files[each.inside].blob if each.inside in files else None) for each in batch]
     is_committed = batch[0].state is ChangeState.COMMITTED
@@ -398,7 +398,7 @@ def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
 
     Raises NotFound.
     """
-    return _file_in_question(_own_batch(ctx, actor, change_id), change_id)
+    return _file_in_question(_require_own_batch(ctx, actor, change_id), change_id)
 
 
 def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
@@ -416,7 +416,7 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
         _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
-    elif is_text and len(_changes(ctx).of_batch(one.batch)) > 1:
+    elif is_text and len(_changes(ctx).list_of_batch(one.batch)) > 1:
         _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
     else:
         _changes(ctx).give_up(one.change_id)
@@ -443,7 +443,7 @@ def rewrite(
 
 def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Conflict]:
     """Return a file in conflict and the current file of the repository; raises like `solve`."""
-    one = _file_in_question(_editable(ctx, actor, change_id), change_id)
+    one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
     if one.theirs is None or one.state is not ChangeState.CONFLICT:
         raise Refused("solved already", "change-solved")
     return one, one.theirs
@@ -454,7 +454,7 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 
     Raises NotFound, Forbidden, and Refused if it is not parked.
     """
-    batch = _editable(ctx, actor, change_id)
+    batch = _require_editable(ctx, actor, change_id)
     if not _changes(ctx).retry(batch[0].change_id):
         raise Refused("not parked", "change-not-parked", change=change_id)
     return get(ctx, actor, change_id)
@@ -462,7 +462,7 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 
 def drop(ctx: Context, actor: Actor, change_id: str) -> None:
     """Withdraw an edit and delete its text. Raises NotFound, and Refused once it is committed."""
-    first = _own_batch(ctx, actor, change_id)[0]
+    first = _require_own_batch(ctx, actor, change_id)[0]
     if first.reason != "change-given-up" and not _changes(ctx).give_up(first.change_id):
         raise Refused("too late", "change-too-late")
 
@@ -472,7 +472,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 
     Raises NotFound, Forbidden; making the edits raises Refused if files were changed since.
     """
-    batch, text = _editable(ctx, actor, change_id), FileIndex(ctx.db).text
+    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).text
     texts = {each.before: text(each.before) for each in batch if each.before}
 
     def make(files: DatasetFiles) -> CourseEdits:
@@ -485,7 +485,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
     return batch[0].dataset, make
 
 
-def of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
+def list_of_commit(ctx: Context, actor: Actor, mark: str) -> list[Change]:
     """Return the actor's own changes whose commit id starts with `mark`.
 
     Raises NotFound, also if the actor may no longer edit the dataset.
@@ -502,7 +502,7 @@ def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Reve
 
     Raises NotFound, and Refused if the inverse cannot be determined.
     """
-    batch = of_commit(ctx, actor, mark)
+    batch = list_of_commit(ctx, actor, mark)
     index, dataset = FileIndex(ctx.db), batch[0].dataset
     return batch, plan_revert(batch, index.blobs(dataset), index.text)
 
@@ -512,7 +512,7 @@ def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
 
     Raises like `plan_undo`.
     """
-    (one,) = of_commit(ctx, actor, mark)
+    (one,) = list_of_commit(ctx, actor, mark)
     index = FileIndex(ctx.db)
     blobs = index.blobs(one.dataset)
     return revert_change(one, blobs, index.text), was_edited_since(one, blobs)
@@ -526,17 +526,17 @@ def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
     return first.dataset
 
 
-def _own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
+def _require_own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
     """Return the batch of a change, that change first. Raises NotFound for those of others."""
     one = _changes(ctx).get(change_id)
     if one.by != asker(actor) and not actor.may(Permission.USERS):
         raise NotFound("not theirs", "change-unknown", change=change_id)
-    return _changes(ctx).of_batch(one.batch)
+    return _changes(ctx).list_of_batch(one.batch)
 
 
-def _editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
+def _require_editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
     """Return the batch if the actor may still edit its dataset."""
-    batch = _own_batch(ctx, actor, change_id)
+    batch = _require_own_batch(ctx, actor, change_id)
     if not may_edit_examples(ctx, actor, batch[0].dataset):
         raise Forbidden(f"{batch[0].dataset} is not theirs any more")
     return batch

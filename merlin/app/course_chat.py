@@ -20,10 +20,10 @@ from merlin.app.ask import (
     Conversation,
     asker_of,
     cost_of,
+    count_used_tokens,
     finish,
+    make_stored_answer,
     open_conversation,
-    stored_answer,
-    used_tokens,
 )
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
@@ -120,7 +120,7 @@ def place_of(actor: Actor, course: Course) -> ChatPlace:
 
 def list_sessions(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
     """Return the actor's sessions about a course, most recently used first."""
-    return sessions.recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
+    return sessions.list_recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
 
 
 def read_chat(
@@ -241,12 +241,12 @@ def judge(
         case "allow":
             proposals.give_consent(ctx, actor)
         case "correct":
-            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _checked_correction(answer), language)
+            feedback.rate(ctx, actor, turn_id, Rating.DOWN, _check_correction(answer), language)
         case "tell":
             unanswered.send_to_editors(ctx, actor, course.dataset, question.text, language, turn_id)
 
 
-def _checked_correction(answer: str) -> str:
+def _check_correction(answer: str) -> str:
     """Return a correction, stripped. Raises Refused for an empty or too long one."""
     text = answer.strip()
     if not text:
@@ -296,9 +296,11 @@ def close_turn(
     `note` is shown under the answer or in its place.
     """
     question = turn.question
-    answer = stored_answer(reply, note, cost_of(ctx, reply))
+    answer = make_stored_answer(reply, note, cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
-    window = WindowCounter(used_tokens(conversation, question.text, reply), conversation.limit)
+    window = WindowCounter(
+        count_used_tokens(conversation, question.text, reply), conversation.limit
+    )
     if reply.limit_tokens:
         # The messages before this question did not fit.
         window = WindowCounter(reply.limit_tokens, reply.limit_tokens)

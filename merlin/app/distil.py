@@ -235,7 +235,7 @@ def plan(
     dataset_questions = [example.facts.question for example in checked_dataset.examples]
     proposed_questions = map(normalise, Proposals(ctx.db, ctx.clock).open_questions(dataset))
     existing = dict.fromkeys([*dataset_questions, *proposed_questions])
-    intents = Intents(ctx.db, ctx.clock).of_kind(DISTIL)
+    intents = Intents(ctx.db, ctx.clock).list_of_kind(DISTIL)
     known_questions = defaultdict[str, list[str]](list)
     for question in existing:
         known_questions[near_key(question)].append(question)
@@ -373,7 +373,7 @@ def _valid_drafts(
     split = TEST if passage.answer else ""
     drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
     valid = [draft for draft in drafts if _is_valid(draft)]
-    unique = _without_duplicates(valid, plan.known)
+    unique = _drop_duplicates(valid, plan.known)
     rejected = Counter({BROKEN: len(drafts) - len(valid), DUPLICATE: len(valid) - len(unique)})
     share = cost // max(len(unique), 1)
     return [replace(draft, cost_micro=share, currency=currency) for draft in unique], +rejected
@@ -407,7 +407,7 @@ def _is_valid(draft: Draft) -> bool:
     return example is not None and not findings and not lint_example(example)
 
 
-def _without_duplicates(drafts: Sequence[Draft], known: dict[str, list[str]]) -> list[Draft]:
+def _drop_duplicates(drafts: Sequence[Draft], known: dict[str, list[str]]) -> list[Draft]:
     """Return the drafts of new questions, without near duplicates; add all to `known`."""
     unique = []
     for draft in drafts:

@@ -127,7 +127,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
         paths = [DATASET_FILE, *(edit.path for edit in edits)]
         files = index.texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
         serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None
-        return edits, list(files.values()), index.newest_build(dataset), serving
+        return edits, list(files.values()), index.find_newest_build(dataset), serving
 
     edits, files, build, serving = await ctx.read(read)
     if not edits or len(edits) > _MAX_CHECKED:

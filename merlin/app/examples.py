@@ -81,7 +81,7 @@ def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     return [card for card in cards if may_edit_examples(ctx, actor, card.name)]
 
 
-def recent(
+def list_recent(
     ctx: Context, actor: Actor, dataset: str, *, limit: int = 50, after: str = "", offset: int = 0
 ) -> list[ExampleView]:
     """Return examples by id, after the id `after`, or skipping the first `offset`.
@@ -289,7 +289,7 @@ def edit_example(
     example_id: str, content: ExampleContent, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
     """Return the edits that change an example; `revision` is the one that the editor saw."""
-    file = _current_file(files, example_id)
+    file = _find_current_file(files, example_id)
     require_revision(revision, file.blob, content.text, file.text)
     text = content.text
     if text is None:
@@ -299,12 +299,12 @@ def edit_example(
 
 def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return the edits that remove an example; `revision` is the one that the editor saw."""
-    file = _current_file(files, example_id)
+    file = _find_current_file(files, example_id)
     require_revision(revision, file.blob, None, file.text)
     return CourseEdits((Edit(file.path, file.blob, None),), "")
 
 
-def _current_file(files: DatasetFiles, example_id: str) -> FileText:
+def _find_current_file(files: DatasetFiles, example_id: str) -> FileText:
     file = files.file(example_path(example_id))
     if file is None:
         arguments = {"dataset": files.dataset, "example": example_id}

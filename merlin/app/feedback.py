@@ -91,7 +91,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
 
 def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> str:
     """Return the corrected answer, masked, if the dataset trains on preference pairs; else ""."""
-    build = FileIndex(ctx.db).newest_build(dataset)
+    build = FileIndex(ctx.db).find_newest_build(dataset)
     recipe = build.manifest.get("recipe") if build else None
     if not (isinstance(recipe, Mapping) and recipe.get("method") == DPO):
         return ""

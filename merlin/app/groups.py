@@ -183,14 +183,14 @@ class InlineQueries(BotRepository):
     def search_answers(self, user_id: int, text: str, limit: int) -> list[QuestionAnswer]:
         """Return the user's newest answers that contain all words of `text`."""
         query_stems, matches = question_stems(text), dict[str, QuestionAnswer]()
-        for pair in self._newest_answers(user_id):
+        for pair in self._read_newest_answers(user_id):
             if len(matches) == limit:
                 break
             if stem_share(query_stems, normalise(f"{pair.question} {pair.answer}")) == 1:
                 matches.setdefault(normalise(pair.question), pair)
         return list(matches.values())
 
-    def _newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
+    def _read_newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
         is_answered = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
         condition = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & is_answered
         query = TURN.select(TURN.question, TURN.answer).where(condition & (TURN.format == "text"))

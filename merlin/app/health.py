@@ -35,7 +35,7 @@ from merlin.training.promote import Promotions
 _WAITING_STATES = (OutgoingState.PENDING, OutgoingState.SENDING)
 
 
-def _waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
+def _list_waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
     """Yield each queue with its table and the condition of its waiting rows."""
     yield "requests", REQUEST, REQUEST.state == RequestState.WAITING.value
     yield "notices", NOTICE, NOTICE.handed_over_at.is_null()
@@ -55,7 +55,7 @@ class QueueView:
 def queues(db: Database) -> list[QueueView]:
     """Return the queues: requests, notices, Telegram updates and outgoing messages."""
     views = []
-    for name, table, waits in _waiting_conditions():
+    for name, table, waits in _list_waiting_conditions():
         since = table.received_at if table is UPDATE else table.created_at
         oldest = db.value(table.select(fn.MIN(since)).where(waits))
         waiting_since = None if oldest is None else from_iso(oldest)

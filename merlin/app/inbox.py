@@ -138,7 +138,7 @@ class Owner:
         return boot != self.boot or _start_of(int(pid)) != int(started)
 
 
-def current_owner() -> Owner:
+def get_current_owner() -> Owner:
     """Return this process as an owner."""
     return read_owner(os.getpid())
 
@@ -307,7 +307,7 @@ def _backlog(count: int) -> Prepared:
 
 
 @cache
-def _held_chats_query(count: int) -> Prepared:
+def _make_held_chats_query(count: int) -> Prepared:
     """Return the query for those of `count` chats that an owner holds."""
     chats = [Parameter(f"chat{place}") for place in range(count)]
     ours = (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
@@ -339,7 +339,7 @@ class Inbox(BotRepository):
         chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
         rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
         backlog = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
-        held = _held_chats_query(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
+        held = _make_held_chats_query(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
         mine = {row["chat_id"] for row in self.db.rows(held)}
         in_order = [chat_id for chat_id in count if chat_id in mine or chat_id not in backlog]
         return {chat_id for chat_id in in_order if self._hold(chat_id, owner)}
@@ -359,7 +359,7 @@ class Inbox(BotRepository):
 
     def _hold(self, chat_id: int, owner: Owner) -> bool:
         """Lease a chat that is free, already ours, expired, or held by a dead process."""
-        arguments = {"owner": str(owner), "until": self._until()}
+        arguments = {"owner": str(owner), "until": self._get_lease_end()}
         now = iso(self._clock())
         if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
             return True
@@ -378,18 +378,20 @@ class Inbox(BotRepository):
         held = [chat_id for chat_id in chats if self._hold(chat_id, owner)]
         if not held:
             return []
-        return self._in_order(UPDATE.chat_id.in_(held))
+        return self._read_in_order(UPDATE.chat_id.in_(held))
 
     @transaction
     def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
         """Return the waiting updates of the chats that `owner` holds, except those in progress."""
         rows = self.db.rows(_WAITING_IN_LEASED(bot=self._bot_id, owner=str(owner)))
         fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]
-        return self._in_order(UPDATE.update_id.in_(fresh)) if fresh else []
+        return self._read_in_order(UPDATE.update_id.in_(fresh)) if fresh else []
 
-    def _in_order(self, these: Any) -> list[Update]:
+    def _read_in_order(self, these: Any) -> list[Update]:
         # In Telegram's order: webhooks of several apis may have stored them in another.
-        query = UPDATE.select().where(self._waiting() & these).order_by(UPDATE.update_id)
+        query = (
+            UPDATE.select().where(self._make_waiting_condition() & these).order_by(UPDATE.update_id)
+        )
         found = []
         for row in self.db.rows(query):
             # An update that cannot be decrypted has no body: its sender can still be notified.
@@ -405,7 +407,7 @@ class Inbox(BotRepository):
         holders = {row["owner"] for row in running}
         dead = {holder for holder in holders if owner.is_dead(holder)}
         taken = {row["chat_id"] for row in running if row["owner"] not in dead}
-        chats = UPDATE.select(UPDATE.chat_id).where(self._waiting()).distinct()
+        chats = UPDATE.select(UPDATE.chat_id).where(self._make_waiting_condition()).distinct()
         for row in self.db.rows(chats.order_by(UPDATE.chat_id)):
             if row["chat_id"] not in taken:
                 yield row["chat_id"]
@@ -438,7 +440,7 @@ class Inbox(BotRepository):
     def renew(self, owner: Owner) -> None:
         """Renew every lease of this owner."""
         condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
-        self.db.change(LEASE.update({"until": self._until()}).where(condition))
+        self.db.change(LEASE.update({"until": self._get_lease_end()}).where(condition))
 
     @transaction
     def release(self, owner: Owner) -> None:
@@ -449,10 +451,10 @@ class Inbox(BotRepository):
 
     def waiting(self) -> int:
         """Return the number of unfinished updates."""
-        return self.db.count(UPDATE, self._waiting())
+        return self.db.count(UPDATE, self._make_waiting_condition())
 
-    def _waiting(self) -> Any:
+    def _make_waiting_condition(self) -> Any:
         return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)
 
-    def _until(self) -> str:
+    def _get_lease_end(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))

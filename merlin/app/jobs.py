@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from peewee import Select, fn
 
 from merlin.app import models
-from merlin.app.actor import Actor, newest_rows
+from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
@@ -202,21 +202,21 @@ class QuoteView:
     refusal: str = described('Reason why the job cannot be launched; "" if it can.')
 
 
-def recent(
+def list_recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[JobView]:
     """Return jobs, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
+    rows = read_newest_rows(ctx, actor, _jobs(), JOB, dataset, limit, before)
     return [_view_of(JobView, row) for row in rows]
 
 
-def of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
+def list_of_ids(ctx: Context, ids: Collection[int]) -> dict[int, JobView]:
     """Return jobs by id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids))) if ids else []
     return {row["id"]: _view_of(JobView, row) for row in rows}
 
 
-def newest(ctx: Context) -> dict[str, JobView]:
+def list_newest(ctx: Context) -> dict[str, JobView]:
     """Return each dataset's newest job; the caller checks the permission to see them."""
     ids = JOB.select(fn.MAX(JOB.id)).group_by(JOB.dataset)
     rows = ctx.db.rows(_jobs().where(JOB.id.in_(ids)))

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.actor import Actor, missing_dataset, newest_rows, require_approval
+from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_approval
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import removed_datasets
@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
     NOT_FOR_ALL,
     ON_LINE,
     VerdictStatus,
-    newest_settings,
+    read_newest_settings,
 )
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
@@ -126,11 +126,11 @@ class PromotionView:
     at: datetime
 
 
-def recent(
+def list_recent(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[ModelView]:
     """Return models, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = newest_rows(ctx, actor, _models(), MODEL, dataset, limit, before)
+    rows = read_newest_rows(ctx, actor, _models(), MODEL, dataset, limit, before)
     return [_model(row) for row in rows]
 
 
@@ -138,7 +138,7 @@ def history(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[PromotionView]:
     """Return promotions, newest first; `before`: only ids below it. Raises NotFound."""
-    rows = newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit, before)
+    rows = read_newest_rows(ctx, actor, PROMOTION.select(), PROMOTION, dataset, limit, before)
     return [
         read_row(
             PromotionView, row, before=row["from_model"], to=row["to_model"], by=row["by_whom"]
@@ -155,7 +155,7 @@ def get(
     return _find_permitted(ctx, actor, _models().where(MODEL.id == model_id), permission, missing)
 
 
-def of_job(
+def read_of_job(
     ctx: Context, actor: Actor, job_id: int, permission: Permission = Permission.WATCH
 ) -> ModelView:
     """Return the model of a job. Raises NotFound, also without the permission."""
@@ -163,7 +163,7 @@ def of_job(
     return _find_permitted(ctx, actor, _models().where(MODEL.job_id == job_id), permission, missing)
 
 
-def of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
+def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
     """Return models by job id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_models().where(MODEL.job_id.in_(job_ids))) if job_ids else []
     return {row["job_id"]: _model(row) for row in rows}
@@ -202,7 +202,7 @@ class GateView:
 
 def gate_of(ctx: Context, model: ModelView) -> GateView:
     """Return the gate that a model has to pass, from the newest commit."""
-    settings = newest_settings(ctx.db, model.dataset)
+    settings = read_newest_settings(ctx.db, model.dataset)
     rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
     questions = model.evaluation.questions if model.evaluation else 0
     return GateView(kind=rule.kind, questions=questions, least=max(split.min_test, 1))
@@ -292,7 +292,7 @@ def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str 
 
 def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
     """Ask the daemon to let a job's model serve again. Raises NotFound for another dataset's."""
-    model = of_job(ctx, actor, job_id, Permission.PROMOTE)
+    model = read_of_job(ctx, actor, job_id, Permission.PROMOTE)
     if model.dataset != dataset:
         raise NotFound("another dataset's", "admin-no-model", job=job_id)
     return roll_back(ctx, actor, dataset, model.model)

@@ -234,7 +234,7 @@ _END = Prepared(
 
 
 @cache
-def _of_keys(count: int) -> Prepared:
+def _make_keys_query(count: int) -> Prepared:
     """Return the query for the messages of `count` keys."""
     keys = [Parameter(f"key{place}") for place in range(count)]
     condition = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.key.in_(keys)
@@ -265,11 +265,11 @@ class Outbox(BotRepository):
             pending = OutgoingState.PENDING
             return [QueuedMessage(*one, pending) for one in zip(ids, letters, strict=True)]
         keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
-        rows = self.db.rows(_of_keys(len(keys))(bot=self._bot_id, **keys))
+        rows = self.db.rows(_make_keys_query(len(keys))(bot=self._bot_id, **keys))
         return [self._outgoing(row) for row in rows]
 
     @transaction
-    def of_update(self, update_id: int) -> list[QueuedMessage]:
+    def list_of_update(self, update_id: int) -> list[QueuedMessage]:
         """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)

@@ -109,7 +109,7 @@ async def _send_refund(
 ) -> GatewayRefund | None:
     """Return the refund, sent now or before; None if it is finally refused."""
     is_old = ctx.clock() - refund.at > KEY_LIFETIME
-    known = await _sent_before(ctx, gateway, refund) if is_old else None
+    known = await _find_sent_refund(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known
     try:
@@ -118,7 +118,7 @@ async def _send_refund(
         if not is_final(error):
             raise
         # A repeat with different values is refused, although the refund exists.
-        known = await _sent_before(ctx, gateway, refund)
+        known = await _find_sent_refund(ctx, gateway, refund)
         if known is None:
             await ctx.write(settlement.refuse_refund, refund, error.code or str(error))
         return known
@@ -137,7 +137,7 @@ def _request(ctx: Context, refund: Refund) -> RefundRequest:
     )
 
 
-async def _sent_before(
+async def _find_sent_refund(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return a refund of this payment and amount that is not in the ledger."""

@@ -33,7 +33,7 @@ def is_led(ctx: Context, actor: Actor, course: Course) -> bool:
     return is_teacher and leads(actor.standing, account_name(ctx, actor), course)
 
 
-def led_courses(ctx: Context, actor: Actor) -> list[Course]:
+def list_led_courses(ctx: Context, actor: Actor) -> list[Course]:
     """Return the courses that the actor leads, active or not, by semester; none for a student."""
     if not actor.may(Permission.EDIT_MATERIALS):
         return []
@@ -42,7 +42,7 @@ def led_courses(ctx: Context, actor: Actor) -> list[Course]:
     return [course for course in courses if leads(actor.standing, name, course)]
 
 
-def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
+def get_led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course that the actor leads.
 
     Raises Forbidden for an active course that others lead, NotFound for any other or missing one.

@@ -125,7 +125,7 @@ class PersonalRecords(Repository):
 
     def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> int:
         """Delete the rows that belong to the user."""
-        table, conditions = traces.table, [*_own_conditions(traces, user_id)]
+        table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
         if not conditions:
             return 0
         condition = reduce(or_, conditions)
@@ -202,7 +202,7 @@ class PersonalRecords(Repository):
         return len(rows)
 
 
-def _own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:
+def _list_own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:
     """Yield the conditions of the rows that belong to the user."""
     for name in traces.ids:
         yield getattr(traces.table, name) == user_id
@@ -215,7 +215,7 @@ def _refers_to(traces: PersonalData, user_id: int) -> Any:
     references = [str(user_id), person_reference(user_id)]
     numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
     names = [getattr(traces.table, name).in_(references) for name in traces.names]
-    return reduce(or_, [*_own_conditions(traces, user_id), *numbers, *names])
+    return reduce(or_, [*_list_own_conditions(traces, user_id), *numbers, *names])
 
 
 def _by_author(user_id: int) -> Any:

@@ -97,7 +97,7 @@ class CurrentPlan(Subscriptions):
     gifts: Sequence[Gift]
 
 
-def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
+def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
     """Return the actor's current plan; `dataset` is that of the open session."""
     now, mine = ctx.clock(), my_subscriptions(ctx, actor)
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)

@@ -142,7 +142,7 @@ def count_waiting(ctx: Context, actor: Actor) -> int:
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
 
-def waiting(
+def list_waiting(
     ctx: Context, actor: Actor, offset: int, limit: int, dataset: str = ""
 ) -> list[Proposal]:
     """Return the proposals that wait for the actor, oldest first; `dataset` "": all of them.
@@ -211,7 +211,7 @@ def read_several(
         raise Refused("none is named", "proposals-none-chosen")
     selected = [
         proposal
-        for proposal in waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+        for proposal in list_waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         if proposal.proposal_id in proposal_ids
     ]
     if not selected:

@@ -133,7 +133,7 @@ StarsPage = tuple[Sequence[str], Sequence[GatewayPayment | GatewayRefund]]
 STARS_PAGE_SIZE = 100
 
 
-def last_comparison(settings: Settings) -> StarComparison:
+def read_last_comparison(settings: Settings) -> StarComparison:
     """Return the stored result of the last comparison; an empty one if it cannot be read."""
     try:
         values = json.loads(settings.get(SETTING))
@@ -165,7 +165,7 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
     `read` returns up to STARS_PAGE_SIZE movements from an offset, oldest first; its errors pass.
     """
     started_at = ctx.clock()
-    last = await ctx.store.read(lambda: last_comparison(Settings(ctx.db)))
+    last = await ctx.store.read(lambda: read_last_comparison(Settings(ctx.db)))
     # Read the last page again: movements at its end may have been pending.
     offset, charges = max(last.seen - STARS_PAGE_SIZE, 0), set[str]()
     differences: list[StarDifference] = []
@@ -177,7 +177,9 @@ async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPag
         if len(ids) < STARS_PAGE_SIZE:
             break
     since = last.at if last.at is None else min(last.at, started_at - INTERVAL)
-    differences += await ctx.store.read(lambda: _missing_stars(ctx, since, started_at, charges))
+    differences += await ctx.store.read(
+        lambda: _list_missing_stars(ctx, since, started_at, charges)
+    )
     comparison = StarComparison(started_at, offset, differences)
     await ctx.store.do(lambda: _store_comparison(ctx, comparison))
     log.info("stars were compared", seen=offset, differences=len(differences))
@@ -199,7 +201,7 @@ def _store_movements(
     return differences
 
 
-def _missing_stars(
+def _list_missing_stars(
     ctx: Context, since: datetime | None, started_at: datetime, charges: set[str]
 ) -> list[StarDifference]:
     """Return payments of the ledger since the last comparison that Telegram does not list."""
@@ -262,7 +264,7 @@ async def compare_all(
     therefore fetched by its id. Raises PaymentError.
     """
     entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).list_period(since, until)]
-    comparison = last_comparison(Settings(ctx.db))
+    comparison = read_last_comparison(Settings(ctx.db))
     stars = None if comparison.at is None else comparison
     wrong = [*find_inconsistencies(_entries_of(ctx, {entry.purchase_id for entry in entries}))]
     if gateway is None:

@@ -57,7 +57,7 @@ def perform_once(
     return ctx.db.run_in_transaction(run_once)
 
 
-__all__ = ["Request", "RequestKind", "RequestState", "get", "recent", "submit_request"]
+__all__ = ["Request", "RequestKind", "RequestState", "get", "list_recent", "submit_request"]
 
 # The argument that holds the idempotency key, by which a repeated call finds its request.
 _KEY_ARGUMENT = "call"
@@ -84,11 +84,11 @@ def submit_request(
             lock_user(ctx.db, actor.user_id, ctx.clock)
             for earlier in requests.of(actor.name, _RECENT):
                 if earlier.arguments.get(_KEY_ARGUMENT) == once:
-                    return _without_key(earlier)
+                    return _drop_key(earlier)
             stored_arguments[_KEY_ARGUMENT] = once
         request_id = requests.ask(kind, stored_arguments, actor.name)
         Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
-        return _without_key(requests.get(request_id))
+        return _drop_key(requests.get(request_id))
 
     return ctx.db.run_in_transaction(submit)
 
@@ -99,9 +99,9 @@ def fetch(ctx: Context, actor: Actor) -> Request:
     return requests.get(requests.ask(RequestKind.FETCH, {}, actor.name))
 
 
-def recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
+def list_recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
     """Return the actor's own requests, newest first."""
-    return [_without_key(request) for request in Requests(ctx.db).of(actor.name, limit)]
+    return [_drop_key(request) for request in Requests(ctx.db).of(actor.name, limit)]
 
 
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:
@@ -112,10 +112,10 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
     may_watch = actor.may(Permission.WATCH, str(dataset) if dataset else None)
     if request.by != actor.name and not (is_known and may_watch):
         raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-    return _without_key(request)
+    return _drop_key(request)
 
 
-def _without_key(request: Request) -> Request:
+def _drop_key(request: Request) -> Request:
     """Return a request without its idempotency key."""
     values = {key: value for key, value in request.arguments.items() if key != _KEY_ARGUMENT}
     return replace(request, arguments=values)

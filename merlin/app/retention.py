@@ -58,7 +58,7 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
-    yield from _deleted_sessions(iso(now - UNDO))
+    yield from _list_deleted_sessions(iso(now - UNDO))
     if before := _before(now, retention.updates_days):
         yield from _finished_rows(before)
     if before := _before(now, retention.outgoing_days):
@@ -173,11 +173,11 @@ class RemovableFiles(Repository):
         self._models.settle(model_of(row), ModelState.GONE, None, "")
         return True
 
-    def needed_commits(self) -> list[str]:
+    def list_needed_commits(self) -> list[str]:
         """Return commits outside the mainline that a needed build can be recreated from."""
         off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
         needed = reduce(
-            or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _needed_builds())
+            or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _list_needed_builds())
         )
         query = t.VERDICT.select(t.VERDICT.commit_sha).where(off_line & needed).distinct()
         return [row["commit_sha"] for row in self.db.rows(query)]
@@ -197,7 +197,7 @@ class RemovableFiles(Repository):
         return len(digests)
 
 
-def _needed_builds() -> Iterator[Select]:
+def _list_needed_builds() -> Iterator[Select]:
     """Yield SELECTs of builds that serve or served, wait, train, or are a dataset's newest."""
     served = t.MODEL.id.in_(t.SERVING.select(t.SERVING.model_row))
     for name in (t.PROMOTION.to_model, t.PROMOTION.from_model):
@@ -214,7 +214,7 @@ def _needed_builds() -> Iterator[Select]:
 def _is_unneeded(build_id: Any, before: datetime) -> Any:
     """Return the condition of unneeded builds whose jobs did not change since `before`."""
     recent = t.JOB.select(t.JOB.build_id).where(t.JOB.updated_at >= iso(before))
-    return reduce(and_, (build_id.not_in(query) for query in (recent, *_needed_builds())))
+    return reduce(and_, (build_id.not_in(query) for query in (recent, *_list_needed_builds())))
 
 
 def _is_old_model(before: datetime) -> Any:
@@ -222,7 +222,7 @@ def _is_old_model(before: datetime) -> Any:
     return is_settled & _is_unneeded(t.MODEL.build_id, before)
 
 
-def _deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
+def _list_deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
     deleted = IS_DELETED & (t.SESSION.deleted_at < before)
     turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
     yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))

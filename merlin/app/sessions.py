@@ -107,7 +107,7 @@ _TOTALS = (
 )
 
 
-def recent(
+def list_recent(
     ctx: Context,
     actor: Actor,
     limit: int = 50,

@@ -16,7 +16,7 @@ from merlin.account.sign_ins import (
     TelegramPerson,
 )
 from merlin.account.users import User, Users
-from merlin.app.accounts import OwnAccount, own_account
+from merlin.app.accounts import OwnAccount, read_own_account
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.texts import BOT_NAME, Settings
@@ -191,5 +191,5 @@ def _open_sign_in(
     if method is SignInMethod.PASSWORD:
         values = {"sign_in": sign_in.sign_in_id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
-    account = own_account(ctx, Actor.person(user_id, authority))
+    account = read_own_account(ctx, Actor.person(user_id, authority))
     return NewSignIn(sign_in, token, account, browser_secret)

@@ -61,7 +61,7 @@ class Status:
 def status(ctx: Context, actor: Actor) -> Status:
     """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
-        newest_verdicts, trained = verdicts.newest(ctx), jobs.newest(ctx)
+        newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
         serving = models.serving_models(ctx, actor)
         return Status(
             datasets={
@@ -76,7 +76,7 @@ def status(ctx: Context, actor: Actor) -> Status:
 def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        statuses, visible = status(ctx, actor).datasets, actor.visible_datasets()
+        statuses, visible = status(ctx, actor).datasets, actor.list_visible_datasets()
         cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).datasets()}
         names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
         return [

@@ -16,7 +16,7 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import led_course, led_courses
+from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.app.views import Both, described
 from merlin.chat.feedback import DislikedAnswer, Period, QuestionStatistics, group_by_week
 from merlin.core.errors import NotFound
@@ -24,7 +24,7 @@ from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data
 
-__all__ = ["MaterialDraft", "led_courses"]
+__all__ = ["MaterialDraft", "list_led_courses"]
 
 By = Literal["day", "week"]
 _MAX_DISLIKED = 20
@@ -93,7 +93,7 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
 
     Raises NotFound, Forbidden; Refused if course.yaml cannot be read.
     """
-    course = led_course(ctx, actor, course_id)
+    course = get_led_course(ctx, actor, course_id)
     files = changes.read_files(ctx, actor, course.slug)
     course_files = CourseFiles(files.files)
     card = course_files.card()
@@ -176,8 +176,8 @@ def questions(
 
     Personal data is masked in `language`. Raises NotFound, Forbidden.
     """
-    course = led_course(ctx, actor, course_id)
-    since, statistics = _first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
+    course = get_led_course(ctx, actor, course_id)
+    since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
     day_rows = statistics.days(course.slug, since)
     return Questions(
         course=course.course_id,
@@ -197,14 +197,14 @@ def questions(
 
 def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with the questions and disliked answers of each."""
-    statistics, since = QuestionStatistics(ctx.db, ctx.default_dataset), _first_day(ctx, days)
+    statistics, since = QuestionStatistics(ctx.db, ctx.default_dataset), _find_first_day(ctx, days)
     totals = []
-    for course in led_courses(ctx, actor):
+    for course in list_led_courses(ctx, actor):
         day_rows = statistics.days(course.slug, since)
         disliked = sum(day.disliked for day in day_rows)
         totals.append((course, sum(day.questions for day in day_rows), disliked))
     return totals
 
 
-def _first_day(ctx: Context, days: int) -> date:
+def _find_first_day(ctx: Context, days: int) -> date:
     return ctx.clock().date() - timedelta(days=days - 1)

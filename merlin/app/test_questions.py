@@ -46,7 +46,7 @@ class TestPart:
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
     """Return the number of test questions that exist, are needed and wait. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    build = FileIndex(ctx.db).newest_build(dataset)
+    build = FileIndex(ctx.db).find_newest_build(dataset)
     split = build.manifest.get("split") if build else None
     if build is None or not isinstance(split, dict):
         return TestPart()

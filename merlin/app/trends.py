@@ -140,7 +140,7 @@ def update_hours(db: Database, now: datetime) -> None:
     """Compute the figures of hours that are not over, and of those without a row."""
     this_hour, oldest = start_of_hour(now), start_of_hour(now - RETENTION)
     newest = db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
-    first_hour = _first_turn(db) if newest is None else from_iso(newest)
+    first_hour = _find_first_turn(db) if newest is None else from_iso(newest)
     hour = max(min(first_hour or this_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
     for _ in range(_MAX_HOURS_AT_ONCE):
         if hour > this_hour:
@@ -150,7 +150,7 @@ def update_hours(db: Database, now: datetime) -> None:
     db.change(HOUR_FIGURE.delete().where(HOUR_FIGURE.hour < iso(oldest)))
 
 
-def _first_turn(db: Database) -> datetime | None:
+def _find_first_turn(db: Database) -> datetime | None:
     oldest = db.value(TURN.select(fn.MIN(TURN.asked_at)))
     return None if oldest is None else start_of_hour(from_iso(oldest))
 

@@ -103,12 +103,12 @@ def list_users(
 
 def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Return a person. Raises NotFound, also without the permission."""
-    return _view(ctx, _existing_user(ctx, actor, user_id))
+    return _view(ctx, _require_user(ctx, actor, user_id))
 
 
 def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
     """Return a person with the newest `entries` of their audit log. Raises NotFound."""
-    user = _existing_user(ctx, actor, user_id)
+    user = _require_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return view_of(
@@ -231,7 +231,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Unblock a person. Raises NotFound."""
-    _existing_user(ctx, actor, user_id)
+    _require_user(ctx, actor, user_id)
     Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
     return get(ctx, actor, user_id)
 
@@ -249,7 +249,7 @@ def set_plan(ctx: Context, actor: Actor, user_id: int, name: str) -> UserView:
     plan = plan_named(ctx.plans, name)
     if plan is None:
         raise _missing_plan(name)
-    _existing_user(ctx, actor, user_id)
+    _require_user(ctx, actor, user_id)
     stored = None if plan is ctx.plans[0] else name
     Users(ctx.db, ctx.clock).set_plan(user_id, stored, actor.name)
     return get(ctx, actor, user_id)
@@ -262,7 +262,7 @@ def give_plan(
 
     Raises NotFound for an unknown plan, a pack, and an unknown person; Refused for the days.
     """
-    _existing_user(ctx, actor, user_id, Permission.GIFTS)
+    _require_user(ctx, actor, user_id, Permission.GIFTS)
     plan = plan_named(ctx.plans, name)
     if plan is None or plan.is_pack:
         raise _missing_plan(name)
@@ -291,7 +291,7 @@ def give_questions(
 
     Raises NotFound, Refused for an amount out of range.
     """
-    _existing_user(ctx, actor, user_id, Permission.GIFTS)
+    _require_user(ctx, actor, user_id, Permission.GIFTS)
     until = ctx.clock() + timedelta(days=days) if days else None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     gift_id = quotas.gifts.give(Gift(user_id, kind, amount, actor.name, reason, until, once))
@@ -346,7 +346,7 @@ def add_account(
 def set_name(ctx: Context, actor: Actor, user_id: int, name: str) -> str:
     """Set a user name; return it. Raises NotFound, Refused for a taken one."""
     given = check_name(name)
-    _existing_user(ctx, actor, user_id)
+    _require_user(ctx, actor, user_id)
     Accounts(ctx.db, ctx.clock).set_name(user_id, given, actor.name)
     return given
 
@@ -380,7 +380,7 @@ def give_key(
 
     Raises NotFound, Refused for a scope beyond their role.
     """
-    _existing_user(ctx, actor, user_id)
+    _require_user(ctx, actor, user_id)
     key, secret = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
     values = {"key": key.key_id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
@@ -397,7 +397,7 @@ def _require(actor: Actor) -> None:
         raise _nobody("")
 
 
-def _existing_user(
+def _require_user(
     ctx: Context, actor: Actor, user_id: int, permission: Permission = Permission.USERS
 ) -> User:
     user = Users(ctx.db, ctx.clock).get(user_id) if actor.may(permission) else None
@@ -409,7 +409,7 @@ def _existing_user(
 def _another(ctx: Context, actor: Actor, user_id: int) -> User:
     if actor.is_operator:
         return Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
-    user = _existing_user(ctx, actor, user_id)
+    user = _require_user(ctx, actor, user_id)
     if user_id == actor.user_id:
         raise Refused("themselves", "people-not-self")
     return user

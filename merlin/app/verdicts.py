@@ -14,10 +14,10 @@ from typing import Any
 
 from peewee import JOIN, Select, fn
 
-from merlin.app.actor import Actor, newest_rows
+from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.core.clock import Clock, from_iso, utc_now
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
@@ -28,8 +28,8 @@ from merlin.dataset.verdicts import (
     FINDINGS,
     ON_LINE,
     VerdictStatus,
+    choose_shown_word,
     select_verdicts,
-    shown_word,
 )
 from merlin.db.database import Database, Row
 from merlin.db.notices import Notices
@@ -72,14 +72,14 @@ class VerdictView:
     @property
     def shown_word(self) -> str:
         """Return the status to show: a model that served, or that the gate holds, has its own."""
-        return "served" if self.served_until else shown_word(self.verdict, self.reason)
+        return "served" if self.served_until else choose_shown_word(self.verdict, self.reason)
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
-        return stored_text(language, self.reason, self.arguments)
+        return render_stored_text(language, self.reason, self.arguments)
 
 
-def recent(
+def list_recent(
     ctx: Context,
     actor: Actor,
     dataset: str = "",
@@ -95,7 +95,7 @@ def recent(
     if commit:
         query = query.where(VERDICT.commit_sha.startswith(commit))
     with ctx.db.snapshot():
-        return _views(ctx, newest_rows(ctx, actor, query, VERDICT, dataset, limit, before))
+        return _views(ctx, read_newest_rows(ctx, actor, query, VERDICT, dataset, limit, before))
 
 
 def log(
@@ -105,7 +105,7 @@ def log(
 
     `before`: only positions below it. Raises NotFound.
     """
-    condition, visible = ON_LINE, actor.visible_datasets(dataset)
+    condition, visible = ON_LINE, actor.list_visible_datasets(dataset)
     if visible is not None:
         condition &= VERDICT.dataset.in_(visible)
     if before:
@@ -116,7 +116,7 @@ def log(
         return _views(ctx, ctx.db.rows(query))
 
 
-def of_condition(ctx: Context, where: Any) -> list[VerdictView]:
+def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
     """Return verdicts with their first findings, newest commit first.
 
     The caller checks the permission to see them.
@@ -125,7 +125,7 @@ def of_condition(ctx: Context, where: Any) -> list[VerdictView]:
     return _views(ctx, ctx.db.rows(query))
 
 
-def newest(ctx: Context) -> dict[str, VerdictView]:
+def list_newest(ctx: Context) -> dict[str, VerdictView]:
     """Return each dataset's newest verdict; the caller checks the permission to see them."""
     positions = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
     heads = positions.group_by(VERDICT.dataset).alias("heads")
@@ -136,7 +136,7 @@ def newest(ctx: Context) -> dict[str, VerdictView]:
 
 def removed_datasets(ctx: Context) -> set[str]:
     """Return the datasets whose newest commit removed them; their models may still answer."""
-    newest_verdicts = newest(ctx).items()
+    newest_verdicts = list_newest(ctx).items()
     return {name for name, each in newest_verdicts if each.verdict is VerdictStatus.REMOVED}
 
 
@@ -147,7 +147,7 @@ def _select_verdicts() -> Select:
 
 
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
-    findings, ended = _first_findings(ctx, rows), _serving_ends(ctx, rows)
+    findings, ended = _read_first_findings(ctx, rows), _serving_ends(ctx, rows)
     return [
         _view(row, findings=findings.get(row["id"], ()), served_until=ended.get(row["job_id"]))
         for row in rows
@@ -169,7 +169,7 @@ def _view(
     )
 
 
-def _first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding]]:
+def _read_first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding]]:
     """Return the first `_FINDINGS` findings of each verdict, by verdict id."""
     row_number = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
     numbered = FINDING.select(*FINDING.every(), row_number.alias("place"))

@@ -204,7 +204,9 @@ def today(now: datetime, zone: tzinfo) -> Today:
     )
 
 
-def left_of(kind: Format, allowance: Allowance, used: Used, now: Today, gifts: int = 0) -> Left:
+def compute_left(
+    kind: Format, allowance: Allowance, used: Used, now: Today, gifts: int = 0
+) -> Left:
     """Return the remaining quota of one format: of day or month, whichever has less left.
 
     If neither has any, it is the month: waiting for the next day would not help.
@@ -346,7 +348,7 @@ class Quotas(BotRepository):
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         scope, gift_id = scope_of(plan), None
         used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
-        left = left_of(kind, allowance, used.get(kind, Used()), now)
+        left = compute_left(kind, allowance, used.get(kind, Used()), now)
         if left.remaining == 0:
             gift_id = self.gifts.open_gift(user_id, kind)
             if gift_id is None:
@@ -381,7 +383,7 @@ class Quotas(BotRepository):
             self.gifts.count_unused(user_id),
         )
         return {
-            kind: left_of(
+            kind: compute_left(
                 kind, allowance_of(plan, kind), used.get(kind, Used()), now, gifts.get(kind, 0)
             )
             for kind in Format

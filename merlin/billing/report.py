@@ -49,7 +49,7 @@ def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> lis
     """
     by_outside_id = {payment.outside_id: payment for payment in payments}
     ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
-    mismatches = [*_of_theirs(by_outside_id, ours, _refunds_by_payment(entries))]
+    mismatches = [*_compare_theirs(by_outside_id, ours, _refunds_by_payment(entries))]
     for outside_id, payment in ours.items():
         if outside_id not in by_outside_id:
             difference = Difference.NOT_THERE
@@ -68,7 +68,7 @@ def find_missing_payments(
     return [outside_id for outside_id in paid if outside_id not in known]
 
 
-def _of_theirs(
+def _compare_theirs(
     theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
 ) -> Iterator[Mismatch]:
     for outside_id, payment in theirs.items():
@@ -186,7 +186,7 @@ def day_start(day: date, zone: tzinfo) -> datetime:
     return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
-def signed_decimal(minor: int, currency: Currency) -> str:
+def format_signed_decimal(minor: int, currency: Currency) -> str:
     """Return an amount with its sign: "-150.00"."""
     sign = "-" if minor < 0 else ""
     return sign + Amount(abs(minor), currency).decimal

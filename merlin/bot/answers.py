@@ -19,7 +19,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Self, TypeVar
 
-from merlin.app.ask import stored_answer
+from merlin.app.ask import make_stored_answer
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
 from merlin.bot.menu import cut
@@ -36,7 +36,7 @@ from merlin.core.formatted_text import (
     FormattedMessage,
     button_rows,
     copy_buttons,
-    first_part,
+    get_first_part,
     split,
     utf16_length,
 )
@@ -171,7 +171,7 @@ class AnswerIndicator(AnswerObserver, ABC):
     async def render_page(self) -> FormattedMessage:
         """Return the page of the current text, limited to one message."""
         text = self._text[:MAX_CHARACTERS]
-        return await render_off_loop(lambda: first_part(render(text)), len(text))
+        return await render_off_loop(lambda: get_first_part(render(text)), len(text))
 
     @abstractmethod
     async def run(self) -> None:
@@ -383,7 +383,7 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
         notes.append(text(language, "bot-nearest"))
     if reply.sources:
         notes.append(f"[{sources_note(reply.sources, language)}]")
-    return stored_answer(reply, "\n".join(notes), cost)
+    return make_stored_answer(reply, "\n".join(notes), cost)
 
 
 def window_note(window: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:

@@ -229,7 +229,7 @@ async def _resume_message(context: BotContext) -> bool:
 
     def read() -> tuple[bool, bool]:
         is_asked = context.turns.find(context.update_id) is not None
-        return is_asked, bool(context.outbox.of_update(context.update_id))
+        return is_asked, bool(context.outbox.list_of_update(context.update_id))
 
     is_asked, is_answered = await context.store.do(read)
     if is_asked:

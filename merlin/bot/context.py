@@ -362,7 +362,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             if self.is_resumed:
                 # An earlier attempt stored an answer instead; a screen uses no quota.
                 self.quotas.give_back(self.update_id)
-                queued_messages = self.outbox.of_update(self.update_id)
+                queued_messages = self.outbox.list_of_update(self.update_id)
             screen = View(None) if queued_messages else act()
             # Runs in the database writer's thread, possibly more than once.
             loop.call_soon_threadsafe(set_screen, screen)

@@ -16,7 +16,7 @@ from merlin.app.reconciliation import (
     STARS_PAGE_SIZE,
     StarsPage,
     is_due,
-    last_comparison,
+    read_last_comparison,
     reconcile_stars,
     sells_for_stars,
 )
@@ -171,7 +171,7 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
 
     def is_night() -> bool:
         zone = zone_of(services.config.timezone)
-        return is_due(last_comparison(settings).at, services.clock(), zone)
+        return is_due(read_last_comparison(settings).at, services.clock(), zone)
 
     async def try_to_compare() -> bool:
         try:

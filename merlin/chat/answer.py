@@ -456,7 +456,7 @@ class AnswerService:
         clock = asyncio.get_running_loop().time
         try:
             async with asyncio.timeout(self._retry_policy.answer_s):
-                model_id = model_id or await answerer.first_model()
+                model_id = model_id or await answerer.find_first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
                 messages, started_at = (*attempt.choice.before, *attempt.conversation), clock()
                 async for piece in answerer.stream(model_id, messages, attempt.sampling):

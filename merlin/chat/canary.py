@@ -32,7 +32,7 @@ from merlin.core.clock import iso
 from merlin.core.log import get_logger
 from merlin.dataset import verdicts
 from merlin.dataset.spec import CanaryRule
-from merlin.dataset.verdicts import ON_LINE, VerdictStatus, newest_settings, transition
+from merlin.dataset.verdicts import ON_LINE, VerdictStatus, read_newest_settings, transition
 from merlin.db.database import Database, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import CANARY, MODEL, SERVING, VERDICT
@@ -138,7 +138,7 @@ class Canaries(Repository):
         A model that passed the gate becomes a canary; one that did worse stays held until a person
         promotes it, or dataset.yaml disables the canary.
         """
-        settings = newest_settings(self.db, new.dataset)
+        settings = read_newest_settings(self.db, new.dataset)
         rule = settings.canary if settings else None
         tried = self.find(new.dataset)
         if rule is None or serving is None:

@@ -18,7 +18,7 @@ from merlin.cli.options import (
     write_context,
 )
 from merlin.cli.output import print_list
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.db.audit import person_reference
 
 app = typer.Typer(
@@ -58,7 +58,7 @@ def _record(view: ApprovalView) -> dict[str, Any]:
     return {
         "number": approval.number,
         "act": approval.act,
-        "what": stored_text(language(), f"approval-act-{approval.act}", approval.told),
+        "what": render_stored_text(language(), f"approval-act-{approval.act}", approval.told),
         "text": view.text,
         "subject": approval.subject,
         "by": person_reference(approval.asked_by),

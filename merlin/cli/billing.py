@@ -28,7 +28,7 @@ from merlin.billing.ledger import Entry
 from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
-from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, signed_decimal
+from merlin.billing.report import COLUMNS, Sum, day_start, export_rows, format_signed_decimal
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -101,10 +101,10 @@ def _sum_record(row: Sum) -> dict[str, Any]:
         "currency": row.currency.value,
         "test": row.is_test,
         "payments": row.payments,
-        "paid": signed_decimal(row.paid, row.currency),
+        "paid": format_signed_decimal(row.paid, row.currency),
         "refunds": row.refunds,
-        "returned": signed_decimal(row.returned, row.currency),
-        "net": signed_decimal(row.net, row.currency),
+        "returned": format_signed_decimal(row.returned, row.currency),
+        "net": format_signed_decimal(row.net, row.currency),
     }
 
 

@@ -69,7 +69,7 @@ def build(
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
     with read_context(config, dataset) as (ctx, actor):
-        views = acts.recent(ctx, actor, dataset or "")
+        views = acts.list_recent(ctx, actor, dataset or "")
     print_list(
         [record(view, **_JSON_NAMES) for view in views],
         "build train test tokens=train_tokens created-at=created_at digest",

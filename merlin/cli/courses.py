@@ -20,7 +20,7 @@ app = typer.Typer()
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
     with read_context(config) as (ctx, actor):
-        listed = teaching.led_courses(ctx, actor)
+        listed = teaching.list_led_courses(ctx, actor)
         records = (
             [_course_values(*materials(ctx, actor, course.course_id)) for course in listed]
             if json

@@ -263,7 +263,7 @@ def _withdraw_conflict(rows: Changes, change: Change) -> MerlinError:
     """Withdraw the edit, as a command cannot ask how to merge; return an error with its diff."""
     differences = [
         unified_diff(file.theirs.text, file.text, file.path)
-        for file in rows.of_batch(change.batch)
+        for file in rows.list_of_batch(change.batch)
         if file.theirs is not None
     ]
     rows.give_up(change.change_id)

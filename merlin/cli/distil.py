@@ -22,7 +22,7 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price
 from merlin.config import Config
-from merlin.config.section import in_micro
+from merlin.config.section import convert_to_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
 from merlin.core.i18n import format_number, text
 from merlin.core.money import Cost, format_cost, format_price
@@ -83,7 +83,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         if origin == "examples":
             passages = act.read_train_questions(ctx, session.actor, dataset)
         plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
-        limit = in_micro(budget) or 0
+        limit = convert_to_micro(budget) or 0
         confirm(plan, limit, yes=yes)
         provider = session.config.provider(teacher_model.provider)
         assert provider is not None  # noqa: S101 - the teacher was found there

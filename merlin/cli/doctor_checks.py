@@ -47,7 +47,7 @@ from merlin.core.errors import (
 from merlin.core.i18n import day_argument
 from merlin.core.loopback import url_place
 from merlin.core.server import listen
-from merlin.db.backup import last_backup
+from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
 from merlin.git.remote_url import parse_remote_url
@@ -184,7 +184,7 @@ def check_backup(config: Config) -> CheckMessage:
     """Check the age of the last backup, unless another program makes backups."""
     if config.backups == "elsewhere":
         return "doctor-backup-elsewhere", {}
-    backed_up_at = last_backup(config.state_dir)
+    backed_up_at = find_last_backup(config.state_dir)
     if backed_up_at is None:
         raise check_failure("doctor-no-backup")
     arguments = {"date": day_argument(backed_up_at.date())}

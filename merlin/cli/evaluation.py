@@ -38,7 +38,7 @@ from merlin.cli.options import (
 )
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 from merlin.cli.paid_questions import ask_all
-from merlin.core.i18n import format_number, stored_text, text
+from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
 from merlin.core.money import format_price
 from merlin.dataset.spec import Recipe
@@ -121,7 +121,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     if gate.is_untested:
         print_message("eval-few-tests", **record(gate))
     if judged.display_state == "held":
-        reason = stored_text(language(), judged.reason, judged.arguments)
+        reason = render_stored_text(language(), judged.reason, judged.arguments)
         print_message("eval-held", reason=reason, model=judged.title)
 
 

@@ -53,7 +53,7 @@ app.add_typer(jobs_app)
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
     with read_context(config, dataset) as (ctx, actor):
-        views = jobs.recent(ctx, actor, dataset or "")
+        views = jobs.list_recent(ctx, actor, dataset or "")
     print_list(
         [record(view, id="job") for view in views],
         "job build state=state:job provider outcome",

@@ -37,7 +37,7 @@ def list_models(
 ) -> None:
     """List tuned models with their scores, newest first."""
     with read_context(config, dataset) as (ctx, actor):
-        views = models.recent(ctx, actor, dataset or "")
+        views = models.list_recent(ctx, actor, dataset or "")
     if json:
         print_json([record(view, id="") for view in views])
         return
@@ -106,7 +106,7 @@ def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson 
     """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
-        recent = models.recent(ctx, actor, dataset or "", 1000)
+        recent = models.list_recent(ctx, actor, dataset or "", 1000)
     records = [record(promotion, id="") for promotion in promotions]
     if not json:
         builds = {model.model: model.build for model in recent}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from merlin.cli import language
 from merlin.cli.options import require_yes
 from merlin.cli.output import print_message, show_progress
-from merlin.config.section import in_micro
+from merlin.config.section import convert_to_micro
 from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
@@ -51,7 +51,7 @@ def confirm_price(
         if budget is not None:
             raise Refused("no price is known", "asking-no-price")
         price = text(language(), "asking-price-unknown")
-    limit = in_micro(budget)
+    limit = convert_to_micro(budget)
     if limit is not None and any(micro > limit for micro in sums.values()):
         shown_limit = format_cost(language(), limit, next(iter(sums)))
         raise Refused("too small a budget", "asking-budget", price=price, budget=shown_limit)
@@ -89,7 +89,7 @@ def ask_all(
         for variant, _, queries in missing
     ]
     count, spent = sum(len(queries) for _, _, queries in missing), Counter[str]()
-    limit = in_micro(budget)
+    limit = convert_to_micro(budget)
     with ExitStack() as stack:
         # Before the price: nothing is paid if a key or provider of a later variant is missing.
         askers = [

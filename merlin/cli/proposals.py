@@ -42,7 +42,7 @@ app.add_typer(proposals_app)
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List pending entries, oldest first."""
     with read_context(config, dataset) as (ctx, actor):
-        waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+        waiting = proposals.list_waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         replaced = proposals.find_replacements(ctx, actor, waiting)
     # Full texts for programs, shortened ones in the table.
     records = [_record(proposal, replaced[proposal.proposal_id]) for proposal in waiting]
@@ -124,7 +124,7 @@ def _select_waiting(
     """
     if is_all == bool(numbers):
         raise ConfigError("numbers, or --all", "proposals-which")
-    waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
+    waiting = proposals.list_waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
     return [
         proposal.proposal_id
         for proposal in waiting

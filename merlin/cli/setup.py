@@ -16,7 +16,7 @@ from merlin.cli import language
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
 from merlin.config import load, schema
-from merlin.config.faults import entry_of, resolved
+from merlin.config.faults import entry_of, resolve
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 
@@ -68,7 +68,7 @@ def _add_keys(
 ) -> None:
     """Add the commented keys of a schema node; with `is_short` only the keys needed to start."""
     for key, raw in node.get("properties", {}).items():
-        value = resolved(root, raw)
+        value = resolve(root, raw)
         if is_short and not _is_starting_key(root, value):
             continue
         pad = "  " * depth
@@ -90,7 +90,7 @@ def _add_key(
     is_short: bool,
 ) -> None:
     """Add the lines of one key: its value, or the keys below it."""
-    items = resolved(root, value.get("items", {}))
+    items = resolve(root, value.get("items", {}))
     if "properties" in value:
         lines.append(f"{pad}{key}:")
         _add_keys(root, value, lines, depth + 1, is_short=is_short)
@@ -99,7 +99,7 @@ def _add_key(
         _add_keys(root, items, lines, depth + 1, is_short=is_short)
     elif "entries" in value:
         lines.append(f"{pad}{key}:")
-        entry = resolved(root, entry_of(value))
+        entry = resolve(root, entry_of(value))
         # No entry has all keys at once, so show an example of each kind.
         for name, keys in value["entries"].items():
             lines.append(f"  {pad}{name}:")
@@ -110,7 +110,7 @@ def _add_key(
 
 
 def _is_starting_key(root: Mapping[str, Any], raw: Mapping[str, Any]) -> bool:
-    value = resolved(root, raw)
+    value = resolve(root, raw)
     children = [*value.get("properties", {}).values()]
     children += [value["items"]] if "items" in value else []
     return "start" in value or any(_is_starting_key(root, child) for child in children)

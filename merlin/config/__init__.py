@@ -25,10 +25,10 @@ from merlin.config.faults import (
     Fault,
     at,
     broken,
+    find_too_deep,
+    find_unreadable_scalar,
     in_file,
-    too_deep,
     unfulfilled,
-    unreadable_scalar,
     unsound,
     wrong,
 )
@@ -220,7 +220,7 @@ def load(path: Path) -> Config:
         raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
     root = None
     try:
-        if fault := too_deep(path, text):
+        if fault := find_too_deep(path, text):
             raise wrong([fault])
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
         if faults := unsound(path, root):
@@ -230,10 +230,11 @@ def load(path: Path) -> Config:
     except yaml.YAMLError as error:
         raise wrong([broken(path, text, error)]) from error
     except ValueError as error:
-        raise wrong([unreadable_scalar(path, root, error)]) from error
+        raise wrong([find_unreadable_scalar(path, root, error)]) from error
     try:
         config = Config.model_validate(
-            {} if document is None else _whole(document), context={"base": path.resolve().parent}
+            {} if document is None else _make_whole(document),
+            context={"base": path.resolve().parent},
         )
     except ValidationError as error:
         raise wrong(unfulfilled(path, root, error, schema())) from error
@@ -242,12 +243,12 @@ def load(path: Path) -> Config:
     return config
 
 
-def _whole(loaded: Any) -> Any:
+def _make_whole(loaded: Any) -> Any:
     """Return what a file says with 20.0 as 20: a whole number, however it is written."""
     if isinstance(loaded, dict):
-        return {key: _whole(value) for key, value in loaded.items()}
+        return {key: _make_whole(value) for key, value in loaded.items()}
     if isinstance(loaded, list):
-        return [_whole(each) for each in loaded]
+        return [_make_whole(each) for each in loaded]
     return int(loaded) if isinstance(loaded, float) and loaded.is_integer() else loaded
 
 
@@ -259,11 +260,11 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     # A machine without any time zones says so when it needs one; there no name can be judged.
     if has_zones() and not is_zone(config.timezone):
         yield at("timezone", "config-no-zone", zone=config.timezone)
-    yield from _unknown_providers(config)
+    yield from _find_unknown_providers(config)
     for provider in config.providers:
         if provider.form == "yandex" and not provider.folder:
             yield at(f"providers.{provider.name}.folder", "config-no-folder")
-    if unreadable := [*_unreadable_addresses(config)]:
+    if unreadable := [*_find_unreadable_addresses(config)]:
         yield from unreadable
         return
     if config.repository is not None and "" in (config.repository.forge or ()):
@@ -271,7 +272,7 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
         yield at("security.two_people", "config-two-people")
     if not config.allow_plain_http:
-        yield from _in_the_open(config)
+        yield from _find_in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:
         yield "api.openid: needs api.public_url, to which people come back"
     yield from _engine_faults(config.engine)
@@ -298,7 +299,7 @@ def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:
         yield at("engine.training.cluster", "config-no-cluster")
 
 
-def _unknown_providers(config: Config) -> Iterator[Fault]:
+def _find_unknown_providers(config: Config) -> Iterator[Fault]:
     known = {provider.name for provider in config.providers}
     named = [(name, each) for name, each in config.named_models if name != "preset"]
     named += [
@@ -311,7 +312,7 @@ def _unknown_providers(config: Config) -> Iterator[Fault]:
             yield at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
 
 
-def _unreadable_addresses(config: Config) -> Iterator[Fault]:
+def _find_unreadable_addresses(config: Config) -> Iterator[Fault]:
     """Yield a fault for every address that is none: `http://[::1`, a port above 65535."""
     url = config.repository.url if config.repository is not None else ""
     # Several hosts may stand in the database's, each with a port.
@@ -332,7 +333,7 @@ def _is_address(url: str, *, has_port: bool = True) -> bool:
     return True
 
 
-def _in_the_open(config: Config) -> Iterator[Fault]:
+def _find_in_the_open(config: Config) -> Iterator[Fault]:
     """Yield a fault for every outside address that is neither encrypted nor on this machine."""
     for place, url in _addresses(config):
         parts = urlsplit(url)
@@ -451,7 +452,7 @@ def credentials_of(config: Config, process: str) -> dict[str, bool]:
     return dict.fromkeys(providers, False) | optional | dict.fromkeys(needed, True)
 
 
-def needed_repository(config: Config) -> RepositoryConfig:
+def require_repository(config: Config) -> RepositoryConfig:
     """Return what is said of the repository. Raises ConfigError where there is none."""
     if config.repository is None:
         raise ConfigError("config.yaml names no repository", "config-no-repository")

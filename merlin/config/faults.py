@@ -74,7 +74,7 @@ def unfulfilled(
     ]
 
 
-def too_deep(path: Path, content: str) -> Fault | None:
+def find_too_deep(path: Path, content: str) -> Fault | None:
     """Return what is nested too deeply. Raises YAMLError.
 
     libyaml emits events without recursion; composing 50 kB of brackets overflows its stack.
@@ -122,7 +122,7 @@ def unsound(path: Path, root: yaml.Node | None) -> list[Fault]:
     ]
 
 
-def unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError) -> Fault:
+def find_unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError) -> Fault:
     """Return which value YAML cannot convert, such as a day that does not exist."""
     constructor, left = yaml.constructor.SafeConstructor(), [root] if root is not None else []
     for node in left:
@@ -202,7 +202,7 @@ def _node(schema: Mapping[str, Any], steps: Sequence[Any]) -> Mapping[str, Any]:
     node = schema
     for step in steps:
         inner = node["items"] if isinstance(step, int) else node.get("properties", {}).get(step)
-        node = resolved(schema, inner or entry_of(node))
+        node = resolve(schema, inner or entry_of(node))
     return node
 
 
@@ -213,7 +213,7 @@ def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return entry if isinstance(entry, Mapping) else {}
 
 
-def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
+def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the description of a key, even if it is elsewhere in the schema."""
     reference = node.get("$ref")
     if reference is None:

@@ -70,7 +70,7 @@ class Titled(Section):
 
     def title_in(self, language: str) -> str:
         """Return its title in a language, its name where it has none."""
-        return in_language(self.title, language) or self.name
+        return choose_language(self.title, language) or self.name
 
 
 class ConfigSchema(GenerateJsonSchema):
@@ -109,13 +109,13 @@ def setting(description: str, example: object = None, **facts: Any) -> Any:
     )
 
 
-def in_language(words: Mapping[Language, str], language: str) -> str:
+def choose_language(words: Mapping[Language, str], language: str) -> str:
     """Return the words in the nearest language that we speak, "" where there are none."""
     requested = language_of(language)
     return next((name for each, name in words.items() if each == requested), "")
 
 
-def in_micro(amount: float | None) -> int | None:
+def convert_to_micro(amount: float | None) -> int | None:
     """Return an amount in millionths, None where there is none."""
     return None if amount is None else round(amount * MICRO)
 
@@ -173,7 +173,7 @@ def _network(text: str) -> str:
     return text
 
 
-def _in_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
+def _require_both(words: Mapping[Language, str]) -> Mapping[Language, str]:
     for language in ("ru", "en"):
         if language not in words:
             raise PydanticCustomError("config-missing-key", "not both", {"name": language})
@@ -212,12 +212,16 @@ Day = Annotated[date, BeforeValidator(_day)]
 Listen = Annotated[str, AfterValidator(_listen)]
 Network = Annotated[str, AfterValidator(_network)]
 # Words in both languages: of any length, of a button, of a line.
-Words = Annotated[Mapping[Language, Annotated[str, Field(min_length=1)]], AfterValidator(_in_both)]
+Words = Annotated[
+    Mapping[Language, Annotated[str, Field(min_length=1)]], AfterValidator(_require_both)
+]
 Title = Annotated[
-    Mapping[Language, Annotated[str, Field(min_length=1, max_length=40)]], AfterValidator(_in_both)
+    Mapping[Language, Annotated[str, Field(min_length=1, max_length=40)]],
+    AfterValidator(_require_both),
 ]
 Line = Annotated[
-    Mapping[Language, Annotated[str, Field(min_length=1, max_length=200)]], AfterValidator(_in_both)
+    Mapping[Language, Annotated[str, Field(min_length=1, max_length=200)]],
+    AfterValidator(_require_both),
 ]
 Device = Annotated[str, Field(pattern=rf"^{_DEVICE}$")]
 DeviceGroup = Annotated[

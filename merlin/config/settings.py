@@ -34,7 +34,7 @@ from merlin.config.section import (
     Title,
     Titled,
     address_of,
-    in_micro,
+    convert_to_micro,
     resolve,
     setting,
 )
@@ -305,12 +305,12 @@ class BudgetConfig(Section):
     @property
     def per_job_micro(self) -> int | None:
         """Return the cap of a job in millionths, None without one."""
-        return in_micro(self.per_job)
+        return convert_to_micro(self.per_job)
 
     @property
     def per_month_micro(self) -> int | None:
         """Return the cap of a month in millionths, None without one."""
-        return in_micro(self.per_month)
+        return convert_to_micro(self.per_month)
 
 
 class TelegramLimits(Section):

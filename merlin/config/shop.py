@@ -24,7 +24,7 @@ from merlin.config.section import (
     Section,
     Titled,
     Words,
-    in_language,
+    choose_language,
     setting,
 )
 from merlin.core.money import Amount, roubles, stars
@@ -200,7 +200,7 @@ class Plan(Titled):
 
     def described(self, language: str) -> str:
         """Return the plan's description in a language, "" if there is none."""
-        return in_language(self.about, language)
+        return choose_language(self.about, language)
 
 
 class Receipt(Section):

@@ -265,12 +265,12 @@ def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, lan
         dx=8 if is_beside else 0 if is_late else -24,
         dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",
-        words=_last_loss(language, key, series),
+        words=_format_last_loss(language, key, series),
         low=_AREA.down(low),
     )
 
 
-def _last_loss(language: str, key: str, series: Sequence[Point]) -> str:
+def _format_last_loss(language: str, key: str, series: Sequence[Point]) -> str:
     return f"{text(language, key)} {format_number(language, series[-1][1])}"
 
 
@@ -475,7 +475,7 @@ class Painter:
         for series, key, colour in lines:
             if series:
                 self._draw_legend_line((x, y), colour, is_dashed=series is test)
-                label = _last_loss(self.language, key, series)
+                label = _format_last_loss(self.language, key, series)
                 x = self.write((x + 28 * unit, y), label, "lm", colour) + 22 * unit
 
     def _draw_legend_line(self, start_point: Point, colour: str, *, is_dashed: bool) -> None:

@@ -326,7 +326,7 @@ def split(message: FormattedMessage) -> list[FormattedMessage]:
     return parts
 
 
-def first_part(message: FormattedMessage) -> FormattedMessage:
+def get_first_part(message: FormattedMessage) -> FormattedMessage:
     """Return the part of a growing `message` that fits one message, with its buttons."""
     return replace(next(_split_text(message), FormattedMessage("")), buttons=message.buttons)
 

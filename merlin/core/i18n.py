@@ -108,7 +108,7 @@ def text(language: str, key: str, /, **arguments: object) -> str:
     return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
 
 
-def stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
+def render_stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
     """Return a text that was stored by its key, or the key if it cannot be formatted."""
     if key not in keys(language):
         return key
@@ -178,7 +178,7 @@ def format_moment(
         year=str(local.year),
         time=f"{local:%H:%M}",
     )
-    return _in_named_zone(message, local, language) if is_named else message
+    return _move_to_named_zone(message, local, language) if is_named else message
 
 
 def moment_argument(local: datetime, *, is_named: bool = False) -> dict[str, object]:
@@ -211,10 +211,10 @@ def format_moment_briefly(
     local = in_zone(at, zone)
     month = text(language, "moment-month-brief", month=local.month)
     message = text(language, "moment-brief", day=local.day, month=month, time=f"{local:%H:%M}")
-    return _in_named_zone(message, local, language) if is_named else message
+    return _move_to_named_zone(message, local, language) if is_named else message
 
 
-def _in_named_zone(message: str, local: datetime, language: str) -> str:
+def _move_to_named_zone(message: str, local: datetime, language: str) -> str:
     return text(language, "moment-in-zone", moment=message, zone=zone_name(local))
 
 

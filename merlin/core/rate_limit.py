@@ -114,7 +114,7 @@ class Throttle:
 
     def wait_s(self, key: str, now: float) -> float:
         """Return how many seconds the next attempt has to wait, or 0."""
-        failures, failed_at = self._current(key, now)
+        failures, failed_at = self._get_current(key, now)
         if failures < self._free_tries:
             return 0.0
         # Bound the exponent; the delay is limited to MAX_WAIT_S anyway.
@@ -123,7 +123,7 @@ class Throttle:
 
     def add_failure(self, key: str, now: float) -> None:
         """Count a failure before the attempt's outcome is known: parallel attempts count too."""
-        failures, _ = self._current(key, now)
+        failures, _ = self._get_current(key, now)
         self._failures[key] = (failures + 1, now)
         self._failures.move_to_end(key)
         while len(self._failures) > self._max_keys:
@@ -147,9 +147,9 @@ class Throttle:
 
     def read(self, key: str, now: float) -> tuple[int, float]:
         """Return the number of failures and the seconds since the last."""
-        failures, failed_at = self._current(key, now)
+        failures, failed_at = self._get_current(key, now)
         return failures, now - failed_at
 
-    def _current(self, key: str, now: float) -> tuple[int, float]:
+    def _get_current(self, key: str, now: float) -> tuple[int, float]:
         failures, failed_at = self._failures.get(key, (0, now))
         return (0, now) if now - failed_at > FORGET_AFTER_S else (failures, failed_at)

@@ -223,7 +223,7 @@ class Vocabulary:
             return ()
         size = len(word)
         longer = [other for other in self._sorted if len(other) > size]
-        prefixes = set(_one_edit_away(word, {other[:size] for other in longer}))
+        prefixes = set(_list_one_edit_away(word, {other[:size] for other in longer}))
         return self._most_frequent(other for other in longer if other[:size] in prefixes)
 
     def corrections(self, folded: str, max_words: int) -> list[tuple[str, ...]] | None:
@@ -267,10 +267,12 @@ def _by_length(words: Iterable[str]) -> _ByLength:
 def _within_one_edit(word: str, known: _ByLength) -> list[str]:
     """Return the known words within one typing error."""
     lengths = range(len(word) - 1, len(word) + 2)
-    return _one_edit_away(word, [other for length in lengths for other in known.get(length, ())])
+    return _list_one_edit_away(
+        word, [other for length in lengths for other in known.get(length, ())]
+    )
 
 
-def _one_edit_away(word: str, others: Collection[str]) -> list[str]:
+def _list_one_edit_away(word: str, others: Collection[str]) -> list[str]:
     # Imported here: processes that only read the catalogue, as the bot, save 3 MB.
     from rapidfuzz import process  # noqa: PLC0415
     from rapidfuzz.distance import OSA  # noqa: PLC0415

@@ -40,7 +40,7 @@ def signing_key(secret: str) -> bytes:
     return key
 
 
-def signed_headers(
+def make_signed_headers(
     delivery_id: str, at: datetime, body: bytes, signing_secrets: Sequence[str]
 ) -> Headers:
     """Return the headers of one delivery attempt, with a signature by each secret."""

@@ -145,7 +145,8 @@ def _store(
         candidates = [item for item in same if item.may_serve]
         if candidates:
             current = max(
-                candidates, key=lambda item: (bool(item.noted.serves), _since(item), item.position)
+                candidates,
+                key=lambda item: (bool(item.noted.serves), _get_start(item), item.position),
             )
             _store_serving(db, dataset, candidates, current)
             serving[dataset] = current
@@ -174,7 +175,7 @@ def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> 
     db.change(VERDICT.update(values).where(condition))
 
 
-def _since(recovered: _RecoveredVerdict) -> datetime:
+def _get_start(recovered: _RecoveredVerdict) -> datetime:
     """Return the time since which a model serves by its note, else when it was trained."""
     trained_at = recovered.job.updated_at if recovered.job else recovered.verdict.committed_at
     try:
@@ -196,13 +197,17 @@ def _store_serving(
                 "dataset": dataset,
                 "why": NEWEST,
                 "by_whom": "merlin",
-                "at": iso(_since(item)),
+                "at": iso(_get_start(item)),
             }
             db.add(PROMOTION, {**models, **promotion})
             previous = item.job.model_id
     # The newest position considered, so that the next promotion does not undo a rollback.
     position = max(item.position for item in past)
-    values = {"model_row": current.model_row, "position": position, "since": iso(_since(current))}
+    values = {
+        "model_row": current.model_row,
+        "position": position,
+        "since": iso(_get_start(current)),
+    }
     serving = {**values, "dataset": dataset, "is_pinned": int(current.noted.is_pinned)}
     db.add_new(SERVING, serving)
 

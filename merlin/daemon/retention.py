@@ -46,7 +46,9 @@ def apply_retention(services: DaemonServices) -> bool:
     with services.build_settings.gather_lock:
         removed["texts"] = rows.delete_unused_texts()
         if retention.mirror_days:
-            services.build_settings.source.clean(rows.needed_commits(), retention.mirror_days, now)
+            services.build_settings.source.clean(
+                rows.list_needed_commits(), retention.mirror_days, now
+            )
     # The file index stores a text before its file row: without the lock it would look unused.
     with services.build_settings.files_lock:
         index = FileIndex(services.db)

@@ -12,12 +12,12 @@ import time
 from collections.abc import Mapping
 
 from merlin.core.errors import Refused
-from merlin.core.i18n import stored_text, text
+from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, shown_word
+from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, choose_shown_word
 from merlin.db.database import Row
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeDenied, ForgeUnavailable
@@ -84,10 +84,10 @@ class StatusSender:
     def _status(self, owed: Row) -> CommitStatus:
         config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
-        word = shown_word(VerdictStatus(owed["word"]), reason)
+        word = choose_shown_word(VerdictStatus(owed["word"]), reason)
         description = text(config.language, f"status-{word}", build=version)
         if reason:
-            reason_text = stored_text(config.language, reason, json.loads(owed["arguments"]))
+            reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
             description = f"{description}: {reason_text}"
         page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(

@@ -17,7 +17,7 @@ from functools import partial
 
 from merlin.app.trends import update_hours
 from merlin.chat.canary import Canaries
-from merlin.config import needed_repository
+from merlin.config import require_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
@@ -67,7 +67,10 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     step = services.config.daemon.tick_s
     forge = services.forge
-    fetch_s, engine = needed_repository(services.config).interval_s, engine_address(services.config)
+    fetch_s, engine = (
+        require_repository(services.config).interval_s,
+        engine_address(services.config),
+    )
     return [
         *([Tick("engine", engine_tick(services, engine), ENGINE_S)] if engine else []),
         Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
@@ -146,7 +149,7 @@ def read_commits(services: DaemonServices) -> bool:
         raise MerlinError(f"no build: {error}", "notice-disk", **named) from error
     if head is None:
         _notify_daily(services, "notice-no-branch")
-        repository = needed_repository(services.config)
+        repository = require_repository(services.config)
         named = {"url": services.build_settings.source.remote.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:

@@ -178,7 +178,7 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         raise DatasetError(
             f"{name}: strict, {checked.rejected} rejected", "build-strict", **arguments
         )
-    trained = (example.trained_by(spec.recipe.method) for example in checked.examples)
+    trained = (example.adapt_to_method(spec.recipe.method) for example in checked.examples)
     index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
     part, hashes = system_part(spec.system), {}
     for side, name in _FILES:

@@ -265,7 +265,7 @@ class Changes(Repository):
         query = CHANGE.select().where(CHANGE.change_id == change_id)
         return self._change(self.db.one(query, missing))
 
-    def of_batch(self, batch_id: str) -> list[Change]:
+    def list_of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order of the request."""
         query = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
@@ -360,7 +360,7 @@ class Changes(Repository):
         taken = {"state": ChangeState.WORKING.value}
         if not self._move(batch_id, ChangeState.WAITING, taken):
             return None
-        changes = tuple(self.of_batch(batch_id))
+        changes = tuple(self.list_of_batch(batch_id))
         if any(change.reason == UNREADABLE for change in changes):
             working, refused = ChangeState.WORKING, ChangeState.REFUSED
             self._put_aside(batch_id, working, refused, UNREADABLE, {})

@@ -165,7 +165,11 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     messages = [each.as_json() for each in example.with_system(system)]
     worse = example.rejected
     if shape == "preference":
-        record = {} if worse is None else trained_record(example, system) | _other_keys(example)
+        record = (
+            {}
+            if worse is None
+            else make_trained_record(example, system) | _list_other_keys(example)
+        )
         record.pop("tools", None)
         return record or None
     if shape == "openai":
@@ -176,7 +180,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
         return None
     else:
         record = _to_alpaca([str(message["content"]) for message in messages])
-    record |= _other_keys(example)
+    record |= _list_other_keys(example)
     if worse is not None:
         record["rejected"] = write_rejected(worse)
     if shape == "sharegpt" and example.tools:
@@ -184,7 +188,7 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     return record
 
 
-def _other_keys(example: Example) -> dict[str, Any]:
+def _list_other_keys(example: Example) -> dict[str, Any]:
     found = {key: getattr(example, key) for key in _BESIDE if key != "rejected"}
     return {
         key: list(value) if isinstance(value, tuple) else value
@@ -198,7 +202,7 @@ def write_rejected(worse: Message) -> str | dict[str, object]:
     return worse.as_json() if worse.extra else worse.content
 
 
-def trained_record(example: Example, system: str) -> dict[str, Any]:
+def make_trained_record(example: Example, system: str) -> dict[str, Any]:
     """Return an example as a line of a training file: a conversation, or a pair of answers."""
     messages = [each.as_json() for each in example.with_system(system)]
     tools = {"tools": list(example.tools)} if example.tools else {}
@@ -253,8 +257,8 @@ class TrainingLine(NamedTuple):
 def training_line(example: Example) -> TrainingLine:
     """Return the line of an example, without the dataset's system text."""
     if example.messages[0].role == "system":
-        return TrainingLine(None, _dump(trained_record(example, "")) + b"\n")
-    line, nothing = _dump(trained_record(example, "")) + b"\n", system_part("")
+        return TrainingLine(None, _dump(make_trained_record(example, "")) + b"\n")
+    line, nothing = _dump(make_trained_record(example, "")) + b"\n", system_part("")
     at = line.index(nothing)  # the first message
     return TrainingLine(at, line[:at] + line[at + len(nothing) :])
 

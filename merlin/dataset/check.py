@@ -267,7 +267,7 @@ def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> C
     judge(index, spec, tokens)
     statuses = index.statuses()
     good = statuses.get(GOOD, 0)
-    findings += [*index.findings(), *_pairs(index), *_too_long(index, tokens)]
+    findings += [*index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
     findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
     off = spec.rules_off if spec else {}
     enabled = (finding for finding in findings if finding.rule not in off)
@@ -359,7 +359,7 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
     Without a `limit` the row is for a build, with a line and a token count; with a `limit` it has
     an estimate of the tokens only.
     """
-    trained = example.trained_by(method)
+    trained = example.adapt_to_method(method)
     facts = example.facts
     question_language, answer_language = facts.languages
     line = training_line(trained) if limit is None else None
@@ -405,7 +405,7 @@ def _pairs(index: ExampleIndex) -> Iterator[Finding]:
         yield make_finding(example_id, json.loads(places)[1], rule, severity, other=other_path)
 
 
-def _too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
+def _find_too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
     over = "SELECT id, tokens, system FROM example WHERE status = ?"
     for example_id, tokens, system in index.rows(over, TOO_LONG):
         arguments = {

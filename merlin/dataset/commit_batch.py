@@ -203,12 +203,12 @@ class GitBranch:
         # The anchors keep git from PCRE, which compiles its patterns into memory that may be
         # executed: the daemon's unit forbids that, to git as well (MemoryDenyWriteExecute).
         arguments = ("--basic-regexp", "--grep", f"^{_trailer_id(batch_id)}$", "--format=%H")
-        with self._checked_mirror():
+        with self._check_mirror():
             found = self._run("log", "-1", *arguments, head, "--").decode().split()
         return found[0] if found else None
 
     def write(self, head: str | None, batch: Batch) -> BatchResult:
-        with lock_mirror(self._mirror) as lock, self._checked_mirror(), self._scratch() as scratch:
+        with lock_mirror(self._mirror) as lock, self._check_mirror(), self._scratch() as scratch:
             there = self._there(head, batch)
             requested = self._blobs(batch, scratch, lock)
             conflicts, lines = {}, []
@@ -218,7 +218,7 @@ class GitBranch:
                 if name == blob:
                     continue
                 if name != change.before:
-                    conflicts[change.change_id] = self._theirs(name)
+                    conflicts[change.change_id] = self._make_conflict(name)
                 # An all-zero object id removes an entry from an index.
                 nothing = "0" * len(name or "0" * _SHA1_DIGITS)
                 lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
@@ -340,7 +340,7 @@ class GitBranch:
         made = self._run("commit-tree", *parents, "-F", "-", tree, stdin=feed, lock=lock, env=also)
         return made.decode().strip()
 
-    def _theirs(self, blob: str | None) -> Conflict:
+    def _make_conflict(self, blob: str | None) -> Conflict:
         if blob is None:
             return Conflict()
         size = int(self._run("cat-file", "-s", blob))
@@ -359,7 +359,7 @@ class GitBranch:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
-    def _checked_mirror(self) -> Iterator[None]:
+    def _check_mirror(self) -> Iterator[None]:
         """Mark the mirror as suspect if git failed in it."""
         with mirror.as_source_errors():
             try:

@@ -138,7 +138,7 @@ class CommitHistory(Repository):
             index.forget_moved()
         return replace(outcome, build=build, new_build=None)
 
-    def newest_commit(self, dataset: str) -> str:
+    def find_newest_commit(self, dataset: str) -> str:
         """Return the branch's newest commit with a verdict on the dataset, "" for none."""
         query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
         return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
@@ -304,11 +304,11 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
-    found = _named_rows(db, _FOLLOWED, example_ids, dataset)
+    found = _read_named_rows(db, _FOLLOWED, example_ids, dataset)
     return {name: Origin(*origin) for name, *origin in found}
 
 
-def _named_rows(
+def _read_named_rows(
     db: Database, query: str, example_ids: Sequence[str], *values: object
 ) -> list[tuple[Any, ...]]:
     named = ", ".join("?" * len(example_ids))
@@ -361,7 +361,8 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
     for moved in content.index.list_moved():
         ids = [each.id for each in moved]
         standing = {
-            name: Taught(*row) for name, *row in _named_rows(db, _STANDING, ids, dataset, NO_END)
+            name: Taught(*row)
+            for name, *row in _read_named_rows(db, _STANDING, ids, dataset, NO_END)
         }
         good = [each for each in moved if each.blob is not None]
         digests = {  # the text is that of the blob, with the system text before it

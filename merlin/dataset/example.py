@@ -82,7 +82,7 @@ def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
         if message.role not in allowed:
             arguments = {"found": message.role, "expected": allowed[-1]}
             return [Finding("", *mark, "wrong-turn", arguments=arguments)]
-        allowed = _after(message)
+        allowed = _list_next_roles(message)
     if messages[-1].role != "assistant":
         return [
             Finding("", *marks[-1], "last-not-assistant", arguments={"found": messages[-1].role})
@@ -90,7 +90,7 @@ def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
     return []
 
 
-def _after(message: Message) -> tuple[str, ...]:
+def _list_next_roles(message: Message) -> tuple[str, ...]:
     if message.role == "assistant":
         return ("tool",) if "tool_calls" in message.extra else ("user",)
     if message.role == "tool":
@@ -113,13 +113,13 @@ _CODE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`", re.DOTALL)
 _CODE_PAGE = "cp1251"
 
 
-def _all_but(alphabet: str) -> bytes:
+def _list_all_but(alphabet: str) -> bytes:
     letters = (alphabet + alphabet.upper()).encode(_CODE_PAGE)
     return bytes(code for code in range(256) if code not in letters)
 
 
-_NOT_RUSSIAN = _all_but("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
-_NOT_ENGLISH = _all_but("abcdefghijklmnopqrstuvwxyz")
+_NOT_RUSSIAN = _list_all_but("абвгдеёжзийклмнопрстуфхцчшщъыьэюя")
+_NOT_ENGLISH = _list_all_but("abcdefghijklmnopqrstuvwxyz")
 _SEEN = 200  # letters of a text that tell its language
 _MIN_CHARACTERS = 8  # fewer tell nothing
 
@@ -173,14 +173,14 @@ class ExampleFacts:
     def question(self) -> str:
         """Return the normal form of the first question."""
         if self._question is None:
-            self._question = normalise(_first(self.messages, "user"))
+            self._question = normalise(_find_first(self.messages, "user"))
         return self._question
 
     @property
     def answer(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
         if self._answer is None:
-            self._answer = digest_text(normalise(_first(self.messages, "assistant")))
+            self._answer = digest_text(normalise(_find_first(self.messages, "assistant")))
         return self._answer
 
     @property
@@ -206,7 +206,7 @@ class ExampleFacts:
     def languages(self) -> tuple[str, str]:
         """Return the languages of the first question and of the last answer."""
         if self._languages is None:
-            question, answer = _first(self.messages, "user"), self.messages[-1].content
+            question, answer = _find_first(self.messages, "user"), self.messages[-1].content
             self._languages = detect_language(question), detect_language(answer)
         return self._languages
 
@@ -227,7 +227,7 @@ def digest_text(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _first(messages: Sequence[Message], role: str) -> str:
+def _find_first(messages: Sequence[Message], role: str) -> str:
     return next(message.content for message in messages if message.role == role)
 
 
@@ -272,7 +272,7 @@ class Example:
     @property
     def question(self) -> str:
         """Return the first message of the user."""
-        return _first(self.messages, "user")
+        return _find_first(self.messages, "user")
 
     @property
     def answer(self) -> str:
@@ -303,7 +303,7 @@ class Example:
             self.facts,
         )
 
-    def trained_by(self, method: str) -> Example:
+    def adapt_to_method(self, method: str) -> Example:
         """Return the example as a method trains it: only DPO uses the worse answer."""
         is_whole = method == DPO or self.rejected is None
         return self if is_whole else replace(self, rejected=None)

@@ -332,7 +332,7 @@ class ExampleIndex:
         for statement in _INDICES.split(";"):
             self._db.execute(statement)
 
-    def touched_questions(self) -> Iterator[list[list[IndexedExample]]]:
+    def read_touched_questions(self) -> Iterator[list[list[IndexedExample]]]:
         """Yield the examples of each touched question, by id, in batches of questions.
 
         Deletes the stored pairs of these questions. The caller may modify the examples.
@@ -355,7 +355,7 @@ class ExampleIndex:
                 for _, group in groupby(rows, key=itemgetter(0))
             ]
 
-    def touched_groups(self, column: str) -> Iterator[tuple[str, list[IndexedExample]]]:
+    def read_touched_groups(self, column: str) -> Iterator[tuple[str, list[IndexedExample]]]:
         """Yield the value and the good examples, by id, of each touched group with two or more.
 
         Deletes the stored pairs of these groups.

@@ -326,7 +326,7 @@ class FileIndex(Repository):
         newest = query.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
         return _COMMITS.read_all(self.db.rows(newest))
 
-    def newest_build(self, dataset: str) -> Build | None:
+    def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
         mine = select_whole_builds().where(BUILD.dataset == dataset).order_by(BUILD.id.desc())
         row = self.db.row(mine)

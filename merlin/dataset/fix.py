@@ -84,19 +84,22 @@ def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
 def _has_same_content(before: str, after: str) -> bool:
     """Return whether both texts can be parsed and have the same visible content."""
     nodes = [read_yaml(each.encode("utf-8")) for each in (before, after)]
-    meanings = [None if isinstance(node, Finding) else _visible_content(node) for node in nodes]
+    meanings = [None if isinstance(node, Finding) else _get_visible_content(node) for node in nodes]
     return meanings[0] is not None and meanings[0] == meanings[1]
 
 
-def _visible_content(node: Node) -> object:
+def _get_visible_content(node: Node) -> object:
     if isinstance(node.value, dict):
-        return [(_visible_text(key), _visible_content(child)) for key, child in node.value.items()]
+        return [
+            (_get_visible_text(key), _get_visible_content(child))
+            for key, child in node.value.items()
+        ]
     if isinstance(node.value, list):
-        return [_visible_content(child) for child in node.value]
-    return _visible_text(node.value)
+        return [_get_visible_content(child) for child in node.value]
+    return _get_visible_text(node.value)
 
 
-def _visible_text(message: str) -> str:
+def _get_visible_text(message: str) -> str:
     return _BLANKS_EXCEPT_BREAKS.sub("", INVISIBLE.sub("", message)).rstrip()
 
 

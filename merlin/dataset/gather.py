@@ -230,7 +230,7 @@ def _check(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
     arguments = settings.source.read, settings.limits, settings.limit_tokens
-    if index.commit_read and index.commit_read == settings.journal.newest_commit(folder):
+    if index.commit_read and index.commit_read == settings.journal.find_newest_commit(folder):
         changes = settings.source.changes(index.state("tree"), tree)
         if changes is not None:
             checked = check_changes(folder, index, changes, *arguments)

@@ -58,11 +58,11 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
     head = file.peek()
     if head.startswith(_WORKBOOKS):
         return "xlsx"
-    is_json = _first_character(head) in (b"{", b"[") or name.casefold().endswith(_JSON_ENDINGS)
+    is_json = _get_first_character(head) in (b"{", b"[") or name.casefold().endswith(_JSON_ENDINGS)
     return "jsonl" if is_json else "csv"
 
 
-def _first_character(head: bytes) -> bytes:
+def _get_first_character(head: bytes) -> bytes:
     return head.removeprefix(_BOM).lstrip()[:1]
 
 
@@ -85,7 +85,10 @@ def read_import_lines(
 
 
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
-    is_list, newline = _first_character(file.peek()) == b"[", "" if file_format == "csv" else "\n"
+    is_list, newline = (
+        _get_first_character(file.peek()) == b"[",
+        "" if file_format == "csv" else "\n",
+    )
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
     with TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline) as text:
         if file_format == "csv":

@@ -110,7 +110,7 @@ def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> N
         index.touch_all()
         index.set_state("judged by", settings)
     index.build_indices()
-    for questions in index.touched_questions():
+    for questions in index.read_touched_questions():
         _judge_questions(index, questions, rule, limit)
     _move_tests_to_train(index, rule)
     _judge_groups(index, "folded", _find_equal_names)
@@ -197,7 +197,7 @@ def _judge_groups(
     column: str,
     compare: Callable[[Sequence[IndexedExample]], Iterator[Pair]],
 ) -> None:
-    groups = index.touched_groups(column)
+    groups = index.read_touched_groups(column)
     pairs = ((value, *pair) for value, good in groups for pair in compare(good))
     while chunk := list(islice(pairs, _CHUNK)):
         index.add_pairs(column, chunk)

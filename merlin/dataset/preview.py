@@ -178,7 +178,7 @@ def _good_examples(
 def _count(example: Example, spec: DatasetSpec | None) -> int:
     if spec is None:
         return count_example(example, "")
-    return count_example(example.trained_by(spec.recipe.method), spec.system)
+    return count_example(example.adapt_to_method(spec.recipe.method), spec.system)
 
 
 def unified_diff(old: str | None, new: str | None, path: str = "") -> str:

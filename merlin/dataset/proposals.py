@@ -235,7 +235,7 @@ class Proposals(Repository):
         }
         return self.db.add(PROPOSAL, row)
 
-    def first_at(self, *, committed: bool = False) -> datetime | None:
+    def find_first_at(self, *, committed: bool = False) -> datetime | None:
         """Return when the first correction was sent, or the first committed one approved."""
         at = PROPOSAL.reviewed_at if committed else PROPOSAL.at
         sent = PROPOSAL.select(fn.MIN(at)).where(PROPOSAL.origin == CHAT)
@@ -281,14 +281,14 @@ class Proposals(Repository):
 
     def count(self, datasets: Sequence[str] | None = None, split: str = "") -> int:
         """Return how many wait in these datasets (None: all) with this split mark ("": any)."""
-        these = _waiting(datasets)
+        these = _is_waiting(datasets)
         return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
 
     def waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
     ) -> list[Proposal]:
         """Return waiting proposals, oldest first."""
-        query = PROPOSAL.select().where(_waiting(datasets)).order_by(PROPOSAL.id)
+        query = PROPOSAL.select().where(_is_waiting(datasets)).order_by(PROPOSAL.id)
         return [self._proposal(row) for row in self.db.rows(query.offset(offset).limit(limit))]
 
     def get(self, proposal_id: int) -> Proposal:
@@ -420,7 +420,7 @@ def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:
     return write_example(example)
 
 
-def _waiting(datasets: Sequence[str] | None) -> Any:
+def _is_waiting(datasets: Sequence[str] | None) -> Any:
     return _WAITS if datasets is None else _WAITS & PROPOSAL.dataset.in_(list(datasets))
 
 

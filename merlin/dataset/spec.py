@@ -443,11 +443,13 @@ def read_course(
     if isinstance(node, Finding):
         return None, [node.at(COURSE_FILE)]
     value, found = validate_file("course", node)
-    findings = [each.at(COURSE_FILE) for each in found or _missing_texts(node, value, materials)]
+    findings = [
+        each.at(COURSE_FILE) for each in found or _find_missing_texts(node, value, materials)
+    ]
     return (None if findings else course_spec(value)), findings
 
 
-def _missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
+def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:
     """Return a finding for each material whose text is missing below materials/."""
     inside: Any = node.value
     findings = []

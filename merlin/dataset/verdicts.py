@@ -73,7 +73,7 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 }
 
 
-def shown_word(word: VerdictStatus, reason: str) -> str:
+def choose_shown_word(word: VerdictStatus, reason: str) -> str:
     """Return the status to show: a training verdict whose model is held or a canary has another."""
     if word is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
         return word.value
@@ -119,7 +119,7 @@ def verdict_from_row(row: Row) -> Verdict:
     return read_row(Verdict, row, commit=row["commit_sha"], spec=load_spec(row["spec"]))
 
 
-def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
+def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     """Return the newest settings of a dataset that could be read.
 
     Gate and canary are not part of a build: a commit that changes only these applies to a waiting

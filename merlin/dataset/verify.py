@@ -149,7 +149,7 @@ def _differences(made: Path, kept: Path, content: BuildContent) -> list[FileDiff
         ours, theirs = made / name, kept / name
         if not (ours.is_file() and theirs.is_file()):
             found.append(FileDifference(name, 0, "", is_there=theirs.is_file()))
-        elif (line := _first_difference(ours, theirs)) and not _have_same_values(
+        elif (line := _find_first_difference(ours, theirs)) and not _have_same_values(
             name, ours, theirs
         ):
             ids = content.index.ids(sides.get(name, ""))
@@ -172,7 +172,7 @@ def _have_same_values(name: str, one: Path, other: Path) -> bool:
     return {**ours, "examples": []} == {**theirs, "examples": []}
 
 
-def _first_difference(one: Path, other: Path) -> int:
+def _find_first_difference(one: Path, other: Path) -> int:
     """Return the first different line of two files, from 1; 0 if none differs."""
     with one.open("rb") as ours, other.open("rb") as theirs:
         pairs = enumerate(zip_longest(ours, theirs), 1)

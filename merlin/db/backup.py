@@ -50,7 +50,7 @@ from merlin.core.log import get_logger, redact
 from merlin.db.connections import restore_mark, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.encryption import NONCE_BYTES, key_id, key_path
-from merlin.db.migrations import STEPS, applied, pending
+from merlin.db.migrations import STEPS, applied, list_pending
 
 log = get_logger(__name__)
 
@@ -85,7 +85,7 @@ def note_backup(state_dir: Path, at: datetime) -> None:
     write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))
 
 
-def last_backup(state_dir: Path) -> datetime | None:
+def find_last_backup(state_dir: Path) -> datetime | None:
     """Return the time of the last backup, None if there was none."""
     try:
         return from_iso((state_dir / _NOTED).read_text("ascii"))
@@ -229,7 +229,7 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
     apply. Raises MerlinError if the SQLite copy cannot be written. Without a pg_dump that matches
     the server the upgrade continues: migrations only add, each in one transaction.
     """
-    steps = pending(database)
+    steps = list_pending(database)
     if not steps or not applied(database):
         return
     place = sqlite_path(url) if url.startswith("sqlite:") else None

@@ -55,7 +55,7 @@ def copy_database(
 def _copy(
     lite: sqlite3.Connection, target: Connection, advance: Callable[[], None]
 ) -> dict[str, int]:
-    tables = _in_order(target)
+    tables = _sort_tables(target)
     for table in tables:
         if table not in SEEDED and _has_rows(target, table):
             raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
@@ -86,7 +86,7 @@ def _copy(
     return copied
 
 
-def _in_order(target: Connection) -> list[str]:
+def _sort_tables(target: Connection) -> list[str]:
     """Return the tables, each after those that its foreign keys refer to."""
     order: TopologicalSorter[str] = TopologicalSorter(
         {name: set() for (name,) in target.execute(_TABLES)}

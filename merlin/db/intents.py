@@ -82,7 +82,7 @@ class Intents(Repository):
         """Store that the service finally refused the call."""
         self._set(key, state=IntentState.FAILED.value)
 
-    def of_kind(self, kind: str) -> dict[str, Intent]:
+    def list_of_kind(self, kind: str) -> dict[str, Intent]:
         """Return the intents of one kind, by key."""
         rows = self.db.rows(INTENT.select().where(INTENT.kind == kind))
         return {row["key"]: _INTENTS.read(row) for row in rows}

@@ -37,7 +37,7 @@ from merlin.db.encryption import (
     new_key,
     write_key_draft,
 )
-from merlin.db.tables import KEY_HOLDER, Table, all_tables
+from merlin.db.tables import KEY_HOLDER, Table, list_all_tables
 from merlin.db.values import read_row
 
 AT_ONCE = 200
@@ -242,7 +242,7 @@ class Reencryption(Repository):
 
 def _columns() -> Iterator[tuple[Table, str]]:
     """Yield each encrypted column; "" and NULL stand for deleted texts."""
-    for table in all_tables():
+    for table in list_all_tables():
         for name in table.sealed:
             yield table, name
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from merlin.core.clock import iso
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.core.log import redact
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import NOTICE
@@ -55,7 +55,7 @@ class Notice:
 
     def text(self, language: str) -> str:
         """Return the text in a language."""
-        return stored_text(language, self.key, self.arguments)
+        return render_stored_text(language, self.key, self.arguments)
 
 
 def notify_failing_steps(

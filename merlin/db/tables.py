@@ -293,6 +293,6 @@ IDEMPOTENCY = _table(
 )
 
 
-def all_tables() -> list[Table]:
+def list_all_tables() -> list[Table]:
     """Return every table, in the order of this module."""
     return [each for each in globals().values() if isinstance(each, Table)]

@@ -119,7 +119,7 @@ class Store:
         with suppress(Exception):
             self.db.let_log_grow(MAX_LOG_PAGES)
         while is_open:
-            pieces, is_open = self._waiting()
+            pieces, is_open = self._take_waiting()
             if pieces:
                 self._store(pieces)
                 groups += 1
@@ -128,7 +128,7 @@ class Store:
             if is_open and groups % GROUPS_A_CHECKPOINT == 0 and not is_at_it:
                 self._checkpoint = self._readers.submit(self.db.checkpoint)
 
-    def _waiting(self) -> tuple[list[_Task], bool]:
+    def _take_waiting(self) -> tuple[list[_Task], bool]:
         """Return the waiting writes, at least one, and whether more may follow."""
         pieces: list[_Task] = []
         item = self._queue.get()

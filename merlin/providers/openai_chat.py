@@ -376,7 +376,7 @@ class OpenAIChat:
                     yield answer
                     return
 
-    async def first_model(self) -> str:
+    async def find_first_model(self) -> str:
         """Return the first model that the provider lists."""
         cards = await self.models()
         if not cards:

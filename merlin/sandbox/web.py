@@ -21,7 +21,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
-    chosen_theme,
+    get_chosen_theme,
     is_foreign,
     requested_language,
     set_preference,
@@ -119,7 +119,7 @@ def page_response(
         .render(
             language=language,
             other_language=next(code for code in LANGUAGES if code != language),
-            theme=chosen_theme(request),
+            theme=get_chosen_theme(request),
             t=lambda key, **arguments: text(language, prefix + key, **arguments),
             **values,
         )

@@ -25,7 +25,7 @@ from merlin.core.log import get_logger
 from merlin.dataset.finding import shorten
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
-from merlin.dataset.verdicts import HOLDS, VerdictStatus, newest_settings, transition
+from merlin.dataset.verdicts import HOLDS, VerdictStatus, read_newest_settings, transition
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import ACCEPTED_LOSS, CHANGE, VERDICT
@@ -38,7 +38,7 @@ from merlin.training.evaluation import (
     bootstrap_interval,
     gains_of,
     judge_answers,
-    lost_pairs,
+    list_lost_pairs,
     pair_answers,
 )
 from merlin.training.models import Model
@@ -75,13 +75,13 @@ def find_hold(
     if rule.kind != NOT_WORSE:
         return None
     counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    lost = [now for now, _ in lost_pairs(counted)]
+    lost = [now for now, _ in list_lost_pairs(counted)]
     wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
     values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
     if wrong or (is_enough and bootstrap_interval(gains_of(counted))[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
-        return HoldReason(reason, values, list(map(_lost_question, lost)))
+        return HoldReason(reason, values, list(map(_make_lost_question, lost)))
     return None
 
 
@@ -93,7 +93,7 @@ class Gates(Repository):
 
         Each pair is judged once; the reason is stored, editors and admins are notified.
         """
-        settings = newest_settings(self.db, new.dataset)
+        settings = read_newest_settings(self.db, new.dataset)
         if settings is None or settings.gate.kind == NO_GATE:
             return False
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
@@ -196,7 +196,7 @@ def _awaits_serving(model: Model) -> Any:
     return (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
 
 
-def _lost_question(lost: JudgedAnswer) -> Row:
+def _make_lost_question(lost: JudgedAnswer) -> Row:
     """Return the text of a lost question, with the values needed to accept it."""
     question = lost.question
     values = {

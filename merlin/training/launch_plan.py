@@ -49,7 +49,7 @@ from merlin.training.jobs import (
     job_of,
     launch_key,
 )
-from merlin.training.models import ModelState, lost_model_columns, revoked_builds
+from merlin.training.models import ModelState, make_lost_model_columns, revoked_builds
 from merlin.training.policy import Decision, Step, decide, month_start
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
@@ -87,7 +87,7 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
     Raises Refused while the job of its build is unfinished or its model exists.
     """
-    spec, known = spec_of(verdict), launches.newest_attempt(verdict.wish)
+    spec, known = spec_of(verdict), launches.find_newest_attempt(verdict.wish)
     # The job of a failed verdict may have succeeded: its model was refused or is gone.
     is_lost = (
         known is None
@@ -112,7 +112,7 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
 
 def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     newest, older = waiting[-1], waiting[:-1]
-    spec, known = spec_of(newest), launches.newest_attempt(newest.wish)
+    spec, known = spec_of(newest), launches.find_newest_attempt(newest.wish)
     if known is not None:
         return launches.start(newest, known, older)
     job = _plan(launches, newest, spec, 1)
@@ -259,7 +259,7 @@ class Launches(Repository):
         missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
         return build_from_row(self.db.one(BUILD.select().where(BUILD.id == build_id), missing))
 
-    def newest_attempt(self, wish: str) -> Job | None:
+    def find_newest_attempt(self, wish: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
         of_wish = JOB.select().where(JOB.wish == wish)
         row = self.db.row(of_wish.order_by(JOB.attempt.desc()))
@@ -355,7 +355,7 @@ class Launches(Repository):
         bad = MODEL.state.in_([state.value for state in _NEVER_SERVES])
         lost = self.db.row(MODEL.select().where((MODEL.job_id == found.job_id) & bad))
         if lost is not None:
-            why = lost_model_columns(lost["model_id"], lost["state"], lost["note"])
+            why = make_lost_model_columns(lost["model_id"], lost["state"], lost["note"])
             fail_training(self.db, mine, at, why)
         self._supersede(older, at)
         self.db.bump()

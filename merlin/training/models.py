@@ -211,7 +211,7 @@ class Models(Repository):
             scores = _EVALUATIONS.write(proof, but=("model_row",))
             self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
         if state in (ModelState.REFUSED, ModelState.GONE):
-            why = lost_model_columns(model.model_id, state, note)
+            why = make_lost_model_columns(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             fail_training(self.db, mine, self._clock(), why)
         self.db.bump()
@@ -249,7 +249,7 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
     return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
 
 
-def lost_model_columns(model_id: str, state: str, note: str) -> Row:
+def make_lost_model_columns(model_id: str, state: str, note: str) -> Row:
     """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
     values = {"model": model_id, "note": note}
     return {"reason": f"verdict-model-{state}", "arguments": dump_json(values)}
@@ -292,7 +292,7 @@ def select_models() -> Select:
 
 def find_origin(db: Database, model_id: str) -> Origin | None:
     """Return the origin of a model, None for one that was not tuned here."""
-    row = _newest_row(db, model_id)
+    row = _find_newest_row(db, model_id)
     if row is None:
         return None
     taught = _taught_by(row["build_id"])
@@ -321,7 +321,7 @@ def find_taught(
     At most `NEAREST`. If there are none, the second list has those with the most similar
     questions; they are no source.
     """
-    row = _newest_row(db, model_id)
+    row = _find_newest_row(db, model_id)
     if row is None:
         return [], []
     # Each message is a line: the question first, the answer last.
@@ -339,7 +339,7 @@ def find_taught(
     return [], [rows[place][0] for place in places]
 
 
-def _newest_row(db: Database, model_id: str) -> Row | None:
+def _find_newest_row(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
     columns = (*MODEL.every(), BUILD.number, BUILD.train)
     query = MODEL.select(*columns, JOB.updated_at.alias("trained_at"))

@@ -37,7 +37,7 @@ from merlin.training.models import (
     Model,
     ModelState,
     Serving,
-    lost_model_columns,
+    make_lost_model_columns,
     model_of,
     revoked_builds,
     select_models,
@@ -72,7 +72,7 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
     """
     serving = rows.serving()
     switched = []
-    for candidate in rows.newest_good():
+    for candidate in rows.list_newest_good():
         old = serving.get(candidate.model.dataset)
         if not _is_due(old, candidate) or _is_held(rows, holds, old, candidate):
             continue
@@ -160,7 +160,7 @@ class Promotions(Repository):
         super().__init__(db, clock)
         self._notices = Notices(db, clock)
 
-    def newest_good(self) -> list[Candidate]:
+    def list_newest_good(self) -> list[Candidate]:
         """Return, for each dataset, the good model of the verdict with the highest position."""
         heads = _heads().alias("heads")
         query = (
@@ -211,7 +211,7 @@ class Promotions(Repository):
         if old is not None and why != NEWEST:
             position = max(old.position, new.position)
         if why not in (NEWEST, REVOKED):  # held and canary models were considered, too
-            position = max(position, self._newest_held(new.model.dataset))
+            position = max(position, self._find_newest_held(new.model.dataset))
         if not self._switch(old, new.model, position, at):
             return False
         if old is None or old.model.model_row != new.model.model_row:
@@ -230,7 +230,7 @@ class Promotions(Repository):
         self.db.bump()
         return True
 
-    def _newest_held(self, dataset: str) -> int:
+    def _find_newest_held(self, dataset: str) -> int:
         """Return the highest position whose model is held or a canary, 0 for none."""
         condition = (VERDICT.word == VerdictStatus.TRAINING.value) & VERDICT.reason.in_(NOT_FOR_ALL)
         newest = VERDICT.select(fn.COALESCE(fn.MAX(VERDICT.position), 0))
@@ -299,7 +299,7 @@ class Promotions(Repository):
         forget_answers(self.db, model)
         condition, why = (
             VERDICT.job_id == model.job_id,
-            lost_model_columns(model.model_id, state, ""),
+            make_lost_model_columns(model.model_id, state, ""),
         )
         fail_training(self.db, condition, self._clock(), why)
         rewrite_notes(self.db, model.job_id)
@@ -319,7 +319,7 @@ class Promotions(Repository):
             return
         # The fallback order: those that served before, newest first, then good ones.
         before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
-        newest = (each.model for each in self.newest_good() if each.model.dataset == dataset)
+        newest = (each.model for each in self.list_newest_good() if each.model.dataset == dataset)
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
         heir = next(good, None)
         if heir is None:

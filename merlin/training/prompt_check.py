@@ -200,10 +200,10 @@ def prepend_nearest(
 
     They are compared by their first questions.
     """
-    taught = [messages for _, messages in train if _first_question(messages)]
-    taught_questions = [_first_question(messages) for messages in taught]
+    taught = [messages for _, messages in train if _get_first_question(messages)]
+    taught_questions = [_get_first_question(messages) for messages in taught]
     for messages in conversations:
-        nearest = nearest_questions(_first_question(messages), taught_questions, count)
+        nearest = nearest_questions(_get_first_question(messages), taught_questions, count)
         shown = [
             example_message for place in reversed(nearest) for example_message in taught[place]
         ]
@@ -212,7 +212,7 @@ def prepend_nearest(
         yield (*head, *conversation)
 
 
-def _first_question(messages: Sequence[Message]) -> str:
+def _get_first_question(messages: Sequence[Message]) -> str:
     return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 

@@ -22,7 +22,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
 from merlin.dataset.spec import NOT_WORSE
-from merlin.dataset.verdicts import VerdictHistory, newest_settings
+from merlin.dataset.verdicts import VerdictHistory, read_newest_settings
 from merlin.db.tables import SERVING
 from merlin.providers.base import NOT_COUNTED, Answer, Asker
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
@@ -64,7 +64,7 @@ def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], datase
 
     It was evaluated by an earlier version, or recovered. Unanswered questions are not compared.
     """
-    settings = newest_settings(rows.db, dataset)
+    settings = read_newest_settings(rows.db, dataset)
     row = rows.db.row(serving_rows().where(SERVING.dataset == dataset))
     if row is None or settings is None or settings.gate.kind != NOT_WORSE:
         return

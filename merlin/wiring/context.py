@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import dataset_names
-from merlin.config import Config, credential, needed_repository
+from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
 from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
-from merlin.db.migrations import migrate, pending
+from merlin.db.migrations import list_pending, migrate
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -37,7 +37,7 @@ def opened(config: Config) -> Iterator[Database]:
 
 
 def _upgrade(config: Config, database: Database) -> None:
-    if pending(database):
+    if list_pending(database):
         from merlin.db.backup import keep_before_upgrade
 
         keep_before_upgrade(config.state_dir, config.database, database)
@@ -88,7 +88,7 @@ def reading(config: Config) -> Iterator[Database]:
     if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
         raise not_recorded
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
-        if pending(database):
+        if list_pending(database):
             raise not_recorded
         yield database
 
@@ -153,7 +153,7 @@ def git_source(config: Config) -> GitSource:
     """Return the repository of datasets. Raises ConfigError if none is configured."""
     from merlin.git.repository import GitSource
 
-    settings, mirror = needed_repository(config), config.state_dir / "mirror.git"
+    settings, mirror = require_repository(config), config.state_dir / "mirror.git"
     return GitSource(
         settings.url, settings.branch, settings.directory, mirror, push_notes=settings.push
     )

@@ -16,7 +16,7 @@ from merlin.api.problems import HOOK_BYTES
 from merlin.app.inbox import Inbox, Owner
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.core.webhook_signing import signed_headers
+from merlin.core.webhook_signing import make_signed_headers
 from merlin.db.database import open_database
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
@@ -163,7 +163,7 @@ def signature_headers(secret, body=BODY):
 
 
 def standard_headers(secret, at=0, body=BODY):
-    return signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
+    return make_signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
         assert client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code == 422
         client.post(path, data={"act": "decline", "proposal": [third]})
         assert questions[0] not in client.get(path).text
-    batch = Changes(staff.db).of_batch(response.headers["location"].removeprefix("/changes/"))
+    batch = Changes(staff.db).list_of_batch(response.headers["location"].removeprefix("/changes/"))
     assert len(batch) == 2
     states = [Proposals(staff.db).get(number).state for number in (first, second, third)]
     assert states == ["approved", "approved", "declined"]

@@ -9,7 +9,7 @@ import pytest
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState
 from merlin.app.health import count_failures, queues
-from merlin.app.inbox import current_owner
+from merlin.app.inbox import get_current_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import ADMINS, Notices
@@ -98,7 +98,7 @@ def test_broadcast_starts_once_and_needs_at_least_one_recipient(broadcasts):
 def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, outbox):
     number = start_broadcast(broadcasts)
     first, *_rest = hand_over(broadcasts, outbox, number, 4)
-    outbox.begin(first.outgoing_id, current_owner())
+    outbox.begin(first.outgoing_id, get_current_owner())
     assert broadcasts.waiting() == 4
     assert broadcasts.stop(number)
     assert not broadcasts.stop(number)
@@ -109,7 +109,7 @@ def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, out
 
 def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
     number = start_broadcast(broadcasts)
-    owner = current_owner()
+    owner = get_current_owner()
     sent, blocked, failed, doubted, _waits = hand_over(broadcasts, outbox, number, 5)
     for letter in (sent, blocked, failed, doubted, doubted):
         outbox.begin(letter.outgoing_id, owner)
@@ -169,7 +169,7 @@ def test_result_is_listed_only_after_the_reply_to_the_button_was_sent(database, 
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
     assert errands.list_finished() == []
-    outbox.begin(answer.outgoing_id, current_owner())
+    outbox.begin(answer.outgoing_id, get_current_owner())
     assert errands.list_finished() == []
     outbox.settle(answer.outgoing_id, OutgoingState.SENT, 9)
     assert len(errands.list_finished()) == 1

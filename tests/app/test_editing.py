@@ -57,7 +57,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     change_id = create_conflict(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
     acts = [
-        lambda: examples.recent(ctx, actor, FACE),
+        lambda: examples.list_recent(ctx, actor, FACE),
         lambda: examples.find(ctx, actor, "было", FACE),
         lambda: examples.get(ctx, actor, FACE, "a"),
         lambda: examples.ids(ctx, actor, FACE),
@@ -83,16 +83,16 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         with pytest.raises(NotFound):
             ctx.db.transact(act)
     assert examples.datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
-    assert changes.recent(ctx, actor) == changes.list_own(ctx, actor, 5) == []
-    assert proposals.waiting(ctx, actor, 0, 5) == []
+    assert changes.list_recent(ctx, actor) == changes.list_own(ctx, actor, 5) == []
+    assert proposals.list_waiting(ctx, actor, 0, 5) == []
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
 
 
 def test_only_admins_see_changes_of_others(ctx):
     change = save(ctx)
     other_editor = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
-    assert [each.id for each in changes.recent(ctx, ADMIN)] == [change.change_id]
-    assert changes.recent(ctx, other_editor) == []
+    assert [each.id for each in changes.list_recent(ctx, ADMIN)] == [change.change_id]
+    assert changes.list_recent(ctx, other_editor) == []
     with pytest.raises(NotFound):
         changes.drop(ctx, other_editor, change.change_id)
     changes.drop(ctx, ADMIN, change.change_id)

@@ -10,7 +10,7 @@ import pytest
 from merlin.app import courses, teaching
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.permissions import led_course
+from merlin.app.permissions import get_led_course
 from merlin.core.clock import iso
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
@@ -171,10 +171,10 @@ def test_inactive_course_is_visible_only_to_its_editors(catalogue, ctx):
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):
     closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
-    assert led_course(ctx, teacher, course.course_id) == course
-    assert [course.slug for course in teaching.led_courses(ctx, teacher)] == ["a"]
-    assert teaching.led_courses(ctx, ANNA) == []
+    assert get_led_course(ctx, teacher, course.course_id) == course
+    assert [course.slug for course in teaching.list_led_courses(ctx, teacher)] == ["a"]
+    assert teaching.list_led_courses(ctx, ANNA) == []
     with pytest.raises(Forbidden):
-        led_course(ctx, ANNA, course.course_id)
+        get_led_course(ctx, ANNA, course.course_id)
     with pytest.raises(NotFound):
-        led_course(ctx, teacher, closed.course_id)
+        get_led_course(ctx, teacher, closed.course_id)

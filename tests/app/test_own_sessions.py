@@ -93,7 +93,7 @@ def test_sessions_of_all_bots_are_listed_newest_first(anna, chat):
     first, second = chat(), chat(bot=OTHER_BOT)
     first.ask(1, "раз")
     second.ask(1, "два")
-    sessions = anna.recent(10)
+    sessions = anna.list_recent(10)
     assert [session.title for session in sessions] == ["о чём: два", "о чём: раз"]
     assert sessions[0].id == second.session.session_id
 
@@ -102,17 +102,17 @@ def test_session_shows_its_usage_and_cost(anna, chat):
     own_chat = chat()
     own_chat.ask(1)
     own_chat.ask(2)
-    (session,) = anna.recent(10)
+    (session,) = anna.list_recent(10)
     assert (session.turns, session.usage, session.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
 
 
 def test_session_pages_continue_after_the_last_entry(anna, chat):
     for number in range(5):
         chat(bot=BOT + number).ask(number + 1)
-    all_sessions = anna.recent(10)
-    first_page = anna.recent(2)
+    all_sessions = anna.list_recent(10)
+    first_page = anna.list_recent(2)
     last_shown = first_page[-1]
-    next_page = anna.recent(10, (iso(last_shown.last_used_at), last_shown.id))
+    next_page = anna.list_recent(10, (iso(last_shown.last_used_at), last_shown.id))
     assert [*first_page, *next_page] == list(all_sessions)
     assert len(all_sessions) == 5
 
@@ -121,7 +121,7 @@ def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
     own_chat = chat()
     turn_id = own_chat.ask(1)
     session_id = own_chat.session.session_id
-    assert boris.recent(10) == []
+    assert boris.list_recent(10) == []
     for act, number in (
         (boris.get, session_id),
         (boris.turns, session_id),
@@ -136,7 +136,7 @@ def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
 def test_group_session_is_hidden_but_its_turns_belong_to_the_asker(anna, chat):
     there = chat(chat=GROUP)
     turn_id = there.ask(1)
-    assert anna.recent(10) == []
+    assert anna.list_recent(10) == []
     for act in (anna.get, anna.turns, anna.delete):
         with pytest.raises(NotFound):
             act(there.session.session_id)
@@ -186,7 +186,7 @@ def test_deleted_session_loses_its_turns_and_ratings_after_the_undo_period(
     while delete_old_rows(database, Retention(), clock(), batch_size=1):
         pass
     assert database.sql("SELECT turn_id FROM rating") == [(kept_turn,)]
-    assert [turn.id for turn in anna.recent(10)] == [kept_chat.session.session_id]
+    assert [turn.id for turn in anna.list_recent(10)] == [kept_chat.session.session_id]
     with pytest.raises(NotFound):
         anna.restore(deleted_chat.session.session_id)
 
@@ -206,7 +206,7 @@ def test_spending_since_a_moment_counts_own_questions_of_all_bots(anna, chat, cl
 
 def test_unused_sessions_are_not_listed(anna, chat):
     chat()
-    assert anna.recent(10) == []
+    assert anna.list_recent(10) == []
 
 
 def test_concurrent_api_processes_start_separate_course_conversations(url, cipher, clock):

@@ -26,7 +26,7 @@ from merlin.dataset.proposals import (
 )
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
-from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
+from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
 
@@ -336,4 +336,4 @@ def test_every_manually_encrypted_column_is_declared_encrypted():
         name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))
     }
     assert columns
-    assert columns <= {name for table in all_tables() for name in table.sealed}
+    assert columns <= {name for table in list_all_tables() for name in table.sealed}

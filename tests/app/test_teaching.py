@@ -171,11 +171,11 @@ def world(database, clock):
 
 
 LISTS = {
-    "builds": builds.recent,
-    "jobs": jobs.recent,
-    "models": models.recent,
+    "builds": builds.list_recent,
+    "jobs": jobs.list_recent,
+    "models": models.list_recent,
     "promotions": models.history,
-    "verdicts": verdicts.recent,
+    "verdicts": verdicts.list_recent,
 }
 
 
@@ -240,7 +240,7 @@ def test_request_with_a_once_key_is_stored_and_audited_once(world):
 
 
 def test_verdicts_have_findings_and_are_found_by_commit(world):
-    newest = verdicts.recent(world.ctx, OPERATOR, limit=1)[0]
+    newest = verdicts.list_recent(world.ctx, OPERATOR, limit=1)[0]
     assert len(newest.findings) == 1
     assert world.of_commit(newest.commit[:6]) == [newest]
 

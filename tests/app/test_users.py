@@ -145,5 +145,5 @@ def test_user_can_access_only_their_own_account(ctx):
     with pytest.raises(Refused):
         perform(ctx, accounts.make_key, STUDENT, "too much", [users.Scope.JOBS_ADMIN])
     with pytest.raises(NotFound):
-        accounts.own_account(ctx, Actor())
-    assert accounts.own_account(ctx, STUDENT).id == BORIS
+        accounts.read_own_account(ctx, Actor())
+    assert accounts.read_own_account(ctx, STUDENT).id == BORIS

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.quota import Allowance, Format, Left, Period, Used, left_of, today
+from merlin.billing.quota import Allowance, Format, Left, Period, Used, compute_left, today
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,7 @@ def test_next_day_begins_where_a_day_ends(moment, name):
     ],
 )
 def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
-    left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
+    left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.remaining is None or left.remaining > 0) is is_free
 
 
@@ -79,7 +79,7 @@ def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used,
     ],
 )
 def test_tighter_period_is_shown(allowance, used, shown):
-    left = left_of(Format.TEXT, allowance, used, today(LATE, UTC))
+    left = compute_left(Format.TEXT, allowance, used, today(LATE, UTC))
     assert (left.used, left.limit, left.period) == shown
 
 

@@ -17,7 +17,7 @@ from merlin.billing.report import (
     day_start,
     export_rows,
     find_missing_payments,
-    signed_decimal,
+    format_signed_decimal,
     sum_by_month,
 )
 from merlin.core.money import Amount, Currency
@@ -71,7 +71,7 @@ def test_report_sums_by_month_gateway_and_plan():
 
 @pytest.mark.parametrize(("minor", "text"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
 def test_negative_amount_is_formatted_as_a_number(minor, text):
-    assert signed_decimal(minor, Currency.RUB) == text
+    assert format_signed_decimal(minor, Currency.RUB) == text
 
 
 def test_day_begins_in_its_time_zone():

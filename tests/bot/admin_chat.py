@@ -120,7 +120,7 @@ def read_changes(settings, by):
     with open_database(settings.database, cipher=cipher) as database:
         rows = Changes(database)
         latest = rows.batches(str(by), 10_000)[::-1]
-        return [change for first in latest for change in rows.of_batch(first.batch)]
+        return [change for first in latest for change in rows.list_of_batch(first.batch)]
 
 
 class ExampleEditor(StaffUser):

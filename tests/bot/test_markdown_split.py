@@ -18,7 +18,7 @@ from merlin.core.formatted_text import (
     Entity,
     FormattedMessage,
     copy_buttons,
-    first_part,
+    get_first_part,
     split,
     utf16_length,
 )
@@ -142,7 +142,7 @@ def test_message_that_fits_is_not_split():
 @pytest.mark.parametrize("empty", ["", "  \n ", "\n\n"])
 def test_empty_message_has_no_parts(empty):
     assert split(FormattedMessage(empty)) == []
-    assert first_part(FormattedMessage(empty)).text == ""
+    assert get_first_part(FormattedMessage(empty)).text == ""
 
 
 def test_text_is_split_between_paragraphs_if_one_is_near():
@@ -197,10 +197,10 @@ def test_file_with_a_too_long_caption_is_sent_separately():
 
 def test_growing_message_is_cut_to_the_first_part():
     buttons = ((Button("stop", data="stop:1"),),)
-    assert first_part(FormattedMessage("раз два", (), buttons)) == FormattedMessage(
+    assert get_first_part(FormattedMessage("раз два", (), buttons)) == FormattedMessage(
         "раз два", (), buttons
     )
-    long = first_part(FormattedMessage("слово " * 2000, (Entity("bold", 0, 12000),), buttons))
+    long = get_first_part(FormattedMessage("слово " * 2000, (Entity("bold", 0, 12000),), buttons))
     assert 0 < utf16_length(long.text) <= PART_UNITS
     assert long.buttons == buttons
     assert long.marks == (Entity("bold", 0, utf16_length(long.text)),)

@@ -227,7 +227,7 @@ class EmptyAccount:
         raise ProviderError("no money", code=SPENT, status=429)
         yield  # makes this function an async generator
 
-    async def first_model(self):
+    async def find_first_model(self):
         return "any"
 
 

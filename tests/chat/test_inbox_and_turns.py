@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, current_owner
+from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, get_current_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer
@@ -21,7 +21,7 @@ from tests.db.pipeline_rows import BOT
 
 pytestmark = pytest.mark.integration
 
-ME = current_owner()
+ME = get_current_owner()
 # Processes of another host cannot be checked for being alive.
 OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
@@ -172,7 +172,7 @@ def test_message_is_claimed_once_and_its_text_deleted_when_sent(outbox, database
     assert outbox.begin(row.outgoing_id, ME)
     assert not outbox.begin(row.outgoing_id, OTHER)
     outbox.settle(row.outgoing_id, OutgoingState.SENT, 77)
-    (message,) = outbox.of_update(1)
+    (message,) = outbox.list_of_update(1)
     assert (message.state, message.tries, message.message_id) == (OutgoingState.SENT, 1, 77)
     assert message.is_over
     assert database.sql("SELECT body FROM outgoing") == [("",)]
@@ -184,7 +184,7 @@ def test_unconfirmed_message_is_tried_at_most_twice(outbox):
         assert outbox.begin(row.outgoing_id, ME)
         outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
     assert not outbox.begin(row.outgoing_id, ME)
-    assert outbox.of_update(1)[0].is_over
+    assert outbox.list_of_update(1)[0].is_over
 
 
 def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, database):
@@ -192,7 +192,7 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
     for _ in range(2):  # the process is killed twice while sending
         for row in rows:
             assert outbox.begin(row.outgoing_id, DEAD)
-        outbox.of_update(1)
+        outbox.list_of_update(1)
         outbox.list_unprompted(ME, 10)
     assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
     for key in ("c", "d"):
@@ -210,13 +210,13 @@ def test_message_known_to_be_unsent_costs_no_try(outbox):
     (row,) = outbox.put(make_messages("a"))
     outbox.begin(row.outgoing_id, ME)
     outbox.settle(row.outgoing_id, OutgoingState.PENDING)
-    assert outbox.of_update(1)[0].tries == 0
+    assert outbox.list_of_update(1)[0].tries == 0
 
 
 def test_message_being_sent_by_a_previous_owner_is_unconfirmed(outbox):
     first, _second = outbox.put(make_messages("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
-    states = outbox.of_update(1)
+    states = outbox.list_of_update(1)
     assert [row.state for row in states] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
 
 
@@ -235,8 +235,8 @@ def test_waiting_messages_of_a_chat_are_dropped(outbox):
     outbox.put(make_messages("a", "b"))
     outbox.put(make_messages("c", chat_id=6, update_id=2))
     assert outbox.drop(5) == 2
-    assert {row.state for row in outbox.of_update(1)} == {OutgoingState.DROPPED}
-    assert outbox.of_update(2)[0].state is OutgoingState.PENDING
+    assert {row.state for row in outbox.list_of_update(1)} == {OutgoingState.DROPPED}
+    assert outbox.list_of_update(2)[0].state is OutgoingState.PENDING
 
 
 def test_chat_has_one_open_session(sessions):

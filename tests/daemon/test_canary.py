@@ -9,7 +9,7 @@ import pytest
 
 from merlin.app import models
 from merlin.app.actor import Actor
-from merlin.app.verdicts import newest
+from merlin.app.verdicts import list_newest
 from merlin.chat.answer import AnswerObserver, AnswerService, RetryPolicy
 from merlin.chat.canary import count_answer
 from merlin.chat.feedback import Rating, Ratings
@@ -95,7 +95,7 @@ def versions(lab, users=range(1, 401)):
 def read_state(lab):
     """Return the live build, the newest verdict's displayed status, and its reason."""
     with reading_context(lab.config) as ctx:
-        verdict = newest(ctx)["trial"]
+        verdict = list_newest(ctx)["trial"]
     return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
 
 
@@ -135,7 +135,7 @@ def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert "отвечает 30 %" in notice.text("ru").replace("\xa0", " ")
     with reading_context(lab.config) as ctx:
         states = {
-            model.title: model.display_state for model in models.recent(ctx, Actor.operator())
+            model.title: model.display_state for model in models.list_recent(ctx, Actor.operator())
         }
     assert states == {"trial-2": "canary", "trial-1": "serves"}
     train_next(lab, 2)

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.app import models
 from merlin.app.actor import Actor
-from merlin.app.verdicts import newest
+from merlin.app.verdicts import list_newest
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.db.notices import Notices
@@ -59,7 +59,7 @@ def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
 def read_state(lab):
     """Return the live build, the newest verdict's displayed status, and its reason."""
     with reading_context(lab.config) as ctx:
-        verdict = newest(ctx)["trial"]
+        verdict = list_newest(ctx)["trial"]
     serving = lab.status()["serving"]
     return serving and serving["build"], verdict.shown_word, verdict.reason
 
@@ -88,7 +88,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with reading_context(lab.config) as ctx:
         states = {
-            model.build: model.display_state for model in models.recent(ctx, Actor.operator())
+            model.build: model.display_state for model in models.list_recent(ctx, Actor.operator())
         }
     assert states == {"trial-1": "serves", "trial-2": "held"}
     with lab.services() as services:

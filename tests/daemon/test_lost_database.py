@@ -26,7 +26,7 @@ def delete_state(lab, *names):
 def build_numbers(lab, dataset="trial"):
     """Return digest -> number of the builds in the database."""
     with reading_context(lab.config) as ctx:
-        recent = builds.recent(ctx, Actor.operator(), dataset)
+        recent = builds.list_recent(ctx, Actor.operator(), dataset)
         return {build.digest: build.number for build in recent}
 
 

@@ -39,9 +39,9 @@ def read_history(lab):
     """Return the dataset's history in a database, without its own numbers and times."""
     with reading_context(lab.config) as ctx:
         actor = Actor.operator()
-        past = models.recent(ctx, actor, "trial")
-        trained = jobs.recent(ctx, actor, "trial")
-        led = verdicts.recent(ctx, actor, "trial")
+        past = models.list_recent(ctx, actor, "trial")
+        trained = jobs.list_recent(ctx, actor, "trial")
+        led = verdicts.list_recent(ctx, actor, "trial")
         serving = models.serving_models(ctx, actor)["trial"]
         return {
             "models": sorted((model.model, model.state, model.build) for model in past),
@@ -55,7 +55,7 @@ def read_history(lab):
 def job_states(lab):
     """Return state and build of each job."""
     with reading_context(lab.config) as ctx:
-        job_views = jobs.recent(ctx, Actor.operator(), "trial")
+        job_views = jobs.list_recent(ctx, Actor.operator(), "trial")
         return [(job.state.value, job.build) for job in job_views]
 
 
@@ -121,7 +121,7 @@ def test_gate_still_holds_a_worse_model_after_recovery(lab, provider):
     lab.tick("promote")
     assert read_history(lab)["serving"] == ("trial-1", False)
     with reading_context(lab.config) as ctx:
-        newest, *_ = models.recent(ctx, Actor.operator(), "trial")
+        newest, *_ = models.list_recent(ctx, Actor.operator(), "trial")
     assert (newest.build, newest.held) == ("trial-2", True)
 
 

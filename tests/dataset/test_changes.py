@@ -49,7 +49,7 @@ def test_stored_edit_is_encrypted_and_read_back_unchanged(rows, database):
     (change,) = put_edits(rows, "a")
     rows.put([change])
     assert rows.get(change.change_id) == change
-    assert rows.batches("7", 20) == rows.of_batch(change.batch) == [change]
+    assert rows.batches("7", 20) == rows.list_of_batch(change.batch) == [change]
     assert rows.batches("8", 20) == []
     assert "секрет" not in str(database.rows(CHANGE.select()))
     assert read_change_counter(database) > before
@@ -218,7 +218,7 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     assert index.one("trial", "a").text is None
     assert [file.path for file in index.files("trial")] == sorted(files)
     assert index.findings("trial") == []
-    assert (index.newest(), index.newest_build("trial")) == (None, None)
+    assert (index.newest(), index.find_newest_build("trial")) == (None, None)
     deleted = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
     index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **deleted})
     assert index.unknown(sorted(texts)) == ["2" * 40, "3" * 40]

@@ -215,7 +215,7 @@ def assert_nothing_is_visible(world):
     assert journal.line() == {}
     assert (world.statuses(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
     assert world.recent_builds() == []
-    assert FileIndex(world.db).newest_build(FACE) is None
+    assert FileIndex(world.db).find_newest_build(FACE) is None
     assert FileIndex(world.db).find_build_range(FACE, "лицо/вопрос-003") is None
 
 

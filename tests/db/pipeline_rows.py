@@ -134,19 +134,19 @@ class PipelineRows:
         return jobs.get(self.ctx, OPERATOR, job_id, **options)
 
     def recent_jobs(self):
-        return jobs.recent(self.ctx, OPERATOR)
+        return jobs.list_recent(self.ctx, OPERATOR)
 
     def recent_models(self, *dataset):
-        return models.recent(self.ctx, OPERATOR, *dataset)
+        return models.list_recent(self.ctx, OPERATOR, *dataset)
 
     def recent_builds(self, *dataset):
-        return builds.recent(self.ctx, OPERATOR, *dataset)
+        return builds.list_recent(self.ctx, OPERATOR, *dataset)
 
     def log(self, *dataset, **options):
         return verdict_acts.log(self.ctx, OPERATOR, *dataset, **options)
 
     def of_commit(self, commit):
-        return verdict_acts.recent(self.ctx, OPERATOR, commit=commit)
+        return verdict_acts.list_recent(self.ctx, OPERATOR, commit=commit)
 
     def outcome(self, spec, examples, findings=()):
         """Return the outcome of a commit with these examples, as `builds.gather` gives it."""

@@ -26,7 +26,7 @@ from merlin.config import Config
 from merlin.core.clock import iso, utc_now
 from merlin.db import backup
 from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, migrate, pending
+from merlin.db.migrations import STEPS, list_pending, migrate
 from merlin.wiring.context import opened
 from tests.support.waiting import longest
 
@@ -170,7 +170,7 @@ def test_upgrade_dumps_postgresql_first_where_pg_dump_exists(tmp_path, postgresq
         with open_database(url) as database:
             migrate(database, STEPS[:-1])
         with capture_logs() as logs, opened(Config(state_dir=tmp_path / state, database=url)) as db:
-            assert not pending(db)
+            assert not list_pending(db)
         postgresql.drop(url)
         dumps = [each.name for each in (tmp_path / state).glob("*before-*")]
         assert dumps == ([] if path else [f"merlin.dump.before-{STEPS[-1].__name__}"])

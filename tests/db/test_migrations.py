@@ -15,7 +15,7 @@ from merlin.core.errors import MerlinError
 from merlin.dataset.builds import is_in_build
 from merlin.db import migrations, tables
 from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, applied, migrate, pending
+from merlin.db.migrations import STEPS, applied, list_pending, migrate
 from merlin.db.tables import WAKE
 
 pytestmark = pytest.mark.integration
@@ -96,14 +96,14 @@ def test_step_that_removes_something_is_detected(sql):
 
 def test_new_database_gets_every_step_once(empty_url):
     with open_database(empty_url) as database:
-        assert [step.__name__ for step in pending(database)] == NAMES
+        assert [step.__name__ for step in list_pending(database)] == NAMES
         assert migrate(database) == NAMES
-        assert (pending(database), migrate(database)) == ((), [])
+        assert (list_pending(database), migrate(database)) == ((), [])
 
 
 def test_reading_pending_steps_writes_nothing(empty_url):
     with open_database(empty_url) as database:
-        pending(database)
+        list_pending(database)
         assert not database.has_table("migration")
 
 

@@ -46,7 +46,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     queries = []
     database._handle.query_hooks.append(lambda event: queries.append((event.sql, event.params)))
     (verdict,) = world.launches.waiting()
-    world.launches.newest_attempt(verdict.wish)
+    world.launches.find_newest_attempt(verdict.wish)
     refuse_by_hand(world.launches, verdict, plan_by_hand(world.launches, verdict))
     world.launches.is_forbidden("engine")
     world.launches.is_gone(verdict)
@@ -55,7 +55,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     world.jobs.known_events(1)
     world.models.list_unproved()
     read_conversations(world.models.db, 1, "test")
-    world.promotions.newest_good()
+    world.promotions.list_newest_good()
     world.promotions.serving()
     world.promotions.served(FACE)
     world.journal.line()

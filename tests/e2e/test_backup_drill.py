@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from merlin.db.database import open_database
-from merlin.db.tables import all_tables
+from merlin.db.tables import list_all_tables
 from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.pipeline_lab import KEY, Lab, provider_entry, run_command
 
@@ -21,7 +21,7 @@ TRANSIENT_TABLES = {"heartbeat", "wake"}
 def read_tables(url):
     """Return the rows of each table, sorted."""
     with open_database(url, read_only=True) as database:
-        tables = {table.__name__ for table in all_tables()}
+        tables = {table.__name__ for table in list_all_tables()}
         names = {name for name in tables - TRANSIENT_TABLES if database.has_table(name)}
         return {name: sorted(map(str, database.sql(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608
 

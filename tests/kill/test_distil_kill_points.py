@@ -42,7 +42,7 @@ def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         drafts = [proposal.draft for proposal in Proposals(database).waiting(limit=100)]
-        calls = Intents(database).of_kind("distil").values()
+        calls = Intents(database).list_of_kind("distil").values()
     assert len(drafts) == len({draft.question for draft in drafts}) == 9
     assert {call.state for call in calls} == {IntentState.DONE}
     spent = [int(call.outside_id) for call in calls]

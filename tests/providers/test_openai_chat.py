@@ -265,7 +265,7 @@ def test_list_without_a_model_is_an_error(server, body, kind):
 async def read_first_model(server):
     chat = OpenAIChat(server.base_url, "key")
     try:
-        return await chat.first_model()
+        return await chat.find_first_model()
     finally:
         await chat.aclose()
 

@@ -168,7 +168,7 @@ def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_jo
     async def stream(question):
         chat = OpenAIChat(address, KEY)
         pieces = [piece async for piece in chat.stream(finished_job.model_id, question)]
-        first = await chat.first_model()
+        first = await chat.find_first_model()
         await chat.aclose()
         return pieces, first
 

@@ -79,7 +79,7 @@ def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
     assert job.recipe == make_spec().recipe
     assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
-    assert world.launches.newest_attempt(newest.wish) == job
+    assert world.launches.find_newest_attempt(newest.wish) == job
     assert world.statuses() == {"a001": "superseded", "a002": "training"}
     (change,) = world.job(job.job_id).changes
     assert (change.before, change.to) == ("", "launching")
@@ -233,7 +233,7 @@ def test_changed_system_text_makes_every_example_new(world, clock):
 
 
 def test_unknown_build_or_job_raises_not_found(world):
-    assert world.launches.newest_attempt("none") is None
+    assert world.launches.find_newest_attempt("none") is None
     for get in (world.launches.build, world.jobs.get):
         with pytest.raises(NotFound):
             get(99)

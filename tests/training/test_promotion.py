@@ -68,7 +68,7 @@ def test_refused_model_fails_its_verdicts_and_never_serves(world):
     (verdict,) = world.log()
     assert (verdict.verdict, verdict.reason) == ("failed", "verdict-model-refused")
     assert verdict.arguments["note"] == "mute"
-    assert world.promotions.newest_good() == []
+    assert world.promotions.list_newest_good() == []
     assert world.models.list_good_or_gone() == []
 
 
@@ -87,7 +87,7 @@ def test_missing_model_is_not_a_candidate(world):
     world.serve(2, make_examples(13))
     model = world.promotions.serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "404")
-    (candidate,) = world.promotions.newest_good()
+    (candidate,) = world.promotions.list_newest_good()
     assert (candidate.model.model_id, candidate.position) == (first, 1)
 
 
@@ -99,7 +99,7 @@ def test_restored_model_is_a_candidate_again(world):
     assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GONE]
     world.models.settle(model, ModelState.GOOD, None, "")
     assert world.models.list_good_or_gone() == [model]
-    assert [candidate.model for candidate in world.promotions.newest_good()] == [model]
+    assert [candidate.model for candidate in world.promotions.list_newest_good()] == [model]
     assert world.promote() == []
 
 
@@ -149,7 +149,7 @@ def test_one_of_ten_concurrent_promotions_wins(world):
     (job,) = world.launch()
     world.finish(job)
     world.prove()
-    (candidate,) = world.promotions.newest_good()
+    (candidate,) = world.promotions.list_newest_good()
     for before, expected in ((None, 0), (old, 1), (old, 0)):
         with ThreadPoolExecutor(10) as pool:
             results = pool.map(

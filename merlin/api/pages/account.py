@@ -207,7 +207,7 @@ async def _page(
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
         return {
-            "me": accounts.own_account(ctx, actor),
+            "me": accounts.read_own_account(ctx, actor),
             "quota": show_quota(ctx, actor),
             "keys": accounts.list_keys(ctx, actor),
             "sign_ins": accounts.list_sign_ins(ctx, actor, context.credential),
@@ -307,7 +307,7 @@ async def set_password(
 ) -> Response:
     """Set a user name, a password, or both."""
     name = name.strip()
-    me = await context.read(accounts.own_account)
+    me = await context.read(accounts.read_own_account)
     is_new = bool(name) and name != me.name
     if (is_new and not _MIN_NAME_LENGTH <= len(name) <= _MAX_NAME_LENGTH) or (
         password and not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH

@@ -26,7 +26,7 @@ from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
-from merlin.core.web.browser import chosen_theme, page_address
+from merlin.core.web.browser import get_chosen_theme, page_address
 from merlin.core.web.templates import page_route
 
 log = get_logger(__name__)
@@ -97,7 +97,7 @@ def error_page(request: Request, status: int, text_status: int | None = None) ->
         "again": page_address(request) if may_pass else "",
     }
     bare = Layout(
-        theme=chosen_theme(request),
+        theme=get_chosen_theme(request),
         here="/",
         language_href="/",
         person=header_name(user),

@@ -195,7 +195,7 @@ def amount_of(context: PageContext, kind: Format, amount: int) -> str:
 
 def stored_text(context: PageContext, key: str, arguments: Mapping[str, Any]) -> str:
     """Return the text of a stored key, the key itself if it has no text."""
-    return i18n.stored_text(context.language, key, arguments)
+    return i18n.render_stored_text(context.language, key, arguments)
 
 
 def sum_of(context: PageContext, amount: Amount) -> str:

@@ -35,7 +35,7 @@ from merlin.api.schema import Id
 from merlin.api.services import ApiServices, services_of
 from merlin.app import courses
 from merlin.app.context import Context
-from merlin.app.permissions import led_course
+from merlin.app.permissions import get_led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
 from merlin.billing.quota import plans_for_sale
@@ -109,7 +109,7 @@ WITHIN_COOKIE = "merlin_within"
 
 def page_language(request: Request, user: User | None) -> str:
     """Return the language of a page for this user."""
-    chosen = browser.chosen_language(request)
+    chosen = browser.get_chosen_language(request)
     if chosen:
         return chosen
     default = language_of_request(request)
@@ -225,7 +225,7 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
         caller,
         request=request,
         language=page_language(request, caller.user),
-        theme=browser.chosen_theme(request),
+        theme=browser.get_chosen_theme(request),
         courses=active,
         favourites=tuple(favourites),
     )
@@ -272,7 +272,7 @@ UserAdminContext = Annotated[PageContext, Depends(require_page_permission(Permis
 
 async def require_led_course(context: TeacherContext, course_id: Id) -> Course:
     """Return a course that the person teaches. Raises NotFound, Forbidden for any other."""
-    return await context.read(led_course, course_id)
+    return await context.read(get_led_course, course_id)
 
 
 LedCourse = Annotated[Course, Depends(require_led_course)]

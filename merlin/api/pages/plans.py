@@ -38,10 +38,10 @@ from merlin.app.plans import (
     CurrentPlan,
     PlanOffer,
     Subscriptions,
-    current_plan,
     has_shop,
     list_plans,
     my_subscriptions,
+    read_current_plan,
 )
 from merlin.app.texts import TERMS, Settings, legal_text
 from merlin.billing.purchases import Purchase
@@ -154,7 +154,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def my_plan(context: PageContext) -> dict[str, object]:
     """Return the template values of /me about the plan; reads rows."""
     services, actor = context.services, context.actor
-    current = current_plan(services, actor)
+    current = read_current_plan(services, actor)
     return {
         "ends": current.until,
         "others": _list_other_plans(context, current),

@@ -139,7 +139,7 @@ class NewPasswordBody(Body):
 @me_router.get("", summary="Get my account")
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the caller's account and permissions."""
-    return await caller.read(accounts.own_account)
+    return await caller.read(accounts.read_own_account)
 
 
 @me_router.get("/sign-ins", summary="List my sign-ins")
@@ -180,7 +180,7 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
     """
     await require_password(request, caller, body.current)
     await caller.write(accounts.set_name, body.name)
-    return await caller.read(accounts.own_account)
+    return await caller.read(accounts.read_own_account)
 
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
@@ -191,7 +191,7 @@ async def set_password(request: Request, body: NewPasswordBody, caller: Person) 
     minutes.
     """
     await change_password(request, caller, body.password, body.current)
-    return await caller.read(accounts.own_account)
+    return await caller.read(accounts.read_own_account)
 
 
 rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
@@ -265,7 +265,7 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     """Return the caller's sessions in private chats, most recently used first."""
     key = read_cursor(page.cursor, str, int)
     after = None if key is None else (str(key[0]), int(key[1]))
-    views = await caller.read(sessions.recent, page.size + 1, after)
+    views = await caller.read(sessions.list_recent, page.size + 1, after)
     sort = (lambda view: iso(view.last_used_at), lambda view: view.id)
     return {"sessions": page.take_part(views, *sort)}
 

@@ -174,7 +174,7 @@ class Solution(Body):
 @router.get("", summary="List edits")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return the caller's edits, for admins everyone's, newest first."""
-    views = await caller.read(changes.recent, page.size + 1, page.after(""))
+    views = await caller.read(changes.list_recent, page.size + 1, page.after(""))
     part_views = page.take_part(views, lambda view: view.id)
     return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}
 
@@ -365,7 +365,7 @@ async def examples_part(
     if query.strip():
         views = await caller.read(examples.find, query, dataset, limit=size)
     else:
-        views = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
+        views = await caller.read(examples.list_recent, dataset, limit=size + 1, after=after)
     return page.take_part(views, lambda view: view.id)
 
 

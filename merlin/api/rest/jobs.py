@@ -47,7 +47,7 @@ from merlin.app.models import ModelView, PromotionView, ServingView
 from merlin.app.status import dataset_of_name, datasets_by_name
 from merlin.app.views import Both, finite
 from merlin.core.charts import plot_png
-from merlin.core.i18n import stored_text
+from merlin.core.i18n import render_stored_text
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import Request as StoredRequest
 from merlin.db.requests import RequestKind, RequestState
@@ -102,7 +102,7 @@ def failure(request: StoredRequest, language: str) -> str:
         return ""
     arguments = request.result.get("arguments")
     values = arguments if isinstance(arguments, Mapping) else {}
-    return stored_text(language, str(request.result.get("key", "")), values)
+    return render_stored_text(language, str(request.result.get("key", "")), values)
 
 
 # An operation that stores a daemon request, once for the same `once`.
@@ -128,7 +128,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 @request_router.get("", summary="List my requests")
 async def list_requests(caller: Asker) -> RequestList:
     """Return the caller's requests to the daemon."""
-    own_requests = await caller.read(requests.recent)
+    own_requests = await caller.read(requests.list_recent)
     return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
@@ -170,7 +170,7 @@ class Launch(Body):
 @router.get("", summary="List jobs", responses=problems(404))
 async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") -> JobList:
     """Return the fine-tune jobs, newest first."""
-    return {"jobs": await part(caller, page, dataset, jobs.recent)}
+    return {"jobs": await part(caller, page, dataset, jobs.list_recent)}
 
 
 @router.get("/{job_id}", summary="Get a job", responses=problems(404))
@@ -227,7 +227,7 @@ PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView
 @model_router.get("/models", summary="List models", responses=problems(404))
 async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
     """Return the fine-tuned models, newest first."""
-    return {"models": await part(caller, page, dataset, models.recent)}
+    return {"models": await part(caller, page, dataset, models.list_recent)}
 
 
 @model_router.get("/promotions", summary="List promotions", responses=problems(404))
@@ -327,7 +327,7 @@ BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
 @build_router.get("", summary="List builds", responses=problems(404))
 async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") -> BuildList:
     """Return the builds, newest first."""
-    return {"builds": await part(caller, page, dataset, builds.recent)}
+    return {"builds": await part(caller, page, dataset, builds.list_recent)}
 
 
 @build_router.get("/{version}", summary="Get a build", responses=problems(404))
@@ -432,5 +432,5 @@ async def list_verdicts(
     ] = "",
 ) -> VerdictList:
     """Return the verdicts, newest first."""
-    views = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
+    views = await part(caller, page, dataset, partial(verdicts.list_recent, commit=commit))
     return {"verdicts": [VerdictShown.of(view, caller.language) for view in views]}

@@ -33,7 +33,7 @@ from merlin.api.schema import (
 )
 from merlin.app import teaching
 from merlin.app.changes import Make
-from merlin.app.permissions import led_course
+from merlin.app.permissions import get_led_course
 from merlin.app.teaching import By, Questions, TaughtDetails
 from merlin.app.views import Both
 from merlin.course.editing import MaterialDraft
@@ -164,7 +164,7 @@ _MAX_DAYS = 366
 @router.get("/teacher/courses", summary="List the courses I teach")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return the courses that the caller may edit, sorted by semester."""
-    courses = await caller.read(teaching.led_courses)
+    courses = await caller.read(teaching.list_led_courses)
     return {"courses": [TaughtCourse.of(course, caller.language) for course in courses]}
 
 
@@ -234,7 +234,7 @@ async def remove_material(
 
 
 async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "") -> Response:
-    dataset = (await edit.caller.read(led_course, course_id)).slug
+    dataset = (await edit.caller.read(get_led_course, course_id)).slug
     return await edit.answer(dataset, make, once)
 
 

@@ -70,7 +70,7 @@ async def show_live(
         return
     message_id: int | None = context.message_id
     if not context.verb:  # the screen of a command is a new message
-        sent = await context.store.do(lambda: context.outbox.of_update(context.update_id))
+        sent = await context.store.do(lambda: context.outbox.list_of_update(context.update_id))
         message_id = sent[-1].message_id if sent else None
     if message_id:
         context.bot_data.live_messages.add(context.chat_id, message_id, refresh, page)

@@ -15,7 +15,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import stored_text, text
+from merlin.core.i18n import render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notice
@@ -39,7 +39,7 @@ def show_waiting(context: BotContext) -> View:
 def _line(context: BotContext, view: ApprovalView) -> str:
     approval = view.approval
     arguments = {
-        "what": stored_text(context.language, f"approval-act-{approval.act}", approval.told),
+        "what": render_stored_text(context.language, f"approval-act-{approval.act}", approval.told),
         "subject": reference_name(context.services, approval.subject, context.language),
         "by": reference_name(
             context.services, person_reference(approval.asked_by), context.language

@@ -179,7 +179,7 @@ def show_queue(context: BotContext) -> View:
     leave_dialog(context)
     count = proposals.count_waiting(*services_and_actor(context))
     page = menu.page_number(context.number(1), count)
-    pending = proposals.waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
+    pending = proposals.list_waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
     entries = [
         Button(shorten(proposal.draft.question, _LABEL_LENGTH), f"ex:prop:{proposal.proposal_id}")
         for proposal in pending
@@ -197,7 +197,7 @@ _ANSWER_LENGTH = 180
 def show_page(context: BotContext) -> View:
     """Show the questions and answers of a page of the queue, to approve or decline all."""
     page = context.number(1)
-    pending = proposals.waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
+    pending = proposals.list_waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
     if not pending:
         return show_queue(context)
     replacements = proposals.find_replacements(*services_and_actor(context), pending)
@@ -227,7 +227,7 @@ def _read_shown(context: BotContext) -> list[Proposal]:
     Raises Refused if some were decided in the meantime.
     """
     first, last, count = (context.number(index) for index in (1, 2, 3))
-    waiting = proposals.waiting(*services_and_actor(context), 0, MAX_BATCH_SIZE)
+    waiting = proposals.list_waiting(*services_and_actor(context), 0, MAX_BATCH_SIZE)
     matching = [proposal for proposal in waiting if first <= proposal.proposal_id <= last]
     if not matching or len(matching) != count:
         raise Refused("decided meanwhile", "examples-decided")
@@ -337,7 +337,7 @@ async def undo(context: BotContext) -> None:
 
     def read() -> tuple[Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
         """Return a draft and a note if one example was changed since, else the plan of the undo."""
-        batch = changes.of_commit(*services_and_actor(context), commit)
+        batch = changes.list_of_commit(*services_and_actor(context), commit)
         dataset = batch[0].dataset
         if _is_one_example(batch):
             edit, is_newer = changes.draft_undo(*services_and_actor(context), commit)
@@ -405,7 +405,7 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
 def undo_confirmed(context: BotContext) -> View:
     """Request the commit that undoes another commit."""
     commit, editor = context.argument(1), commit_editor(context)
-    (change, *_) = changes.of_commit(*services_and_actor(context), commit)
+    (change, *_) = changes.list_of_commit(*services_and_actor(context), commit)
     dataset = changes.undo_commit(*services_and_actor(context), commit, editor)
     subject = format_subject(change.subject, context.language)
     message = context.translate("examples-undone", subject=subject)

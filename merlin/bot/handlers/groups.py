@@ -37,7 +37,13 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.updates import Addressee, find_addressee, find_named_bot, json_text
 from merlin.chat.prompt import Prompt
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
+from merlin.core.formatted_text import (
+    Button,
+    Entity,
+    FormattedMessage,
+    get_first_part,
+    utf16_length,
+)
 from merlin.core.i18n import LANGUAGES, text
 
 handlers = Handlers()
@@ -302,7 +308,7 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
     for index, answer in enumerate(answers):
         head = _cut(answer.question, MAX_CHARACTERS)
         question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
-        page = first_part(join_pages(question, render(answer.answer)))
+        page = get_first_part(join_pages(question, render(answer.answer)))
         title = _cut(answer.question, _TITLE_LENGTH)
         results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results

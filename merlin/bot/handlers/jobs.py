@@ -160,7 +160,7 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    job_views = jobs.recent(*services_and_actor(context), limit=_MAX_LISTED)
+    job_views = jobs.list_recent(*services_and_actor(context), limit=_MAX_LISTED)
     may_launch = bool(admin.permitted_datasets(context, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")

@@ -22,7 +22,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import format_number, stored_text, text
+from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores_png
 from merlin.training.models import Overlap
@@ -91,7 +91,7 @@ def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
     dataset_hash, serving = short_hash(name), serving_models(*services_and_actor(context)).get(name)
-    found_models = models.recent(*services_and_actor(context), name, _MAX_LISTED)
+    found_models = models.list_recent(*services_and_actor(context), name, _MAX_LISTED)
     may_promote = serving and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
     action_buttons = (
@@ -132,7 +132,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
-    recent_models = models.recent(*services_and_actor(context), name, _MAX_LISTED)
+    recent_models = models.list_recent(*services_and_actor(context), name, _MAX_LISTED)
     builds = {entry.model: entry.build for entry in recent_models}
     lines = [
         context.translate(
@@ -153,7 +153,7 @@ def model_of(
     context: BotContext, place: int = 0, permission: Permission = Permission.WATCH
 ) -> ModelView:
     """Return the model of the job in the callback data. Raises NotFound."""
-    return models.of_job(*services_and_actor(context), context.number(place), permission)
+    return models.read_of_job(*services_and_actor(context), context.number(place), permission)
 
 
 @handlers.button("a-model", needs=Permission.WATCH)
@@ -174,7 +174,7 @@ def show_model(context: BotContext) -> View:
     gate = models.gate_of(context.services, view)
     held = _render_held_reason(context, view) if is_held else ""
     if view.display_state == "canary":
-        held = f"{stored_text(context.language, view.reason, view.arguments)}."
+        held = f"{render_stored_text(context.language, view.reason, view.arguments)}."
     hints = []
     if view.scores and view.scores.is_full:
         hints.append(context.translate("eval-full", questions=view.scores.questions))
@@ -217,7 +217,7 @@ async def send_scores(context: BotContext) -> None:
 
 def _render_held_reason(context: BotContext, view: ModelView) -> str:
     """Return why the gate holds a model, with the questions it lost."""
-    reason = stored_text(context.language, view.reason, view.arguments)
+    reason = render_stored_text(context.language, view.reason, view.arguments)
     questions = {"list": view.lost[:PAGE_SIZE], "more": max(len(view.lost) - PAGE_SIZE, 0)}
     return context.translate("admin-held", reason=reason, **questions)
 
@@ -240,7 +240,7 @@ def ask_comparison(context: BotContext) -> View:
     view = model_of(context)
     others = [
         _entry(context, other, f"a-compare:{view.job}")
-        for other in models.recent(*services_and_actor(context), view.dataset, PAGE_SIZE + 1)
+        for other in models.list_recent(*services_and_actor(context), view.dataset, PAGE_SIZE + 1)
         if other.job != view.job
     ]
     message = context.translate("admin-compare-which" if others else "admin-compare-none")

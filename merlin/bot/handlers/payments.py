@@ -20,7 +20,7 @@ from merlin.account.users import User, Users
 from merlin.app import payments
 from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
-from merlin.app.reconciliation import last_comparison
+from merlin.app.reconciliation import read_last_comparison
 from merlin.app.texts import Settings
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
@@ -243,7 +243,7 @@ _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 @handlers.button("a-pay", needs=Permission.REFUNDS)
 def payments_home(context: BotContext) -> View:
     """Show the totals of the month and when Stars were last compared with Telegram."""
-    comparison, last = "", last_comparison(Settings(context.db))
+    comparison, last = "", read_last_comparison(Settings(context.db))
     if last.at is not None:
         at = context.moment(last.at)
         comparison = context.translate("pay-admin-compared", at=at, count=len(last.differences))

@@ -20,7 +20,7 @@ from merlin.app.actor import Actor
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
-from merlin.app.plans import CurrentPlan, can_start_trial, current_plan, start_trial, use_code
+from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import (
     UNLIMITED,
@@ -68,7 +68,7 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
     dataset = context.services.default_dataset
     if session is not None:
         dataset = dataset_of(context.services, session)
-    return current_plan(context.services, make_own_actor(context), dataset)
+    return read_current_plan(context.services, make_own_actor(context), dataset)
 
 
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:

@@ -301,7 +301,9 @@ def _answer(
     ctx = context.services
     stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
-    window = WindowCounter(ask.used_tokens(conversation, prompt.text, reply), conversation.limit)
+    window = WindowCounter(
+        ask.count_used_tokens(conversation, prompt.text, reply), conversation.limit
+    )
     if reply.limit_tokens:
         # The conversation before this question did not fit.
         window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
@@ -412,7 +414,7 @@ async def _send_answer(
         if len(parts) == sent and not context.is_resumed:
             return []
         context.outbox.put(build_page_messages(context, parts[sent:], number=sent))
-        return context.outbox.of_update(context.update_id)
+        return context.outbox.list_of_update(context.update_id)
 
     await context.bot_data.sender.deliver(
         prepare, _on_sent(context, stored_answer), context.language

@@ -385,7 +385,7 @@ async def new_session(context: BotContext) -> None:
 
 def _is_replied(context: BotContext) -> bool:
     """Return whether an earlier attempt stored the reply before a crash."""
-    return context.is_resumed and bool(context.outbox.of_update(context.update_id))
+    return context.is_resumed and bool(context.outbox.list_of_update(context.update_id))
 
 
 def start_session(context: BotContext) -> View:

@@ -116,13 +116,13 @@ def requested_language(request: Request) -> str:
     return requested if requested in LANGUAGES else ""
 
 
-def chosen_language(request: Request) -> str:
+def get_chosen_language(request: Request) -> str:
     """Return the language of the query parameter or the cookie, "" if neither is supported."""
     chosen = requested_language(request) or read_cookie(request, LANGUAGE_COOKIE)
     return chosen if chosen in LANGUAGES else ""
 
 
-def chosen_theme(request: Request) -> str:
+def get_chosen_theme(request: Request) -> str:
     """Return the theme that the user chose, "" for that of the system."""
     theme = read_cookie(request, THEME_COOKIE)
     return theme if theme in THEMES else ""

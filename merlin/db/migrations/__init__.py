@@ -56,7 +56,7 @@ def applied(db: Database) -> tuple[str, ...]:
     return tuple(row["name"] for row in rows)
 
 
-def pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
+def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
     """Return the steps not applied yet; writes nothing.
 
     Raises MerlinError if the database has steps that are unknown to this version.
@@ -71,7 +71,7 @@ def pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...]:
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> list[str]:
     """Apply every pending step, each in its own transaction; return their names."""
     done = []
-    for step in pending(db, steps):
+    for step in list_pending(db, steps):
         with db.atomic():
             if db.dialect == "postgresql":
                 db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)

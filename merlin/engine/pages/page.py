@@ -32,9 +32,9 @@ from merlin.core.rate_limit import Throttle
 from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, compressed_response, seen_other
 from merlin.core.web.browser import (
     browser_zone,
-    chosen_language,
-    chosen_theme,
     cookie_name,
+    get_chosen_language,
+    get_chosen_theme,
     is_foreign,
     is_secure,
     language_of_header,
@@ -131,8 +131,8 @@ class PageRequest:
         default = request.app.state.settings.language
         header = request.headers.get("accept-language", "")
         self.request = request
-        self.language = chosen_language(request) or language_of_header(header, default)
-        self.theme = chosen_theme(request)
+        self.language = get_chosen_language(request) or language_of_header(header, default)
+        self.theme = get_chosen_theme(request)
 
     @property
     def engine(self) -> Engine:

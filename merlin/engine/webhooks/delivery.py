@@ -28,7 +28,7 @@ from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.webhook_signing import signed_headers, signing_key
+from merlin.core.webhook_signing import make_signed_headers, signing_key
 from merlin.engine.database import Row
 from merlin.engine.webhooks.endpoints import (
     ON,
@@ -204,7 +204,7 @@ class WebhookSender:
         if self._session is None:
             raise RuntimeError("the sender was not started")
         content, signing = body.encode(), self.endpoints.list_secrets(endpoint)
-        headers = signed_headers(delivery_id, utc_now(), content, signing)
+        headers = make_signed_headers(delivery_id, utc_now(), content, signing)
         headers["content-type"] = "application/json"
         try:
             self.guard.check(endpoint["url"])

@@ -83,8 +83,8 @@ class Demo:
         actor = Actor.operator()
         with reading_context(self.config) as ctx:
             return {
-                "jobs": len(jobs.recent(ctx, actor, limit=1000)),
-                "builds": len(builds.recent(ctx, actor, limit=1000)),
+                "jobs": len(jobs.list_recent(ctx, actor, limit=1000)),
+                "builds": len(builds.list_recent(ctx, actor, limit=1000)),
             }
 
 
@@ -230,7 +230,7 @@ class LoraTraining:
         """
         actor = Actor.operator()
         with reading_context(self._demo.config) as ctx:
-            recent_jobs = jobs.recent(ctx, actor, DATASET, limit=1)
+            recent_jobs = jobs.list_recent(ctx, actor, DATASET, limit=1)
             job = jobs.get(ctx, actor, recent_jobs[0].id, _MAX_EVENTS) if recent_jobs else None
             serving = models.serving_models(ctx, actor).get(DATASET)
             title = courses.titles(ctx, self._demo.config.language)[DATASET] if serving else ""

@@ -35,7 +35,7 @@ from merlin.config import Config
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
-from merlin.core.web.browser import browser_zone, chosen_language, theme_redirect
+from merlin.core.web.browser import browser_zone, get_chosen_language, theme_redirect
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.demo.place import Place
@@ -53,11 +53,11 @@ TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", 
 def read_steps(ctx: Context, telegram: TelegramStandIn) -> dict[str, datetime | None]:
     """Return when each of the five steps was completed, None for the rest."""
     proposals = Proposals(ctx.db)
-    committed_at = proposals.first_at(committed=True)
+    committed_at = proposals.find_first_at(committed=True)
     return {
         "ask": find_first_answer_time(ctx.db),
         "source": _source_opened_at(telegram),
-        "correct": proposals.first_at(),
+        "correct": proposals.find_first_at(),
         "approve": committed_at,
         "again": committed_at and find_first_answer_time(ctx.db, newer_than=committed_at),
     }
@@ -132,7 +132,7 @@ class FrontPage(StandIn):
         return response
 
     def _language(self, request: Request) -> str:
-        return chosen_language(request) or self._config.language
+        return get_chosen_language(request) or self._config.language
 
     def _template_values(self, language: str, zone: tzinfo | None) -> dict[str, Any]:
         """Return the template values: the newest commit's progress, the tour, people, addresses."""

@@ -261,7 +261,7 @@ def _training_note(job: JobDetails, language: str) -> str:
 
 def _proof_notes(ctx: Context, job: JobDetails, language: str) -> dict[str, str]:
     try:
-        model = models.of_job(ctx, Actor.operator(), job.id)
+        model = models.read_of_job(ctx, Actor.operator(), job.id)
     except NotFound:
         return {}
     scores = model.evaluation

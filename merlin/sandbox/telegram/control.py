@@ -23,7 +23,7 @@ from starlette.types import Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
-from merlin.core.web.browser import chosen_language
+from merlin.core.web.browser import get_chosen_language
 from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
@@ -122,7 +122,7 @@ class ControlSide:
             queue.put_nowait(None)
 
     def _language_of(self, request: Request) -> str:
-        return chosen_language(request) or self._language
+        return get_chosen_language(request) or self._language
 
     async def _show(self, request: Request) -> Response:
         return page_response(

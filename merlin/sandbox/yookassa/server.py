@@ -25,7 +25,7 @@ from starlette.routing import BaseRoute, Route
 
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
-from merlin.core.web.browser import chosen_language, language_of_header
+from merlin.core.web.browser import get_chosen_language, language_of_header
 from merlin.sandbox.server import ApiRoute, ApiStandIn
 from merlin.sandbox.web import control_route, page_response, static_routes
 from merlin.sandbox.yookassa.requests import (
@@ -129,7 +129,7 @@ class PayPage:
         **values: object,
     ) -> Response:
         accepted = request.headers.get("accept-language", "")
-        language = chosen_language(request) or language_of_header(accepted, self._language)
+        language = get_chosen_language(request) or language_of_header(accepted, self._language)
         response = page_response(
             request,
             "pay-page-",

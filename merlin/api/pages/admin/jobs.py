@@ -179,7 +179,7 @@ async def show_jobs(
     asked: Asked = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
-    job_views = await part(context, page, dataset, jobs.recent)
+    job_views = await part(context, page, dataset, jobs.list_recent)
     quote, wrong = await _quote(context, launch)
     view = {
         "daemon_request": await read_daemon_request(context, asked),
@@ -299,7 +299,7 @@ async def show_models(
     context: ViewerContext, page: Part, dataset: DatasetName = "", asked: Asked = 0
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
-    model_views = await part(context, page, dataset, models.recent)
+    model_views = await part(context, page, dataset, models.list_recent)
     dataset_views = await context.read(datasets_by_name)
     view = {
         "daemon_request": await read_daemon_request(context, asked),
@@ -382,7 +382,7 @@ MAX_IDS = 200
 @router.get("/admin/builds")
 async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName = "") -> Response:
     """Return one part of the builds."""
-    build_views = await part(context, page, dataset, builds.recent)
+    build_views = await part(context, page, dataset, builds.list_recent)
     return render_page(
         context, "admin_builds.html", {"builds": build_views, "next_href": next_href(page)}
     )
@@ -407,7 +407,7 @@ async def show_verdicts(
     context: ViewerContext, page: Part, dataset: DatasetName = "", commit: Commit = ""
 ) -> Response:
     """Return the verdicts; those of one commit with every step to the serving model."""
-    verdict_views = [] if commit else await part(context, page, dataset, verdicts.recent)
+    verdict_views = [] if commit else await part(context, page, dataset, verdicts.list_recent)
     view = {
         "commit": commit,
         "verdicts": verdict_views,

@@ -29,7 +29,7 @@ from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.orders import OrderDetails
-from merlin.app.reconciliation import StarComparison, last_comparison
+from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
@@ -194,7 +194,7 @@ async def show_billing(
             [entry for entry, _ in moved],
             purchases,
             users.display_names(context.services, buyers),
-            last_comparison(Settings(context.services.db)),
+            read_last_comparison(Settings(context.services.db)),
         )
 
     entries, purchases, names, compared = await context.services.store.read(read)

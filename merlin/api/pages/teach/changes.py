@@ -297,7 +297,7 @@ async def propose_tests(context: TeacherContext, course: LedCourse) -> Response:
 async def _proposals(
     context: PageContext, course: Course, wrong: str = "", *, marked: bool = False
 ) -> Response:
-    waiting = await context.read(proposals.waiting, 0, _BATCH_SIZE, course.dataset)
+    waiting = await context.read(proposals.list_waiting, 0, _BATCH_SIZE, course.dataset)
     replaced = await context.read(proposals.find_replacements, waiting)
     tests = await context.read(test_questions.count_test_questions, course.dataset)
     view = {"course": course, "proposals": waiting, "wrong_words": wrong, "marked": marked}
