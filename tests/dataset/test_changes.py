@@ -179,7 +179,7 @@ def test_serving_notice_has_both_scores(rows, database, clock):
     ((key, arguments),) = notify_and_read(database)
     assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
     score = arguments["score"]["arguments"]
-    assert (score["now"], score["before"]) == (77.5, f"{FACE}-1")
+    assert (score["right"], score["questions"], score["before"]) == (3, 5, f"{FACE}-1")
     assert len(notify_and_read(database)) == 1
 
 
@@ -188,7 +188,8 @@ def test_first_model_has_no_score_to_compare_with(rows, database, clock):
     world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit)
     ((_, arguments),) = notify_and_read(database)
-    assert arguments["score"] == {"key": "change-score", "arguments": {"now": 77.5}}
+    counts = {"right": 3, "questions": 5}
+    assert arguments["score"] == {"key": "change-score", "arguments": counts}
 
 
 def test_editor_without_a_telegram_account_gets_no_notice(rows, database, clock):
