@@ -97,7 +97,7 @@ def test_info_shows_model_session_and_times_in_the_users_zone(group_chat):
     text = group_chat.say("/info").text
     assert "Обучена 20 ноября, 18:30" in text
     assert "отвечает с 20 ноября, 18:30" in text
-    assert "По сравнению" not in text
+    assert "Верных ответов" not in text
     assert "• отвечает neurotypology-1" in text
 
 
@@ -106,11 +106,13 @@ def test_info_compares_models_only_on_the_same_questions(group_chat):
     with open_database(group_chat.settings.database) as database:
         for number in (1, 2):
             insert_example(database, "нос", number=number, split="test")
-        assert "По сравнению с neurotypology-1: +0,0" in group_chat.say("/info").text
+        assert (
+            "Верных ответов столько же, сколько у neurotypology-1" in group_chat.say("/info").text
+        )
         insert_example(database, "лоб", number=2, split="test")
         text = group_chat.say("/info").text
-    assert "Тест, 12 вопросов" in text
-    assert "По сравнению" not in text
+    assert "Тест: верно 9 из 12 вопросов" in text
+    assert "Верных ответов" not in text
 
 
 def test_admin_edits_the_info_text_and_the_change_is_audited(group_chat, telegram):

@@ -155,7 +155,7 @@ def test_events_are_shown_oldest_first(chat, lab):
 def test_teacher_sees_only_jobs_of_their_dataset_and_cannot_cancel(chat, telegram):
     grant_role(chat.settings, ANNA, Role.TEACHER, "another")
     anna = StaffUser(telegram, chat.settings, "anna")
-    assert "another" in anna.say("/admin").text
+    assert "преподаватель" in anna.say("/admin").text
     assert "trial" not in anna.last.text
     assert "🚀 Запустить обучение" not in anna.labels
     anna.press("a-jobs:0")

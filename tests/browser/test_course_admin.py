@@ -151,7 +151,7 @@ def test_user_is_found_given_a_role_and_questions_and_blocked(staff_visitor, sta
     page.get_by_label("Сколько").fill("7")
     page.get_by_role("button", name="Да, подарить").dblclick()
     expect(page.get_by_text("Подарок отправлен.")).to_be_visible()
-    expect(page.get_by_text("27 из 20")).to_be_visible()
+    expect(page.get_by_text("20 из 20, сверх плана 7")).to_be_visible()
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
     expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()

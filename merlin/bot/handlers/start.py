@@ -359,6 +359,8 @@ def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -
     if not overlap_of(context.db, model.build_id, previous.build_id).is_same:
         return ""
     difference = evaluation.right - previous_scores.right
+    if not difference:
+        return context.translate("bot-info-same", model=previous.build_version)
     signed = f"{'−' if difference < 0 else '+'}{abs(difference)}"
     return context.translate("bot-info-against", model=previous.build_version, by=signed)
 
