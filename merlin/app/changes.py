@@ -385,12 +385,10 @@ def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
 
     Raises NotFound.
     """
-    batch = _require_own_batch(ctx, actor, change_id)
-    files = FileIndex(ctx.db).texts(batch[0].dataset, [each.inside for each in batch])
-    blobs = [(each, files[each.inside].blob if each.inside in files else None) for each in batch]
-    is_committed = batch[0].state is ChangeState.COMMITTED
-    # Anything but the text before it is this edit or a later one.
-    return is_committed and all(blob == each.left or blob != each.before for each, blob in blobs)
+    change = _require_own_batch(ctx, actor, change_id)[0]
+    committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
+    files = FileIndex(ctx.db).texts(change.dataset, [each.inside for each in committed])
+    return change.state is ChangeState.COMMITTED and not is_behind([*files.values()], committed)
 
 
 def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:

@@ -77,9 +77,9 @@ class Subscriptions:
         ends = [term.ends_at for term in self.terms if term.plan == plan.name]
         return max((end for end in ends if end > now), default=None)
 
-    def renewal(self, plan: Plan) -> Renewal | None:
-        """Return the payment method of a plan's renewal, None without one."""
-        return next((each for each in self.running if each.plan == plan.name), None)
+    def renewal(self, plan: str) -> Renewal | None:
+        """Return the payment method of a plan's renewal by the plan's name, None without one."""
+        return next((each for each in self.running if each.plan == plan), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -341,5 +341,6 @@ def _active_until(context: PageContext, plan: Plan, subscriptions: Subscriptions
     if ends is None:
         return ""
     return context.say(
-        "mine-renewed" if subscriptions.renewal(plan) else "mine-until", day=until(context, ends)
+        "mine-renewed" if subscriptions.renewal(plan.name) else "mine-until",
+        day=until(context, ends),
     )

@@ -183,8 +183,8 @@ def refusal_reason(context: BotContext) -> str:
 
 def _renews(context: BotContext, plan: str) -> bool:
     """Return whether a plan of the user renews itself."""
-    running = plans.my_subscriptions(context.services, make_own_actor(context)).running
-    return any(each.plan == plan for each in running)
+    own = plans.my_subscriptions(context.services, make_own_actor(context))
+    return own.renewal(plan) is not None
 
 
 async def receive_payment_update(context: BotContext) -> None:

@@ -76,7 +76,7 @@ def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
     plans, buttons = context.services.plans, []
     sold = {plan.name for plan in plans_for_sale(plans)}
     # A renewing plan is not sold again.
-    for plan in (plan for plan in plans if current.renewal(plan) is None):
+    for plan in (plan for plan in plans if current.renewal(plan.name) is None):
         title, price = plan.title_in(context.language), plan.xtr
         data = f"offer:{short_hash(plan.name)}"
         if price is not None and (plan.name in sold or plan.trial_days):
@@ -145,7 +145,7 @@ def show_plan(context: BotContext) -> View:
     parts = [*_render_current_lines(context, current), _session_plan_text(context, current)]
     renewals, renewed, others = [], [], []
     for plan in plans:
-        renewal, title = current.renewal(plan), plan.title_in(context.language)
+        renewal, title = current.renewal(plan.name), plan.title_in(context.language)
         ends = current.ends(plan, context.services.clock())
         if ends is not None and plan is not current.plan and plan is not current.here:
             others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
@@ -183,7 +183,7 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
         return [context.translate("plan-unlimited")]
     arguments = {"title": current.plan.title_in(context.language)}
     headline = context.translate("plan-title", **arguments)
-    renewal = current.renewal(current.plan)
+    renewal = current.renewal(current.plan.name)
     if renewal is not None:
         headline = context.translate("pay-renews", **arguments, at=context.moment(renewal.next_at))
     elif current.until is not None:
