@@ -448,9 +448,13 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:
-    """Expire an unpaid order; held money counts as paid. Called within the store."""
+    """Expire an unpaid order; held money counts as paid. Called within the store.
+
+    An automatic payment ends only at YooKassa: beside one that is still pending, the next attempt
+    would charge twice.
+    """
     purchase = Purchases(ctx.db, ctx.clock).get(purchase_id)
-    if purchase.state is PurchaseState.HELD:
+    if purchase.is_charging or purchase.state is PurchaseState.HELD:
         return
     if settlement.expire(ctx, purchase):
         record_failed_renewal(ctx, purchase, "expired_on_confirmation")

@@ -180,6 +180,16 @@ class Purchase:
         """Return whether it waits for payment and has not expired."""
         return self.state.is_open and now < self.expires_at
 
+    @property
+    def is_charging(self) -> bool:
+        """Return whether a renewal's payment is pending; it ends only at the gateway."""
+        return self.order.renewal_id is not None and self.state is PurchaseState.PENDING
+
+    def state_at(self, now: datetime) -> PurchaseState:
+        """Return the state; an unpaid order that is past its time counts as expired."""
+        is_late = now >= self.expires_at and self.state.is_unpaid and not self.is_charging
+        return PurchaseState.EXPIRED if is_late else self.state
+
 
 def _matches_reference(text: str) -> Any:
     """Return the condition of the orders of this person, or of this number."""

@@ -130,6 +130,24 @@ def test_declined_renewal_is_tried_three_times_and_the_user_is_notified(shop):
     assert len(anna.terms) == 1
 
 
+def test_pending_renewal_payment_is_the_only_one_until_it_ends(shop):
+    anna, renewal = subscribe(shop)
+    shop.yookassa.behave(renewal="pending")
+    run_at(shop, renewal.next_at - timedelta(hours=23))
+    order_id = newest_order(shop, anna).purchase_id
+    shop.wait_for_state(order_id, "pending")
+    past = iso(utc_now() - timedelta(minutes=1))
+    shop.sql("UPDATE purchase SET expires_at = ? WHERE id = ?", past, order_id)
+    shop.sync_order(order_id)
+    run_at(shop, renewal.next_at + timedelta(hours=2))
+    assert newest_order(shop, anna).purchase_id == order_id
+    assert anna.renewals[0].tries == 2
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    assert (len(anna.terms), anna.renewals[0].tries) == (2, 0)
+    assert len(shop.billing.purchases.of(anna.user_id)) == 2
+
+
 def test_revoked_payment_method_is_not_retried(shop):
     anna, renewal = subscribe(shop)
     shop.yookassa.revoke(renewal.method)

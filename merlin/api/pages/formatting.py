@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from merlin.api.schema import Page
 from merlin.app.models import Scores
-from merlin.billing.purchases import Promise, Purchase, PurchaseState
+from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Format, plan_named
 from merlin.core import i18n
 from merlin.core.clock import in_zone
@@ -159,19 +159,9 @@ def score(context: PageContext, scores: Scores | None) -> str:
     return context.say("score-of", right=scores.right, questions=scores.questions)
 
 
-# States of unpaid orders.
-WAITS = (PurchaseState.CREATED, PurchaseState.ASKING, PurchaseState.PENDING)
-
-
-def order_state(context: PageContext, purchase: Purchase) -> PurchaseState:
-    """Return the state of an order; one too old to be paid counts as expired."""
-    is_late = purchase.state in WAITS and not purchase.may_be_paid(context.services.clock())
-    return PurchaseState.EXPIRED if is_late else purchase.state
-
-
 def order_badge(context: PageContext, purchase: Purchase) -> Badge:
     """Return an order's state as a badge."""
-    return badge(context, "page-order", order_state(context, purchase).value)
+    return badge(context, "page-order", purchase.state_at(context.services.clock()).value)
 
 
 def goods(context: PageContext, promise: Promise) -> str:

@@ -23,7 +23,7 @@ from starlette.responses import Response
 
 from merlin.account.accounts import is_telegram_id
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import WAITS, order_state, when
+from merlin.api.pages.formatting import when
 from merlin.api.pages.page import (
     PLANS,
     SAME_ORIGIN,
@@ -372,8 +372,9 @@ async def _view(
     details, gifts, bot_href = await services.store.read(read)
     purchase, pack = details.purchase, details.purchase.order.promise.pack
     packs = {f"grant:{grant.entry_id}:{kind.value}" for grant in details.grants for kind in pack}
-    state, by_card = order_state(context, purchase), purchase.order.gateway is Gateway.YOOKASSA
-    waits, is_by_hand = state in WAITS, purchase.order.renewal_id is None
+    state = purchase.state_at(context.services.clock())
+    by_card = purchase.order.gateway is Gateway.YOOKASSA
+    waits, is_by_hand = state.is_unpaid, purchase.order.renewal_id is None
     has_page = waits and can_open_payment_page(context, purchase)
     may_ask = waits and is_by_hand and can_pay_here(context, purchase)
     may_check = by_card and (waits or state is PurchaseState.HELD)

@@ -287,9 +287,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
 
 def order_state(context: BotContext, purchase: Purchase) -> str:
     """Return the state of an order, with the reason if it was canceled."""
-    state = purchase.state
-    if state.is_open and not purchase.may_be_paid(context.services.clock()):
-        state = PurchaseState.EXPIRED
+    state = purchase.state_at(context.services.clock())
     text = context.translate(f"pay-state-{state.value}")
     if state is PurchaseState.CANCELED and purchase.reason:
         return f"{text} ({context.translate(reason_key(purchase.reason))})"
