@@ -230,9 +230,8 @@ def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetim
     """
     plan, is_ours = plan_named(ctx.plans, renewal.plan), renewal.gateway is Gateway.YOOKASSA
     at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
-    if plan is None:
-        return None, at
-    return (plan.rub if is_ours else plan.xtr), at
+    price = None if plan is None else (plan.rub if is_ours else plan.xtr)
+    return (renewal.limit(price) if price and is_ours else price), at
 
 
 log = get_logger(__name__)
@@ -255,6 +254,8 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
         is_ours = renewal.gateway is Gateway.YOOKASSA
+        if is_ours:
+            Renewals(ctx.db).record_announcement(renewal.renewal_id, price)
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
         _tell(ctx, renewal.user_id, key, values, once)
 

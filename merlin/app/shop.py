@@ -131,7 +131,7 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
         user_id=renewal.user_id,
         gateway=Gateway.YOOKASSA,
         promise=promise_of(plan),
-        amount=price_of(ctx, plan, Gateway.YOOKASSA),
+        amount=stored_renewal.limit(price_of(ctx, plan, Gateway.YOOKASSA)),
         is_test=yookassa is not None and yookassa.test,
         contact=renewal.contact,
         renewal_id=renewal.renewal_id,

@@ -52,6 +52,7 @@ class Renewal:
 
     `method` is the saved method's id, or the first payment's in Stars; `method_title` its display
     name. `next_at` is the time of the next payment; `consented_at` when the person agreed.
+    `announced_price`, in kopecks, is that of the reminder of the next payment, None before it.
     """
 
     renewal_id: int
@@ -65,6 +66,13 @@ class Renewal:
     tries: int = 0
     method_title: str = ""
     contact: str = ""
+    announced_price: int | None = None
+
+    def limit(self, price: Amount) -> Amount:
+        """Return what to charge for a plan: its price, but not more than was announced."""
+        if self.announced_price is None:
+            return price
+        return replace(price, minor=min(price.minor, self.announced_price))
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +199,7 @@ class Renewals(Repository):
     @transaction
     def record_payment(self, renewal_id: int, next_at: datetime) -> None:
         """Store a successful payment and the time of the next one."""
-        values = {"next_at": iso(next_at), "tries": 0}
+        values = {"next_at": iso(next_at), "tries": 0, "announced_price": None}
         self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 
     @transaction
@@ -208,6 +216,12 @@ class Renewals(Repository):
             if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(condition)):
                 claimed.append(_RENEWALS.read(row, self.db))
         return claimed
+
+    @transaction
+    def record_announcement(self, renewal_id: int, price: Amount) -> None:
+        """Store the price that a reminder announces; the next payment is not above it."""
+        values = {"announced_price": price.minor}
+        self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 
 
 class Terms(Repository):

@@ -26,9 +26,9 @@ def subscribe(shop):
     return anna, renewal
 
 
-def run_at(shop, moment):
+def run_at(shop, moment, services=None):
     """Run the worker's scheduled tasks as of this moment."""
-    services = shop.site.app.state.services
+    services = services or shop.site.app.state.services
     asyncio.run(services.store.do(lambda: begin_new_days(services, moment)))
 
 
@@ -87,6 +87,23 @@ def test_clock_set_back_stops_no_reminder_sync_or_reconciliation(shop):
     shop.wait_for_state(order_id, "paid")
     shop.wait_for_state(lost, "paid")
     wait_until(lambda: "notice-renewal-soon" in anna.notice_keys)
+
+
+@pytest.mark.parametrize(("change", "charged"), [(10_000, 0), (-5_000, -5_000)])
+def test_renewal_charges_no_more_than_its_reminder_announced(shop, change, charged):
+    anna, renewal = subscribe(shop)
+    run_at(shop, renewal.next_at - timedelta(days=2, hours=23))
+    services = shop.site.app.state.services
+    plus = services.config.plans["plus"]
+    price = plus.price.model_copy(update={"rub": plus.price.rub + change / 100})
+    changed = plus.model_copy(update={"price": price})
+    plans = {**services.config.plans, "plus": changed}
+    config = services.config.model_copy(update={"plans": plans})
+    run_at(shop, renewal.next_at - timedelta(hours=23), replace(services, config=config))
+    order = newest_order(shop, anna)
+    assert order.order.amount.minor == plus.rub.minor + charged
+    shop.wait_for_state(order.purchase_id, "paid")
+    assert anna.renewals[0].announced_price is None
 
 
 def test_plan_is_renewed_before_it_ends(shop):
