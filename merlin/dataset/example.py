@@ -39,7 +39,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -143,17 +143,6 @@ class ExampleFacts:
     Every commit compares the whole dataset, though few of its files have changed.
     """
 
-    __slots__ = (
-        "_answer",
-        "_content",
-        "_languages",
-        "_question",
-        "_tokens",
-        "messages",
-        "rejected",
-        "tools",
-    )
-
     def __init__(
         self,
         messages: tuple[Message, ...],
@@ -163,38 +152,25 @@ class ExampleFacts:
         self.messages = messages
         self.tools = tools
         self.rejected = rejected
-        self._question: str | None = None
-        self._answer: bytes | None = None
-        self._content: bytes | None = None
-        self._languages: tuple[str, str] | None = None
-        self._tokens: int | None = None
 
-    @property
+    @cached_property
     def question(self) -> str:
         """Return the normal form of the first question."""
-        if self._question is None:
-            self._question = normalise(_find_first(self.messages, "user"))
-        return self._question
+        return normalise(_find_first(self.messages, "user"))
 
-    @property
+    @cached_property
     def answer(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
-        if self._answer is None:
-            self._answer = digest_text(normalise(_find_first(self.messages, "assistant")))
-        return self._answer
+        return digest_text(normalise(_find_first(self.messages, "assistant")))
 
-    @property
+    @cached_property
     def content(self) -> bytes:
         """Return a digest of the normal form of all training content, tools included."""
-        if self._content is None:
-            messages = [
-                [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
-            ]
-            serialised = json.dumps(
-                [messages, [_plain(tool) for tool in self.tools]], ensure_ascii=False
-            )
-            self._content = digest_text(serialised)
-        return self._content
+        messages = [
+            [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
+        ]
+        tools = [_plain(tool) for tool in self.tools]
+        return digest_text(json.dumps([messages, tools], ensure_ascii=False))
 
     @property
     def system(self) -> bytes:
@@ -202,20 +178,16 @@ class ExampleFacts:
         first = self.messages[0]
         return digest_text(normalise(first.content)) if first.role == "system" else b""
 
-    @property
+    @cached_property
     def languages(self) -> tuple[str, str]:
         """Return the languages of the first question and of the last answer."""
-        if self._languages is None:
-            question, answer = _find_first(self.messages, "user"), self.messages[-1].content
-            self._languages = detect_language(question), detect_language(answer)
-        return self._languages
+        question, answer = _find_first(self.messages, "user"), self.messages[-1].content
+        return detect_language(question), detect_language(answer)
 
-    @property
+    @cached_property
     def tokens(self) -> int:
         """Return the token count of the example as written, without the dataset's system text."""
-        if self._tokens is None:
-            self._tokens = count_messages(self._spoken, self.tools)
-        return self._tokens
+        return count_messages(self._spoken, self.tools)
 
     @property
     def _spoken(self) -> tuple[Message, ...]:
