@@ -1,8 +1,8 @@
 """Fault injection for the stand-ins.
 
-A fault names an API method, a kind of failure and how often it happens. `FaultGate` wraps a
-stand-in's ASGI application and applies the faults. Faults are set in Python (`Faults.add`) or over
-HTTP (`/control/faults`).
+A fault names an API method, a kind of failure and how often it happens. `apply_faults` wraps a
+stand-in's ASGI application. Faults are set in Python (`Faults.add`) or over HTTP
+(`/control/faults`).
 """
 
 from __future__ import annotations
@@ -120,50 +120,47 @@ CallNamer = Callable[[Request], Awaitable[tuple[str, Mapping[str, str]] | None]]
 ErrorResponder = Callable[[Fault], Response]
 
 
-class FaultGate:
-    """ASGI application that wraps another one and applies faults to its calls."""
+def apply_faults(
+    app: ASGIApp, faults: Faults, name_call: CallNamer, error_response: ErrorResponder
+) -> ASGIApp:
+    """Wrap an ASGI application: each call meets the fault that matches it, if any."""
 
-    def __init__(
-        self, app: ASGIApp, faults: Faults, name_call: CallNamer, error_response: ErrorResponder
-    ) -> None:
-        self._app = app
-        self._faults = faults
-        self._name_call = name_call
-        self._error_response = error_response
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one call; apply the fault that matches it, if any."""
-        if not self._faults or scope["type"] != "http":
-            await self._app(scope, receive, send)
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        if not faults or scope["type"] != "http":
+            await app(scope, receive, send)
             return
         request = Request(scope, receive)
         replay = _replay(await request.body(), receive)
-        call = await self._name_call(request)
-        fault = self._faults.take(*call) if call else None
-        if fault is None:
-            await self._app(scope, replay, send)
+        call = await name_call(request)
+        if call and (fault := faults.take(*call)):
+            await _fail(fault, app, error_response(fault), scope, replay, send)
         else:
-            await self._apply(fault, scope, replay, send)
+            await app(scope, replay, send)
 
-    async def _apply(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        if fault.kind in {FaultKind.DROP, FaultKind.HANG, FaultKind.DONE_STATUS}:
-            await self._app(scope, receive, _discard)
-        match fault.kind:
-            case FaultKind.REFUSE | FaultKind.DROP:
-                await close_connection(send)
-            case FaultKind.STATUS | FaultKind.DONE_STATUS:
-                await self._error_response(fault)(scope, receive, send)
-            case FaultKind.LAG:
-                await asyncio.sleep(fault.seconds)
-                await self._app(scope, receive, send)
-            case FaultKind.HANG:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(fault.seconds or HANG_S):
-                        while (await receive())["type"] != "http.disconnect":
-                            pass
-                await close_connection(send)
-            case FaultKind.CUT:
-                await self._app(scope, receive, _cut(send))
+    return serve
+
+
+async def _fail(
+    fault: Fault, app: ASGIApp, error: ASGIApp, scope: Scope, receive: Receive, send: Send
+) -> None:
+    if fault.kind in {FaultKind.DROP, FaultKind.HANG, FaultKind.DONE_STATUS}:
+        await app(scope, receive, _discard)
+    match fault.kind:
+        case FaultKind.REFUSE | FaultKind.DROP:
+            await close_connection(send)
+        case FaultKind.STATUS | FaultKind.DONE_STATUS:
+            await error(scope, receive, send)
+        case FaultKind.LAG:
+            await asyncio.sleep(fault.seconds)
+            await app(scope, receive, send)
+        case FaultKind.HANG:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(fault.seconds or HANG_S):
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+            await close_connection(send)
+        case FaultKind.CUT:
+            await app(scope, receive, _cut(send))
 
 
 def _cut(send: Send) -> Send:

@@ -40,8 +40,8 @@ from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
-from merlin.sandbox.faults import Fault, FaultGate, Faults, fault_routes
-from merlin.sandbox.web import control_route
+from merlin.sandbox.faults import Fault, Faults, apply_faults, fault_routes
+from merlin.sandbox.web import control_route, restrict_pages
 
 DEADLINE_S = 30.0
 # As many additions as take 15 ms on an idle core of the machine on which the deadlines were set:
@@ -289,12 +289,14 @@ class ApiStandIn(StandIn):
             routes=[*self._api_routes, *control, *pages],
             exception_handlers={HTTPException: self._refuse_unknown_url},
         )
-        self._gate = FaultGate(app, self.faults, self._name_call, self._fault_response)
+        self._app = apply_faults(
+            restrict_pages(app), self.faults, self._name_call, self._fault_response
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] == "http":
-            await self._gate(scope, receive, send)
+            await self._app(scope, receive, send)
 
     @abstractmethod
     def check_key(self, request: Request) -> None:

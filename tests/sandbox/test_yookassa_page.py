@@ -39,6 +39,7 @@ def create_payment_page(client, purchase, **fields):
     [
         ({"outcome": "paid"}, "succeeded", None),
         ({"outcome": "declined", "reason": "insufficient_funds"}, "canceled", "insufficient_funds"),
+        ({"outcome": "declined", "reason": "3d_secure_failed"}, "canceled", "3d_secure_failed"),
         ({"outcome": "declined", "reason": "<b>"}, "canceled", "general_decline"),
         ({"outcome": "left"}, "pending", None),
     ],
@@ -50,21 +51,6 @@ def test_chosen_outcome_redirects_to_the_shop(client, form, status, reason):
     document = client.shop.payment("one")
     assert document["status"] == status
     assert document.get("cancellation_details", {}).get("reason") == reason
-
-
-@pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
-def test_bank_check_is_a_second_step(client, outcome, status):
-    url = create_payment_page(client, "secure")
-    assert post_form(url, outcome="3ds").headers["location"].endswith("/3ds")
-    assert client.shop.payment("secure")["status"] == "pending"
-    assert 'id="secure-pay"' in get_page(f"{url}/3ds").text
-    assert post_form(f"{url}/3ds", outcome=outcome).headers["location"] == RETURN_URL
-    document = client.shop.payment("secure")
-    assert document["status"] == status
-    assert (document["paid"], "cancellation_details" in document) == (
-        outcome == "paid",
-        outcome != "paid",
-    )
 
 
 def test_page_shows_what_is_paid_and_that_it_is_a_stand_in(client):

@@ -26,7 +26,7 @@ from starlette.types import Receive, Scope, Send
 from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
-from merlin.sandbox.faults import Fault, FaultGate, Faults
+from merlin.sandbox.faults import Fault, Faults, apply_faults
 from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
 from merlin.sandbox.telegram.arguments import (
@@ -282,7 +282,7 @@ class TelegramStandIn(StandIn):
         self.token, self.faults, self._world = token, Faults(), World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, self.faults, read_pipeline, language, front_url)
-        self._gate = FaultGate(self._serve_bot, self.faults, _name_call, _fault_response)
+        self._gate = apply_faults(self._serve_bot, self.faults, _name_call, _fault_response)
         update_methods: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
             "getWebhookInfo": lambda _world, _arguments: self._updates.webhook(),

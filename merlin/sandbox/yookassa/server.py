@@ -40,10 +40,10 @@ from merlin.sandbox.yookassa.requests import (
 from merlin.sandbox.yookassa.shop import DECLINED, GENERAL, PAID, PENDING, Json, Payment, Shop
 
 SEE_OTHER = 303
-SECURE_FAILED = "3d_secure_failed"
 # Decline reasons offered on the page; YooKassa has more.
 REASONS = (
     GENERAL,
+    "3d_secure_failed",
     "insufficient_funds",
     "card_expired",
     "fraud_suspected",
@@ -66,8 +66,6 @@ class PayPage:
             Route("/", self._show_home),
             Route("/pay/{payment_id}", self._show),
             Route("/pay/{payment_id}", self._choose, methods=["POST"]),
-            Route("/pay/{payment_id}/3ds", self._show),
-            Route("/pay/{payment_id}/3ds", self._choose, methods=["POST"]),
             *static_routes(),
         ]
 
@@ -76,27 +74,17 @@ class PayPage:
         return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
 
     async def _show(self, request: Request) -> Response:
-        is_secure = request.url.path.endswith("/3ds")
-        return self._payment_page(request, "pay_secure.html" if is_secure else "pay.html")
+        return self._payment_page(request)
 
     async def _choose(self, request: Request) -> Response:
         async with request.form() as form:
             outcome, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
-        if request.url.path.endswith("/3ds"):
-            return self._end(request, PAID if outcome == PAID else SECURE_FAILED)
-        if outcome == "3ds":
-            return RedirectResponse(f"{request.url.path}/3ds", SEE_OTHER)
-        if outcome not in {PAID, DECLINED, "left"}:
-            return self._payment_page(request, "pay.html")
-        return self._end(request, outcome, reason if reason in REASONS else "")
-
-    def _end(self, request: Request, outcome: str, reason: str = "") -> Response:
         payment = self._find_payment(request)
-        if payment is None:
-            return self._payment_page(request, "pay.html")
+        if payment is None or outcome not in {PAID, DECLINED, "left"}:
+            return self._payment_page(request)
         try:
             if outcome != "left":
-                self._shop.choose(payment.payment_id, outcome, reason)
+                self._shop.choose(payment.payment_id, outcome, reason if reason in REASONS else "")
         except ValueError:  # it has ended in the meantime; the page shows how
             return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
         return RedirectResponse(payment.request.return_url, SEE_OTHER)
@@ -107,12 +95,11 @@ class PayPage:
         except NotFound:
             return None
 
-    def _payment_page(self, request: Request, template: str) -> Response:
+    def _payment_page(self, request: Request) -> Response:
         payment = self._find_payment(request)
         if payment is None or not payment.request.return_url:
             return self._page(request, "pay_home.html", 404, payments=None)
-        if payment.status != PENDING:
-            template = "pay_ended.html"
+        template = "pay.html" if payment.status == PENDING else "pay_ended.html"
         # Its forms redirect to the shop's return URL, so the CSP must allow that origin.
         shop = urlsplit(payment.request.return_url)
         return_origin = f" {shop.scheme}://{shop.netloc}"
@@ -143,8 +130,6 @@ class PayPage:
             "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
             f" form-action 'self'{return_origin}"
         )
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -155,49 +140,6 @@ GOOD = 200
 TRIES, RETRY_S = 5, 0.2
 MAX_PER_PAGE = 100
 SHOP_ID, KEY = "100500", "test_stand-in"
-
-
-class Notifier:
-    """Posts notifications, unsigned as YooKassa's are, until they are answered with 200.
-
-    Source: yookassa.ru/developers/using-api/webhooks.
-    """
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    async def close(self) -> None:
-        """Stop posting; unconfirmed notifications are lost."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def notify(self, event: str, subject: Json) -> None:
-        """Post an event in the background; dropped while the stand-in is stopped."""
-        if self.url:
-            with suppress(RuntimeError):
-                loop = asyncio.get_running_loop()
-                task = loop.create_task(self._post_until_confirmed(notification(event, subject)))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-
-    async def post(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
-        """Post a body once; return the response status, 0 without a response."""
-        if self.url:
-            with suppress(aiohttp.ClientError, TimeoutError):
-                async with (
-                    aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
-                    session.post(self.url, json=body, headers=headers) as response,
-                ):
-                    return response.status
-        return 0
-
-    async def _post_until_confirmed(self, body: Json) -> None:
-        for attempt in range(TRIES):
-            if await self.post(body) == GOOD:
-                return
-            await asyncio.sleep(RETRY_S * 2**attempt)
 
 
 def notification(event: str, subject: Json) -> Json:
@@ -211,9 +153,11 @@ _PAYMENT, _REFUND = "/v3/payments/{payment_id}", "/v3/refunds/{refund_id}"
 class YooKassaStandIn(ApiStandIn):
     """A stand-in of YooKassa; `with YooKassaStandIn() as shop:`.
 
-    `shop_id` and `key` are its credentials, `notify_url` receives notifications; `folder` keeps the
-    state over restarts (None: in memory). `reference` arguments accept a payment's id or the id of
-    its purchase.
+    `shop_id` and `key` are its credentials; `folder` keeps the state over restarts (None: in
+    memory). `reference` arguments accept a payment's id or the id of its purchase.
+
+    Notifications are posted to `notify_url`, unsigned as YooKassa's are, until they are answered
+    with 200. Source: yookassa.ru/developers/using-api/webhooks.
     """
 
     error = ShopError
@@ -229,16 +173,19 @@ class YooKassaStandIn(ApiStandIn):
     ) -> None:
         self.shop_id, self.key = shop_id, key
         path = None if folder is None else folder / "yookassa.json"
-        self._notifier = Notifier(notify_url)
-        self._shop = Shop(path=path, on_change=self._notifier.notify)
+        self._notify_url = notify_url
+        self._posts: set[asyncio.Task[None]] = set()
+        self._shop = Shop(path=path, on_change=self._post_event)
         pages = PayPage(self._shop, language).routes()
         super().__init__(
             port, self._routes(), control_route("/control/choose", self._choose), *pages
         )
 
     async def close(self) -> None:
-        """Stop posting notifications."""
-        await self._notifier.close()
+        """Stop posting notifications; unconfirmed ones are lost."""
+        for task in self._posts:
+            task.cancel()
+        await asyncio.gather(*self._posts, return_exceptions=True)
 
     @property
     def base_url(self) -> str:
@@ -328,7 +275,7 @@ class YooKassaStandIn(ApiStandIn):
 
     def notify_to(self, url: str) -> None:
         """Set the address of notifications; "" turns them off."""
-        self._notifier.url = url
+        self._notify_url = url
 
     def choose(self, reference: str, outcome: str, reason: str = "") -> Json:
         """End a payment as its payer would; return it. Raises NotFound, ValueError."""
@@ -386,7 +333,32 @@ class YooKassaStandIn(ApiStandIn):
 
     def forge(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
         """Post any body to the notification address; return the response status, 0 without one."""
-        return self.run(self._notifier.post(body, headers))
+        return self.run(self._post(body, headers))
+
+    def _post_event(self, event: str, subject: Json) -> None:
+        """Post an event in the background; dropped while the stand-in is stopped."""
+        if self._notify_url:
+            with suppress(RuntimeError):
+                loop = asyncio.get_running_loop()
+                task = loop.create_task(self._post_until_confirmed(notification(event, subject)))
+                self._posts.add(task)
+                task.add_done_callback(self._posts.discard)
+
+    async def _post_until_confirmed(self, body: Json) -> None:
+        for attempt in range(TRIES):
+            if await self._post(body) == GOOD:
+                return
+            await asyncio.sleep(RETRY_S * 2**attempt)
+
+    async def _post(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> int:
+        if self._notify_url:
+            with suppress(aiohttp.ClientError, TimeoutError):
+                async with (
+                    aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=ANSWER_S)) as session,
+                    session.post(self._notify_url, json=body, headers=headers) as response,
+                ):
+                    return response.status
+        return 0
 
 
 def _page(request: Request, rows: Sequence[Json]) -> Response:
