@@ -140,6 +140,6 @@ def build_english(folder: Path) -> tuple[Path, Path]:
 
 def build_files(folder: Path, source: str, name: str) -> tuple[Path, Path]:
     """Build a sample dataset; return its train and test file."""
-    entries, read = work_tree(samples(source) / name, 1_000_000)
+    entries, read = work_tree(samples(source) / name)
     built = write_build(make_build(check(name, entries, read)), folder, 1)
     return built / TRAIN_FILE, built / TEST_FILE

@@ -39,7 +39,6 @@ from merlin.core.i18n import text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
-from merlin.dataset.layout import Limits
 from merlin.dataset.rules import RULES, Rule, nearest
 from merlin.dataset.work_tree import Folder, folders, read_index, work_tree
 from merlin.git.source import Entry
@@ -175,7 +174,7 @@ def check_paths(
 
 
 def _read_entries(folder: Folder) -> Sequence[Entry]:
-    return work_tree(folder.path, Limits().file_bytes)[0]
+    return work_tree(folder.path)[0]
 
 
 def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> Outcome:
@@ -193,10 +192,9 @@ def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> Dat
     from merlin.dataset.check import check as check_dataset
     from merlin.dataset.check import check_once
 
-    limits = Limits()
-    entries, read = work_tree(folder.path, limits.file_bytes)
+    entries, read = work_tree(folder.path)
     check_files = check_once if checked_folders is None else check_dataset
-    checked = check_files(folder.name, entries, read, limits=limits)
+    checked = check_files(folder.name, entries, read)
     if checked_folders is not None:
         checked_folders.append((folder.shown, checked, folder.holds))
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]

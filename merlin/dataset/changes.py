@@ -24,7 +24,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.dataset import layout
 from merlin.dataset.commit_message import Editor, clean_subject, file_subject
 from merlin.dataset.finding import shorten
-from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS, Limits
+from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import CHANGE
 from merlin.db.values import RowMap, decrypt, dump_json
@@ -176,7 +177,7 @@ def make_changes(
 def _change(
     dataset: str, edit: Edit, change_request: ChangeRequest, batch: str, subject: str
 ) -> Change:
-    size, limit = len((edit.text or "").encode("utf-8", "replace")), Limits().file_bytes
+    size, limit = len((edit.text or "").encode("utf-8", "replace")), MAX_FILE_BYTES
     if size > limit:
         arguments = {"path": shorten(edit.path), "size": size, "limit": limit}
         raise Refused(f"{edit.path}: {size} bytes", "change-too-large", **arguments)

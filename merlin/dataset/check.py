@@ -29,9 +29,9 @@ from merlin.dataset.layout import (
     DATASET_FILE,
     EXAMPLES,
     Layout,
-    Limits,
     example_id_of,
     example_path,
+    exceeds_limits,
     read_layout,
 )
 from merlin.dataset.lint import (
@@ -57,7 +57,6 @@ from merlin.git.source import Entry
 __all__ = [
     "FEWEST",
     "CheckedDataset",
-    "Limits",
     "Read",
     "check",
     "check_changes",
@@ -135,7 +134,6 @@ def check(
     name: str,
     entries: Sequence[Entry],
     read: Read,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
 ) -> CheckedDataset:
     """Check the dataset `name` and return the result with its examples.
@@ -144,22 +142,16 @@ def check(
     `limit_tokens`: base model -> maximum tokens of a training example.
     """
     index, known = ExampleIndex(), dict[str, Example]()
-    source = _Source(read, limit_tokens or {}, known)
-    checked = _check(name, index, read_layout(entries, limits), source)
+    checked = _check(name, index, entries, read, limit_tokens, known)
     good, duplicates = (
         tuple(known[each] for each in index.ids_of(status)) for status in (GOOD, DUPLICATE)
     )
     return replace(checked, examples=good, duplicates=duplicates)
 
 
-def check_once(
-    name: str,
-    entries: Sequence[Entry],
-    read: Read,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
-) -> CheckedDataset:
+def check_once(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
     """Check a dataset in half the time: the result has no examples and cannot be built."""
-    return check_whole(name, ExampleIndex(), entries, read, limits, for_build=False)
+    return check_whole(name, ExampleIndex(), entries, read, for_build=False)
 
 
 def check_whole(
@@ -167,7 +159,6 @@ def check_whole(
     index: ExampleIndex,
     entries: Sequence[Entry],
     read: Read,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
     *,
     for_build: bool = True,
@@ -176,8 +167,7 @@ def check_whole(
 
     Without `for_build` it takes half the time, and the result cannot be built.
     """
-    source = _Source(read, limit_tokens or {}, is_for_build=for_build)
-    return _check(name, index, read_layout(entries, limits), source)
+    return _check(name, index, entries, read, limit_tokens, for_build=for_build)
 
 
 def check_changes(
@@ -185,7 +175,6 @@ def check_changes(
     index: ExampleIndex,
     changes: Mapping[str, Entry | None],
     read: Read,
-    limits: Limits = Limits(),  # noqa: B008 - frozen
     limit_tokens: Mapping[str, int] | None = None,
     *,
     for_build: bool = True,
@@ -193,23 +182,22 @@ def check_changes(
     """Apply `changes` (path -> leaf, None: deleted) to the index; return the checked dataset.
 
     None if the complete dataset must be read instead: its training method changed, or its files
-    exceed `limits`, so that a change affects which other files are included.
+    exceed the limits, so that a change affects which other files are included.
     """
     if index.state("beyond"):
         return None
     index.remove(changes)
     leaves = [entry for entry in changes.values() if entry]
     try:
-        checked = check_whole(name, index, leaves, read, limits, limit_tokens, for_build=for_build)
+        checked = check_whole(name, index, leaves, read, limit_tokens, for_build=for_build)
     except _OtherMethod:
         return None
-    files, size = index.sizes()
-    return None if files > limits.files or size > limits.total_bytes else checked
+    return None if exceeds_limits(*index.sizes()) else checked
 
 
 def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
     """Check dataset.yaml and course.yaml only, without examples."""
-    layout = read_layout(entries, Limits())
+    layout = read_layout(entries)
     files = [each for each in (layout.dataset, layout.course) if each]
     found = dict(read([file.blob for file in files]))
     contents = {file.path: found.get(file.blob) for file in files}
@@ -220,16 +208,6 @@ def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDa
 
 class _OtherMethod(Exception):
     """The index has lines for another training method."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """Where examples are read from. `known` collects them by id, unless it is None."""
-
-    read: Read
-    limit_tokens: Mapping[str, int]
-    known: dict[str, Example] | None = None
-    is_for_build: bool = False
 
 
 def _parse(
@@ -248,17 +226,31 @@ def _parse(
     return blob, ParsedFile(example if keeps_example else None, findings, row)
 
 
-def _check(name: str, index: ExampleIndex, layout: Layout, source: _Source) -> CheckedDataset:
-    """Store the layout's files, judge the affected groups, and return the checked dataset."""
-    _store_files(index, layout, source.read)
+def _check(
+    name: str,
+    index: ExampleIndex,
+    entries: Sequence[Entry],
+    read: Read,
+    limit_tokens: Mapping[str, int] | None,
+    known: dict[str, Example] | None = None,
+    *,
+    for_build: bool = False,
+) -> CheckedDataset:
+    """Store the files, judge the affected groups, and return the checked dataset.
+
+    `known` collects the examples by id.
+    """
+    layout = read_layout(entries)
+    _store_files(index, layout, read)
     spec, course, findings = _read_settings(name, index)
-    limit = source.limit_tokens.get(spec.recipe.base_model) if spec else None
+    limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
     tokens = TokenLimit(spec.system if spec else "", limit)
     method = spec.recipe.method if spec else SUPERVISED
     if not index.is_new and method != index.state("method"):
         raise _OtherMethod
     index.set_state("method", method)
-    _store_examples(index, layout.examples, source, tokens, method)
+    parse = partial(_parse, method, None if for_build else tokens, keeps_example=known is not None)
+    _store_examples(index, layout.examples, read, parse, known)
     if index.is_new:
         index.touch_all()
         index.set_state("tree is read", "yes")
@@ -315,18 +307,20 @@ def _read_settings(
 
 
 def _store_examples(
-    index: ExampleIndex, entries: Sequence[Entry], source: _Source, limit: TokenLimit, method: str
+    index: ExampleIndex,
+    entries: Sequence[Entry],
+    read: Read,
+    parse: Callable[[tuple[str, bytes]], tuple[str, ParsedFile]],
+    known: dict[str, Example] | None,
 ) -> None:
     """Store the examples in these files; other files are stored as broken."""
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         places.setdefault(entry.blob, []).append(entry)
-    of_row = None if source.is_for_build else limit
-    parse = partial(_parse, method, of_row, keeps_example=source.known is not None)
-    readings = map_many(parse, source.read([*places]), len(places))
+    readings = map_many(parse, read([*places]), len(places))
     while some := list(islice(readings, _CHUNK)):
         rows = (
-            _store_file(index, entry, reading, source.known)
+            _store_file(index, entry, reading, known)
             for blob, reading in some
             for entry in places.pop(blob)
         )

@@ -23,9 +23,10 @@ from merlin.dataset.builds import Build, build_from_row, is_in_build, select_who
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.finding import Finding, shorten
-from merlin.dataset.layout import EXAMPLES, Limits, example_id_of, example_path
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS, ON_LINE
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import CHUNK, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
@@ -128,7 +129,7 @@ def restore_texts(source: GitSource, index: FileIndex) -> int:
 
 
 def _is_shown(entry: Entry) -> bool:
-    return entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
+    return entry.mode in (FILE, EXECUTABLE) and entry.size <= MAX_FILE_BYTES
 
 
 def _texts(

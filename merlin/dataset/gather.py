@@ -30,7 +30,7 @@ from merlin.dataset.builds import (
     training_key,
     write_build,
 )
-from merlin.dataset.check import CheckedDataset, Limits, check_changes, check_settings, check_whole
+from merlin.dataset.check import CheckedDataset, check_changes, check_settings, check_whole
 from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
@@ -95,7 +95,6 @@ class BuildSettings:
     indices: Path
     clock: Clock
     limit_tokens: Mapping[str, int]
-    limits: Limits = field(default_factory=Limits)
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
     mainline_lock: threading.Lock = field(default_factory=threading.Lock)
     files_lock: threading.Lock = field(default_factory=threading.Lock)
@@ -229,7 +228,7 @@ def _check(
     settings: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    arguments = settings.source.read, settings.limits, settings.limit_tokens
+    arguments = settings.source.read, settings.limit_tokens
     if index.commit_read and index.commit_read == settings.journal.find_newest_commit(folder):
         changes = settings.source.changes(index.state("tree"), tree)
         if changes is not None:
@@ -246,9 +245,7 @@ def _check_whole(
 ) -> CheckedDataset:
     """Return the checked dataset at a commit, read completely into an empty index."""
     entries = settings.source.entries(commit, folder)
-    return check_whole(
-        folder, index, entries, settings.source.read, settings.limits, settings.limit_tokens
-    )
+    return check_whole(folder, index, entries, settings.source.read, settings.limit_tokens)
 
 
 def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:

@@ -17,6 +17,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader, BytesIO, TextIOWrapper
+from itertools import count
 from typing import Any, Literal
 from zipfile import ZipFile
 
@@ -24,9 +25,9 @@ from merlin.core.csv_cells import unescape_formula
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.layout import Limits
+from merlin.dataset.layout import MAX_EXAMPLES
 from merlin.dataset.spec import validate_file
-from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, Node
+from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
 
 # "jsonl" accepts every chat format and detects it for each record by its keys.
 ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "csv", "xlsx"]
@@ -47,7 +48,6 @@ _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 _BOM = b"\xef\xbb\xbf"
 # A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
-_MAX_BYTES = Limits().file_bytes
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
@@ -113,8 +113,8 @@ def _byte_size(text: str) -> int:
 def _find_text_error(line: int, text: str, column: int = 1) -> ImportedLine | None:
     """Return the finding about a text that is too large or not UTF-8, None for a good one."""
     size = _byte_size(text)
-    if size > _MAX_BYTES:
-        return _reject(line, "too-large", size=size, limit=_MAX_BYTES)
+    if size > MAX_FILE_BYTES:
+        return _reject(line, "too-large", size=size, limit=MAX_FILE_BYTES)
     bad_byte = _NO_UTF8.search(text)
     if bad_byte is None:
         return None
@@ -131,13 +131,13 @@ Record = tuple[int, int, str] | ImportedLine
 
 def _read_lines(text: TextIOWrapper) -> Iterator[Record]:
     number = 0
-    while line := text.readline(_MAX_BYTES + 1):
+    while line := text.readline(MAX_FILE_BYTES + 1):
         number, piece, beyond = number + 1, line, 0
-        while not piece.endswith("\n") and (piece := text.readline(_MAX_BYTES)):
+        while not piece.endswith("\n") and (piece := text.readline(MAX_FILE_BYTES)):
             beyond += _byte_size(piece.removesuffix("\n"))
         line = line.removesuffix("\n")
         if beyond:
-            yield _reject(number, "too-large", size=_byte_size(line) + beyond, limit=_MAX_BYTES)
+            yield _reject(number, "too-large", size=_byte_size(line) + beyond, limit=MAX_FILE_BYTES)
         elif line.strip():
             yield _find_text_error(number, line) or (number, 1, line)
 
@@ -191,7 +191,7 @@ class _TextBuffer:
             try:
                 _, end = decoder.raw_decode(self.text, self.position)
             except json.JSONDecodeError as error:
-                if self.is_ended or rest > _MAX_BYTES or not _is_incomplete(error):
+                if self.is_ended or rest > MAX_FILE_BYTES or not _is_incomplete(error):
                     raise
             else:
                 # A number at the end of the buffer may have more digits.
@@ -227,8 +227,8 @@ def _read_list_items(text: TextIOWrapper) -> Iterator[Record]:
             record = buffer.consume_value()
         except json.JSONDecodeError as error:
             rest = len(buffer.text) - buffer.position
-            if rest > _MAX_BYTES and _is_incomplete(error):
-                yield _reject(line, "too-large", size=rest, limit=_MAX_BYTES)
+            if rest > MAX_FILE_BYTES and _is_incomplete(error):
+                yield _reject(line, "too-large", size=rest, limit=MAX_FILE_BYTES)
             else:
                 buffer.consume(error.pos)
                 yield _reject_list(buffer, error.msg)
@@ -275,7 +275,7 @@ def _parse_record(
         )
         if isinstance(value, dict):
             value, ignored_keys = to_openai(value, chat_format or detect_chat_format(value))
-        node = _NodeBuilder(line, column).build(value)
+        node = _build_node(value, line, column)
     except json.JSONDecodeError as error:
         error_column = error.colno if error.lineno > 1 else column + error.pos
         return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg), []
@@ -302,35 +302,32 @@ _MESSAGE_DEPTH = 2  # file, list of messages, message
 _MAX_DIGITS = 15  # every JSON parser keeps these exactly
 
 
-class _NodeBuilder:
-    """Converts a JSON value to the nodes of `yaml_io`, within the same limits."""
+def _build_node(value: Any, line: int, column: int) -> Node:
+    """Return a JSON value as nodes of `yaml_io`. Raises ValueError beyond the same limits."""
+    counter = count(1)
 
-    def __init__(self, line: int, column: int) -> None:
-        self._mark = line, column
-        self._nodes_left = MAX_EVENTS
-
-    def build(self, value: Any, depth: int = 0) -> Node:
-        """Return a value as a node. Raises ValueError beyond the limits."""
-        self._nodes_left -= 1
-        if depth > MAX_DEPTH or self._nodes_left < 0:
+    def build(value: Any, depth: int) -> Node:
+        if depth > MAX_DEPTH or next(counter) > MAX_EVENTS:
             raise ValueError("too many values, or too deep")
         if isinstance(value, dict):
             # The OpenAI protocol writes null for missing keys of a message; deeper values keep it.
             fields = {
-                key: self.build(item, depth + 1)
+                key: build(item, depth + 1)
                 for key, item in value.items()
                 if item is not None or depth > _MESSAGE_DEPTH
             }
-            return Node(fields, *self._mark)
+            return Node(fields, line, column)
         if isinstance(value, list):
-            return Node([self.build(item, depth + 1) for item in value], *self._mark)
+            return Node([build(item, depth + 1) for item in value], line, column)
         if isinstance(value, str):
-            return Node(value, *self._mark)
+            return Node(value, line, column)
         number = json.dumps(value)
         is_infinite = number in ("Infinity", "-Infinity")
         if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
             raise ValueError(f"not every JSON parser keeps the number {shorten(number)} exactly")
-        return Node(number, *self._mark, plain=True)
+        return Node(number, line, column, plain=True)
+
+    return build(value, 0)
 
 
 def _check_node(node: Node) -> ImportedLine:
@@ -373,7 +370,7 @@ class _Unreadable(Exception):
 
 def _read_table_lines(text: TextIOWrapper) -> Iterator[str]:
     number = 0
-    while line := text.readline(_MAX_BYTES + 1):
+    while line := text.readline(MAX_FILE_BYTES + 1):
         number += 1
         if error := _find_text_error(number, line):
             raise _Unreadable(error)
@@ -412,11 +409,11 @@ def _parse_row(number: int, heading: Sequence[str], cells: Sequence[str]) -> Imp
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
     tags = list(dict.fromkeys(filter(None, _TAGS.split(row.get("tags", "")))))
     value: dict[str, Any] = {"messages": messages, **({"tags": tags} if tags else {})}
-    return _check_node(_NodeBuilder(number, 1).build(value))
+    return _check_node(_build_node(value, number, 1))
 
 
 _MAX_UNPACKED = 50_000_000
-_MAX_ROWS, _MAX_COLUMNS = Limits().files, 100
+_MAX_COLUMNS = 100
 
 
 def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
@@ -463,7 +460,7 @@ def _sheet_rows(content: BytesIO) -> Iterator[list[str]]:
     sheet.reset_dimensions()
     rows = sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True)
     for number, row in enumerate(rows, start=1):
-        if number > _MAX_ROWS:
+        if number > MAX_EXAMPLES:
             raise ValueError("too many rows")
         cells = ["" if value is None else str(value).strip() for value in row]
         while cells and not cells[-1]:

@@ -19,19 +19,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from merlin.dataset.finding import Finding, Severity
-from merlin.dataset.yaml_io import too_large_finding
+from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Maximum bytes of one file, and maximum number and bytes of all examples."""
-
-    file_bytes: int = 1_000_000
-    files: int = 100_000
-    total_bytes: int = 200_000_000
-
-
+# Of all examples together.
+MAX_EXAMPLES, MAX_EXAMPLE_BYTES = 100_000, 200_000_000
 MAX_NAME_BYTES = 200
 MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
 _MARKS = "._-"
@@ -139,22 +131,22 @@ class Layout:
         self.findings.append((entry.path, finding))
 
 
-def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
+def read_layout(entries: Sequence[Entry]) -> Layout:
     """Classify the entries; every unusable file is counted or has a finding."""
     layout = Layout()
     for entry in sorted(entries, key=lambda entry: entry.path):
         name = entry.path.rpartition("/")[2]
         is_ignored = name in _IGNORED_NAMES or name.upper().startswith("README")
         if is_meant_as_example(entry.path):
-            _add_example(entry, layout, limits)
+            _add_example(entry, layout)
         elif not (is_ignored and entry.mode in (FILE, EXECUTABLE)):
-            _add_other(entry, layout, limits)
-    _apply_limits(layout, limits)
+            _add_other(entry, layout)
+    _apply_limits(layout)
     return layout
 
 
-def _add_example(entry: Entry, layout: Layout, limits: Limits) -> None:
-    finding = _find_entry_error(entry, limits) or _find_name_error(entry)
+def _add_example(entry: Entry, layout: Layout) -> None:
+    finding = _find_entry_error(entry) or _find_name_error(entry)
     if finding:
         layout.rejected.append(entry)
         layout.report(entry, finding)
@@ -164,8 +156,8 @@ def _add_example(entry: Entry, layout: Layout, limits: Limits) -> None:
         layout.report(entry, _entry_finding(entry, "executable", Severity.WARNING))
 
 
-def _add_other(entry: Entry, layout: Layout, limits: Limits) -> None:
-    finding = _find_entry_error(entry, limits)
+def _add_other(entry: Entry, layout: Layout) -> None:
+    finding = _find_entry_error(entry)
     if finding:
         layout.report(entry, finding)
     elif entry.path == DATASET_FILE:
@@ -183,12 +175,12 @@ def _add_other(entry: Entry, layout: Layout, limits: Limits) -> None:
         layout.report(entry, _entry_finding(entry, "stray-file", Severity.NOTE))
 
 
-def _find_entry_error(entry: Entry, limits: Limits) -> Finding | None:
+def _find_entry_error(entry: Entry) -> Finding | None:
     """Return the finding about an entry that cannot be read, None for a readable file."""
     if entry.mode not in (FILE, EXECUTABLE):
         return _entry_finding(entry, _LINK_RULES.get(entry.mode, "not-a-file"))
-    if entry.size > limits.file_bytes:
-        return too_large_finding(entry.size, limits.file_bytes).at(entry.path)
+    if entry.size > MAX_FILE_BYTES:
+        return too_large_finding(entry.size).at(entry.path)
     return None
 
 
@@ -218,15 +210,21 @@ def _yaml_suffix(path: str) -> str:
     return next((suffix for suffix in (".yaml", ".yml") if name.endswith(suffix)), "")
 
 
-def _apply_limits(layout: Layout, limits: Limits) -> None:
+def exceeds_limits(examples: int, size: int) -> bool:
+    """Return whether this number of examples, or their size in bytes, is too large."""
+    return examples > MAX_EXAMPLES or size > MAX_EXAMPLE_BYTES
+
+
+def _apply_limits(layout: Layout) -> None:
     """Remove the examples beyond the allowed number or total size, with one finding."""
     total = 0
     for count, entry in enumerate(layout.examples):
         total += entry.size
-        if count >= limits.files or total > limits.total_bytes:
-            rule = "too-many-files" if count >= limits.files else "too-many-bytes"
+        if exceeds_limits(count + 1, total):
+            rule, limit = "too-many-bytes", MAX_EXAMPLE_BYTES
+            if count >= MAX_EXAMPLES:
+                rule, limit = "too-many-files", MAX_EXAMPLES
             beyond = len(layout.examples) - count
-            limit = limits.files if count >= limits.files else limits.total_bytes
             arguments: dict[str, str | int] = {"limit": limit, "beyond": beyond}
             finding = Finding(EXAMPLES[:-1], 1, 1, rule, arguments=arguments)
             layout.findings.append((EXAMPLES[:-1], finding))

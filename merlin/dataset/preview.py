@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from merlin.dataset.check import CheckedDataset, Limits, Read, check, check_changes, check_whole
+from merlin.dataset.check import CheckedDataset, Read, check, check_changes, check_whole
 from merlin.dataset.example import Example, count_example, read_example
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.files import FileText
@@ -121,7 +121,7 @@ class EditChecker:
         moved = (entry for entry in entries if blobs.get(entry.path) != entry.blob)
         changes: dict[str, Entry | None] = dict.fromkeys(blobs.keys() - files.keys())
         changes |= {entry.path: entry for entry in moved}
-        settings = _reader(files), Limits(), limit_tokens
+        settings = _reader(files), limit_tokens
         checked = None
         if not index.is_new:
             checked = check_changes(dataset, index, changes, *settings, for_build=False)

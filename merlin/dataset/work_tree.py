@@ -16,6 +16,7 @@ from pathlib import Path
 
 from merlin.core.errors import ConfigError, Refused, SourceError
 from merlin.dataset.finding import escape_unprintable
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry, blob_id
 
 HOME = "datasets"
@@ -107,16 +108,16 @@ def _find_containing(path: Path) -> Folder | None:
 Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 
 
-def work_tree(folder: Path, file_bytes: int) -> tuple[list[Entry], Read]:
+def work_tree(folder: Path) -> tuple[list[Entry], Read]:
     """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
-    Files larger than `file_bytes` are listed, but not read.
+    Files larger than `MAX_FILE_BYTES` are listed, but not read.
     """
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
         mode = _mode(file_stat)
-        small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= file_bytes
+        small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= MAX_FILE_BYTES
         blob = blob_id(_read(path)) if small else ""
         if blob:
             places[blob] = path

@@ -24,7 +24,7 @@ import yaml
 from merlin.core.reasons import describe_yaml_error
 from merlin.dataset.finding import Finding, shorten
 
-MAX_BYTES = 1_000_000
+MAX_FILE_BYTES = 1_000_000
 MAX_DEPTH = 16
 MAX_EVENTS = 10_000
 
@@ -68,8 +68,8 @@ def read_yaml(content: bytes) -> Node | Finding:
 
 
 def _check_text(content: bytes) -> None:
-    if len(content) > MAX_BYTES:
-        raise _Unreadable(too_large_finding(len(content), MAX_BYTES))
+    if len(content) > MAX_FILE_BYTES:
+        raise _Unreadable(too_large_finding(len(content)))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -85,9 +85,9 @@ def _check_text(content: bytes) -> None:
         raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
 
 
-def too_large_finding(size: int, limit: int) -> Finding:
-    """Return the finding about a file of `size` bytes that exceeds the `limit`."""
-    return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": limit})
+def too_large_finding(size: int) -> Finding:
+    """Return the finding about a file of `size` bytes, more than are allowed."""
+    return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": MAX_FILE_BYTES})
 
 
 def _finding_after(before: str, rule: str, **arguments: str | int) -> Finding:

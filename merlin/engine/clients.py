@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from time import monotonic
 
-from merlin.core.clock import Clock, utc_now
+from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Database, Row
@@ -118,9 +118,8 @@ class Usage:
 class Clients:
     """The clients of one engine; thread-safe."""
 
-    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+    def __init__(self, database: Database) -> None:
         self.database = database
-        self.clock = clock
         # Reserved tokens of running requests by client; the lock guards all token accounting.
         self.reserved: Counter[str] = Counter()
         self.accounting_lock = threading.Lock()
@@ -136,7 +135,7 @@ class Clients:
         if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_LENGTH:
             raise Refused("a name that cannot be used", "engine-key-bad-name", most=MAX_NAME_LENGTH)
         key = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
-        client_id, now = f"client_{secrets.token_hex(12)}", self.clock().timestamp()
+        client_id, now = f"client_{secrets.token_hex(12)}", utc_now().timestamp()
         changed = self.database.change(
             _INSERT_CLIENT,
             *(client_id, name, _digest_key(key), key[:_HINT_LENGTH], now),
@@ -149,7 +148,7 @@ class Clients:
     def revoke(self, name: str) -> None:
         """Revoke a client's key; its files and models stay. Raises NotFound if none is active."""
         sql = "UPDATE client SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
-        if not self.database.change(sql, self.clock().timestamp(), name):
+        if not self.database.change(sql, utc_now().timestamp(), name):
             raise NotFound(f"no key of {name}", "engine-key-unknown", name=name)
 
     def list_all(self) -> list[Client]:
@@ -168,7 +167,7 @@ class Clients:
             raise ApiError(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
         if row["revoked_at"] is not None:
             raise ApiError(401, "This API key was revoked. Ask the engine's owner for a new one.")
-        client, now = _build_client(row), self.clock()
+        client, now = _build_client(row), utc_now()
         today = _format_day(now)
         if client.used_on != today:
             used = "UPDATE client SET used_on = ? WHERE id = ?"
@@ -214,7 +213,7 @@ class Clients:
 
     def read_usage(self, client: Client) -> Usage:
         """Return the client's usage of today and its current jobs and bytes."""
-        today = self.read_usage_of(client, self.clock())
+        today = self.read_usage_of(client, utc_now())
         return Usage(today.answers, today.tokens, self._count_jobs(client), self._sum_bytes(client))
 
     def read_usage_of(self, client: Client, now: datetime) -> Usage:
@@ -250,7 +249,7 @@ class TokenReservation:
         estimate.
         """
         clients, client_id = self._clients, self._client.client_id
-        limit, now = self._client.limits.tokens_per_day, clients.clock()
+        limit, now = self._client.limits.tokens_per_day, utc_now()
         with clients.accounting_lock:
             used = clients.read_usage_of(self._client, now).tokens if limit else 0
             if limit and used >= limit:
@@ -273,9 +272,7 @@ class TokenReservation:
         with clients.accounting_lock:
             try:
                 if tokens:
-                    clients.database.change(
-                        _ADD_USAGE, client_id, _format_day(clients.clock()), tokens
-                    )
+                    clients.database.change(_ADD_USAGE, client_id, _format_day(utc_now()), tokens)
             finally:
                 clients.reserved[client_id] -= self._count
 

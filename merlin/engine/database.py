@@ -283,50 +283,46 @@ def build_idempotency_key(call: str, key: str, body: object, owner: str = "") ->
     return IdempotencyKey(scoped_key, hashlib.sha256(content.encode()).hexdigest(), owner)
 
 
-class IdempotencyStore:
-    """The stored responses by idempotency key; they expire after two days."""
+def find_response(database: Database, idempotency: IdempotencyKey) -> bytes | None:
+    """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
+    if not idempotency.key:
+        return None
+    row = database.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
+    if row is not None and row["digest"] != idempotency.digest:
+        text = "This Idempotency-Key was used for another request; take a new key."
+        raise ApiError(422, text, code="idempotency_mismatch")
+    return bytes(row["answer"]) if row is not None else None
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
-    def find_response(self, idempotency: IdempotencyKey) -> bytes | None:
-        """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
-        if not idempotency.key:
-            return None
-        row = self._database.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
-        if row is not None and row["digest"] != idempotency.digest:
-            text = "This Idempotency-Key was used for another request; take a new key."
-            raise ApiError(422, text, code="idempotency_mismatch")
-        return bytes(row["answer"]) if row is not None else None
+def run_once(
+    database: Database, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
+) -> tuple[bytes, bool]:
+    """Call `act` in a transaction, unless a response is stored for the key.
 
-    def run_once(
-        self, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
-    ) -> tuple[bytes, bool]:
-        """Call `act` in a transaction, unless a response is stored for the key.
+    `act` returns the response object. Returns the response and whether it was stored before; it is
+    stored for two days. Raises ApiError 422 as `find_response`.
+    """
+    with database.transaction():
+        stored = find_response(database, idempotency)
+        if stored is not None:
+            return stored, True
+        created = act()
+        answer = json.dumps(created, ensure_ascii=False).encode()
+        if idempotency.key:
+            now = utc_now()
+            expired = "DELETE FROM repeat WHERE created_at < ?"
+            database.change(expired, (now - _KEY_LIFETIME).timestamp())
+            database.insert(
+                "repeat",
+                key=idempotency.key,
+                digest=idempotency.digest,
+                made=created["id"],
+                answer=answer,
+                created_at=now.timestamp(),
+            )
+        return answer, False
 
-        `act` returns the response object. Returns the response and whether it was stored before.
-        Raises ApiError 422 as `find_response`.
-        """
-        with self._database.transaction():
-            stored = self.find_response(idempotency)
-            if stored is not None:
-                return stored, True
-            created = act()
-            answer = json.dumps(created, ensure_ascii=False).encode()
-            if idempotency.key:
-                now = utc_now()
-                expired = "DELETE FROM repeat WHERE created_at < ?"
-                self._database.change(expired, (now - _KEY_LIFETIME).timestamp())
-                self._database.insert(
-                    "repeat",
-                    key=idempotency.key,
-                    digest=idempotency.digest,
-                    made=created["id"],
-                    answer=answer,
-                    created_at=now.timestamp(),
-                )
-            return answer, False
 
-    def forget(self, created: str) -> None:
-        """Delete the stored response that created this object, so that the call can be repeated."""
-        self._database.change("DELETE FROM repeat WHERE made = ?", created)
+def forget_response(database: Database, created: str) -> None:
+    """Delete the stored response that created this object, so that the call can be repeated."""
+    database.change("DELETE FROM repeat WHERE made = ?", created)

@@ -20,7 +20,7 @@ from pydantic import Field
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import Database, IdempotencyKey, IdempotencyStore, Page, Row, read_page
+from merlin.engine.database import Database, IdempotencyKey, Page, Row, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
@@ -159,16 +159,11 @@ class Jobs:
     """The repository of jobs."""
 
     def __init__(
-        self,
-        database: Database,
-        idempotency_store: IdempotencyStore,
-        job_events: JobEvents,
-        on_end: Callable[[str, str], object],
+        self, database: Database, job_events: JobEvents, on_end: Callable[[str, str], object]
     ) -> None:
         """Take `on_end(job_id, status)`, which the transaction that ends a job calls."""
         self._database = database
         self._on_end = on_end
-        self._idempotency_store = idempotency_store
         self._job_events = job_events
 
     def create(
@@ -187,7 +182,7 @@ class Jobs:
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
             return job_object(job)
 
-        answer, _ = self._idempotency_store.run_once(idempotency, insert)
+        answer, _ = run_once(self._database, idempotency, insert)
         kill_point("engine.job_recorded")
         return answer
 

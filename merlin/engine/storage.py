@@ -24,7 +24,16 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine.bases import Base
-from merlin.engine.database import Database, IdempotencyKey, IdempotencyStore, Page, Row, read_page
+from merlin.engine.database import (
+    Database,
+    IdempotencyKey,
+    Page,
+    Row,
+    find_response,
+    forget_response,
+    read_page,
+    run_once,
+)
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.trainers.base import Untrainable
@@ -37,11 +46,8 @@ PURPOSE = "fine-tune"
 class Files:
     """The repository of uploaded files."""
 
-    def __init__(
-        self, database: Database, idempotency_store: IdempotencyStore, folder: Path
-    ) -> None:
+    def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
-        self._idempotency_store = idempotency_store
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -56,7 +62,7 @@ class Files:
 
         `check_storage` is called with the size in bytes and raises if it exceeds the owner's limit.
         """
-        stored = self._idempotency_store.find_response(idempotency)
+        stored = find_response(self._database, idempotency)
         if stored is not None:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
@@ -73,7 +79,7 @@ class Files:
 
         was_done = True
         try:
-            answer, was_done = self._idempotency_store.run_once(idempotency, insert)
+            answer, was_done = run_once(self._database, idempotency, insert)
         finally:
             if was_done:  # a concurrent upload with the same key, or over the owner's limit
                 durable_files.remove_durably(self.path(file_id))
@@ -106,7 +112,7 @@ class Files:
         self.get(file_id)
         with self._database.transaction():
             self._database.change("DELETE FROM file WHERE id = ?", file_id)
-            self._idempotency_store.forget(file_id)
+            forget_response(self._database, file_id)
         durable_files.remove_durably(self.path(file_id))
 
     def remove_leftovers(self) -> None:
@@ -267,11 +273,10 @@ class Repositories:
         """Open them; `on_job_end(job_id, status)` runs in the transaction that ends a job."""
         self.database = database
         self.folder = folder
-        self.idempotency_store = IdempotencyStore(database)
         self.job_events = JobEvents(database)
-        self.files = Files(database, self.idempotency_store, folder / "files")
+        self.files = Files(database, folder / "files")
         self.models = Models(database, folder / "models")
-        self.jobs = Jobs(database, self.idempotency_store, self.job_events, on_job_end)
+        self.jobs = Jobs(database, self.job_events, on_job_end)
         self._clearing = threading.Lock()
 
     def get_work_folder(self, job_id: str) -> Path:

@@ -245,7 +245,7 @@ def test_commit_needs_a_configured_repository(datasets, tmp_path):
 
 def test_blob_ids_equal_gits(tmp_path):
     write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
-    entries, _ = work_tree(tmp_path, 1_000_000)
+    entries, _ = work_tree(tmp_path)
     for entry in entries:
         completed = subprocess.run(
             ["git", "hash-object", "--no-filters", tmp_path / entry.path],
@@ -259,7 +259,7 @@ def test_blob_ids_equal_gits(tmp_path):
 def test_executable_file_has_gits_mode(tmp_path):
     write(tmp_path, {"run.yaml": "a", "plain.yaml": "a"})
     (tmp_path / "run.yaml").chmod(0o755)
-    modes = {entry.path: entry.mode for entry in work_tree(tmp_path, 10)[0]}
+    modes = {entry.path: entry.mode for entry in work_tree(tmp_path)[0]}
     assert modes == {"run.yaml": "100755", "plain.yaml": "100644"}
 
 
@@ -278,7 +278,7 @@ def test_unknown_schema_is_a_usage_error():
 
 def test_two_equal_files_share_one_blob(tmp_path):
     write(tmp_path, {"a.yaml": "x", "b.yaml": "x"})
-    entries, read = work_tree(tmp_path, 10)
+    entries, read = work_tree(tmp_path)
     blob = hashlib.sha1(b"blob 1\0x", usedforsecurity=False).hexdigest()
     assert [entry.blob for entry in entries] == [blob, blob]
     assert list(read([blob])) == [(blob, b"x")]

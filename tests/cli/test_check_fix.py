@@ -175,7 +175,7 @@ def test_two_files_with_the_same_new_name_do_not_overwrite_each_other(repository
 def test_file_changed_meanwhile_is_not_fixed(repository):
     folder = repository / "datasets" / "first"
     path = "examples/face/q0000.yaml"
-    entries = work_tree(folder, 1_000_000)[0]
+    entries = work_tree(folder)[0]
     theirs = f"\ufeff{example_yaml('Чужое', 'слово')}"
     write(folder, {path: theirs})
     (result,) = fix_files(folder, entries, read_index(folder), lambda each: each == path)
@@ -210,7 +210,7 @@ def test_unwritable_file_is_skipped_with_the_reason(repository, capsys):
 
 def test_file_deleted_meanwhile_is_ignored(repository):
     folder = repository / "datasets" / "first"
-    entries = work_tree(folder, 1_000_000)[0]
+    entries = work_tree(folder)[0]
     (folder / "examples/face/q0000.yaml").unlink()
     assert (
         fix_files(folder, entries, read_index(folder), lambda each: each.endswith("q0000.yaml"))

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merlin.dataset import layout
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check_changes, check_whole
 from merlin.dataset.example_index import ExampleIndex, open_index
-from merlin.dataset.layout import Limits
 from tests.support.dataset_tree import (
     DATASET_YAML,
     FileTree,
@@ -151,17 +151,17 @@ def test_only_changed_files_are_read_and_moved():
         assert [row.id for rows in index.list_moved() for row in rows] == ["face/q0007"]
 
 
-def test_more_files_than_the_limit_need_a_full_check():
+def test_more_files_than_the_limit_need_a_full_check(monkeypatch):
     old, new = FileTree(make_good_files(60)), FileTree(make_good_files(61))
-    limits = Limits(files=60)
+    monkeypatch.setattr(layout, "MAX_EXAMPLES", 60)
     with ExampleIndex() as index:
-        check_whole("neurotypology", index, old.entries, old.read, limits)
-        assert check_changes("neurotypology", index, diff_trees(old, new), new.read, limits) is None
+        check_whole("neurotypology", index, old.entries, old.read)
+        assert check_changes("neurotypology", index, diff_trees(old, new), new.read) is None
         index.clear()
-        limited = check_whole("neurotypology", index, new.entries, new.read, limits)
+        limited = check_whole("neurotypology", index, new.entries, new.read)
         assert (limited.good, limited.rejected) == (60, 1)
         # A file over the limit counts again when another is removed.
-        assert check_changes("neurotypology", index, diff_trees(new, old), old.read, limits) is None
+        assert check_changes("neurotypology", index, diff_trees(new, old), old.read) is None
 
 
 def test_index_keeps_its_last_stored_state(tmp_path):

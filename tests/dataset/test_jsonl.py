@@ -43,7 +43,7 @@ def test_line_of_the_first_example_is_exact():
 
 def test_shipped_dataset_contains_this_line():
     folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
-    entries, read = work_tree(folder, 1_000_000)
+    entries, read = work_tree(folder)
     content = make_build(check("neurotypology", entries, read))
     assert b"".join(content.lines("train")).count(GOLDEN.encode()) == 1
 

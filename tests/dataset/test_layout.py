@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.dataset import layout
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import Limits
 from tests.support.dataset_tree import (
     FileTree,
     example_yaml,
@@ -17,13 +17,10 @@ from tests.support.dataset_tree import (
 pytestmark = pytest.mark.unit
 
 
-LIMITS = Limits()
-
-
-def check_with(path, content="x", limits=LIMITS, **options):
+def check_with(path, content="x", **options):
     tree = FileTree(make_good_files(60))
     tree.add(path, content, **options)
-    return tree, tree.check(limits=limits)
+    return tree, tree.check()
 
 
 @pytest.mark.parametrize(
@@ -105,15 +102,17 @@ def test_huge_file_is_refused_by_its_size_and_never_read():
     assert checked.rejected == 1
 
 
-def test_examples_over_the_file_limit_are_rejected_in_one_finding():
-    _, checked = check_with("examples/last.yaml", example_yaml(), limits=Limits(files=55))
+def test_examples_over_the_file_limit_are_rejected_in_one_finding(monkeypatch):
+    monkeypatch.setattr(layout, "MAX_EXAMPLES", 55)
+    _, checked = check_with("examples/last.yaml", example_yaml())
     assert only_finding(checked, "too-many-files").arguments == {"limit": 55, "beyond": 6}
     assert (len(checked.examples), checked.rejected) == (55, 6)
 
 
-def test_examples_over_the_byte_limit_are_rejected_in_one_finding():
+def test_examples_over_the_byte_limit_are_rejected_in_one_finding(monkeypatch):
     tree = FileTree(make_good_files(60))
     size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
-    checked = tree.check(limits=Limits(total_bytes=size - 1))
+    monkeypatch.setattr(layout, "MAX_EXAMPLE_BYTES", size - 1)
+    checked = tree.check()
     assert only_finding(checked, "too-many-bytes").arguments["beyond"] == 1
     assert (len(checked.examples), checked.rejected) == (59, 1)

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture(scope="module")
 def sample():
-    entries, read = work_tree(FOLDER, 1_000_000)
+    entries, read = work_tree(FOLDER)
     return check("english", entries, read)
 
 

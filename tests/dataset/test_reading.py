@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.dataset.finding import Finding
-from merlin.dataset.yaml_io import MAX_BYTES, MAX_DEPTH, MAX_EVENTS, Node, read_yaml
+from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node, read_yaml
 
 pytestmark = pytest.mark.unit
 
@@ -110,8 +110,8 @@ def test_too_many_nodes_are_refused():
 
 
 def test_overlong_file_is_refused_unread():
-    finding = read_yaml(b"\xff" * (MAX_BYTES + 1))
-    assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_BYTES + 1)
+    finding = read_yaml(b"\xff" * (MAX_FILE_BYTES + 1))
+    assert (finding.rule, finding.arguments["size"]) == ("too-large", MAX_FILE_BYTES + 1)
 
 
 def test_alias_bomb_ends_at_its_first_anchor():

@@ -16,10 +16,10 @@ import merlin.dataset
 from merlin import config
 from merlin.cli.check import check_paths, format_json, format_sarif
 from merlin.core.i18n import LANGUAGES, keys
+from merlin.dataset import layout
 from merlin.dataset.check import check
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.import_lines import read_import_lines
-from merlin.dataset.layout import Limits
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import GITLINK, Entry
@@ -89,14 +89,18 @@ def test_imported_example_breaks_its_rule(name):
 
 
 @pytest.mark.unit
-def test_rules_of_size_and_of_the_repository_have_their_severity():
+def test_rules_of_size_and_of_the_repository_have_their_severity(monkeypatch):
     size = sum(len(text.encode()) for path, text in make_files().items() if path != "dataset.yaml")
     tree = FileTree(make_files())
     missing = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
     submodule = Entry("examples/other", "0" * 40, GITLINK, 0)
-    findings = [
-        *tree.check(limits=Limits(files=50)).findings,
-        *tree.check(limits=Limits(total_bytes=size - 1)).findings,
+    with monkeypatch.context() as patch:
+        patch.setattr(layout, "MAX_EXAMPLES", 50)
+        findings = [*tree.check().findings]
+        patch.setattr(layout, "MAX_EXAMPLES", 100)
+        patch.setattr(layout, "MAX_EXAMPLE_BYTES", size - 1)
+        findings += tree.check().findings
+    findings += [
         *tree.check(limit_tokens={"recall": 10}).findings,
         *check(
             "first", [*tree.entries, missing, submodule], lambda blobs: _read_known(tree, blobs)

@@ -27,7 +27,7 @@ MIN_TESTS = 12
 
 @cache
 def check_shipped(name):
-    entries, read = work_tree(ROOT / name, 1_000_000)
+    entries, read = work_tree(ROOT / name)
     return check(Path(name).name, entries, read, limit_tokens={"recall": 65_536})
 
 

@@ -23,8 +23,9 @@ from merlin.engine.database import (
     MAX_KEY_LENGTH,
     MIGRATIONS,
     Database,
-    IdempotencyStore,
     build_idempotency_key,
+    forget_response,
+    run_once,
 )
 from merlin.engine.job_queue import JobThread
 from merlin.openai_protocol.errors import ApiError
@@ -187,30 +188,27 @@ def test_concurrent_writers_do_not_interfere(rows):
 
 
 def test_operation_runs_once_per_idempotency_key(rows):
-    idempotency_store, done = IdempotencyStore(rows), []
+    done = []
 
     def act():
         done.append(1)
         return {"id": f"thing-{len(done)}"}
 
     idempotency = build_idempotency_key("things", "key", {"a": 1})
-    first, was_done = idempotency_store.run_once(idempotency, act)
+    first, was_done = run_once(rows, idempotency, act)
     assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
-    assert idempotency_store.run_once(idempotency, act) == (first, True)
+    assert run_once(rows, idempotency, act) == (first, True)
     with pytest.raises(ApiError, match="another request"):
-        idempotency_store.run_once(build_idempotency_key("things", "key", {"a": 2}), act)
-    assert (
-        idempotency_store.run_once(build_idempotency_key("things", "", {"a": 1}), act)[0] != first
-    )
-    idempotency_store.forget("thing-1")
-    assert idempotency_store.run_once(idempotency, act)[1] is False
+        run_once(rows, build_idempotency_key("things", "key", {"a": 2}), act)
+    assert run_once(rows, build_idempotency_key("things", "", {"a": 1}), act)[0] != first
+    forget_response(rows, "thing-1")
+    assert run_once(rows, idempotency, act)[1] is False
 
 
 def test_old_idempotent_response_is_deleted(rows):
-    idempotency_store = IdempotencyStore(rows)
-    idempotency_store.run_once(build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
+    run_once(rows, build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
     rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
-    idempotency_store.run_once(build_idempotency_key("things", "new", 1), lambda: {"id": "b"})
+    run_once(rows, build_idempotency_key("things", "new", 1), lambda: {"id": "b"})
     assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
 
 

@@ -51,7 +51,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
 from merlin.dataset.changes import Edit
-from merlin.dataset.layout import Limits
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
 
 QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
 MAX_TURNS = 60
@@ -393,7 +393,7 @@ async def read_text(context: BotContext) -> str:
     if context.attachment is not None:
         if context.attachment.kind != "document":
             raise Refused("no words", "examples-send-text")
-        content = await fetch(context, context.attachment.file_id, Limits().file_bytes)
+        content = await fetch(context, context.attachment.file_id, MAX_FILE_BYTES)
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:

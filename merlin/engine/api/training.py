@@ -27,7 +27,13 @@ from merlin.core import durable_files
 from merlin.engine.auth import check_owner, get_client, get_owner
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
-from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, parse_page
+from merlin.engine.database import (
+    IdempotencyKey,
+    Row,
+    build_idempotency_key,
+    find_response,
+    parse_page,
+)
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import MAX_METADATA, Job, job_object, read_job
 from merlin.engine.requests import RequestBody, open_form, read_body, write_upload
@@ -139,7 +145,7 @@ async def create_job(request: Request) -> Response:
 
 def _create_job(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = get_engine(request)
-    stored = engine.repositories.idempotency_store.find_response(idempotency)
+    stored = find_response(engine.repositories.database, idempotency)
     if stored is not None:
         return stored
     job = read_job(body, engine.bases)

@@ -189,7 +189,11 @@ def detect_entities(text: str) -> list[Entity]:
 
 def typed_fields(text: str, name: str = "text") -> dict[str, Any]:
     """Return Message fields of a text or caption typed by a person."""
-    entities = detect_entities(text)
+    return content_fields(text, detect_entities(text), name)
+
+
+def content_fields(text: str, entities: list[Entity], name: str) -> dict[str, Any]:
+    """Return Message fields of a text or caption with its entities."""
     return {name: text, **({_ENTITY_FIELDS[name]: entities} if entities else {})}
 
 

@@ -62,21 +62,26 @@ def set_bot_status(world: World, group: Group, actor: Mapping[str, Any], status:
     old_status = group.status(BOT_ID)
     updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
     world.store_group(updated)
-    update_id = world.add_update(
-        "my_chat_member",
-        {
-            "chat": group.as_chat(),
-            "from": actor,
-            "date": int(time.time()),
-            "old_chat_member": chat_member(bot_user(), old_status),
-            "new_chat_member": chat_member(bot_user(), status),
-        },
-    )
+    update_id = report_bot_status(world, group, actor, old_status, status)
     if status not in MEMBER_STATUSES:
         post_service_message(world, updated, actor, left_chat_member=bot_user())
     elif old_status not in MEMBER_STATUSES:
         post_service_message(world, updated, actor, new_chat_members=[bot_user()])
     return update_id
+
+
+def report_bot_status(
+    world: World, chat: Chat, actor: Mapping[str, Any], old: str, new: str
+) -> int:
+    """Tell the bot its new status in a chat; return the my_chat_member update's id."""
+    change = {
+        "chat": chat.as_chat(),
+        "from": actor,
+        "date": int(time.time()),
+        "old_chat_member": chat_member(bot_user(), old),
+        "new_chat_member": chat_member(bot_user(), new),
+    }
+    return world.add_update("my_chat_member", change)
 
 
 _RIGHTS = (

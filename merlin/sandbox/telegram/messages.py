@@ -16,6 +16,7 @@ from merlin.sandbox.telegram.arguments import (
     Arguments,
     Upload,
     bad_request,
+    content_fields,
     inline_keyboard,
     normalised_text,
     target_chat,
@@ -68,7 +69,7 @@ def text_fields(arguments: Arguments, too_long: str) -> dict[str, Any]:
         raise bad_request("message text is empty")
     if utf16_length(text) > TEXT_UNITS:
         raise bad_request(too_long)
-    return {"text": text, "entities": entities} if entities else {"text": text}
+    return content_fields(text, entities, "text")
 
 
 def caption_fields(arguments: Arguments) -> dict[str, Any]:
@@ -76,9 +77,7 @@ def caption_fields(arguments: Arguments) -> dict[str, Any]:
     text, entities = normalised_text(arguments, "caption")
     if utf16_length(text) > CAPTION_UNITS:
         raise bad_request("message caption is too long")
-    if not text:
-        return {}
-    return {"caption": text, "caption_entities": entities} if entities else {"caption": text}
+    return content_fields(text, entities, "caption") if text else {}
 
 
 async def send_message(world: World, arguments: Arguments) -> dict[str, Any]:

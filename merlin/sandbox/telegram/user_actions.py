@@ -28,12 +28,12 @@ from merlin.sandbox.telegram.arguments import (
 )
 from merlin.sandbox.telegram.groups import (
     change_topic,
-    chat_member,
     deliver_service_message,
     has_topics,
     is_delivered,
     make_topic,
     post_service_message,
+    report_bot_status,
     set_bot_status,
     thread_fields,
     topic_of,
@@ -420,14 +420,7 @@ class UserActions:
         person = self.person(who)
         self.world.record("block", person_id=person.person_id, blocked=blocked)
         statuses = ("member", "kicked") if blocked else ("kicked", "member")
-        change = {
-            "chat": person.as_chat(),
-            "from": person.as_user(),
-            "date": int(time.time()),
-            "old_chat_member": chat_member(bot_user(), statuses[0]),
-            "new_chat_member": chat_member(bot_user(), statuses[1]),
-        }
-        return self.world.add_update("my_chat_member", change)
+        return report_bot_status(self.world, person, person.as_user(), *statuses)
 
     def ask_inline(self, who: str | int, query: str) -> int:
         """Type `@bot query` in any chat; returns 0 when Telegram shows a cached answer."""
