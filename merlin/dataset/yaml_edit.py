@@ -17,7 +17,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 import yaml
 
@@ -130,12 +130,12 @@ def _apply(value: object, edit: YamlEdit) -> Any:
 
 def _list_item_texts(text: str, value: Mapping[str, Any]) -> dict[str, str]:
     """Return value -> lines of each item of a block list, which are reused for a moved item."""
-    root = _locate(text).value
+    root = _locate(text)
     texts: dict[str, str] = {}
-    for name, node in root.items() if isinstance(root, dict) else ():
-        if isinstance(node.value, list) and not node.is_flow:
-            for item, (start, end) in zip(value[name], node.entries, strict=True):
-                line = _line_of_dash(text, node, start) + node.column
+    for name, node in root.value if _is_map(root) else ():
+        if isinstance(node, yaml.SequenceNode) and not node.flow_style:
+            for item, (start, end) in zip(value[name.value], _entries(node), strict=True):
+                line = _line_of_dash(text, node, start) + _column(node)
                 texts[_key(item)] = text[line : _line_end(text, end)].rstrip("\r\n")
     return texts
 
@@ -144,60 +144,48 @@ def _key(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-@dataclass(frozen=True, slots=True)
-class _Node:
-    """One value; `start` and `end` are indices of the text, `column` counts from 0.
-
-    `end` excludes white space and comments after the value. `key` is the range of its key in a map.
-    """
-
-    value: str | list[_Node] | dict[str, _Node]
-    start: int
-    end: int
-    column: int
-    is_flow: bool = False
-    key: tuple[int, int] = (0, 0)
-
-    @property
-    def entries(self) -> list[tuple[int, int]]:
-        """Return the range of each entry of a map or list, including its key."""
-        if isinstance(self.value, dict):
-            return [(node.key[0], node.end) for node in self.value.values()]
-        return [(node.start, node.end) for node in self.value if isinstance(node, _Node)]
+# A node as PyYAML composes it: its ranges are indices of the text, its column counts from 0.
+_Node = Any
 
 
 def _locate(text: str) -> _Node:
     """Return the file's value as nodes with their ranges."""
-    root: Any = yaml.compose(text, Loader=yaml.CSafeLoader)
-    return _convert_node(root, (0, 0))
+    return yaml.compose(text, Loader=yaml.CSafeLoader)
 
 
 def _node_at(root: _Node, path: tuple[str | int, ...]) -> _Node:
     """Return the node at a path of keys and indices."""
-    node: Any = root
+    node = root
     for step in path:
-        node = node.value[step]
-    return cast("_Node", node)
+        node = node.value[step] if isinstance(step, int) else node.value[_keys(node).index(step)][1]
+    return node
 
 
-def _convert_node(node: Any, key: tuple[int, int]) -> _Node:
-    start, column = node.start_mark.index, node.start_mark.column
-    is_flow = bool(getattr(node, "flow_style", False))
-    if isinstance(node, yaml.ScalarNode):
-        return _Node(str(node.value), start, node.end_mark.index, column, key=key)
-    value: list[_Node] | dict[str, _Node]
-    if isinstance(node, yaml.SequenceNode):
-        value = [_convert_node(item, (0, 0)) for item in node.value]
-        entries = value
-    else:
-        value = {
-            str(name.value): _convert_node(item, (name.start_mark.index, name.end_mark.index))
-            for name, item in node.value
-        }
-        entries = list(value.values())
+def _is_map(node: _Node) -> bool:
+    return isinstance(node, yaml.MappingNode)
+
+
+def _keys(node: _Node) -> list[str]:
+    return [str(name.value) for name, _ in node.value]
+
+
+def _column(node: _Node) -> int:
+    return int(node.start_mark.column)
+
+
+def _entries(node: _Node) -> list[tuple[int, int]]:
+    """Return the range of each entry of a map or list, including its key."""
+    if _is_map(node):
+        return [(name.start_mark.index, _end(item)) for name, item in node.value]
+    return [(item.start_mark.index, _end(item)) for item in node.value]
+
+
+def _end(node: _Node) -> int:
+    """Return the end of a value, without the white space and comments after it."""
+    is_scalar = isinstance(node, yaml.ScalarNode)
     # PyYAML's end of a block map or list is the start of the next token.
-    end = node.end_mark.index if is_flow or not entries else entries[-1].end
-    return _Node(value, start, end, column, is_flow, key)
+    is_block = not is_scalar and not node.flow_style and node.value
+    return _entries(node)[-1][1] if is_block else int(node.end_mark.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +216,7 @@ def _propose_texts(target: _Target, order: Sequence[str]) -> Iterator[str]:
 
 def _line_of_dash(text: str, container: _Node, start: int) -> int:
     """Return the start of the line with the dash of the block list's item at `start`."""
-    dash = f"{' ' * container.column}-"
+    dash = f"{' ' * _column(container)}-"
     line = _line_start(text, start)
     while line > 0 and not text.startswith(dash, line):
         line = _line_start(text, line - 1)
@@ -256,37 +244,38 @@ def _set(target: _Target) -> Iterator[str]:
     """Yield texts with a scalar replaced by another."""
     container = target.container
     old = _node_at(container, (target.edit.at,))
-    if not isinstance(old.value, str) or isinstance(target.edit.value, list | dict):
+    if not isinstance(old, yaml.ScalarNode) or isinstance(target.edit.value, list | dict):
         return
-    is_ended = old.end > old.start and target.text[old.end - 1] == "\n"
+    start, end = old.start_mark.index, old.end_mark.index
+    is_ended = end > start and target.text[end - 1] == "\n"
     for is_quoted in (False, True):
-        if container.is_flow:
+        if container.flow_style:
             new = format_flow(target.edit.value, is_quoted=is_quoted)
         else:
-            new = format_scalar(target.edit.value, container.column, is_quoted=is_quoted)
-        yield _replace_range(target.text, old.start, old.end, f"{new}\n" if is_ended else new)
+            new = format_scalar(target.edit.value, _column(container), is_quoted=is_quoted)
+        yield _replace_range(target.text, start, end, f"{new}\n" if is_ended else new)
 
 
 def _add(target: _Target, order: Sequence[str], *, is_quoted: bool) -> Iterator[str]:
     container, value = target.container, target.edit.value
-    if isinstance(container.value, dict):
+    if _is_map(container):
         key = str(target.edit.at)
         index = _insert_position(container, key, order)
-        block_entry = format_entry(key, value, container.column, is_quoted=is_quoted)
+        block_entry = format_entry(key, value, _column(container), is_quoted=is_quoted)
         flow_entry = f"{key}: {format_flow(value, is_quoted=is_quoted)}"
     else:
         index = int(target.edit.at)
         flow_entry = format_flow(value, is_quoted=is_quoted)
         # In one line if the first item is in flow style.
-        if isinstance(container.value, list) and container.value and container.value[0].is_flow:
+        if container.value and getattr(container.value[0], "flow_style", False):
             block_entry = f"- {flow_entry}"
         else:
-            block_entry = format_item(value, container.column, is_quoted=is_quoted)
-        if target.item_text and not container.is_flow:
+            block_entry = format_item(value, _column(container), is_quoted=is_quoted)
+        if target.item_text and not container.flow_style:
             yield _insert_in_block(target, index, target.item_text)
-        if container.is_flow and not container.value and isinstance(value, dict):
+        if container.flow_style and not container.value and isinstance(value, dict):
             yield from _add_first_item(target, is_quoted=is_quoted)
-    if container.is_flow:
+    if container.flow_style:
         yield _insert_in_brackets(target, index, flow_entry)
     else:
         yield _insert_in_block(target, index, block_entry)
@@ -294,7 +283,7 @@ def _add(target: _Target, order: Sequence[str], *, is_quoted: bool) -> Iterator[
 
 def _insert_position(container: _Node, name: str, order: Sequence[str]) -> int:
     """Return the index of a new key in a map."""
-    keys = list(container.value) if isinstance(container.value, dict) else []
+    keys = _keys(container)
     if name not in order:
         return len(keys)
     earlier = set(order[: order.index(name)])
@@ -303,25 +292,25 @@ def _insert_position(container: _Node, name: str, order: Sequence[str]) -> int:
 
 def _insert_in_brackets(target: _Target, index: int, entry: str) -> str:
     container, text = target.container, target.text
-    entries = container.entries
+    entries = _entries(container)
     if index:
         end = entries[index - 1][1]
         return _replace_range(text, end, end, f", {entry}")
-    start = entries[0][0] if entries else container.start + 1
+    start = entries[0][0] if entries else container.start_mark.index + 1
     return _replace_range(text, start, start, f"{entry}, " if entries else entry)
 
 
 def _insert_in_block(target: _Target, index: int, entry: str) -> str:
     """Return the text with a new entry in lines of its own."""
     container, text = target.container, target.text
-    indent = " " * container.column
+    indent = " " * _column(container)
     if index:
-        end = _line_end(text, container.entries[index - 1][1])
+        end = _line_end(text, _entries(container)[index - 1][1])
         is_ended = text[:end].endswith("\n")
         new = f"{indent}{entry}\n" if is_ended else f"\n{indent}{entry}"
         return _replace_range(text, end, end, new)
-    start = container.entries[0][0]
-    if isinstance(container.value, dict):
+    start = _entries(container)[0][0]
+    if _is_map(container):
         return _replace_range(text, start, start, f"{entry}\n{indent}")
     start = _line_of_dash(text, container, start)
     return _replace_range(text, start, start, f"{indent}{entry}\n")
@@ -330,24 +319,24 @@ def _insert_in_block(target: _Target, index: int, entry: str) -> str:
 def _add_first_item(target: _Target, *, is_quoted: bool) -> Iterator[str]:
     """Yield the text with the first item of an empty list below its key."""
     container, parent = target.container, _node_at(target.root, target.edit.path[:-1])
-    if target.edit.path and not parent.is_flow:
-        indent = parent.column + 2
+    if target.edit.path and not parent.flow_style:
+        indent = _column(parent) + 2
         new = format_item(target.edit.value, indent, is_quoted=is_quoted)
-        start = target.text.rfind(":", 0, container.start) + 1
-        yield _replace_range(target.text, start, container.end, f"\n{' ' * indent}{new}")
+        start = target.text.rfind(":", 0, container.start_mark.index) + 1
+        yield _replace_range(target.text, start, _end(container), f"\n{' ' * indent}{new}")
 
 
 def _drop(target: _Target) -> Iterator[str]:
     container, text = target.container, target.text
-    entries = container.entries
+    entries = _entries(container)
     at = target.edit.at
-    index = list(container.value).index(str(at)) if isinstance(container.value, dict) else int(at)
+    index = _keys(container).index(str(at)) if _is_map(container) else int(at)
     start, end = entries[index]
-    if container.is_flow:
+    if container.flow_style:
         yield from _drop_from_brackets(target, index)
     elif len(entries) == 1:
         yield from _drop_last_item(target)
-    elif isinstance(container.value, list):
+    elif not _is_map(container):
         yield _replace_range(text, _line_of_dash(text, container, start), _line_end(text, end))
     elif text[_line_start(text, start) : start].strip():
         next_start = entries[index + 1][0] if index + 1 < len(entries) else end
@@ -357,7 +346,7 @@ def _drop(target: _Target) -> Iterator[str]:
 
 
 def _drop_from_brackets(target: _Target, index: int) -> Iterator[str]:
-    container, entries = target.container, target.container.entries
+    container, entries = target.container, _entries(target.container)
     start, end = entries[index]
     if index + 1 < len(entries):
         yield _replace_range(target.text, start, entries[index + 1][0])
@@ -365,15 +354,19 @@ def _drop_from_brackets(target: _Target, index: int) -> Iterator[str]:
         yield _replace_range(target.text, entries[index - 1][1], end)
     else:
         yield _replace_range(target.text, start, end)
-        yield _replace_range(target.text, container.start + 1, container.end - 1)
+        yield _replace_range(target.text, container.start_mark.index + 1, _end(container) - 1)
 
 
 def _drop_last_item(target: _Target) -> Iterator[str]:
     """Yield the text with an empty list in place of a list with one item."""
     container, text = target.container, target.text
-    if not target.edit.path or not isinstance(container.value, list):
+    if not target.edit.path or _is_map(container):
         return
-    start = _line_of_dash(text, container, container.entries[0][0])
-    colon = text.find(":", container.key[1])
-    emptied = _replace_range(text, start, _line_end(text, container.end))
+    parent = _node_at(target.root, target.edit.path[:-1])
+    if not _is_map(parent):
+        return
+    name, _ = parent.value[_keys(parent).index(str(target.edit.path[-1]))]
+    start = _line_of_dash(text, container, _entries(container)[0][0])
+    colon = text.find(":", name.end_mark.index)
+    emptied = _replace_range(text, start, _line_end(text, _end(container)))
     yield f"{emptied[: colon + 1]} []{emptied[colon + 1 :]}"
