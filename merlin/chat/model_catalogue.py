@@ -47,7 +47,7 @@ from merlin.training.models import (
     model_of,
     select_models,
 )
-from merlin.training.promote import serving_of, serving_rows
+from merlin.training.promote import Promotions, serving_of, serving_rows
 
 FEW = 3
 
@@ -267,20 +267,17 @@ class ModelCatalogue(Repository):
         return [serving_of(row) for row in self.db.rows(_ALL())]
 
     def earlier(self, dataset: str) -> list[Model]:
-        """Return the other good models that served the dataset before, newest first."""
+        """Return the other good models that served the dataset before, as a rollback takes them."""
         return [model_of(row) for row in self.earlier_rows(dataset)]
 
     def earlier_rows(self, dataset: str) -> list[Row]:
         """Return the rows of what `earlier` returns, with their training data's settings."""
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset == dataset)
-        last = PROMOTION.select(fn.MAX(PROMOTION.id)).where(
-            (PROMOTION.dataset == dataset) & (PROMOTION.to_model == MODEL.model_id)
-        )
+        order = Promotions(self.db).served(dataset)
         good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
         others = select_models().where(good & MODEL.id.not_in(now))
-        rows = self.db.rows(others.select_extend(*_TAUGHT, last.alias("last_at")))
-        served = [row for row in rows if row["last_at"] is not None]
-        return sorted(served, key=lambda row: -int(row["last_at"]))
+        rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(order)))
+        return sorted(rows, key=lambda row: order.index(row["model_id"]))
 
     def model(self, model_id: str) -> Model | None:
         """Return a tuned model by its id at the provider."""

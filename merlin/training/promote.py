@@ -121,7 +121,7 @@ def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
 
 
 def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Model:
-    """Promote the newest good model that served before, or the earlier one named by `to`.
+    """Promote the first good model of `served`, or the one of them named by `to`.
 
     Raises Refused if no other model has served, or if `to` never served or is gone; NotFound if
     the dataset has no serving model.
@@ -133,11 +133,11 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
     if to is not None:
         requested = rows.model(to).model_id
         served = [name for name in served if name == requested]
-    models = [rows.model(name) for name in dict.fromkeys(served)]
+    models = [rows.model(name) for name in served]
     if not models:
         raise Refused("no such model has served", "rollback-none", dataset=dataset)
     good = (model for model in models if model.state is ModelState.GOOD)
-    return _switch(rows, next(good, models[0]), "rollback", by)
+    return _switch(rows, next(good, models[0]), ROLLBACK, by)
 
 
 def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
@@ -150,7 +150,7 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
     return model
 
 
-NEWEST, REVOKED = "newest", "revoked"
+NEWEST, REVOKED, ROLLBACK = "newest", "revoked", "rollback"
 
 
 class Promotions(Repository):
@@ -317,8 +317,8 @@ class Promotions(Repository):
         if old is None or old.model.model_row not in {model.model_row for model in lost}:
             self._notices.tell(ADMINS, "notice-revoked", arguments)
             return
-        # The fallback order: those that served before, newest first, then good ones.
-        before = (self.model(model_id) for model_id in dict.fromkeys(self.served(dataset)))
+        # The fallback order: those that served before, then good ones.
+        before = (self.model(model_id) for model_id in self.served(dataset))
         newest = (each.model for each in self.list_newest_good() if each.model.dataset == dataset)
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
         heir = next(good, None)
@@ -331,9 +331,24 @@ class Promotions(Repository):
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
     def served(self, dataset: str) -> list[str]:
-        """Return the provider's model name of each promotion of a dataset, newest first."""
-        past = PROMOTION.select(PROMOTION.to_model).where(PROMOTION.dataset == dataset)
-        return [row["to_model"] for row in self.db.rows(past.order_by(PROMOTION.id.desc()))]
+        """Return the models that have served a dataset, by their names at the provider.
+
+        The order is that of a return to them: newest first; those that a rollback replaced come
+        last until they are promoted again.
+        """
+        past = PROMOTION.select(PROMOTION.from_model, PROMOTION.to_model, PROMOTION.why)
+        past = past.where(PROMOTION.dataset == dataset).order_by(PROMOTION.id)
+        served: list[str] = []
+        replaced: list[str] = []
+        for row in self.db.rows(past):
+            served, replaced = (
+                [name for name in names if name != row["to_model"]] for names in (served, replaced)
+            )
+            if row["why"] == ROLLBACK and row["from_model"] in served:
+                served.remove(row["from_model"])
+                replaced.append(row["from_model"])
+            served.append(row["to_model"])
+        return [*reversed(served), *reversed(replaced)]
 
     def model(self, name: str) -> Model:
         """Return a model by its id at the provider or by its build's version. Raises NotFound.

@@ -9,6 +9,7 @@ from itertools import permutations
 import pytest
 
 from merlin.app import models
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.training.jobs import JobState
@@ -187,6 +188,17 @@ def test_rollback_lasts_until_a_newer_model(world):
     ]
     assert promotions[0] == (third, second, "rollback")
     assert promotions[2] == (second, first, "rollback")
+
+
+def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
+    first, second, third = (world.serve(number, make_examples(11 + number)) for number in (1, 2, 3))
+    assert roll_back(world.promotions, FACE, "vera").model_id == second
+    catalogue = ModelCatalogue(world.ctx.db)
+    assert [model.model_id for model in catalogue.earlier(FACE)] == [first, third]
+    assert roll_back(world.promotions, FACE, "vera").model_id == first
+    assert [model.model_id for model in catalogue.earlier(FACE)] == [second, third]
+    assert world.serve(4, make_examples(15)) not in (first, second, third)
+    assert [model.model_id for model in catalogue.earlier(FACE)] == [first, second, third]
 
 
 def test_pin_stops_promotion_until_it_is_removed(world):
