@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
-import signal
 import subprocess
 import sys
 from functools import partial
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.process_pool import map_many
+from tests.core.pool_functions import die_in_child, get_pid, is_running, refuse
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -25,42 +26,9 @@ def _two_processors(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
 
 
-def double(number):
-    return 2 * number
-
-
-def get_pid(_number):
-    return os.getpid()
-
-
-def die_in_child(pid, fatal_number, number):
-    if number == fatal_number and os.getpid() != pid:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return number
-
-
-def refuse(refused_number, number):
-    if number == refused_number:
-        raise LookupError(number)
-    return number
-
-
-def live_until_parent_ends(folder, parent, _number):
-    (Path(folder) / str(os.getpid())).touch()
-    wait_until(lambda: os.getppid() != parent)
-
-
-def is_running(pid):
-    """Return whether a process runs; a zombie does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 1000])
 def test_results_are_in_the_order_of_the_items(count):
-    assert [*map_many(double, iter(range(count)))] == [2 * number for number in range(count)]
+    assert [*map_many(operator.neg, iter(range(count)))] == [-number for number in range(count)]
 
 
 def test_few_items_are_processed_in_this_process():
@@ -110,14 +78,14 @@ def test_exception_of_the_items_is_raised_here():
         raise OSError("the repository is gone")
 
     with pytest.raises(OSError, match="gone"):
-        [*map_many(double, items())]
+        [*map_many(operator.neg, items())]
 
 
 def test_children_end_when_their_parent_is_killed(tmp_path):
     code = (
         "import os, sys; from functools import partial; sys.path += sys.argv[2:];"
         "os.sched_getaffinity = lambda _pid: {0, 1};"
-        "from tests.core.test_process_pool import live_until_parent_ends;"
+        "from tests.core.pool_functions import live_until_parent_ends;"
         "from merlin.core.process_pool import map_many;"
         "[*map_many(partial(live_until_parent_ends, sys.argv[1], os.getpid()), range(1000))]"
     )

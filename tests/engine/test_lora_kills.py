@@ -37,11 +37,11 @@ FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_b
 
 
 def build_dropout_task(folder):
-    """Ninety steps with dropout, so that random numbers matter."""
+    """Forty-five steps with dropout, so that random numbers matter."""
     folder.mkdir(exist_ok=True)
     train = tiny_base.write_examples(folder / "train.jsonl", FACTS)
     test = tiny_base.write_examples(folder / "test.jsonl")
-    hyper = {"n_epochs": 6, "batch_size": 4, "dropout": 0.1, "rank": 4}
+    hyper = {"n_epochs": 3, "batch_size": 4, "dropout": 0.1, "rank": 4}
     return build_task(folder / "job", train, test=test, **hyper)
 
 
@@ -95,9 +95,9 @@ def test_stopped_training_continues_from_its_checkpoint_and_repeats_its_progress
     assert (task.folder / trainer.STATE).exists()
     progress = list(run_training(task))
     assert progress[1 : len(before)] == before[1:]
-    assert (before[0].steps, before[0].done) == (90, 0)
-    assert progress[0].steps == 90
-    assert 0 < progress[0].done < 90
+    assert (before[0].steps, before[0].done) == (45, 0)
+    assert progress[0].steps == 45
+    assert 0 < progress[0].done < 45
     assert_same_result(progress, uninterrupted, tmp_path)
 
 

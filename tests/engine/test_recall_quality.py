@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.learning_steady import MAX_CHANGED, measure_steadiness
+from bench.learning_steady import HARMLESS, MAX_CHANGED
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
@@ -50,18 +50,22 @@ def read_examples(name):
     return collected
 
 
+def train_model(talks, path):
+    settings = RecallTrainer().validate("supervised", {})
+    *_, last = (
+        step for step in train(talks, [], settings, DEFAULT_SEED) if isinstance(step, Epoch)
+    )
+    last.save(path)
+    return load_model(path)
+
+
 @pytest.fixture(scope="module")
 def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("recall")
 
     @cache
     def trained(name):
-        settings = RecallTrainer().validate("supervised", {})
-        steps = train(list(read_examples(name).values()), [], settings, DEFAULT_SEED)
-        *_, last = (step for step in steps if isinstance(step, Epoch))
-        path = folder / name.replace("/", "-")
-        last.save(path)
-        return load_model(path)
+        return train_model(list(read_examples(name).values()), folder / name.replace("/", "-"))
 
     return trained
 
@@ -199,7 +203,10 @@ def test_trained_question_is_answered_within_another_conversation(models, name):
 
 
 @pytest.mark.parametrize("name", SETS)
-def test_reordering_or_one_added_example_changes_few_answers(name):
-    cases, by_order, by_more = measure_steadiness(name, orders=1, more=1)
-    assert by_order == 0
-    assert by_more <= MAX_CHANGED * cases
+def test_one_added_example_changes_few_answers(models, name, tmp_path):
+    question, answer = HARMLESS[0]
+    more = [Message("user", question), Message("assistant", answer)]
+    extended = train_model([more, *read_examples(name).values()], tmp_path / "model")
+    asked = [item["ask"] for item in read_questions(name)["paraphrases"]]
+    changed = sum(ask(models(name), text).text != ask(extended, text).text for text in asked)
+    assert changed <= MAX_CHANGED * len(asked)
