@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from merlin.account.api_keys import Scope
 from merlin.course.catalogue import Catalogue
 from tests.api.running_api import ANNA, BORIS
 from tests.support.waiting import longest
@@ -109,64 +108,12 @@ def test_body_with_wrong_fields_is_refused(carl, body):
     assert favourite_slugs(carl) == []
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{",
-        b"\xff\xfe",
-        b'{"course_id": NaN}',
-        b'{"\\ud800": 1}',
-        b"[" * 5000,
-        b'{"course_id":' + b"9" * 5000,
-    ],
-)
-def test_invalid_json_body_is_refused(carl, content):
-    answer = carl.post(PATH, content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    form = carl.post(PATH, data={"course_id": "1"})
-    assert form.status_code == 415
-
-
 def test_unknown_or_inactive_course_is_not_found(site, anna):
     for course_id in (999999, site.course_id("closed")):
         answer = anna.post(PATH, json={"course_id": course_id})
         assert answer.status_code == 404
         assert answer.json()["detail"] == "Курс не найден."
     assert anna.delete(f"{PATH}/999999").status_code == 204
-
-
-def test_favourites_require_authentication(site):
-    course_id = site.course_id("algorithms")
-    answers = [
-        site.client.get(PATH),
-        site.client.post(PATH, json={"course_id": course_id}),
-        site.client.delete(f"{PATH}/{course_id}"),
-        site.client.get(PATH, headers={"Authorization": "Bearer mrl_wrong"}),
-    ]
-    assert [answer.status_code for answer in answers] == [401] * 4
-
-
-def test_favourites_require_the_key_scope(site):
-    course_id = site.course_id("algorithms")
-    with (
-        site.key_client(ANNA, Scope.CHAT_WRITE) as talker,
-        site.key_client(ANNA, Scope.COURSES_READ) as reader,
-        site.key_client(ANNA, Scope.FAVOURITES_WRITE) as writer,
-    ):
-        assert talker.get(PATH).status_code == 403
-        assert reader.post(PATH, json={"course_id": course_id}).status_code == 403
-        assert reader.delete(f"{PATH}/{course_id}").status_code == 403
-        assert writer.post(PATH, json={"course_id": course_id}).status_code == 201
-        assert favourite_slugs(reader) == favourite_slugs(writer) == ["algorithms"]
-
-
-def test_cross_site_request_does_not_change_favourites(site, boris):
-    body = {"course_id": site.course_id("algorithms")}
-    foreign = boris.post(PATH, json=body, headers={"Origin": "https://elsewhere.example"})
-    assert foreign.status_code == 403
-    assert favourite_slugs(boris) == []
 
 
 def test_favourites_have_an_etag_and_are_cached_privately(site, anna):

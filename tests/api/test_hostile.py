@@ -20,19 +20,28 @@ from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
-WRITING = {
+OPERATIONS = {
     operation["operationId"]: (path, verb, operation)
     for path, verbs in described()["paths"].items()
     for verb, operation in verbs.items()
-    if verb in ("post", "put", "patch") and not path.startswith("/hooks/")
 }
-WITH_BODY = [name for name, (_, _, operation) in WRITING.items() if "requestBody" in operation]
+WITH_BODY = [
+    name
+    for name, (path, _, operation) in OPERATIONS.items()
+    if "requestBody" in operation and not path.startswith("/hooks/")
+]
+# The names of OpenAI's protocol may have slashes.
+WITH_PATH = [
+    name
+    for name, (path, _, _) in OPERATIONS.items()
+    if "{" in path and not path.startswith(("/hooks/", "/v1/"))
+]
 JSON = {"Content-Type": "application/json"}
 DEEP = 10_000
 
 
 def sample_of(name):
-    return WRITING[name][2]["requestBody"]["content"]["application/json"]["example"]
+    return OPERATIONS[name][2]["requestBody"]["content"]["application/json"]["example"]
 
 
 def replace_texts(name, value):
@@ -106,7 +115,7 @@ def admin(site):
 
 
 def send(site, admin, name, content, **headers):
-    path, verb, _ = WRITING[name]
+    path, verb, _ = OPERATIONS[name]
     address = path.format(**site.path_values)
     return admin.request(verb, address, content=content, headers={**JSON, **headers})
 
@@ -133,7 +142,7 @@ def test_invalid_bodies_are_refused_and_change_nothing(site, admin, name):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in WITH_BODY if not WRITING[name][0].startswith("/v1")]
+    "name", [name for name in WITH_BODY if not OPERATIONS[name][0].startswith("/v1")]
 )
 def test_other_content_types_are_refused_with_415(site, admin, name):
     before = read_tables(site)
@@ -143,9 +152,13 @@ def test_other_content_types_are_refused_with_415(site, admin, name):
     assert read_tables(site) == before
 
 
-@pytest.mark.parametrize("name", WRITING)
+WILD = ["0", "-1", "9" * 40, "1e9", "%00", "%ff", "a%0Ab", "..%2f..%2fetc", "%F0%9F%98%80", "'--"]
+WILD += ["%ED%A0%80", "%D9%A1"]  # a half of a character, an Arabic digit
+
+
+@pytest.mark.parametrize("name", WITH_PATH)
 def test_invalid_path_parameters_are_refused(site, admin, name):
-    path, verb, operation = WRITING[name]
+    path, verb, operation = OPERATIONS[name]
     parts = [
         parameter["name"]
         for parameter in operation.get("parameters", [])
@@ -154,20 +167,12 @@ def test_invalid_path_parameters_are_refused(site, admin, name):
     before = read_tables(site)
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     for part in parts:
-        for wild in (
-            "0",
-            "-1",
-            "9" * 40,
-            "1e9",
-            "%00",
-            "%ff",
-            "..%2f..%2fetc",
-            "%F0%9F%98%80",
-            "'--",
-        ):
+        if (name, part) == ("list_examples", "dataset"):
+            continue  # none of any name that an admin gives
+        for wild in WILD:
             address = path.format(**{**site.path_values, part: wild})
             answer = admin.request(verb, address, json=body.get("example"))
-            assert answer.status_code in (404, 405, 422), (wild, answer.text[:300])
+            assert answer.status_code in (404, 405, 422), (address, answer.text[:300])
             check_refusal(answer, {answer.status_code})
     assert read_tables(site) == before
 

@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 
-from merlin.account.api_keys import Scope
 from merlin.app import approvals
 from merlin.app.actor import Actor
 from merlin.config.settings import SecurityConfig
@@ -73,12 +72,6 @@ def test_loss_chart_has_an_etag_and_follows_the_theme(jobs_site):
     assert same.headers["etag"] == light.headers["etag"]
     assert jobs_site.admin.get(road, params={"theme": "red"}).status_code == 422
     assert jobs_site.admin.get("/api/jobs/99/loss.png").status_code == 404
-
-
-def test_loss_chart_requires_access_to_the_job(jobs_site):
-    road = "/api/jobs/1/loss.png"
-    with jobs_site.key_client(ANNA, Scope.JOBS_READ) as program:
-        assert program.get(road).status_code in (403, 404)
 
 
 def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
@@ -213,17 +206,6 @@ def test_teacher_sees_only_the_pipeline_of_their_own_datasets(jobs_site):
         assert other.get("/api/status").json()["datasets"] == []
         assert student.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
         assert student.post(f"/api/models/{model}/promote").status_code == 403
-
-
-def test_read_scope_allows_no_launch_and_admin_scope_no_reading(jobs_site):
-    site = jobs_site
-    with site.key_client(1003, Scope.JOBS_READ) as reader:
-        assert reader.get("/api/jobs").status_code == 200
-        assert reader.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
-        assert reader.get("/api/datasets/trial/quote").status_code == 403
-    with site.key_client(1003, Scope.JOBS_ADMIN) as writer:
-        assert writer.get("/api/jobs").status_code == 403
-        assert writer.post("/api/jobs", json={"dataset": "trial"}).status_code == 202
 
 
 def test_nan_in_job_data_is_returned_as_null(site):

@@ -86,18 +86,6 @@ def test_invalid_order_is_refused_with_its_code(shop, body, status, code):
     assert problem_code(shop.buyer().http.post("/api/orders", json=body)) == (status, code)
 
 
-def test_order_of_another_user_returns_404(shop):
-    anna, eve = shop.buyer(), shop.buyer()
-    order_id = anna.start_payment()
-    path = f"/api/orders/{order_id}"
-    assert eve.http.get(path).status_code == 404
-    assert eve.pay(order_id).status_code == 404
-    assert eve.http.delete(path).status_code == 404
-    assert eve.http.get("/api/orders").json() == {"orders": []}
-    assert [order["id"] for order in anna.http.get("/api/orders").json()["orders"]] == [order_id]
-    assert shop.state(order_id) == "pending"
-
-
 def test_api_key_can_read_orders_but_not_buy(shop):
     anna = shop.buyer()
     order_id = anna.order()

@@ -95,13 +95,6 @@ def test_invalid_search_values_are_refused(admin):
     assert admin.get("/api/users", params={"query": "%"}).json()["users"] == []
 
 
-def test_cross_site_request_cannot_block_a_user(site, admin):
-    far = {"Origin": "https://evil.example"}
-    answer = admin.post(f"/api/users/{ANNA}/block", headers=far)
-    assert answer.status_code == 403
-    assert not Users(site.db).get(ANNA).is_blocked
-
-
 def test_health_reports_queues_failures_disk_and_alarms(site):
     site.add_user(VERA, Role.ADMIN)
     Notices(site.db).tell("admins", "notice-proposal", {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
 from merlin.chat.feedback import Rating, Ratings
 from merlin.dataset.example import parse_example
@@ -54,15 +53,6 @@ def test_rating_can_be_set_changed_and_removed(site, anna, conversation):
     assert anna.delete(turn).status_code == 204
     assert anna.delete(turn).status_code == 204
     assert anna.get(turn).json()["value"] is None
-
-
-def test_user_cannot_rate_the_answer_of_another_user(site, anna, conversation):
-    turn = path(conversation.add_turn(1))
-    site.add_user(BORIS)
-    with site.key_client(BORIS) as boris:
-        answers = [boris.get(turn), boris.post(turn, json={"value": "down"}), boris.delete(turn)]
-    assert [answer.status_code for answer in answers] == [404, 404, 404]
-    assert site.database.sql("SELECT * FROM rating") == []
 
 
 def test_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
@@ -149,13 +139,3 @@ def test_number_of_corrections_is_limited(site, anna, conversation):
 )
 def test_invalid_rating_is_refused(anna, conversation, wrong):
     assert anna.post(path(conversation.add_turn(1)), json=wrong).status_code == 422
-
-
-def test_rating_requires_the_key_scope(site, conversation):
-    site.add_user(ANNA)
-    turn = path(conversation.add_turn(1))
-    with site.key_client(ANNA, Scope.ACCOUNT_READ) as reader:
-        assert reader.get(turn).status_code == 200
-        assert reader.post(turn, json={"value": "up"}).status_code == 403
-        assert reader.delete(turn).status_code == 403
-    assert site.client.get(turn).status_code == 401

@@ -19,7 +19,7 @@ from tests.support.waiting import longest
 pytestmark = pytest.mark.functional
 
 # anna and boris own the records in the path; boris leads the course and the datasets. `poor` is
-# an admin's key without the needed scope, or any key where keys are not accepted.
+# an admin's key with every scope but the needed ones, or any key where keys are not accepted.
 WHO = ["nobody", "anna", "other", "boris", "elsewhere", "editor", "admin", "poor", "blocked"]
 PEOPLE = {
     "anna": ANNA,
@@ -103,6 +103,11 @@ def site(tmp_path_factory):
         yield site
 
 
+def list_useless_scopes(operation):
+    """Return the scopes that the description of an operation does not name."""
+    return tuple(scope for scope in Scope if f"`{scope.value}`" not in operation["description"])
+
+
 class Callers:
     """All callers: each call uses a key, or a browser session where keys are not accepted."""
 
@@ -113,24 +118,24 @@ class Callers:
             name: site.key_headers(user_id) for name, user_id in PEOPLE.items() if name != "poor"
         }
         self.keys = {"nobody": {}, **everything}
-        self.poor = {scope: site.key_headers(VERA, scope) for scope in Scope}
+        self.poor = {
+            scopes: site.key_headers(VERA, *scopes)
+            for scopes in {list_useless_scopes(operation) for _, _, operation in TOLD.values()}
+        }
         self.all = site.key_headers(VERA)
         self.browsers = {}
 
     def headers(self, caller, operation):
         takes_keys = any("key" in choice for choice in operation["security"])
+        if caller == "foreign":
+            return self.browsers[caller]
         if caller == "poor":
-            return self._poor(operation) if takes_keys else self.all
+            return self.poor[list_useless_scopes(operation)] if takes_keys else self.all
         if caller == "nobody" or takes_keys or not operation["security"]:
             return self.keys[caller]
         if caller not in self.browsers:
             self.browsers[caller] = self.site.sign_in_headers(PEOPLE[caller])
         return self.browsers[caller]
-
-    def _poor(self, operation):
-        description = operation["description"]
-        useless = [scope for scope in Scope if f"`{scope.value}`" not in description]
-        return self.poor[useless[0]]
 
     def call(self, name, caller, **elsewhere):
         path, verb, operation = TOLD[name]
@@ -185,6 +190,25 @@ def test_forbidden_callers_are_refused_and_nothing_changes(site, callers):
         wrong += [(name, "changed", table) for table in find_differences(before, after)]
         before = after
     assert wrong == []
+
+
+# Called by other services, which have no cookies.
+WEBHOOKS = {"git", "provider", "payment", "telegram"}
+CROSS_SITE = [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {}]
+
+
+def test_browser_changes_nothing_from_another_site(site, callers):
+    signed_in = site.sign_in_headers(VERA)
+    before = read_tables(site)
+    for name, (_, verb, _) in TOLD.items():
+        if verb == "get" or name in WEBHOOKS:
+            continue
+        for origin in CROSS_SITE:
+            callers.browsers["foreign"] = {"Cookie": signed_in["Cookie"], **origin}
+            answer = callers.call(name, "foreign")
+            assert answer.status_code == 403, name
+            assert "foreign" in answer.text, answer.text
+    assert find_differences(before, read_tables(site)) == []
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
@@ -246,7 +270,7 @@ def test_inactive_course_is_visible_only_to_its_editors(site, callers):
     for caller, status in expected.items():
         answer = callers.http.get(path, headers=callers.keys[caller])
         assert answer.status_code == status, caller
-    poor = callers.poor[Scope.FAVOURITES_WRITE]
+    poor = site.key_headers(VERA, Scope.FAVOURITES_WRITE)
     assert callers.http.get(path, headers=poor).status_code == 404
 
 

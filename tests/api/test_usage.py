@@ -105,12 +105,3 @@ def test_export_contains_only_the_users_own_data_without_secrets(planned):
     assert secret not in response.text
     assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
     assert response.headers["cache-control"] == "no-store"
-
-
-@pytest.mark.parametrize("path", ["/api/user/usage", "/api/user/export"])
-def test_usage_and_export_require_the_account_scope(planned, path):
-    assert planned.client.get(path).status_code == 401
-    with planned.key_client(ANNA, Scope.CHAT_WRITE) as program:
-        assert program.get(path).status_code == 403
-    with planned.browser_client(ANNA) as browser:
-        assert browser.get(path).status_code == 200

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from merlin.cli import language
 from merlin.cli.processes import demo_language
 from merlin.config import load
 from merlin.core.errors import Refused
-from merlin.sandbox.demo.place import Ports, clear, create_repository, prepare_demo
+from merlin.sandbox.demo.place import (
+    SCRIPTS,
+    Ports,
+    clear,
+    create_repository,
+    prepare_demo,
+    samples,
+)
 from merlin.sandbox.telegram.world import groups_of, people_of
 
 pytestmark = pytest.mark.functional
@@ -120,6 +128,17 @@ def test_commands_and_the_demo_follow_the_locale(monkeypatch, environment, comma
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert (language(), demo_language()) == (commands, demo)
+
+
+@pytest.mark.parametrize("script", SCRIPTS.values(), ids=SCRIPTS)
+def test_demo_asks_a_question_of_its_samples_and_teaches_a_new_one(script):
+    folder = samples(script.samples) / script.dataset / "examples"
+    answers = {}
+    for path in folder.rglob("*.yaml"):
+        question, answer, *_ = yaml.safe_load(path.read_text("utf-8"))["messages"]
+        answers |= {question.get("user"): answer.get("assistant")}
+    assert answers[script.question].strip() == script.answer
+    assert script.new_question not in answers
 
 
 def test_people_and_groups_of_an_english_demo_have_english_names():
