@@ -176,7 +176,13 @@ def test_admin_refunds_a_payment_after_confirming(visitor, shop):
     expect(yes).to_be_focused()
     yes.dblclick()
     expect(page.locator("#refunds .chip")).to_contain_text("возвращено")
+    expect(page.locator("#state")).to_have_text("часть денег возвращена")
+    expect(page.locator("#entries")).to_contain_text("возврат40 ₽")
+    expect(page.locator("#entries")).to_contain_text("вручную")
     assert [refund.amount for refund in shop.billing.refunds.of(order_id)] == [roubles(40)]
+    page.goto(page.url.partition("/admin")[0] + "/admin/audit")
+    refund = f"заказ: № {order_id[:8]}, сумма: 40 ₽, причина: Попросили"
+    expect(page.get_by_role("table")).to_contain_text(refund)
 
 
 @pytest.fixture(scope="module")

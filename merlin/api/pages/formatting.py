@@ -16,7 +16,15 @@ from merlin.billing.quota import Format, plan_named
 from merlin.core import i18n
 from merlin.core.clock import in_zone
 from merlin.core.i18n import format_number, keys, text
-from merlin.core.money import Amount, Currency, format_cost, format_estimate, format_price
+from merlin.core.money import (
+    Amount,
+    Currency,
+    format_cost,
+    format_estimate,
+    format_price,
+    roubles,
+    stars,
+)
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
 
@@ -199,6 +207,12 @@ def minor(context: PageContext, amount: int, currency: Currency) -> str:
     return Amount(amount, currency).format(context.language)
 
 
+def stored_amount(context: PageContext, decimal: str, currency: str) -> str:
+    """Return an amount of money as an audit entry keeps it: "100.50" and "RUB"."""
+    is_stars = currency == Currency.XTR.value
+    return (stars(int(decimal)) if is_stars else roubles(decimal)).format(context.language)
+
+
 def may(context: PageContext, permission: str, dataset: str | None = None) -> bool:
     """Return whether the person has a permission, for a dataset if one is given."""
     return context.may(Permission(permission), dataset)
@@ -207,7 +221,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 _DRAWN: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
     *(estimate, badge, order_badge, state_text, stored_text, score, goods, plan_title),
-    *(amount_of, may),
+    *(amount_of, stored_amount, may),
 )
 
 

@@ -318,7 +318,6 @@ async def _page(
     def read(ctx: Context, actor: Actor) -> tuple[OrderDetails, Mapping[str, str]]:
         details = payments.show_payment(ctx, actor, purchase_id)
         people = {person_reference(details.purchase.user_id)}
-        people |= {entry.by for entry in details.entries}
         people |= {refund.by for refund in details.refunds}
         return details, users.display_names(ctx, sorted(people))
 
