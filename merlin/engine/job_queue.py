@@ -16,9 +16,10 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
-from merlin.config.engine import EngineSettings
+from merlin.config.engine import EngineSettings, EngineTrainingConfig
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -297,6 +298,14 @@ def _build_event(part: Epoch | Step) -> JobEvent:
     return JobEvent(key, message, content=metrics, is_of_run=True)
 
 
+def list_devices(training: EngineTrainingConfig) -> list[TrainingDevices]:
+    """Return the devices of each heavy job that runs at a time; a cluster runs one."""
+    if training.workers:
+        devices = tuple(chain.from_iterable(training.devices))
+        return [TrainingDevices(devices, training.cluster, training.workers)]
+    return [TrainingDevices(tuple(group)) for group in training.devices]
+
+
 class JobQueue:
     """All worker threads; call `wake` after a job was created, resumed or cancelled."""
 
@@ -311,11 +320,7 @@ class JobQueue:
         # One entry per training thread; None is the thread for jobs that are not heavy.
         devices: list[TrainingDevices | None] = [None]
         if any(base.is_heavy for base in bases.values()):
-            training = settings.training
-            if training.workers:
-                devices.append(TrainingDevices((), training.cluster, training.workers))
-            else:
-                devices += [TrainingDevices(tuple(group)) for group in training.devices]
+            devices += list_devices(settings.training)
         self._threads = [JobThread("engine-check", self._check_next, self._stop)]
         for number, device in enumerate(devices):
             work = partial(self._train_next, device)

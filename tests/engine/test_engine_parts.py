@@ -10,10 +10,11 @@ import subprocess
 import sys
 import threading
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
-from merlin.config.engine import EngineSettings
+from merlin.config.engine import EngineSettings, EngineTrainingConfig
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
@@ -27,7 +28,8 @@ from merlin.engine.database import (
     forget_response,
     run_once,
 )
-from merlin.engine.job_queue import JobThread
+from merlin.engine.job_queue import JobThread, list_devices
+from merlin.engine.trainers.lora.trainer import build_command
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.running_engine import KEY
 from tests.support.waiting import wait_until
@@ -238,6 +240,19 @@ def test_job_thread_retries_after_an_error_and_waits_without_work():
     stop.set()
     lane.join()
     assert not lane.is_alive()
+
+
+def test_jobs_get_the_configured_devices_on_this_machine_and_on_a_cluster():
+    groups = [["cuda:0"], ["cuda:1", "cuda:2"]]
+    one_machine = list_devices(EngineTrainingConfig(devices=groups))
+    assert [list(place.devices) for place in one_machine] == groups
+    assert not any(place.workers for place in one_machine)
+    (place,) = list_devices(EngineTrainingConfig(devices=groups, cluster="local", workers=4))
+    assert (place.cluster, place.workers) == ("local", 4)
+    assert list(place.devices) == ["cuda:0", "cuda:1", "cuda:2"]
+    # The driver is one process; Ray starts the workers.
+    assert "--standalone" not in build_command(place, Path("job"))
+    assert "--nproc-per-node=2" in build_command(one_machine[1], Path("job"))
 
 
 class Stop(threading.Event):

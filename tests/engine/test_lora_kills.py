@@ -141,7 +141,7 @@ def test_training_exits_when_its_engine_is_killed(tmp_path):
         "import sys; from pathlib import Path\n"
         "from merlin.engine.trainers.lora import trainer\n"
         "task = trainer.read_task(Path(sys.argv[1]))\n"
-        "for told in trainer.train_in_child(task): print(told, flush=True)"
+        "for told in trainer.LoraTrainer().train(task): print(told, flush=True)"
     )
     engine = subprocess.Popen(
         [sys.executable, "-c", watching, str(task.folder)], stdout=subprocess.PIPE, cwd=_ROOT

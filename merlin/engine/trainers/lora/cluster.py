@@ -1,9 +1,8 @@
-"""`python -m merlin.engine.trainers.lora.cluster FOLDER`: the same training on workers of Ray.
+"""The same training on workers of Ray, which the child starts instead of training itself.
 
-It replaces the child (see `command` in trainer.py): JSON lines on stdout, the stop command on
-stdin, whose end means that the engine has died. Ray Train starts the workers, assigns their ranks
-and connects them by torch.distributed (gloo on CPUs, nccl on GPUs); each runs the child's code. The
-folder, the base and the job's files must be on storage shared by all machines.
+Ray Train starts the workers, assigns their ranks and connects them by torch.distributed (gloo on
+CPUs, nccl on GPUs); each runs the child's code. The folder, the base and the job's files must be on
+storage shared by all machines.
 
 Source: ray-project/ray 2.60, python/ray/train/torch, "Get Started with Distributed Training using
 PyTorch". Why Ray: docs/adr/0018-several-machines-by-ray.md.
@@ -11,55 +10,36 @@ PyTorch". Why Ray: docs/adr/0018-several-machines-by-ray.md.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import os
 import secrets
 import socket
-import sys
 import threading
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
-from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
-from merlin.engine.trainers.lora.worker.__main__ import listen, run
+from merlin.engine.trainers.lora.worker.__main__ import run
 
-_FAILED, _BUG = 1, 70
+_BUG = 70
 _CONNECT_S = 5.0
 # A local cluster, started for one job.
 _LOCAL_CLUSTERS = ("", "local")
 log = logging.getLogger(__name__)
 
 
-def main(folder: Path) -> int:
-    """Train on the cluster of the folder's task; return the exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    out, stop = redirect_stdout(), threading.Event()
-    threading.Thread(target=listen, args=[stop], daemon=True).start()
-    with (folder / trainer.LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        place = trainer.read_task(folder).place
-        # Read at import: disables Ray's telemetry, and access to a local cluster from outside.
-        os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        if place.cluster in _LOCAL_CLUSTERS:
-            os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-        try:
-            return _forward_messages(folder, place, out, stop)
-        except Untrainable as failure:
-            ProgressPipe(folder, partial(send_line, out)).send_failure(failure)
-            return _FAILED
-
-
-def _forward_messages(
+def run_on_cluster(
     folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event
 ) -> int:
     """Forward the workers' messages until they end; return the exit code. Raises Untrainable."""
+    # Read at import: disables Ray's telemetry, and access to a local cluster from outside.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    if place.cluster in _LOCAL_CLUSTERS:
+        os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     try:
         import ray  # noqa: PLC0415 - the extra's
         from ray.util.queue import Queue  # noqa: PLC0415 - as above
@@ -69,7 +49,7 @@ def _forward_messages(
     # A running cluster, or a local one.
     where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
     if place.cluster in _LOCAL_CLUSTERS:
-        where |= {"address": "local", "num_cpus": place.workers or 1, "include_dashboard": False}
+        where |= {"address": "local", "num_cpus": place.workers, "include_dashboard": False}
     named = place.cluster or "local"
     unavailable = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
     if not is_reachable(place.cluster):
@@ -113,7 +93,7 @@ def _run_workers(folder: Path, place: TrainingDevices, lines: Any, orders: Any) 
     trainer = TorchTrainer(
         train_in_worker,
         train_loop_config={"folder": str(folder), "lines": lines, "orders": orders},
-        scaling_config=ScalingConfig(num_workers=place.workers or 1, use_gpu=has_gpu),
+        scaling_config=ScalingConfig(num_workers=place.workers, use_gpu=has_gpu),
         torch_config=TorchConfig(backend="nccl" if has_gpu else "gloo"),
         run_config=RunConfig(name="run", storage_path=str(folder / "ray")),
     )
@@ -146,10 +126,3 @@ def _await_stop(orders: Any, stop: threading.Event) -> None:
 def _forward_stop(stop: threading.Event, orders: Any) -> None:
     stop.wait()
     orders.put(trainer.STOP)
-
-
-if __name__ == "__main__":
-    # Imported by its module name, so that workers can unpickle it.
-    from merlin.engine.trainers.lora.cluster import main as by_name
-
-    sys.exit(by_name(Path(sys.argv[1])))

@@ -137,7 +137,6 @@ HYPERPARAMETERS = {SUPERVISED: LoraHyperparameters, DPO: DpoHyperparameters}
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
 _CHILD = "merlin.engine.trainers.lora.worker"
-_CLUSTER = "merlin.engine.trainers.lora.cluster"
 _CUDA = "cuda"
 _TASK = TypeAdapter(Task)
 TASK, STATE, SENT_LINES = "task.json", "state.pt", "told.jsonl"
@@ -174,7 +173,20 @@ class LoraTrainer:
             raise Untrainable(
                 "trainer_not_installed", "engine-lora-missing", None, parts=", ".join(missing)
             )
-        yield from train_in_child(task)
+        task.folder.mkdir(parents=True, exist_ok=True)
+        write_task(task)
+        reader = _ProgressReader(task.folder)
+        while True:
+            child = TrainingProcess(task)
+            try:
+                for line in child.read_messages():
+                    yield reader.read(line) if line is not None else None
+            finally:
+                code = child.stop()
+            if reader.is_done:
+                return
+            log.warning("training process died", code=code, kept=reader.saved_step)
+            reader.note_crash(code)
 
 
 def build_command(place: TrainingDevices, folder: Path) -> list[str]:
@@ -182,9 +194,7 @@ def build_command(place: TrainingDevices, folder: Path) -> list[str]:
 
     Its stdin and stdout are those of the training's first process.
     """
-    if place.cluster or place.workers:
-        return [sys.executable, "-m", _CLUSTER, str(folder)]
-    if len(place.devices) > 1:
+    if len(place.devices) > 1 and not place.workers:
         count = f"--nproc-per-node={len(place.devices)}"
         run = ["torch.distributed.run", "--standalone", count, "-m"]
         return [sys.executable, "-m", *run, _CHILD, str(folder)]
@@ -290,24 +300,6 @@ class TrainingProcess:
         with suppress(OSError):
             self._input.close()
         return code
-
-
-def train_in_child(task: Task) -> Generator[Progress, None, None]:
-    """Train in a child, restarted after crashes; yield progress. Raises Untrainable."""
-    task.folder.mkdir(parents=True, exist_ok=True)
-    write_task(task)
-    reader = _ProgressReader(task.folder)
-    while True:
-        child = TrainingProcess(task)
-        try:
-            for line in child.read_messages():
-                yield reader.read(line) if line is not None else None
-        finally:
-            code = child.stop()
-        if reader.is_done:
-            return
-        log.warning("training process died", code=code, kept=reader.saved_step)
-        reader.note_crash(code)
 
 
 @dataclass

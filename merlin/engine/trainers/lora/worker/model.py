@@ -42,7 +42,8 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
     """
     if all(device == "cpu" for device in place.devices):
         return Accelerator(cpu=True, mixed_precision="no")
-    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    is_mps = "mps" in place.devices
+    available = torch.mps.device_count() if is_mps else torch.cuda.device_count()
     if available < (1 if place.workers else len(place.devices)):
         named = ", ".join(place.devices)
         raise Untrainable(
@@ -122,8 +123,6 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
 
     if files.quantised != "none" and find_spec("bitsandbytes") is None:
         raise Untrainable("trainer_not_installed", "engine-lora-no-quantisation", "model")
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise Untrainable("device_unavailable", "engine-lora-no-device", None, device=str(device))
     parameters = 0
     try:
         for path in files.folder.glob("*.safetensors"):
