@@ -159,10 +159,9 @@ def browse(
     """
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        index = ExampleEntries(ctx.db)
-        entries = index.find(dataset, example_filter, limit, before)
+        entries = ExampleEntries(ctx.db).find(dataset, example_filter, limit, before)
         findings_by_path: dict[str, list[Finding]] = {entry.path: [] for entry in entries}
-        for finding in index.findings(dataset, list(findings_by_path)):
+        for finding in FileIndex(ctx.db).findings(dataset, list(findings_by_path)):
             findings_by_path[finding.path].append(finding)
     return [
         ListedExample(

@@ -25,17 +25,9 @@ from merlin.core.vocabulary import (
     vector_query,
 )
 from merlin.dataset.example import parse_example
-from merlin.dataset.finding import Finding
 from merlin.dataset.layout import EXAMPLES, example_id_of
-from merlin.dataset.verdicts import FINDINGS, ON_LINE
-from merlin.db.database import CHUNK, Repository, Row, in_portions
-from merlin.db.tables import (
-    DATASET_TEXT,
-    EXAMPLE_ENTRY,
-    EXAMPLE_TAG,
-    FINDING,
-    VERDICT,
-)
+from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
+from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TAG, Table
 
 # Only the beginnings of longer queries and texts are used.
 MAX_QUERY_LENGTH, MAX_CHARACTERS = 200, 50_000
@@ -163,9 +155,7 @@ class ExampleEntries(Repository):
         Written in portions; the texts are stored already.
         """
         requested = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
-        known: dict[str, str] = {}
-        for paths in in_portions(sorted(requested), CHUNK):
-            known |= self._blobs(dataset, paths)
+        known = read_blobs(self.db, EXAMPLE_ENTRY, dataset, sorted(requested))
         gone = sorted(path for path in known if requested[path] is None)
         for old in in_portions(gone, _AT_ONCE):
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, ()))
@@ -174,12 +164,6 @@ class ExampleEntries(Repository):
         for portion in in_portions(entries, _AT_ONCE):
             old = [str(row["path"]) for row, _ in portion if row["path"] in known]
             self.db.run_in_transaction(partial(self._replace_entries, dataset, old, portion))
-
-    def _blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
-        columns = EXAMPLE_ENTRY.path, EXAMPLE_ENTRY.blob
-        named = (EXAMPLE_ENTRY.dataset == dataset) & EXAMPLE_ENTRY.path.in_(paths)
-        rows = self.db.rows(EXAMPLE_ENTRY.select(*columns).where(named))
-        return {row["path"]: row["blob"] for row in rows}
 
     def _files(
         self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
@@ -308,12 +292,15 @@ class ExampleEntries(Repository):
         rows = self.db.sql(f"{what} WHERE dataset = ? GROUP BY {column}", dataset)
         return sorted(((name, count) for name, count in rows), key=lambda item: (-item[1], item[0]))
 
-    def findings(self, dataset: str, paths: Sequence[str]) -> list[Finding]:
-        """Return the findings on these files at the newest commit."""
-        newest = VERDICT.select(VERDICT.id).where((VERDICT.dataset == dataset) & ON_LINE)
-        verdict = self.db.value(newest.order_by(VERDICT.position.desc()))
-        named = (FINDING.verdict_id == verdict) & FINDING.path.in_(list(paths))
-        return FINDINGS.read_all(self.db.rows(FINDING.select().where(named).order_by(FINDING.id)))
+
+def read_blobs(db: Database, table: Table, dataset: str, paths: Sequence[str]) -> dict[str, str]:
+    """Return path -> blob of those of these files that have a row in the table."""
+    known: dict[str, str] = {}
+    for portion in in_portions(paths, CHUNK):
+        named = (table.dataset == dataset) & table.path.in_(portion)
+        rows = db.rows(table.select(table.path, table.blob).where(named))
+        known.update((row["path"], row["blob"]) for row in rows)
+    return known
 
 
 def _entry(file: _File) -> tuple[Row, list[Row]]:

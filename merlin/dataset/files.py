@@ -21,7 +21,7 @@ from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, is_in_build, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.entries import ExampleEntries, ExampleFilter
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, read_blobs
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
@@ -282,12 +282,17 @@ class FileIndex(Repository):
         query = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
         return {row["path"]: row["blob"] for row in self.db.rows(query)}
 
-    def findings(self, dataset: str) -> list[Finding]:
-        """Return the findings of the check at the newest commit that changed the dataset."""
+    def findings(self, dataset: str, paths: Sequence[str] | None = None) -> list[Finding]:
+        """Return the findings of the check at the newest commit that changed the dataset.
+
+        With `paths` only those on these files.
+        """
         verdict = self._verdict(dataset)
         if verdict is None:
             return []
         query = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
+        if paths is not None:
+            query = query.where(FINDING.path.in_(list(paths)))
         return FINDINGS.read_all(self.db.rows(query))
 
     def example_ids(self, dataset: str) -> list[str]:
@@ -376,7 +381,7 @@ class FileIndex(Repository):
         Writes only differences, so that an edit of a large dataset takes a short transaction. Only
         the daemon writes here, so the old blobs are read outside it. Unused texts are deleted.
         """
-        known = self._kept_blobs(dataset, sorted(files))
+        known = read_blobs(self.db, DATASET_FILE, dataset, sorted(files))
         # Before the files: after a crash in between the tree is still the old one, so it is redone.
         ExampleEntries(self.db).follow(dataset, files)
         deleted = [path for path in known if files[path] != known[path]]
@@ -390,15 +395,6 @@ class FileIndex(Repository):
             rows = []
         self._replace_files(dataset, tree, deleted, rows)
         self._delete_unused([known[path] for path in deleted])
-
-    def _kept_blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
-        """Return path -> cached blob of these files."""
-        known: dict[str, str] = {}
-        for portion in in_portions(paths, CHUNK):
-            named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
-            rows = self.db.rows(DATASET_FILE.select().where(named))
-            known.update((row["path"], row["blob"]) for row in rows)
-        return known
 
     @transaction
     def _replace_files(

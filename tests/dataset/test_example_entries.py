@@ -144,7 +144,7 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert datasets.find_ids(FACE, author="nobody") == []
     assert datasets.find_ids(FACE, has_finding=True) == ["x"]
     assert facets.with_finding == 1
-    assert datasets.entries.findings(FACE, ["examples/x.yaml"]) == [finding]
+    assert datasets.files.findings(FACE, ["examples/x.yaml"]) == [finding]
     (row,) = datasets.entries.find(FACE, ExampleFilter(split="test"), 5)
     assert (row.author, row.split) == ("anna", "test")
     assert row.at is not None
