@@ -21,7 +21,7 @@ from merlin.app.views import described
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.dataset.builds import build_version, is_in_build, select_whole_builds
+from merlin.dataset.builds import build_version, select_builds_with
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
@@ -156,13 +156,8 @@ def _has_build(ctx: Context, dataset: str, example_id: str) -> bool:
 def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
     """Return id, number and split of each build with the example, newest first."""
     columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
-    query = select_whole_builds(*columns).join(
-        TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset)
-    )
-    condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-    return ctx.db.rows(
-        query.where(condition & (BUILD.dataset == dataset)).order_by(BUILD.id.desc())
-    )
+    query = select_builds_with(dataset, example_id, *columns)
+    return ctx.db.rows(query.order_by(BUILD.id.desc()))
 
 
 def _models(ctx: Context, builds: list[int]) -> list[Row]:

@@ -29,6 +29,7 @@ from merlin.dataset.verdicts import (
     ON_LINE,
     VerdictStatus,
     choose_shown_word,
+    join_newest,
     select_verdicts,
 )
 from merlin.db.database import Database, Row
@@ -127,10 +128,7 @@ def list_of_condition(ctx: Context, where: Any) -> list[VerdictView]:
 
 def list_newest(ctx: Context) -> dict[str, VerdictView]:
     """Return each dataset's newest verdict; the caller checks the permission to see them."""
-    positions = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    heads = positions.group_by(VERDICT.dataset).alias("heads")
-    is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
-    rows = ctx.db.rows(_select_verdicts().join(heads, on=is_head))
+    rows = ctx.db.rows(join_newest(_select_verdicts()))
     return {row["dataset"]: _view(row) for row in rows}
 
 

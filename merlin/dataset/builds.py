@@ -108,6 +108,13 @@ def is_in_build(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE)
     return (table.dataset == dataset) & holds
 
 
+def select_builds_with(dataset: str, example_id: str, *columns: Any) -> Select:
+    """Return a SELECT of the builds that contain an example, joined with it."""
+    builds = select_whole_builds(*columns).where(BUILD.dataset == dataset)
+    example = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
+    return builds.join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, dataset)).where(example)
+
+
 def training_key(dataset: str, digest: str, recipe: Recipe) -> str:
     """Return a digest that identifies a training: the files and the recipe.
 

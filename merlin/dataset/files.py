@@ -19,13 +19,13 @@ from peewee import JOIN, Select, fn
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
-from merlin.dataset.builds import Build, build_from_row, is_in_build, select_whole_builds
+from merlin.dataset.builds import Build, build_from_row, select_builds_with, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.entries import ExampleEntries, ExampleFilter, read_blobs
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
-from merlin.dataset.verdicts import FINDINGS, ON_LINE
+from merlin.dataset.verdicts import FINDINGS, ON_LINE, join_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 from merlin.db.database import CHUNK, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
@@ -216,11 +216,8 @@ class FileIndex(Repository):
 
     def titles(self) -> dict[str, Localised]:
         """Return dataset -> title, empty when dataset.yaml could not be parsed."""
-        tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-        heads = tops.group_by(VERDICT.dataset).alias("heads")
-        is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
-        rows = self.db.rows(VERDICT.select(VERDICT.dataset, VERDICT.spec).join(heads, on=is_head))
-        specs = ((row["dataset"], load_spec(row["spec"])) for row in rows)
+        newest = join_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
+        specs = ((row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest))
         return {dataset: spec.title if spec else {} for dataset, spec in specs}
 
     def is_known(self, dataset: str) -> bool:
@@ -311,11 +308,7 @@ class FileIndex(Repository):
     def find_build_range(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that contains an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
-        holds = select_whole_builds(*numbers).join(
-            TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset)
-        )
-        condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-        row = self.db.row(holds.where(condition))
+        row = self.db.row(select_builds_with(dataset, example_id, *numbers))
         if row is None or row["first"] is None:
             return None
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"

@@ -20,7 +20,7 @@ from enum import StrEnum
 from itertools import groupby
 from typing import Any
 
-from peewee import JOIN, Select
+from peewee import JOIN, Select, fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
@@ -143,6 +143,14 @@ def select_verdicts() -> Select:
     )
     of_verdict = VERDICT.select(*VERDICT.every(), *of_commit)
     return of_verdict.join(COMMIT, on=(COMMIT.sha == VERDICT.commit_sha))
+
+
+def join_newest(query: Select) -> Select:
+    """Restrict a SELECT of verdicts to the newest one of each dataset."""
+    positions = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    heads = positions.group_by(VERDICT.dataset).alias("heads")
+    is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
+    return query.join(heads, on=is_head)
 
 
 def verdict_condition(commit: str, dataset: str) -> Any:
