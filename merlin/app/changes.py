@@ -38,7 +38,8 @@ from merlin.dataset.changes import (
 )
 from merlin.dataset.commit_batch import Revert, plan_revert, revert_change, was_edited_since
 from merlin.dataset.commit_message import Editor, revert_subject, telegram_editor
-from merlin.dataset.files import FileIndex, FileText, apply_pending_changes, is_behind
+from merlin.dataset.entries import FileText
+from merlin.dataset.files import FileIndex, apply_pending_changes, is_behind
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user

@@ -30,7 +30,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.dataset.entries import ExampleEntries, ExampleFilter
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText
 from merlin.dataset.example import (
     count_messages,
     detect_language,
@@ -38,7 +38,6 @@ from merlin.dataset.example import (
     parse_example,
     read_example,
 )
-from merlin.dataset.files import FileText
 from merlin.dataset.layout import MATERIALS
 from merlin.dataset.lint import lint_example
 from merlin.dataset.near_questions import find_near_questions, near_key

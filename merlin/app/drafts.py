@@ -29,7 +29,7 @@ from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
 from merlin.dataset.commit_message import examples_subject
 from merlin.dataset.drafts import MAX_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted
-from merlin.dataset.entries import MAX_QUERY_LENGTH, ExampleEntries, ExampleFilter
+from merlin.dataset.entries import MAX_QUERY_LENGTH, ExampleEntries, ExampleFilter, FileText
 from merlin.dataset.example import (
     Example,
     free_example_id,
@@ -38,7 +38,7 @@ from merlin.dataset.example import (
     reword_example,
     write_example,
 )
-from merlin.dataset.files import FileIndex, FileText
+from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
@@ -317,8 +317,7 @@ def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> 
             rows.append(PastedRow(line.line, PastedVerdict.WRONG, findings=line.findings))
             continue
         query = ExampleFilter(example.question[:MAX_QUERY_LENGTH])
-        matches = entries.find(dataset, query, _MAX_COMPARED)
-        stored = [FileText(dataset, entry.path, entry.blob, entry.text) for entry in matches]
+        stored = entries.find(dataset, query, _MAX_COMPARED)
         candidates = [*drafted.values(), *(file for file in stored if file.path not in drafted)]
         rows.append(_compare_row(line.line, example, candidates, contents))
         contents.add(example.facts.content)

@@ -18,9 +18,9 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets, FileText
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
-from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, FileText
+from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
@@ -165,7 +165,7 @@ def browse(
             findings_by_path[finding.path].append(finding)
     return [
         ListedExample(
-            example=view_of(FileText(dataset, entry.path, entry.blob, entry.text)),
+            example=view_of(entry),
             number=entry.number,
             author=entry.author,
             at=entry.at,

@@ -22,7 +22,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material, match_materials
 from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit
-from merlin.dataset.files import FileText
+from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
 from merlin.dataset.spec import MaterialSpec, course_spec, validate_file

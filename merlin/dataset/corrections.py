@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from merlin.dataset.changes import Changes, Edit
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import Example, normalise, parse_example
-from merlin.dataset.files import FileText, apply_pending_changes
+from merlin.dataset.files import apply_pending_changes
 from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
@@ -63,9 +63,8 @@ def _pairs(
 ) -> Iterator[tuple[Example, bool]]:
     """Yield the examples with these words, pending ones too; and whether each is a test."""
     found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
-    files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
     sides = {each.path: each.split for each in found}
-    for file in apply_pending_changes(dataset, files, Changes(db).list_pending(dataset)):
+    for file in apply_pending_changes(dataset, found, Changes(db).list_pending(dataset)):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
         # A system text or further turns put the question in another context.
         if example and len(example.messages) == _PAIR:

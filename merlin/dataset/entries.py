@@ -54,18 +54,29 @@ class ExampleFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleEntry:
-    """One example in a list; `number` is its position, `text` its file, None for a binary file.
+class FileText:
+    """One file; `text` is None for binary content. `path` is within the dataset."""
+
+    dataset: str
+    path: str
+    blob: str
+    text: str | None
+
+    @property
+    def example_id(self) -> str:
+        """Return the example id of the path."""
+        return example_id_of(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExampleEntry(FileText):
+    """The file of one example in a list; `number` is its position.
 
     `author` and `at` are those of the commit that wrote it, "" and None if unknown. `split` is its
     side in the newest build, "" if it is not in it.
     """
 
     number: int
-    example_id: str
-    path: str
-    blob: str
-    text: str | None
     author: str = ""
     at: datetime | None = None
     split: str = ""
@@ -101,7 +112,7 @@ _WORD_MATCHES = (
 )
 _COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
 _PAGE = """
-SELECT part.id, part.example_id, part.path, file.blob, said.text, wrote.author,
+SELECT part.id, part.path, file.blob, said.text, wrote.author,
     made.committed_at, taught.split
 FROM ({page}) AS part
 JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
@@ -233,7 +244,7 @@ class ExampleEntries(Repository):
         build, _, _ = self._newest_build(dataset)
         query = _PAGE.format(page=page.format(build=build), build=build)
         rows = self.db.sql(query, *values, limit)
-        return [_entry_from_row(row) for row in rows]
+        return [_entry_from_row(dataset, row) for row in rows]
 
     def text(self, dataset: str, example_id: str) -> str | None:
         """Return the text of an example's file, None if it does not exist."""
@@ -320,15 +331,15 @@ def _match_in_dataset(dataset: str, terms: str) -> str:
     return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 
 
-def _entry_from_row(row: Sequence[object]) -> ExampleEntry:
-    number, example_id, path, blob, text, author, at, split = row
+def _entry_from_row(dataset: str, row: Sequence[object]) -> ExampleEntry:
+    number, path, blob, text, author, at, split = row
     return ExampleEntry(
-        int(str(number)),
-        str(example_id),
+        dataset,
         str(path),
         str(blob),
         None if text is None else str(text),
-        str(author or ""),
-        from_iso(str(at)) if at else None,
-        str(split or ""),
+        number=int(str(number)),
+        author=str(author or ""),
+        at=from_iso(str(at)) if at else None,
+        split=str(split or ""),
     )

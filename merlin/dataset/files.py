@@ -21,7 +21,7 @@ from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, select_builds_with, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.entries import ExampleEntries, ExampleFilter, read_blobs
+from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText, read_blobs
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
@@ -61,21 +61,6 @@ class DatasetCard:
     def name_in(self, language: str) -> str:
         """Return its title in a language, or its name."""
         return localised(self.title, language) or self.name
-
-
-@dataclass(frozen=True, slots=True)
-class FileText:
-    """One file; `text` is None for binary content. `path` is within the dataset."""
-
-    dataset: str
-    path: str
-    blob: str
-    text: str | None
-
-    @property
-    def example_id(self) -> str:
-        """Return the example id of the path."""
-        return example_id_of(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,8 +234,7 @@ class FileIndex(Repository):
         entries, found = ExampleEntries(self.db), list[FileText]()
         for name in [dataset] if dataset is not None else sorted(self.trees()):
             left = limit - len(found)
-            part = entries.find(name, ExampleFilter(query=text), left) if left else []
-            found += [FileText(name, each.path, each.blob, each.text) for each in part]
+            found += entries.find(name, ExampleFilter(query=text), left) if left else []
         return found
 
     def one(self, dataset: str, example_id: str) -> FileText:

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from merlin.core.errors import Refused
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import import_subject
+from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, detect_language, normalise, write_example
-from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.layout import EXAMPLES, NameAllocator, example_path

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 
 from merlin.dataset.check import CheckedDataset, Read, check, check_changes, check_whole
+from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, count_example, read_example
 from merlin.dataset.example_index import ExampleIndex
-from merlin.dataset.files import FileText
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec

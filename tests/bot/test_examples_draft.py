@@ -17,8 +17,8 @@ from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.dataset.changes import Edit, check_path
+from merlin.dataset.entries import FileText
 from merlin.dataset.example import free_example_id, parse_example
-from merlin.dataset.files import FileText
 from merlin.dataset.finding import Severity
 from merlin.dataset.preview import EditChecker
 from merlin.dataset.yaml_io import strip_line_ends

@@ -8,7 +8,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Material
 from merlin.course.editing import CourseFiles, MaterialDraft, parse_course
 from merlin.dataset.changes import ChangeKind
-from merlin.dataset.files import FileText
+from merlin.dataset.entries import FileText
 
 pytestmark = pytest.mark.unit
 

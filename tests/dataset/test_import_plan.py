@@ -9,8 +9,8 @@ import pytest
 
 from merlin.core.errors import Refused
 from merlin.dataset import import_plan
+from merlin.dataset.entries import FileText
 from merlin.dataset.example import read_example
-from merlin.dataset.files import FileText
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import Place, plan_import, strip_system
 

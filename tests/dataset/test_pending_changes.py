@@ -12,7 +12,8 @@ from merlin.core.errors import Refused
 from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.commit_batch import plan_revert
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.files import FileText, apply_pending_changes, is_behind
+from merlin.dataset.entries import FileText
+from merlin.dataset.files import apply_pending_changes, is_behind
 from merlin.git.source import blob_id
 
 pytestmark = pytest.mark.unit

@@ -9,7 +9,7 @@ import pytest
 from merlin.core.clock import utc_now
 from merlin.core.money import Price
 from merlin.dataset.builds import Build
-from merlin.dataset.files import FileText
+from merlin.dataset.entries import FileText
 from merlin.dataset.preview import EditChecker, unified_diff
 from merlin.training.policy import forecast_training
 
