@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
@@ -18,7 +18,7 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions
 from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
-from merlin.dataset.entries import ExampleEntries, ExampleFilter, Facets, FileText
+from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
 from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex
 from merlin.dataset.finding import Finding
@@ -123,13 +123,10 @@ class DatasetView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedExample:
-    """An example in a list: its author and time, its split, findings."""
+    """An example in a list, with its findings."""
 
     example: ExampleView
-    number: int
-    author: str
-    at: datetime | None
-    split: str
+    entry: ExampleEntry
     findings: Sequence[Finding] = ()
 
 
@@ -164,14 +161,7 @@ def browse(
         for finding in FileIndex(ctx.db).findings(dataset, list(findings_by_path)):
             findings_by_path[finding.path].append(finding)
     return [
-        ListedExample(
-            example=view_of(entry),
-            number=entry.number,
-            author=entry.author,
-            at=entry.at,
-            split=entry.split,
-            findings=findings_by_path[entry.path],
-        )
+        ListedExample(example=view_of(entry), entry=entry, findings=findings_by_path[entry.path])
         for entry in entries
     ]
 

@@ -14,7 +14,7 @@ from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.views import described, finite, named
-from merlin.core.charts import StepMetrics, read_losses
+from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
@@ -87,9 +87,9 @@ class JobView:
         metrics = [event for event in events if isinstance(event, Mapping)]
         settings = self.recipe.get("hyperparameters")
         epochs = settings.get("n_epochs") if isinstance(settings, Mapping) else None
-        requested = _positive_number(epochs)
+        requested = read_positive(epochs)
         epoch, step, steps = (
-            max((_positive_number(metric.get(name)) for metric in metrics), default=0.0)
+            max((read_positive(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")
         )
         if not steps and epoch and requested and step:
@@ -350,10 +350,3 @@ def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
         read_row(JobEvent, row, data=finite(load_json(row["data"])))
         for row in reversed(newest_first)
     ]
-
-
-def _positive_number(value: object) -> float:
-    """Return a positive number, else 0: providers may log anything."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)

@@ -76,6 +76,13 @@ def read_losses(
     }
 
 
+def read_positive(value: object) -> float:
+    """Return a value if it is a positive number, else 0: a setting can be "auto"."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0.0
+    return max(float(value), 0.0)
+
+
 def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dict[float, float]:
     series: dict[float, float] = {}
     for step, metrics in points:

@@ -14,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from merlin.core.charts import read_losses
+from merlin.core.charts import read_losses, read_positive
 from merlin.core.clock import utc_now
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
@@ -39,10 +39,10 @@ class JobProgress:
         losses = read_losses(measured)
         is_running = job.status == RUNNING
         left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
-        paces = [pace for event in measured if (pace := _read_positive(event.get(PACE_METRIC)))]
+        paces = [pace for event in measured if (pace := read_positive(event.get(PACE_METRIC)))]
         self.job = job
-        self.epoch = max((_read_positive(event.get("epoch")) for event in measured), default=0.0)
-        self.epochs = _read_positive(job.hyperparameters.get("n_epochs"))
+        self.epoch = max((read_positive(event.get("epoch")) for event in measured), default=0.0)
+        self.epochs = read_positive(job.hyperparameters.get("n_epochs"))
         self.left_s = max(left_s, 0.0)
         self.tokens_per_s = paces[-1] if paces else 0.0
         self.train_losses, self.test_losses = losses["train"], losses["test"]
@@ -95,13 +95,6 @@ def describe_bases(engine: Engine) -> list[dict[str, Any]]:
         }
         for name, base in engine.bases.items()
     ]
-
-
-def _read_positive(value: object) -> float:
-    """Return `value` if it is a positive number, else 0: it can be "auto"."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)
 
 
 Calls = Mapping[tuple[str, int], int]

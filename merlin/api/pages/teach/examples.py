@@ -455,7 +455,7 @@ async def _page(
     }
     rows = [
         ListRow(draft.example if draft else item.example, item, draft)
-        for item in page.take_part(listed, lambda item: item.number)
+        for item in page.take_part(listed, lambda item: item.entry.number)
         for draft in [drafts_by_id.get(item.example.id)]
         if draft is None or not filters.wanted.is_empty
     ]
