@@ -27,10 +27,10 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 from peewee import IntegrityError
 
 from merlin.account.api_keys import digest
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Repository, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import ACCOUNT, USER
 from merlin.db.values import read_row
 
@@ -198,10 +198,6 @@ _BROWSER_BYTES = 16
 class Accounts(Repository):
     """One row for each user name, with hashes of the browsers in which its owner last signed in."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-
     def of(self, user_id: int) -> Account | None:
         """Return a person's account, None without one."""
         return self._read(ACCOUNT.user_id == user_id)
@@ -233,7 +229,7 @@ class Accounts(Repository):
         if owner is not None or not self._write(user_id, normalised):
             raise Refused(f"the name {normalised} is taken", "account-name-taken", name=normalised)
         values = {"name": normalised, "before": previous.name if previous else ""}
-        self._audit.note(by, "account.name", person_reference(user_id), values)
+        Audit(self.db, self._clock).note(by, "account.name", person_reference(user_id), values)
 
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; return False if it was taken concurrently."""
@@ -256,7 +252,7 @@ class Accounts(Repository):
         values = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
         if not self.db.change(ACCOUNT.update(values).where(ACCOUNT.user_id == user_id)):
             raise Refused("no user name", "account-no-name")
-        self._audit.note(by, "account.password", person_reference(user_id))
+        Audit(self.db, self._clock).note(by, "account.password", person_reference(user_id))
 
     def is_known_browser(self, user_id: int, browser: str) -> bool:
         """Return whether the owner has signed in with the password in this browser before."""

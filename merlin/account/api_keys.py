@@ -18,11 +18,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Repository, transaction
+from merlin.db.database import Repository, transaction
 from merlin.db.tables import API_KEY
 from merlin.db.values import RowMap
 
@@ -114,10 +114,6 @@ _HINT = len(PREFIX) + 4
 class ApiKeys(Repository):
     """One row for each key, including revoked ones; its label is encrypted."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-
     @transaction
     def make(
         self,
@@ -145,8 +141,8 @@ class ApiKeys(Repository):
             "used_at": None,
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
-        values = {"key": key.key_id, "scopes": row["scopes"]}
-        self._audit.note(person_reference(user_id), "key.make", person_reference(user_id), values)
+        values, reference = {"key": key.key_id, "scopes": row["scopes"]}, person_reference(user_id)
+        Audit(self.db, self._clock).note(reference, "key.make", reference, values)
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
@@ -175,7 +171,7 @@ class ApiKeys(Repository):
         is_ended = self.db.change(API_KEY.update(now).where(condition)) > 0
         if is_ended:
             reference = person_reference(user_id)
-            self._audit.note(reference, "key.revoke", reference, {"key": key_id})
+            Audit(self.db, self._clock).note(reference, "key.revoke", reference, {"key": key_id})
         return is_ended
 
     def _is_valid(self) -> Any:

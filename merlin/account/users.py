@@ -44,7 +44,6 @@ class Roles(Repository):
     def __init__(self, db: Database, admins: Collection[int] = (), clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._admins = tuple(admins)
-        self._audit = Audit(db, clock)
 
     def authority(self, user_id: int) -> Authority:
         """Return a person's role with its scopes; without a grant they are a student."""
@@ -79,7 +78,7 @@ class Roles(Repository):
             is_changed |= self.db.add_new(ROLE_GRANT, new)
         if is_changed:
             values = {"role": role.value, "scope": scope}
-            self._audit.note(by, "role.grant", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(by, "role.grant", person_reference(user_id), values)
         return is_changed
 
     @transaction
@@ -95,7 +94,7 @@ class Roles(Repository):
         is_changed = self._end(those)
         if is_changed:
             values = {"role": was.value, "scope": scope}
-            self._audit.note(by, "role.revoke", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(by, "role.revoke", person_reference(user_id), values)
         return is_changed
 
     def admins(self) -> list[int]:
@@ -267,16 +266,11 @@ class Users(Repository):
     Without a cipher no name is stored or read.
     """
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-        self._tombstones = Tombstones(db, clock)
-
     @transaction
     def record_authors(self, users: Sequence[User]) -> None:
         """Store the author of a message, with their newest language; they can be reached again."""
         by_user_id = {user.user_id: user for user in users}
-        blocked = self._tombstones.find_blocked(by_user_id)
+        blocked = Tombstones(self.db, self._clock).find_blocked(by_user_id)
         for user in by_user_id.values():
             now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
@@ -287,7 +281,7 @@ class Users(Repository):
     def record_person(self, user: User) -> None:
         """Store a person who asked in a group or signed in; the bot may not write to them."""
         code = storable_text(user.language_code)
-        blocked = self._tombstones.find_blocked([user.user_id])
+        blocked = Tombstones(self.db, self._clock).find_blocked([user.user_id])
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
         is_other = USER.language_code != code
@@ -379,17 +373,17 @@ class Users(Repository):
             return False
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
-            self._tombstones.unblock(user_id)
+            Tombstones(self.db, self._clock).unblock(user_id)
         whose = person_reference(user_id)
-        self._audit.note(by, "user.block" if is_blocked else "user.unblock", whose)
+        Audit(self.db, self._clock).note(by, "user.block" if is_blocked else "user.unblock", whose)
         return True
 
     @transaction
     def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
         """Assign a plan by its name; None: the default one. Raises NotFound like `block`."""
-        before = self._existing(user_id).plan
+        values = {"from": self._existing(user_id).plan, "to": plan}
         self._change(user_id, plan=plan)
-        self._audit.note(by, "user.plan", person_reference(user_id), {"from": before, "to": plan})
+        Audit(self.db, self._clock).note(by, "user.plan", person_reference(user_id), values)
 
     def _existing(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))

@@ -15,13 +15,11 @@ from peewee import fn
 
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
-from merlin.core.clock import Clock, utc_now
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
 from merlin.db.database import (
     CHUNK,
-    Database,
     Repository,
     Row,
     in_portions,
@@ -48,11 +46,6 @@ _NOBODY = 0
 class PersonalRecords(Repository):
     """The rows of all tables that refer to a user."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._proposals = Proposals(db, clock)
-        self._tombstones = Tombstones(db, clock)
-
     def count(self, user_id: int) -> Mapping[str, int]:
         """Return the number of the user's rows by table, without tables that have none."""
         counts = {}
@@ -73,7 +66,7 @@ class PersonalRecords(Repository):
             rows = self.db.rows(query)
             tables[table.__name__] = [self._decrypt_row(traces, row) for row in rows]
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
-        proposals = self._proposals.of_user(user_id)
+        proposals = Proposals(self.db, self._clock).of_user(user_id)
         examples = {
             proposal.example_id or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
             for proposal in proposals
@@ -99,14 +92,14 @@ class PersonalRecords(Repository):
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
-        self._tombstones.store(user_id, until)
+        Tombstones(self.db, self._clock).store(user_id, until)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
         values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
         self.db.change(PROPOSAL.update(values).where(condition))
-        self._proposals.withdraw(user_id)
+        Proposals(self.db, self._clock).withdraw(user_id)
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
         condition = is_own & (PROPOSAL.example_id != "")

@@ -15,7 +15,7 @@ from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
@@ -102,10 +102,6 @@ def _clear_notices(db: Database, retention: Retention, now: datetime, batch_size
 class RemovableFiles(Repository):
     """Finds builds, provider files, models and texts that the pipeline no longer needs."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._models = Models(db, clock)
-
     def builds(self, before: datetime) -> list[Build]:
         """Return unneeded builds that were created, and last launched, before this time."""
         old = (t.BUILD.created_at < iso(before)) & _is_unneeded(t.BUILD.id, before)
@@ -170,7 +166,7 @@ class RemovableFiles(Repository):
         row = self.db.row(self.db.for_update(query))
         if row is None:
             return False
-        self._models.settle(model_of(row), ModelState.GONE, None, "")
+        Models(self.db, self._clock).settle(model_of(row), ModelState.GONE, None, "")
         return True
 
     def list_needed_commits(self) -> list[str]:

@@ -22,10 +22,10 @@ from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Gift, Gifts, Source
 from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
-from merlin.db.database import Database, Repository, lock_known_user, transaction
+from merlin.db.database import Repository, lock_known_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
@@ -129,14 +129,6 @@ _MAX_TEXT_LENGTH = 250
 class Ledger(Repository):
     """One row for each movement; the database refuses to change any."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._purchases = Purchases(db, clock)
-        self._terms = Terms(db, clock)
-        self._gifts = Gifts(db, clock)
-        self._renewals = Renewals(db)
-        self._promos = Promos(db, clock)
-
     @transaction
     def record_payment(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
@@ -155,7 +147,7 @@ class Ledger(Repository):
         )
         if paid is None:
             return None
-        has_use = self._promos.take(purchase)
+        has_use = Promos(self.db, self._clock).take(purchase)
         grant = self._add(
             purchase,
             f"grant:{paid.entry_id}",
@@ -189,12 +181,12 @@ class Ledger(Repository):
             until = None if lasts is None else now + lasts
             for kind, amount in promise.pack.items():
                 key = f"grant:{grant_id}:{kind.value}"
-                self._gifts.give(Gift(user_id, kind, amount, BY, "", until, key))
+                Gifts(self.db, self._clock).give(Gift(user_id, kind, amount, BY, "", until, key))
         elif lasts is not None:
-            starts = term_start(self._terms.of(user_id), promise.plan, now)
+            starts = term_start(Terms(self.db, self._clock).of(user_id), promise.plan, now)
             key = f"grant:{grant_id}"
             ends = starts + lasts
-            self._terms.give(
+            Terms(self.db, self._clock).give(
                 Term(0, user_id, promise.plan, starts, ends, Source.GRANT, key, grant_id, BY)
             )
 
@@ -242,7 +234,7 @@ class Ledger(Repository):
             self.remaining_amount(grant.entry_id),
             timedelta(days=purchase.order.promise.days or 0),
         )
-        self._terms.shorten(grant.entry_id, length, grant.amount, rest)
+        Terms(self.db, self._clock).shorten(grant.entry_id, length, grant.amount, rest)
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
@@ -261,12 +253,12 @@ class Ledger(Repository):
     def _end_renewal(self, purchase: Purchase) -> None:
         """Stop the plan's renewals of a person who has no term of it left after a refund."""
         plan, now = purchase.order.promise.plan, self._clock()
-        terms = self._terms.of(purchase.user_id)
+        terms = Terms(self.db, self._clock).of(purchase.user_id)
         if any(term.plan == plan and term.ends_at > now for term in terms):
             return
-        for renewal in self._renewals.of(purchase.user_id):
+        for renewal in Renewals(self.db).of(purchase.user_id):
             if renewal.plan == plan:
-                self._renewals.stop(renewal.renewal_id, purchase.user_id)
+                Renewals(self.db).stop(renewal.renewal_id, purchase.user_id)
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
@@ -277,10 +269,10 @@ class Ledger(Repository):
         """Return the rows of a period with their purchases, oldest first."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
         rows = self.db.rows(LEDGER.select().where(is_then).order_by(LEDGER.id))
-        known: dict[str, Purchase] = {}
+        known, purchases = dict[str, Purchase](), Purchases(self.db, self._clock)
         for row in rows:
             purchase_id = row["purchase_id"]
-            known[purchase_id] = known.get(purchase_id) or self._purchases.get(purchase_id)
+            known[purchase_id] = known.get(purchase_id) or purchases.get(purchase_id)
         return [(_ENTRIES.read(row), known[row["purchase_id"]]) for row in rows]
 
     def remaining_amount(self, grant_id: int) -> Amount:
@@ -293,13 +285,13 @@ class Ledger(Repository):
 
     def _lock_purchase(self, purchase_id: str) -> Purchase:
         """Return the purchase; it and its person are locked until the transaction ends."""
-        purchase = self._purchases.get(purchase_id)
+        purchase = Purchases(self.db, self._clock).get(purchase_id)
         if purchase.user_id:
             lock_known_user(self.db, purchase.user_id)
         self.db.row(
             self.db.for_update(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id))
         )
-        return self._purchases.get(purchase_id)
+        return Purchases(self.db, self._clock).get(purchase_id)
 
     def _advance(self, purchase: Purchase, state: PurchaseState) -> None:
         before = [each.value for each in PurchaseState if each.rank < state.rank]

@@ -13,11 +13,11 @@ from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Plan, Source
 from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import Tombstones
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
-from merlin.db.database import Database, Repository, Row, lock_known_user, transaction
+from merlin.db.database import Repository, Row, lock_known_user, transaction
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
 from merlin.db.values import RowMap
 
@@ -96,12 +96,6 @@ class Promos(Repository):
     With a cipher, uses are recognised even after the person deleted all data.
     """
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-        self._terms = Terms(db, clock)
-        self._tombstones = Tombstones(db, clock)
-
     @transaction
     def add(self, promo: Promo) -> None:
         """Store a code and log it in the audit.
@@ -122,7 +116,7 @@ class Promos(Repository):
         if not self.db.add_new(PROMO, row):
             raise Refused(f"{code} is there", "promo-exists", code=code)
         values = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
-        self._audit.note(promo.by, "promo.add", f"promo:{code}", values)
+        Audit(self.db, self._clock).note(promo.by, "promo.add", f"promo:{code}", values)
 
     @transaction
     def stop(self, code: str, by: str) -> None:
@@ -130,7 +124,7 @@ class Promos(Repository):
         condition = (PROMO.code == normalise_code(code)) & PROMO.stopped_at.is_null()
         if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(condition)):
             raise NotFound(f"no code {code}", "promo-unknown")
-        self._audit.note(by, "promo.stop", f"promo:{normalise_code(code)}")
+        Audit(self.db, self._clock).note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
     def all(self) -> list[StoredPromo]:
         """Return all codes, newest first."""
@@ -147,7 +141,7 @@ class Promos(Repository):
         promo = _PROMOS.read(row)
         self._use(row, user_id, None)
         key, by = f"promo:{promo.code}", f"promo:{promo.code}"
-        self._terms.add(user_id, promo.plan, promo.days, Source.PROMO, key, by)
+        Terms(self.db, self._clock).add(user_id, promo.plan, promo.days, Source.PROMO, key, by)
         return promo
 
     def find(self, user_id: int, code: str) -> Promo:
@@ -232,7 +226,7 @@ class Promos(Repository):
         if excluded is not None:
             is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)
         query = PROMO_USE.select(PROMO_USE.id).where(is_counted & (PROMO_USE.user_id == user_id))
-        was_used = self._tombstones.has_had(user_id, Source.PROMO, row["code"])
+        was_used = Tombstones(self.db, self._clock).has_had(user_id, Source.PROMO, row["code"])
         if self.db.value(query) is not None or was_used:
             raise Refused(f"{code} is used", "promo-used")
         if (

@@ -223,10 +223,6 @@ def compute_left(
 class Gifts(Repository):
     """One row for each gift; its use is counted from the uses."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-
     @transaction
     def give(self, gift: Gift) -> int:
         """Store a gift, write it to the audit log, return its id; a gift of the same key is kept.
@@ -245,7 +241,8 @@ class Gifts(Repository):
         else:
             is_new, gift_id = True, self.db.add(QUOTA_GIFT, row)
         if is_new:
-            self._audit.note(gift.by, "quota.gift", person_reference(gift.user_id), values)
+            whose = person_reference(gift.user_id)
+            Audit(self.db, self._clock).note(gift.by, "quota.gift", whose, values)
         return gift_id
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:

@@ -16,11 +16,11 @@ from typing import Any
 
 from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
-from merlin.core.clock import Clock, iso, utc_now
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import PURCHASE, REFUND
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayRefund
@@ -70,11 +70,6 @@ _SEND_TIMEOUT = timedelta(seconds=30)
 class Refunds(Repository):
     """One row for each refund; a grant has at most one under way."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._ledger = Ledger(db, clock)
-        self._audit = Audit(db, clock)
-
     @transaction
     def request(
         self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
@@ -85,7 +80,8 @@ class Refunds(Repository):
         grant, Refused for nothing, for more than remains, for a part of a payment in Stars, for
         Stars of a person who left, and if one is under way.
         """
-        grant = self._ledger.entry(grant_id)
+        ledger = Ledger(self.db, self._clock)
+        grant = ledger.entry(grant_id)
         if grant.kind is not EntryKind.GRANT or grant.refers is None:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         # Locked, so that concurrent refunds do not both count the same remaining amount.
@@ -96,7 +92,7 @@ class Refunds(Repository):
             and (existing := self.db.row(REFUND.select().where(REFUND.id == keyed_id))) is not None
         ):
             return self._refund(existing)
-        remaining, user_id = self._ledger.remaining_amount(grant_id), self._payer(grant.purchase_id)
+        remaining, user_id = ledger.remaining_amount(grant_id), self._payer(grant.purchase_id)
         requested = amount or remaining
         self._check(grant, user_id, requested, remaining)
         refund = Refund(
@@ -104,7 +100,7 @@ class Refunds(Repository):
             purchase_id=grant.purchase_id,
             grant_id=grant_id,
             gateway=grant.gateway,
-            payment_id=self._ledger.entry(grant.refers).outside_id,
+            payment_id=ledger.entry(grant.refers).outside_id,
             user_id=user_id,
             amount=requested,
             reason=storable_text(reason)[:MAX_REASON_LENGTH],
@@ -121,7 +117,7 @@ class Refunds(Repository):
             "reason": refund.reason,
         }
         values["currency"] = requested.currency.value
-        self._audit.note(by, "payment.refund", person_reference(user_id), values)
+        Audit(self.db, self._clock).note(by, "payment.refund", person_reference(user_id), values)
         return refund
 
     def _check(self, grant: Entry, user_id: int, amount: Amount, remaining: Amount) -> None:
@@ -171,7 +167,8 @@ class Refunds(Repository):
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
         row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found)
         # The reason is stored only here, where it can be erased.
-        entry = self._ledger.record_refund(Gateway(row["till"]), gateway_refund, row["by_whom"])
+        record_refund = Ledger(self.db, self._clock).record_refund
+        entry = record_refund(Gateway(row["till"]), gateway_refund, row["by_whom"])
         values = {
             "state": RefundState.DONE.value,
             "outside_id": storable_text(gateway_refund.outside_id),

@@ -18,10 +18,10 @@ from enum import StrEnum
 
 from merlin.billing.quota import Source
 from merlin.billing.tombstones import Tombstones
-from merlin.core.clock import Clock, from_iso, iso, utc_now
+from merlin.core.clock import from_iso, iso
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Database, Repository, Row, lock_user, transaction
+from merlin.db.database import Repository, Row, lock_user, transaction
 from merlin.db.tables import RENEWAL, TERM
 from merlin.db.values import RowMap
 from merlin.providers.payments import Gateway
@@ -227,11 +227,6 @@ class Renewals(Repository):
 class Terms(Repository):
     """One row for each term; with a cipher, trials are recognised after an erasure."""
 
-    def __init__(self, db: Database, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._audit = Audit(db, clock)
-        self._tombstones = Tombstones(db, clock)
-
     @transaction
     def give(self, term: Term) -> bool:
         """Store a term with its own start; False if its key was given before."""
@@ -247,7 +242,7 @@ class Terms(Repository):
         is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
         if is_new:
             values = {"plan": plan, "days": days, "source": source.value}
-            self._audit.note(by, "plan.give", person_reference(user_id), values)
+            Audit(self.db, self._clock).note(by, "plan.give", person_reference(user_id), values)
         return is_new
 
     def of(self, user_id: int) -> list[Term]:
@@ -273,7 +268,7 @@ class Terms(Repository):
             (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         )
         has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
-        return has_row or self._tombstones.has_had(user_id, Source.TRIAL, plan)
+        return has_row or Tombstones(self.db, self._clock).has_had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
         """Shorten a grant's term in proportion to the remaining money; later ones move earlier.
