@@ -13,13 +13,14 @@ import secrets
 import string
 import zlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
+from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import Permission
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, transaction
@@ -53,21 +54,20 @@ REQUIRED_PERMISSIONS: Mapping[Scope, Permission] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """A key without its secret; `hint` is its first characters, by which its owner recognises it.
+    """An API key, without its secret."""
 
-    `expires_at` None: it is valid until revoked. `used_at` is exact to a minute.
-    """
-
-    key_id: int
-    user_id: int
+    id: int
+    user_id: int = field(metadata=INTERNAL)
     label: str
-    hint: str
-    scopes: frozenset[Scope]
+    hint: str = described("First characters of the secret.")
+    scopes: tuple[Scope, ...]
     created_at: datetime
-    expires_at: datetime | None = None
-    used_at: datetime | None = None
+    expires_at: datetime | None = described("When the key expires; null if it never expires.")
+    last_used_at: datetime | None = described(
+        "When the key was last used, to the minute; null if never."
+    )
 
 
 class ScopeBeyondRole(Refused):
@@ -107,7 +107,9 @@ def _checksum(random: str) -> str:
 
 
 MAX_KEYS, MAX_LABEL_LENGTH = 50, 80
-_KEYS = RowMap(ApiKey, columns={"key_id": "id", "created_at": "at"}, sealed=API_KEY.sealed)
+_KEYS = RowMap(
+    ApiKey, columns={"created_at": "at", "last_used_at": "used_at"}, sealed=API_KEY.sealed
+)
 _HINT = len(PREFIX) + 4
 
 
@@ -141,7 +143,7 @@ class ApiKeys(Repository):
             "used_at": None,
         }
         key = _KEYS.read({"id": self.db.add(API_KEY, row), **row}, self.db)
-        values, reference = {"key": key.key_id, "scopes": row["scopes"]}, person_reference(user_id)
+        values, reference = {"key": key.id, "scopes": row["scopes"]}, person_reference(user_id)
         Audit(self.db, self._clock).note(reference, "key.make", reference, values)
         return key, secret
 

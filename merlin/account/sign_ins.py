@@ -25,7 +25,7 @@ import json
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -36,6 +36,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
+from merlin.core.fields import INTERNAL, described
 from merlin.core.formatted_text import join_surrogates
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
@@ -145,14 +146,14 @@ class SignInMethod(StrEnum):
     OPENID = "openid"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SignIn:
-    """One browser; `agent` is its name in a few words ("Firefox, Linux")."""
+    """A browser in which a person is signed in."""
 
-    sign_in_id: int
-    user_id: int
-    how: SignInMethod
-    agent: str
+    id: int
+    user_id: int = field(metadata=INTERNAL)
+    method: SignInMethod
+    agent: str = described('Browser and operating system, such as "Firefox, Linux".')
     at: datetime
     seen_at: datetime
     expires_at: datetime
@@ -343,7 +344,7 @@ class Logins(Repository):
         return LOGIN_CODE.expires_at > iso(self._clock())
 
 
-_SIGN_INS = RowMap(SignIn, columns={"sign_in_id": "id"}, sealed=SIGN_IN.sealed)
+_SIGN_INS = RowMap(SignIn, columns={"method": "how"}, sealed=SIGN_IN.sealed)
 _TOKEN_BYTES = 32
 
 

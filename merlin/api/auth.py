@@ -15,7 +15,7 @@ are delayed more and more.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from http import HTTPStatus
@@ -221,7 +221,7 @@ async def finish_login(request: Request, response: Response) -> NewSignIn | None
 
 def remember_browser(request: Request, response: Response, new_sign_in: NewSignIn) -> None:
     """Set the sign-in cookie; for a Telegram sign-in, one that its frame accepts."""
-    method = new_sign_in.sign_in.how
+    method = new_sign_in.sign_in.method
     log.info("a user signed in", user=new_sign_in.sign_in.user_id, how=method.value)
     is_framed = method is SignInMethod.TELEGRAM
     # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
@@ -246,7 +246,7 @@ class Caller:
     language: str
     user: User | None = None
     authority: Authority = _NO_AUTHORITY
-    scopes: frozenset[Scope] | None = None
+    scopes: Collection[Scope] | None = None
     credential: int = 0
     token: str = ""
 

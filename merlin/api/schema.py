@@ -29,6 +29,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     ValidationInfo,
 )
 from starlette.requests import Request
@@ -214,10 +215,11 @@ def _localize(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
     return say if isinstance(say, str) else say((info.context or {})["language"])
 
 
-def shape_response(shape: Shape, language: str, status: HTTPStatus, location: str = "") -> Response:
-    """Return a JSON response in a language; `location` is where the result will be."""
+def view_response(view: object, language: str, status: HTTPStatus, location: str = "") -> Response:
+    """Return a view as a JSON response; `location` is where the result will be."""
     headers = headers_of(language) | ({"Location": location} if location else {})
-    return JSONResponse(shape.model_dump(mode="json", by_alias=True), status, headers)
+    content = TypeAdapter(type(view)).dump_python(view, mode="json", by_alias=True)
+    return JSONResponse(content, status, headers)
 
 
 # A method that returns a text in the language of `Shape.of`.

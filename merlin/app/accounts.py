@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
 from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
-from merlin.account.sign_ins import SignInMethod, SignIns
+from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -16,10 +16,11 @@ from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
-from merlin.app.views import described, view_of
-from merlin.billing.quota import Format, Source, allowance_of, plan_of, today
+from merlin.app.views import view_of
+from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
 from merlin.billing.subscriptions import Terms
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import described
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
@@ -53,22 +54,7 @@ class OwnAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeyView:
-    """An API key, without its secret."""
-
-    id: int
-    label: str
-    hint: str = described("First characters of the secret.")
-    scopes: list[Scope]
-    created_at: datetime
-    expires_at: datetime | None = described("When the key expires; null if it never expires.")
-    last_used_at: datetime | None = described(
-        "When the key was last used, to the minute; null if never."
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey(KeyView):
+class NewKey(ApiKey):
     """A new API key with its secret."""
 
     secret: str = field(
@@ -78,30 +64,10 @@ class NewKey(KeyView):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SignInView:
+class SignInView(SignIn):
     """A browser in which the caller is signed in."""
 
-    id: int
-    method: SignInMethod
-    agent: str = described('Browser and operating system, such as "Firefox, Linux".')
-    at: datetime
-    seen_at: datetime
-    expires_at: datetime
     is_current: bool = described("Whether this is the sign-in of the current request.")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftView:
-    """The usage and limit of one question format."""
-
-    used: int
-    limit: int | None = described(
-        "Questions per period; null if unlimited, 0 if the plan excludes the format."
-    )
-    period: str = described("Period of `limit`: day or month, whichever has fewer questions left.")
-    remaining: int | None = described("Remaining questions including gifts; null if unlimited.")
-    gifts: int
-    resets_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +88,7 @@ class UsageView:
     plan: str = described('Name of the current plan; "" if nothing is limited.')
     title: str
     terms: list[TermView] = described("Current and future periods of plans, sorted by end.")
-    formats: dict[Format, LeftView]
+    formats: Mapping[Format, Left]
     month: Spending = described("Usage of this month through the bots.")
 
 
@@ -186,19 +152,16 @@ def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) 
 def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool:
     """Return whether this browser signed in recently by a method other than the password."""
     return any(
-        sign_in.sign_in_id == current_sign_in
-        and sign_in.how is not SignInMethod.PASSWORD
+        sign_in.id == current_sign_in
+        and sign_in.method is not SignInMethod.PASSWORD
         and ctx.clock() - sign_in.at <= JUST_NOW
         for sign_in in SignIns(ctx.db, ctx.clock).of(actor.user_id)
     )
 
 
-def list_keys(ctx: Context, actor: Actor) -> list[KeyView]:
+def list_keys(ctx: Context, actor: Actor) -> list[ApiKey]:
     """Return the actor's valid keys, newest first."""
-    return [
-        view_of(KeyView, key, id=key.key_id, scopes=sorted(key.scopes), last_used_at=key.used_at)
-        for key in ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
-    ]
+    return ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
 
 
 def make_key(
@@ -209,14 +172,7 @@ def make_key(
     Raises ScopeBeyondRole; Refused for invalid values.
     """
     key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
-    return view_of(
-        NewKey,
-        key,
-        id=key.key_id,
-        scopes=sorted(key.scopes),
-        last_used_at=key.used_at,
-        secret=secret,
-    )
+    return view_of(NewKey, key, secret=secret)
 
 
 def create_key(
@@ -253,13 +209,7 @@ def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[Sign
     """Return the browsers that the actor is signed in with, most recently used first."""
     sign_ins = SignIns(ctx.db, ctx.clock).of(actor.user_id)
     return [
-        view_of(
-            SignInView,
-            sign_in,
-            id=sign_in.sign_in_id,
-            method=sign_in.how,
-            is_current=sign_in.sign_in_id == current_sign_in,
-        )
+        view_of(SignInView, sign_in, is_current=sign_in.id == current_sign_in)
         for sign_in in sign_ins
     ]
 
@@ -296,10 +246,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
             view_of(TermView, term, title=titles.get(term.plan, term.plan))
             for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))
         ],
-        formats={
-            kind: view_of(LeftView, remainder, period=remainder.period.value)
-            for kind, remainder in quota.left.items()
-        },
+        formats=quota.left,
         month=spent_since(ctx, actor, month_start.astimezone(UTC)),
     )
 

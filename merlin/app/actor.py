@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,10 +71,6 @@ class Actor:
         return sorted(self.standing.scopes) if self.standing.role is Role.TEACHER else None
 
 
-class _Undo(Exception):
-    """Ends a trial, which is rolled back."""
-
-
 def require_approval(
     ctx: Context,
     actor: Actor,
@@ -95,10 +90,10 @@ def require_approval(
     is_asked_for = ctx.config.security.needs_two(kind)
     if not is_asked_for or actor.is_operator or actor.is_approved:
         return
-    with suppress(_Undo), ctx.db.atomic():
+    with ctx.db.atomic():
         trial()
-        raise _Undo
-    raise ApprovalNeeded(act, subject, actor.user_id, values, told)
+        # Leaving the block by an error undoes the trial.
+        raise ApprovalNeeded(act, subject, actor.user_id, values, told)
 
 
 def read_newest_rows(

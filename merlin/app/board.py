@@ -26,10 +26,10 @@ from merlin.app.jobs import JobDetails, JobView, Losses, LossPoint, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
 from merlin.app.verdicts import VerdictView
-from merlin.app.views import INTERNAL, described
 from merlin.core.charts import downsample
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
+from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import render_stored_text
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex

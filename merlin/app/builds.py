@@ -11,9 +11,9 @@ from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.retention import RemovableFiles
-from merlin.app.views import INTERNAL
 from merlin.core.durable_files import folder_bytes
 from merlin.core.errors import Forbidden, NotFound
+from merlin.core.fields import INTERNAL
 from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import (

@@ -19,8 +19,8 @@ from merlin.account.users import Users
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
-from merlin.app.views import described
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
+from merlin.core.fields import described
 from merlin.core.i18n import render_stored_text
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Material

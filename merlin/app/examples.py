@@ -11,8 +11,8 @@ from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
-from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound
+from merlin.core.fields import described
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions

@@ -13,9 +13,10 @@ from merlin.app import models
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.views import described, finite, named
+from merlin.app.views import finite
 from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import described, named
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version

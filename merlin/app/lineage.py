@@ -17,9 +17,9 @@ from peewee import SQL, Select, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.models import dataset_names
-from merlin.app.views import described
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import described
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version, select_builds_with
 from merlin.dataset.layout import EXAMPLES, example_id_of

@@ -12,9 +12,9 @@ from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_a
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import removed_datasets
-from merlin.app.views import INTERNAL, described, named
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import INTERNAL, described, named
 from merlin.core.permissions import DangerousAct, Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.spec import GateRule, SplitRule

@@ -19,9 +19,9 @@ from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
 from merlin.app.permissions import may_edit_examples, require_editing
-from merlin.app.views import described
 from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.fields import described
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import MAX_BATCH_SIZE, Edit
 from merlin.dataset.commit_message import Editor

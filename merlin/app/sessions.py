@@ -16,7 +16,6 @@ from peewee import JOIN, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.views import INTERNAL, described
 from merlin.chat.feedback import Rating
 from merlin.chat.sessions import (
     IN_USE,
@@ -29,6 +28,7 @@ from merlin.chat.sessions import (
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
+from merlin.core.fields import INTERNAL, described
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.db.database import Row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -63,7 +64,7 @@ class Credential:
     authority: Authority
     number: int
     used_at: datetime | None
-    scopes: frozenset[Scope] | None = None
+    scopes: Collection[Scope] | None = None
 
 
 def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | None:
@@ -72,11 +73,11 @@ def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | 
         key = ApiKeys(ctx.db, ctx.clock).find(secret)
         if key is None:
             return None
-        return Credential(*_load_user(ctx, key.user_id), key.key_id, key.used_at, key.scopes)
+        return Credential(*_load_user(ctx, key.user_id), key.id, key.last_used_at, key.scopes)
     sign_in = SignIns(ctx.db, ctx.clock).find(secret)
     if sign_in is None:
         return None
-    return Credential(*_load_user(ctx, sign_in.user_id), sign_in.sign_in_id, sign_in.seen_at)
+    return Credential(*_load_user(ctx, sign_in.user_id), sign_in.id, sign_in.seen_at)
 
 
 def _load_user(ctx: Context, user_id: int) -> tuple[User, Authority]:
@@ -186,10 +187,10 @@ def _open_sign_in(
     sign_ins, reference = SignIns(ctx.db, ctx.clock), person_reference(user_id)
     previous = sign_ins.find(browser.token) if browser.token else None
     if previous is not None:
-        sign_ins.close(previous.user_id, previous.sign_in_id)
+        sign_ins.close(previous.user_id, previous.id)
     sign_in, token = sign_ins.open(user_id, method, browser.agent, source)
     if method is SignInMethod.PASSWORD:
-        values = {"sign_in": sign_in.sign_in_id}
+        values = {"sign_in": sign_in.id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
     account = read_own_account(ctx, Actor.person(user_id, authority))
     return NewSignIn(sign_in, token, account, browser_secret)

@@ -17,9 +17,10 @@ from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course, list_led_courses
-from merlin.app.views import Both, described
+from merlin.app.views import Both
 from merlin.chat.feedback import DislikedAnswer, Period, QuestionStatistics, group_by_week
 from merlin.core.errors import NotFound
+from merlin.core.fields import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data

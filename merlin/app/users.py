@@ -20,11 +20,12 @@ from merlin.app import models
 from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
-from merlin.app.views import INTERNAL, described, finite, view_of
+from merlin.app.views import finite, view_of
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Term, Terms
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import DangerousAct, Permission, Role
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, person_reference
@@ -382,7 +383,7 @@ def give_key(
     """
     _require_user(ctx, actor, user_id)
     key, secret = create_key(ctx, actor, user_id, ctx.roles.authority(user_id), label, scopes, days)
-    values = {"key": key.key_id}
+    values = {"key": key.id}
     Audit(ctx.db, ctx.clock).note(actor.name, "key.give", person_reference(user_id), values)
     return key, secret
 

@@ -1,4 +1,4 @@
-"""Building blocks of views: JSON names and descriptions of fields, conversion to plain values.
+"""Building blocks of views: texts by language, conversion from and to plain values.
 
 A view is a frozen dataclass of raw values, without localized texts.
 """
@@ -7,23 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 V = TypeVar("V", bound="DataclassInstance")
-
-
-def described(text: str) -> Any:
-    """Return a field with its description in the API schema."""
-    return field(metadata={"description": text})
-
-
-def named(name: str) -> Any:
-    """Return a field with another name in JSON."""
-    return field(metadata={"alias": name})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +27,6 @@ class Both:
         """Return the text in a language, else in the other one, "" for none."""
         first, second = (self.ru, self.en) if language == "ru" else (self.en, self.ru)
         return first or second or ""
-
-
-# Metadata of a field that is excluded from the API.
-INTERNAL = {"exclude": True}
 
 
 def finite(value: Any) -> Any:

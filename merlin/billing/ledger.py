@@ -24,6 +24,7 @@ from merlin.billing.quota import Gift, Gifts, Source
 from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import named
 from merlin.core.money import Amount
 from merlin.db.database import Repository, lock_known_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
@@ -60,7 +61,7 @@ class Entry:
     amount: Amount
     at: datetime
     refers: int | None = None
-    outside_id: str = field(default="", metadata={"alias": "gateway_id"})
+    outside_id: str = named("gateway_id", default="")
     by: str = ""
     reason: str = ""
     is_test: bool = False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from merlin.billing.subscriptions import Terms
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import described
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
 from merlin.db.database import Repository, Row, lock_known_user, transaction
@@ -36,16 +37,10 @@ class Promo:
 
     code: str
     plan: str
-    days: int = field(
-        default=0,
-        metadata={"description": "Days of the plan that the code grants; 0 for a discount code."},
-    )
-    percent: int = field(
-        default=0, metadata={"description": "Discount in percent; 0 for a code that grants days."}
-    )
-    most_uses: int | None = field(
-        default=None,
-        metadata={"description": "Maximum number of uses, one per person; null if unlimited."},
+    days: int = described("Days of the plan that the code grants; 0 for a discount code.", 0)
+    percent: int = described("Discount in percent; 0 for a code that grants days.", 0)
+    most_uses: int | None = described(
+        "Maximum number of uses, one per person; null if unlimited.", None
     )
     ends_at: datetime | None = None
     by: str = ""

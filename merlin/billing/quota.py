@@ -13,17 +13,19 @@ omits none.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any
 
 from peewee import JOIN, Select, fn
+from pydantic import computed_field
 
 from merlin.config.shop import Allowance, Format, Plan
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import Refused
+from merlin.core.fields import INTERNAL, described
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import BotRepository, Database, Repository, lock_user, transaction
 from merlin.db.tables import QUOTA_GIFT, QUOTA_USE
@@ -147,20 +149,24 @@ class Reserved:
     gift_id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """The remaining quota of one format: of the allowance that ends first, and of gifts.
+    """The usage and limit of one question format."""
 
-    `limit` None is not limited, 0 not part of the plan. `resets_at` is in UTC.
-    """
-
-    kind: Format
+    kind: Format = field(metadata=INTERNAL)
     used: int
-    limit: int | None
-    period: Period
+    limit: int | None = described(
+        "Questions per period; null if unlimited, 0 if the plan excludes the format."
+    )
+    period: Period = described(
+        "Period of `limit`: day or month, whichever has fewer questions left."
+    )
     resets_at: datetime
     gifts: int = 0
 
+    @computed_field(  # type: ignore[prop-decorator]
+        description="Remaining questions including gifts; null if unlimited."
+    )
     @property
     def remaining(self) -> int | None:
         """Return how many more questions may be asked now, including gifts; None: any number."""
@@ -215,9 +221,14 @@ def compute_left(
     is_monthly = month is not None and (
         day is None or max(month - used.month, 0) <= max(day - used.day, 0)
     )
-    if is_monthly:
-        return Left(kind, used.month, month, Period.MONTH, now.month_ends, gifts)
-    return Left(kind, used.day, day, Period.DAY, now.day_ends, gifts)
+    return Left(
+        kind=kind,
+        used=used.month if is_monthly else used.day,
+        limit=month if is_monthly else day,
+        period=Period.MONTH if is_monthly else Period.DAY,
+        resets_at=now.month_ends if is_monthly else now.day_ends,
+        gifts=gifts,
+    )
 
 
 class Gifts(Repository):

@@ -8,7 +8,7 @@ The row's id is the idempotency key at the gateway, so repeating a request sends
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -18,6 +18,7 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.purchases import ID_LENGTH, next_poll_delay
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import INTERNAL, named
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, Row, transaction
@@ -38,26 +39,30 @@ class RefundState(StrEnum):
     REFUSED = "refused"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refund:
-    """A refund of a grant. `payment_id` is the gateway's own id of the payment.
+    """A refund."""
 
-    `by` as in `account.audit`; `trouble` is the gateway's reason for a refusal.
-    """
-
-    refund_id: str
-    purchase_id: str
-    grant_id: int
-    gateway: Gateway
-    payment_id: str
-    user_id: int
+    refund_id: str = named("id")
+    purchase_id: str = field(metadata=INTERNAL)
+    grant_id: int = field(metadata=INTERNAL)
+    gateway: Gateway = field(metadata=INTERNAL)
+    # The gateway's own id of the payment.
+    payment_id: str = field(metadata=INTERNAL)
+    user_id: int = field(metadata=INTERNAL)
     amount: Amount
     reason: str
     by: str
     state: RefundState
     at: datetime
-    outside_id: str = ""
-    trouble: str = ""
+    outside_id: str = named(
+        "gateway_id", 'Gateway\'s id of the refund; "" if there is none.', default=""
+    )
+    trouble: str = named(
+        "gateway_reason",
+        'Gateway\'s reason for declining the refund; "" if there is none.',
+        default="",
+    )
 
 
 _REFUNDS = RowMap(Refund, columns={"refund_id": "id", "gateway": "till", "by": "by_whom"})

@@ -7,7 +7,7 @@ reported to an admin; nothing is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo
 from enum import StrEnum
 from typing import Self
@@ -16,6 +16,7 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.purchases import Purchase
 from merlin.core.clock import in_zone
 from merlin.core.csv_cells import escape_formula
+from merlin.core.fields import described
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 
@@ -110,7 +111,7 @@ COLUMNS = (
 _MONEY = frozenset({EntryKind.PAYMENT, EntryKind.REFUND})
 
 
-_MINOR = {"description": "Amount in the smallest unit: kopecks, or whole Stars."}
+_MINOR = "Amount in the smallest unit: kopecks, or whole Stars."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +121,9 @@ class Total:
     gateway: Gateway
     currency: Currency
     payments: int = 0
-    paid: int = field(default=0, metadata=_MINOR)
+    paid: int = described(_MINOR, 0)
     refunds: int = 0
-    returned: int = field(default=0, metadata=_MINOR)
+    returned: int = described(_MINOR, 0)
 
     @property
     def net(self) -> int:
@@ -160,9 +161,7 @@ def count_tests(entries: Iterable[Entry]) -> int:
 class Sum(Total):
     """The payments and refunds of one plan by one gateway in one month, tests separately."""
 
-    month: str = field(
-        metadata={"description": "Month in the configured time zone, such as `2026-11`."}
-    )
+    month: str = described("Month in the configured time zone, such as `2026-11`.")
     plan: str
     is_test: bool
 

@@ -309,13 +309,13 @@ def key(
     if json:
         values = {
             "user": user,
-            "key": api_key.key_id,
+            "key": api_key.id,
             "scopes": scopes,
             "expires_at": api_key.expires_at,
         }
         print_json({**values, "secret": secret})
         return
-    number = str(api_key.key_id)
+    number = str(api_key.id)
     print_message("account-did-key", user=str(user), number=number, scopes=", ".join(scopes))
     sys.stdout.write(f"{secret}\n")
 

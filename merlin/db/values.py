@@ -161,13 +161,10 @@ class RowMap(Generic[V]):
 
 def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
     """Return the functions that convert a column to a value of this type and back."""
-    inner = get_args(hint) if get_origin(hint) in (UnionType, Union, frozenset) else ()
+    inner = get_args(hint) if get_origin(hint) in (UnionType, Union, tuple) else ()
     kind: Any = next((each for each in inner if each is not NoneType), hint)
-    if get_origin(hint) is frozenset:
-        return (
-            lambda words: frozenset(map(kind, words.split())),
-            lambda values: " ".join(sorted(values)),
-        )
+    if get_origin(hint) is tuple:
+        return lambda words: tuple(map(kind, words.split())), " ".join
     if isinstance(kind, type) and issubclass(kind, Enum):
         return kind, attrgetter("value")
     if get_origin(kind) in (Mapping, dict):

@@ -153,8 +153,8 @@ class FullSite(DaemonSite):
             "user_id": SOMEBODY,
             "turn_id": turn,
             "session_id": conversation.session_id,
-            "sign_in_id": sign_in.sign_in_id,
-            "key_id": key.key_id,
+            "sign_in_id": sign_in.id,
+            "key_id": key.id,
             "name": "merlin/trial",
         }
         self._add_purchases()

@@ -151,7 +151,7 @@ def revoked(limited):
     headers = limited.key_headers(ANNA, Scope.ACCOUNT_READ)
     assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
     (key,) = ApiKeys(limited.db).of(ANNA)
-    assert ApiKeys(limited.db).revoke(ANNA, key.key_id)
+    assert ApiKeys(limited.db).revoke(ANNA, key.id)
     return headers
 
 

@@ -288,8 +288,8 @@ def test_user_cannot_end_sign_ins_or_keys_of_another_user(shelf):
     key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
     with shelf.browser_client(anna) as browser, shelf.browser_client(boris):
         (other_sign_in,) = SignIns(shelf.db).of(boris)
-        browser.post("/me/sign-ins/close", data={"sign_in_id": other_sign_in.sign_in_id})
-        browser.post("/me/keys/revoke", data={"key_id": key.key_id})
+        browser.post("/me/sign-ins/close", data={"sign_in_id": other_sign_in.id})
+        browser.post("/me/keys/revoke", data={"key_id": key.id})
         assert len(SignIns(shelf.db).of(boris)) == 1
         assert len(ApiKeys(shelf.db).of(boris)) == 1
         scopes = {"label": "x", "scopes": ["jobs:admin"]}

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from merlin.account.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
-from merlin.account.api_keys import Scope
+from merlin.account.api_keys import ApiKey, Scope
 from merlin.api.auth import (
     SIGN_IN,
     Caller,
@@ -32,7 +32,7 @@ from merlin.api.auth import (
 from merlin.api.problems import Language, problems
 from merlin.api.schema import WHOLE, Body, Id, Part, Shape, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
-from merlin.app.accounts import KeyView, NewKey, OwnAccount, SignInView, UsageView
+from merlin.app.accounts import NewKey, OwnAccount, SignInView, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
@@ -44,7 +44,7 @@ LABEL_LENGTH = 80
 MAX_DAYS = 3650
 
 
-KeyList = TypedDict("KeyList", {"keys": list[KeyView]})
+KeyList = TypedDict("KeyList", {"keys": list[ApiKey]})
 
 
 class KeyBody(Body):

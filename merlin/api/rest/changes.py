@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -42,7 +42,7 @@ from merlin.api.schema import (
     Words,
     operation_router,
     required_schema,
-    shape_response,
+    view_response,
 )
 from merlin.app import changes, examples, proposals
 from merlin.app.changes import ChangeView, EditNotGood, FileChange, FileDifference, Make, StaleEdit
@@ -143,7 +143,7 @@ class EditCall:
         try:
             if self.dry_run:
                 checked = await changes.preview(ctx, actor, dataset, make)
-                return shape_response(PreviewShown.of(checked, language), language, HTTPStatus.OK)
+                return view_response(PreviewShown.of(checked, language), language, HTTPStatus.OK)
             change = await changes.submit(ctx, actor, dataset, make, once)
         except StaleEdit as error:
             arguments = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
@@ -153,7 +153,7 @@ class EditCall:
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return _problem(request, status, "not-good", findings=preview["findings"])
         location, view = f"/api/changes/{change.id}", ChangeShown.of(change, language)
-        return shape_response(view, language, HTTPStatus.ACCEPTED, location)
+        return view_response(view, language, HTTPStatus.ACCEPTED, location)
 
 
 Edit = Annotated[EditCall, Depends()]
@@ -400,7 +400,7 @@ async def add_example(
         draft = proposals.draft_proposal(dataset, body.words(), caller.language)
         proposal = await caller.write(proposals.propose, draft, dry_run=dry_run)
         status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-        return JSONResponse(asdict(proposal), status, headers_of(caller.language))
+        return view_response(proposal, caller.language, status)
 
     return await run_once(request, caller, add)
 

@@ -48,7 +48,7 @@ from merlin.api.schema import (
     link_of,
     operation_router,
     read_cursor,
-    shape_response,
+    view_response,
 )
 from merlin.app import courses
 from merlin.app.actor import Actor
@@ -548,7 +548,7 @@ async def add_favourite(body: Favourite, caller: Keeper) -> Response:
     """Add an active course; 201 if it was added, 200 if it already was a favourite."""
     is_new, course = await caller.write(courses.add_favourite, body.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return shape_response(CourseShown.of(course, caller.language), caller.language, status)
+    return view_response(CourseShown.of(course, caller.language), caller.language, status)
 
 
 @favourite_router.delete(

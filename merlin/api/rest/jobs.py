@@ -37,7 +37,7 @@ from merlin.api.schema import (
     Shape,
     operation_router,
     part,
-    shape_response,
+    view_response,
 )
 from merlin.app import builds, jobs, models, requests, verdicts
 from merlin.app.board import Board, read_board
@@ -116,7 +116,7 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
         stored_request = await caller.write(act, once=str(number))
         view = request_view(stored_request, caller.language)
         location = f"/api/requests/{view.id}"
-        return shape_response(view, caller.language, HTTPStatus.ACCEPTED, location)
+        return view_response(view, caller.language, HTTPStatus.ACCEPTED, location)
 
     return await run_once(request, caller, operation)
 

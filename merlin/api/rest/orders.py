@@ -33,7 +33,7 @@ from merlin.api.schema import (
     Name,
     Shape,
     operation_router,
-    shape_response,
+    view_response,
 )
 from merlin.app import orders, plans, shop
 from merlin.app.plans import PlanOffer
@@ -105,7 +105,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
             shop.place_order, *requested, keeps_method=body.save_payment_method
         )
         view = order_view(OrderShown, purchase, caller.language)
-        return shape_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
+        return view_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
     return await run_once(request, caller, place)
 

@@ -14,20 +14,30 @@ from typing import Annotated, TypeVar
 from fastapi import Path, Query
 from pydantic import Field
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.api.auth import RefundAdmin
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
-from merlin.api.schema import LINE, WHOLE, Body, Hex, Line, Part, Shape, operation_router
+from merlin.api.schema import (
+    LINE,
+    WHOLE,
+    Body,
+    Hex,
+    Line,
+    Part,
+    Shape,
+    operation_router,
+    view_response,
+)
 from merlin.app import payments
 from merlin.app.settlement import reason_key
 from merlin.billing.ledger import Entry
 from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo, StoredPromo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Format
-from merlin.billing.refunds import MAX_REASON_LENGTH, RefundState
+from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
 from merlin.billing.report import Sum, day_start
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import zone_of
@@ -71,25 +81,6 @@ class OrderShown(Shape):
     expires_at: datetime
 
 
-class RefundShown(Shape):
-    """A refund."""
-
-    id: str = Field(validation_alias="refund_id")
-    state: RefundState
-    amount: Amount
-    reason: str
-    by: str
-    at: datetime
-    gateway_id: str = Field(
-        validation_alias="outside_id",
-        description='Gateway\'s id of the refund; "" if there is none.',
-    )
-    gateway_reason: str = Field(
-        validation_alias="trouble",
-        description='Gateway\'s reason for declining the refund; "" if there is none.',
-    )
-
-
 class PaymentShown(OrderShown):
     """An order with the fields that only admins see."""
 
@@ -107,7 +98,7 @@ class PaymentDetails(PaymentShown):
     """An order with its ledger entries and refunds."""
 
     entries: list[Entry]
-    refunds: list[RefundShown]
+    refunds: list[Refund]
 
 
 class RenewalShown(Shape):
@@ -202,7 +193,7 @@ async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -
     openapi_extra=NAMED,
     responses={
         202: {
-            "model": RefundShown,
+            "model": Refund,
             "description": "The refund was stored and is sent within seconds",
         },
         **problems(400, 404, 409),
@@ -222,9 +213,8 @@ async def refund_payment(
         requested = (order_id, None, body.minor, body.reason, key)
         refund = await caller.write(payments.request_refund, *requested, is_newest=True)
         request.app.state.payment_worker.ring()
-        content = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
-        headers = {"Location": f"/api/payments/{order_id}"}
-        return JSONResponse(content, HTTPStatus.ACCEPTED, headers)
+        location = f"/api/payments/{order_id}"
+        return view_response(refund, caller.language, HTTPStatus.ACCEPTED, location)
 
     return await run_once(request, caller, store_refund)
 
