@@ -32,8 +32,9 @@ from merlin.db.tables import EVALUATION, JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import ModelState, Overlap, overlap_of, right_count, select_models
 from merlin.training.promote import Promotions, serving_rows
+from merlin.training.scores import Evaluation
 
-__all__ = ["ModelState", "ModelView", "PromotionView", "Request", "Scores"]
+__all__ = ["ModelState", "ModelView", "PromotionView", "Request"]
 
 _SCORES = (
     EVALUATION.questions,
@@ -42,24 +43,6 @@ _SCORES = (
     EVALUATION.equal_share,
     EVALUATION.unknown_share,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scores:
-    """The results of a model's evaluation on the test questions; shares are from 0 to 1."""
-
-    questions: int
-    right: int = described("Answers that contain the expected one or are nearly equal to it.")
-    chrf: float | None = described(
-        "Similarity to the expected answers (chrF), 0 to 100; null if not evaluated."
-    )
-    equal_share: float | None
-    unknown_share: float | None
-
-    @property
-    def is_full(self) -> bool:
-        """Return whether every answer is right, so that the scores tell nothing."""
-        return self.right == self.questions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +57,7 @@ class ModelView:
     job: int | None
     state: ModelState
     serves: bool
-    evaluation: Scores | None
+    evaluation: Evaluation | None
     note: str
     created_at: datetime
     held: bool = described("Whether the gate or a worse canary result keeps it from going live.")
@@ -108,7 +91,7 @@ class ModelView:
         return self.build or self.model
 
     @property
-    def scores(self) -> Scores | None:
+    def scores(self) -> Evaluation | None:
         """Return the evaluation where it asked at least one question."""
         return self.evaluation if self.evaluation and self.evaluation.questions else None
 
@@ -359,8 +342,8 @@ def _model(row: Row) -> ModelView:
     )
 
 
-def _scores(row: Row) -> Scores | None:
-    return None if row["questions"] is None else read_row(Scores, row, right=right_count(row))
+def _scores(row: Row) -> Evaluation | None:
+    return None if row["questions"] is None else read_row(Evaluation, row, right=right_count(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,8 +9,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 from merlin.account.accounts import Accounts, check_name, hash_new_password, is_telegram_id
 from merlin.account.api_keys import ApiKey, Scope
@@ -28,7 +27,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import DangerousAct, Permission, Role
 from merlin.dataset.files import FileIndex
-from merlin.db.audit import Audit, person_reference
+from merlin.db.audit import Audit, Entry, person_reference
 from merlin.db.notices import Notices
 
 __all__ = ["Format", "Left", "Role", "Scope", "Term"]
@@ -65,15 +64,9 @@ class UserList:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(Entry):
     """One entry of the audit log."""
 
-    id: int
-    at: datetime
-    by: str
-    action: str
-    target: str
-    arguments: dict[str, Any]
     # Names of the people mentioned, "" if they have none.
     by_name: str | None = field(default=None, metadata=INTERNAL)
     target_name: str | None = field(default=None, metadata=INTERNAL)
@@ -136,7 +129,6 @@ def audit_log(
         view_of(
             AuditEntry,
             each,
-            id=each.number,
             arguments=finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),

@@ -49,7 +49,7 @@ def list_models(
 def _row(model: ModelView) -> list[object]:
     text, scores = "", model.scores
     if scores:
-        chrf = format_number(language(), scores.chrf or 0, 1)
+        chrf = format_number(language(), scores.chrf, 1)
         shares = f"={scores.equal_share:.0%} ?{scores.unknown_share:.0%}"
         text = f"{scores.right}/{scores.questions} {chrf} {shares}"
     return [model.build, model.model, translate_word("model", model.display_state), text]

@@ -18,7 +18,7 @@ class Entry:
 
     `by` is "user:<Telegram id>" or "cli:<login>"; `action` is a short constant such as
     "role.grant", whose text is `audit-role-grant`; `target` is the object: "user:<id>",
-    "job:<id>", "dataset:<name>". `number` increases with each entry.
+    "job:<id>", "dataset:<name>".
     """
 
     at: datetime
@@ -26,7 +26,7 @@ class Entry:
     action: str
     target: str
     arguments: Mapping[str, object] = field(default_factory=dict)
-    number: int = 0
+    id: int = 0
 
 
 def person_reference(user_id: int) -> str:
@@ -58,7 +58,7 @@ class Audit(Repository):
     ) -> None:
         """Add one entry; `arguments` are JSON values. Some actions notify the other admins."""
         entry = Entry(self._clock(), by, action, target, arguments or {})
-        self.db.add(AUDIT, _ENTRIES.write(entry, but=("number",)))
+        self.db.add(AUDIT, _ENTRIES.write(entry, but=("id",)))
         key = _NEWS.get(action)
         if key is not None and is_person(by):
             role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
@@ -69,7 +69,7 @@ class Audit(Repository):
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
     ) -> list[Entry]:
-        """Return entries, newest first: of one target, by one author, below a number."""
+        """Return entries, newest first: of one target, by one author, below an id."""
         entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
         if target is not None:
             entries = entries.where(AUDIT.target == target)
@@ -80,4 +80,4 @@ class Audit(Repository):
         return _ENTRIES.read_all(self.db.rows(entries))
 
 
-_ENTRIES = RowMap(Entry, columns={"by": "by_whom", "number": "id"})
+_ENTRIES = RowMap(Entry, columns={"by": "by_whom"})

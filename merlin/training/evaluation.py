@@ -22,7 +22,6 @@ from typing import Literal
 
 from peewee import JOIN
 
-from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 from merlin.dataset.builds import is_in_build
 from merlin.dataset.lint import is_refusal
@@ -348,7 +347,7 @@ def kind_of(answer: Answer, question: Question) -> AnswerKind:
 def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     kinds = Counter(item.kind for item in judged)
     answers, questions = [item.answer for item in judged], [item.question for item in judged]
-    totals = score_answers(0, answers, questions, utc_now())
+    totals = score_answers(answers, questions)
     return ProofScores(
         model=model,
         questions=len(judged),

@@ -208,8 +208,8 @@ class Models(Repository):
             condition = PROOF_ANSWER.model_row == model.model_row
             self.db.change(PROOF_ANSWER.delete().where(condition))
         if proof is not None:
-            scores = _EVALUATIONS.write(proof, but=("model_row",))
-            self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
+            scores = {**_EVALUATIONS.write(proof), "at": iso(self._clock())}
+            self.db.upsert(EVALUATION, {"model_row": model.model_row}, scores)
         if state in (ModelState.REFUSED, ModelState.GONE):
             why = make_lost_model_columns(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id

@@ -19,7 +19,6 @@ from statistics import fmean, median, stdev
 from typing import Any, Literal
 
 from merlin.config import Config
-from merlin.core.clock import utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Price
@@ -260,7 +259,7 @@ def _measure(
     ]
     price = variant_queries.price
     costs = [price.answer(usage.input_tokens, usage.output_tokens) for usage in used if price]
-    scores = score_answers(0, answers, questions, utc_now())
+    scores = score_answers(answers, questions)
     report = VariantReport(
         variant=variant_queries.variant,
         provider=variant_queries.provider,

@@ -94,7 +94,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
         _postpone_proof(rows, tried, trouble, provider.clock() - model.created_at)
         return False
     answers = [{**answered, **new}[question.example_id] for question in questions]
-    proof = score_answers(model.model_row, answers, questions, provider.clock())
+    proof = score_answers(answers, questions)
     rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)

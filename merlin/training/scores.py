@@ -11,9 +11,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 
+from merlin.core.fields import described
 from merlin.core.messages import Message
 from merlin.dataset.example import normalise
 from merlin.db.values import dump_json
@@ -32,17 +32,20 @@ class Question:
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """Scores of one model on a test split; shares are 0..1."""
+    """The results of a model's evaluation on the test questions; shares are from 0 to 1."""
 
-    model_row: int
     questions: int
-    right: int
-    chrf: float
+    right: int = described("Answers that contain the expected one or are nearly equal to it.")
+    chrf: float = described("Similarity to the expected answers (chrF), 0 to 100.")
     equal_share: float
     unknown_share: float
-    at: datetime
+
+    @property
+    def is_full(self) -> bool:
+        """Return whether every answer is right, so that the scores tell nothing."""
+        return self.right == self.questions
 
 
 def question_key(question: Question) -> tuple[tuple[tuple[str, str], ...], str]:
@@ -84,9 +87,7 @@ def is_right(answer: str, reference: str) -> bool:
     return likeness(answer, reference) >= ALIKE
 
 
-def score_answers(
-    model_row: int, answers: Sequence[Answer], questions: Sequence[Question], at: datetime
-) -> Evaluation:
+def score_answers(answers: Sequence[Answer], questions: Sequence[Question]) -> Evaluation:
     """Return the scores of `answers`, one for each question in the same order.
 
     Source of chrF: Popović 2015, as implemented by sacrebleu with its defaults.
@@ -95,11 +96,16 @@ def score_answers(
 
     count = len(questions)
     if not count:
-        return Evaluation(model_row, 0, 0, 0.0, 0.0, 0.0, at)
+        return Evaluation(questions=0, right=0, chrf=0.0, equal_share=0.0, unknown_share=0.0)
     texts = [answer.text for answer in answers]
     references = [question.reference for question in questions]
     chrf = float(sacrebleu.corpus_chrf(texts, [references]).score)
-    right = sum(map(is_right, texts, references))
     equal = sum(a.strip() == b.strip() for a, b in zip(texts, references, strict=True))
     unknown = sum(answer.known is False for answer in answers)
-    return Evaluation(model_row, count, right, round(chrf, 2), equal / count, unknown / count, at)
+    return Evaluation(
+        questions=count,
+        right=sum(map(is_right, texts, references)),
+        chrf=round(chrf, 2),
+        equal_share=equal / count,
+        unknown_share=unknown / count,
+    )

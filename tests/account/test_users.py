@@ -272,7 +272,7 @@ def test_audit_is_paginated_and_filtered_by_author(database, clock):
     for number in range(5):
         audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
     first_page = audit.newest(2)
-    next_page = audit.newest(9, before=first_page[-1].number)
+    next_page = audit.newest(9, before=first_page[-1].id)
     assert [entry.target for entry in (*first_page, *next_page)] == [
         f"job:{n}" for n in (4, 3, 2, 1, 0)
     ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from merlin.app import builds, models
-from merlin.app.models import Scores
 from merlin.app.status import Status, status
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
 from merlin.db.tables import EVALUATION
+from merlin.training.scores import Evaluation
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
@@ -122,7 +122,7 @@ def test_models_show_their_scores_and_which_one_serves(world):
     model_views = world.recent_models(FACE)
     assert [model.serves for model in model_views] == [False, True, False]
     assert model_views[0].evaluation is None
-    assert model_views[1].evaluation == Scores(
+    assert model_views[1].evaluation == Evaluation(
         questions=5, right=3, chrf=77.5, equal_share=0.5, unknown_share=0.2
     )
     world.db.change(EVALUATION.update({"right_count": None}))  # as an earlier version stores it

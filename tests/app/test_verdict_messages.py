@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import pytest
 
 from merlin.app.verdicts import REPORTED, news_message
@@ -45,4 +43,6 @@ def test_message_shows_the_known_scores(live, previous, suffix):
 
 
 def _evaluation(right):
-    return Evaluation(1, 20, right, 71.25, right / 20, 0.0, datetime(2026, 11, 1, tzinfo=UTC))
+    return Evaluation(
+        questions=20, right=right, chrf=71.25, equal_share=right / 20, unknown_share=0.0
+    )

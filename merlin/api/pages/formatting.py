@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from merlin.api.schema import Page
-from merlin.app.models import Scores
 from merlin.billing.purchases import Promise, Purchase
 from merlin.billing.quota import Format, plan_named
 from merlin.core import i18n
@@ -27,6 +26,7 @@ from merlin.core.money import (
 )
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
+from merlin.training.scores import Evaluation
 
 if TYPE_CHECKING:
     from merlin.api.pages.page import PageContext
@@ -160,7 +160,7 @@ def badge(context: PageContext, family: str, state: str) -> Badge:
     return Badge(style, icon, state_text(context, family, state))
 
 
-def score(context: PageContext, scores: Scores | None) -> str:
+def score(context: PageContext, scores: Evaluation | None) -> str:
     """Return how many test questions a model answered rightly, "–" if it was not tested."""
     if scores is None or not scores.questions:
         return "–"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from merlin.app import evaluation, models
-from merlin.app.models import ModelState, ModelView, Scores, serving_models
+from merlin.app.models import ModelState, ModelView, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -31,7 +31,7 @@ from merlin.training.scores import Evaluation
 handlers = Handlers()
 
 
-def evaluation_text(scores: Scores | Evaluation | None, language: str) -> str:
+def evaluation_text(scores: Evaluation | None, language: str) -> str:
     """Return a model's scores as a sentence."""
     if scores is None or not scores.questions:
         return text(language, "bot-info-not-evaluated")
@@ -39,12 +39,12 @@ def evaluation_text(scores: Scores | Evaluation | None, language: str) -> str:
     return text(language, "bot-info-evaluation", questions=scores.questions, **figures)
 
 
-def _format_scores(scores: Scores | Evaluation, language: str) -> dict[str, str]:
+def _format_scores(scores: Evaluation, language: str) -> dict[str, str]:
     return {
         "right": str(scores.right),
-        "chrf": format_number(language, scores.chrf or 0, 1),
-        "equal": f"{(scores.equal_share or 0) * 100:.0f}",
-        "unknown": f"{(scores.unknown_share or 0) * 100:.0f}",
+        "chrf": format_number(language, scores.chrf, 1),
+        "equal": f"{scores.equal_share * 100:.0f}",
+        "unknown": f"{scores.unknown_share * 100:.0f}",
     }
 
 
