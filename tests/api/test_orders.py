@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from merlin.account.api_keys import Scope
 from tests.api.payment_api import PUBLIC_URL
 
 pytestmark = pytest.mark.functional
@@ -84,16 +83,6 @@ def test_paying_a_paid_order_creates_no_payment(shop):
 )
 def test_invalid_order_is_refused_with_its_code(shop, body, status, code):
     assert problem_code(shop.buyer().http.post("/api/orders", json=body)) == (status, code)
-
-
-def test_api_key_can_read_orders_but_not_buy(shop):
-    anna = shop.buyer()
-    order_id = anna.order()
-    with shop.site.key_client(anna.user_id, Scope.ACCOUNT_READ) as program:
-        assert program.get(f"/api/orders/{order_id}").status_code == 200
-        assert program.post("/api/orders", json={"plan": "plus"}).status_code == 403
-        assert program.post(f"/api/orders/{order_id}/pay").status_code == 403
-        assert program.delete(f"/api/orders/{order_id}").status_code == 403
 
 
 def test_late_payment_of_a_cancelled_order_is_still_granted(shop):
