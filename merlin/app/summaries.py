@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from merlin.app.ask import (
-    Asker,
     ChatQuestion,
+    Conversation,
     ReachedCap,
     add_cost,
     add_reply_costs,
@@ -30,7 +30,6 @@ from merlin.app.context import Context
 from merlin.billing.quota import Left
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply
 from merlin.chat.model_catalogue import (
-    Candidate,
     ModelCatalogue,
     ModelRequest,
     candidates,
@@ -48,21 +47,10 @@ from merlin.core.money import Cost
 _ROOM_SHARE = 2
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryTask:
-    """The session to sum up, its user, and the models to use."""
-
-    asker: Asker
-    session: Session
-    history: Sequence[Message]
-    request: ModelRequest
-    first: Candidate | None
-
-
 def begin(
     ctx: Context, question: ChatQuestion, session: Session
-) -> SummaryTask | ReachedCap | Left:
-    """Reserve the user's quota and return the task; else what prevents it."""
+) -> Conversation | ReachedCap | Left:
+    """Reserve the user's quota and return the conversation to sum up; else what prevents it."""
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     refusal = reserve(ctx, asker, question.kind)
     if refusal is not None:
@@ -76,11 +64,11 @@ def begin(
     )
     history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
     candidate = find_first_candidate(ModelCatalogue(ctx.db), request)
-    return SummaryTask(asker, session, history, request, candidate)
+    return Conversation(asker, session, history, request, candidate, window_of(ctx, candidate))
 
 
 async def summarize_session(
-    ctx: Context, task: SummaryTask, service: AnswerService, observer: AnswerObserver
+    ctx: Context, task: Conversation, service: AnswerService, observer: AnswerObserver
 ) -> tuple[str, list[Reply]]:
     """Return the summary, "" if none passed the checks, and all replies of models."""
 
@@ -88,13 +76,12 @@ async def summarize_session(
         route = candidates(ModelCatalogue(ctx.db), ctx.store, task.request, task.first)
         return await service.reply(route, (message,), observer)
 
-    room_tokens = window_of(ctx, task.first) // _ROOM_SHARE
-    earlier = task.session.summary
-    return await summarize(ask, task.asker.language, task.history, earlier, room_tokens)
+    language, room_tokens = task.asker.language, task.limit // _ROOM_SHARE
+    return await summarize(ask, language, task.history, task.session.summary, room_tokens)
 
 
 def finish(
-    ctx: Context, task: SummaryTask, place: ChatPlace, summary: str, replies: Sequence[Reply]
+    ctx: Context, task: Conversation, place: ChatPlace, summary: str, replies: Sequence[Reply]
 ) -> bool:
     """Charge the question and open a new session with the summary; return whether it succeeded.
 
@@ -115,7 +102,7 @@ def finish(
     return True
 
 
-def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> None:
+def _store_costs(ctx: Context, task: Conversation, replies: Sequence[Reply]) -> None:
     """Store the cost of the replies as a turn without text."""
     last_reply = next((reply for reply in reversed(replies) if reply.choice), None)
     if last_reply is None or last_reply.choice is None:

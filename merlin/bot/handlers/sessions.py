@@ -15,11 +15,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, time
 
 from merlin.app import summaries
-from merlin.app.ask import dataset_of, request_of_session, window_of
+from merlin.app.ask import Conversation, dataset_of, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.app.sessions import counted_turns, session_as_json, session_as_markdown
-from merlin.app.summaries import SummaryTask
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, build_messages
@@ -86,8 +85,8 @@ async def summarize(context: BotContext) -> None:
     )
 
 
-def _begin_summary(context: BotContext) -> SummaryTask | View:
-    """Return the task of a summary, or the view to show if there is none."""
+def _begin_summary(context: BotContext) -> Conversation | View:
+    """Return the conversation to sum up, or the view to show if there is none."""
     if _is_replied(context):
         return View(None)
     turn = find_own_turn(context)
@@ -99,7 +98,7 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
     if current.summary and not current.used_tokens:
         return menu.refusal(context, "summary-done")
     task = summaries.begin(context.services, question_of(context), session)
-    if isinstance(task, SummaryTask):
+    if isinstance(task, Conversation):
         return task
     refusal = refusal_of(context, task)
     rows = answers.answer_buttons(refusal.offer, 0, context.language)
