@@ -425,8 +425,7 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> ReachedCap | Left | Non
     if reached_cap is not None or asker.plan is UNLIMITED:
         return reached_cap
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
-    taken = quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
-    return taken if isinstance(taken, Left) else None
+    return quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
 
 
 def find_low_quota(ctx: Context, asker: Asker, kind: Format) -> Left | None:

@@ -140,15 +140,6 @@ class Used:
     month: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
-    """The question is within the limits; `gift_id` None: of the plan, else of that gift."""
-
-    update_id: int
-    kind: Format
-    gift_id: int | None = None
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """The usage and limit of one question format."""
@@ -292,7 +283,7 @@ def _gifts(user_id: int) -> Select:
 
 
 # Executed for every question: as plain statements they take a tenth of the time.
-_FIND = "SELECT state, format, gift_id FROM quota_use WHERE bot_id = ? AND update_id = ?"
+_FIND = "SELECT state FROM quota_use WHERE bot_id = ? AND update_id = ?"
 _USES = """
 SELECT format, SUM(CASE WHEN day = ? THEN 1 ELSE 0 END), COUNT(*) FROM quota_use
 WHERE user_id = ? AND month = ? AND scope = ? AND gift_id IS NULL AND state <> 'returned'
@@ -337,22 +328,20 @@ class Quotas(BotRepository):
     @transaction
     def reserve(
         self, user_id: int, update_id: int, kind: Format, plan: Plan, zone: tzinfo
-    ) -> Reserved | Left:
+    ) -> Left | None:
         """Reserve one question of the plan, or else of a gift; once for an update.
 
-        If neither has any left, the result says why and until when.
-
-        A repeated call for the same update returns the same result. A question that was released or
+        If neither has any left, the result says why and until when. A question that was released or
         refused is checked again. With UNLIMITED nothing is counted.
         """
         if plan == UNLIMITED:
-            return Reserved(update_id, kind)
+            return None
         lock_user(self.db, user_id, self._clock)
-        for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
+        for (state,) in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
                 # The process that answers it now has the full time: it is not released meanwhile.
                 self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
-                return Reserved(update_id, Format(stored), gift_id)
+                return None
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         scope, gift_id = scope_of(plan), None
         used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
@@ -363,7 +352,7 @@ class Quotas(BotRepository):
                 return left
         use = (self._bot_id, update_id, user_id, kind.value, gift_id, scope)
         self.db.sql(_TAKE, *use, now.day, now.month, iso(self._clock()))
-        return Reserved(update_id, kind, gift_id)
+        return None
 
     @transaction
     def charge(self, update_id: int) -> None:

@@ -21,7 +21,6 @@ from merlin.billing.quota import (
     Format,
     Gift,
     Quotas,
-    Reserved,
     Source,
     allowance_of,
     plan_of,
@@ -339,13 +338,16 @@ class History:
         known = self.uses.get(update_id)
         has_room, gifts = self.has_room(kind, plan), self.find_gifts(kind)
         result = self.quotas.reserve(self.user_id, update_id, kind, plan, self.zone)
+        query = "SELECT format, gift_id FROM quota_use WHERE update_id = ?"
+        stored = self.quotas.db.sql(query, update_id)
         if known is not None and known.state != "returned":
-            assert result == Reserved(update_id, known.kind, known.gift_id)
+            assert (result, stored) == (None, [(known.kind.value, known.gift_id)])
             return
-        assert isinstance(result, Reserved) is bool(has_room or gifts)
-        if isinstance(result, Reserved):
-            assert result.gift_id is None if has_room else result.gift_id in gifts
-            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), result.gift_id)
+        assert (result is None) is bool(has_room or gifts)
+        if result is None:
+            ((_, gift_id),) = stored
+            assert gift_id is None if has_room else gift_id in gifts
+            self.uses[update_id] = Use(kind, scope_of(plan), *self.today(), gift_id)
 
     def choose_dataset(self):
         return self.rng.choice([None, "algorithms", "history"])
