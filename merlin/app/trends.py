@@ -235,7 +235,7 @@ class Trends:
     """The trends of a period; `points` begin in the user's zone, the newest is not over.
 
     `usual` is the median number of answers at the same hour of earlier weeks, None if unknown;
-    `failed_at` is the last hour with a failure, `money` has the days of each currency.
+    `money` has the days of each currency.
     """
 
     span: Span
@@ -243,7 +243,6 @@ class Trends:
     total: HourFigures
     this_hour: int
     usual: int | None
-    failed_at: datetime | None
     money: dict[str, list[MoneyDay]]
 
 
@@ -267,7 +266,6 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
         total=sum_figures(first_hour, figures),
         this_hour=figures[-1].answers,
         usual=round(median(earlier)) if len(earlier) >= _MIN_WEEKS else None,
-        failed_at=next((figure.hour for figure in reversed(figures) if figure.failures), None),
         money=_money(ctx, actor, [*by_hour.values()], now, span.money_days, zone),
     )
 
