@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from enum import StrEnum
 from typing import Any, Literal
 
 from merlin.app import changes
@@ -24,19 +23,12 @@ from merlin.core.fields import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
 from merlin.dataset.proposals import mask_personal_data
+from merlin.dataset.spec import MaterialKind
 
 __all__ = ["MaterialDraft", "list_led_courses"]
 
 By = Literal["day", "week"]
 _MAX_DISLIKED = 20
-
-
-class MaterialKind(StrEnum):
-    """The type of a material."""
-
-    LECTURE = "lecture"
-    SEMINAR = "seminar"
-    LAB = "lab"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +110,7 @@ def _material(lesson: MaterialText, course_files: CourseFiles) -> TaughtMaterial
     return TaughtMaterial(
         id=lesson.material_id,
         place=lesson.place,
-        type=MaterialKind(spec.kind),
+        type=spec.kind,
         lesson=spec.lesson,
         title=Both(**entry["title"]),
         text=lesson.words,

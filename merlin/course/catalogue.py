@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, get_args
 
 from peewee import Case, fn
 
@@ -23,7 +23,7 @@ from merlin.course.search import follow_entries
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import COURSE_FILE, MATERIALS, is_valid_name
-from merlin.dataset.spec import CourseSpec, Localised, MaterialSpec
+from merlin.dataset.spec import CourseSpec, Localised, MaterialKind, MaterialSpec
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.tables import (
     COURSE,
@@ -35,7 +35,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import storable_text
 
-KINDS = ("lecture", "seminar", "lab")
+KINDS: tuple[str, ...] = get_args(MaterialKind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +331,7 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
 
 
 def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
-    counts = Counter(material.kind for material in spec.materials)
+    counts = Counter[str](material.kind for material in spec.materials)
     row = {
         "semester": spec.semester,
         "name_ru": storable_text(spec.name["ru"]),

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass, field
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from merlin.core.formatted_text import is_blank
 from merlin.dataset import layout
@@ -335,6 +335,9 @@ class DatasetSpec:
     rules_off: Mapping[str, str] = field(default_factory=dict)
 
 
+MaterialKind = Literal["lecture", "seminar", "lab"]
+
+
 @dataclass(frozen=True, slots=True)
 class MaterialSpec:
     """One material of a course: `kind` lecture | seminar | lab.
@@ -344,7 +347,7 @@ class MaterialSpec:
     """
 
     lesson: int
-    kind: str
+    kind: MaterialKind
     title: Localised
     text: str = ""
     file_url: str = ""

@@ -119,7 +119,7 @@ def _reading_progress(cookie: str, ctx: Context, actor: Actor) -> dict[str, obje
     return {**values, "percent": percent, "minutes": minutes_left}
 
 
-def _closed_course_ids(context: PageContext) -> set[int]:
+def _closed_semesters(context: PageContext) -> set[int]:
     cookie = read_cookie(context.request, CLOSED_COOKIE)
     return {int(number) for number in re.findall(r"\b[0-9]{1,4}\b", cookie)}
 
@@ -135,9 +135,7 @@ async def show_front(context: PublicContext, q: str = "") -> Response:
     begun = await context.read(
         partial(_reading_progress, read_cookie(context.request, READ_COOKIE))
     )
-    tag, unchanged = check_etag(
-        context, *sorted(states.items()), _closed_course_ids(context), begun
-    )
+    tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context), begun)
     if unchanged is not None:
         return unchanged
     view = {"list": await list_view(context, _query(q), states), "begun": begun}
@@ -152,7 +150,7 @@ async def course_list(context: PublicContext, q: str = "") -> Response:
     if "hx-request" not in context.request.headers:
         return seen_other(address)
     states = await context.services.read(courses.chat_states)
-    tag, unchanged = check_etag(context, *sorted(states.items()), _closed_course_ids(context))
+    tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context))
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
         return unchanged
@@ -181,7 +179,7 @@ async def list_view(
         "terms": _list_semesters(context, matches[:MAX_CARDS], result, is_whole=not query),
         "counts": partial(counts, context),
         "state": partial(_state, context, states),
-        "closed": _closed_course_ids(context),
+        "closed": _closed_semesters(context),
         "topics": _topics(context) if not total else [],
         "favourites": {course.course_id for course in context.favourites},
         "result": context.say("found", count=total) if query else "",

@@ -25,7 +25,6 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope, digest
-from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse
 from merlin.api.pages.errors import PageRoute
@@ -36,6 +35,7 @@ from merlin.api.pages.page import (
     SAME_ORIGIN,
     PageContext,
     PublicContext,
+    SignedInContext,
     bot_href,
     course_href,
     refusal_text,
@@ -101,10 +101,9 @@ async def show_talk(
 
 @router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=SAME_ORIGIN)
 async def delete_talk(
-    context: PublicContext,
     course: OneCourse,
+    context: SignedInContext,
     session_id: Id,
-    caller: Person,  # noqa: ARG001 - asks to sign in
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the form's field
 ) -> Response:
     """Delete a session and offer to restore it; does nothing if it is already deleted."""
@@ -117,10 +116,9 @@ async def delete_talk(
 
 @router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=SAME_ORIGIN)
 async def restore_talk(
-    context: PublicContext,
     course: OneCourse,
+    context: SignedInContext,
     session_id: Id,
-    caller: Person,  # noqa: ARG001 - asks to sign in
 ) -> Response:
     """Restore a deleted session and show it."""
     await context.write(sessions.restore, session_id)
@@ -129,9 +127,8 @@ async def restore_talk(
 
 @router.post("/courses/{course_id}/chat", dependencies=SAME_ORIGIN)
 async def ask(
-    context: PublicContext,
     course: OneCourse,
-    caller: Person,
+    context: SignedInContext,
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
     again: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
@@ -145,12 +142,12 @@ async def ask(
     """
     request = context.request
     is_script = _wants_stream(request)
-    if context.user is None or not _may_ask(caller):
+    if context.user is None or not _may_ask(context):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     question_text, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
     is_once = bool(once) and not is_script
     if is_once:
-        same = digest(f"{caller.user_id} {once} {again} {question_text}")
+        same = digest(f"{context.user_id} {once} {again} {question_text}")
         number = 1 + int(same, 16) % 2**NUMBER_BITS
     message_id = number
     if again:
@@ -186,10 +183,9 @@ async def ask(
 
 @router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=SAME_ORIGIN)
 async def judge(
-    context: PublicContext,
     course: OneCourse,
+    context: SignedInContext,
     turn_id: Id,
-    caller: Person,  # noqa: ARG001 - asks to sign in
     act: Annotated[course_chat.Judgement, Form()],
     answer: Annotated[str, Form()] = "",
     doing: Annotated[Doing, Form()] = "",
@@ -263,8 +259,8 @@ async def _render_refusal(
     return await _page(context, course, session_id, draft=draft, wrong=wrong)
 
 
-def _may_ask(caller: Caller) -> bool:
-    return caller.has(Scope.CHAT_WRITE) and caller.may(Permission.ASK)
+def _may_ask(context: PageContext) -> bool:
+    return context.has(Scope.CHAT_WRITE) and context.may(Permission.ASK)
 
 
 async def _page(

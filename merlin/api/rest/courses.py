@@ -55,6 +55,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
+from merlin.dataset.spec import MaterialKind
 
 Json = dict[str, Any]
 # Clients depend on these names in every language.
@@ -147,7 +148,7 @@ class MaterialShown(_Exact):
         Literal["Лекция", "Семинар", "Лабораторная работа"],
         BeforeValidator(lambda kind: TYPES.get(kind, kind)),
     ] = Field(validation_alias="kind")
-    type_code: Literal["lecture", "seminar", "lab"] = Field(validation_alias="kind")
+    type_code: MaterialKind = Field(validation_alias="kind")
     title: InLanguage
     file_url: Annotated[str | None, BeforeValidator(lambda url: url or None)] = Field(
         description="URL of the file; null if there is only a text."

@@ -301,7 +301,7 @@ async def _read_form(context: PageContext, course: Course, material_id: int) -> 
     return MaterialForm(
         title_ru=stored.title.ru or "",
         title_en=stored.title.en or "",
-        kind=stored.type.value,
+        kind=stored.type,
         lesson=stored.lesson,
         text=stored.text or "",
         file_url=stored.file_url or "",
