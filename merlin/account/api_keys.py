@@ -106,7 +106,7 @@ def _checksum(random: str) -> str:
     return letters
 
 
-MAX_KEYS, MAX_LABEL_LENGTH = 50, 80
+MAX_KEYS, MAX_LABEL_LENGTH, MAX_DAYS = 50, 80, 3650
 _KEYS = RowMap(
     ApiKey, columns={"created_at": "at", "last_used_at": "used_at"}, sealed=API_KEY.sealed
 )

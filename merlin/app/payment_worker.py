@@ -55,7 +55,6 @@ CALENDAR = timedelta(minutes=1)
 FIRST_CHECK = timedelta(hours=1)
 # Fewer than the gateway's threads, so that people who pay find a free one.
 AT_ONCE = 4
-_UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
 
 
 async def process_purchase(ctx: Context, purchase: Purchase) -> None:
@@ -70,7 +69,7 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     # The saved method that pays it; None if a person pays it, or has declined.
     renewal = await ctx.read(renewal_of, purchase)
     method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
-    may_ask = purchase.state in _UNASKED and purchase.may_be_paid(ctx.clock())
+    may_ask = purchase.state.is_unasked and purchase.may_be_paid(ctx.clock())
     was_asked = purchase.asked_at is not None
     if may_ask and (method_id if is_renewing else was_asked):
         if await claim_payment(ctx, purchase):

@@ -64,6 +64,11 @@ class PurchaseState(StrEnum):
         return self.rank < _RANKS[PurchaseState.CANCELED]
 
     @property
+    def is_unasked(self) -> bool:
+        """Return whether the gateway has not been asked for its page."""
+        return self.rank < _RANKS[PurchaseState.PENDING]
+
+    @property
     def is_unpaid(self) -> bool:
         """Return whether the purchase is open and no money is held for it."""
         return self.rank < _RANKS[PurchaseState.HELD]
@@ -222,7 +227,7 @@ _PURCHASES = RowMap(
     json={"promise": read_promise},
 )
 _OPEN = tuple(state.value for state in PurchaseState if state.is_open)
-_UNASKED = (PurchaseState.CREATED.value, PurchaseState.ASKING.value)
+_UNASKED = tuple(state.value for state in PurchaseState if state.is_unasked)
 _GIVEN_UP = (PurchaseState.CANCELED.value, PurchaseState.EXPIRED.value)
 _MAX_REASON_LENGTH = 100
 # Above any useful number of unpaid orders.

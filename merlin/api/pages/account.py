@@ -21,7 +21,7 @@ from merlin.account.accounts import (
     check_password_strength,
     fold_name,
 )
-from merlin.account.api_keys import REQUIRED_PERMISSIONS, Scope
+from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import (
@@ -56,7 +56,7 @@ from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
-_MAX_NAME_LENGTH = 64
+_MIN_NAME_LENGTH, _MAX_NAME_LENGTH = 2, 64
 
 
 @router.get("/sign-in")
@@ -178,8 +178,6 @@ Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
 Words = Annotated[str, Form(max_length=300)]
 # Preselected scopes of a new key.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
-_MAX_LABEL_LENGTH, _MAX_DAYS = 80, 3650
-_MIN_NAME_LENGTH, _MAX_NAME_LENGTH = 2, 64
 
 
 @router.get("/me")
@@ -245,12 +243,12 @@ async def make_key(
     context: SignedInContext,
     label: Words = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
-    days: Annotated[int, Form(ge=0, le=_MAX_DAYS)] = 0,
+    days: Annotated[int, Form(ge=0, le=MAX_DAYS)] = 0,
 ) -> Response:
     """Create a key and show it once."""
     label = " ".join(label.split())
     typed = {"label": label, "scopes": scopes or (), "days": days}
-    if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
+    if not label or len(label) > MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
         new_key = await context.write(accounts.make_key, label, scopes, days or None)

@@ -193,10 +193,6 @@ def _consent(context: PageContext, plan: Plan) -> str:
     )
 
 
-# States in which the gateway has not been asked for its page.
-_UNASKED = (PurchaseState.CREATED, PurchaseState.ASKING)
-
-
 def _describe_state(
     context: PageContext, details: OrderDetails, state: PurchaseState, *, is_silent: bool
 ) -> str:
@@ -209,7 +205,7 @@ def _describe_state(
         name = "given-up"
     elif state is PurchaseState.PENDING and is_silent:
         name = "look-silent"
-    elif state in _UNASKED:
+    elif state.is_unasked:
         by_card = "silent" if is_silent else "asking"
         name = by_card if order.gateway is Gateway.YOOKASSA else "pending"
     arguments = {

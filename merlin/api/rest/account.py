@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from merlin.account.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
-from merlin.account.api_keys import ApiKey, Scope
+from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, ApiKey, Scope
 from merlin.api.auth import (
     SIGN_IN,
     Caller,
@@ -40,9 +40,6 @@ from merlin.dataset.proposals import MAX_CHARACTERS
 
 key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
 
-LABEL_LENGTH = 80
-MAX_DAYS = 3650
-
 
 KeyList = TypedDict("KeyList", {"keys": list[ApiKey]})
 
@@ -51,7 +48,7 @@ class KeyBody(Body):
     """The API key to create."""
 
     label: str = Field(
-        min_length=1, max_length=LABEL_LENGTH, description="Name of the key, for its owner."
+        min_length=1, max_length=MAX_LABEL_LENGTH, description="Name of the key, for its owner."
     )
     scopes: list[Scope] = Field(min_length=1, max_length=len(Scope))
     expires_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
