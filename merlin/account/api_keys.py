@@ -149,10 +149,8 @@ class ApiKeys(Repository):
 
     def find(self, secret: str) -> ApiKey | None:
         """Return the valid key with this secret, None if unknown, revoked or expired."""
-        row = self.db.row(
-            API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._is_valid())
-        )
-        return None if row is None else _KEYS.read(row, self.db)
+        condition = (API_KEY.key_hash == digest(secret)) & self._is_valid()
+        return _KEYS.find(self.db, API_KEY.select().where(condition))
 
     @transaction
     def record_use(self, key_id: int) -> None:

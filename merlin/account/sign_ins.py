@@ -337,8 +337,7 @@ class Logins(Repository):
         return self._find_login(this) if self.db.change(moved) else None
 
     def _find_login(self, this: Any) -> Login | None:
-        row = self.db.row(LOGIN_CODE.select().where(this & self._counts()))
-        return None if row is None else _LOGINS.read(row, self.db)
+        return _LOGINS.find(self.db, LOGIN_CODE.select().where(this & self._counts()))
 
     def _counts(self) -> Any:
         return LOGIN_CODE.expires_at > iso(self._clock())
@@ -386,8 +385,7 @@ class SignIns(Repository):
     def find(self, token: str) -> SignIn | None:
         """Return the sign-in in effect; None for an unknown token and an ended one."""
         condition = (SIGN_IN.token_hash == digest(token)) & self._counts()
-        row = self.db.row(SIGN_IN.select().where(condition))
-        return None if row is None else _SIGN_INS.read(row, self.db)
+        return _SIGN_INS.find(self.db, SIGN_IN.select().where(condition))
 
     @transaction
     def record_use(self, sign_in_id: int) -> None:

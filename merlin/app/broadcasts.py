@@ -99,8 +99,7 @@ class Broadcasts(BotRepository):
 
     def get(self, broadcast_id: int) -> Broadcast | None:
         """Return a broadcast, or None."""
-        row = self.db.row(BROADCAST.select().where(self._by_id(broadcast_id)))
-        return None if row is None else _BROADCASTS.read(row, self.db)
+        return _BROADCASTS.find(self.db, BROADCAST.select().where(self._by_id(broadcast_id)))
 
     def count_recipients(self) -> Mapping[str, int]:
         """Return the number of reachable users by language."""

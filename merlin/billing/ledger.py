@@ -322,8 +322,7 @@ class Ledger(Repository):
         return self._find(key) if self.db.add_new(LEDGER, row) else None
 
     def _find(self, key: str) -> Entry | None:
-        row = self.db.row(LEDGER.select().where(LEDGER.key == storable_text(key)))
-        return None if row is None else _ENTRIES.read(row)
+        return _ENTRIES.find(self.db, LEDGER.select().where(LEDGER.key == storable_text(key)))
 
     def entry(self, entry_id: int) -> Entry:
         """Return a row. Raises NotFound."""

@@ -322,8 +322,7 @@ class Purchases(Repository):
         condition = (PURCHASE.till == gateway.value) & (
             PURCHASE.outside_id == storable_text(outside_id)
         )
-        row = self.db.row(PURCHASE.select().where(condition))
-        return None if row is None else _PURCHASES.read(row, self.db)
+        return _PURCHASES.find(self.db, PURCHASE.select().where(condition))
 
     @transaction
     def give_up(

@@ -122,8 +122,7 @@ class Canaries(Repository):
 
     def find(self, dataset: str) -> Canary | None:
         """Return a dataset's canary, None if there is none."""
-        row = self.db.row(CANARY.select().where(CANARY.dataset == dataset))
-        return None if row is None else _CANARIES.read(row)
+        return _CANARIES.find(self.db, CANARY.select().where(CANARY.dataset == dataset))
 
     def end_unawaited(self) -> None:
         """End the canaries of models whose mainline commits are gone."""

@@ -23,6 +23,7 @@ from merlin.db.encryption import Cipher, DecryptionFailed
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from peewee import Select
 
     from merlin.db.database import Database, Row
 
@@ -115,6 +116,11 @@ class RowMap(Generic[V]):
             if name not in given
         }
         return self._kind(**found, **given)
+
+    def find(self, db: Database, query: Select) -> V | None:
+        """Return the value of the first row of a SELECT, or None."""
+        row = db.row(query)
+        return None if row is None else self.read(row, db)
 
     def read_all(self, rows: Iterable[Row], db: Database | None = None) -> list[V]:
         """Return the values of rows."""

@@ -40,7 +40,7 @@ def test_created_keys_secret_is_alone_on_stdout(folder, run):
     assert code == 0
     assert is_secret(secret)
     key, who = find_key(folder, secret)
-    assert (key.user_id, key.scopes) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
+    assert (key.user_id, set(key.scopes)) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")
 
