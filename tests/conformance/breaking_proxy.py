@@ -173,7 +173,9 @@ def run_proxy(folder, wrap=Proxy):
         is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
         return gates[task.folder.name] if is_long else None
 
-    proxy = wrap(create_app(settings, bases=pausable_bases(settings, get_gate)), gates)
+    # Only where its cancellation is ignored is the long job trained to its end.
+    bases = pausable_bases(settings, get_gate, most_epochs=2)
+    proxy = wrap(create_app(settings, bases=bases), gates)
     with serve_app(proxy) as proxy.url:
         yield proxy
 

@@ -16,13 +16,20 @@ from tests.support.waiting import CHECK_INTERVAL_S
 
 
 class PausableRecall(RecallTrainer):
-    """The real trainer; `gate_of` returns the event a job waits for, or None."""
+    """The real trainer; `gate_of` returns the event a job waits for, or None.
 
-    def __init__(self, gate_of):
+    A job that waits is trained for at most `most_epochs`.
+    """
+
+    def __init__(self, gate_of, most_epochs=None):
         self._gate_of = gate_of
+        self._most_epochs = most_epochs
 
     def train(self, task):
         gate = self._gate_of(task)
+        if gate and self._most_epochs:
+            shorter = {**task.hyperparameters, "n_epochs": self._most_epochs}
+            task = replace(task, hyperparameters=shorter)
         with closing(super().train(task)) as events:
             for event in events:
                 yield event
@@ -30,7 +37,7 @@ class PausableRecall(RecallTrainer):
                     yield None
 
 
-def pausable_bases(settings, gate_of):
+def pausable_bases(settings, gate_of, most_epochs=None):
     """Return the base models of an engine: only `recall`, pausable."""
     recall = build_bases(settings)[RECALL]
-    return {RECALL: replace(recall, trainer=PausableRecall(gate_of))}
+    return {RECALL: replace(recall, trainer=PausableRecall(gate_of, most_epochs))}
