@@ -92,8 +92,10 @@ def test_every_command_and_option_has_its_line_in_russian():
     assert common == used
 
 
-def test_help_is_in_russian_where_the_environment_says_so():
-    output = run_merlin("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
+def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    main(["jobs", "show", "-h"])
+    output = capsys.readouterr().out
     assert "Показать одно обучение" in output
     assert "Показать эту справку" in output
     assert "Аргументы" in output
@@ -109,13 +111,14 @@ def test_help_is_in_russian_where_the_environment_says_so():
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )
-def test_usage_error_is_in_russian_where_the_environment_says_so(arguments, expected):
-    result = run_merlin(*arguments, MERLIN_LANGUAGE="ru")
-    assert (result.returncode, expected in result.stderr, "Ошибка" in result.stderr) == (
-        2,
-        True,
-        True,
-    )
+def test_usage_error_is_in_russian_where_the_environment_says_so(
+    arguments, expected, monkeypatch, capsys
+):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert expected in errors
+    assert "Ошибка" in errors
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
@@ -140,30 +143,26 @@ def test_every_command_is_in_one_panel_of_the_help():
     assert sum(map(len, PANELS.values())) == len(COMMANDS)
 
 
-def run_merlin(*arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "merlin", *arguments],
-        env={**os.environ, "MERLIN_LANGUAGE": "en", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("arguments", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
-def test_short_help_option_equals_the_long_one(arguments):
-    assert run_merlin(*arguments).stdout == run_merlin(*arguments[:-1], "--help").stdout != ""
+def test_short_help_option_equals_the_long_one(arguments, capsys):
+    main(arguments)
+    short = capsys.readouterr().out
+    main([*arguments[:-1], "--help"])
+    assert short == capsys.readouterr().out != ""
 
 
-def test_configuration_is_given_before_the_command_or_by_the_environment(tmp_path):
+def test_configuration_is_given_before_the_command_or_by_the_environment(
+    tmp_path, monkeypatch, capsys
+):
     path = str(tmp_path / "none.yaml")
-    for done in (
-        run_merlin("--config", path, "config", "check"),
-        run_merlin("config", "check", MERLIN_CONFIG=path),
-        run_merlin("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
+    for arguments, environment in (
+        (["--config", path, "config", "check"], ""),
+        (["config", "check"], path),
+        (["config", "check", "--config", path], "elsewhere.yaml"),
     ):
-        assert done.returncode == 2
-        assert path in done.stderr
+        monkeypatch.setenv("MERLIN_CONFIG", environment)
+        assert main(arguments) == 2
+        assert path in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -172,4 +171,7 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(tmp_pat
 def test_shell_completes_commands(typed, place, proposed):
     # As the script from --show-completion calls it.
     asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
-    assert run_merlin(**asked).stdout.split() == [proposed]
+    environment = {**os.environ, **asked}
+    command = [sys.executable, "-m", "merlin"]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ended.stdout.split() == [proposed]
