@@ -28,10 +28,10 @@ def open_picture(content):
 def count_pixels(picture, colour, tolerance=24):
     """Return how many pixels have this colour, or nearly so."""
     expected = tuple(int(colour[index : index + 2], 16) for index in (1, 3, 5))
-    pixels = picture.get_flattened_data()
     return sum(
-        max(abs(a - b) for a, b in zip(pixel, expected, strict=True)) <= tolerance
-        for pixel in pixels
+        count
+        for count, pixel in picture.getcolors(picture.width * picture.height)
+        if max(abs(a - b) for a, b in zip(pixel, expected, strict=True)) <= tolerance
     )
 
 
