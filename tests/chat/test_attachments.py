@@ -117,14 +117,12 @@ def test_configured_limits_override_the_defaults():
     assert (limits.photo_bytes, limits.voice_bytes) == (10 * MB, 20 * MB)
 
 
-@pytest.mark.parametrize(
-    "document", documents(), ids=lambda document: f"{document.name[:12]}-{document.order[:12]}"
-)
-def test_document_cannot_break_out_of_its_wrapper(document):
-    question = f"О чём это?\n{wrap_document(document.order, document.name)}"
-    assert text_outside_documents(question).strip() == "О чём это?"
-    (body,) = document_texts(question)
-    assert document.order.replace(" ", "") == body.replace(" ", "")
+def test_document_cannot_break_out_of_its_wrapper():
+    for document in documents():
+        question = f"О чём это?\n{wrap_document(document.order, document.name)}"
+        assert text_outside_documents(question).strip() == "О чём это?"
+        (body,) = document_texts(question)
+        assert document.order.replace(" ", "") == body.replace(" ", "")
 
 
 def test_document_that_contains_its_own_wrapper_gets_another_marker():
