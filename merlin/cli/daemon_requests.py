@@ -112,19 +112,12 @@ def request_daemon(
         try:
             finished = wait_for_daemon(config, poll, handle, notify, on_late)
             if finished.state is not RequestState.DONE:
-                raise _refusal(finished.result)
+                raise finished.error
         except MerlinError:
             # The user was told that the request failed, so a later daemon must not handle it.
             rows.withdraw(request_id)
             raise
         return finished.result
-
-
-def _refusal(values: Mapping[str, object]) -> MerlinError:
-    arguments = values.get("arguments")
-    details = dict(arguments) if isinstance(arguments, Mapping) else {}
-    details.pop("message", None)
-    return MerlinError(str(values.get("message")), str(values.get("key")), **details)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, LiteralString
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
 
-from merlin.cli.health import health_error, plain_reason
+from merlin.cli.health import OTHER_INSTALLATION, health_error, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential
 from merlin.config.settings import (
     ModelChoice,
@@ -160,8 +160,11 @@ def check_clock(url: str) -> CheckMessage:
 def check_port(config: Config, process: str) -> CheckMessage:
     """Check that a process can listen on its configured address, or already does."""
     address = (config.api if process == "api" else config.engine).address
-    if health_error(config, process) is None:
+    error = health_error(config, process)
+    if error is None:
         return "doctor-port-used", {"name": process}
+    if error.key == OTHER_INSTALLATION:
+        raise error
     try:
         listen(process, *address).close()
     except ConfigError as error:

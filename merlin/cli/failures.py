@@ -58,17 +58,17 @@ def path_error(problem: OSError) -> MerlinError | None:
 
 
 def _print_error(error: MerlinError) -> int:
-    try:
-        message = error_text(error.key, error.arguments)
-    except (KeyError, ValueError):
-        message = redact(str(error))
+    message = error_text(error.key, error.arguments)
     sys.stderr.write(f"merlin: {escape_controls(message)}\n")
     return error.exit_code
 
 
 def error_text(key: str, arguments: Mapping[str, object]) -> str:
-    """Return the message of a key with its arguments, secrets redacted."""
-    return redact(text(language(), key, **arguments))
+    """Return the text of an error, in English if it has none, secrets redacted."""
+    try:
+        return redact(text(language(), key, **arguments))
+    except (KeyError, ValueError):
+        return redact(str(arguments.get("message", key)))
 
 
 def _report_bug(bug: BaseException) -> int:

@@ -8,6 +8,8 @@ import ssl
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
+from email.message import Message
 from http import HTTPStatus
 from typing import Annotated
 
@@ -16,7 +18,7 @@ import typer
 from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
-from merlin.config import Config
+from merlin.config import INSTALLATION_HEADER, Config, installation_id
 from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
@@ -25,6 +27,7 @@ from merlin.core.heartbeat import Heartbeat, health_problem, readiness_error_key
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
+OTHER_INSTALLATION = "unhealthy-other-installation"
 
 app = typer.Typer()
 
@@ -55,7 +58,8 @@ def health_error(config: Config, process: str) -> MerlinError | None:
     if process == "engine":
         return _probe_server(_server_url(config.engine))
     if process == "api":
-        return _probe_server(_server_url(config.api)) or _probe_readiness(_server_url(config.api))
+        url = _server_url(config.api)
+        return _probe_server(url, config) or _probe_readiness(url)
     if process in ("daemon", "bot"):
         return _check_heartbeat(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
@@ -97,13 +101,17 @@ def _server_url(listener: ApiConfig | EngineConfig) -> str:
     return f"{'https' if listener.tls else 'http'}://{url_place(listener.address)}"
 
 
-def _probe_server(server_url: str) -> MerlinError | None:
+def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError | None:
+    """Return why no server answers, or that it is not the owner's; None if all is well."""
     url = f"{server_url}/healthz"
     try:
-        _get(url)
+        installation = _get(url).get(INSTALLATION_HEADER)
     except OSError as error:
         arguments = {"url": url, "reason": plain_reason(error)}
         return MerlinError(f"{url}: {error}", "unhealthy-silent", **arguments)
+    with suppress(OSError):  # a user who may not look at the state folder cannot tell
+        if owner and installation and installation != installation_id(owner):
+            return MerlinError(f"{url}: another Merlin", OTHER_INSTALLATION, url=url)
     return None
 
 
@@ -122,10 +130,13 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
     return MerlinError(f"the database is {state}", readiness_error_key(state))
 
 
-def _get(url: str) -> None:
+def _get(url: str) -> Message:
+    """Return the headers of a response."""
     # This checks liveness, not identity: the certificate does not name the loopback address.
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
-    urllib.request.urlopen(url, timeout=PROBE_S, context=context).close()  # noqa: S310 - ours
+    with urllib.request.urlopen(url, timeout=PROBE_S, context=context) as response:  # noqa: S310 - ours
+        headers: Message = response.headers
+        return headers
 
 
 def _check_heartbeat(config: Config, process: str) -> MerlinError | None:

@@ -12,15 +12,26 @@ from merlin.app.retention import RemovableFiles
 from merlin.app.status import DatasetStatus
 from merlin.app.status import status as read_status
 from merlin.cli import language, options
+from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table, record, translate_word
+from merlin.cli.output import (
+    format_cell,
+    print_json,
+    print_message,
+    print_table,
+    record,
+    translate_word,
+)
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
+from merlin.db.requests import Request, Requests
 from merlin.wiring.context import reading
 
+# How long `status` shows a failed request, and how many at most.
+_FAILED_FOR, _MAX_FAILED = timedelta(days=1), 5
 SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
 
 
@@ -55,6 +66,15 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         files=stored["files"]["to_remove"],
         models=stored["models"]["to_remove"],
     )
+    for failed in environment["failed_requests"]:
+        values = " ".join(f"{name}={value}" for name, value in failed["arguments"].items())
+        print_message(
+            "status-failed-request",
+            request=failed["request"],
+            what=f"{failed['kind']} {values}".rstrip(),
+            at=format_cell(failed["at"]),
+            reason=failed["reason"],
+        )
 
 
 def _megabytes(size: int) -> str:
@@ -90,30 +110,33 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 
 
 def deployment_status(config: Config) -> dict[str, Any]:
-    """Return disk usage, process heartbeats, and the providers with their addresses."""
+    """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
     with reading(config) as database:
         stored, beats = _disk_usage(config, RemovableFiles(database)), Heartbeats(database).all()
+        failed = Requests(database).list_failed(utc_now() - _FAILED_FOR, _MAX_FAILED)
     return {
         "stored": stored,
         "processes": {
-            beat.process: {
-                "alive": beat.is_alive(utc_now()),
-                "host": beat.host,
-                "pid": beat.pid,
-                "since": beat.since,
-                "at": beat.at,
-                "counters": dict(beat.counters),
-            }
+            beat.process: record(beat, process="", step="", failing="")
+            | {"alive": beat.is_alive(utc_now())}
             for beat in beats
         },
+        "failed_requests": [_request_record(request) for request in failed],
         "providers": {
-            provider.name: {
-                "base_url": provider.base_url,
-                "model": provider.model,
-                "dialect": provider.dialect,
-            }
+            provider.name: provider.model_dump(include={"base_url", "model", "dialect"})
             for provider in config.providers
         },
+    }
+
+
+def _request_record(request: Request) -> dict[str, Any]:
+    return {
+        "request": request.request_id,
+        "kind": request.kind,
+        "arguments": dict(request.arguments),
+        "by": request.by,
+        "at": request.created_at,
+        "reason": error_text(request.error.key, request.error.arguments),
     }
 
 

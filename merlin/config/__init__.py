@@ -54,12 +54,14 @@ from merlin.config.settings import (
 )
 from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
 from merlin.core.loopback import is_loopback, postgresql_parameters
 from merlin.core.money import Price
 
 BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
+# By this header the api says which installation it belongs to (`installation_id`).
+INSTALLATION_HEADER = "Merlin-Installation"
 
 
 class Config(Section):
@@ -459,11 +461,31 @@ def require_repository(config: Config) -> RepositoryConfig:
     return config.repository
 
 
+def require_provider(config: Config, name: str) -> ProviderConfig:
+    """Return an entry of `providers`. Raises NotFound."""
+    provider = config.provider(name)
+    if provider is None:
+        raise NotFound(f"no provider {name}", "held-no-provider", provider=name)
+    return provider
+
+
 def is_engine(config: Config, provider: ProviderConfig) -> bool:
     """Return whether a provider is the engine of this very configuration."""
     host, port = config.engine.address
     url = urlsplit(provider.base_url)
     return url.port == port and (is_loopback(url.hostname) or url.hostname == host)
+
+
+def installation_id(config: Config) -> str:
+    """Return what distinguishes this installation on its machine: a digest of its state folder.
+
+    "" without the folder. Raises OSError if this user may not look at it.
+    """
+    try:
+        folder = config.state_dir.stat()
+    except FileNotFoundError:
+        return ""
+    return hashlib.sha256(f"{folder.st_dev}:{folder.st_ino}".encode()).hexdigest()[:16]
 
 
 def bot_id(token: str) -> int:

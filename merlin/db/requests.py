@@ -13,7 +13,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from merlin.core.errors import NotFound
+from peewee import fn
+
+from merlin.core.clock import iso
+from merlin.core.errors import MerlinError, NotFound
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import REQUEST
 from merlin.db.values import RowMap, dump_json, storable_text
@@ -63,6 +66,16 @@ class Request:
     state: RequestState
     created_at: datetime
     result: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def error(self) -> MerlinError:
+        """Return the error of a failed request."""
+        stored = self.result.get("arguments")
+        arguments = dict(stored) if isinstance(stored, Mapping) else {}
+        arguments.pop("message", None)
+        return MerlinError(
+            str(self.result.get("message")), str(self.result.get("key")), **arguments
+        )
 
 
 class Requests(Repository):
@@ -117,6 +130,22 @@ class Requests(Repository):
         """Return the newest requests of one author, newest first."""
         query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
         return REQUESTS.read_all(self.db.rows(query.order_by(REQUEST.id.desc()).limit(limit)))
+
+    def list_failed(self, since: datetime, limit: int) -> list[Request]:
+        """Return the requests that failed since a time, newest first.
+
+        Without those withdrawn, and those that were repeated with success.
+        """
+        again = REQUEST.alias("again")
+        is_same = (again.kind == REQUEST.kind) & (again.arguments == REQUEST.arguments)
+        is_later = (again.id > REQUEST.id) & (again.state == RequestState.DONE.value)
+        failed = REQUEST.select().where(
+            (REQUEST.state == RequestState.FAILED.value)
+            & (REQUEST.result != dump_json({}))
+            & (REQUEST.created_at >= iso(since))
+            & ~fn.EXISTS(again.select(again.id).where(is_same & is_later))
+        )
+        return REQUESTS.read_all(self.db.rows(failed.order_by(REQUEST.id.desc()).limit(limit)))
 
     @transaction
     def release(self) -> int:

@@ -201,7 +201,9 @@ def probe(site):
     """Return the status of each probe, and whether a page can still be read."""
     response = site.client.get("/readyz")
     page = site.client.get("/metrics").text
-    assert site.client.get("/healthz").json() == {"status": "ok"}
+    alive = site.client.get("/healthz")
+    assert alive.json() == {"status": "ok"}
+    assert len(alive.headers["Merlin-Installation"]) == 16
     assert site.client.get("/api/courses").status_code == 200
     assert metric_value(page, "merlin_database_up") == 1
     is_writable = metric_value(page, "merlin_database_writable") == 1

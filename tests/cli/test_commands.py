@@ -16,6 +16,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
+from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import opened
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.small_disk import fill_disk, small_disk
@@ -83,6 +84,30 @@ def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_
     assert (code, KEY in captured.err) == (2, True)
     lab.tick("serve")
     assert len(run_json("jobs", "list")) == 1
+
+
+def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(lab, run, run_json):
+    with opened(lab.config) as database:
+        requests = Requests(database)
+        arguments = {"dataset": "trial"}
+
+        def end(state, result):
+            request = requests.ask(RequestKind.LAUNCH, arguments, "cli:ann")
+            requests.claim([RequestKind.LAUNCH])
+            requests.finish(request, state, result)
+            return request
+
+        requests.withdraw(requests.ask(RequestKind.LAUNCH, arguments, "cli:ann"))
+        refusal = {"key": "held-no-provider", "arguments": {"provider": "far"}, "message": "none"}
+        failed = end(RequestState.FAILED, refusal)
+        (task,) = run_json("status")["failed_requests"]
+        assert (task["request"], task["kind"], task["arguments"]) == (failed, "launch", arguments)
+        assert "far" in task["reason"]
+        _, captured = run("status")
+        assert f"task {failed} (launch dataset=trial) of " in captured.err
+        assert "run its command again" in captured.err
+        end(RequestState.DONE, {"job": 1})
+        assert run_json("status")["failed_requests"] == []
 
 
 def test_question_is_answered_by_the_serving_model(run_json):

@@ -17,6 +17,7 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.cli import main
+from merlin.config import installation_id
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
@@ -302,6 +303,28 @@ def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):
         urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
     assert "so this bot gets none" in found[1]
     assert run_doctor(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
+
+
+class OtherMerlin(Handler):
+    """The api of an installation with the id `installation`."""
+
+    installation = "another"
+
+    def get(self):
+        self.answer(200, Merlin_Installation=self.installation)
+
+
+def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):
+    with serve_http(OtherMerlin) as server:
+        place = server.url.removeprefix("http://")
+        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+        fresh.path.write_text(yaml.safe_dump({**settings, "api": {"listen": place}}), "utf-8")
+        is_good, message = run_doctor(fresh, capsys)["api.listen"]
+        assert not is_good
+        assert f"answers at {server.url}/healthz is another installation" in message
+        fresh.config.state_dir.mkdir(mode=0o700)
+        OtherMerlin.installation = installation_id(fresh.config)
+        assert run_doctor(fresh, capsys)["api.listen"] == (True, "api itself listens there")
 
 
 UNITS = """#!/bin/sh

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated
@@ -35,6 +36,7 @@ from merlin.app.health import (
     snapshot,
 )
 from merlin.app.status import status
+from merlin.config import INSTALLATION_HEADER, installation_id
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, readiness_state
 from merlin.core.log import get_logger, redact
@@ -139,8 +141,10 @@ Ready = TypedDict(
 
 
 @process_router.get("/healthz", summary="Check liveness")
-async def healthz() -> Alive:
+async def healthz(request: Request, response: Response) -> Alive:
     """Return 200 while the process is running; checks nothing that a restart could not fix."""
+    with suppress(OSError):
+        response.headers[INSTALLATION_HEADER] = installation_id(services_of(request).config)
     return {"status": "ok"}
 
 

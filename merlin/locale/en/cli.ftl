@@ -73,6 +73,7 @@ did-unpin = { $dataset }: newer models may go live again
 did-build = { $build } (commit { $commit }, { $verdict })
 status-line = running: { $alive }; waiting: { $queues }
 status-stored = stored: builds { $builds } ({ $megabytes } MB), mirror { $mirror } MB; to remove: builds { $old }, training files of builds { $files }, models { $models }
+status-failed-request = task { $request } ({ $what }) of { $at } failed: { $reason }. Remove the cause, then run its command again
 health-good = { $process }: healthy
 health-bad = { $process }: unhealthy: { $reason }
 health-unknown = unknown process { $process }; choose one of daemon, bot, api, engine

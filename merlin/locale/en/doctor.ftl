@@ -1,5 +1,6 @@
 # merlin health, merlin doctor: what was found, and what to do about it
 unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
+unhealthy-other-installation = the Merlin that answers at { $url } is another installation, with another state folder. Stop it, or set another api.listen here
 unhealthy-never-started = never started (merlin run)
 unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
 unhealthy-database = it serves, but the database doesn't answer it

@@ -75,6 +75,7 @@ did-unpin = { $dataset }: новые модели снова могут стат
 did-build = { $build } (коммит { $commit }, { $verdict })
 status-line = работают: { $alive }; в очереди: { $queues }
 status-stored = на диске: сборки { $builds } ({ $megabytes } МБ), копия репозитория { $mirror } МБ; будет удалено: сборки { $old }, файлы для обучения { $files }, модели { $models }
+status-failed-request = задача { $request } ({ $what }) от { $at } не выполнена: { $reason }. Устраните причину и повторите команду
 health-good = { $process }: работает
 health-bad = { $process }: не работает: { $reason }
 health-unknown = неизвестный процесс { $process }; есть daemon, bot, api, engine

@@ -1,5 +1,6 @@
 # merlin health, merlin doctor: что найдено и что с этим делать
 unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
+unhealthy-other-installation = по адресу { $url } отвечает другая установка Merlin, с другой папкой состояния. Остановите её или задайте здесь другой api.listen
 unhealthy-never-started = ещё ни разу не запускался (merlin run)
 unhealthy-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
 unhealthy-database = работает, но база данных ему не отвечает
