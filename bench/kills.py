@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from merlin.core.killpoint import POINTS as ALL
+from tests.support.kill_points import POINTS as ALL
 
 # The demo's check makes no edit in Merlin and restores no backup; tests/kill covers those points.
 POINTS = tuple(point for point in ALL if not point.startswith(("change.", "restore.")))

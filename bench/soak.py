@@ -40,11 +40,11 @@ from merlin.config import load
 from merlin.config.shop import Format
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
-from merlin.core.killpoint import POINTS
 from merlin.sandbox.demo.check import answers_at
 from merlin.sandbox.demo.place import Place, Ports, git
 from merlin.sandbox.server import Deadline
 from merlin.wiring.context import make_cipher, opened, writing_context
+from tests.support.kill_points import POINTS
 
 KILLS, BATCH_SIZE = 1000, 20
 QUIET_S, AFTER_S, CALL_S = 240.0, 2.0, 20.0

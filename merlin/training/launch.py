@@ -207,7 +207,7 @@ def _call_once(
     """Return the provider's id for `key`; call only if the call was certainly not made."""
     intents = Intents(provider.db)
     intent = intents.open(key, kind)
-    kill_point(f"{'launch' if kind == 'create' else 'upload'}.intended")
+    kill_point("launch.intended" if kind == "create" else "upload.intended")
     if intent.state is IntentState.DONE:
         return intent.outside_id
     found = find()

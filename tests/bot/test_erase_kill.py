@@ -6,10 +6,10 @@ import re
 
 import pytest
 
-from merlin.core.killpoint import POINTS
 from merlin.db.database import open_database
 from tests.bot.running_bot import RunningBot, count_updates_by_state
 from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.kill_points import POINTS
 from tests.support.migrated_databases import table_names
 
 pytestmark = pytest.mark.integration

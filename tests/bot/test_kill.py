@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.core import killpoint
 from tests.bot.running_bot import RunningBot, count_updates_by_state
+from tests.support import kill_points
 from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 QUESTION = "Что значит лоб?"
 TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
 MINE = ("update.", "placeholder.", "answer.")
-POINTS = tuple(point for point in killpoint.POINTS if point.startswith(MINE))
+POINTS = tuple(point for point in kill_points.POINTS if point.startswith(MINE))
 
 
 def kill_and_restart(telegram, settings, point, log, *questions):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core import killpoint
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.bot.stars_buyer import (
     buyer_with_invoice,
@@ -13,12 +12,13 @@ from tests.bot.stars_buyer import (
     query_billing,
     selling_settings,
 )
+from tests.support import kill_points
 from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
 
-PAYMENT = tuple(point for point in killpoint.POINTS if point.startswith("payment."))
-REFUND = tuple(point for point in killpoint.POINTS if point.startswith("refund."))
+PAYMENT = tuple(point for point in kill_points.POINTS if point.startswith("payment."))
+REFUND = tuple(point for point in kill_points.POINTS if point.startswith("refund."))
 
 
 @pytest.fixture

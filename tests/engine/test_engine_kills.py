@@ -5,7 +5,6 @@ from __future__ import annotations
 import openai
 import pytest
 
-from merlin.core.killpoint import POINTS
 from tests.engine.running_engine import (
     ANSWER,
     EngineProcess,
@@ -14,6 +13,7 @@ from tests.engine.running_engine import (
     read_weights,
 )
 from tests.support.http_servers import SECRET, run_receiver
+from tests.support.kill_points import POINTS
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration

@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.core.killpoint import POINTS
 from merlin.dataset.changes import ChangeRequest, Changes, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
 from tests.support.forked_processes import start, wait_for_exit
+from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core import killpoint
 from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import opened, reading
+from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, STAND_INS, Lab, make_recipe, provider_entry
 from tests.support.waiting import Deadline, wait_until
@@ -36,7 +36,7 @@ OTHER_PREFIXES = (
     "restore.",
     "status.",
 )
-POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHER_PREFIXES))
+POINTS = tuple(point for point in kill_points.POINTS if not point.startswith(OTHER_PREFIXES))
 SERVE_S = 180
 
 
@@ -107,7 +107,7 @@ def test_one_job_and_one_model_exist_after_a_kill_at(form, point, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "point", [point for point in killpoint.POINTS if point.startswith("remove.")]
+    "point", [point for point in kill_points.POINTS if point.startswith("remove.")]
 )
 def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core.killpoint import POINTS
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
+from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
 
 pytestmark = pytest.mark.integration

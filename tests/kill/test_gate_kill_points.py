@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.core import killpoint
 from merlin.db.tables import NOTICE, VERDICT
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import reading
+from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
@@ -24,7 +24,7 @@ def list_reasons(lab):
 
 
 @pytest.mark.parametrize(
-    "point", [point for point in killpoint.POINTS if point.startswith("gate.")]
+    "point", [point for point in kill_points.POINTS if point.startswith("gate.")]
 )
 def test_model_is_held_and_reported_once_after_a_kill_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:

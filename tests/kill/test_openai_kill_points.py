@@ -13,11 +13,11 @@ from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import User, Users
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened, reading
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
+from tests.support.kill_points import POINTS
 from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest, wait_until
 

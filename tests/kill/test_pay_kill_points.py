@@ -14,12 +14,12 @@ from merlin.account.users import User, Users
 from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
-from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, opened, reading
 from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
+from tests.support.kill_points import POINTS
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
