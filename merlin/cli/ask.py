@@ -19,7 +19,7 @@ from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import format_cell, print_json, print_message
-from merlin.config import Config
+from merlin.config import Config, require_provider
 from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
@@ -94,10 +94,7 @@ def _ask_model(
 
 
 def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Message]) -> Answer:
-    entry = config.provider(provider)
-    if entry is None:
-        raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
-    with closing(model_client(entry)) as service:
+    with closing(model_client(require_provider(config, provider))) as service:
         return service.ask(model_id, messages)
 
 

@@ -115,9 +115,10 @@ def restore(
     with ExitStack() as stack:
         source = _open_archive(stack, archive)
         if dry_run:
-            manifest = read_backup(
-                source, Path(stack.enter_context(_scratch_folder(settings))), keys
-            )
+            # On the disk of the state folder if it exists.
+            state = settings.state_dir if settings.state_dir.is_dir() else None
+            scratch = tempfile.TemporaryDirectory(dir=state, prefix=".restore-")
+            manifest = read_backup(source, Path(stack.enter_context(scratch)), keys)
         else:
             _check_replaceable(stack, settings, may_replace=replace)
             manifest = restore_backup(
@@ -144,12 +145,6 @@ def _open_archive(stack: ExitStack, archive: str) -> io.BufferedReader:
     except OSError as error:
         named = {"path": archive, "reason": error.strerror or str(error)}
         raise Refused(str(error), "restore-unreadable", **named) from error
-
-
-def _scratch_folder(config: Config) -> tempfile.TemporaryDirectory[str]:
-    """Return a temporary folder for `--dry-run`, on the disk of the state folder if it exists."""
-    state = config.state_dir
-    return tempfile.TemporaryDirectory(dir=state if state.is_dir() else None, prefix=".restore-")
 
 
 def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -> None:

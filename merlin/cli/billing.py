@@ -94,18 +94,9 @@ def report(
 
 
 def _sum_record(row: Sum) -> dict[str, Any]:
-    return {
-        "month": row.month,
-        "gateway": row.gateway.value,
-        "plan": row.plan,
-        "currency": row.currency.value,
-        "test": row.is_test,
-        "payments": row.payments,
-        "paid": format_signed_decimal(row.paid, row.currency),
-        "refunds": row.refunds,
-        "returned": format_signed_decimal(row.returned, row.currency),
-        "net": format_signed_decimal(row.net, row.currency),
-    }
+    sums = {"paid": row.paid, "returned": row.returned, "net": row.net}
+    amounts = {name: format_signed_decimal(minor, row.currency) for name, minor in sums.items()}
+    return record(row, is_test="test") | amounts
 
 
 @app.command()
@@ -264,33 +255,14 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
 
 
 def _entry_json(entry: Entry) -> dict[str, Any]:
-    return {
-        "row": entry.entry_id,
-        "kind": entry.kind.value,
-        "rests_on": entry.refers,
-        "amount": entry.amount.decimal,
-        "currency": entry.amount.currency.value,
-        "at": entry.at,
-        "gateway_id": entry.outside_id,
-        "by": entry.by,
-        "reason": entry.reason,
-    }
+    names = {"entry_id": "row", "refers": "rests_on"}
+    return record(entry, **names, purchase_id="", gateway="", is_test="")
 
 
 def _refund_json(refund: Refund) -> dict[str, Any]:
-    return {
-        "refund": refund.refund_id,
-        "order": refund.purchase_id,
-        "grant": refund.grant_id,
-        "amount": refund.amount.decimal,
-        "currency": refund.amount.currency.value,
-        "state": refund.state.value,
-        "by": refund.by,
-        "reason": refund.reason,
-        "at": refund.at,
-        "gateway_id": refund.outside_id,
-        "gateway_reason": refund.trouble,
-    }
+    ids = {"refund_id": "refund", "purchase_id": "order", "grant_id": "grant"}
+    names = {**ids, "outside_id": "gateway_id", "trouble": "gateway_reason"}
+    return record(refund, **names, gateway="", payment_id="", user_id="")
 
 
 Code = Annotated[str, typer.Argument(metavar="CODE", help="Promo code; case is ignored.")]

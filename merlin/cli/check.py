@@ -41,7 +41,6 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.rules import RULES, Rule, nearest
 from merlin.dataset.work_tree import Folder, folders, read_index, work_tree
-from merlin.git.source import Entry
 
 if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
@@ -154,7 +153,12 @@ def check_paths(
         return _combine(_check_folder(folder, checked) for folder in to_check)
     indexes = {path: read_index(path) for path in {folder.path for folder in to_check}}
     fixes = [
-        fix_files(folder.path, _read_entries(folder), indexes[folder.path], folder.holds)
+        fix_files(
+            folder.path,
+            work_tree(folder.path)[0],
+            indexes[folder.path],
+            folder.holds,
+        )
         for folder in to_check
     ]
     moved = [
@@ -171,10 +175,6 @@ def check_paths(
         for file_fix in file_fixes
     ]
     return _combine((_check_folder(folder, checked) for folder in moved), shown_fixes)
-
-
-def _read_entries(folder: Folder) -> Sequence[Entry]:
-    return work_tree(folder.path)[0]
 
 
 def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> Outcome:

@@ -10,7 +10,7 @@ from merlin.app import teaching
 from merlin.app.courses import materials
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, read_context
-from merlin.cli.output import print_json, print_message, print_table, translate_word
+from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 from merlin.course.catalogue import Course, Material
 
 app = typer.Typer()
@@ -43,23 +43,10 @@ def _row(course: Course) -> list[object]:
 
 
 def _course_values(course: Course, materials: Sequence[Material]) -> dict[str, object]:
-    return {
-        "id": course.course_id,
-        "course": course.slug,
-        "semester": course.semester,
-        "name": dict(course.name),
-        "description": dict(course.description),
-        "active": course.is_active,
-        "teachers": list(course.teachers),
-        "materials": [
-            {
-                "id": material.material_id,
-                "lesson": material.lesson,
-                "type": material.kind,
-                "title": dict(material.name),
-                "text": material.text or None,
-                "file_url": material.file_url or None,
-            }
-            for material in materials
-        ],
-    }
+    material_records = [
+        record(material, material_id="id", kind="type", name="title")
+        | {"text": material.text or None, "file_url": material.file_url or None}
+        for material in materials
+    ]
+    names = {"course_id": "id", "slug": "course", "is_active": "active", "counts": ""}
+    return record(course, **names) | {"materials": material_records}

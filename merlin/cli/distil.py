@@ -21,7 +21,7 @@ from merlin.cli.examples import file_text, open_edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price
-from merlin.config import Config
+from merlin.config import Config, require_provider
 from merlin.config.section import convert_to_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
 from merlin.core.i18n import format_number, text
@@ -85,8 +85,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
         limit = convert_to_micro(budget) or 0
         confirm(plan, limit, yes=yes)
-        provider = session.config.provider(teacher_model.provider)
-        assert provider is not None  # noqa: S101 - the teacher was found there
+        provider = require_provider(session.config, teacher_model.provider)
         distil_report = DistilReport()
         with (
             closing(model_client(provider, act.SAMPLING_PARAMS)) as service,

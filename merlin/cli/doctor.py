@@ -101,7 +101,7 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         # The local engine cannot answer before it is started, but its key must be set already.
         is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
         yield _idle_result(result.name) if is_idle else result
-    for name, check in (*_running_checks(config), *_process_checks(config)):
+    for name, check in _running_checks(config):
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
 
@@ -176,9 +176,6 @@ def _running_checks(config: Config) -> Iterator[_Check]:
     yield "sunset", partial(_check_view, config, _check_sunset)
     yield "budget.per_month", partial(_check_view, config, _check_budget)
     yield "queues", partial(_check_view, config, _check_queues)
-
-
-def _process_checks(config: Config) -> Iterator[_Check]:
     for process in process_names(config):
         yield process, partial(_check_process, config, process)
 

@@ -33,7 +33,7 @@ from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.dataset.changes import Edit
 from merlin.dataset.example import question_preview, reword_example, write_turns
 from merlin.dataset.finding import Finding
-from merlin.dataset.layout import example_path
+from merlin.dataset.layout import example_id_of, example_path
 from merlin.wiring.context import reading_context
 
 Question = Annotated[str | None, typer.Option(help="Question of the user.")]
@@ -86,12 +86,8 @@ def add(  # noqa: PLR0913 - each is an option of the command
         path = example_path(example_id)
         if path in existing_paths:
             raise Refused(f"{example_id} is there", "example-exists", example=example_id)
-        edits = [Edit(path, None, text)]
-        if preview:
-            show_answers(session, dataset, edits, json=json)
-            return
-        saved = save_edits(session, dataset, edits, is_waiting=not no_wait, json=json)
-    print_edit({**saved, "example": example_id}, json=json)
+        edit = Edit(path, None, text)
+        _save_or_preview(session, dataset, edit, preview=preview, no_wait=no_wait, json=json)
 
 
 @app.command()
@@ -123,12 +119,10 @@ def edit(  # noqa: PLR0913 - each is an option of the command
             text = open_editor(current.text or "")
         if text == current.text:
             raise Refused("nothing changed", "example-unchanged", example=current.id)
-        edits = [Edit(current.path, current.revision, text)]
-        if preview:
-            show_answers(session, current.dataset, edits, json=json)
-            return
-        saved = save_edits(session, current.dataset, edits, is_waiting=not no_wait, json=json)
-    print_edit({**saved, "example": current.id}, json=json)
+        edit = Edit(current.path, current.revision, text)
+        _save_or_preview(
+            session, current.dataset, edit, preview=preview, no_wait=no_wait, json=json
+        )
 
 
 @app.command()
@@ -143,12 +137,10 @@ def rm(
     """Delete an example."""
     with open_edit_session(config) as session:
         current = _find_example(session, example, dataset)
-        edits = [Edit(current.path, current.revision, None)]
-        if preview:
-            show_answers(session, current.dataset, edits, json=json)
-            return
-        saved = save_edits(session, current.dataset, edits, is_waiting=not no_wait, json=json)
-    print_edit({**saved, "example": current.id}, json=json)
+        edit = Edit(current.path, current.revision, None)
+        _save_or_preview(
+            session, current.dataset, edit, preview=preview, no_wait=no_wait, json=json
+        )
 
 
 @app.command()
@@ -273,21 +265,19 @@ def open_edit_session(path: Path) -> AbstractContextManager[EditSession]:
     return edit_session(configuration(path), print_message)
 
 
-def save_edits(
-    session: EditSession,
-    dataset: str,
-    edits: Sequence[Edit],
-    *,
-    is_waiting: bool,
-    json: bool,
-) -> JsonObject:
-    """Check the edits against their dataset, commit them, and return the result.
+def _save_or_preview(
+    session: EditSession, dataset: str, edit: Edit, *, preview: bool, no_wait: bool, json: bool
+) -> None:
+    """Check an example's edit against its dataset, commit it, and print the result.
 
     Findings are printed to stderr. Raises Refused if one is an error; with `json` the result is
-    printed before.
+    printed before. With `preview`, only show which answers would change.
     """
+    if preview:
+        _show_answers(session, dataset, edit, json=json)
+        return
     files = changes.read_files(session.ctx, session.actor, dataset)
-    checked = changes.check_edits(session.ctx, files, edits)
+    checked = changes.check_edits(session.ctx, files, [edit])
     print_findings(checked.findings)
     print_findings(checked.around)
     view = preview_record(checked)
@@ -295,14 +285,15 @@ def save_edits(
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
         raise Refused("findings", "change-has-errors", dataset=dataset)
-    return commit_edits(session, dataset, edits, "", is_waiting=is_waiting) | view
+    saved = commit_edits(session, dataset, [edit], "", is_waiting=not no_wait)
+    print_edit({**saved, **view, "example": example_id_of(edit.path)}, json=json)
 
 
-def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
-    """Show how the edits would change the answers to recently asked questions."""
+def _show_answers(session: EditSession, dataset: str, edit: Edit, *, json: bool) -> None:
+    """Show how an edit would change the answers to recently asked questions."""
     ctx = session.ctx
     plan = answer_changes.plan_comparison(ctx, session.actor, dataset)
-    comparison = answer_changes.compare_answers(ctx, *plan, edits, language())
+    comparison = answer_changes.compare_answers(ctx, *plan, [edit], language())
     if json:
         print_json(record(comparison))
         return

@@ -11,7 +11,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, cast
 
 import typer
 
@@ -220,7 +220,7 @@ def export(
         values |= {"folder": str(folder), "files": sorted(files)}
     else:
         system = checked.spec.system if checked.spec else ""
-        content, left_out = export_examples(checked.examples, system, _file_format(shape))
+        content, left_out = export_examples(checked.examples, system, cast("FileFormat", shape))
         if output is not None:
             write_file(output, content)
             values["file"] = str(output)
@@ -238,10 +238,6 @@ def export(
     place = folder or output
     if place is not None:
         print_message("did-export", count=count, path=str(place))
-
-
-def _file_format(export_format: ExportFormat) -> FileFormat:
-    return next(file_format for file_format in get_args(FileFormat) if file_format == export_format)
 
 
 def _folder_files(

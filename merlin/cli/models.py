@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from merlin.app import lineage, models
-from merlin.app.lineage import TrainedModel
 from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, read_context
@@ -140,8 +139,9 @@ def impact(
     )
     if impact_view.newest_models:
         models = [
-            {**record(newest_model), "word": _model_state(newest_model)}
-            for newest_model in impact_view.newest_models
+            record(model)
+            | {"word": translate_word("model", "serves" if model.serves else model.state)}
+            for model in impact_view.newest_models
         ]
         print_list(models, "model build provider state=word", json=False)
     if impact_view.newest_answers:
@@ -155,10 +155,6 @@ def impact(
 def _format_builds(count: int, newest: list[str]) -> str:
     more = ", …" if count > len(newest) else ""
     return f"{count} ({', '.join(newest)}{more})" if newest else str(count)
-
-
-def _model_state(model: TrainedModel) -> str:
-    return translate_word("model", "serves" if model.serves else model.state)
 
 
 @app.command()

@@ -22,6 +22,7 @@ from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import keys, text, zone_name
+from merlin.core.money import Amount
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -35,13 +36,17 @@ def print_json(value: object) -> None:
 def record(view: Any, **names: str) -> dict[str, Any]:
     """Return a view as a dict for JSON, under its fields' aliases.
 
-    `names` renames fields; a field renamed to "" is left out.
+    `names` renames fields; a field renamed to "" is left out. The currency of an amount is a field
+    of its own.
     """
-    result = {}
+    result: dict[str, Any] = {}
     for field in fields(view):
         name = names.get(field.name, field.metadata.get("alias", field.name))
-        if name:
-            result[name] = _json_value(getattr(view, field.name))
+        value = getattr(view, field.name)
+        if isinstance(value, Amount):
+            result |= {name: value.decimal, "currency": value.currency}
+        elif name:
+            result[name] = _json_value(value)
     return result
 
 

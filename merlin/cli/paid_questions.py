@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from merlin.cli import language
 from merlin.cli.options import require_yes
 from merlin.cli.output import print_message, show_progress
+from merlin.config import require_provider
 from merlin.config.section import convert_to_micro
-from merlin.core.errors import NotFound, ProviderError, Refused
+from merlin.core.errors import ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.core.money import Cost, format_cost
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
     from merlin.dataset.finding import Finding
     from merlin.providers.base import Asker
-    from merlin.providers.openai_training import OpenAIAsker
 
 
 def confirm_price(
@@ -93,7 +93,9 @@ def ask_all(
     with ExitStack() as stack:
         # Before the price: nothing is paid if a key or provider of a later variant is missing.
         askers = [
-            stack.enter_context(closing(_open_asker(config, variant, sampling)))
+            stack.enter_context(
+                closing(model_client(require_provider(config, variant.provider), sampling))
+            )
             for variant, *_ in missing
         ]
         confirm_price(count, costs, budget=budget, yes=yes)
@@ -106,14 +108,6 @@ def ask_all(
         {query.key: reply for query in variant.queries if (reply := answers.get(query.messages))}
         for variant, answers in stores
     ]
-
-
-def _open_asker(config: Config, variant: VariantQueries, sampling: SamplingParams) -> OpenAIAsker:
-    provider = config.provider(variant.provider)
-    if provider is None:
-        arguments = {"provider": variant.provider}
-        raise NotFound(f"no provider {variant.provider}", "held-no-provider", **arguments)
-    return model_client(provider, sampling)
 
 
 def _ask(

@@ -136,16 +136,7 @@ def _user_details_record(user: UserDetails) -> dict[str, Any]:
 
 
 def _gift_record(gift: Gift) -> dict[str, Any]:
-    return {
-        "gift": gift.gift_id,
-        "format": gift.kind.value,
-        "amount": gift.amount,
-        "used": gift.used,
-        "expires_at": gift.expires_at,
-        "by": gift.by,
-        "reason": gift.reason,
-        "at": gift.at,
-    }
+    return record(gift, gift_id="gift", kind="format", user_id="", key="")
 
 
 def _format_limit(balance: dict[str, Any]) -> str:
