@@ -30,6 +30,7 @@ from merlin.bot.context import (
     Handler,
     build_messages,
     callback_of,
+    handler_of,
     is_awaited,
     read_known_user,
 )
@@ -54,7 +55,7 @@ from merlin.bot.handlers import (
 )
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
-from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP
+from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP, admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text
@@ -169,7 +170,7 @@ async def _dispatch_private(context: BotContext) -> bool:
         return True
     # The label of the cancel button may also be typed.
     is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
-    if "via_bot" in context.stored.content and groups.is_inline_answer(context):
+    if "via_bot" in context.stored.content and not context.text.startswith(groups.QUESTION_SIGN):
         await context.finish_silently(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
         return await _dispatch_command(context)
@@ -245,7 +246,8 @@ async def _answer_other(context: BotContext) -> None:
     Telegram marks only commands in Latin letters, and the library matches only those of this bot.
     """
     if context.command and context.stored.kind == "message":
-        await context.bot_data.commands.get(context.command, start.reply_unknown)(context)
+        unknown = handler_of(admin_refusal)
+        await context.bot_data.commands.get(context.command, unknown)(context)
     else:
         await questions.answer_message(context)
 
@@ -386,7 +388,4 @@ async def refuse_updates(
     await retry_until_stored(services, work, "updates could not be refused")
     for update in updates:
         if update.kind == "callback_query":
-            query_id = BotContext.of(application, update).query_id
-            await newest.bot_api.answer_query(
-                "answerCallbackQuery", {"callback_query_id": query_id}
-            )
+            await BotContext.of(application, update).answer_press()

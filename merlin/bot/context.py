@@ -21,6 +21,7 @@ import telegram
 from telegram.ext import Application, CallbackContext, ExtBot, filters
 
 from merlin.account.users import User, Users
+from merlin.app.actor import Actor
 from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState, json_integer, json_object
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
@@ -187,6 +188,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def authority(self) -> Authority:
         """Return the permissions of the user."""
         return self.services.roles.authority(self.user_id)
+
+    @property
+    def actor(self) -> Actor:
+        """Return the user as an actor with their permissions."""
+        return Actor.person(self.user_id, self.authority)
+
+    @property
+    def caller(self) -> tuple[BotServices, Actor]:
+        """Return the first two arguments of every act: the services and the user as an actor."""
+        return self.services, self.actor
 
     @property
     def zone(self) -> tzinfo:
@@ -384,11 +395,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         if self.stored.kind != "callback_query":
             return
         screen = await shown_screen
-        fields: dict[str, Any] = {"callback_query_id": self.query_id}
+        fields: dict[str, Any] = {}
         if screen.alert:
             fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
         if screen.link:
             fields["url"] = screen.link
+        await self.answer_press(**fields)
+
+    async def answer_press(self, **fields: object) -> None:
+        """Answer the callback query of a pressed button."""
+        fields["callback_query_id"] = self.query_id
         await self.bot_api.answer_query("answerCallbackQuery", fields)
 
     async def reply(

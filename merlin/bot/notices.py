@@ -19,7 +19,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import act_button, runbook_row
-from merlin.bot.handlers.approvals import decisions_of
+from merlin.bot.handlers.approvals import decision_row
 from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
@@ -82,8 +82,8 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
         row = conflict_buttons(change_id, language, AS_NEW_MESSAGE) if change_id else ()
-    elif decisions := decisions_of(group[0], language, AS_NEW_MESSAGE):
-        row = decisions
+    elif isinstance(number := group[0].arguments.get("approval"), int):
+        row = decision_row(number, language, AS_NEW_MESSAGE)
     else:
         buttons = filter(None, (act_button(notice, language) for notice in group))
         row = tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS]

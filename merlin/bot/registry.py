@@ -12,6 +12,7 @@ untrusted, so the permission is checked whenever a handler is called.
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -43,7 +44,10 @@ AS_NEW_MESSAGE = "n"
 
 
 class Handlers:
-    """The handlers of one module: acts return a view, handlers process the whole update."""
+    """The handlers of one module: acts return a view, handlers process the whole update.
+
+    An error that an act raises is shown as its reason.
+    """
 
     def __init__(self) -> None:
         self._commands: dict[str, Handler] = {}
@@ -89,8 +93,9 @@ def _register(
 ) -> Callable[[T], T]:
     def add(function: T) -> T:
         wrapped: Handler | Act = function
-        if needs is not None:
-            wrapped = require_role(needs, cast("Act", function))
+        if not inspect.iscoroutinefunction(function):
+            act = cast("Act", function)
+            wrapped = require_role(needs, act) if needs else menu.catch_errors(act)
         registry.update(dict.fromkeys(keys, handler_of(wrapped)))
         return function
 
@@ -98,10 +103,7 @@ def _register(
 
 
 def require_role(permission: Permission, act: Act) -> Act:
-    """Return the act restricted to users with the permission, in the private chat.
-
-    Errors it raises are shown as their reason.
-    """
+    """Return the act restricted to users with the permission, in the private chat."""
 
     def check_and_act(context: BotContext) -> View:
         is_allowed = context.is_private and context.authority.may(permission)

@@ -14,10 +14,8 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from merlin.app.actor import Actor
 from merlin.app.approvals import count_waiting
 from merlin.app.board import BoardRow, Card, read_board
-from merlin.app.context import Context
 from merlin.app.health import BudgetView, HealthView, ProcessView, health, runbook
 from merlin.app.models import dataset_names
 from merlin.bot import menu
@@ -76,16 +74,6 @@ async def show_live(
         context.bot_data.live_messages.add(context.chat_id, message_id, refresh, page)
 
 
-def actor(context: BotContext) -> Actor:
-    """Return the actor of an update: its sender with their permissions."""
-    return Actor.person(context.user_id, context.authority)
-
-
-def services_and_actor(context: BotContext) -> tuple[Context, Actor]:
-    """Return the first two arguments of every service function: the services and the actor."""
-    return context.services, actor(context)
-
-
 def short_hash(name: str) -> str:
     """Return a short hash of a name for callback data, which cannot hold long names."""
     return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
@@ -112,7 +100,7 @@ def dataset_of(context: BotContext, permission: Permission) -> str:
 
 def permitted_datasets(context: BotContext, permission: Permission) -> list[str]:
     """Return the names of the datasets for which the user has the permission."""
-    return dataset_names(context.services, actor(context), permission)
+    return dataset_names(*context.caller, permission)
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:
@@ -165,10 +153,10 @@ def _home(context: BotContext) -> View:
     ]
     role = state_text(context, "role", authority.role.value)
     message = context.translate("admin-home", role=role)
-    board = read_board(*services_and_actor(context))
+    board = read_board(*context.caller)
     board_text = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    waiting = count_waiting(*services_and_actor(context))
+    waiting = count_waiting(*context.caller)
     approve = (
         Button(context.translate("approval-open", count=waiting), "a-waits") if waiting else None
     )
@@ -314,7 +302,7 @@ _GIB = 2**30
 @handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
     """Show the health of the processes, queues, budgets and disk, and the newest alarms."""
-    view, translate, disk = health(*services_and_actor(context), _MAX_ALARMS), context.translate, ""
+    view, translate, disk = health(*context.caller, _MAX_ALARMS), context.translate, ""
     if view.disk is not None:
         free = i18n.format_number(context.language, view.disk.free / _GIB, 1)
         share = view.disk.free / view.disk.total * 100

@@ -10,7 +10,7 @@ from merlin.app.approvals import ApprovalView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import format_time, services_and_actor
+from merlin.bot.handlers.admin import format_time
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
@@ -18,7 +18,6 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.db.audit import person_reference
-from merlin.db.notices import Notice
 
 handlers = Handlers()
 _MAX_SHOWN = 10
@@ -28,7 +27,7 @@ _LIST = "a-waits"
 @handlers.button(_LIST, needs=Permission.WATCH)
 def show_waiting(context: BotContext) -> View:
     """List the pending approvals; those requested by others have the two buttons."""
-    pending = approvals.list_waiting(*services_and_actor(context))[:_MAX_SHOWN]
+    pending = approvals.list_waiting(*context.caller)[:_MAX_SHOWN]
     lines = [f"{item.number}. {_line(context, item)}" for item in pending]
     rows = [_buttons(context, item) for item in pending]
     message = context.translate("approval-lead" if pending else "approval-nothing")
@@ -70,21 +69,15 @@ def decision_row(
     )
 
 
-def decisions_of(notice: Notice, language: str, *more: str) -> tuple[Button, ...]:
-    """Return the buttons for the approval that a notice requests, () for other notices."""
-    number = notice.arguments.get("approval")
-    return decision_row(number, language, *more) if isinstance(number, int) else ()
-
-
 @handlers.button("a-approve", needs=Permission.USERS, twice=True)
 def approve(context: BotContext) -> View:
     """Approve an action requested by another admin and perform it."""
     number = context.number()
     if not menu.is_confirmed(context):
-        waiting = approvals.get_waiting(*services_and_actor(context), number)
+        waiting = approvals.get_waiting(*context.caller, number)
         message = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
         return menu.confirm(context, message, "approval-approve-yes", _LIST, number)
-    result = approvals.approve(*services_and_actor(context), number)
+    result = approvals.approve(*context.caller, number)
     if result.reason is None:
         return _result_view(context, "approval-result-approved")
     reason = context.translate(result.reason.key, **result.reason.arguments)
@@ -94,7 +87,7 @@ def approve(context: BotContext) -> View:
 @handlers.button("a-decline", needs=Permission.WATCH)
 def decline(context: BotContext) -> View:
     """Decline an action requested by another admin, or withdraw one's own."""
-    result = approvals.decline(*services_and_actor(context), context.number())
+    result = approvals.decline(*context.caller, context.number())
     return _result_view(
         context, "approval-result-withdrawn" if result.is_own else "approval-result-declined"
     )

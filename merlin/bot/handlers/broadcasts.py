@@ -13,7 +13,7 @@ from merlin.app.broadcasts import EVERYBODY, Broadcast, BroadcastState, broadcas
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import services_and_actor, show_live
+from merlin.bot.handlers.admin import show_live
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import broadcast_report
@@ -106,7 +106,7 @@ def ask_send(context: BotContext) -> View:
 def send(context: BotContext) -> View:
     """Start sending."""
     cast, whom = _draft(context)
-    broadcasts.start(*services_and_actor(context), cast.broadcast_id, whom)
+    broadcasts.start(*context.caller, cast.broadcast_id, whom)
     return progress_screen(context)
 
 
@@ -139,5 +139,5 @@ def stop(context: BotContext) -> View:
     if not menu.is_confirmed(context):
         text = context.translate("broadcast-ask-stop", number=broadcast_id)
         return menu.confirm(context, text, "broadcast-stop", f"a-cast:{broadcast_id}", broadcast_id)
-    broadcasts.stop(*services_and_actor(context), broadcast_id)
+    broadcasts.stop(*context.caller, broadcast_id)
     return progress_screen(context)

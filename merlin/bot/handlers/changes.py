@@ -24,7 +24,6 @@ from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_draft
-from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.example_proof import (
     USER,
     Draft,
@@ -68,7 +67,7 @@ _STATE_SIGNS = {
 def list_changes(context: BotContext) -> View:
     """List the user's newest edits, one entry per commit."""
     leave_dialog(context)
-    edits = changes.list_own(*services_and_actor(context), _MAX_EDITS)
+    edits = changes.list_own(*context.caller, _MAX_EDITS)
     title, back = context.translate("examples-changes"), menu.back("ex:home")
     keys, data = ("examples-changes-hint", "examples-changes-none"), "ex:changes"
 
@@ -82,7 +81,7 @@ def list_changes(context: BotContext) -> View:
 def show_change(context: BotContext) -> View:
     """Show the state of an edit and the possible actions."""
     leave_dialog(context)
-    edit = changes.get_file(*services_and_actor(context), context.argument(1))
+    edit = changes.get_file(*context.caller, context.argument(1))
     commit = (edit.commit or "")[:10]
     state = context.translate(f"examples-state-{edit.state.value}", commit=commit)
     title = f"{_STATE_SIGNS[edit.state]} {format_subject(edit.subject, context.language)}"
@@ -128,39 +127,39 @@ def conflict_buttons(change_id: str, language: str, *more: str) -> tuple[Button,
 
 def keep_mine(context: BotContext) -> View:
     """Resolve a conflict with the user's own text."""
-    edit = changes.solve(*services_and_actor(context), context.argument(1), "mine")
+    edit = changes.solve(*context.caller, context.argument(1), "mine")
     leave_dialog(context)
     return saved_view(context, edit.dataset)
 
 
 def keep_theirs(context: BotContext) -> View:
     """Resolve a conflict with the other text; the rest of the batch is committed."""
-    changes.solve(*services_and_actor(context), context.argument(1), "theirs")
+    changes.solve(*context.caller, context.argument(1), "theirs")
     leave_dialog(context)
     return _build_resolved_view(context, "examples-theirs-stays")
 
 
 def conflict_draft(context: BotContext) -> Draft:
     """Return a draft with the user's own text that replaces the other, for editing."""
-    own, theirs = changes.conflict(*services_and_actor(context), context.argument(1))
+    own, theirs = changes.conflict(*context.caller, context.argument(1))
     text, is_gone = own.text or theirs.text or "", own.text is None
     return Draft(own.dataset, own.inside, theirs.blob, text, is_gone=is_gone, change=own.change_id)
 
 
 def retry(context: BotContext) -> View:
     """Retry an edit that the repository refused."""
-    changes.retry(*services_and_actor(context), context.argument(1))
+    changes.retry(*context.caller, context.argument(1))
     return show_change(context)
 
 
 def drop(context: BotContext) -> View:
     """Drop a waiting edit, after a confirmation."""
     if context.argument(0) == "drop":
-        edit = changes.get_file(*services_and_actor(context), context.argument(1))
+        edit = changes.get_file(*context.caller, context.argument(1))
         message = context.translate("examples-ask-take-back", subject=parse_subject(edit.subject))
         sure = ("examples-take-back", f"ex:drop-yes:{edit.change_id}")
         return menu.confirmation_card(context, message, sure, f"ex:change:{edit.change_id}")
-    changes.drop(*services_and_actor(context), context.argument(1))
+    changes.drop(*context.caller, context.argument(1))
     return _build_resolved_view(context, "change-given-up")
 
 
@@ -177,9 +176,9 @@ _QUESTION_LENGTH = 200
 def show_queue(context: BotContext) -> View:
     """List the waiting proposals, oldest first."""
     leave_dialog(context)
-    count = proposals.count_waiting(*services_and_actor(context))
+    count = proposals.count_waiting(*context.caller)
     page = menu.page_number(context.number(1), count)
-    pending = proposals.list_waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
+    pending = proposals.list_waiting(*context.caller, page * PAGE_SIZE, PAGE_SIZE)
     entries = [
         Button(shorten(proposal.draft.question, _LABEL_LENGTH), f"ex:prop:{proposal.proposal_id}")
         for proposal in pending
@@ -197,10 +196,10 @@ _ANSWER_LENGTH = 180
 def show_page(context: BotContext) -> View:
     """Show the questions and answers of a page of the queue, to approve or decline all."""
     page = context.number(1)
-    pending = proposals.list_waiting(*services_and_actor(context), page * PAGE_SIZE, PAGE_SIZE)
+    pending = proposals.list_waiting(*context.caller, page * PAGE_SIZE, PAGE_SIZE)
     if not pending:
         return show_queue(context)
-    replacements = proposals.find_replacements(*services_and_actor(context), pending)
+    replacements = proposals.find_replacements(*context.caller, pending)
     entries = [
         "\n".join(
             [
@@ -227,7 +226,7 @@ def _read_shown(context: BotContext) -> list[Proposal]:
     Raises Refused if some were decided in the meantime.
     """
     first, last, count = (context.number(index) for index in (1, 2, 3))
-    waiting = proposals.list_waiting(*services_and_actor(context), 0, MAX_BATCH_SIZE)
+    waiting = proposals.list_waiting(*context.caller, 0, MAX_BATCH_SIZE)
     matching = [proposal for proposal in waiting if first <= proposal.proposal_id <= last]
     if not matching or len(matching) != count:
         raise Refused("decided meanwhile", "examples-decided")
@@ -242,10 +241,7 @@ async def approve_all(context: BotContext) -> None:
         shown = _read_shown(context)
         ids = [proposal.proposal_id for proposal in shown]
         names = {proposal.draft.dataset for proposal in shown}
-        return [
-            proposals.read_several(*services_and_actor(context), name, ids)
-            for name in sorted(names)
-        ]
+        return [proposals.read_several(*context.caller, name, ids) for name in sorted(names)]
 
     edits_by_dataset = await context.store.read(read)
     approvable = [
@@ -256,7 +252,7 @@ async def approve_all(context: BotContext) -> None:
 
     def approve() -> View:
         for ids in filter(None, approvable):
-            proposals.approve_several(*services_and_actor(context), ids, commit_editor(context))
+            proposals.approve_several(*context.caller, ids, commit_editor(context))
         count = sum(map(len, approvable))
         return _queue_card(context, "examples-approved-all", count=count, left=skipped)
 
@@ -266,26 +262,26 @@ async def approve_all(context: BotContext) -> None:
 def decline_all(context: BotContext) -> View:
     """Decline the proposals that were shown."""
     ids = [proposal.proposal_id for proposal in _read_shown(context)]
-    count = proposals.decline_several(*services_and_actor(context), ids)
+    count = proposals.decline_several(*context.caller, ids)
     return _queue_card(context, "examples-declined-all", count=count)
 
 
 def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
-    waiting = proposals.count_waiting(*services_and_actor(context))
+    waiting = proposals.count_waiting(*context.caller)
     queue_button = Button(context.translate("examples-queue", count=waiting), "ex:queue:0")
     return menu.card(context, context.translate(key, **arguments), rows=(queue_button,))
 
 
 def proposal_draft(context: BotContext) -> Draft:
     """Return the draft of the example that a proposal would add."""
-    waiting = proposals.get_waiting(*services_and_actor(context), context.number(1))
+    waiting = proposals.get_waiting(*context.caller, context.number(1))
     text = example_yaml(waiting.draft)
     return Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
 
 
 def ask_reason(context: BotContext) -> View:
     """Ask why the proposal is declined."""
-    waiting = proposals.get_waiting(*services_and_actor(context), context.number(1))
+    waiting = proposals.get_waiting(*context.caller, context.number(1))
     number, question = waiting.proposal_id, shorten(waiting.draft.question, _QUESTION_LENGTH)
     title = context.translate("examples-decline")
     message = context.translate("examples-ask-reason", question=question)
@@ -306,7 +302,7 @@ def decline(context: BotContext) -> View:
         raise Refused("too long", "examples-reason-long", most=MAX_REASON_LENGTH)
     stored_id = int(dialog_value(context, "proposal") or 0)
     proposal_id = context.number(1) if context.verb else stored_id
-    proposal = proposals.decline(*services_and_actor(context), proposal_id, reason)
+    proposal = proposals.decline(*context.caller, proposal_id, reason)
     is_sent = reason and proposal.is_persons
     if is_sent:
         arguments = {
@@ -337,16 +333,16 @@ async def undo(context: BotContext) -> None:
 
     def read() -> tuple[Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
         """Return a draft and a note if one example was changed since, else the plan of the undo."""
-        batch = changes.list_of_commit(*services_and_actor(context), commit)
+        batch = changes.list_of_commit(*context.caller, commit)
         dataset = batch[0].dataset
         if _is_one_example(batch):
-            edit, is_newer = changes.draft_undo(*services_and_actor(context), commit)
+            edit, is_newer = changes.draft_undo(*context.caller, commit)
             if is_newer:
                 note, is_gone = context.translate("examples-undo-newer"), edit.text is None
                 text = edit.text or ""
                 return Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
-        _, revert = changes.plan_undo(*services_and_actor(context), commit)
-        return batch, revert, changes.read_files(*services_and_actor(context), dataset)
+        _, revert = changes.plan_undo(*context.caller, commit)
+        return batch, revert, changes.read_files(*context.caller, dataset)
 
     result = await context.store.read(read)
     if len(result) == 2:  # noqa: PLR2004 - a draft with its note
@@ -405,8 +401,8 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
 def undo_confirmed(context: BotContext) -> View:
     """Request the commit that undoes another commit."""
     commit, editor = context.argument(1), commit_editor(context)
-    (change, *_) = changes.list_of_commit(*services_and_actor(context), commit)
-    dataset = changes.undo_commit(*services_and_actor(context), commit, editor)
+    (change, *_) = changes.list_of_commit(*context.caller, commit)
+    dataset = changes.undo_commit(*context.caller, commit, editor)
     subject = format_subject(change.subject, context.language)
     message = context.translate("examples-undone", subject=subject)
     return saved_view(context, dataset, "examples-undone-title", message)
@@ -422,7 +418,7 @@ def list_unanswered(context: BotContext) -> View:
         label = f"{question.times} · {menu.cut(question.question, _LABEL_LENGTH)}"
         return Button(label, f"ex:vain:{dataset_hash}:{question.mark[:MARK_DIGITS]}")
 
-    questions = unanswered.list_unanswered(*services_and_actor(context), name, context.language)
+    questions = unanswered.list_unanswered(*context.caller, name, context.language)
     title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{dataset_hash}")
     keys, waiting = ("unanswered-hint", "unanswered-none"), questions.of(GroupState.WAITING)
     data = f"ex:vains:{dataset_hash}"
@@ -455,7 +451,7 @@ def dismiss_unanswered(context: BotContext) -> View:
     """Dismiss an unanswered question, with a button to restore it."""
     leave_dialog(context)
     name, question = require_chosen_dataset(context), _require_chosen_question(context)
-    unanswered.dismiss(*services_and_actor(context), name, question.mark)
+    unanswered.dismiss(*context.caller, name, question.mark)
     dataset_hash = admin.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
     message = context.translate("unanswered-dismissed", question=question.question)
@@ -464,9 +460,7 @@ def dismiss_unanswered(context: BotContext) -> View:
 
 def restore_unanswered(context: BotContext) -> View:
     """Restore a dismissed question."""
-    unanswered.restore(
-        *services_and_actor(context), require_chosen_dataset(context), context.argument(2)
-    )
+    unanswered.restore(*context.caller, require_chosen_dataset(context), context.argument(2))
     return answer_unanswered(context)
 
 
@@ -477,4 +471,4 @@ def _dismiss_button(context: BotContext) -> menu.RowOf:
 def _require_chosen_question(context: BotContext) -> UnansweredView:
     """Return the question named by the callback data. Raises NotFound."""
     arguments = require_chosen_dataset(context), context.argument(2), context.language
-    return unanswered.get_unanswered(*services_and_actor(context), *arguments)
+    return unanswered.get_unanswered(*context.caller, *arguments)

@@ -409,11 +409,7 @@ async def read_text(context: BotContext) -> str:
 
 _MAX_CHANGES = 5
 _ANSWER_LENGTH = 160
-_KINDS = {
-    AnswerChangeKind.NEW: "➕",
-    AnswerChangeKind.LOST: "➖",
-    AnswerChangeKind.OTHER: "🔁",
-}
+_KINDS = {AnswerChangeKind.NEW: "➕", AnswerChangeKind.LOST: "➖", AnswerChangeKind.OTHER: "🔁"}
 
 
 async def compare_answers(context: BotContext) -> None:
@@ -422,7 +418,7 @@ async def compare_answers(context: BotContext) -> None:
 
     def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
         require_editing_here(context, (draft := require_current_draft(context)).dataset)
-        plan = answer_changes.plan_comparison(ctx, admin.actor(context), draft.dataset)
+        plan = answer_changes.plan_comparison(ctx, context.actor, draft.dataset)
         return *plan, edits_of(context, draft)
 
     files, questions, edits = await context.store.read(read)

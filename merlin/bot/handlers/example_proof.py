@@ -133,7 +133,10 @@ def editor_handler(act: Act | Handler) -> Handler:
 
     async def handle(context: BotContext) -> None:
         if not inspect.iscoroutinefunction(act):
-            await show_screen(context, lambda: cast("Act", act)(with_current_dialog(context)))
+            # Messages and buttons run concurrently, so the dialog may have changed.
+            dialogs, place = Dialogs(context.db, context.bot_id), (context.chat_id, context.user_id)
+            show = cast("Act", act)
+            await show_screen(context, lambda: show(replace(context, dialog=dialogs.get(*place))))
             return
         try:
             await act(context)
@@ -142,13 +145,6 @@ def editor_handler(act: Act | Handler) -> Handler:
             await show_screen(context, lambda: menu.error_view(context, reason))
 
     return handle
-
-
-def with_current_dialog(context: BotContext) -> BotContext:
-    """Return the context with the stored dialog: messages and buttons run concurrently."""
-    return replace(
-        context, dialog=Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
-    )
 
 
 async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
@@ -169,7 +165,7 @@ def may_edit(context: BotContext) -> bool:
 
 def list_editable_datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the user may edit, by name."""
-    return examples.datasets(*admin.services_and_actor(context))
+    return examples.datasets(*context.caller)
 
 
 def card_title(context: BotContext, card: DatasetCard) -> str:
@@ -196,7 +192,7 @@ def require_chosen_dataset(context: BotContext) -> str:
 
 def require_editing(context: BotContext, name: str) -> str:
     """Return the dataset's name if the user may edit it. Raises NotFound."""
-    if not may_edit_examples(*admin.services_and_actor(context), name):
+    if not may_edit_examples(*context.caller, name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
@@ -211,9 +207,9 @@ def require_editing_here(context: BotContext, name: str) -> str:
 def require_chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = require_chosen_dataset(context)
-    ids = examples.ids(*admin.services_and_actor(context), name)
+    ids = examples.ids(*context.caller, name)
     example_id = admin.find_by_hash(context, ids, index=2, key="examples-not-found")
-    return examples.get(*admin.services_and_actor(context), name, example_id)
+    return examples.get(*context.caller, name, example_id)
 
 
 def dialog_value(context: BotContext, name: str) -> Any:
@@ -316,7 +312,7 @@ async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note:
         draft = read_draft()
         require_editing_here(context, draft.dataset)
         edits = edits_of(context, draft)
-        files = changes.read_files(ctx, admin.actor(context), draft.dataset)
+        files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).text(draft.before) if draft.before else None
         return draft, files, edits, old
 
@@ -434,7 +430,7 @@ def _wording_note(context: BotContext, draft: Draft) -> str:
         return context.translate("examples-wording-is", words=draft.wording)
     if not draft.is_new:
         return ""
-    counts = test_questions.count_test_questions(*admin.services_and_actor(context), draft.dataset)
+    counts = test_questions.count_test_questions(*context.caller, draft.dataset)
     if not counts.missing:
         return ""
     return context.translate("examples-tests", questions=counts.questions, least=counts.least)
@@ -535,7 +531,7 @@ def save(context: BotContext) -> View:
     draft = require_current_draft(context)
     if dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-has-errors")
-    ctx, actor = context.services, admin.actor(context)
+    ctx, actor = context.caller
     if draft.change:
         changes.rewrite(ctx, actor, draft.change, draft.file_text(), draft.before)
     elif draft.proposal:

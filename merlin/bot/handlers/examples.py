@@ -25,13 +25,7 @@ from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
-from merlin.bot.handlers import (
-    admin,
-    changes,
-    example_draft,
-    example_proof,
-)
-from merlin.bot.handlers.admin import services_and_actor
+from merlin.bot.handlers import admin, changes, example_draft, example_proof
 from merlin.bot.handlers.example_draft import ask_field, reword_draft, text_handler
 from merlin.bot.handlers.example_proof import (
     Draft,
@@ -94,8 +88,8 @@ def examples_home(context: BotContext) -> View:
 
 def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that belong to no single dataset."""
-    queued = count_waiting(*services_and_actor(context))
-    changes_count = count_open(*services_and_actor(context))
+    queued = count_waiting(*context.caller)
+    changes_count = count_open(*context.caller)
     return (
         Button(context.translate("examples-queue", count=queued), "ex:queue:0"),
         Button(context.translate("examples-changes-count", count=changes_count), "ex:changes:0"),
@@ -107,7 +101,7 @@ def show_dataset(context: BotContext) -> View:
     leave_dialog(context)
     card = require_chosen_card(context)
     dataset_hash = admin.short_hash(card.name)
-    findings = examples.findings(*services_and_actor(context), card.name)
+    findings = examples.findings(*context.caller, card.name)
     rows: menu.Rows = (
         (
             ("examples-add", f"ex:add:{dataset_hash}"),
@@ -148,9 +142,7 @@ def list_examples(context: BotContext) -> View:
     name, dataset_hash = card.name, admin.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
-    page_items = examples.list_recent(
-        *services_and_actor(context), name, offset=page * PAGE_SIZE, limit=limit
-    )
+    page_items = examples.list_recent(*context.caller, name, offset=page * PAGE_SIZE, limit=limit)
     text = context.translate("examples-list-hint" if page_items else "examples-none")
     rows: menu.Rows = (
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
@@ -180,9 +172,9 @@ def show_findings(context: BotContext) -> View:
     leave_dialog(context)
     card = require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
-    findings = examples.findings(*services_and_actor(context), name)
+    findings = examples.findings(*context.caller, name)
     page_findings, page = menu.paginate(findings, context.number(2))
-    ids = examples.ids(*services_and_actor(context), name)
+    ids = examples.ids(*context.caller, name)
     ids_by_path = {escape_unprintable(example_path(example_id)): example_id for example_id in ids}
     paths = dict.fromkeys(finding.path for finding in page_findings if finding.path in ids_by_path)
     links = [
@@ -220,7 +212,7 @@ async def find_examples(context: BotContext) -> None:
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
     limit = (page + 1) * PAGE_SIZE + 1
     matches = await context.store.read(
-        lambda: examples.find(*services_and_actor(context), query, name, limit=limit)
+        lambda: examples.find(*context.caller, query, name, limit=limit)
     )
     page_matches = matches[page * PAGE_SIZE :]
 
@@ -259,14 +251,14 @@ def show_example(context: BotContext) -> View:
         (("examples-to-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
     lineage = context.translate("examples-no-version")
-    builds = examples.builds_with(*services_and_actor(context), file.dataset, file.id)
+    builds = examples.builds_with(*context.caller, file.dataset, file.id)
     if builds is not None:
         first, last = builds
         blob = file.revision[:10]
         lineage = context.translate("examples-versions", first=first, last=last, blob=blob)
     findings = [
         f"• {menu.cut(finding.text(context.language), 160)}"
-        for finding in examples.findings(*services_and_actor(context), file.dataset)
+        for finding in examples.findings(*context.caller, file.dataset)
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
@@ -277,7 +269,7 @@ def show_example(context: BotContext) -> View:
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
     file = require_chosen_example(context)
-    versions = examples.versions(*services_and_actor(context), file.dataset, file.id)
+    versions = examples.versions(*context.caller, file.dataset, file.id)
     lines = [
         context.translate(
             "examples-history-line",
@@ -370,7 +362,7 @@ async def _plan_import(
 
     def read() -> DatasetFiles:
         require_editing_here(context, name)
-        return read_files(ctx, admin.actor(context), name)
+        return read_files(ctx, context.actor, name)
 
     files = await context.store.read(read)
     if "text" in source:
@@ -451,7 +443,7 @@ async def take_import(context: BotContext) -> None:
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
         subject, editor = import_subject(len(good), name), commit_editor(context)
-        save_changes(*services_and_actor(context), name, good, subject, editor=editor)
+        save_changes(*context.caller, name, good, subject, editor=editor)
         leave_dialog(context)
         return saved_view(context, name)
 

@@ -23,14 +23,13 @@ from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import services_and_actor
-from merlin.bot.handlers.questions import answer_question, find_own_turn
+from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
 from merlin.chat.turns import Turn
 from merlin.core import money
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
@@ -49,7 +48,7 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
 
 def show_consent(context: BotContext) -> View:
     """Show whether consent was given, with buttons to give or revoke it."""
-    if not proposals.has_consent(*services_and_actor(context)):
+    if not proposals.has_consent(*context.caller):
         return ask_consent(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     revoke = ("consent-revoke", "consent:revoke")
@@ -61,7 +60,7 @@ def decline_consent(context: BotContext) -> View:
 
     A user who has not written the correction yet may still write it; it is not taken as a question.
     """
-    proposals.decline_consent(*services_and_actor(context))
+    proposals.decline_consent(*context.caller)
     dialog, turn = context.dialog, _turn(context)
     context.stop_waiting()
     if dialog and dialog.step == CONSENTING and "words" not in context.dialog_values and turn:
@@ -74,7 +73,7 @@ def revoke_consent(context: BotContext) -> View:
     if context.arguments[1:] != ("sure",):
         sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
         return menu.text_view(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
-    models = proposals.revoke_consent(*services_and_actor(context))
+    models = proposals.revoke_consent(*context.caller)
     if models is None:
         return menu.text_view(context, "consent-none")
     context.stop_waiting()
@@ -92,15 +91,13 @@ _COMMIT_LENGTH = 10
 @handlers.button("why")
 def show_source(context: BotContext) -> View:
     """Show the source of an answer, its cost, and the examples that taught it."""
-    turn = find_own_turn(context)
-    if turn is None:
-        return menu.refusal(context, "bot-not-yours")
+    turn = require_own_turn(context)
     written = turn.written
     if written is None or not written.model_id:
-        return menu.refusal(context, "why-unknown")
+        raise NotFound("no model", "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
-    source = lineage.find_source(*services_and_actor(context), turn.turn_id)
+    source = lineage.find_source(*context.caller, turn.turn_id)
     origin = source.origin
     if origin is None:
         lines.append(context.translate("why-general"))
@@ -149,7 +146,7 @@ async def rate(context: BotContext) -> None:
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.refusal(context, "bot-not-yours")
-        rating = feedback.press_rating(*services_and_actor(context), turn.turn_id, pressed)
+        rating = feedback.press_rating(*context.caller, turn.turn_id, pressed)
         rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:
@@ -225,14 +222,12 @@ WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
 @handlers.button("fix")
 def fix(context: BotContext) -> View:
     """Ask for a better answer, in the private chat."""
-    turn, reason = find_own_turn(context), "bot-not-yours"
-    if turn is not None:
-        reason = "" if turn.written and _dataset(context, turn) else "fix-no-example"
-    if turn is None or reason:
-        return menu.refusal(context, reason) if context.verb else menu.text_view(context, reason)
+    turn = require_own_turn(context)
+    if not (turn.written and _dataset(context, turn)):
+        raise Refused("it is in no dataset", "fix-no-example")
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    if proposals.has_declined(*services_and_actor(context)):
+    if proposals.has_declined(*context.caller):
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
         return replace(menu.text_view(context, "fix-no-consent", _TO_CONSENT), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
@@ -241,7 +236,7 @@ def fix(context: BotContext) -> View:
 def _ask_correction(context: BotContext, turn: Turn) -> View:
     """Ask for the better answer, or first for the consent if it was never asked for."""
     values = {"turn": turn.turn_id}
-    if proposals.has_consent(*services_and_actor(context)):
+    if proposals.has_consent(*context.caller):
         return menu.form(context, "fix-ask", step=WRITING, values=values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context)
@@ -260,7 +255,7 @@ def receive_correction(context: BotContext) -> View:
         return menu.form(context, key, most=MAX_CHARACTERS)
     # The message id is stored because the text may turn out to be a question.
     values = {"turn": turn.turn_id, "words": text, "message": context.message_id}
-    if proposals.has_consent(*services_and_actor(context)):
+    if proposals.has_consent(*context.caller):
         return _preview(context, turn, values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context, _QUESTION)
@@ -275,9 +270,7 @@ async def ask_instead(context: BotContext) -> None:
         await context.show(lambda: menu.outdated_view(context))
         return
     if not context.is_resumed:
-        await context.bot_api.answer_query(
-            "answerCallbackQuery", {"callback_query_id": context.query_id}
-        )
+        await context.answer_press()
     await answer_question(replace(context, text=text, message_id=int(values["message"])))
     # At the end, so that a retry after a crash still finds the text.
     await context.store.do(context.stop_waiting)
@@ -285,7 +278,7 @@ async def ask_instead(context: BotContext) -> None:
 
 def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that waits for it."""
-    proposals.give_consent(*services_and_actor(context))
+    proposals.give_consent(*context.caller)
     turn = _turn(context)
     if context.dialog is not None and context.dialog.step == TELLING and turn is not None:
         context.stop_waiting()
@@ -344,14 +337,14 @@ def send(context: BotContext) -> View:
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.outdated_view(context)
     context.stop_waiting()
-    if not proposals.has_consent(*services_and_actor(context)):
+    if not proposals.has_consent(*context.caller):
         return menu.text_view(context, "fix-no-consent")
     values, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
     dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
     rejected = feedback.rejected_answer(context.services, dataset, answer, context.language)
     texts = (values["question"], values["answer"], dataset)
     draft = Draft(*texts, turn.turn_id, model_id, rejected=rejected)
-    if proposals.add(*services_and_actor(context), draft) is None:
+    if proposals.add(*context.caller, draft) is None:
         return menu.text_view(context, "fix-too-many")
     return menu.text_view(context, "fix-sent", ("consent-button", "consent:show"))
 
@@ -362,16 +355,14 @@ TELL_LINK, TELLING = "tell", "tell-consent"
 @handlers.button("tell")
 def tell(context: BotContext) -> View:
     """Show what editors would see of a refused question, or ask for the consent first."""
-    turn, reason = find_own_turn(context), "bot-not-yours"
-    if turn is not None:
-        reason = "" if _dataset(context, turn) else "tell-no-editors"
-    if turn is None or reason:
-        return menu.refusal(context, reason) if context.verb else menu.text_view(context, reason)
+    turn = require_own_turn(context)
+    if not _dataset(context, turn):
+        raise Refused("it is in no dataset", "tell-no-editors")
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
-    if proposals.has_declined(*services_and_actor(context)):
+    if proposals.has_declined(*context.caller):
         return replace(menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True)
-    if not proposals.has_consent(*services_and_actor(context)):
+    if not proposals.has_consent(*context.caller):
         context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
         return replace(ask_consent(context), is_new=True)
     return replace(_tell_view(context, turn), is_new=True)
@@ -390,11 +381,7 @@ def send_question(context: BotContext) -> View:
     if turn is None:
         return menu.outdated_view(context)
     dataset, question = _dataset(context, turn), turn.question.text
-    try:
-        ctx, actor = services_and_actor(context)
-        unanswered.send_to_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
-    except Refused as error:
-        return menu.error_view(context, error)
+    unanswered.send_to_editors(*context.caller, dataset, question, context.language, turn.turn_id)
     return menu.text_view(context, "tell-sent", ("consent-button", "consent:show"))
 
 

@@ -28,9 +28,9 @@ from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
+    QUESTION_PREFIX,
     linked_token,
     private_chat_button,
-    question_payload,
 )
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
@@ -248,7 +248,8 @@ MAX_OWN = 5
 MAX_TAUGHT = 5
 MAX_CHARACTERS = 256
 _TITLE_LENGTH, _DESCRIPTION_LENGTH = 80, 120
-_QUESTION_SIGN = "❓ "
+# The first inline result begins with it; all others contain an answer.
+QUESTION_SIGN = "❓ "
 
 
 async def answer_inline(context: BotContext) -> None:
@@ -280,8 +281,8 @@ def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     # The first result sends the question to the chat, with a button to ask it.
     token = inline.keep(context.user_id, query)
     label = context.translate("inline-button-ask")
-    button = Button(label, url=context.link(question_payload(token)))
-    page = FormattedMessage(f"{_QUESTION_SIGN}{query}", buttons=((button,),))
+    button = Button(label, url=context.link(f"{QUESTION_PREFIX}{token}"))
+    page = FormattedMessage(f"{QUESTION_SIGN}{query}", buttons=((button,),))
     ask = _result("ask", context.translate("inline-ask"), query, page)
     return [
         {**ask, **keyboard_fields(page)},
@@ -316,11 +317,6 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
 
 def _cut(message: str, limit: int) -> str:
     return menu.cut(" ".join(message.split()), limit)
-
-
-def is_inline_answer(context: BotContext) -> bool:
-    """Return whether a message sent via a bot is an inline result with an answer."""
-    return not context.text.startswith(_QUESTION_SIGN)
 
 
 async def ask_linked(context: BotContext) -> None:

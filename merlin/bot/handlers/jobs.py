@@ -23,7 +23,7 @@ from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import services_and_actor, short_hash, show_live
+from merlin.bot.handlers.admin import short_hash, show_live
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, require_role
 from merlin.bot.rendering import sparkline
@@ -45,7 +45,7 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
     requests = WaitingRequests(context.db, context.bot_id)
     if requests.has_request(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-queued-already"))
-    request_id = act(*services_and_actor(context)).request_id
+    request_id = act(*context.caller).request_id
     requests.add(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
@@ -117,7 +117,7 @@ def choose_launch(context: BotContext) -> View:
 def launch_price(context: BotContext) -> View:
     """Show the price of a launch and ask for confirmation."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
-    quote = jobs.quote(*services_and_actor(context), dataset, context.language)
+    quote = jobs.quote(*context.caller, dataset, context.language)
     translate, cost = context.translate, partial(money.format_cost, context.language)
     is_known, cap = quote.cost_micro is not None, quote.cap_micro
     price = money.format_estimate(context.language, quote.cost_micro or 0, quote.currency)
@@ -160,7 +160,7 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    job_views = jobs.list_recent(*services_and_actor(context), limit=_MAX_LISTED)
+    job_views = jobs.list_recent(*context.caller, limit=_MAX_LISTED)
     may_launch = bool(admin.permitted_datasets(context, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
@@ -171,13 +171,13 @@ def _job_of(
     context: BotContext, events: int = MAX_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job named by the callback data. Raises NotFound."""
-    return jobs.get(*services_and_actor(context), context.number(), events, permission)
+    return jobs.get(*context.caller, context.number(), events, permission)
 
 
 def show_job(context: BotContext) -> View:
     """Show a job: its state, progress and losses."""
     job = _job_of(context)
-    can_cancel = job.can_cancel and admin.actor(context).may(Permission.LAUNCH, job.dataset)
+    can_cancel = job.can_cancel and context.actor.may(Permission.LAUNCH, job.dataset)
     has_model = job.state is JobState.SUCCEEDED
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),

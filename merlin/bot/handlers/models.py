@@ -16,7 +16,7 @@ from merlin.app.models import ModelState, ModelView, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import services_and_actor, short_hash
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
@@ -75,7 +75,7 @@ _MAX_HISTORY = 15
 @handlers.button("a-models", needs=Permission.WATCH)
 def list_datasets(context: BotContext) -> View:
     """List the datasets with their live models."""
-    serving = serving_models(*services_and_actor(context))
+    serving = serving_models(*context.caller)
 
     def entry(name: str) -> Button:
         label = f"{name} · {serving[name].build if name in serving else '–'}"
@@ -90,9 +90,9 @@ def list_datasets(context: BotContext) -> View:
 def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
-    dataset_hash, serving = short_hash(name), serving_models(*services_and_actor(context)).get(name)
-    found_models = models.list_recent(*services_and_actor(context), name, _MAX_LISTED)
-    may_promote = serving and admin.actor(context).may(Permission.PROMOTE, name)
+    dataset_hash, serving = short_hash(name), serving_models(*context.caller).get(name)
+    found_models = models.list_recent(*context.caller, name, _MAX_LISTED)
+    may_promote = serving and context.actor.may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
     action_buttons = (
         (f"admin-{pin}", f"a-{pin}:{dataset_hash}"),
@@ -132,7 +132,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
-    recent_models = models.list_recent(*services_and_actor(context), name, _MAX_LISTED)
+    recent_models = models.list_recent(*context.caller, name, _MAX_LISTED)
     builds = {entry.model: entry.build for entry in recent_models}
     lines = [
         context.translate(
@@ -142,7 +142,7 @@ def show_history(context: BotContext) -> View:
             why=admin.state_text(context, "why", entry.why),
             by=reference_name(context.services, entry.by, context.language),
         )
-        for entry in models.history(*services_and_actor(context), name, _MAX_HISTORY)
+        for entry in models.history(*context.caller, name, _MAX_HISTORY)
     ]
     message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=name)
     title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short_hash(name)}:0"
@@ -153,7 +153,7 @@ def model_of(
     context: BotContext, place: int = 0, permission: Permission = Permission.WATCH
 ) -> ModelView:
     """Return the model of the job in the callback data. Raises NotFound."""
-    return models.read_of_job(*services_and_actor(context), context.number(place), permission)
+    return models.read_of_job(*context.caller, context.number(place), permission)
 
 
 @handlers.button("a-model", needs=Permission.WATCH)
@@ -167,7 +167,7 @@ def show_model(context: BotContext) -> View:
         state=context.translate(f"model-{view.display_state}"),
         created=admin.format_time(context, view.created_at),
     )
-    may, is_held = admin.actor(context).may, view.display_state == "held"
+    may, is_held = context.actor.may, view.display_state == "held"
     may_promote = view.is_promotable and may(Permission.PROMOTE, view.dataset)
     may_accept = is_held and bool(view.lost) and may(Permission.EDIT_EXAMPLES, view.dataset)
     proof = evaluation_text(view.scores, context.language)
@@ -200,7 +200,7 @@ async def send_scores(context: BotContext) -> None:
 
     def read() -> Callable[[], bytes] | None:
         view = model_of(context)
-        report = evaluation.read_evaluation(*services_and_actor(context), view.title)
+        report = evaluation.read_evaluation(*context.caller, view.title)
         scores = evaluation.scores_of(report, context.language, context.zone)
         title = context.translate("admin-scores-title", model=view.title)
         return partial(plot_scores_png, scores, context.language, title) if scores else None
@@ -240,7 +240,7 @@ def ask_comparison(context: BotContext) -> View:
     view = model_of(context)
     others = [
         _entry(context, other, f"a-compare:{view.job}")
-        for other in models.list_recent(*services_and_actor(context), view.dataset, PAGE_SIZE + 1)
+        for other in models.list_recent(*context.caller, view.dataset, PAGE_SIZE + 1)
         if other.job != view.job
     ]
     message = context.translate("admin-compare-which" if others else "admin-compare-none")
@@ -294,7 +294,7 @@ def roll_back(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_confirmed(context):
-        target = models.rollback_target(*services_and_actor(context), name)
+        target = models.rollback_target(*context.caller, name)
         message = context.translate("admin-ask-rollback", dataset=name, build=target.title)
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.

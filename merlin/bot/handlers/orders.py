@@ -211,7 +211,6 @@ def _store_payment(context: BotContext) -> None:
 
 
 @handlers.button("renewal")
-@menu.catch_errors
 def renewal(context: BotContext) -> View:
     """Show when a plan renews and ask whether to stop it."""
     own_renewal = _require_own_renewal(context)
@@ -231,7 +230,6 @@ def _require_own_renewal(context: BotContext) -> Renewal:
 
 
 @handlers.button("renewal-off")
-@menu.catch_errors
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; for Stars the payment worker notifies Telegram."""
     own_renewal = _require_own_renewal(context)
@@ -245,7 +243,6 @@ MAX_ORDERS = 10
 
 
 @handlers.button("orders")
-@menu.catch_errors
 def orders(context: BotContext) -> View:
     """Show the newest orders, with buttons to pay the open ones in Stars."""
     expire(context)

@@ -56,7 +56,7 @@ def list_codes(context: BotContext) -> View:
         label = f"{stop_sign}{promo.code} · {_benefit(context, promo)}"
         return Button(label, f"a-code:{short_hash(promo.code)}")
 
-    codes = payments.list_codes(context.services, admin.actor(context))
+    codes = payments.list_codes(*context.caller)
     title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
     more = (("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
     return menu.list_card(context, title, keys, codes, entry, "a-codes", *more)
@@ -70,7 +70,7 @@ def _benefit(context: BotContext, promo: Promo) -> str:
 
 def _code_of(context: BotContext) -> StoredPromo:
     """Return the code named by the callback data. Raises NotFound."""
-    codes = payments.list_codes(context.services, admin.actor(context))
+    codes = payments.list_codes(*context.caller)
     return admin.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
 
 
@@ -103,7 +103,7 @@ def stop_code(context: BotContext) -> View:
         return menu.confirm(
             context, message, "pay-admin-code-stop", f"a-code:{code_hash}", code_hash
         )
-    payments.stop_code(context.services, admin.actor(context), code)
+    payments.stop_code(*context.caller, code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
@@ -141,7 +141,7 @@ def add_code(context: BotContext) -> View:
     if plan.is_pack and not percent:
         raise Refused("a pack has no days", "pay-admin-code-pack")
     days, discount = (0, int(count)) if percent else (int(count), 0)
-    actor = admin.actor(context)
+    actor = context.actor
     promo = Promo(
         code, plan.name, days, discount, int(max_uses) if max_uses else None, by=actor.name
     )
@@ -156,7 +156,7 @@ _MAX_PURCHASES = 200
 @handlers.button("a-buys", needs=Permission.REFUNDS)
 def list_purchases(context: BotContext) -> View:
     """Show a page of a user's purchases, newest first."""
-    user_id, actor, purchases = context.number(), admin.actor(context), []
+    user_id, actor, purchases = context.number(), context.actor, []
     if user_id:
         purchases = payments.list_payments(
             context.services, actor, _MAX_PURCHASES, whose=str(user_id)
@@ -183,7 +183,7 @@ def purchase_button(context: BotContext, purchase: Purchase) -> Button:
 def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     """Show a purchase, by default that of the callback data. Raises NotFound."""
     order_id = purchase_id or context.argument(0)
-    details = payments.show_payment(context.services, admin.actor(context), order_id)
+    details = payments.show_payment(*context.caller, order_id)
     purchase, language = details.purchase, context.language
     person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
     summary = text(
@@ -256,7 +256,7 @@ def _month_lines(context: BotContext) -> list[str]:
     """Return a line per gateway with this month's payments and refunds; tests are separate."""
     now, zone = context.services.clock(), context.zone
     first = day_start(now.astimezone(zone).date().replace(day=1), zone)
-    entries = payments.list_entries(context.services, admin.actor(context), first, now)
+    entries = payments.list_entries(*context.caller, first, now)
     lines = []
     totals_by_gateway = {
         total.gateway: total for total in sum_by_gateway(entry for entry, _ in entries)
@@ -279,9 +279,7 @@ def _month_lines(context: BotContext) -> list[str]:
 def show_newest_payments(context: BotContext) -> View:
     """Show a page of all purchases; the callback data names the last one before the page."""
     before = next((argument for argument in context.arguments if argument != AS_NEW_MESSAGE), "")
-    purchases = payments.list_payments(
-        context.services, admin.actor(context), PAGE_SIZE + 1, before
-    )
+    purchases = payments.list_payments(*context.caller, PAGE_SIZE + 1, before)
     page_items = purchases[:PAGE_SIZE]
     is_more = len(purchases) > PAGE_SIZE
     page_row = (
@@ -323,7 +321,7 @@ def _refundable(
     context: BotContext, grant_id: int, purchase_id: str
 ) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant and its refundable amount. Raises NotFound."""
-    details = payments.show_payment(context.services, admin.actor(context), purchase_id)
+    details = payments.show_payment(*context.caller, purchase_id)
     rest = details.remaining_amounts.get(grant_id)
     if rest is None:
         raise NotFound(f"no grant {grant_id}", "bot-button-old")
@@ -393,12 +391,7 @@ def refund(context: BotContext) -> View:
         raise NotFound("not asked", "bot-button-old")
     purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
     payments.request_refund(
-        *admin.services_and_actor(context),
-        purchase_id,
-        grant,
-        minor,
-        values["reason"],
-        f"update:{refund_id}",
+        *context.caller, purchase_id, grant, minor, values["reason"], f"update:{refund_id}"
     )
     alert = context.translate("pay-admin-refund-started")
     return replace(show_purchase(context, purchase_id), alert=alert)

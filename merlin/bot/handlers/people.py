@@ -27,7 +27,7 @@ from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import services_and_actor, short_hash
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
@@ -49,10 +49,10 @@ handlers.button("a-find", needs=Permission.USERS)(
 def list_people(context: BotContext) -> View:
     """Show a page of the users, newest first."""
     page = context.number()
-    page_view = users.list_users(*services_and_actor(context), "", page * PAGE_SIZE, PAGE_SIZE)
+    page_view = users.list_users(*context.caller, "", page * PAGE_SIZE, PAGE_SIZE)
     if page != menu.page_number(page, page_view.count):
         page = menu.page_number(page, page_view.count)
-        page_view = users.list_users(*services_and_actor(context), "", page * PAGE_SIZE, PAGE_SIZE)
+        page_view = users.list_users(*context.caller, "", page * PAGE_SIZE, PAGE_SIZE)
     page_row = menu.page_buttons("a-users", page, page_view.count)
     text = context.translate("people-count", count=page_view.count)
     rows: menu.Rows = (
@@ -80,9 +80,9 @@ def search_people(context: BotContext) -> View:
     """Show the users or orders that match the text; the next message searches again."""
     query, people, orders = context.text.strip(), list[UserView](), list[Purchase]()
     if query:
-        people = users.list_users(*services_and_actor(context), query, 0, PAGE_SIZE).users
-    if query and not people and admin.actor(context).may(Permission.REFUNDS):
-        orders = list_payments(*services_and_actor(context), PAGE_SIZE, whose=query)
+        people = users.list_users(*context.caller, query, 0, PAGE_SIZE).users
+    if query and not people and context.actor.may(Permission.REFUNDS):
+        orders = list_payments(*context.caller, PAGE_SIZE, whose=query)
     message = context.translate("people-found" if people or orders else "people-found-none")
     buttons = (
         *_person_buttons(context, people),
@@ -94,18 +94,18 @@ def search_people(context: BotContext) -> View:
 
 def person_of(context: BotContext) -> UserView:
     """Return the user named by the callback data. Raises NotFound."""
-    return users.get(*services_and_actor(context), context.number())
+    return users.get(*context.caller, context.number())
 
 
 def require_other_person(context: BotContext) -> UserView:
     """Return the user named by the callback data. Raises NotFound, Refused for oneself."""
-    return users.require_another(*services_and_actor(context), context.number())
+    return users.require_another(*context.caller, context.number())
 
 
 @handlers.button("a-user", needs=Permission.USERS)
 def show_person(context: BotContext, alert: str = "") -> View:
     """Show a user with the possible actions."""
-    person = users.details(*services_and_actor(context), context.number(), _MAX_ENTRIES)
+    person = users.details(*context.caller, context.number(), _MAX_ENTRIES)
     role = admin.state_text(context, "role", person.role.value)
     notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
     plan = plan_named(context.services.plans, person.current_plan)
@@ -172,14 +172,14 @@ def block_person(context: BotContext) -> View:
     if not menu.is_confirmed(context):
         text = context.translate("people-ask-block", who=user_title(context, person))
         return menu.confirm(context, text, "people-block", f"a-user:{person.id}", person.id)
-    users.block(*services_and_actor(context), person.id)
+    users.block(*context.caller, person.id)
     return show_person(context, "people-blocked")
 
 
 @handlers.button("a-unblock", needs=Permission.USERS)
 def unblock_person(context: BotContext) -> View:
     """Unblock the user."""
-    users.unblock(*services_and_actor(context), context.number())
+    users.unblock(*context.caller, context.number())
     return show_person(context, "people-unblocked")
 
 
@@ -203,7 +203,7 @@ def set_plan(context: BotContext) -> View:
     plan_hash = context.argument(1)
     names = (plan.name for plan in context.services.plans)
     name = next((name for name in names if short_hash(name) == plan_hash), plan_hash)
-    users.set_plan(*services_and_actor(context), context.number(), name)
+    users.set_plan(*context.caller, context.number(), name)
     return show_person(context, "people-plan-set")
 
 
@@ -253,7 +253,7 @@ def _enum_argument(context: BotContext, kind: type[E]) -> E:
 def take_amount(context: BotContext) -> View:
     """Take the amount of the message."""
     values, text = context.dialog_values, context.text.strip()
-    person = users.get(*services_and_actor(context), int(values.get("user", 0)))
+    person = users.get(*context.caller, int(values.get("user", 0)))
     kind = Format(values["format"])
     is_number = text.isascii() and text.isdecimal() and len(text) < len(str(MAX_GIFT)) + 1
     if not is_number or not 1 <= int(text) <= MAX_GIFT:
@@ -313,7 +313,7 @@ def give_questions(context: BotContext) -> View:
         data = (person.id, kind.value, amount, days, context.update_id)
         return menu.confirm(context, text, "people-gift", f"a-user:{person.id}", *data)
     once = f"update:{context.number(4) or context.update_id}"
-    users.give_questions(*services_and_actor(context), person.id, kind, amount, days, once=once)
+    users.give_questions(*context.caller, person.id, kind, amount, days, once=once)
     return show_person(context, "people-gift-sent")
 
 
@@ -364,7 +364,7 @@ def give_plan(context: BotContext) -> View:
         data = (person.id, short_hash(plan.name), days, context.update_id)
         return menu.confirm(context, text, "people-term", f"a-user:{person.id}", *data)
     once = f"update:{context.number(3) or context.update_id}"
-    users.give_plan(*services_and_actor(context), person.id, plan.name, days, once)
+    users.give_plan(*context.caller, person.id, plan.name, days, once)
     return show_person(context, "people-plan-given")
 
 
@@ -392,7 +392,7 @@ def list_scopes(context: BotContext) -> View:
         role = "" if name in granted else f":{Role.TEACHER.value}"
         return Button(f"{sign}{name}", f"{verb}:{person.id}{role}:{short_hash(name)}")
 
-    names = sorted({*users.grantable_scopes(*services_and_actor(context)), *granted})
+    names = sorted({*users.grantable_scopes(*context.caller), *granted})
     keys, back = ("people-ask-scope", "admin-no-datasets"), menu.back(f"a-role:{person.id}")
     data, title = f"a-scopes:{person.id}", user_title(context, person)
     return menu.list_card(context, title, keys, names, entry, data, back, place=1)
@@ -400,7 +400,7 @@ def list_scopes(context: BotContext) -> View:
 
 def _scope_argument(context: BotContext, index: int, extra: Sequence[str] = ()) -> str:
     """Return the dataset named by the callback data. Raises NotFound."""
-    names = {*users.grantable_scopes(*services_and_actor(context)), *extra}
+    names = {*users.grantable_scopes(*context.caller), *extra}
     return admin.find_by_hash(context, names, index=index, key="admin-no-dataset")
 
 
@@ -418,7 +418,7 @@ def grant(context: BotContext) -> View:
         )
         data = (person.id, role.value, *((short_hash(scope),) if scope else ()))
         return menu.confirm(context, text, "people-grant", f"a-role:{person.id}", *data)
-    users.grant_role(*services_and_actor(context), person.id, role, scope)
+    users.grant_role(*context.caller, person.id, role, scope)
     return show_person(context, "people-granted")
 
 
@@ -433,5 +433,5 @@ def revoke_scope(context: BotContext) -> View:
         )
         data = (person.id, short_hash(scope))
         return menu.confirm(context, text, "people-revoke", f"a-scopes:{person.id}", *data)
-    users.revoke_role(*services_and_actor(context), person.id, scope)
+    users.revoke_role(*context.caller, person.id, scope)
     return show_person(context, "people-granted")

@@ -227,7 +227,6 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
 
 
 @handlers.button("offer")
-@menu.catch_errors
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     code_hash = context.argument(1)
@@ -326,7 +325,6 @@ def _buy_buttons(context: BotContext, plan: Plan, promo: Promo | None) -> list[B
 
 
 @handlers.button("try")
-@menu.catch_errors
 def start_plan_trial(context: BotContext) -> View:
     """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
     plan = require_offered_plan(context)
@@ -343,7 +341,6 @@ MAX_ATTEMPTS = 5
 
 
 @handlers.button("code")
-@menu.catch_errors
 def ask_code(context: BotContext) -> View:
     """Ask for the code."""
     return menu.form(context, "pay-ask-code", "plan:0", step=CODE_STEP, values={"tries": 0})

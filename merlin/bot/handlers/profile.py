@@ -29,7 +29,6 @@ from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
@@ -93,7 +92,7 @@ def choose_language(context: BotContext) -> View:
     if value not in {*LANGUAGES, _CLIENT_LANGUAGE}:
         return list_languages(context)
     chosen = None if value == _CLIENT_LANGUAGE else value
-    accounts.set_language(*services_and_actor(context), chosen)
+    accounts.set_language(*context.caller, chosen)
     default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
     own_context = replace(context, language=chosen or default, user=user)
@@ -146,7 +145,7 @@ def take_zone(context: BotContext) -> View:
 
 
 def _save_zone(context: BotContext, zone: str) -> View:
-    accounts.set_zone(*services_and_actor(context), zone)
+    accounts.set_zone(*context.caller, zone)
     now = _now(context, zone)
     return menu.text_view(context, "zone-saved", menu.back("lang"), zone=zone, now=now)
 
@@ -166,7 +165,7 @@ async def export(context: BotContext) -> None:
     if not context.is_private:
         await context.reply(context.translate("my-data-private"))
         return
-    data = await context.store.read(lambda: accounts.export(*services_and_actor(context)))
+    data = await context.store.read(lambda: accounts.export(*context.caller))
     content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MAX_BYTES:
@@ -180,7 +179,7 @@ def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
     if not context.is_private:
         return menu.text_view(context, "my-data-private")
-    lines = _count_lines(context, accounts.count_records(*services_and_actor(context)))
+    lines = _count_lines(context, accounts.count_records(*context.caller))
     confirm_button, rows = ("my-data-delete-yes", "forget:1"), "\n".join(lines)
     return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
@@ -208,15 +207,11 @@ async def forget(context: BotContext) -> None:
 
 
 async def _erase(context: BotContext) -> None:
-    await context.bot_api.answer_query(
-        "answerCallbackQuery", {"callback_query_id": context.query_id}
-    )
+    await context.answer_press()
     kill_point("erase.before")
     await end_subscriptions(with_stars(context.services, context.bot_api), context.user_id)
     rows, models = await context.store.do(
-        lambda: accounts.erase(
-            *services_and_actor(context), context.update_id, is_resumed=context.is_resumed
-        )
+        lambda: accounts.erase(*context.caller, context.update_id, is_resumed=context.is_resumed)
     )
     kill_point("erase.after")
     lines = _count_lines(context, rows)
@@ -230,7 +225,7 @@ async def _erase(context: BotContext) -> None:
         if not await context.bot_api.edit(context.chat_id, context.message_id, page):
             await context.bot_api.send(context.chat_id, page)
     kill_point("erase.told")
-    await context.store.do(lambda: accounts.erase(*services_and_actor(context), is_resumed=True))
+    await context.store.do(lambda: accounts.erase(*context.caller, is_resumed=True))
 
 
 SUPPORT_STEP = "paysupport"

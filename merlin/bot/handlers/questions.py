@@ -48,7 +48,7 @@ from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, WindowCounter, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage, is_blank, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
@@ -123,9 +123,7 @@ async def give_up(context: BotContext) -> None:
     message = build_page_messages(context, [FormattedMessage(failure.note)], spot)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
-        lambda: context.outbox.put([message]),
-        _on_sent(context, failure),
-        context.language,
+        lambda: context.outbox.put([message]), _on_sent(context, failure), context.language
     )
 
 
@@ -466,9 +464,7 @@ async def answer_again(context: BotContext) -> None:
         return Prompt(turn.question.text, turn.question.format)
 
     if not context.is_resumed:
-        await context.bot_api.answer_query(
-            "answerCallbackQuery", {"callback_query_id": context.query_id}
-        )
+        await context.answer_press()
     question = turn.question
     repeat_context = replace(context, text=question.text, message_id=question.message_id)
     await answer_question(repeat_context, repeat_prompt)
@@ -493,9 +489,7 @@ async def _ask_offered(context: BotContext, question: str) -> None:
         await context.show(lambda: menu.refusal(context, "bot-button-old"))
         return
     if not context.is_resumed:
-        await context.bot_api.answer_query(
-            "answerCallbackQuery", {"callback_query_id": context.query_id}
-        )
+        await context.answer_press()
     await answer_question(replace(context, text=question, message_id=0))
 
 
@@ -520,6 +514,14 @@ def _has_newer_answer(context: BotContext, turn: Turn) -> bool:
         return False
     is_own_update = newest.question.update_id == context.update_id
     return not is_own_update and newest.written is not None and bool(newest.written.answer)
+
+
+def require_own_turn(context: BotContext) -> Turn:
+    """Return the user's turn named by the callback data. Raises NotFound."""
+    turn = find_own_turn(context)
+    if turn is None:
+        raise NotFound("not theirs", "bot-not-yours")
+    return turn
 
 
 def find_own_turn(context: BotContext, place: int = 0) -> Turn | None:

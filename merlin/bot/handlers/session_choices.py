@@ -25,6 +25,7 @@ from merlin.bot.handlers.answering import (
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat import model_catalogue, sessions
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import format_number, text
 from merlin.core.money import MICRO, Price
@@ -288,24 +289,16 @@ _TO_COURSES = ("courses-button-list", "course:list:0")
 _TO_MODELS = ("models-button-list", "model:list:0")
 
 
-@handlers.button("course")
-def handle_course_button(context: BotContext) -> View:
-    """Run the action of a course button."""
-    match context.arguments:
-        case () | ("list", _):
-            return list_courses(context)
-        case ("open", _):
-            course = courses.active(context.services).by_id.get(context.number(1))
-            return (
-                _start_course(context, course)
-                if course
-                else menu.refusal(context, "courses-not-available")
-            )
-        case ("all",):
-            _start_session(context, None)
-            return menu.text_view(context, "courses-all-chosen", _TO_COURSES)
-        case _:
-            return menu.outdated_view(context)
+def _open_chosen_course(context: BotContext) -> View:
+    course = courses.active(context.services).by_id.get(context.number(1))
+    if course is None:
+        raise NotFound("no such course", "courses-not-available")
+    return _start_course(context, course)
+
+
+def _leave_course(context: BotContext) -> View:
+    _start_session(context, None)
+    return menu.text_view(context, "courses-all-chosen", _TO_COURSES)
 
 
 def open_course(context: BotContext, slug: str) -> View:
@@ -369,6 +362,14 @@ def _start_session(context: BotContext, dataset: str | None) -> None:
     context.sessions.change(fit_window(context, bare))
 
 
+_COURSE_VERBS: Mapping[str, Act] = {
+    "list": list_courses,
+    "open": _open_chosen_course,
+    "all": _leave_course,
+}
+handlers.button("course")(menu.by_argument(_COURSE_VERBS, "list"))
+
+
 _CENT = MICRO // 100
 # The maximum length of a model's title on a button.
 LABEL_LENGTH = 49
@@ -386,24 +387,6 @@ def allowed_models(
         context.services.config,
     )
     return [option for option in models if allows_model(plan, option.model_id)]
-
-
-@handlers.button("model")
-def handle_model_button(context: BotContext) -> View:
-    """Run the action of a model button; buttons under an answer send a new message."""
-    match context.arguments:
-        case ():
-            return replace(list_choices(context), is_new=True)
-        case ("list", _):
-            return list_choices(context)
-        case ("use", sign):
-            return _choose_model(context, sign)
-        case ("auto",):
-            return _choose_newest(context)
-        case ("newest",):
-            return replace(_choose_newest(context), is_new=True)
-        case _:
-            return menu.outdated_view(context)
 
 
 @handlers.command("model")
@@ -459,14 +442,14 @@ def _format_price(language: str, price: Price | None) -> str:
     )
 
 
-def _choose_model(context: BotContext, sign: str) -> View:
-    session = context.open_session()
+def _choose_model(context: BotContext) -> View:
+    session, sign = context.open_session(), context.argument(1)
     option = next(
         (candidate for candidate in allowed_models(context, session) if candidate.sign == sign),
         None,
     )
     if option is None:
-        return menu.refusal(context, "models-not-available")
+        raise NotFound("no such model", "models-not-available")
     chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
     context.sessions.change(fit_window(context, chosen_session))
     if session.touched_at is not None:
@@ -496,3 +479,14 @@ def _choose_newest(context: BotContext) -> View:
     return menu.text_view(
         context, "models-auto", _TO_MODELS, model=model.title if model else "none"
     )
+
+
+_MODEL_VERBS: Mapping[str, Act] = {
+    # Without an argument and "newest": under an answer, which must stay.
+    "": lambda context: replace(list_choices(context), is_new=True),
+    "list": list_choices,
+    "use": _choose_model,
+    "auto": _choose_newest,
+    "newest": lambda context: replace(_choose_newest(context), is_new=True),
+}
+handlers.button("model")(menu.by_argument(_MODEL_VERBS))

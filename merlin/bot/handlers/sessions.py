@@ -10,7 +10,7 @@ stored in the same transaction, so one press makes one session. If the plan allo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time
 
@@ -47,6 +47,7 @@ from merlin.chat.sessions import (
 )
 from merlin.chat.turns import Turn
 from merlin.core import money
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
@@ -63,11 +64,7 @@ async def summarize(context: BotContext) -> None:
         await context.show(lambda: task)
         return
     if not context.is_resumed:
-        arguments = {
-            "callback_query_id": context.query_id,
-            "text": context.translate("summary-working"),
-        }
-        await context.bot_api.answer_query("answerCallbackQuery", arguments)
+        await context.answer_press(text=context.translate("summary-working"))
     async with TypingIndicator(
         context.bot_api, context.place, context.services.pace.typing_s
     ) as typing:
@@ -123,7 +120,6 @@ def _summary_view(context: BotContext, old: Session, summary: str) -> View:
 NAME_STEP = "session-name"
 _QUESTION_LENGTH = 200
 _ALL = ("session-all", "sessions:0")
-_SessionView = Callable[[BotContext, Session], View]
 
 
 @handlers.command("sessions")
@@ -150,25 +146,18 @@ def session_title(session: Session, context: BotContext) -> str:
     return session.title or context.translate("session-untitled")
 
 
-def _session_button(verb: str) -> Callable[[_SessionView], _SessionView]:
-    """Register a button for a session in its callback data, only for the owner of the session."""
-
-    def add(show: _SessionView) -> _SessionView:
-        @handlers.button(verb)
-        def act(context: BotContext) -> View:
-            session = context.sessions.find(context.place, context.number())
-            if session is None or session.user_id != context.user_id:
-                return menu.refusal(context, "session-not-found")
-            return show(context, session)
-
-        return show
-
-    return add
+def _require_session(context: BotContext) -> Session:
+    """Return the user's session named by the callback data. Raises NotFound."""
+    session = context.sessions.find(context.place, context.number())
+    if session is None or session.user_id != context.user_id:
+        raise NotFound("not theirs", "session-not-found")
+    return session
 
 
-@_session_button("session")
-def session_card(context: BotContext, session: Session) -> View:
-    """Show a session with the possible actions."""
+@handlers.button("session")
+def session_card(context: BotContext, session: Session | None = None) -> View:
+    """Show a session, by default that of the callback data, with the possible actions."""
+    session = session or _require_session(context)
     if context.dialog is not None and context.dialog.step == NAME_STEP:
         context.stop_waiting()
     session_id, translate = session.session_id, context.translate
@@ -194,9 +183,10 @@ def session_card(context: BotContext, session: Session) -> View:
     )
 
 
-@_session_button("session-open")
-def open_session(context: BotContext, session: Session) -> View:
+@handlers.button("session-open")
+def open_session(context: BotContext) -> View:
     """Reopen a session and show its last question."""
+    session = _require_session(context)
     context.sessions.switch(context.place, session.session_id)
     text = context.translate("session-opened", title=session_title(session, context))
     messages = context.turns.history(session.session_id, 1)
@@ -207,9 +197,10 @@ def open_session(context: BotContext, session: Session) -> View:
     return menu.message(context, text, _ALL)
 
 
-@_session_button("session-name")
-def rename_session(context: BotContext, session: Session) -> View:
-    """Ask for a new title."""
+@handlers.button("session-name")
+def rename_session(context: BotContext, session: Session | None = None) -> View:
+    """Ask for a new title of a session, by default that of the callback data."""
+    session = session or _require_session(context)
     back, title = f"session:{session.session_id}", session_title(session, context)
     values = {"session": session.session_id}
     return menu.form(context, "session-ask-name", back, step=NAME_STEP, values=values, title=title)
@@ -231,9 +222,10 @@ def take_title(context: BotContext) -> View:
     return session_card(context, renamed)
 
 
-@_session_button("session-file")
-def send_file(context: BotContext, session: Session) -> View:
+@handlers.button("session-file")
+def send_file(context: BotContext) -> View:
     """Send the session as a file."""
+    session = _require_session(context)
     turns = counted_turns(context.services, session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, turns)
@@ -247,9 +239,10 @@ def send_file(context: BotContext, session: Session) -> View:
     return View(page, is_new=True)
 
 
-@_session_button("session-drop")
-def delete_session(context: BotContext, session: Session) -> View:
+@handlers.button("session-drop")
+def delete_session(context: BotContext) -> View:
     """Delete a session with its messages."""
+    session = _require_session(context)
     context.sessions.delete(context.place, session.session_id)
     title = session_title(session, context)
     return menu.text_view(context, "session-deleted", _restore_button(session), _ALL, title=title)

@@ -29,7 +29,7 @@ from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
-from merlin.bot.handlers.admin import join_lines, services_and_actor
+from merlin.bot.handlers.admin import join_lines
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_text
 from merlin.bot.handlers.plans import LINK, reward_inviter, show_plan
@@ -50,7 +50,7 @@ VERB, YES, NO = "login", "yes", "no"
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks to sign in, with the number that its page shows."""
-    login = sign_in.show_login(*services_and_actor(context), key) if context.is_private else None
+    login = sign_in.show_login(*context.caller, key) if context.is_private else None
     if login is None:
         return menu.text_view(context, "bot-login-over")
     unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
@@ -70,7 +70,7 @@ def answer_login(context: BotContext) -> View:
     """Accept or refuse the sign-in; the result replaces the question."""
     answer, login_id, login = context.argument(0), context.number(1), None
     if context.is_private and login_id and answer in {YES, NO}:
-        login = sign_in.answer_login(*services_and_actor(context), login_id, is_own=answer == YES)
+        login = sign_in.answer_login(*context.caller, login_id, is_own=answer == YES)
     if login is None:
         return menu.text_view(context, "bot-login-over")
     return menu.text_view(context, "bot-login-done" if answer == YES else "bot-login-refused")
@@ -95,7 +95,8 @@ LINKED_COMMANDS = frozenset(
     }
 )
 _COMMAND_PREFIX = "go_"
-_QUESTION_PREFIX = "ask_"
+# A link that asks a stored question has this and the token as its payload.
+QUESTION_PREFIX = "ask_"
 
 
 def private_chat_button(context: BotContext, command: str = "") -> Button:
@@ -116,15 +117,10 @@ def follow_link(context: BotContext) -> BotContext:
     return replace(context, command=command, command_text="")
 
 
-def question_payload(token: str) -> str:
-    """Return the payload of a link that asks a stored question."""
-    return f"{_QUESTION_PREFIX}{token}"
-
-
 def linked_token(context: BotContext) -> str:
     """Return the token of the stored question in a deep link, "" for none."""
-    is_link = context.command == "start" and context.command_text.startswith(_QUESTION_PREFIX)
-    return context.command_text.removeprefix(_QUESTION_PREFIX) if is_link else ""
+    is_link = context.command == "start" and context.command_text.startswith(QUESTION_PREFIX)
+    return context.command_text.removeprefix(QUESTION_PREFIX) if is_link else ""
 
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
@@ -159,9 +155,9 @@ def start(context: BotContext) -> View:
     if kind == "plan":
         return show_plan(context)
     if kind == feedback.LINK and context.is_private:
-        return feedback.fix(replace(context, arguments=(rest,)))
+        return menu.catch_errors(feedback.fix)(replace(context, arguments=(rest,)))
     if kind == feedback.TELL_LINK and context.is_private:
-        return feedback.tell(replace(context, arguments=(rest,)))
+        return menu.catch_errors(feedback.tell)(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
         return open_login(context, rest)
     return _greeting(context)
@@ -176,7 +172,7 @@ def _greeting(context: BotContext) -> View:
     is_served = ModelCatalogue(context.db).serving(dataset) is not None
     if not (context.is_private and dataset and course and is_served):
         return menu.text_view(context, "bot-start")
-    ctx, actor = services_and_actor(context)
+    ctx, actor = context.caller
     questions = course_chat.find_starters(ctx, actor, dataset).questions
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.text_view(context, "bot-start-course", *keys, course=course)
@@ -190,13 +186,6 @@ def cancel(context: BotContext) -> View:
     return menu.text_view(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
 
 
-async def reply_unknown(context: BotContext) -> None:
-    """Reply that the command is unknown."""
-    await context.reply(
-        context.translate("bot-unknown-command", command=f"/{context.command[:32]}")
-    )
-
-
 _VERSION_LENGTH = 12
 
 
@@ -205,7 +194,7 @@ _VERSION_LENGTH = 12
 def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
     retention = context.services.config.retention
-    has_given = has_consent(*services_and_actor(context))
+    has_given = has_consent(*context.caller)
     message_days = max(retention.updates_days, retention.outgoing_days)
     providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
     if providers:
@@ -301,7 +290,7 @@ def drop_text(context: BotContext) -> View:
 
 def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
-    put_text(*services_and_actor(context), name, new_text)
+    put_text(*context.caller, name, new_text)
     key = "bot-texts-saved" if new_text else "bot-texts-deleted"
     return menu.text_view(context, key, menu.back("own"))
 
