@@ -169,30 +169,34 @@ Grounding = tuple[Candidate, Sequence[Source]]
 Ground = Callable[[], Awaitable[Grounding | None]]
 
 
-class _ComposedObserver(AnswerObserver):
-    """Shows a composed answer once it cites its sources, without the leading numbers."""
+# Receives the full text of an answer so far.
+Show = Callable[[str], None]
 
-    def __init__(self, observer: AnswerObserver, sources: Sequence[Source]) -> None:
-        self._observer, self._sources = observer, sources
 
-    def on_text(self, text: str) -> None:
+def _show_cited(show: Show, sources: Sequence[Source]) -> Show:
+    """Return a `show` of a composed answer once it cites its sources, without their numbers."""
+
+    def show_body(text: str) -> None:
         if are_citations_complete(text):
-            cited, body = read_citations(text, self._sources)
+            cited, body = read_citations(text, sources)
             if cited and body:
-                self._observer.on_text(body)
+                show(body)
+
+    return show_body
 
 
-class _LateObserver(AnswerObserver):
-    """Shows an answer only after `_HIDDEN_S`: a faster one may be a refusal."""
+def _show_late(show: Show) -> Show:
+    """Return a `show` that begins after `_MIN_STREAM_S`: a faster answer may be a refusal."""
+    started_at = 0.0
 
-    def __init__(self, observer: AnswerObserver) -> None:
-        self._observer, self._started_at = observer, 0.0
-
-    def on_text(self, text: str) -> None:
+    def show_if_late(text: str) -> None:
+        nonlocal started_at
         now = asyncio.get_running_loop().time()
-        self._started_at = self._started_at or now
-        if now - self._started_at > _MIN_STREAM_S:
-            self._observer.on_text(text)
+        started_at = started_at or now
+        if now - started_at > _MIN_STREAM_S:
+            show(text)
+
+    return show_if_late
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +213,11 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class _Attempt:
-    """A request to one model, with its observer."""
+    """A request to one model; `show` receives its answer as it grows."""
 
     choice: Candidate
     conversation: Sequence[Message]
-    observer: AnswerObserver
+    show: Show
     stop: Stop | None
     sampling: SamplingParams
 
@@ -322,19 +326,24 @@ class AnswerService:
         sampling: SamplingParams,
         ground: Ground | None,
     ) -> Reply:
-        watching = _LateObserver(observer) if ground else observer
-        reply = await self._first_reply(route, conversation, watching, stop, sampling)
+        show = _show_late(observer.on_text) if ground else observer.on_text
+        delay_s = self._retry_policy.busy_notice_s
+        timer = asyncio.get_running_loop().call_later(delay_s, observer.on_delay)
+        try:
+            reply = await self._first_reply(route, conversation, show, stop, sampling)
+        finally:
+            timer.cancel()
         if ground is None or reply.known is not False:
             return reply
         grounding = await ground()
         if grounding is None:
             return reply
         composer, sources = grounding
-        showing = _ComposedObserver(observer, sources)
+        show = _show_cited(observer.on_text, sources)
         # The sampling parameters of the tuned model do not apply to the composing one.
         default_sampling = SamplingParams(most_tokens=sampling.most_tokens)
         composed = await self._first_reply(
-            only_candidate(composer), conversation, showing, stop, default_sampling
+            only_candidate(composer), conversation, show, stop, default_sampling
         )
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
@@ -346,32 +355,26 @@ class AnswerService:
         self,
         route: AsyncIterator[Candidate],
         conversation: Sequence[Message],
-        observer: AnswerObserver,
+        show: Show,
         stop: Stop | None,
         sampling: SamplingParams,
     ) -> Reply:
-        timer = asyncio.get_running_loop().call_later(
-            self._retry_policy.busy_notice_s, observer.on_delay
-        )
         faults: list[ProviderFault] = []
         last, first = Reply(Ending.NOBODY), None
-        try:
-            async for choice in route:
-                first = first or choice
-                if choice.provider not in self._answerers:
-                    continue
-                reply: Reply | None = Reply(Ending.BUSY, choice=choice)
-                if self._breaker.allow_request(choice):
-                    attempt = _Attempt(choice, conversation, observer, stop, sampling)
-                    reply = await self._ask_choice(attempt, faults)
-                if reply is None:
-                    continue
-                is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
-                last = reply
-                if reply.ending is not Ending.BUSY or not is_failing:
-                    break
-        finally:
-            timer.cancel()
+        async for choice in route:
+            first = first or choice
+            if choice.provider not in self._answerers:
+                continue
+            reply: Reply | None = Reply(Ending.BUSY, choice=choice)
+            if self._breaker.allow_request(choice):
+                attempt = _Attempt(choice, conversation, show, stop, sampling)
+                reply = await self._ask_choice(attempt, faults)
+            if reply is None:
+                continue
+            is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
+            last = reply
+            if reply.ending is not Ending.BUSY or not is_failing:
+                break
         has_answered = last.choice is first and last.ending not in _FAILED
         return replace(last, faults=tuple(faults), first=first, first_answered=has_answered)
 
@@ -473,7 +476,7 @@ class AnswerService:
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - started_at))
                             span.add_event("first_token")
-                        attempt.observer.on_text(answer.text)
+                        attempt.show(answer.text)
         except asyncio.CancelledError:
             if attempt.stop is not None and attempt.stop.is_pressed and not is_blank(answer.text):
                 return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)

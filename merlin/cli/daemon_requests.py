@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
+import typer
+
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -78,12 +80,6 @@ def wait_for_daemon(
 ENDED = (RequestState.DONE, RequestState.FAILED)
 
 
-class RequestQueued(MerlinError):
-    """The request is stored, and the command does not wait for its result."""
-
-    exit_code = 0
-
-
 def request_daemon(
     config: Config,
     act: Callable[[Context, Actor], Request],
@@ -94,13 +90,14 @@ def request_daemon(
     """Create a request with `act`, and return the daemon's result for it.
 
     Without a daemon, this process takes the lead and handles the request. Raises the errors of
-    `act` and of the daemon, and RequestQueued if not waiting.
+    `act` and of the daemon; without waiting, ends the command once the request is stored.
     """
     with opened(config) as database:
         ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
-            raise RequestQueued("asked", "queued-only", request=request.request_id)
+            notify("queued-only", request=request.request_id)
+            raise typer.Exit
         rows, request_id = Requests(database), request.request_id
 
         def poll() -> Request | None:

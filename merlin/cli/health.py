@@ -23,7 +23,7 @@ from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import Heartbeat, health_problem, readiness_error_key
+from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -127,7 +127,8 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
         state = "silent"
     else:
         return None
-    return MerlinError(f"the database is {state}", readiness_error_key(state))
+    key = STATE_ERRORS.get(state, "unhealthy-database")
+    return MerlinError(f"the database is {state}", key)
 
 
 def _get(url: str) -> Message:

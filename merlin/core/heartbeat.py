@@ -59,23 +59,13 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
 
 
 # What /readyz says of a database that stores nothing, by the key of the error; otherwise "silent".
-_DATABASE_STATES = {
+DATABASE_STATES = {
     "store-full": "full",
     "store-no-room": "full",
     "store-read-only": "read-only",
 }
 # The key of the error that explains this state; otherwise "unhealthy-database".
-_STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
-
-
-def readiness_state(key: str) -> str:
-    """Return what /readyz says of a database whose write failed with this error."""
-    return _DATABASE_STATES.get(key, "silent")
-
-
-def readiness_error_key(state: str) -> str:
-    """Return the key of the error that /readyz reports as `state`."""
-    return _STATE_ERRORS.get(state, "unhealthy-database")
+STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
 def describe_step(language: str, step: str) -> str:

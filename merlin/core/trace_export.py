@@ -16,7 +16,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from merlin import __version__
-from merlin.core.tracing import TRACING, next_ids
+from merlin.core.tracing import next_ids, use_tracer
 
 # How long a process that exits waits for the collector.
 _TIMEOUT_S = 2.0
@@ -48,11 +48,10 @@ def send_traces(endpoint: str, process: str) -> Iterator[None]:
         resource=Resource.create(attributes), id_generator=_CommitIds(), shutdown_on_exit=False
     )
     provider.add_span_processor(BatchSpanProcessor(_exporter(endpoint)))
-    previous, TRACING.tracer = TRACING.tracer, provider.get_tracer("merlin", __version__)
     try:
-        yield
+        with use_tracer(provider.get_tracer("merlin", __version__)):
+            yield
     finally:
-        TRACING.tracer = previous
         provider.shutdown()
 
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from opentelemetry import trace
@@ -29,19 +28,22 @@ _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS = 1_000_000_000
 
 
-@dataclass(slots=True)
-class Tracing:
-    """The tracer of this process.
-
-    Not OpenTelemetry's global one: the spans of libraries may contain texts.
-    """
-
-    tracer: trace.Tracer = field(default_factory=trace.NoOpTracer)
-
-
-TRACING = Tracing()
+# The tracer of this process. Not OpenTelemetry's global one: the spans of libraries may contain
+# texts.
+_tracer: trace.Tracer = trace.NoOpTracer()
 # The ids of the next span, if they are derived from a commit.
 next_ids: ContextVar[SpanContext | None] = ContextVar("next_ids", default=None)
+
+
+@contextmanager
+def use_tracer(tracer: trace.Tracer) -> Iterator[None]:
+    """Send the spans of the block to this tracer."""
+    global _tracer  # noqa: PLW0603 - one tracer for all threads
+    previous, _tracer = _tracer, tracer
+    try:
+        yield
+    finally:
+        _tracer = previous
 
 
 @contextmanager
@@ -61,7 +63,7 @@ def open_span(
     """
     if commit:
         context = trace.set_span_in_context(NonRecordingSpan(_commit_span_ids(commit)), Context())
-    with TRACING.tracer.start_as_current_span(
+    with _tracer.start_as_current_span(
         name,
         context,
         kind,

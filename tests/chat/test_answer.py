@@ -61,7 +61,7 @@ def choice(model_id=MODEL, standing=CandidateKind.SERVING, provider="chat"):
     return Candidate(standing, provider, model_id, (Message("system", "Коротко."),))
 
 
-def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1):
+def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1, ground=None):
     """Return the last reply and what the observer saw."""
 
     async def run():
@@ -71,7 +71,7 @@ def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1):
         try:
             for _ in range(times):
                 reply = await answer_service.reply(
-                    route(*(choices or (choice(),))), messages, observer
+                    route(*(choices or (choice(),))), messages, observer, ground=ground
                 )
         finally:
             await answerer.aclose()
@@ -167,10 +167,15 @@ def test_split_surrogate_pairs_are_joined():
     )
 
 
-def test_silent_model_is_busy_and_shows_a_waiting_message(provider):
+async def find_no_source():
+    return None
+
+
+@pytest.mark.parametrize("ground", [None, find_no_source])
+def test_silent_model_is_busy_and_shows_a_waiting_message(provider, ground):
     provider.behave(think_s=3600.0)
     silent = RetryPolicy(tries=1, answer_s=0.4, busy_notice_s=0.1)
-    reply, observer = ask(provider, retry_policy=silent)
+    reply, observer = ask(provider, retry_policy=silent, ground=ground)
     assert reply.ending is Ending.BUSY
     assert observer.waited == 1
 

@@ -38,7 +38,7 @@ from merlin.app.health import (
 from merlin.app.status import status
 from merlin.config import INSTALLATION_HEADER, installation_id
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import Heartbeat, readiness_state
+from merlin.core.heartbeat import DATABASE_STATES, Heartbeat
 from merlin.core.log import get_logger, redact
 
 status_router = operation_router(prefix="/api", tags=["office"])
@@ -183,7 +183,7 @@ async def database_state(services: ApiServices) -> str:
         await asyncio.wait_for(services.write(lambda ctx: ctx.db.require_writable()), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
         log.warning("the database did not store the write", reason=redact(str(error)))
-        return readiness_state(getattr(error, "key", ""))
+        return DATABASE_STATES.get(getattr(error, "key", ""), "silent")
     return "ok"
 
 
