@@ -27,6 +27,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.json_fields import get_integer, get_object, get_text
 from merlin.db.database import (
     BotRepository,
     Parameter,
@@ -212,7 +213,7 @@ class Update:
     @property
     def content(self) -> Mapping[str, Any]:
         """Return the payload, as Telegram sent it."""
-        return json_object(self.body, self.kind)
+        return get_object(self.body, self.kind)
 
 
 def read_update(raw: object) -> Update:
@@ -225,27 +226,13 @@ def read_update(raw: object) -> Update:
         raise ValueError("an update is an object with an integer update_id")  # noqa: TRY004 - one error type
     update_id: int = raw["update_id"]
     kind = next((name for name in raw if name != "update_id"), "")
-    event = raw.get(kind)
-    event = event if isinstance(event, Mapping) else {}
+    event = get_object(raw, kind)
     # A reaction names its sender differently.
-    sender = json_object(event, "from") or json_object(event, "user")
-    user_id = json_integer(sender, "id")
-    code = sender.get("language_code")
-    within = event if kind in _WITH_CHAT else json_object(event, "message")
-    chat_id = json_integer(json_object(within, "chat"), "id") or user_id
-    return Update(update_id, kind, chat_id, user_id, code if isinstance(code, str) else "", raw)
-
-
-def json_object(within: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """Return a nested object, empty if it is missing."""
-    found = within.get(name)
-    return found if isinstance(found, Mapping) else {}
-
-
-def json_integer(within: Mapping[str, Any], name: str) -> int:
-    """Return a number of an object, 0 if it is missing."""
-    found = within.get(name)
-    return found if isinstance(found, int) else 0
+    sender = get_object(event, "from") or get_object(event, "user")
+    user_id = get_integer(sender, "id")
+    within = event if kind in _WITH_CHAT else get_object(event, "message")
+    chat_id = get_integer(get_object(within, "chat"), "id") or user_id
+    return Update(update_id, kind, chat_id, user_id, get_text(sender, "language_code"), raw)
 
 
 _IS_WAITING = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITING.value)

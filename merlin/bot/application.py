@@ -216,9 +216,9 @@ _BEGINNING = frozenset({"start", "new", "clear", "course"})
 
 def _ends_dialog(context: BotContext) -> bool:
     """Return whether a command ends the dialog; editors and admins may run most commands in one."""
-    if context.dialog is None or context.command == "cancel":
+    if not context.step or context.command == "cancel":
         return False
-    is_staff = context.dialog.step.startswith((ADMIN_STEP, EDITOR_STEP))
+    is_staff = context.step.startswith((ADMIN_STEP, EDITOR_STEP))
     return not is_staff or context.command in _BEGINNING
 
 

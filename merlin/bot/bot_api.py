@@ -200,7 +200,7 @@ class BotApi:
         send_class: SendClass = SendClass.FINAL,
         file: Attachment | None = None,
     ) -> Any:
-        """Return the result of one call. Raises TelegramError as the library does, GaveWay."""
+        """Return the result of one call. Raises TelegramError as the library does, EditSkipped."""
         arguments = dict(fields)
         if file is not None:
             content = InputFile(file.content, filename=file.name)
@@ -293,7 +293,7 @@ class BotApi:
     async def try_edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
         """Edit a message to show `page`, without retry; return whether it succeeded.
 
-        Raises GaveWay if a rate limit is near.
+        Raises EditSkipped if a rate limit is near.
         """
         fields = _build_edit(chat_id, message_id, page)
         return await self.try_call("editMessageText", fields, SendClass.PROGRESS) is not None
@@ -351,7 +351,7 @@ class BotApi:
     ) -> Any:
         """Return the result of a call that is not retried; None if it fails.
 
-        Raises GaveWay for a progress call if a rate limit is near.
+        Raises EditSkipped for a progress call if a rate limit is near.
         """
         try:
             result = await self._call(method, fields, send_class)

@@ -22,7 +22,7 @@ from telegram.ext import Application, CallbackContext, ExtBot, filters
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
-from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState, json_integer, json_object
+from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, Files
@@ -34,7 +34,6 @@ from merlin.bot.updates import (
     ReceivedAttachment,
     attachment_of,
     command_of,
-    json_text,
     read_button_data,
 )
 from merlin.chat.answer import AnswerService, Stop
@@ -43,6 +42,7 @@ from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
+from merlin.core.json_fields import get_integer, get_list, get_object, get_text
 from merlin.core.permissions import Authority
 
 UNKNOWN_USER = User(0)
@@ -157,13 +157,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def of(cls, application: BotApplication, update: Update, *, is_resumed: bool = False) -> Self:
         """Return the context of an update; malformed fields are treated as missing."""
         content = update.content
-        message = json_object(content, "message") if update.kind == "callback_query" else content
-        content_text = json_text(content, "text") or json_text(content, "caption")
-        is_private = json_object(message, "chat").get("type") == "private"
+        message = get_object(content, "message") if update.kind == "callback_query" else content
+        content_text = get_text(content, "text") or get_text(content, "caption")
+        is_private = get_object(message, "chat").get("type") == "private"
         command, command_text = command_of(content, content_text, is_private=is_private)
         verb, arguments = read_button_data(update)
-        quoted = json_object(message, "reply_to_message")
-        quoted_part = json_text(json_object(message, "quote"), "text")
+        quoted = get_object(message, "reply_to_message")
+        quoted_part = get_text(get_object(message, "quote"), "text")
         is_topic = message.get("is_topic_message")
         return cls(
             application,
@@ -176,9 +176,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             attachment=attachment_of(content),
             verb=verb,
             arguments=arguments,
-            message_id=json_integer(message, "message_id"),
-            thread_id=json_integer(message, "message_thread_id") if is_topic else 0,
-            quoted=quoted_part or json_text(quoted, "text") or json_text(quoted, "caption"),
+            message_id=get_integer(message, "message_id"),
+            thread_id=get_integer(message, "message_thread_id") if is_topic else 0,
+            quoted=quoted_part or get_text(quoted, "text") or get_text(quoted, "caption"),
             is_forwarded="forward_origin" in content,
             is_service=not content_text and attachment_of(content) is None,
             is_resumed=is_resumed,
@@ -213,6 +213,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return whether the next time names its zone: the first of an update, if none is set."""
         is_named, self._is_zone_named = self._is_zone_named, True
         return not (is_named or self.user.zone)
+
+    @property
+    def own_caller(self) -> tuple[BotServices, Actor]:
+        """Return `caller` without the user's roles, for acts on their own data."""
+        return self.services, Actor.person(self.user_id, Authority())
+
+    @property
+    def step(self) -> str:
+        """Return the step of the dialog, "" without a dialog."""
+        return self.dialog.step if self.dialog is not None else ""
 
     @property
     def dialog_values(self) -> Mapping[str, Any]:
@@ -261,32 +271,30 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def query_id(self) -> str:
         """Return the id of the query to answer, "" for none."""
-        return json_text(self.stored.content, "id")
+        return get_text(self.stored.content, "id")
 
     @property
     def pressed_label(self) -> str:
         """Return the label of the pressed button, "" if Telegram omits the message."""
-        markup = json_object(json_object(self.stored.content, "message"), "reply_markup")
-        rows, data = markup.get("inline_keyboard"), self.stored.content.get("data")
-        keys = [key for row in rows for key in row] if isinstance(rows, list) else []
-        return next(
-            (json_text(key, "text") for key in keys if key.get("callback_data") == data), ""
-        )
+        markup = get_object(get_object(self.stored.content, "message"), "reply_markup")
+        data = self.stored.content.get("data")
+        keys = [key for row in get_list(markup, "inline_keyboard") for key in row]
+        return next((get_text(key, "text") for key in keys if key.get("callback_data") == data), "")
 
     @property
     def sender_name(self) -> str:
         """Return the display name of the sender, "" for none."""
-        sender = json_object(self.stored.content, "from")
-        named = (sender.get(word) for word in ("first_name", "last_name"))
-        return " ".join(word for word in named if isinstance(word, str) and word)
+        sender = get_object(self.stored.content, "from")
+        names = (get_text(sender, field) for field in ("first_name", "last_name"))
+        return " ".join(filter(None, names))
 
     def with_replied(self) -> BotContext:
         """Return the context with the file of the message replied to as its own attachment.
 
         In a private chat only a photo: the text of a recording or document is in the session.
         """
-        replied = json_object(self.stored.content, "reply_to_message")
-        is_ours = json_object(replied, "from").get("is_bot") is True
+        replied = get_object(self.stored.content, "reply_to_message")
+        is_ours = get_object(replied, "from").get("is_bot") is True
         attachment = attachment_of(replied) if self.attachment is None and not is_ours else None
         if attachment is None or attachment.kind not in ({"photo"} if self.is_private else _FILES):
             return self
@@ -480,9 +488,7 @@ class DialogStepFilter(filters.UpdateFilter):
     def filter(self, update: telegram.Update) -> bool:
         """Return whether the update belongs to the step."""
         context = self._data.contexts[update.update_id]
-        if context.dialog is None or context.dialog.step != self._step:
-            return False
-        return is_awaited(context)
+        return context.step == self._step and is_awaited(context)
 
 
 def callback_of(

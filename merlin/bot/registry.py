@@ -107,7 +107,7 @@ def require_role(permission: Permission, act: Act) -> Act:
 
     def check_and_act(context: BotContext) -> View:
         is_allowed = context.is_private and context.authority.may(permission)
-        is_at_admin_step = context.dialog is not None and context.dialog.step.startswith(ADMIN_STEP)
+        is_at_admin_step = context.step.startswith(ADMIN_STEP)
         if is_at_admin_step and (context.verb or not is_allowed):
             context.stop_waiting()
         if not is_allowed:

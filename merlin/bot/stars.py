@@ -10,7 +10,7 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
-from merlin.app.inbox import Update, json_object
+from merlin.app.inbox import Update
 from merlin.app.outbox import Target
 from merlin.app.reconciliation import (
     STARS_PAGE_SIZE,
@@ -30,6 +30,7 @@ from merlin.bot.updates import PAYMENT_FIELD, REFUND_FIELD
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.core.json_fields import get_object, get_text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR, Amount, Currency
 from merlin.providers.payments import (
@@ -222,12 +223,12 @@ def read_refund(update: Update) -> GatewayRefund | None:
 
 def read_payment(update: Update, name: str = PAYMENT_FIELD) -> GatewayPayment | None:
     """Return the payment of a service message, None if it cannot be parsed."""
-    message = json_object(update.body, "message")
-    payment = json_object(message, name)
-    charge = payment.get("telegram_payment_charge_id")
+    message = get_object(update.body, "message")
+    payment = get_object(message, name)
+    charge = get_text(payment, "telegram_payment_charge_id")
     is_stars = payment.get("currency") == Currency.XTR.value
     count = _positive_int(payment.get("total_amount"))
-    if not isinstance(charge, str) or not charge or not is_stars or count is None:
+    if not charge or not is_stars or count is None:
         return None
     at = _read_time(message.get("date")) or datetime.fromtimestamp(0, UTC)
     paid = _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
@@ -251,10 +252,10 @@ def _read_transaction(values: Mapping[str, Any], side: str) -> GatewayPayment | 
 
     None if it is not for an invoice: gifts, advertising, withdrawals.
     """
-    partner, count = json_object(values, side), _positive_int(values.get("amount"))
+    partner, count = get_object(values, side), _positive_int(values.get("amount"))
     if partner.get("type") != "user":
         return None
-    user_id = _positive_int(json_object(partner, "user").get("id"))
+    user_id = _positive_int(get_object(partner, "user").get("id"))
     charge, at = values.get("id"), _read_time(values.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None

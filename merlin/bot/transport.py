@@ -248,7 +248,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
     ) -> Any:
         """Make the request when the limits of its chat and of the bot allow; return the result.
 
-        Raises GaveWay for a progress edit that would have to wait, RetryAfter for a request
+        Raises EditSkipped for a progress edit that would have to wait, RetryAfter for a request
         without a chat, and any error of the request itself.
         """
         is_answer = endpoint.startswith("answer") and endpoint.endswith("Query")

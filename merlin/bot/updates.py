@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.app.inbox import Update, json_integer, json_object
-from merlin.core.formatted_text import join_surrogates, utf16_length
+from merlin.app.inbox import Update
+from merlin.core.formatted_text import utf16_length
+from merlin.core.json_fields import get_integer, get_list, get_object, get_text
 
 _AT_START = ("bot_command", 0)
 SEPARATOR = ":"
@@ -30,7 +31,7 @@ def read_button_data(update: Update) -> tuple[str, tuple[str, ...]]:
     """Return the verb and arguments of a pressed button, "" and () for other updates."""
     if update.kind != "callback_query":
         return "", ()
-    verb, *args = json_text(update.content, "data").split(SEPARATOR)
+    verb, *args = get_text(update.content, "data").split(SEPARATOR)
     return verb, tuple(args)
 
 
@@ -42,18 +43,12 @@ def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tu
     """
     if "forward_origin" in message:
         return "", ""
-    for kind, start, length, _mark in _read_entities(message.get("entities")):
+    for kind, start, length, _mark in _read_entities(get_list(message, "entities")):
         if (kind, start) == _AT_START:
             # Telegram's commands are ASCII, so UTF-16 units equal characters.
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
     match = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
     return (match.group(1).lower() or "help", "") if match else ("", "")
-
-
-def json_text(values: Mapping[str, Any], name: str) -> str:
-    """Return a text field of an object, "" if missing."""
-    value = values.get(name)
-    return join_surrogates(value) if isinstance(value, str) else ""
 
 
 def is_payment_message(update: Update) -> bool:
@@ -117,8 +112,8 @@ def _read_attachment(kind: str, content: object, album: str) -> ReceivedAttachme
         file_id=str(file.get("file_id", "")),
         name=str(file.get("file_name", "")),
         mime=mime,
-        size=json_integer(file, "file_size"),
-        seconds=json_integer(file, "duration"),
+        size=get_integer(file, "file_size"),
+        seconds=get_integer(file, "duration"),
         album=album,
     )
 
@@ -159,10 +154,10 @@ def find_addressee(update: Update, bot_id: int, bot_name: str) -> Addressee:
         for kind, start, length, mark in marks
         if _is_ours(kind, _slice_units(units, start, length), mark, bot_id, bot_name)
     ]
-    sender_chat = json_object(message, "sender_chat").get("id")
-    is_bot = json_object(message, "from").get("is_bot") is True and sender_chat is None
+    sender_chat = get_object(message, "sender_chat").get("id")
+    is_bot = get_object(message, "from").get("is_bot") is True and sender_chat is None
     replied = _find_replied(message)
-    is_ours = json_object(replied, "from").get("id") == bot_id and bool(bot_id)
+    is_ours = get_object(replied, "from").get("id") == bot_id and bool(bot_id)
     return Addressee(
         text=_remove_ranges(units, cuts) if cuts else text,
         is_named=bool(cuts),
@@ -188,7 +183,7 @@ def is_unaddressed(update: Update) -> bool:
     is_named = any(kind in _NAMING for kind, *_ in marks)
     is_reply = (
         bool(_find_replied(message))
-        and json_object(_find_replied(message), "from").get("is_bot") is True
+        and get_object(_find_replied(message), "from").get("is_bot") is True
     )
     is_service = not text and "migrate_from_chat_id" in message
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
@@ -206,12 +201,12 @@ def find_named_bot(update: Update) -> str:
 def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: str) -> bool:
     if kind == "mention":
         return bool(name) and text.lower() == f"@{name.lower()}"
-    return kind == "text_mention" and bool(bot_id) and json_object(mark, "user").get("id") == bot_id
+    return kind == "text_mention" and bool(bot_id) and get_object(mark, "user").get("id") == bot_id
 
 
 def _find_replied(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message replied to; empty for none and for the service message of a topic."""
-    replied = json_object(message, "reply_to_message")
+    replied = get_object(message, "reply_to_message")
     return {} if "forum_topic_created" in replied else replied
 
 
@@ -222,12 +217,12 @@ def _read_text(
     for text_name, marks_name in (("text", "entities"), ("caption", "caption_entities")):
         text = message.get(text_name)
         if isinstance(text, str):
-            return text, list(_read_entities(message.get(marks_name)))
+            return text, list(_read_entities(get_list(message, marks_name)))
     return "", []
 
 
-def _read_entities(entities: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
-    for mark in entities if isinstance(entities, list) else ():
+def _read_entities(entities: Sequence[object]) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
+    for mark in entities:
         if isinstance(mark, Mapping):
             start, length = mark.get("offset"), mark.get("length")
             if isinstance(start, int) and isinstance(length, int) and start >= 0:
@@ -300,7 +295,7 @@ def joined_text(text: str, further_updates: Sequence[Update]) -> str:
     """
     result = before = text
     for update in further_updates:
-        part = _text(update) or json_text(_get_own_message(update), "caption")
+        part = _text(update) or get_text(_get_own_message(update), "caption")
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
         result, before = f"{result}{gap}{part}", part or before
     return result
@@ -316,12 +311,12 @@ def _album(update: Update) -> str:
 
 
 def _text(update: Update) -> str:
-    return json_text(_get_own_message(update), "text")
+    return get_text(_get_own_message(update), "text")
 
 
 def _date(update: Update) -> int:
-    return json_integer(_get_own_message(update), "date")
+    return get_integer(_get_own_message(update), "date")
 
 
 def _get_own_message(update: Update) -> Mapping[str, Any]:
-    return json_object(update.body, "message")
+    return get_object(update.body, "message")

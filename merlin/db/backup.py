@@ -429,21 +429,16 @@ def restore_backup(
 
 
 def _replace_database(source: Path, place: Path, at: datetime) -> None:
-    _keep_old(place, at)
+    """Replace an SQLite file; the old one is kept, after its WAL was written into it."""
+    if place.exists():
+        with closing(sqlite3.connect(place)) as database, suppress(sqlite3.DatabaseError):
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for ending in ("-wal", "-shm"):
+            place.with_name(place.name + ending).unlink(missing_ok=True)
+        kept = place.with_name(f"{place.name}.before-{at:%Y%m%dT%H%M%SZ}")
+        kept.unlink(missing_ok=True)
+        os.link(place, kept)
     _move(source, place)
-
-
-def _keep_old(place: Path, at: datetime) -> None:
-    """Keep an old SQLite file under another name, after its WAL was written into it."""
-    if not place.exists():
-        return
-    with closing(sqlite3.connect(place)) as database, suppress(sqlite3.DatabaseError):
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    for ending in ("-wal", "-shm"):
-        place.with_name(place.name + ending).unlink(missing_ok=True)
-    kept = place.with_name(f"{place.name}.before-{at:%Y%m%dT%H%M%SZ}")
-    kept.unlink(missing_ok=True)
-    os.link(place, kept)
 
 
 def _move(source: Path, target: Path) -> None:

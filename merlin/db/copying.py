@@ -57,10 +57,11 @@ def _copy(
 ) -> dict[str, int]:
     tables = _sort_tables(target)
     for table in tables:
-        if table not in SEEDED and _has_rows(target, table):
+        has_rows = target.execute(_statement("SELECT 1 FROM {} LIMIT 1", table)).fetchone()
+        if table not in SEEDED and has_rows:
             raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
     for table in SEEDED:
-        target.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        target.execute(_statement("DELETE FROM {}", table))
     copied = {}
     for table in tables:
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
@@ -96,14 +97,10 @@ def _sort_tables(target: Connection) -> list[str]:
     return list(order.static_order())
 
 
-def _statement(text: str, table: str, columns: Iterable[str]) -> sql.Composed:
+def _statement(text: str, table: str, columns: Iterable[str] = ()) -> sql.Composed:
+    """Return a statement with the name of the table, and those of the columns, filled in."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL(text).format(sql.Identifier(table), names)
-
-
-def _has_rows(target: Connection, table: str) -> bool:
-    query = sql.SQL("SELECT 1 FROM {} LIMIT 1").format(sql.Identifier(table))
-    return target.execute(query).fetchone() is not None
 
 
 def _sqlite_rows(
@@ -116,12 +113,9 @@ def _sqlite_rows(
 def _postgresql_rows(
     target: Connection, table: str, columns: list[str]
 ) -> Iterator[tuple[Any, ...]]:
-    query = sql.SQL("SELECT {1} FROM {0}").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
-    )
     with target.cursor("copied") as cursor:
         cursor.itersize = _AT_ONCE
-        yield from cursor.execute(query)
+        yield from cursor.execute(_statement("SELECT {1} FROM {0}", table, columns))
 
 
 def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) -> None:

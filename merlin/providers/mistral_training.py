@@ -8,11 +8,12 @@ Mistral's public API description (docs.mistral.ai, "Fine Tuning").
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 
 import httpx2
 
+from merlin.core.json_fields import get_list, get_object
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import InvalidResponse
 from merlin.providers import openai_chat
@@ -113,12 +114,10 @@ def _read_events(raw: Json) -> list[JobEvent]:
     """Return a job's events and checkpoints as events; ids are generated, because it has none."""
     events: list[JobEvent] = []
     for key, kind in (("events", "message"), ("checkpoints", "metrics")):
-        listed = raw.get(key)
-        for entry in listed if isinstance(listed, list) else []:
+        for entry in get_list(raw, key):
             if not isinstance(entry, dict):
                 continue
-            data = entry.get("metrics" if kind == "metrics" else "data")
-            fields = dict(data) if isinstance(data, Mapping) else {}
+            fields = dict(get_object(entry, "metrics" if kind == "metrics" else "data"))
             if kind == "metrics":
                 fields["step"] = entry.get("step_number")
             text = str(fields.get("status") or entry.get("name") or f"step {fields.get('step')}")

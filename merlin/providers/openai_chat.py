@@ -20,6 +20,7 @@ import aiohttp
 
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
+from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
 from merlin.openai_protocol.client import (
     ProtocolClient,
@@ -69,7 +70,7 @@ def parse_job(raw: Json) -> JobReport:
     return JobReport(
         provider_job_id=require_text(raw, "id"),
         status=require_text(raw, "status"),
-        model_id=_read_text(raw, "fine_tuned_model") or None,
+        model_id=get_text(raw, "fine_tuned_model") or None,
         trained_tokens=int(_read_number(raw, "trained_tokens") or 0),
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
@@ -80,27 +81,24 @@ def parse_job(raw: Json) -> JobReport:
 
 def parse_metadata(raw: Json) -> dict[str, str]:
     """Return a job's metadata, empty if the server keeps none."""
-    values = raw.get("metadata")
-    return {str(k): str(v) for k, v in values.items()} if isinstance(values, Mapping) else {}
+    return {str(k): str(v) for k, v in get_object(raw, "metadata").items()}
 
 
 def parse_job_event(raw: Json) -> JobEvent:
     """Parse one event of a job."""
-    data = raw.get("data")
     return JobEvent(
         event_id=require_text(raw, "id"),
         at=parse_timestamp(raw, "created_at") or datetime.fromtimestamp(0, UTC),
-        level=_read_text(raw, "level") or "info",
-        message=_read_text(raw, "message"),
-        kind=_read_text(raw, "type") or "message",
-        data=dict(data) if isinstance(data, Mapping) else {},
+        level=get_text(raw, "level") or "info",
+        message=get_text(raw, "message"),
+        kind=get_text(raw, "type") or "message",
+        data=dict(get_object(raw, "data")),
     )
 
 
 def parse_checkpoint(raw: Json) -> Checkpoint:
     """Parse a checkpoint; metrics that are not numbers are dropped."""
-    raw_metrics = raw.get("metrics")
-    metrics = raw_metrics if isinstance(raw_metrics, Mapping) else {}
+    metrics = get_object(raw, "metrics")
     return Checkpoint(
         model_id=require_text(raw, "fine_tuned_model_checkpoint"),
         step=int(_read_number(raw, "step_number") or 0),
@@ -114,9 +112,7 @@ def parse_model_card(raw: Json) -> ModelCard:
     """Parse one entry of the list of models."""
     sizes = (_read_number(raw, name) for name in _CONTEXT_FIELDS)
     context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
-    return ModelCard(
-        require_text(raw, "id"), _parse_date(_read_text(raw, "shutdown_date")), context
-    )
+    return ModelCard(require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context)
 
 
 def parse_answer(raw: Json) -> Answer:
@@ -127,11 +123,11 @@ def parse_answer(raw: Json) -> Answer:
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
         raise InvalidResponse(f"choices is {choices!r:.60}")
     return Answer(
-        text=_read_text(message, "content") or _read_text(message, "refusal"),
+        text=get_text(message, "content") or get_text(message, "refusal"),
         usage=parse_usage(raw.get("usage")),
-        known=read_known(raw.get("merlin")),
-        finish_reason=_read_text(first, "finish_reason") or "stop",
-        nearest=read_nearest(raw.get("merlin")),
+        known=_read_known(raw),
+        finish_reason=get_text(first, "finish_reason") or "stop",
+        nearest=_read_nearest(raw),
     )
 
 
@@ -144,30 +140,24 @@ def parse_usage(raw: object) -> Usage:
     return Usage(*counts) if is_counted else NOT_COUNTED
 
 
-def read_known(extension: object) -> bool | None:
+def _read_known(raw: Json) -> bool | None:
     """Return `known` of our engine's extension `merlin`, None without one."""
-    is_known = extension.get("known") if isinstance(extension, Mapping) else None
+    is_known = get_object(raw, "merlin").get("known")
     return is_known if isinstance(is_known, bool) else None
 
 
-def read_nearest(extension: object) -> tuple[str, ...]:
+def _read_nearest(raw: Json) -> tuple[str, ...]:
     """Return the similar trained questions that the extension suggests, one line each."""
-    nearest = extension.get("nearest") if isinstance(extension, Mapping) else None
-    listed = nearest if isinstance(nearest, list) else []
+    listed = get_list(get_object(raw, "merlin"), "nearest")
     lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
     return tuple(line for line in lines if 0 < len(line) <= MAX_SUGGESTION_LENGTH)[:MAX_SUGGESTIONS]
 
 
 def _format_error(error: Json) -> str:
-    parts = (_read_text(error, "code"), _read_text(error, "message"), _read_text(error, "param"))
+    parts = (get_text(error, "code"), get_text(error, "message"), get_text(error, "param"))
     code, message, param = parts
     where = f" ({param})" if param and message else ""
     return f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
-
-
-def _read_text(raw: Json, key: str) -> str:
-    value = raw.get(key)
-    return value if isinstance(value, str) else ""
 
 
 def _read_number(raw: Json, key: str) -> float | int | None:
@@ -400,15 +390,14 @@ def _parse_chunk(chunk: Json) -> Answer:
     if not isinstance(choices, list):
         raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
     first = choices[0] if choices and isinstance(choices[0], dict) else {}
-    delta = first.get("delta")
-    text = delta.get("content") if isinstance(delta, dict) else None
+    text = get_object(first, "delta").get("content")
     reason = first.get("finish_reason")
     return Answer(
         text=text if isinstance(text, str) else "",
         usage=parse_usage(chunk.get("usage")),
-        known=read_known(chunk.get("merlin")),
+        known=_read_known(chunk),
         finish_reason=reason if isinstance(reason, str) else None,
-        nearest=read_nearest(chunk.get("merlin")),
+        nearest=_read_nearest(chunk),
     )
 
 

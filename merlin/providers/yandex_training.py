@@ -19,6 +19,7 @@ from typing import Self
 
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.json_fields import get_object
 from merlin.openai_protocol.client import PROJECT, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status
 from merlin.providers.base import (
@@ -144,8 +145,7 @@ class YandexProvider:
             )
 
     def _require_ready(self, dataset: str) -> None:
-        body = self._call("GET", f"{_DATASETS}/{dataset}").get("dataset")
-        properties = body if isinstance(body, dict) else {}
+        properties = get_object(self._call("GET", f"{_DATASETS}/{dataset}"), "dataset")
         if properties.get("status") == "INVALID":
             why = json.dumps(properties.get("validationError") or [], ensure_ascii=False)
             raise ProviderError(f"the training file is not valid: {why[:300]}")
@@ -164,8 +164,7 @@ class YandexProvider:
 
     def _is_ours(self, job: JobReport, launch_key: str) -> bool:
         options = self._call("GET", f"{_TUNING}/{job.provider_job_id}/options")
-        parameters = options.get("textToTextCompletion")
-        seed = parameters.get("seed") if isinstance(parameters, dict) else None
+        seed = get_object(options, "textToTextCompletion").get("seed")
         return str(seed) == str(_seed(launch_key))
 
     def read_job(self, provider_job_id: str) -> JobReport:

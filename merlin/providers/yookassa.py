@@ -27,6 +27,7 @@ import aiohttp
 from merlin.config.shop import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
+from merlin.core.json_fields import get_object, get_text
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.money import Amount, Currency, roubles
@@ -113,48 +114,39 @@ def build_customer(contact: str) -> Body:
 
 def parse_payment(body: Body) -> GatewayPayment:
     """Parse a Payment object. Raises PaymentError if it is invalid."""
-    metadata, method = _read_object(body, "metadata"), _read_object(body, "payment_method")
+    metadata, method = get_object(body, "metadata"), get_object(body, "payment_method")
     is_saved = method.get("saved") is True
     refunded = body.get("refunded_amount")
     return GatewayPayment(
         outside_id=_read_id(body.get("id")),
-        status=Status(_read_text(body.get("status"))),
+        status=Status(get_text(body, "status")),
         is_paid=body.get("paid") is True,
         amount=_read_amount(body.get("amount")),
         is_test=body.get("test") is True,
-        purchase_id=_read_text(metadata.get("purchase")),
-        user_id=_read_text(metadata.get("user")),
-        pay_url=_read_url(_read_object(body, "confirmation").get("confirmation_url")),
-        reason=_read_text(_read_object(body, "cancellation_details").get("reason")),
+        purchase_id=get_text(metadata, "purchase"),
+        user_id=get_text(metadata, "user"),
+        pay_url=_read_url(get_object(body, "confirmation"), "confirmation_url"),
+        reason=get_text(get_object(body, "cancellation_details"), "reason"),
         refunded=0 if refunded is None else _read_amount(refunded).minor,
-        at=_parse_time(body.get("captured_at")) or _parse_time(body.get("created_at")),
-        method_id=_read_text(method.get("id")) if is_saved else "",
-        method_title=_read_text(method.get("title")) if is_saved else "",
+        at=_parse_time(body, "captured_at") or _parse_time(body, "created_at"),
+        method_id=get_text(method, "id") if is_saved else "",
+        method_title=get_text(method, "title") if is_saved else "",
     )
 
 
 def parse_refund(body: Body) -> GatewayRefund:
     """Parse a Refund object. Raises PaymentError if it is invalid."""
-    at = _parse_time(body.get("created_at"))
+    at = _parse_time(body, "created_at")
     if at is None:
         raise _unreadable("created_at", body.get("created_at"))
     return GatewayRefund(
         outside_id=_read_id(body.get("id")),
         payment_id=_read_id(body.get("payment_id")),
         amount=_read_amount(body.get("amount")),
-        is_done=_IS_DONE.get(_read_text(body.get("status"))),
+        is_done=_IS_DONE.get(get_text(body, "status")),
         at=at,
-        reason=_read_text(_read_object(body, "cancellation_details").get("reason")),
+        reason=get_text(get_object(body, "cancellation_details"), "reason"),
     )
-
-
-def _read_object(body: Body, name: str) -> Body:
-    part = body.get(name)
-    return part if isinstance(part, Mapping) else {}
-
-
-def _read_text(value: object) -> str:
-    return value if isinstance(value, str) else ""
 
 
 def _read_id(value: object) -> str:
@@ -175,15 +167,15 @@ def _read_amount(field: object) -> Amount:
     raise _unreadable("amount", field)
 
 
-def _read_url(value: object) -> str:
+def _read_url(body: Body, name: str) -> str:
     """Return a URL, "" if it is not http or https."""
-    address = _read_text(value)
+    address = get_text(body, name)
     return address if address.startswith(("https://", "http://")) else ""
 
 
-def _parse_time(value: object) -> datetime | None:
+def _parse_time(body: Body, name: str) -> datetime | None:
     try:
-        time = datetime.fromisoformat(_read_text(value))
+        time = datetime.fromisoformat(get_text(body, name))
     except ValueError:
         return None
     return time.replace(tzinfo=UTC) if time.tzinfo is None else in_zone(time, UTC)

@@ -20,7 +20,7 @@ from typing import Any
 from merlin.app import answer_changes
 from merlin.app.answer_changes import AnswerChange, AnswerChangeKind
 from merlin.app.changes import DatasetFiles
-from merlin.app.inbox import Update, json_object
+from merlin.app.inbox import Update
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -50,6 +50,7 @@ from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
+from merlin.core.json_fields import get_object, get_text
 from merlin.dataset.changes import Edit
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 
@@ -198,9 +199,9 @@ def _read_messages(
     """Return the new messages with assumed roles: the first sender asks, bots and others answer."""
     messages: list[ForwardedMessage] = []
     for update in (context.stored, *context.joined):
-        message = json_object(update.body, "message")
-        content = message.get("text") or message.get("caption")
-        if not isinstance(content, str) or not content.strip():
+        message = get_object(update.body, "message")
+        content = get_text(message, "text") or get_text(message, "caption")
+        if not content.strip():
             continue
         sender, is_bot = author(update)
         first_sender = next((other["who"] for other in [*earlier, *messages]), sender)
@@ -214,11 +215,11 @@ def author(update: Update) -> tuple[str, bool]:
 
     Source: the Bot API, MessageOrigin.
     """
-    origin = json_object(json_object(update.body, "message"), "forward_origin")
-    sender = json_object(origin, "sender_user")
+    origin = get_object(get_object(update.body, "message"), "forward_origin")
+    sender = get_object(origin, "sender_user")
     if sender:
         return f"user {sender.get('id')}", sender.get("is_bot") is True
-    chat = json_object(origin, "sender_chat") or json_object(origin, "chat")
+    chat = get_object(origin, "sender_chat") or get_object(origin, "chat")
     if chat:
         return f"chat {chat.get('id')}", False
     return f"name {origin.get('sender_user_name', '')}", False

@@ -214,7 +214,7 @@ def require_chosen_example(context: BotContext) -> ExampleView:
 
 def dialog_value(context: BotContext, name: str) -> Any:
     """Return a value stored in the dialog, None for none."""
-    is_ours = context.dialog is not None and context.dialog.step.startswith(EDITOR_STEP)
+    is_ours = context.step.startswith(EDITOR_STEP)
     return context.dialog_values.get(name) if is_ours else None
 
 
@@ -248,13 +248,13 @@ def ask(
 
 def leave_dialog(context: BotContext) -> None:
     """End the dialog if it is about examples."""
-    if context.dialog is not None and context.dialog.step.startswith(EDITOR_STEP):
+    if context.step.startswith(EDITOR_STEP):
         context.stop_waiting()
 
 
 def require_step(context: BotContext, *steps: str) -> None:
     """Raise Refused unless the dialog is at one of these steps."""
-    if context.dialog is None or context.dialog.step not in steps:
+    if context.step not in steps:
         raise Refused("another step", "bot-button-old")
 
 

@@ -432,7 +432,7 @@ def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
 async def take_import(context: BotContext) -> None:
     """Request a commit of the valid examples in the file that was shown."""
     name, source = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
-    if context.dialog is None or context.dialog.step != IMPORT or not source:
+    if context.step != IMPORT or not source:
         await show_screen(context, lambda: admin_refusal(context))
         return
 

@@ -32,6 +32,7 @@ from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
+from merlin.core.json_fields import get_list, get_text
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
 
 handlers = Handlers()
@@ -61,9 +62,9 @@ def decline_consent(context: BotContext) -> View:
     A user who has not written the correction yet may still write it; it is not taken as a question.
     """
     proposals.decline_consent(*context.caller)
-    dialog, turn = context.dialog, _turn(context)
+    turn = _turn(context)
     context.stop_waiting()
-    if dialog and dialog.step == CONSENTING and "words" not in context.dialog_values and turn:
+    if context.step == CONSENTING and "words" not in context.dialog_values and turn:
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
     return menu.text_view(context, "consent-declined", _TO_CONSENT)
 
@@ -189,10 +190,9 @@ def _turn_here(context: BotContext) -> Turn | None:
 
 
 def _emojis(context: BotContext, name: str) -> list[str]:
-    value = context.stored.content.get(name)
-    reactions: list[Any] = value if isinstance(value, list) else []
-    emojis = [reaction.get("emoji") for reaction in reactions if isinstance(reaction, Mapping)]
-    return [emoji for emoji in emojis if isinstance(emoji, str)]
+    reactions = get_list(context.stored.content, name)
+    emojis = (get_text(item, "emoji") for item in reactions if isinstance(item, Mapping))
+    return [*filter(None, emojis)]
 
 
 async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
@@ -280,10 +280,10 @@ def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that waits for it."""
     proposals.give_consent(*context.caller)
     turn = _turn(context)
-    if context.dialog is not None and context.dialog.step == TELLING and turn is not None:
+    if context.step == TELLING and turn is not None:
         context.stop_waiting()
         return _tell_view(context, turn)
-    if context.dialog is None or context.dialog.step != CONSENTING or turn is None:
+    if context.step != CONSENTING or turn is None:
         return menu.text_view(context, "consent-thanks")
     if "words" not in context.dialog_values:
         return _ask_correction(context, turn)
@@ -334,7 +334,7 @@ def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, An
 def send(context: BotContext) -> View:
     """Send the masked correction to the review queue."""
     turn = _turn(context)
-    if context.dialog is None or context.dialog.step != SENDING or turn is None:
+    if context.step != SENDING or turn is None:
         return menu.outdated_view(context)
     context.stop_waiting()
     if not proposals.has_consent(*context.caller):

@@ -18,7 +18,7 @@ from typing import Any
 from merlin.account.users import User, Users
 from merlin.app import courses
 from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
-from merlin.app.inbox import UpdateState, json_integer, json_object
+from merlin.app.inbox import UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import join_pages
 from merlin.bot.bot_api import keyboard_fields, message_fields
@@ -35,7 +35,7 @@ from merlin.bot.handlers.start import (
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.updates import Addressee, find_addressee, find_named_bot, json_text
+from merlin.bot.updates import Addressee, find_addressee, find_named_bot
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import (
     Button,
@@ -45,6 +45,7 @@ from merlin.core.formatted_text import (
     utf16_length,
 )
 from merlin.core.i18n import LANGUAGES, text
+from merlin.core.json_fields import get_integer, get_object, get_text
 
 handlers = Handlers()
 _MEMBER_STATUSES = frozenset({"creator", "administrator", "member"})
@@ -57,9 +58,9 @@ async def handle_membership(context: BotContext) -> None:
 
     A user does the same by blocking and unblocking the bot.
     """
-    change = json_object(context.stored.body, "my_chat_member")
-    status = json_object(change, "new_chat_member").get("status")
-    is_group = json_object(change, "chat").get("type") in _GROUP_TYPES
+    change = get_object(context.stored.body, "my_chat_member")
+    status = get_object(change, "new_chat_member").get("status")
+    is_group = get_object(change, "chat").get("type") in _GROUP_TYPES
     if is_group and status in _MEMBER_STATUSES:
         await context.fetch_bot_user()
         await context.show(lambda: _greet_group(context))
@@ -254,7 +255,7 @@ QUESTION_SIGN = "❓ "
 
 async def answer_inline(context: BotContext) -> None:
     """Answer an inline query and finish the update; blocked users get no results."""
-    query = json_text(context.stored.content, "query").strip()[:MAX_CHARACTERS]
+    query = get_text(context.stored.content, "query").strip()[:MAX_CHARACTERS]
     fields: dict[str, Any] = {
         "inline_query_id": context.query_id,
         "cache_time": CACHE_S,
@@ -355,10 +356,10 @@ async def filter_update(context: BotContext) -> bool:
     """
     if context.stored.kind not in _KINDS:
         return True
-    message = json_object(context.stored.body, "message")
+    message = get_object(context.stored.body, "message")
     # The chat ids before and after a migration to a supergroup; never a private chat.
-    old_id = min(json_integer(message, "migrate_from_chat_id"), 0)
-    new_id = min(json_integer(message, "migrate_to_chat_id"), 0)
+    old_id = min(get_integer(message, "migrate_from_chat_id"), 0)
+    new_id = min(get_integer(message, "migrate_to_chat_id"), 0)
     if old_id or new_id:
 
         def store_move() -> None:

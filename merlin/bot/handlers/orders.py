@@ -32,7 +32,6 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.plans import (
     TO_PLAN,
-    make_own_actor,
     promo_of,
     require_offered_plan,
     show_plan,
@@ -60,11 +59,10 @@ def _place_order(context: BotContext) -> Purchase:
     if code_hash and promo is None:
         raise NotFound("no such code", "promo-unknown")
     expire(context)
-    services, actor = context.services, make_own_actor(context)
     if plan.renewed and _renews(context, plan.name):
         raise Refused(f"{plan.name} renews itself", "pay-renews-already")
     code = promo.code if promo is not None else ""
-    return place_order(services, actor, plan.name, Gateway.STARS, code)
+    return place_order(*context.own_caller, plan.name, Gateway.STARS, code)
 
 
 def expire(context: BotContext) -> None:
@@ -76,7 +74,7 @@ def expire(context: BotContext) -> None:
 
 def _find_open_order(context: BotContext) -> Purchase:
     """Return an open order of the user. Raises NotFound, Refused."""
-    purchase = acts.show_order(context.services, make_own_actor(context), context.argument(0))
+    purchase = acts.show_order(*context.own_caller, context.argument(0))
     if purchase.order.gateway is not Gateway.STARS:
         raise NotFound("not theirs", "billing-no-purchase")
     if not purchase.may_be_paid(context.services.clock()):
@@ -183,7 +181,7 @@ def refusal_reason(context: BotContext) -> str:
 
 def _renews(context: BotContext, plan: str) -> bool:
     """Return whether a plan of the user renews itself."""
-    own = plans.my_subscriptions(context.services, make_own_actor(context))
+    own = plans.my_subscriptions(*context.own_caller)
     return own.renewal(plan) is not None
 
 
@@ -224,7 +222,7 @@ def renewal(context: BotContext) -> View:
 def _require_own_renewal(context: BotContext) -> Renewal:
     """Return the user's renewal named by the callback data. Raises NotFound if it is off."""
     try:
-        return plans.find_renewal(context.services, make_own_actor(context), context.number())
+        return plans.find_renewal(*context.own_caller, context.number())
     except NotFound:
         raise NotFound("no such renewal", "pay-renewal-none") from None
 
@@ -233,7 +231,7 @@ def _require_own_renewal(context: BotContext) -> Renewal:
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; for Stars the payment worker notifies Telegram."""
     own_renewal = _require_own_renewal(context)
-    plans.stop_renewal(context.services, make_own_actor(context), own_renewal.renewal_id)
+    plans.stop_renewal(*context.own_caller, own_renewal.renewal_id)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     text = context.translate("pay-stopped", title=title)
     return replace(show_plan(context), alert=text, is_loud=True)
@@ -246,7 +244,7 @@ MAX_ORDERS = 10
 def orders(context: BotContext) -> View:
     """Show the newest orders, with buttons to pay the open ones in Stars."""
     expire(context)
-    purchases = acts.list_orders(context.services, make_own_actor(context), MAX_ORDERS)
+    purchases = acts.list_orders(*context.own_caller, MAX_ORDERS)
     if not purchases:
         return menu.text_view(context, "pay-no-orders", TO_PLAN)
     lines = [

@@ -387,7 +387,7 @@ def repeat_confirmation(context: BotContext) -> View:
 def refund(context: BotContext) -> View:
     """Request the refund; the process that owns the gateway sends it. Raises Refused."""
     refund_id, values = context.number(), context.dialog_values
-    if context.dialog is None or context.dialog.step != SURE or values["asked"] != refund_id:
+    if context.step != SURE or values["asked"] != refund_id:
         raise NotFound("not asked", "bot-button-old")
     purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
     payments.request_refund(

@@ -16,7 +16,6 @@ from operator import attrgetter
 from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
-from merlin.app.actor import Actor
 from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
@@ -42,17 +41,11 @@ from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
 from merlin.core.i18n import text
-from merlin.core.permissions import Authority
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
 
 handlers = Handlers()
 TO_PLAN = menu.back("plan:0")
-
-
-def make_own_actor(context: BotContext) -> Actor:
-    """Return the user as an actor without roles, for actions on their own data."""
-    return Actor.person(context.user_id, Authority())
 
 
 def require_offered_plan(context: BotContext) -> Plan:
@@ -68,7 +61,7 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
     dataset = context.services.default_dataset
     if session is not None:
         dataset = dataset_of(context.services, session)
-    return read_current_plan(context.services, make_own_actor(context), dataset)
+    return read_current_plan(*context.own_caller, dataset)
 
 
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
@@ -139,7 +132,7 @@ def reward_inviter(context: BotContext, number: str) -> None:
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current, plans = find_current_plan(context), context.services.plans
-    if context.dialog is not None and context.dialog.step == CODE_STEP and context.verb:
+    if context.step == CODE_STEP and context.verb:
         context.stop_waiting()
     offers = offer_buttons(context, current)
     parts = [*_render_current_lines(context, current), _session_plan_text(context, current)]
@@ -160,7 +153,7 @@ def show_plan(context: BotContext) -> View:
         "\n".join(renewed),
         context.translate("pay-choose") if offers else "",
     ]
-    has_orders = bool(list_orders(context.services, make_own_actor(context), 1))
+    has_orders = bool(list_orders(*context.own_caller, 1))
     has_invites = are_invites_on(context) and current.plan is not UNLIMITED
     rows: menu.Rows = (
         *offers,
@@ -328,7 +321,7 @@ def _buy_buttons(context: BotContext, plan: Plan, promo: Promo | None) -> list[B
 def start_plan_trial(context: BotContext) -> View:
     """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
     plan = require_offered_plan(context)
-    days = start_trial(context.services, make_own_actor(context), plan.name)
+    days = start_trial(*context.own_caller, plan.name)
     message = context.translate(
         "pay-trial-started", title=plan.title_in(context.language), days=days
     )
@@ -363,7 +356,7 @@ def take_code(context: BotContext) -> View:
 
 
 def _use_code(context: BotContext) -> View:
-    promo = use_code(context.services, make_own_actor(context), context.text)
+    promo = use_code(*context.own_caller, context.text)
     plan = plan_named(context.services.plans, promo.plan)
     if plan is None:
         raise NotFound(f"no plan {promo.plan}", "promo-unknown")

@@ -102,7 +102,7 @@ def choose_language(context: BotContext) -> View:
 @handlers.button("zones")
 def list_zones(context: BotContext) -> View:
     """List the common time zones."""
-    if context.dialog is not None and context.dialog.step == ZONE_STEP:
+    if context.step == ZONE_STEP:
         context.stop_waiting()
     buttons = [
         menu.choice_button(

@@ -158,7 +158,7 @@ def _require_session(context: BotContext) -> Session:
 def session_card(context: BotContext, session: Session | None = None) -> View:
     """Show a session, by default that of the callback data, with the possible actions."""
     session = session or _require_session(context)
-    if context.dialog is not None and context.dialog.step == NAME_STEP:
+    if context.step == NAME_STEP:
         context.stop_waiting()
     session_id, translate = session.session_id, context.translate
     lines = [translate("session-card", title=session_title(session, context))]
