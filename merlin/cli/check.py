@@ -153,12 +153,7 @@ def check_paths(
         return _combine(_check_folder(folder, checked) for folder in to_check)
     indexes = {path: read_index(path) for path in {folder.path for folder in to_check}}
     fixes = [
-        fix_files(
-            folder.path,
-            work_tree(folder.path)[0],
-            indexes[folder.path],
-            folder.holds,
-        )
+        fix_files(folder.path, work_tree(folder.path)[0], indexes[folder.path], folder.holds)
         for folder in to_check
     ]
     moved = [
