@@ -155,7 +155,6 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
     from merlin.cli.health import health_error
     from merlin.config import process_names
     from merlin.db.backup import ENGINE
-    from merlin.db.connections import sqlite_path
 
     existing = [path for path in (config.state_dir / ENGINE,) if path.exists()]
     if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():

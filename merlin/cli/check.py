@@ -92,8 +92,6 @@ def check(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Check datasets; report problems with file, line and column; exit 1 on errors."""
-    from merlin.cli import language
-
     if commit and (paths or fix):
         key = "check-fix-or-commit" if fix else "check-paths-or-commit"
         raise ConfigError("paths or --fix and --commit together", key)

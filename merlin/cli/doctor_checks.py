@@ -311,19 +311,14 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
         with urllib.request.urlopen(f"{base_url}/bot{token}/{method}", timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
             result: dict[str, Any] = json.load(answer)["result"]
             return {field: result[field], **result}
-    except urllib.error.HTTPError as error:
-        if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
-            raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
-        raise check_failure(
-            "doctor-telegram-unreachable", url=base_url, reason=plain_reason(error)
-        ) from None
     except OSError as error:
-        raise check_failure(
-            "doctor-telegram-unreachable", url=base_url, reason=plain_reason(error)
-        ) from None
+        code = error.code if isinstance(error, urllib.error.HTTPError) else 0
+        if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
+            raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
+        reason = plain_reason(error)
     except (ValueError, KeyError, TypeError):
         reason = "not an answer of the Bot API"
-        raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason) from None
+    raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason)
 
 
 def check_document_sandbox() -> CheckMessage:

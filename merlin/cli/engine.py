@@ -138,7 +138,7 @@ def _format_usage(used: int, limit: int) -> str:
 Rows = Sequence[Sequence[str]]
 
 REFRESH_S, TIMEOUT_S = 1.0, 10.0
-GB, PER_CENT = 1e9, 100
+GB, MB, PER_CENT = 1e9, 1e6, 100
 JOB_COLUMNS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
 JOB_HEADINGS = [f"col-{name}" for name in JOB_COLUMNS]
 BASE_COLUMNS = ("base", "answers", "running", "waiting", "adapters", "made")
@@ -279,7 +279,6 @@ def _engine_view(config: Config) -> dict[str, Any]:
     return values
 
 
-GB, MB = 1e9, 1e6
 # The longest end of a model id or path that the table shows.
 MAX_SOURCE_LENGTH = 48
 

@@ -117,14 +117,16 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
 
 def _probe_readiness(server_url: str) -> MerlinError | None:
     """Return why the database of the api stores nothing; None if it does, or if nobody may ask."""
+    state = "silent"
     try:
         _get(f"{server_url}/readyz")
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
             return None
-        state = json.load(error)["database"]
+        with suppress(ValueError, LookupError, TypeError):  # no answer of Merlin's
+            state = str(json.load(error)["database"])
     except OSError:
-        state = "silent"
+        pass
     else:
         return None
     key = STATE_ERRORS.get(state, "unhealthy-database")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from merlin.cli import language
 from merlin.cli.options import require_yes
 from merlin.cli.output import print_message, show_progress
-from merlin.config import require_provider
+from merlin.config import Config, require_provider
 from merlin.config.section import convert_to_micro
 from merlin.core.errors import ProviderError, Refused
 from merlin.core.i18n import text
@@ -25,7 +25,6 @@ from merlin.training.prompt_check import VariantQueries, base_queries, find_know
 from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
-    from merlin.config import Config
     from merlin.dataset.check import CheckedDataset
     from merlin.dataset.finding import Finding
     from merlin.providers.base import Asker

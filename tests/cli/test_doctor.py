@@ -327,6 +327,23 @@ def test_api_of_another_installation_is_not_taken_for_our_own(fresh, capsys):
         assert run_doctor(fresh, capsys)["api.listen"] == (True, "api itself listens there")
 
 
+class BusyProgram(Handler):
+    """Another program, whose answers are no JSON."""
+
+    def get(self):
+        self.answer(503 if self.path == "/readyz" else 200, b"busy")
+
+
+def test_unreadable_answer_of_the_api_is_a_failed_check(fresh, capsys):
+    with serve_http(BusyProgram) as server:
+        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+        listen = {"listen": server.url.removeprefix("http://")}
+        fresh.path.write_text(yaml.safe_dump({**settings, "api": listen}), "utf-8")
+        is_good, message = run_doctor(fresh, capsys)["api.listen"]
+        assert not is_good
+        assert "api can't listen at" in message
+
+
 UNITS = """#!/bin/sh
 case "$1" in is-enabled) echo enabled ;; *) cat "$0.failed" ;; esac
 """
