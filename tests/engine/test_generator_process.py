@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 
 import pytest
 
@@ -169,7 +171,8 @@ def test_window_is_the_configured_one_up_to_the_bases_own(context, window):
 
 
 def test_process_exits_when_the_engine_is_gone():
-    command = [sys.executable, "-m", "merlin.engine.serving.worker", "{}"]
+    setup = json.dumps(asdict(Setup("nowhere", 0, "auto", "none", False, "cpu", 1)))
+    command = [sys.executable, "-m", "merlin.engine.serving.worker", setup]
     assert subprocess.run(command, stdin=subprocess.DEVNULL, timeout=longest()).returncode == 0
 
 

@@ -8,7 +8,7 @@ The engine and its worker exchange JSON lines. To the worker: {"ask": id, "quest
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -127,7 +127,8 @@ class Backend(Protocol):
 class Setup:
     """The arguments of a worker process.
 
-    `context` 0: the base's own window. `adapters` is the size of the adapter cache.
+    `context` 0: the base's own window. `adapters` is the size of the adapter cache. `is_onnx`: it
+    is an ONNX encoder, for which only `folder` and `context` matter.
     """
 
     folder: str
@@ -137,8 +138,11 @@ class Setup:
     is_embedding: bool
     device: str
     adapters: int
+    is_onnx: bool = False
 
 
+Line = Mapping[str, Any]
+Send = Callable[[Line], None]
 # Serialisation into lines. A request is for an adapter, or for the base if that is None.
 QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
     tuple[Adapter | None, GenerationRequest]

@@ -18,11 +18,10 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
-from merlin.engine.serving.base import Busy, Unavailable, parse_refusal
+from merlin.engine.serving.base import Busy, Line, Unavailable, parse_refusal
 
 # Crashes in a row without a restart delay; after that the delay doubles.
 _IMMEDIATE_RESTARTS = 1
@@ -35,7 +34,6 @@ _MAX_SAMPLES = 32
 # The assumed duration before a first answer has finished.
 _INITIAL_DURATION_S = 2.0
 _MAX_DURATION_S = 600
-Line = Mapping[str, Any]
 log = get_logger(__name__)
 
 

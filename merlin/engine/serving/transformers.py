@@ -53,7 +53,6 @@ class TransformersBackend:
         self._folder = folder
         is_onnx = model.backend == "onnx"
         self._needed = ONNX_NEEDED if is_onnx else NEEDED
-        worker = "merlin.engine.serving.onnx_worker" if is_onnx else "merlin.engine.serving.worker"
         setup = Setup(
             folder=str(folder),
             context=model.context or (read_context(folder) if is_onnx else 0),
@@ -62,10 +61,11 @@ class TransformersBackend:
             is_embedding=model.embeddings,
             device=settings.device,
             adapters=settings.adapters,
+            is_onnx=is_onnx,
         )
         self._child = ChildServer(
             name=name,
-            command=(worker, json.dumps(asdict(setup))),
+            command=("merlin.engine.serving.worker", json.dumps(asdict(setup))),
             log=log,
             queue=FairQueue(settings.at_once, settings.waiting),
             idle_s=settings.idle_s,

@@ -15,14 +15,20 @@ def main() -> int:
     """Load the base of the setup given as JSON, and serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     pipe = EnginePipe()
-    # Imported after EnginePipe watches the engine, because it takes seconds.
-    from merlin.engine.serving.worker import loop  # noqa: PLC0415
-
+    setup = Setup(**json.loads(sys.argv[1]))
+    # Imported after EnginePipe watches the engine, because torch takes seconds.
+    if setup.is_onnx:
+        from merlin.engine.serving.worker.onnx_encoder import (  # noqa: PLC0415 - without torch
+            describe_error,
+            serve,
+        )
+    else:
+        from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
     try:
-        loop.serve(Setup(**json.loads(sys.argv[1])), pipe.inbox, pipe.send)
+        serve(setup, pipe.inbox, pipe.send)
     except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged
         traceback.print_exc()
-        pipe.send({"broken": loop.describe_error(error)})
+        pipe.send({"broken": describe_error(error)})
     return 1
 
 

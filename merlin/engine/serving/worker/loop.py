@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from queue import Empty, SimpleQueue
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 
 from merlin.core.log import get_logger
 from merlin.engine.machine import read_resident_bytes
 from merlin.engine.serving import base
-from merlin.engine.serving.base import Chunk, Finish
+from merlin.engine.serving.base import Chunk, Finish, Line, Send
 from merlin.engine.serving.worker.base import (
     AdapterCache,
     LoadedBase,
@@ -28,8 +27,6 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
-Line = Mapping[str, Any]
-Send = Callable[[Line], None]
 MIN_JSON = len("{}")
 
 

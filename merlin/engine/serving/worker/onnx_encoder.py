@@ -1,28 +1,24 @@
-"""`python -m merlin.engine.serving.onnx_worker SETUP`: the worker process of an ONNX encoder.
+"""The worker's loop for an ONNX encoder: embeddings with onnxruntime on the CPU, without torch.
 
-It computes embeddings with onnxruntime on the CPU, without torch, until the engine exits. The
-message protocol is described in `serving.base`. Source: sentence-transformers' ONNX export: inputs
-`input_ids`, `attention_mask` and optionally `token_type_ids`; output `last_hidden_state`, or
-`sentence_embedding` if the file includes the pooling.
+Source: sentence-transformers' ONNX export: inputs `input_ids`, `attention_mask` and optionally
+`token_type_ids`; output `last_hidden_state`, or `sentence_embedding` if the file includes the
+pooling.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import signal
-import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, NoReturn
 
 import numpy as np
 
-from merlin.engine.child_process import EnginePipe
 from merlin.engine.encoder_files import find_onnx, takes_first_token
 from merlin.engine.machine import read_resident_bytes
-from merlin.engine.serving.base import Setup, build_refusal_line, input_too_long
+from merlin.engine.serving.base import Line, Send, Setup, build_refusal_line, input_too_long
 from merlin.openai_protocol.errors import ApiError
 
 WINDOW = 512
@@ -77,45 +73,29 @@ class OnnxEncoder:
         return rows
 
 
-def serve(setup: Setup, pipe: EnginePipe) -> None:
+def serve(setup: Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
     """Load the encoder and serve requests; never returns."""
     encoder = OnnxEncoder(setup)
-    pipe.send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
+    send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
     while True:
-        pipe.send({"figures": {"resident_bytes": read_resident_bytes(os.getpid())}})
-        line = pipe.inbox.get()
+        send({"figures": {"resident_bytes": read_resident_bytes(os.getpid())}})
+        line = inbox.get()
         if "embed" not in line:  # {"stop"}: a cancelled request, which is done already
             continue
         number = line["embed"]
         try:
             vectors, tokens = encoder.embed(line["texts"])
             for vector in vectors:
-                pipe.send({"vector": number, "of": vector})
-            pipe.send({"vectors": number, "tokens": tokens})
+                send({"vector": number, "of": vector})
+            send({"vectors": number, "tokens": tokens})
         except ApiError as refusal:
-            pipe.send(build_refusal_line(number, refusal))
+            send(build_refusal_line(number, refusal))
         except Exception as error:  # noqa: BLE001 - any error of an unknown model is reported
             traceback.print_exc()
-            pipe.send({"failed": number, "why": describe_error(error)})
+            send({"failed": number, "why": describe_error(error)})
 
 
-def describe_error(error: Exception) -> str:
+def describe_error(error: BaseException) -> str:
     """Return the error message with advice."""
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return f"{message}; the ONNX file or its tokenizer is broken or no encoder: pull it again"
-
-
-def main() -> int:
-    """Load the encoder of the setup given as JSON, and serve."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    pipe = EnginePipe()
-    try:
-        serve(Setup(**json.loads(sys.argv[1])), pipe)
-    except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged
-        traceback.print_exc()
-        pipe.send({"broken": describe_error(error)})
-    return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
