@@ -41,7 +41,7 @@ from merlin.engine.serving.base import (
     Unavailable,
 )
 from merlin.openai_protocol.client import read_events, read_whole
-from merlin.openai_protocol.errors import ApiError, InvalidResponse
+from merlin.openai_protocol.errors import ApiError, InvalidResponse, error_in
 
 Json = dict[str, object]
 CONNECT_S = 5.0
@@ -74,11 +74,7 @@ class UpstreamResponse:
     @property
     def error_text(self) -> str:
         """Return the error message of the body, one line, at most 400 characters."""
-        text = self.body.decode(errors="replace")
-        try:
-            return extract_error_text(json.loads(text))
-        except (ValueError, RecursionError):
-            return extract_error_text(text)
+        return extract_error_text(error_in(self.body) or self.body.decode(errors="replace"))
 
     @property
     def is_too_long(self) -> bool:
