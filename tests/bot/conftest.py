@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, bot_settings
 
 
@@ -41,3 +42,10 @@ def bot(settings):
     """Run a bot; return its settings."""
     with RunningBot(settings):
         yield settings
+
+
+@pytest.fixture
+def anna(telegram, settings):
+    """Return anna, who talks to a running bot."""
+    with RunningBot(settings):
+        yield ChatUser(telegram, settings)

@@ -16,9 +16,9 @@ from tests.bot.running_bot import (
     SYSTEM,
     RunningBot,
     add_live_model,
-    bot_settings,
     count_updates_by_state,
     select_rows,
+    wait_until_ended,
 )
 from tests.support.waiting import wait_until
 
@@ -27,27 +27,14 @@ pytestmark = pytest.mark.functional
 MODEL = "stand-in-base"
 
 
-@pytest.fixture
-def settings(tmp_path, telegram, provider):
-    settings = bot_settings(tmp_path, telegram, provider)
-    add_live_model(settings, MODEL)
-    return settings
-
-
 def texts(telegram, user):
     return [message.text for message in telegram.answers(user)]
-
-
-def wait_until_answered(telegram, settings, count):
-    """Wait until this many updates have been processed."""
-    telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) == count)
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
 
 def test_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "Что такое лоб?")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == "…"
     assert "«Что такое лоб?»" in answer.text
@@ -70,7 +57,7 @@ def test_streaming_answer_grows_by_edits_that_all_differ(telegram, provider, set
             lambda: any(len(message.versions) > 3 for message in telegram.answers("anna"))
         )
         provider.behave(piece_s=0.0)
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (message,) = telegram.answers("anna")
     texts = [version["text"] for version in message.versions]
     assert texts[0] == "…"
@@ -98,7 +85,7 @@ def test_commands_are_answered_in_the_users_language(telegram, settings):
         telegram.say("anna", "/nosuch")
         telegram._world.people[english] = _english(telegram, english)
         telegram.say(english, "/start")
-        wait_until_answered(telegram, settings, 4)
+        wait_until_ended(telegram, settings, 4)
     assert texts(telegram, english)[0].startswith("Hi, I'm Merlin")
     russian = texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
@@ -113,7 +100,7 @@ def _english(telegram, person_id):
 def test_info_shows_the_serving_build_and_its_scores(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "/info")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (text,) = texts(telegram, "anna")
     assert "neurotypology-1" in text
     assert MODEL not in text  # users do not see the provider's model id
@@ -125,7 +112,7 @@ def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, set
     with RunningBot(settings):
         telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)
         telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
-        wait_until_answered(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     voice, film = texts(telegram, "anna")
     assert "Голосовые сообщения здесь не включены" in voice
     assert "Сообщения такого вида я не понимаю" in film
@@ -137,7 +124,7 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
     with RunningBot(settings):
         telegram.say("anna", "Код?")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     answers = texts(telegram, "anna")
     assert len(answers) > 1
     assert all(utf16_length(part) <= 4096 for part in answers)
@@ -151,7 +138,7 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
 def test_without_streaming_the_whole_answer_is_sent_at_once(telegram, tmp_path, provider, settings):
     with RunningBot(replace(settings, streaming="off")):
         telegram.say("anna", "Вопрос без правок")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert len(answer.versions) == 1
     assert "«Вопрос без правок»" in answer.text
@@ -169,7 +156,7 @@ def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settin
         # Concurrently: every chat's question is sent before the first answer arrives.
         telegram.wait_for(lambda: len(provider.calls("chat.create")) == len(people))
         provider.behave(think_s=0.0)
-        wait_until_answered(telegram, settings, 60)
+        wait_until_ended(telegram, settings, 60)
     for person in people:
         answers = texts(telegram, person)
         assert [f"{person}-{n}" in text for n, text in enumerate(answers)] == [True] * 3
@@ -180,10 +167,10 @@ def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settin
 def test_next_question_goes_to_the_newly_serving_model(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         add_live_model(settings, "stand-in-chat", number=2)
         telegram.say("anna", "второй")
-        wait_until_answered(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     model_ids = [call.body["model"] for call in provider.calls("chat.create")]
     assert model_ids == ["stand-in-base", "stand-in-chat"]
 
@@ -192,7 +179,7 @@ def test_default_dataset_answers_if_several_serve(telegram, provider, settings):
     add_live_model(settings, "stand-in-chat", dataset="python")
     with RunningBot(replace(settings, default_dataset="python")):
         telegram.say("anna", "Что такое список?")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (call,) = provider.calls("chat.create")
     assert call.body["model"] == "stand-in-chat"
 
@@ -200,7 +187,7 @@ def test_default_dataset_answers_if_several_serve(telegram, provider, settings):
 def test_messages_are_encrypted_and_update_bodies_deleted(telegram, settings, tmp_path):
     with RunningBot(settings):
         telegram.say("anna", "тайное слово")
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert select_rows(settings, "SELECT body FROM updates") == [("",)]
     ((question, answer),) = select_rows(settings, "SELECT question, answer FROM turn")
     assert question.startswith("1.")
@@ -236,7 +223,7 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
         database.cipher = load_or_make_key(settings.state_dir, None)
         bot_id = int(telegram.token.partition(":")[0])
         Inbox(database, bot_id).store([read_update(raw)], None)
-        wait_until_answered(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
     assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)
     assert not telegram.calls("getUpdates")

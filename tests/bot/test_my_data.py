@@ -9,8 +9,8 @@ import pytest
 
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
-    RunningBot,
     add_live_model,
     bot_settings,
     count_updates_by_state,
@@ -32,25 +32,6 @@ def settings(tmp_path, telegram, provider):
     return settings
 
 
-def wait_until_answered(telegram, settings, count):
-    telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) >= count)
-    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
-
-
-def say(telegram, settings, text, user="anna"):
-    before = sum(count_updates_by_state(settings).values())
-    telegram.say(user, text)
-    wait_until_answered(telegram, settings, before + 1)
-    return telegram.answers(user)[-1]
-
-
-def press(telegram, settings, data):
-    before = sum(count_updates_by_state(settings).values())
-    telegram.press("anna", data)
-    wait_until_answered(telegram, settings, before + 1)
-    return telegram.answers("anna")[-1]
-
-
 def find_traces(settings):
     """Return every column of the database that contains anna's id."""
     alone = re.compile(rf"(?<!\d){ANNA}(?!\d)")
@@ -63,25 +44,25 @@ def find_traces(settings):
         ]
 
 
-def erase(telegram, settings):
+def erase(anna):
     """Let anna confirm the erasure; return the resulting message."""
-    confirmation = say(telegram, settings, "/delete_me")
-    press(telegram, settings, "forget:1")
-    telegram.press("anna", "forget:2")
-    telegram.wait_for(lambda: not find_traces(settings))
+    confirmation = anna.say("/delete_me")
+    anna.press("forget:1")
+    # Its update is erased too: ChatUser would wait for it.
+    anna.telegram.press("anna", "forget:2")
+    anna.telegram.wait_for(lambda: not find_traces(anna.settings))
     (after,) = [
         message
-        for message in telegram.answers("anna")
+        for message in anna.telegram.answers("anna")
         if message.message_id == confirmation.message_id
     ]
     return after
 
 
-def test_export_is_sent_as_one_file(telegram, settings):
-    with RunningBot(settings):
-        say(telegram, settings, "Что такое лоб?")
-        press(telegram, settings, "rate:up:1")
-        message = say(telegram, settings, "/export")
+def test_export_is_sent_as_one_file(anna, telegram, settings):
+    anna.say("Что такое лоб?")
+    anna.press("rate:up:1")
+    message = anna.say("/export")
     document = message.message["document"]
     assert document["file_name"] == f"merlin-{ANNA}.json"
     body = json.loads(telegram.download(document["file_id"]))
@@ -92,56 +73,52 @@ def test_export_is_sent_as_one_file(telegram, settings):
     assert {"users", "chat_session", "quota_use", "updates"} <= set(body["tables"])
 
 
-def test_erasure_requires_a_confirmation_and_leaves_nothing(telegram, settings):
-    with RunningBot(settings):
-        say(telegram, settings, "Что такое лоб?")
-        press(telegram, settings, "rate:up:1")
-        say(telegram, settings, "Привет", "boris")
-        confirmation = say(telegram, settings, "/delete_me")
-        assert "вопросы с ответами: 1" in confirmation.text
-        assert "оценки: 1" in confirmation.text
-        again = press(telegram, settings, "forget:1")
-        assert "Удалить навсегда?" in again.text
-        assert find_traces(settings)
-        after = erase(telegram, settings)
-        assert "Всё удалено. Записей было:" in after.text
-        assert "вопросы с ответами: 1" in after.text
-        assert after.keys == []
+def test_erasure_requires_a_confirmation_and_leaves_nothing(anna, telegram, settings):
+    anna.say("Что такое лоб?")
+    anna.press("rate:up:1")
+    ChatUser(telegram, settings, "boris").say("Привет")
+    confirmation = anna.say("/delete_me")
+    assert "вопросы с ответами: 1" in confirmation.text
+    assert "оценки: 1" in confirmation.text
+    again = anna.press("forget:1")
+    assert "Удалить навсегда?" in again.text
+    assert find_traces(settings)
+    after = erase(anna)
+    assert "Всё удалено. Записей было:" in after.text
+    assert "вопросы с ответами: 1" in after.text
+    assert after.keys == []
     assert find_traces(settings) == []
     assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
-def test_erasure_does_not_renew_the_quota(telegram, settings):
-    with RunningBot(settings):
-        say(telegram, settings, "Раз")
-        erase(telegram, settings)
-        say(telegram, settings, "Два")
-        assert "«Два»" in telegram.answers("anna")[-1].text
-        say(telegram, settings, "Три")
-        assert "«Три»" not in telegram.answers("anna")[-1].text
+def test_erasure_does_not_renew_the_quota(anna):
+    anna.say("Раз")
+    erase(anna)
+    anna.say("Два")
+    assert "«Два»" in anna.last.text
+    anna.say("Три")
+    assert "«Три»" not in anna.last.text
 
 
-def test_erasure_waits_for_the_answer_in_progress(telegram, provider, settings):
-    with RunningBot(settings):
-        say(telegram, settings, "/delete_me")
-        press(telegram, settings, "forget:1")
-        provider.behave(fixed_answer="слово " * 40, piece_s=3600.0)
-        telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: provider.calls("chat.create"))
-        telegram.press("anna", "forget:2")
-        telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
-        assert find_traces(settings)
-        provider.behave(piece_s=0.0)
-        telegram.wait_for(lambda: not find_traces(settings))
+def test_erasure_waits_for_the_answer_in_progress(anna, telegram, provider, settings):
+    anna.say("/delete_me")
+    anna.press("forget:1")
+    provider.behave(fixed_answer="слово " * 40, piece_s=3600.0)
+    telegram.say("anna", "Расскажи")
+    telegram.wait_for(lambda: provider.calls("chat.create"))
+    telegram.press("anna", "forget:2")
+    telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
+    assert find_traces(settings)
+    provider.behave(piece_s=0.0)
+    telegram.wait_for(lambda: not find_traces(settings))
     assert find_traces(settings) == []
 
 
-def test_forged_erasure_button_erases_only_the_user_who_presses_it(telegram, settings):
-    with RunningBot(settings):
-        say(telegram, settings, "Что такое лоб?")
-        message = say(telegram, settings, "/start", "boris")
-        before = sum(count_updates_by_state(settings).values())
-        telegram.press("boris", "forget:2", message.message_id, forged=True)
-        telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
-        assert sum(count_updates_by_state(settings).values()) < before + 1
+def test_forged_erasure_button_erases_only_the_user_who_presses_it(anna, telegram, settings):
+    anna.say("Что такое лоб?")
+    message = ChatUser(telegram, settings, "boris").start()
+    before = sum(count_updates_by_state(settings).values())
+    telegram.press("boris", "forget:2", message.message_id, forged=True)
+    telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
+    assert sum(count_updates_by_state(settings).values()) < before + 1
     assert select_rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]

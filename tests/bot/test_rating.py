@@ -18,13 +18,6 @@ RATINGS = "SELECT value FROM rating ORDER BY turn_id"
 PROPOSALS = "SELECT state, user_id, dataset, model_id FROM proposal"
 
 
-@pytest.fixture
-def anna(telegram, settings):
-    """Return anna, who talks to a running bot."""
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def label(telegram, message_id, data):
     """Return the current label of a button."""
     (message,) = [
