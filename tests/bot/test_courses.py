@@ -44,12 +44,6 @@ def settings(tmp_path, telegram, provider):
     return settings
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def session_datasets(settings):
     return [row[0] for row in select_rows(settings, "SELECT dataset FROM chat_session ORDER BY id")]
 
@@ -58,56 +52,56 @@ def requested_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
-def test_active_courses_are_listed_by_semester(group_chat):
-    text = group_chat.say("/course").text
+def test_active_courses_are_listed_by_semester(anna):
+    text = anna.say("/course").text
     assert text.index("1 семестр") < text.index("Питон") < text.index("2 семестр")
-    assert group_chat.labels == ["Питон", "Графы"]
+    assert anna.labels == ["Питон", "Графы"]
     assert "Латынь" not in text
 
 
-def test_course_starts_a_new_session_answered_by_its_model(group_chat, provider):
-    group_chat.say("Что такое лоб?")
-    group_chat.say("/course")
-    text = group_chat.press(group_chat.find_button("Питон")).text
+def test_course_starts_a_new_session_answered_by_its_model(anna, provider):
+    anna.say("Что такое лоб?")
+    anna.say("/course")
+    text = anna.press(anna.find_button("Питон")).text
     assert "Новый разговор о курсе «Питон»." in text
     assert "О курсе Питон." in text
-    group_chat.say("Что такое список?")
+    anna.say("Что такое список?")
     assert requested_models(provider) == ["stand-in-base", "stand-in-chat"]
     assert len(provider.calls("chat.create")[-1].body["messages"]) == 2
-    assert session_datasets(group_chat.settings) == [None, "python"]
+    assert session_datasets(anna.settings) == [None, "python"]
 
 
-def test_all_topics_button_starts_a_new_general_session(group_chat, provider):
-    group_chat.say("/course")
-    group_chat.press("course:open:1")
-    group_chat.say("Что такое список?")
-    group_chat.say("/course")
-    assert group_chat.labels == ["✓ Питон", "Графы", "Все темы"]
-    group_chat.press("course:all")
-    group_chat.say("Что такое лоб?")
+def test_all_topics_button_starts_a_new_general_session(anna, provider):
+    anna.say("/course")
+    anna.press("course:open:1")
+    anna.say("Что такое список?")
+    anna.say("/course")
+    assert anna.labels == ["✓ Питон", "Графы", "Все темы"]
+    anna.press("course:all")
+    anna.say("Что такое лоб?")
     assert requested_models(provider) == ["stand-in-chat", "stand-in-base"]
 
 
-def test_course_without_a_model_says_that_a_general_one_answers(group_chat):
-    group_chat.say("/course")
-    assert "ещё не обучена" in group_chat.press(group_chat.find_button("Графы")).text
+def test_course_without_a_model_says_that_a_general_one_answers(anna):
+    anna.say("/course")
+    assert "ещё не обучена" in anna.press(anna.find_button("Графы")).text
 
 
-def test_course_session_does_not_keep_earlier_settings(group_chat):
-    group_chat.say("/system Отвечай стихами.")
-    group_chat.say("/course")
-    group_chat.press("course:open:1")
+def test_course_session_does_not_keep_earlier_settings(anna):
+    anna.say("/system Отвечай стихами.")
+    anna.say("/course")
+    anna.press("course:open:1")
     assert select_rows(
-        group_chat.settings, "SELECT system, preset FROM chat_session WHERE is_open = 1"
+        anna.settings, "SELECT system, preset FROM chat_session WHERE is_open = 1"
     ) == [("", "")]
 
 
 @pytest.mark.parametrize("data", ["course:open:3", "course:open:99", "course:open", "course:x:1"])
-def test_inactive_or_unknown_course_cannot_be_opened(group_chat, data):
-    group_chat.say("/course")
-    group_chat.press(data, forged=True)
-    assert group_chat.alerts()
-    assert session_datasets(group_chat.settings) == [None]
+def test_inactive_or_unknown_course_cannot_be_opened(anna, data):
+    anna.say("/course")
+    anna.press(data, forged=True)
+    assert anna.alerts()
+    assert session_datasets(anna.settings) == [None]
 
 
 def test_courses_are_named_in_the_users_language(telegram, settings):
@@ -123,7 +117,7 @@ def test_empty_course_list_is_explained(telegram, tmp_path):
         assert "Курсов пока нет" in ChatUser(telegram, bare).say("/course").text
 
 
-def test_start_link_names_the_course_and_offers_questions(group_chat, provider, settings):
+def test_start_link_names_the_course_and_offers_questions(anna, provider, settings):
     example = "messages:\n- user: Что такое список?\n- assistant: Ряд значений.\n"
     with open_database(settings.database) as database:
         files, there = FileIndex(database), {"examples/list.yaml": "b" * 40}
@@ -133,13 +127,13 @@ def test_start_link_names_the_course_and_offers_questions(group_chat, provider, 
         insert_example(database, "list", dataset="python")
         mine = BUILD.select(BUILD.id).where(BUILD.dataset == "python")
         insert_commit_of_build(database, "d" * 40, "python", database.value(mine))
-    group_chat.start("course_python")
-    started = group_chat.say("/start")
+    anna.start("course_python")
+    started = anna.say("/start")
     assert "по курсу «Питон»" in started.text
-    assert group_chat.labels == ["Что такое список?"]
-    assert "Что такое список?" in group_chat.press("Что такое список?").text
+    assert anna.labels == ["Что такое список?"]
+    assert "Что такое список?" in anna.press("Что такое список?").text
     document = provider.calls("chat.create")[-1].body["messages"][-1]
     assert document["content"] == "Что такое список?"
     # A forged press has no message, so there is no question.
-    group_chat.press("starter:9", started.message_id, forged=True)
-    assert group_chat.alerts() == ["Эта кнопка больше не действует."]
+    anna.press("starter:9", started.message_id, forged=True)
+    assert anna.alerts() == ["Эта кнопка больше не действует."]

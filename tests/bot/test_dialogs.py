@@ -17,12 +17,6 @@ from tests.bot.running_bot import RunningBot, select_rows
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 @pytest.mark.unit
 @pytest.mark.parametrize(
     ("update_id", "later", "is_meant"),
@@ -40,35 +34,35 @@ def test_dialog_accepts_only_messages_sent_after_it_within_its_lifetime(update_i
 
 @pytest.mark.functional
 def test_question_queued_before_a_dialog_is_answered_and_not_taken_as_its_reply(
-    group_chat, telegram, provider
+    anna, telegram, provider
 ):
-    group_chat.say("Что такое лоб?")
-    group_chat.say("/sessions")
-    group_chat.press(group_chat.button_data("session"))
-    card = group_chat.last.message_id
+    anna.say("Что такое лоб?")
+    anna.say("/sessions")
+    anna.press(anna.button_data("session"))
+    card = anna.last.message_id
     provider.behave(think_s=3600.0)
     telegram.say("anna", "Первый вопрос")
     telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
     telegram.say("anna", "Второй вопрос")
-    group_chat.press("✏️ Переименовать", card)
+    anna.press("✏️ Переименовать", card)
     provider.behave(think_s=0.0)
-    telegram.wait_for(lambda: "«Второй вопрос»" in group_chat.last.text)
+    telegram.wait_for(lambda: "«Второй вопрос»" in anna.last.text)
     assert len(provider.calls("chat.create")) == 3
     # The dialog still waits for the name, which comes now.
-    telegram.wait_for(lambda: _has_dialog(group_chat) == 0)
-    assert group_chat.say("Про лоб").text.startswith("«Про лоб»")
+    telegram.wait_for(lambda: _has_dialog(anna) == 0)
+    assert anna.say("Про лоб").text.startswith("«Про лоб»")
     assert len(provider.calls("chat.create")) == 3
 
 
 @pytest.mark.functional
-def test_dialog_is_cancelled_by_typing_the_label_of_its_button(group_chat):
-    group_chat.say("Что такое лоб?")
-    group_chat.say("/sessions")
-    group_chat.press(group_chat.button_data("session"))
-    group_chat.press("✏️ Переименовать")
-    assert group_chat.say(" отмена").text == "Хорошо, отменено."
-    assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
-    assert "«отмена»" in group_chat.say("отмена").text  # with nothing to leave, it is a question
+def test_dialog_is_cancelled_by_typing_the_label_of_its_button(anna):
+    anna.say("Что такое лоб?")
+    anna.say("/sessions")
+    anna.press(anna.button_data("session"))
+    anna.press("✏️ Переименовать")
+    assert anna.say(" отмена").text == "Хорошо, отменено."
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert "«отмена»" in anna.say("отмена").text  # with nothing to leave, it is a question
 
 
 @pytest.mark.functional
@@ -81,11 +75,11 @@ def test_dialog_is_cancelled_by_typing_the_label_of_its_button(group_chat):
         ("//", "Спросите текстом"),
     ],
 )
-def test_mistyped_command_is_not_a_question(group_chat, provider, text, expected):
-    group_chat.say("Что такое лоб?")
-    assert group_chat.say(text).text.startswith(expected)
+def test_mistyped_command_is_not_a_question(anna, provider, text, expected):
+    anna.say("Что такое лоб?")
+    assert anna.say(text).text.startswith(expected)
     assert len(provider.calls("chat.create")) == 1
-    assert "«/usr/bin — это что?»" in group_chat.say("/usr/bin — это что?").text
+    assert "«/usr/bin — это что?»" in anna.say("/usr/bin — это что?").text
 
 
 def _has_dialog(talk):

@@ -28,19 +28,13 @@ def settings(tmp_path, telegram, provider):
     return settings
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
-def test_help_lists_every_command_once_in_groups(group_chat, telegram):
-    text = group_chat.say("/help").text
+def test_help_lists_every_command_once_in_groups(anna, telegram):
+    text = anna.say("/help").text
     for name in MENU:
         assert text.count(f"/{name} —") == 1
     assert "Разговоры\n/new — новый разговор" in text
     assert "/admin" not in text
-    vera = ChatUser(telegram, group_chat.settings, "vera")
+    vera = ChatUser(telegram, anna.settings, "vera")
     help_message = vera.say("/help")
     assert "/admin — " in help_message.text
     heads = [
@@ -71,141 +65,136 @@ def give_teacher(settings, slug):
         database.add(COURSE, course)
 
 
-def test_course_link_starts_a_session_about_the_course(group_chat):
-    give_teacher(group_chat.settings, "neurotypology")
-    text = group_chat.start("course_neurotypology").text
+def test_course_link_starts_a_session_about_the_course(anna):
+    give_teacher(anna.settings, "neurotypology")
+    text = anna.start("course_neurotypology").text
     assert text.startswith("Здравствуйте!")
     assert "«Нейротипология»" in text
-    assert select_rows(group_chat.settings, "SELECT dataset FROM chat_session") == [
-        ("neurotypology",)
-    ]
+    assert select_rows(anna.settings, "SELECT dataset FROM chat_session") == [("neurotypology",)]
 
 
-def test_other_start_links_are_greeted_and_change_nothing(group_chat):
+def test_other_start_links_are_greeted_and_change_nothing(anna):
     for payload in ("", "ref_17", "course_nosuch", "login_", "course_", "nonsense"):
-        assert group_chat.start(payload).text.startswith("Здравствуйте!")
+        assert anna.start(payload).text.startswith("Здравствуйте!")
     assert {
-        dataset
-        for (dataset,) in select_rows(group_chat.settings, "SELECT dataset FROM chat_session")
+        dataset for (dataset,) in select_rows(anna.settings, "SELECT dataset FROM chat_session")
     } <= {None}
 
 
-def test_info_shows_model_session_and_times_in_the_users_zone(group_chat):
-    group_chat.say("/lang")
-    group_chat.press("Часовой пояс")
-    group_chat.press("Владивосток")
-    text = group_chat.say("/info").text
+def test_info_shows_model_session_and_times_in_the_users_zone(anna):
+    anna.say("/lang")
+    anna.press("Часовой пояс")
+    anna.press("Владивосток")
+    text = anna.say("/info").text
     assert "Обучена 20 ноября, 18:30" in text
     assert "отвечает с 20 ноября, 18:30" in text
     assert "Верных ответов" not in text
     assert "• отвечает neurotypology-1" in text
 
 
-def test_info_compares_models_only_on_the_same_questions(group_chat):
-    add_live_model(group_chat.settings, "stand-in-better", number=2)
-    with open_database(group_chat.settings.database) as database:
+def test_info_compares_models_only_on_the_same_questions(anna):
+    add_live_model(anna.settings, "stand-in-better", number=2)
+    with open_database(anna.settings.database) as database:
         for number in (1, 2):
             insert_example(database, "нос", number=number, split="test")
-        assert (
-            "Верных ответов столько же, сколько у neurotypology-1" in group_chat.say("/info").text
-        )
+        assert "Верных ответов столько же, сколько у neurotypology-1" in anna.say("/info").text
         insert_example(database, "лоб", number=2, split="test")
-        text = group_chat.say("/info").text
+        text = anna.say("/info").text
     assert "Тест: верно 9 из 12 вопросов" in text
     assert "Верных ответов" not in text
 
 
-def test_admin_edits_the_info_text_and_the_change_is_audited(group_chat, telegram):
-    vera = ChatUser(telegram, group_chat.settings, "vera")
+def test_admin_edits_the_info_text_and_the_change_is_audited(anna, telegram):
+    vera = ChatUser(telegram, anna.settings, "vera")
     vera.say("/info")
     vera.press("✏️ Тексты бота")
     vera.press("/info · ru")
     assert "Пришлите новый текст" in vera.last.text
     vera.say("Кафедра психофизиологии, ауд. 305")
-    assert "Кафедра психофизиологии, ауд. 305" in group_chat.say("/info").text
+    assert "Кафедра психофизиологии, ауд. 305" in anna.say("/info").text
     vera.say("/info")
     vera.press("own:info:ru", vera.last.message_id, forged=True)
     vera.press("Убрать этот текст")
-    assert "Кафедра" not in group_chat.say("/info").text
+    assert "Кафедра" not in anna.say("/info").text
     noted = select_rows(
-        group_chat.settings, "SELECT by_whom, target FROM audit WHERE action = 'setting.put'"
+        anna.settings, "SELECT by_whom, target FROM audit WHERE action = 'setting.put'"
     )
     assert noted == [(f"user:{VERA.person_id}", "setting:info.ru")] * 2
 
 
-def test_too_long_operator_text_is_asked_for_again(group_chat, telegram):
-    vera = ChatUser(telegram, group_chat.settings, "vera")
+def test_too_long_operator_text_is_asked_for_again(anna, telegram):
+    vera = ChatUser(telegram, anna.settings, "vera")
     vera.say("/info")
     vera.press("✏️ Тексты бота")
     vera.press("/terms · en")
     assert "не длиннее" in vera.say("Слово " * 300).text
-    assert select_rows(
-        group_chat.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'"
-    ) == [(0,)]
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [
+        (0,)
+    ]
 
 
-def test_only_admins_can_edit_operator_texts(group_chat):
-    message = group_chat.say("/info")
+def test_only_admins_can_edit_operator_texts(anna):
+    message = anna.say("/info")
     assert message.keys == []
     for data in ("own", "own:info:ru", "own-drop:info:ru"):
-        group_chat.press(data, message.message_id, forged=True)
-    assert group_chat.alerts() == ["Эта кнопка больше не действует."] * 3
-    group_chat.say("Мой текст")
-    assert select_rows(
-        group_chat.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'"
-    ) == [(0,)]
+        anna.press(data, message.message_id, forged=True)
+    assert anna.alerts() == ["Эта кнопка больше не действует."] * 3
+    anna.say("Мой текст")
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [
+        (0,)
+    ]
 
 
-def test_chosen_language_applies_at_once_and_overrides_the_client(group_chat):
-    group_chat.say("/lang")
-    english = group_chat.press("English")
+def test_chosen_language_applies_at_once_and_overrides_the_client(anna):
+    anna.say("/lang")
+    english = anna.press("English")
     assert english.text.startswith("Which language should I answer in? Your time now:")
-    assert group_chat.alerts() == ["I speak English now"]
-    assert group_chat.say("/start").text.startswith("Hi, I'm Merlin")
-    group_chat.say("/lang")
-    group_chat.press("As in Telegram")
-    assert group_chat.say("/start").text.startswith("Здравствуйте!")
+    assert anna.alerts() == ["I speak English now"]
+    assert anna.say("/start").text.startswith("Hi, I'm Merlin")
+    anna.say("/lang")
+    anna.press("As in Telegram")
+    assert anna.say("/start").text.startswith("Здравствуйте!")
 
 
-def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(group_chat):
-    group_chat.say("/lang")
-    group_chat.press("Часовой пояс")
-    group_chat.press("Другой")
+def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(anna):
+    anna.say("/lang")
+    anna.press("Часовой пояс")
+    anna.press("Другой")
     for nonsense in ("../etc/passwd", "Москва\0", "Europe", "Ы" * 300):
         assert (
             "Не знаю такого часового пояса. Например: Asia/Tbilisi или Europe/Belgrade"
-            in group_chat.say(nonsense).text
+            in anna.say(nonsense).text
         )
-    assert group_chat.say("asia/tbilisi").text.startswith("Часовой пояс сохранён: Asia/Tbilisi.")
-    assert select_rows(group_chat.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
-    assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert anna.say("asia/tbilisi").text.startswith("Часовой пояс сохранён: Asia/Tbilisi.")
+    assert select_rows(anna.settings, "SELECT zone FROM users") == [("Asia/Tbilisi",)]
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(group_chat, provider):
-    group_chat.say("/lang")
-    group_chat.press("Часовой пояс")
-    group_chat.press("Другой")
-    group_chat.say("/new")
-    group_chat.say("Что такое лоб?")
+def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, provider):
+    anna.say("/lang")
+    anna.press("Часовой пояс")
+    anna.press("Другой")
+    anna.say("/new")
+    anna.say("Что такое лоб?")
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_forged_language_and_zone_buttons_change_nothing(group_chat):
-    message = group_chat.say("/lang")
+def test_forged_language_and_zone_buttons_change_nothing(anna):
+    message = anna.say("/lang")
     for data in ("lang:de", "zone:0", "zone:99", "zone:Europe/Moscow", "zone"):
-        group_chat.press(data, message.message_id, forged=True)
-    assert select_rows(group_chat.settings, "SELECT language, zone FROM users") == [(None, None)]
+        anna.press(data, message.message_id, forged=True)
+    assert select_rows(anna.settings, "SELECT language, zone FROM users") == [(None, None)]
 
 
-def test_cancel_without_a_dialog_says_so(group_chat):
-    assert "Отменять нечего" in group_chat.say("/cancel").text
+def test_cancel_without_a_dialog_says_so(anna):
+    assert "Отменять нечего" in anna.say("/cancel").text
 
 
 def commands(menu):
     return [command["command"] for command in menu]
 
 
-def test_command_menus_are_set_in_each_language_for_chats_and_groups(group_chat, telegram):
+def test_command_menus_are_set_in_each_language_for_chats_and_groups(anna, telegram):
     telegram.wait_for(lambda: len(telegram.calls("setMyCommands")) >= 6)
     assert commands(telegram.menu("anna")) == list(MENU)
     in_group = commands(telegram.menu("anna@study"))
@@ -230,15 +219,15 @@ def test_menu_button_opens_the_course_page(tmp_path, telegram):
     }
 
 
-def test_command_menu_follows_the_admin_role(group_chat, telegram):
-    group_chat.say("/help")
-    ChatUser(telegram, group_chat.settings, "boris").say("/help")
+def test_command_menu_follows_the_admin_role(anna, telegram):
+    anna.say("/help")
+    ChatUser(telegram, anna.settings, "boris").say("/help")
     telegram.wait_for(lambda: "admin" in commands(telegram.menu("vera")))
     assert "admin" not in commands(telegram.menu("boris"))
-    with open_database(group_chat.settings.database) as database:
+    with open_database(anna.settings.database) as database:
         Roles(database).grant(BORIS.person_id, Role.ADMIN, "cli:test")
     telegram.wait_for(lambda: "admin" in commands(telegram.menu("boris")))
-    with open_database(group_chat.settings.database) as database:
+    with open_database(anna.settings.database) as database:
         Roles(database).revoke(BORIS.person_id, "cli:test")
     telegram.wait_for(lambda: commands(telegram.menu("boris")) == list(MENU))
     assert "admin" not in commands(telegram.menu("anna"))

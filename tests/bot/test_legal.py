@@ -28,19 +28,13 @@ def settings(tmp_path, telegram, provider):
     return replace(settings, admins=(VERA,))
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def read_settings(settings, family, work):
     with open_database(settings.database) as database:
         return work(family(database))
 
 
-def test_privacy_shows_stored_data_and_the_answering_provider(group_chat):
-    text = group_chat.say("/privacy").text
+def test_privacy_shows_stored_data_and_the_answering_provider(anna):
+    text = anna.say("/privacy").text
     for part in ("Что хранится", "зашифрованными", "/delete_me", "• поставщик chat"):
         assert part in text
     assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in text
@@ -64,36 +58,36 @@ def test_privacy_names_the_host_of_an_external_provider(telegram, settings):
     assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in text
 
 
-def test_consent_is_shown_with_a_button_to_change_it(group_chat):
-    assert "не разрешали" in group_chat.say("/privacy").text
-    assert group_chat.button_data("consent") == "consent:show"
+def test_consent_is_shown_with_a_button_to_change_it(anna):
+    assert "не разрешали" in anna.say("/privacy").text
+    assert anna.button_data("consent") == "consent:show"
     read_settings(
-        group_chat.settings,
+        anna.settings,
         Consents,
         lambda consents: consents.give(ANNA, "1"),
     )
-    assert "вы разрешили" in group_chat.say("/privacy").text
-    assert group_chat.button_data("consent") == "consent:revoke"
+    assert "вы разрешили" in anna.say("/privacy").text
+    assert anna.button_data("consent") == "consent:revoke"
 
 
-def test_operators_privacy_text_replaces_the_default(group_chat):
+def test_operators_privacy_text_replaces_the_default(anna):
     read_settings(
-        group_chat.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x")
+        anna.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x")
     )
-    text = group_chat.say("/privacy").text
+    text = anna.say("/privacy").text
     assert text.startswith("Мы храним мало.")
     assert "Что хранится" not in text
     assert "• поставщик chat" in text
 
 
-def test_version_of_the_shown_terms_is_recorded(group_chat):
-    assert "/paysupport" in group_chat.say("/terms").text
-    rows = select_rows(group_chat.settings, "SELECT terms_seen FROM users")
+def test_version_of_the_shown_terms_is_recorded(anna):
+    assert "/paysupport" in anna.say("/terms").text
+    rows = select_rows(anna.settings, "SELECT terms_seen FROM users")
     read_settings(
-        group_chat.settings, Settings, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x")
+        anna.settings, Settings, lambda own: own.put("terms.ru", "Просто спрашивайте.", "x")
     )
-    assert group_chat.say("/terms").text == "Просто спрашивайте."
-    assert rows != select_rows(group_chat.settings, "SELECT terms_seen FROM users") != [("",)]
+    assert anna.say("/terms").text == "Просто спрашивайте."
+    assert rows != select_rows(anna.settings, "SELECT terms_seen FROM users") != [("",)]
 
 
 def test_legal_texts_are_available_in_english(telegram, settings):
@@ -108,71 +102,69 @@ def ask_about_payment(user, text="Списали дважды"):
     return user.say(text)
 
 
-def test_payment_question_reaches_admins_and_the_reply_reaches_the_user(telegram, group_chat):
-    assert "Отправлено администраторам. Ответ придёт сюда" in ask_about_payment(group_chat).text
+def test_payment_question_reaches_admins_and_the_reply_reaches_the_user(telegram, anna):
+    assert "Отправлено администраторам. Ответ придёт сюда" in ask_about_payment(anna).text
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
     assert str(ANNA) in letter.text
-    vera = ChatUser(telegram, group_chat.settings, "vera")
+    vera = ChatUser(telegram, anna.settings, "vera")
     vera.press(vera.button_data("paysupport"))
     vera.say("Вернули сегодня.")
-    telegram.wait_for(lambda: "Вернули сегодня." in group_chat.last.text)
-    assert select_rows(group_chat.settings, "SELECT action FROM audit ORDER BY id") == [
+    telegram.wait_for(lambda: "Вернули сегодня." in anna.last.text)
+    assert select_rows(anna.settings, "SELECT action FROM audit ORDER BY id") == [
         ("paysupport.ask",),
         ("paysupport.answer",),
     ]
 
 
-def test_file_about_a_payment_is_not_forwarded_and_the_user_is_notified(telegram, group_chat):
-    group_chat.say("/paysupport")
+def test_file_about_a_payment_is_not_forwarded_and_the_user_is_notified(telegram, anna):
+    anna.say("/paysupport")
     receipt = Upload("a.png", "image/png", PHOTO)
-    group_chat._act(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
-    assert group_chat.last.text.startswith("Отправлено администраторам. Ответ придёт сюда")
+    anna._act(telegram.send_file, receipt, kind="photo", caption="Списали дважды")
+    assert anna.last.text.startswith("Отправлено администраторам. Ответ придёт сюда")
     assert (
         "Файл не отправлен: я передаю только текст. Опишите, что в нём важно, ещё одним сообщением"
-        in group_chat.last.text
+        in anna.last.text
     )
     (letter,) = telegram.wait_for(lambda: telegram.answers("vera"))
     assert "Списали дважды" in letter.text
 
 
-def test_payment_question_is_stored_encrypted_only(telegram, group_chat):
-    ask_about_payment(group_chat, "Тайная покупка")
+def test_payment_question_is_stored_encrypted_only(telegram, anna):
+    ask_about_payment(anna, "Тайная покупка")
     telegram.wait_for(lambda: telegram.answers("vera"))
     for table in ("outgoing", "notice", "audit", "dialog"):
         everything = f"SELECT * FROM {table}"  # noqa: S608 - our own names
-        assert "Тайная" not in str(select_rows(group_chat.settings, everything))
+        assert "Тайная" not in str(select_rows(anna.settings, everything))
 
 
-def test_declining_consent_on_the_privacy_page_mentions_no_rating(group_chat):
-    group_chat.say("/privacy")
-    group_chat.press("Разрешить обучение")
-    declined = group_chat.press("Не разрешаю")
+def test_declining_consent_on_the_privacy_page_mentions_no_rating(anna):
+    anna.say("/privacy")
+    anna.press("Разрешить обучение")
+    declined = anna.press("Не разрешаю")
     assert (
         "Хорошо, исправления собирать не буду. Оценки 👍 и 👎 по-прежнему работают" in declined.text
     )
     assert "Ваша оценка" not in declined.text
 
 
-def test_payment_questions_are_limited_to_three_a_day(telegram, group_chat):
+def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
     for _ in range(3):
-        group_chat.say("/paysupport Где деньги?")
-    assert "можно написать 3 раза" in group_chat.say("/paysupport Где деньги?").text
-    assert "можно написать 3 раза" in group_chat.say("/paysupport").text
+        anna.say("/paysupport Где деньги?")
+    assert "можно написать 3 раза" in anna.say("/paysupport Где деньги?").text
+    assert "можно написать 3 раза" in anna.say("/paysupport").text
     telegram.wait_for(lambda: len(telegram.answers("vera")) == 3)
 
 
-def test_too_long_payment_question_is_asked_for_again(group_chat):
-    assert "не длиннее" in ask_about_payment(group_chat, "я" * 2001).text
-    assert "Отправлено" in group_chat.say("Списали дважды").text
+def test_too_long_payment_question_is_asked_for_again(anna):
+    assert "не длиннее" in ask_about_payment(anna, "я" * 2001).text
+    assert "Отправлено" in anna.say("Списали дважды").text
 
 
-def test_admin_by_role_receives_payment_questions(telegram, group_chat):
-    ChatUser(telegram, group_chat.settings, "boris").say("/terms")
-    read_settings(
-        group_chat.settings, Roles, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera")
-    )
-    ask_about_payment(group_chat)
+def test_admin_by_role_receives_payment_questions(telegram, anna):
+    ChatUser(telegram, anna.settings, "boris").say("/terms")
+    read_settings(anna.settings, Roles, lambda roles: roles.grant(1002, Role.ADMIN, "cli:vera"))
+    ask_about_payment(anna)
     # A notice of the new role comes too, before it or after.
     telegram.wait_for(
         lambda: any("Списали" in message.text for message in telegram.answers("boris"))
@@ -195,10 +187,10 @@ def test_without_admins_payment_questions_are_refused_at_once(telegram, settings
     assert select_rows(settings, "SELECT COUNT(*) FROM audit") == [(0,)]
 
 
-def test_only_admins_can_reply_to_payment_questions(telegram, group_chat):
-    group_chat.say("/terms")
-    ChatUser(telegram, group_chat.settings, "boris").say("/terms")
-    group_chat.press("paysupport:1002", forged=True)
-    assert group_chat.alerts() == ["Эта кнопка больше не действует."]
-    group_chat.say("Это вам от администрации")
+def test_only_admins_can_reply_to_payment_questions(telegram, anna):
+    anna.say("/terms")
+    ChatUser(telegram, anna.settings, "boris").say("/terms")
+    anna.press("paysupport:1002", forged=True)
+    assert anna.alerts() == ["Эта кнопка больше не действует."]
+    anna.say("Это вам от администрации")
     assert len(telegram.answers("boris")) == 1

@@ -17,21 +17,15 @@ from merlin.sandbox.telegram.world import ANNA
 from merlin.sandbox.telegram.world import BOT_ID as NUMBER
 from merlin.sandbox.telegram.world import BOT_NAME as NAME
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import select_rows
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
-@pytest.fixture
-def logins(group_chat):
+def logins(anna):
     """Return the login repository, as the API uses it."""
-    settings = group_chat.settings
+    settings = anna.settings
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
     with open_database(settings.database, cipher=cipher) as database:
         yield Logins(database)
@@ -46,13 +40,13 @@ def state(logins, started):
     return logins.of_browser(started.browser).state
 
 
-def test_login_question_shows_browser_place_and_code_and_confirmation_signs_in(group_chat, logins):
+def test_login_question_shows_browser_place_and_code_and_confirmation_signs_in(anna, logins):
     started = begin_login(logins)
-    question = group_chat.start(f"login_{started.key}")
+    question = anna.start(f"login_{started.key}")
     for part in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
         assert part in question.text
-    assert group_chat.labels == ["Это я, войти", "Это не я"]
-    answered = group_chat.press("Это я, войти")
+    assert anna.labels == ["Это я, войти", "Это не я"]
+    answered = anna.press("Это я, войти")
     assert answered.message_id == question.message_id
     assert (
         "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»"
@@ -62,30 +56,28 @@ def test_login_question_shows_browser_place_and_code_and_confirmation_signs_in(g
     assert logins.take(started.browser).user_id == ANNA.person_id
 
 
-def test_refused_login_does_not_sign_in(group_chat, logins):
+def test_refused_login_does_not_sign_in(anna, logins):
     started = begin_login(logins)
-    group_chat.start(f"login_{started.key}")
-    assert (
-        "Вход отклонён. Никому не пересылайте ссылки для входа" in group_chat.press("Это не я").text
-    )
+    anna.start(f"login_{started.key}")
+    assert "Вход отклонён. Никому не пересылайте ссылки для входа" in anna.press("Это не я").text
     assert state(logins, started) is LoginState.REFUSED
     assert logins.take(started.browser) is None
 
 
-def test_login_link_is_bound_to_the_first_user_who_opens_it(group_chat, logins, telegram):
+def test_login_link_is_bound_to_the_first_user_who_opens_it(anna, logins, telegram):
     started = begin_login(logins)
-    boris = ChatUser(telegram, group_chat.settings, "boris")
-    group_chat.start(f"login_{started.key}")
+    boris = ChatUser(telegram, anna.settings, "boris")
+    anna.start(f"login_{started.key}")
     assert "больше не действует" in boris.start(f"login_{started.key}").text
-    assert group_chat.start(f"login_{started.key}").text.count("Код на странице")
-    group_chat.press("Это я, войти")
-    assert "больше не действует" in group_chat.start(f"login_{started.key}").text
+    assert anna.start(f"login_{started.key}").text.count("Код на странице")
+    anna.press("Это я, войти")
+    assert "больше не действует" in anna.start(f"login_{started.key}").text
 
 
-def test_login_button_of_another_user_does_nothing(group_chat, logins, telegram):
+def test_login_button_of_another_user_does_nothing(anna, logins, telegram):
     started = begin_login(logins)
-    group_chat.start(f"login_{started.key}")
-    boris = ChatUser(telegram, group_chat.settings, "boris")
+    anna.start(f"login_{started.key}")
+    boris = ChatUser(telegram, anna.settings, "boris")
     boris.say("/help")
     for answer in ("yes", "no"):
         data = f"login:{answer}:{started.login.login_id}"
@@ -95,45 +87,45 @@ def test_login_button_of_another_user_does_nothing(group_chat, logins, telegram)
 
 
 @pytest.mark.parametrize("data", ["login", "login:yes", "login:yes:x", "login:maybe:1", "login::"])
-def test_invalid_login_button_data_is_refused(group_chat, logins, data):
+def test_invalid_login_button_data_is_refused(anna, logins, data):
     started = begin_login(logins)
-    group_chat.start(f"login_{started.key}")
-    assert "больше не действует" in group_chat.press(data, forged=True).text
+    anna.start(f"login_{started.key}")
+    assert "больше не действует" in anna.press(data, forged=True).text
     assert state(logins, started) is LoginState.SHOWN
 
 
 @pytest.mark.parametrize("key", ["x", "login_", "0" * 22, "' OR 1=1"])
-def test_unknown_login_key_is_refused(group_chat, key):
-    assert "больше не действует" in group_chat.start(f"login_{key}").text
+def test_unknown_login_key_is_refused(anna, key):
+    assert "больше не действует" in anna.start(f"login_{key}").text
 
 
-def test_expired_login_link_and_button_are_refused(group_chat, logins):
+def test_expired_login_link_and_button_are_refused(anna, logins):
     started, late = begin_login(logins), begin_login(logins)
-    group_chat.start(f"login_{started.key}")
+    anna.start(f"login_{started.key}")
     expired_at = utc_now() - timedelta(seconds=1)
     logins.db.sql("UPDATE login_code SET expires_at = ?", expired_at.isoformat())
-    assert "больше не действует" in group_chat.press("Это я, войти").text
-    assert "больше не действует" in group_chat.start(f"login_{late.key}").text
+    assert "больше не действует" in anna.press("Это я, войти").text
+    assert "больше не действует" in anna.start(f"login_{late.key}").text
     assert logins.of_browser(started.browser) is None
 
 
-def test_login_link_in_a_group_is_ignored(group_chat, logins, telegram):
+def test_login_link_in_a_group_is_ignored(anna, logins, telegram):
     started = begin_login(logins)
-    group = ChatUser(telegram, group_chat.settings, "anna@study")
+    group = ChatUser(telegram, anna.settings, "anna@study")
     group.say(f"/start@{NAME} login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_blocked_user_cannot_confirm_a_login(group_chat, logins):
+def test_blocked_user_cannot_confirm_a_login(anna, logins):
     started = begin_login(logins)
-    group_chat.say("/help")
+    anna.say("/help")
     Users(logins.db).block(ANNA.person_id, "cli:vera")
-    group_chat.start(f"login_{started.key}")
+    anna.start(f"login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_bot_stores_its_id_and_name(group_chat, logins, telegram):
+def test_bot_stores_its_id_and_name(anna, logins, telegram):
     settings = Settings(logins.db)
     telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)
-    assert select_rows(group_chat.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]
+    assert select_rows(anna.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]

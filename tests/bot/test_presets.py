@@ -45,12 +45,6 @@ def settings(tmp_path, telegram, provider):
     )
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def newest_request(provider):
     """Return model and messages of the newest request."""
     body = provider.calls("chat.create")[-1].body
@@ -74,63 +68,61 @@ def save_preset(talk, name, prompt="Отвечай стихами."):
     return talk.say(name)
 
 
-def test_translator_preset_asks_for_languages_and_translates(group_chat, provider):
-    group_chat.say("/preset")
-    assert group_chat.labels[:3] == ["Переводчик", "Пересказ текста", "Запись и пересказ голоса"]
-    group_chat.press("preset:set:translator")
-    assert "Между какими языками" in group_chat.last.text
-    group_chat.press("preset:pair:ru-en")
-    assert "Пресет включён: Переводчик." in group_chat.last.text
-    assert "[not translated, the source text] Good morning" in group_chat.say("Good morning").text
+def test_translator_preset_asks_for_languages_and_translates(anna, provider):
+    anna.say("/preset")
+    assert anna.labels[:3] == ["Переводчик", "Пересказ текста", "Запись и пересказ голоса"]
+    anna.press("preset:set:translator")
+    assert "Между какими языками" in anna.last.text
+    anna.press("preset:pair:ru-en")
+    assert "Пресет включён: Переводчик." in anna.last.text
+    assert "[not translated, the source text] Good morning" in anna.say("Good morning").text
     model, messages = newest_request(provider)
     assert model == CHAT
     assert "русский ↔ английский" in messages[0]["content"]
-    assert session_values(group_chat.settings) == ["translator"]
+    assert session_values(anna.settings) == ["translator"]
 
 
-def test_other_languages_can_be_typed(group_chat, provider):
-    group_chat.say("/preset")
-    group_chat.press("preset:set:translator")
-    group_chat.press("preset:pair:other")
-    assert "пару языков одной строкой" in group_chat.say("я" * 61).text
-    group_chat.say("русский —\nказахский")
-    group_chat.say("Доброе утро")
+def test_other_languages_can_be_typed(anna, provider):
+    anna.say("/preset")
+    anna.press("preset:set:translator")
+    anna.press("preset:pair:other")
+    assert "пару языков одной строкой" in anna.say("я" * 61).text
+    anna.say("русский —\nказахский")
+    anna.say("Доброе утро")
     assert "Языки: русский — казахский." in newest_request(provider)[1][0]["content"]
 
 
-def test_new_session_keeps_earlier_settings_and_lists_them(group_chat):
-    assert "Действуют прежние настройки:" not in group_chat.say("/new").text
-    group_chat.say("/system Говори стихами")
-    group_chat.say("Что такое лоб?")
-    assert group_chat.say("/new").text.endswith(
-        "Действуют прежние настройки: ваша инструкция (/system)."
-    )
-    group_chat.say("/preset")
-    group_chat.press("Переводчик")
-    group_chat.press("русский ↔ английский")
-    group_chat.say("/model")
-    group_chat.press(group_chat.find_button("no-such-base"))
-    group_chat.say("Что такое лоб?")
-    text = group_chat.say("/clear").text
+def test_new_session_keeps_earlier_settings_and_lists_them(anna):
+    assert "Действуют прежние настройки:" not in anna.say("/new").text
+    anna.say("/system Говори стихами")
+    anna.say("Что такое лоб?")
+    assert anna.say("/new").text.endswith("Действуют прежние настройки: ваша инструкция (/system).")
+    anna.say("/preset")
+    anna.press("Переводчик")
+    anna.press("русский ↔ английский")
+    anna.say("/model")
+    anna.press(anna.find_button("no-such-base"))
+    anna.say("Что такое лоб?")
+    text = anna.say("/clear").text
     assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
 
 
-def test_system_prompt_without_a_preset_is_shown_as_text(group_chat):
-    group_chat.say("/system Говори стихами")
-    assert group_chat.say("/system").text.startswith("Инструкция этого разговора:\n\nГовори")
+def test_system_prompt_without_a_preset_is_shown_as_text(anna):
+    anna.say("/system Говори стихами")
+    assert anna.say("/system").text.startswith("Инструкция этого разговора:\n\nГовори")
 
 
-def test_summary_preset_summarises_a_text(group_chat, provider):
-    group_chat.say("/preset")
-    group_chat.press("preset:set:summary")
-    assert "Первое." in group_chat.say("Первое. Второе. Третье. Четвёртое. Пятое.").text
+def test_summary_preset_summarises_a_text(anna, provider):
+    anna.say("/preset")
+    anna.press("preset:set:summary")
+    assert "Первое." in anna.say("Первое. Второе. Третье. Четвёртое. Пятое.").text
     assert "Перескажи кратко" in newest_request(provider)[1][0]["content"]
 
 
-def test_voice_preset_explains_what_to_send(group_chat):
-    group_chat.say("/preset")
-    assert "голосовое сообщение" in group_chat.press("preset:set:voice").text
-    assert session_values(group_chat.settings) == ["voice"]
+def test_voice_preset_explains_what_to_send(anna):
+    anna.say("/preset")
+    assert "голосовое сообщение" in anna.press("preset:set:voice").text
+    assert session_values(anna.settings) == ["voice"]
 
 
 def test_voice_preset_is_missing_without_a_transcriber(telegram, settings):
@@ -142,17 +134,17 @@ def test_voice_preset_is_missing_without_a_transcriber(telegram, settings):
     assert session_values(settings) == [""]
 
 
-def test_operators_presets_are_offered_with_their_own_model(group_chat, provider):
-    group_chat.say("/preset")
-    group_chat.press(group_chat.find_button("Репетитор"))
-    group_chat.say("Начнём")
+def test_operators_presets_are_offered_with_their_own_model(anna, provider):
+    anna.say("/preset")
+    anna.press(anna.find_button("Репетитор"))
+    anna.say("Начнём")
     assert newest_request(provider)[1][0] == {"role": "system", "content": TUTOR.prompt}
-    group_chat.say("/preset")
-    group_chat.press(group_chat.find_button("Дорогой"))
-    assert session_values(group_chat.settings, "model_id") == [CHAT]
-    group_chat.press("preset:off")
-    assert session_values(group_chat.settings, "model_id") == [None]
-    group_chat.say("Снова как всегда")
+    anna.say("/preset")
+    anna.press(anna.find_button("Дорогой"))
+    assert session_values(anna.settings, "model_id") == [CHAT]
+    anna.press("preset:off")
+    assert session_values(anna.settings, "model_id") == [None]
+    anna.say("Снова как всегда")
     assert newest_request(provider)[0] == "stand-in-base"
 
 
@@ -165,121 +157,117 @@ def test_preset_with_a_model_outside_the_plan_is_refused(telegram, settings):
     assert session_values(settings) == [""]
 
 
-def test_own_system_prompt_is_set_shown_saved_and_removed(group_chat, provider):
-    assert "У этого разговора нет своей инструкции." in group_chat.say("/system").text
-    group_chat.say("/system Отвечай стихами.\nКоротко.")
-    group_chat.say("Что такое лоб?")
+def test_own_system_prompt_is_set_shown_saved_and_removed(anna, provider):
+    assert "У этого разговора нет своей инструкции." in anna.say("/system").text
+    anna.say("/system Отвечай стихами.\nКоротко.")
+    anna.say("Что такое лоб?")
     assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
-    message = group_chat.say("/system")
+    message = anna.say("/system")
     assert message.text.endswith("Отвечай стихами.\nКоротко.")
     assert message.entities[0]["type"] == "expandable_blockquote"
-    group_chat.press("system:save")
-    assert "Сохранено: Поэт." in group_chat.say("Поэт").text
-    group_chat.say("/system")
-    group_chat.press("system:clear")
-    group_chat.say("А нос?")
+    anna.press("system:save")
+    assert "Сохранено: Поэт." in anna.say("Поэт").text
+    anna.say("/system")
+    anna.press("system:clear")
+    anna.say("А нос?")
     assert newest_request(provider)[0] == "stand-in-base"
-    group_chat.say("/preset")
-    group_chat.press(group_chat.find_button("Поэт"))
-    group_chat.say("А ухо?")
+    anna.say("/preset")
+    anna.press(anna.find_button("Поэт"))
+    anna.say("А ухо?")
     assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
 
 
-def test_system_prompt_can_be_typed_after_the_button(group_chat, provider):
-    group_chat.say("/system")
-    assert "Паролей и ключей не пишите" in group_chat.press("system:set").text
-    group_chat.say("Отвечай по-английски.")
-    group_chat.say("Привет")
+def test_system_prompt_can_be_typed_after_the_button(anna, provider):
+    anna.say("/system")
+    assert "Паролей и ключей не пишите" in anna.press("system:set").text
+    anna.say("Отвечай по-английски.")
+    anna.say("Привет")
     assert newest_request(provider)[1][0]["content"] == "Отвечай по-английски."
 
 
-def test_system_prompt_dialog_can_be_cancelled(group_chat, provider):
-    group_chat.say("/system")
-    group_chat.press("system:set")
-    group_chat.press("cancel")
-    group_chat.say("Что такое лоб?")
+def test_system_prompt_dialog_can_be_cancelled(anna, provider):
+    anna.say("/system")
+    anna.press("system:set")
+    anna.press("cancel")
+    anna.say("Что такое лоб?")
     assert newest_request(provider)[0] == "stand-in-base"
 
 
-def test_presets_are_encrypted(group_chat):
-    save_preset(group_chat, "Тайна", "Никому не говори.")
-    ((name, prompt),) = select_rows(group_chat.settings, "SELECT name, prompt FROM preset")
+def test_presets_are_encrypted(anna):
+    save_preset(anna, "Тайна", "Никому не говори.")
+    ((name, prompt),) = select_rows(anna.settings, "SELECT name, prompt FROM preset")
     assert "Тайна" not in name
     assert "Никому" not in prompt
-    (preset,) = query_presets(group_chat.settings, lambda presets: presets.of(ANNA))
+    (preset,) = query_presets(anna.settings, lambda presets: presets.of(ANNA))
     assert (preset.name, preset.prompt) == ("Тайна", "Никому не говори.")
 
 
-def test_preset_of_the_same_name_is_replaced(group_chat):
-    save_preset(group_chat, "Поэт", "Раз.")
-    save_preset(group_chat, "Поэт", "Два.")
+def test_preset_of_the_same_name_is_replaced(anna):
+    save_preset(anna, "Поэт", "Раз.")
+    save_preset(anna, "Поэт", "Два.")
     assert [
-        preset.prompt for preset in query_presets(group_chat.settings, lambda rows_: rows_.of(ANNA))
+        preset.prompt for preset in query_presets(anna.settings, lambda rows_: rows_.of(ANNA))
     ] == ["Два."]
 
 
-def test_too_long_prompts_and_names_and_too_many_presets_are_refused(group_chat):
-    assert "не длиннее 4 000 знаков" in group_chat.say(
+def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
+    assert "не длиннее 4 000 знаков" in anna.say(
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
-    assert session_values(group_chat.settings, "system") == []
+    assert session_values(anna.settings, "system") == []
     query_presets(
-        group_chat.settings,
+        anna.settings,
         lambda presets: [
             presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN_PRESETS)
         ],
     )
-    group_chat.say("/system Ещё один.")
-    group_chat.press("system:save")
-    assert "не длиннее 40 знаков" in group_chat.say("и" * 41).text
-    assert "У вас уже 20 своих пресетов" in group_chat.say("Лишний").text
-    assert (
-        len(query_presets(group_chat.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
-    )
+    anna.say("/system Ещё один.")
+    anna.press("system:save")
+    assert "не длиннее 40 знаков" in anna.say("и" * 41).text
+    assert "У вас уже 20 своих пресетов" in anna.say("Лишний").text
+    assert len(query_presets(anna.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
 
 
-def test_system_prompt_split_by_the_client_is_refused_whole(group_chat, telegram, provider):
+def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, provider):
     telegram.paste("anna", "/system " + "Отвечай стихами. " * 300)
-    telegram.wait_for(lambda: count_updates_by_state(group_chat.settings) == {"answered": 2})
-    assert "а в этой 5 099" in group_chat.last.text.replace("\xa0", " ")
+    telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"answered": 2})
+    assert "а в этой 5 099" in anna.last.text.replace("\xa0", " ")
     assert len(telegram.answers("anna")) == 1
     assert provider.calls("chat.create") == []
 
 
-def test_own_preset_is_deleted_after_a_confirmation(group_chat):
-    save_preset(group_chat, "Поэт")
-    group_chat.say("/preset")
-    group_chat.press(group_chat.find_button("Поэт"))
-    group_chat.press(group_chat.find_button("Удалить"))
-    assert "Удалить пресет «Поэт»?" in group_chat.last.text
-    group_chat.press(group_chat.find_button("Да, удалить"))
-    assert "удалён" in group_chat.last.text
-    assert query_presets(group_chat.settings, lambda presets: presets.of(ANNA)) == []
+def test_own_preset_is_deleted_after_a_confirmation(anna):
+    save_preset(anna, "Поэт")
+    anna.say("/preset")
+    anna.press(anna.find_button("Поэт"))
+    anna.press(anna.find_button("Удалить"))
+    assert "Удалить пресет «Поэт»?" in anna.last.text
+    anna.press(anna.find_button("Да, удалить"))
+    assert "удалён" in anna.last.text
+    assert query_presets(anna.settings, lambda presets: presets.of(ANNA)) == []
 
 
 @pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
-def test_preset_of_another_user_is_neither_shown_nor_deleted(group_chat, verb):
-    preset = query_presets(
-        group_chat.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст.")
-    )
-    message = group_chat.say("/preset")
-    assert "Чужой" not in group_chat.labels
-    group_chat.press(f"preset:{verb}:{preset.preset_id}", forged=True)
-    assert group_chat.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
-    assert group_chat.last.text == message.text
-    assert session_values(group_chat.settings) == [""]
-    assert query_presets(group_chat.settings, lambda presets: presets.of(777)) == [preset]
+def test_preset_of_another_user_is_neither_shown_nor_deleted(anna, verb):
+    preset = query_presets(anna.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст."))
+    message = anna.say("/preset")
+    assert "Чужой" not in anna.labels
+    anna.press(f"preset:{verb}:{preset.preset_id}", forged=True)
+    assert anna.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
+    assert anna.last.text == message.text
+    assert session_values(anna.settings) == [""]
+    assert query_presets(anna.settings, lambda presets: presets.of(777)) == [preset]
 
 
 @pytest.mark.parametrize(
     "data",
     ["preset:set", "preset:set:no", "preset:own:x", "preset:pair:zz:1", "system:x", "preset:zz"],
 )
-def test_forged_preset_button_changes_nothing(group_chat, data):
-    group_chat.say("/preset")
-    group_chat.press(data, forged=True)
-    assert session_values(group_chat.settings) == [""]
-    assert session_values(group_chat.settings, "system") == [""]
+def test_forged_preset_button_changes_nothing(anna, data):
+    anna.say("/preset")
+    anna.press(data, forged=True)
+    assert session_values(anna.settings) == [""]
+    assert session_values(anna.settings, "system") == [""]
 
 
 def test_preset_without_a_provider_is_refused(telegram, tmp_path):

@@ -14,12 +14,6 @@ from tests.support.plan_config import make_plan
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def titles(talk):
     return [label.split(" · ")[0] for label in talk.labels if " · " in label]
 
@@ -32,23 +26,21 @@ def open_two_sessions(talk):
     talk.say("/sessions")
 
 
-def test_sessions_are_listed_newest_first_with_the_open_one_marked(group_chat):
-    assert "Разговоров пока нет" in group_chat.say("/sessions").text
-    open_two_sessions(group_chat)
-    assert "У вас 2 разговора." in group_chat.last.text
-    assert titles(group_chat) == ["▸ Что такое подбородок?", "Что такое лоб?"]
+def test_sessions_are_listed_newest_first_with_the_open_one_marked(anna):
+    assert "Разговоров пока нет" in anna.say("/sessions").text
+    open_two_sessions(anna)
+    assert "У вас 2 разговора." in anna.last.text
+    assert titles(anna) == ["▸ Что такое подбородок?", "Что такое лоб?"]
 
 
-def test_old_session_is_reopened_with_its_history(group_chat, provider):
-    open_two_sessions(group_chat)
-    group_chat.press(
-        next(label for label in group_chat.labels if label.startswith("Что такое лоб?"))
-    )
-    assert "1 вопрос с ответом" in group_chat.last.text
-    opened = group_chat.press("Открыть")
+def test_old_session_is_reopened_with_its_history(anna, provider):
+    open_two_sessions(anna)
+    anna.press(next(label for label in anna.labels if label.startswith("Что такое лоб?")))
+    assert "1 вопрос с ответом" in anna.last.text
+    opened = anna.press("Открыть")
     assert opened.text.startswith("Открыт разговор «Что такое лоб?»")
     assert "Вы остановились на вопросе: Что такое лоб?" in opened.text
-    group_chat.say("А виски?")
+    anna.say("А виски?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
@@ -56,88 +48,84 @@ def test_old_session_is_reopened_with_its_history(group_chat, provider):
     assert "Что такое подбородок?" not in contents
 
 
-def test_session_is_renamed_without_a_model_call(group_chat, provider):
-    open_two_sessions(group_chat)
-    group_chat.press(titles(group_chat)[1] and group_chat.labels[1])
-    group_chat.press("✏️ Переименовать")
-    assert group_chat.labels == ["‹ Назад", "Отмена"]
-    named = group_chat.say("Про  лоб\nи виски")
+def test_session_is_renamed_without_a_model_call(anna, provider):
+    open_two_sessions(anna)
+    anna.press(titles(anna)[1] and anna.labels[1])
+    anna.press("✏️ Переименовать")
+    assert anna.labels == ["‹ Назад", "Отмена"]
+    named = anna.say("Про  лоб\nи виски")
     assert named.text.startswith("«Про лоб и виски»")
     assert len(provider.calls("chat.create")) == 2
-    group_chat.say("/sessions")
-    assert titles(group_chat) == ["▸ Что такое подбородок?", "Про лоб и виски"]
+    anna.say("/sessions")
+    assert titles(anna) == ["▸ Что такое подбородок?", "Про лоб и виски"]
 
 
 @pytest.mark.parametrize("way_out", ["Отмена", "‹ Назад", "/cancel"])
-def test_renaming_can_be_cancelled_and_the_next_message_is_a_question(
-    group_chat, provider, way_out
-):
-    open_two_sessions(group_chat)
-    group_chat.press(group_chat.labels[1])
-    group_chat.press("✏️ Переименовать")
-    (group_chat.say if way_out.startswith("/") else group_chat.press)(way_out)
-    group_chat.say("Обычный вопрос")
+def test_renaming_can_be_cancelled_and_the_next_message_is_a_question(anna, provider, way_out):
+    open_two_sessions(anna)
+    anna.press(anna.labels[1])
+    anna.press("✏️ Переименовать")
+    (anna.say if way_out.startswith("/") else anna.press)(way_out)
+    anna.say("Обычный вопрос")
     assert len(provider.calls("chat.create")) == 3
-    assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_session_is_exported_as_text_and_json(group_chat, telegram):
-    open_two_sessions(group_chat)
-    group_chat.press(group_chat.labels[1])
-    card = group_chat.last.message_id
-    group_chat.press("📄 Сохранить текстом", card)
-    document = group_chat.last.message["document"]
+def test_session_is_exported_as_text_and_json(anna, telegram):
+    open_two_sessions(anna)
+    anna.press(anna.labels[1])
+    card = anna.last.message_id
+    anna.press("📄 Сохранить текстом", card)
+    document = anna.last.message["document"]
     exported = telegram.download(document["file_id"]).decode()
     assert document["file_name"].endswith(".md")
     assert exported.startswith("# Что такое лоб?\n")
     assert "## Вы · " in exported
     assert "**stand-in-base**" in exported
-    group_chat.press("Сохранить как JSON", card)
-    content = json.loads(telegram.download(group_chat.last.message["document"]["file_id"]))
+    anna.press("Сохранить как JSON", card)
+    content = json.loads(telegram.download(anna.last.message["document"]["file_id"]))
     (turn,) = content["turns"]
     assert turn["question"] == "Что такое лоб?"
     assert turn["model"] == "stand-in-base"
     assert turn["input_tokens"] > 0
 
 
-def test_deleted_session_can_be_restored(group_chat):
-    open_two_sessions(group_chat)
-    group_chat.press(group_chat.labels[1])
-    group_chat.press("🗑 Удалить")
-    assert "Вернуть его можно в течение 10 минут" in group_chat.last.text
-    undo, offer_id = group_chat.button_data("session-restore"), group_chat.last.message_id
-    group_chat.press("Все разговоры")
-    assert titles(group_chat) == ["▸ Что такое подбородок?"]
-    assert group_chat.press(undo, offer_id, forged=True).text.startswith("«Что такое лоб?»")
-    group_chat.press("🗑 Удалить")
-    group_chat.press("↩️ Вернуть разговор")
-    group_chat.press(undo, group_chat.last.message_id, forged=True)
-    assert group_chat.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
+def test_deleted_session_can_be_restored(anna):
+    open_two_sessions(anna)
+    anna.press(anna.labels[1])
+    anna.press("🗑 Удалить")
+    assert "Вернуть его можно в течение 10 минут" in anna.last.text
+    undo, offer_id = anna.button_data("session-restore"), anna.last.message_id
+    anna.press("Все разговоры")
+    assert titles(anna) == ["▸ Что такое подбородок?"]
+    assert anna.press(undo, offer_id, forged=True).text.startswith("«Что такое лоб?»")
+    anna.press("🗑 Удалить")
+    anna.press("↩️ Вернуть разговор")
+    anna.press(undo, anna.last.message_id, forged=True)
+    assert anna.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
 
 
-def test_session_list_has_pages(group_chat):
+def test_session_list_has_pages(anna):
     for number in range(10):
-        group_chat.say(f"Вопрос {number}")
-        group_chat.say("/new")
-    group_chat.say("/sessions")
-    assert "страница 1 из 2" in group_chat.last.text
-    assert len(titles(group_chat)) == 8
-    group_chat.press("›")
-    assert titles(group_chat) == ["Вопрос 1", "Вопрос 0"]
-    group_chat.press("‹")
-    assert titles(group_chat)[0] == "Вопрос 9"
+        anna.say(f"Вопрос {number}")
+        anna.say("/new")
+    anna.say("/sessions")
+    assert "страница 1 из 2" in anna.last.text
+    assert len(titles(anna)) == 8
+    anna.press("›")
+    assert titles(anna) == ["Вопрос 1", "Вопрос 0"]
+    anna.press("‹")
+    assert titles(anna)[0] == "Вопрос 9"
 
 
 VERBS = ("session", "session-open", "session-name", "session-file", "session-drop")
 
 
-def test_session_of_another_user_is_neither_shown_nor_changed(group_chat, telegram):
-    open_two_sessions(group_chat)
-    (_, session_id) = group_chat.button_data("session").split(":")
-    before = select_rows(
-        group_chat.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id"
-    )
-    boris = ChatUser(telegram, group_chat.settings, "boris")
+def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
+    open_two_sessions(anna)
+    (_, session_id) = anna.button_data("session").split(":")
+    before = select_rows(anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
+    boris = ChatUser(telegram, anna.settings, "boris")
     message = boris.say("/help")
     for verb in VERBS:
         boris.press(f"{verb}:{session_id}", message.message_id, forged=True)
@@ -148,31 +136,31 @@ def test_session_of_another_user_is_neither_shown_nor_changed(group_chat, telegr
         )
     assert [answer.text for answer in telegram.answers("boris")] == [message.text]
     assert (
-        select_rows(group_chat.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
+        select_rows(anna.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
         == before
     )
-    assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
-def test_invalid_session_button_data_changes_nothing(group_chat):
-    open_two_sessions(group_chat)
+def test_invalid_session_button_data_changes_nothing(anna):
+    open_two_sessions(anna)
     for data in ("session:", "session:-1", "session:9" + "9" * 50, "session:٣", "sessions:999999"):
-        group_chat.press(data, group_chat.last.message_id, forged=True)
-    assert "У вас 2 разговора." in group_chat.last.text
+        anna.press(data, anna.last.message_id, forged=True)
+    assert "У вас 2 разговора." in anna.last.text
 
 
-def test_cleared_session_continues_after_undo(group_chat, provider):
-    group_chat.say("Что такое лоб?")
-    assert "Разговор удалён, начинаем новый" in group_chat.say("/clear").text
-    assert "Этот разговор сейчас открыт" in group_chat.press("↩️ Вернуть разговор").text
-    group_chat.say("А подбородок?")
+def test_cleared_session_continues_after_undo(anna, provider):
+    anna.say("Что такое лоб?")
+    assert "Разговор удалён, начинаем новый" in anna.say("/clear").text
+    assert "Этот разговор сейчас открыт" in anna.press("↩️ Вернуть разговор").text
+    anna.say("А подбородок?")
     (call,) = provider.calls("chat.create")[-1:]
     assert "Что такое лоб?" in [message["content"] for message in call.body["messages"]]
     # Another session is in use by then and stays open; an empty one cannot be restored.
-    cleared = group_chat.say("/clear")
-    assert not group_chat.say("/clear").keys
-    group_chat.say("Новый вопрос")
-    assert "сейчас открыт" not in group_chat.press("↩️ Вернуть разговор", cleared.message_id).text
+    cleared = anna.say("/clear")
+    assert not anna.say("/clear").keys
+    anna.say("Новый вопрос")
+    assert "сейчас открыт" not in anna.press("↩️ Вернуть разговор", cleared.message_id).text
 
 
 def capped_settings(tmp_path, telegram, provider, most=2):
@@ -222,15 +210,13 @@ def test_outdated_offer_deletes_only_the_session_it_named(tmp_path, telegram, pr
         assert select_rows(settings, "SELECT COUNT(*) FROM turn") == [(3,)]
 
 
-def test_new_session_is_a_topic_named_after_the_first_question_if_topics_exist(
-    group_chat, telegram
-):
+def test_new_session_is_a_topic_named_after_the_first_question_if_topics_exist(anna, telegram):
     telegram.switch("has_topics")
-    group_chat.say("Что такое лоб?")
-    group_chat.say("/new")
+    anna.say("Что такое лоб?")
+    anna.say("/new")
     ((thread, name),) = telegram.topics("anna").items()
     assert name == "Новый разговор"
-    inside = ChatUser(telegram, group_chat.settings, f"anna#{thread}")
+    inside = ChatUser(telegram, anna.settings, f"anna#{thread}")
     assert inside.last.text.startswith("Это новый разговор")
     inside.say("Что такое подбородок?")
     telegram.wait_for(lambda: telegram.topics("anna")[thread] == "Что такое подбородок?")
@@ -238,9 +224,9 @@ def test_new_session_is_a_topic_named_after_the_first_question_if_topics_exist(
     assert titles(inside) == ["▸ Что такое подбородок?"]
 
 
-def test_failed_topic_creation_does_not_prevent_a_new_session(group_chat, telegram):
+def test_failed_topic_creation_does_not_prevent_a_new_session(anna, telegram):
     telegram.switch("has_topics")
     telegram.faults.add(Fault("createForumTopic", FaultKind.STATUS, status=500, times=1))
-    group_chat.say("Что такое лоб?")
-    assert group_chat.say("/new").text.startswith("Начинаем новый разговор")
+    anna.say("Что такое лоб?")
+    assert anna.say("/new").text.startswith("Начинаем новый разговор")
     assert telegram.topics("anna") == {}

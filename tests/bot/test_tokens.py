@@ -24,12 +24,6 @@ INVENTED = "Обсудили встречу с Анной 15 мая."
 PRICE = {"input": 1, "output": 2, "training": 0}
 
 
-@pytest.fixture
-def group_chat(telegram, settings):
-    with RunningBot(settings):
-        yield ChatUser(telegram, settings)
-
-
 def stored_summaries(settings):
     return select_rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
 
@@ -67,9 +61,9 @@ def test_token_view_shows_usage_cost_and_plan(tmp_path, telegram, provider):
     assert "Вопросы: осталось 19 из 20, обновится " in text
 
 
-def test_unknown_cost_is_omitted(group_chat):
-    group_chat.say("Что такое лоб?")
-    text = group_chat.say("/t").text
+def test_unknown_cost_is_omitted(anna):
+    anna.say("Что такое лоб?")
+    text = anna.say("/t").text
     assert "из 8" in text or "токенов" in text
     assert "неизвестна" not in text
     assert "этот разговор —" not in text
@@ -90,65 +84,65 @@ def test_plan_window_is_the_shown_limit(tmp_path, telegram, provider):
     assert "Вопросы: без ограничений" in text
 
 
-def test_verified_summary_is_shown_and_starts_a_new_session(group_chat, provider):
-    group_chat.say(QUESTION)
-    group_chat.say("/t")
+def test_verified_summary_is_shown_and_starts_a_new_session(anna, provider):
+    anna.say(QUESTION)
+    anna.say("/t")
     provider.behave(fixed_answer=SHORT)
-    message = group_chat.press("Пересказать и продолжить")
+    message = anna.press("Пересказать и продолжить")
     assert SHORT in message.text
     assert message.entities[0]["type"] == "expandable_blockquote"
-    group_chat.say("Во сколько?")
+    anna.say("Во сколько?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert f"Ранее в этом разговоре: {SHORT}" in contents
     assert QUESTION not in contents
-    group_chat.say("/sessions")
-    assert "У вас 2 разговора" in group_chat.last.text
-    assert any("(продолжение)" in label for label in group_chat.labels)
+    anna.say("/sessions")
+    assert "У вас 2 разговора" in anna.last.text
+    assert any("(продолжение)" in label for label in anna.labels)
 
 
-def test_session_left_without_a_warning_can_still_be_summarised(group_chat, provider):
+def test_session_left_without_a_warning_can_still_be_summarised(anna, provider):
     provider.behave(context_window=600)
-    group_chat.say(f"{QUESTION} {'Это важно. ' * 40}")
-    assert "Пересказать и продолжить" not in group_chat.labels
-    last_answer = group_chat.say(f"А что взять с собой? {'Подумай. ' * 40}")
+    anna.say(f"{QUESTION} {'Это важно. ' * 40}")
+    assert "Пересказать и продолжить" not in anna.labels
+    last_answer = anna.say(f"А что взять с собой? {'Подумай. ' * 40}")
     assert "поэтому я начал новый" in last_answer.text
     provider.behave(fixed_answer=SHORT, context_window=16_000)
-    summed = group_chat.press("Пересказать прежний и продолжить")
+    summed = anna.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert QUESTION in "".join(contents)
-    group_chat.say("Во сколько?")
+    anna.say("Во сколько?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert f"Ранее в этом разговоре: {SHORT}" in contents
 
 
-def test_stand_in_summarises_a_conversation_by_its_first_sentences(group_chat):
+def test_stand_in_summarises_a_conversation_by_its_first_sentences(anna):
     """The demo uses this to show what the button does."""
-    group_chat.say(QUESTION)
-    group_chat.say("/t")
-    text = group_chat.press("Пересказать и продолжить").text
+    anna.say(QUESTION)
+    anna.say("/t")
+    text = anna.press("Пересказать и продолжить").text
     assert text.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
     assert "Вы спросили: «Вопрос:" not in text
 
 
-def test_summary_with_an_invented_number_is_retried_and_then_refused(group_chat, provider):
-    group_chat.say(QUESTION)
-    group_chat.say("/t")
+def test_summary_with_an_invented_number_is_retried_and_then_refused(anna, provider):
+    anna.say(QUESTION)
+    anna.say("/t")
     provider.behave(fixed_answer=INVENTED)
-    message = group_chat.press("Пересказать и продолжить")
+    message = anna.press("Пересказать и продолжить")
     assert "Не получилось" in message.text
     first, second = provider.calls("chat.create")[-2:]
     assert "15" not in first.body["messages"][-1]["content"]
     assert "число 15" in second.body["messages"][-1]["content"]
-    assert stored_summaries(group_chat.settings) == 0
+    assert stored_summaries(anna.settings) == 0
     provider.behave(fixed_answer="")
-    group_chat.say("Дальше?")
+    anna.say("Дальше?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
@@ -178,33 +172,33 @@ def test_summary_costs_one_question_and_its_money_is_counted(tmp_path, telegram,
     assert all(micro > 0 for (micro,) in costs)
 
 
-def test_second_press_makes_no_second_summary(group_chat, provider):
-    group_chat.say(QUESTION)
-    gauge = group_chat.say("/t")
+def test_second_press_makes_no_second_summary(anna, provider):
+    anna.say(QUESTION)
+    gauge = anna.say("/t")
     provider.behave(fixed_answer=SHORT)
-    group_chat.press("Пересказать и продолжить")
+    anna.press("Пересказать и продолжить")
     call_count = len(provider.calls("chat.create"))
-    group_chat.press("Пересказать и продолжить", gauge.message_id)
+    anna.press("Пересказать и продолжить", gauge.message_id)
     assert len(provider.calls("chat.create")) == call_count
-    assert stored_summaries(group_chat.settings) == 1
+    assert stored_summaries(anna.settings) == 1
 
 
-def test_session_of_another_user_cannot_be_summarised(group_chat, telegram, provider):
-    group_chat.say(QUESTION)
-    group_chat.say("/t")
+def test_session_of_another_user_cannot_be_summarised(anna, telegram, provider):
+    anna.say(QUESTION)
+    anna.say("/t")
     call_count = len(provider.calls("chat.create"))
-    boris = ChatUser(telegram, group_chat.settings, "boris")
+    boris = ChatUser(telegram, anna.settings, "boris")
     message = boris.say("/t")
-    boris.press(group_chat.button_data("sum"), message.message_id, forged=True)
+    boris.press(anna.button_data("sum"), message.message_id, forged=True)
     assert telegram.answers("boris") == [message]
     assert len(provider.calls("chat.create")) == call_count
 
 
-def test_plan_button_keeps_the_answer_above_it(group_chat, telegram):
-    answer = group_chat.say(QUESTION)
-    group_chat.press("plan", answer.message_id, forged=True)
+def test_plan_button_keeps_the_answer_above_it(anna, telegram):
+    answer = anna.say(QUESTION)
+    anna.press("plan", answer.message_id, forged=True)
     assert telegram.answers("anna")[0].text == answer.text
-    assert group_chat.last.text == "Ограничений нет: спрашивайте сколько угодно."
+    assert anna.last.text == "Ограничений нет: спрашивайте сколько угодно."
 
 
 def test_kill_during_a_summary_leaves_one_new_session(tmp_path, telegram, provider):
