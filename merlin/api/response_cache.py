@@ -44,7 +44,7 @@ from merlin.core.web.browser import language_of_header
 from merlin.course.catalogue import Catalogue
 from merlin.db.processes import read_change_counter
 
-POLL_INTERVAL_S = 0.2
+POLL_INTERVAL_S = 1.0
 
 
 CACHE_CONTROL = "public, max-age=60, stale-while-revalidate=600"

@@ -28,7 +28,7 @@ from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
-from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
+from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import MAX_CONCURRENT, UpdatePoller, message_authors
 from merlin.bot.services import BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
@@ -198,7 +198,7 @@ class Bot:
             ("post", lambda: run_loop(self._notices.send_pending, changes)),
             ("housekeeping", lambda: run_loop(tidy, changes, HOUSEKEEPING_EVERY_S)),
             ("results", lambda: run_loop(results, changes)),
-            ("herald", lambda: run_loop(broadcasts, changes, BROADCAST_EVERY_S)),
+            ("herald", lambda: run_loop(broadcasts, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),

@@ -46,14 +46,16 @@ BROADCAST_EVERY_S = 0.25
 
 
 async def send_broadcasts(services: BotServices) -> None:
-    """Move the next batch of each broadcast to the outbox; report the finished ones."""
+    """Move the broadcasts to the outbox in batches; report the finished ones. Return at the end."""
     broadcasts = broadcasts_of(services)
-    for broadcast in await services.store.read(broadcasts.open):
-        if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-            await services.store.do(partial(_enqueue_batch, services, broadcasts, broadcast))
-            kill_point("broadcast.handed")
-        else:
-            await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
+    while under_way := await services.store.read(broadcasts.open):
+        for broadcast in under_way:
+            if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
+                await services.store.do(partial(_enqueue_batch, services, broadcasts, broadcast))
+                kill_point("broadcast.handed")
+            else:
+                await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
+        await asyncio.sleep(BROADCAST_EVERY_S)
 
 
 def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:

@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 Run = Callable[[], bool]
 Watch = Callable[[Callable[[], None]], AbstractContextManager[None]]
-CLOCK_LOOK_S, WAKE_AGAIN_S = 0.25, 0.1
+CLOCK_LOOK_S, WAKE_AGAIN_S = 1.0, 0.1
 
 
 @dataclass(frozen=True, slots=True)

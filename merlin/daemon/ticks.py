@@ -81,8 +81,8 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("promote", partial(promote, services), step, wakes="note"),
         Tick("note", NoteWriter(services), max(step, 1.0)),
         *([Tick("status", StatusSender(services, forge), max(step, 1.0))] if forge else []),
-        Tick("changes", services.changing, min(step, 0.25), wakes="fetch", is_asked=True),
-        Tick("serve", _request_tick(services), min(step, 0.25), wakes="launch", is_asked=True),
+        Tick("changes", services.changing, step, wakes="fetch", is_asked=True),
+        Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
         Tick(
             "baselines",
             BaselineTick(services.db, services.config, services.providers),

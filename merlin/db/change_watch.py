@@ -3,7 +3,7 @@
 `Database.bump` increases the change counter. On PostgreSQL it also sends a notification in the same
 transaction, which the thread receives at once. It still reads the counter once a second: the
 previous version sends no notifications, and some are lost during a reconnect. SQLite has no
-notifications: there the counter is read 20 times a second.
+notifications: there the thread asks 20 times a second whether anybody has committed.
 """
 
 from __future__ import annotations
@@ -48,12 +48,14 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
     while not stop.is_set():
         try:
             db.listen()
+            commits = db.read_data_version()
             counter = read_change_counter(db)
             if counter != seen:
                 seen = counter
                 tell()
             if db.dialect == "sqlite":
-                stop.wait(LOOK_S)
+                while not stop.wait(LOOK_S) and db.read_data_version() == commits:
+                    pass
             else:
                 db.wait_for_notification(MAX_WAIT_S)
         except Exception as error:

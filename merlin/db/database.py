@@ -503,6 +503,18 @@ class Database:
         with driver_errors():
             list(connection().notifies(timeout=within_s, stop_after=1))
 
+    def read_data_version(self) -> int:
+        """Return a number that changes when another connection commits to SQLite; else 0.
+
+        Cheaper than any query: it is read 20 times a second. Source: SQLite's PRAGMA data_version.
+        """
+        if self.dialect != "sqlite":
+            return 0
+        self._ready()
+        connection: Any = self._handle.connection
+        with driver_errors():
+            return int(connection().execute("PRAGMA data_version").fetchone()[0])
+
     def quick_check(self) -> None:
         """Check the whole SQLite file once. Raises DatabaseDamaged; does nothing on PostgreSQL."""
         if self.dialect != "sqlite":
