@@ -68,7 +68,7 @@ async def run_once(
 
 
 async def run_once_streamed(
-    request: Request, caller: Caller, operation: StreamedOperation, body: bytes | None = None
+    request: Request, caller: Caller, operation: StreamedOperation, body: bytes | None
 ) -> Response:
     """Return the answer of `operation`, which stores it itself, or the stored answer for its key.
 

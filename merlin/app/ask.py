@@ -403,9 +403,7 @@ def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     return Quota(plan, zone, left)
 
 
-def find_asker(
-    ctx: Context, user: User, language: str, number: int, dataset: str | None = None
-) -> Asker:
+def find_asker(ctx: Context, user: User, language: str, number: int, dataset: str | None) -> Asker:
     """Return the asker, with the plan that applies to questions about a dataset."""
     plan = plan_of(ctx.plans, user.plans, dataset)
     return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)

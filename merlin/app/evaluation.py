@@ -51,7 +51,7 @@ def evaluate(
 
 
 def answers_to_grade(
-    ctx: Context, actor: Actor, name: str, against: str = ""
+    ctx: Context, actor: Actor, name: str, against: str
 ) -> list[tuple[Model, list[JudgedAnswer]]]:
     """Return both models with their stored answers, for a judge. Raises as `evaluate`."""
     model, base = _find_both(ctx, actor, name, against)

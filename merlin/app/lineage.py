@@ -95,7 +95,7 @@ class AnswerOrigin:
     nearest: list[str] = described("If there is none: examples with the most similar questions.")
 
 
-def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> ExampleImpact:
+def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleImpact:
     """Return the uses of an example; `name` is its id, DATASET/ID, or its file's path.
 
     Raises NotFound if no build has it, Refused if several datasets have it.

@@ -260,7 +260,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         _tell(ctx, renewal.user_id, key, values, once)
 
 
-def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None = None) -> None:
+def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None) -> None:
     """Notify everybody whose plan ends tomorrow without a renewal; once.
 
     `told_at` is the previous run: people notified then are not checked again.

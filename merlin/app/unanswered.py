@@ -123,7 +123,7 @@ def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
 
 
 def send_to_editors(
-    ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int = 0
+    ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int
 ) -> None:
     """Send a question of the actor, masked, to the editors of a dataset.
 

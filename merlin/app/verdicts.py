@@ -244,7 +244,7 @@ def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object
 def news_message(
     word: VerdictStatus,
     values: Mapping[str, object],
-    reason: Mapping[str, object] | None = None,
+    reason: Mapping[str, object] | None,
     now: Score | None = None,
     before: Score | None = None,
 ) -> tuple[str, Mapping[str, object]]:

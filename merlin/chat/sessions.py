@@ -365,7 +365,7 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
     return text(language, f"preset-prompt-{name}")
 
 
-def apply_prompt(session: Session, word: str, prompt: str, model: General | None = None) -> Session:
+def apply_prompt(session: Session, word: str, prompt: str, model: General | None) -> Session:
     """Return the session with a preset's text; `word` "" is a text without a name."""
     if model is None:
         return replace(session, preset=word, system=prompt)

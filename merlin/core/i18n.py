@@ -181,7 +181,7 @@ def format_moment(
     return _move_to_named_zone(message, local, language) if is_named else message
 
 
-def moment_argument(local: datetime, *, is_named: bool = False) -> dict[str, object]:
+def moment_argument(local: datetime, *, is_named: bool) -> dict[str, object]:
     """Return an aware moment as an argument of a text; `is_named` as in `format_moment`."""
     month = {"key": "moment-month", "arguments": {"month": local.month}}
     values = {"day": local.day, "month": month, "year": str(local.year), "time": f"{local:%H:%M}"}

@@ -663,7 +663,7 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 _HOLD = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 
 
-def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
+def lock_user(db: Database, user_id: int, clock: Clock) -> None:
     """Lock the person's row until the transaction ends; insert it if it is missing."""
     if db.dialect == "sqlite":  # where writing transactions are exclusive anyway
         return

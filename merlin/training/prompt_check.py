@@ -302,8 +302,8 @@ def base_queries(
     config: Config,
     checked: CheckedDataset,
     is_included: Callable[[str], bool],
-    named: str = "",
-    limit: int | None = None,
+    named: str,
+    limit: int | None,
 ) -> VariantQueries | None:
     """Return a dataset's training examples as queries to its untuned base.
 

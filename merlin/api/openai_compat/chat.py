@@ -205,7 +205,7 @@ def start_question(
     question: Question,
     asker: Asker,
     *,
-    is_stoppable: bool = True,
+    is_stoppable: bool,
     then: Then | None = None,
 ) -> ChatStream:
     """Start a question; if stoppable, it ends when the client disconnects."""
@@ -214,7 +214,7 @@ def start_question(
     return stream
 
 
-def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool = True) -> None:
+def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool) -> None:
     """Track a question until shutdown; if stoppable, stop it when the client disconnects."""
     question_tasks = request.app.state.question_tasks
     question_tasks.add(asking.task)

@@ -220,7 +220,7 @@ class Favourite(BaseModel):
 _COURSES = TypeAdapter(list[CourseShown])
 
 
-def course_view(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
+def course_view(course: Course, language: str, *, in_all: bool) -> CourseShown:
     """Return a course; `in_all`: with its texts in every language."""
     view = CourseShown.of(course, language)
     return _in_all(view, course) if in_all else view
