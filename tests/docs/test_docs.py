@@ -36,10 +36,6 @@ MENTIONED_COMMAND = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
 unit = pytest.mark.unit
 
 
-def relative_path(path):
-    return str(path.path.relative_to(ROOT))
-
-
 EXISTING = {
     words: {option for parameter in command.params for option in parameter.opts} | {"--help"}
     for words, command in find_commands().items()
