@@ -39,6 +39,7 @@ from merlin.api.services import ApiServices, services_of
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
 from merlin.core.errors import MerlinError, NotFound
+from merlin.core.json_fields import get_object, get_text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
@@ -163,20 +164,16 @@ def read_webhook(body: bytes) -> tuple[str, str, str]:
         raise ValueError("too deep") from error
     if not isinstance(payload, dict):
         raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
-    event, thing = _short_text(payload, "event"), _part(payload, "object")
+    event, thing = _short_text(payload, "event"), get_object(payload, "object")
     payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
-    return event, payment_id, _short_text(_part(thing, "metadata"), "purchase")
+    return event, payment_id, _short_text(get_object(thing, "metadata"), "purchase")
 
 
-def _part(value: object, name: str) -> object:
-    return value.get(name) if isinstance(value, Mapping) else None
-
-
-def _short_text(payload: object, name: str) -> str:
+def _short_text(values: Mapping[str, Any], name: str) -> str:
     """Return a short printable ASCII value, "" for anything else."""
-    value: Any = _part(payload, name)
-    is_word = isinstance(value, str) and len(value) <= _MAX_WORD_LENGTH and value.isascii()
-    return value if is_word and value.isprintable() else ""
+    value = get_text(values, name)
+    is_word = len(value) <= _MAX_WORD_LENGTH and value.isascii() and value.isprintable()
+    return value if is_word else ""
 
 
 router = operation_router(prefix="/hooks", tags=["hooks"])

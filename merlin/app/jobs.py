@@ -18,6 +18,7 @@ from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described, named
 from merlin.core.i18n import text
+from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import VerdictHistory
@@ -86,9 +87,7 @@ class JobView:
     def measure(self, events: Iterable[object]) -> Progress:
         """Return the progress, from the data of the job's events."""
         metrics = [event for event in events if isinstance(event, Mapping)]
-        settings = self.recipe.get("hyperparameters")
-        epochs = settings.get("n_epochs") if isinstance(settings, Mapping) else None
-        requested = read_positive(epochs)
+        requested = read_positive(get_object(self.recipe, "hyperparameters").get("n_epochs"))
         epoch, step, steps = (
             max((read_positive(metric.get(name)) for metric in metrics), default=0.0)
             for name in ("epoch", "step", "total_steps")

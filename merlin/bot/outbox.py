@@ -126,11 +126,9 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
 
 def result_text(request: Request, language: str) -> str:
     """Return what came of a request, or why it was refused."""
-    result = dict(request.result)
-    is_done = request.state is RequestState.DONE
-    key = f"admin-did-{request.kind}" if is_done else str(result.get("key", ""))
-    arguments = result if is_done else result.get("arguments")
-    fields = arguments if isinstance(arguments, dict) else {}
+    is_done, error = request.state is RequestState.DONE, request.error
+    key = f"admin-did-{request.kind}" if is_done else error.key
+    fields = request.result if is_done else error.arguments
     try:
         message = text(
             language,
@@ -139,7 +137,7 @@ def result_text(request: Request, language: str) -> str:
         )
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)
-        message = str(result.get("message", "")) or text(language, "notice-untranslated", name=key)
+        message = str(error) or text(language, "notice-untranslated", name=key)
     return f"✅ {message}" if is_done else f"⚠️ {text(language, 'admin-refused', reason=message)}"
 
 

@@ -17,6 +17,7 @@ from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
+from merlin.core.json_fields import get_object, get_text
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import REQUEST
 from merlin.db.values import RowMap, dump_json, storable_text
@@ -70,11 +71,10 @@ class Request:
     @property
     def error(self) -> MerlinError:
         """Return the error of a failed request."""
-        stored = self.result.get("arguments")
-        arguments = dict(stored) if isinstance(stored, Mapping) else {}
+        arguments = dict(get_object(self.result, "arguments"))
         arguments.pop("message", None)
         return MerlinError(
-            str(self.result.get("message")), str(self.result.get("key")), **arguments
+            get_text(self.result, "message"), get_text(self.result, "key"), **arguments
         )
 
 

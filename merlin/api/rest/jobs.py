@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus
@@ -100,9 +100,7 @@ def failure(request: StoredRequest, language: str) -> str:
     """Return why the daemon refused, "" if it did not."""
     if request.state is not RequestState.FAILED:
         return ""
-    arguments = request.result.get("arguments")
-    values = arguments if isinstance(arguments, Mapping) else {}
-    return render_stored_text(language, str(request.result.get("key", "")), values)
+    return render_stored_text(language, request.error.key, request.error.arguments)
 
 
 # An operation that stores a daemon request, once for the same `once`.
