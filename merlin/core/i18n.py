@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from threading import RLock
@@ -212,6 +212,15 @@ def format_moment_briefly(
     month = text(language, "moment-month-brief", month=local.month)
     message = text(language, "moment-brief", day=local.day, month=month, time=f"{local:%H:%M}")
     return _move_to_named_zone(message, local, language) if is_named else message
+
+
+def format_duration(language: str, duration: timedelta) -> str:
+    """Format a duration in its largest unit: "4 мин"."""
+    seconds = max(int(duration.total_seconds()), 0)
+    for name, unit in (("days", 86_400), ("hours", 3_600), ("minutes", 60)):
+        if seconds >= unit:
+            return text(language, f"duration-{name}", count=seconds // unit)
+    return text(language, "duration-seconds", count=seconds)
 
 
 def _move_to_named_zone(message: str, local: datetime, language: str) -> str:

@@ -31,8 +31,6 @@ from merlin.training.scores import Evaluation
 if TYPE_CHECKING:
     from merlin.api.pages.page import PageContext
 
-_DAY, _HOUR, _MINUTE = 86_400, 3_600, 60
-
 
 def when(context: PageContext, at: datetime | str | None) -> str:
     """Return a time in the person's zone, "20 ноя, 13:12", "–" for none."""
@@ -64,11 +62,7 @@ def last_day(context: PageContext, end: datetime) -> str:
 
 def span(context: PageContext, length: timedelta) -> str:
     """Return a duration in its largest unit: "4 мин"."""
-    seconds = max(int(length.total_seconds()), 0)
-    for unit, name in ((_DAY, "days"), (_HOUR, "hours"), (_MINUTE, "minutes")):
-        if seconds >= unit:
-            return text(context.language, f"health-{name}", count=seconds // unit)
-    return text(context.language, "health-seconds", count=seconds)
+    return i18n.format_duration(context.language, length)
 
 
 def number(context: PageContext, value: float, digits: int = 0) -> str:

@@ -193,13 +193,13 @@ def _board_card(context: BotContext, card: Card) -> str:
     state, training = card.state, card.training
     if training and training.silence:
         caption = context.translate(
-            "page-board-silent", time=_format_duration(context, training.silence)
+            "page-board-silent", time=i18n.format_duration(context.language, training.silence)
         )
     else:
         caption = state_text(context, "verdict-status" if card.commit else "page-change", state)
     details = card.why(context.language)
     if card.is_under_way and training and training.progress.share is not None:
-        time_left = _format_duration(context, training.left or timedelta())
+        time_left = i18n.format_duration(context.language, training.left or timedelta())
         details = context.translate(
             "admin-board-left", share=training.progress.share, time=time_left
         )
@@ -339,19 +339,10 @@ def _process(context: BotContext, process: ProcessView, now: datetime) -> str:
     name = f"{process.process} ({process.host})"
     if process.alive:
         step = describe_step(context.language, process.step)
-        up = _format_duration(context, now - process.since)
+        up = i18n.format_duration(context.language, now - process.since)
         return context.translate("health-alive", sign="🟢", name=name, step=step, up=up)
-    silent_for = _format_duration(context, now - process.at)
+    silent_for = i18n.format_duration(context.language, now - process.at)
     return context.translate("health-silent", sign="🔴", name=name, ago=silent_for)
-
-
-def _format_duration(context: BotContext, span: timedelta) -> str:
-    """Format a duration in its largest unit."""
-    seconds = max(int(span.total_seconds()), 0)
-    for unit, length in (("days", 86400), ("hours", 3600), ("minutes", 60)):
-        if seconds >= length:
-            return context.translate(f"health-{unit}", count=seconds // length)
-    return context.translate("health-seconds", count=seconds)
 
 
 def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
@@ -360,7 +351,9 @@ def _queues(context: BotContext, health_view: HealthView) -> Iterator[str]:
             "health-waits",
             queue=context.translate(f"health-queue-{queue.name}"),
             count=queue.waiting,
-            age=_format_duration(context, health_view.now - (queue.oldest or health_view.now)),
+            age=i18n.format_duration(
+                context.language, health_view.now - (queue.oldest or health_view.now)
+            ),
         )
         for queue in health_view.queues
         if queue.waiting

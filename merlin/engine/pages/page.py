@@ -12,7 +12,7 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated, cast
@@ -71,7 +71,6 @@ HEADERS = {
     "Cache-Control": NEVER_KEPT,
 }
 _BYTE_UNITS = ((10**9, "gb", 1), (10**6, "mb", 0), (10**3, "kb", 0))
-_TIME_UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 # The statuses with their own texts.
 _STATUSES_WITH_TEXT = frozenset({403, 404, 409, 413, 422, 500, 507})
 
@@ -179,10 +178,7 @@ class PageRequest:
 
     def format_duration(self, seconds: float) -> str:
         """Format a duration in its largest unit: "4 мин"."""
-        for unit, name in _TIME_UNITS:
-            if seconds >= unit:
-                return self.say(f"span-{name}", count=self.format_number(seconds // unit))
-        return self.say("span-seconds", count="0")
+        return i18n.format_duration(self.language, timedelta(seconds=seconds))
 
     def format_time(self, at: float) -> str:
         """Format a time in the browser's time zone, else in the machine's with its name."""

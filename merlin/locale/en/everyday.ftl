@@ -8,6 +8,10 @@ moment-in-zone = { $moment } ({ $zone })
 moment-day = { $day } { $month } { $year }
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
+duration-days = { $count } d
+duration-hours = { $count } h
+duration-minutes = { $count } min
+duration-seconds = { $count } s
 moment-month = { $month ->
         [1] January
         [2] February

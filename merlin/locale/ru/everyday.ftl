@@ -11,6 +11,10 @@ moment-in-zone = { $moment } ({ $zone ->
 moment-day = { $day } { $month } { $year }
 moment-day-brief = { $day } { $month }
 moment-brief = { $day } { $month }, { $time }
+duration-days = { $count } дн
+duration-hours = { $count } ч
+duration-minutes = { $count } мин
+duration-seconds = { $count } с
 moment-month = { $month ->
         [1] января
         [2] февраля
