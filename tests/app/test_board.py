@@ -24,7 +24,6 @@ from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
     CourseCatalogue,
-    PipelineRows,
     make_commit,
     make_course,
     make_examples,
@@ -33,11 +32,6 @@ from tests.db.pipeline_rows import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 def read_cards(world, actor=OPERATOR):

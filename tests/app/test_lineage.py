@@ -12,22 +12,11 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Authority, Role
-from merlin.db.encryption import Cipher
-from tests.db.pipeline_rows import FACE, OPERATOR, PipelineRows, make_examples
+from tests.db.pipeline_rows import FACE, OPERATOR, make_examples
 
 pytestmark = pytest.mark.integration
 ANNA, BORIS, BOT = 1001, 1002, 7
 THIRD = "лицо/вопрос-003"
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
 from merlin.core.clock import iso
 from merlin.db import tables
-from merlin.db.encryption import Cipher
 from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
 from merlin.db.tables import (
     APPROVAL,
@@ -49,11 +48,6 @@ PERSONAL = {
 }
 SHA = "a" * 40
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
 
 
 @pytest.fixture

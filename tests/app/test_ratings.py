@@ -24,7 +24,6 @@ from merlin.dataset.proposals import (
     Proposals,
     ProposalState,
 )
-from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
@@ -36,11 +35,6 @@ ANNA, BORIS, BOT = 1001, 1002, 7
 DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
 BY_BORIS = (DRAFT, telegram_editor(BORIS, "Борис"), BORIS, ("лицо",))
 DAY_S = 24 * 3600
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
 
 
 @pytest.fixture

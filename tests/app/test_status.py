@@ -15,7 +15,6 @@ from merlin.training.scores import Evaluation
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
-    PipelineRows,
     make_commit,
     make_examples,
     make_finding,
@@ -25,11 +24,6 @@ from tests.db.pipeline_rows import (
 pytestmark = pytest.mark.integration
 
 PARTS = ("verdict", "serving", "job")
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 def test_empty_database_has_an_empty_status(world):

@@ -21,7 +21,6 @@ from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, ma
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit
-from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests
 from tests.db.pipeline_rows import AT, FACE, OPERATOR, PipelineRows, make_examples, make_finding
 
@@ -29,11 +28,6 @@ pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 7
 OLD = date(2026, 1, 1)
-
-
-@pytest.fixture
-def cipher():
-    return Cipher({"k": b"k" * 32}, "k")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import TWO_A_DAY
 from tests.browser.axe_and_screenshots import find_faults
-from tests.browser.course_browser import open_visitor, run_course_site
+from tests.browser.course_browser import run_course_site
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -19,11 +19,6 @@ def course_site(tmp_path_factory):
     """A site whose plan allows two questions a day."""
     with run_course_site(tmp_path_factory.mktemp("site"), plans=(TWO_A_DAY,)) as site:
         yield site
-
-
-@pytest.fixture
-def visitor(chromium, course_site):
-    yield from open_visitor(chromium, course_site)
 
 
 def open_chat(visitor, user_id=None, **options):

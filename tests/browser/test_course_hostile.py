@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from merlin.account.api_keys import ApiKeys
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
-from tests.browser.course_browser import open_visitor, run_course_site
+from tests.browser.course_browser import run_course_site
 from tests.browser.naughty_markup import PAYLOADS
 
 pytestmark = pytest.mark.integration
@@ -58,11 +58,6 @@ def course_site(tmp_path_factory):
             )
             site.database.sql("UPDATE material SET file_url = ? WHERE lesson = 2", "javascript:x")
         yield site
-
-
-@pytest.fixture
-def visitor(chromium, course_site):
-    yield from open_visitor(chromium, course_site)
 
 
 def test_markup_in_course_fields_does_not_run(visitor, course_site):

@@ -36,11 +36,6 @@ TEXTS = (
 
 
 @pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
-
-
-@pytest.fixture
 def rows(database):
     return Catalogue(database)
 

@@ -54,11 +54,6 @@ world.journal.record(make_commit(1), KillingList([ready]), AT)
 """
 
 
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
-
-
 def read_authors(world, build_id):
     rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
     return {row["example_id"][-3:]: row["author"] for row in rows}

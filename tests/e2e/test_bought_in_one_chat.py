@@ -12,7 +12,6 @@ from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.e2e.signed_in_browser import open_browser, sign_in
 from tests.support.forked_processes import run_processes
@@ -32,12 +31,6 @@ PLANS = {
 }
 ASSISTANT = {"provider": "stand-in", "model": "stand-in-chat"}
 LISTENER = {"provider": "stand-in", "model": "stand-in-transcribe"}
-
-
-@pytest.fixture
-def telegram():
-    with TelegramStandIn() as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import httpx
 import pytest
 
 from merlin.sandbox.demo.place import Ports
-from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA
 from tests.e2e.signed_in_browser import open_browser, sign_in
 from tests.support.forked_processes import run_processes
@@ -14,12 +13,6 @@ from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def telegram():
-    with TelegramStandIn() as stand_in:
-        yield stand_in
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from merlin.chat.turns import Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from tests.billing.plan_shop import ANNA, BORIS, Shop
-from tests.db.pipeline_rows import BOT
+from tests.db.pipeline_rows import BOT, PipelineRows
 from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import wait_until
 
@@ -88,6 +88,12 @@ def sessions(database, clock):
 @pytest.fixture
 def turns(database, clock):
     return Turns(database, BOT, clock)
+
+
+@pytest.fixture
+def world(database, clock):
+    """Return the rows of a pipeline: commits, builds, jobs and models."""
+    return PipelineRows(database, clock)
 
 
 @pytest.fixture

@@ -10,14 +10,9 @@ import pytest
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
-from tests.db.pipeline_rows import FACE, PipelineRows, make_examples
+from tests.db.pipeline_rows import FACE, make_examples
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 @pytest.fixture

@@ -19,7 +19,6 @@ from merlin.training.models import ModelState
 from merlin.training.policy import Decision, Step, month_start
 from tests.db.pipeline_rows import (
     FACE,
-    PipelineRows,
     make_commit,
     make_examples,
     make_spec,
@@ -27,11 +26,6 @@ from tests.db.pipeline_rows import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 def make_job(verdict, clock, attempt=1, estimate=500):

@@ -24,7 +24,6 @@ from merlin.training.promote import (
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
-    PipelineRows,
     make_commit,
     make_examples,
     make_spec,
@@ -32,11 +31,6 @@ from tests.db.pipeline_rows import (
 )
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture
-def world(database, clock):
-    return PipelineRows(database, clock)
 
 
 def test_postponed_model_is_due_after_its_delay(world, clock):
