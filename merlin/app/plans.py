@@ -313,7 +313,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
     ends = plan_ends(ctx, renewal.user_id, renewal.plan)
     if ends is not None and ends > renewal.next_at:
         # It was paid in another way, or granted: the next attempt is when that ends.
-        Renewals(ctx.db).record_payment(renewal.renewal_id, ends)
+        Renewals(ctx.db).schedule(renewal.renewal_id, ends)
         return
     attempt = renewal.tries + 1
     try:

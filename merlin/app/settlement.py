@@ -198,7 +198,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
         return
     for each in mine:
         if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
-            Renewals(ctx.db).record_payment(each.renewal_id, ends)
+            Renewals(ctx.db).schedule(each.renewal_id, ends)
 
 
 # STOPPING: Telegram renews it until the bot cancels it.
@@ -224,7 +224,7 @@ def _renewed_by_telegram(
             Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
         )
     elif known.state is RenewalState.ON:
-        Renewals(ctx.db).record_payment(known.renewal_id, until)
+        Renewals(ctx.db).schedule(known.renewal_id, until)
     elif known.state is RenewalState.OFF:
         # The person resumed it in Telegram's own settings.
         on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)

@@ -21,7 +21,7 @@ from typing import Any
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import Gift, Gifts, Source
-from merlin.billing.subscriptions import Renewals, Term, Terms, term_start
+from merlin.billing.subscriptions import REMIND_BEFORE, Renewals, Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import named
@@ -244,22 +244,28 @@ class Ledger(Repository):
             is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant.entry_id}:")
             is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
             self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
-            self._end_renewal(purchase)
+        self._reschedule_renewals(purchase)
         entries = self.entries(purchase.purchase_id)
         grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(self.remaining_amount(each).minor for each in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._advance(purchase, is_back)
 
-    def _end_renewal(self, purchase: Purchase) -> None:
-        """Stop the plan's renewals of a person who has no term of it left after a refund."""
-        plan, now = purchase.order.promise.plan, self._clock()
+    def _reschedule_renewals(self, purchase: Purchase) -> None:
+        """Let the plan's next payment follow its end after a refund; without a term there is none.
+
+        The person is reminded before it, as of every payment. Telegram sets the date of one in
+        Stars.
+        """
+        plan, now, renewals = purchase.order.promise.plan, self._clock(), Renewals(self.db)
         terms = Terms(self.db, self._clock).of(purchase.user_id)
-        if any(term.plan == plan and term.ends_at > now for term in terms):
-            return
-        for renewal in Renewals(self.db).of(purchase.user_id):
-            if renewal.plan == plan:
-                Renewals(self.db).stop(renewal.renewal_id, purchase.user_id)
+        ends = max((term.ends_at for term in terms if term.plan == plan), default=now)
+        for renewal in [each for each in renewals.of(purchase.user_id) if each.plan == plan]:
+            is_later = ends < renewal.next_at and not renewal.tries
+            if ends <= now:
+                renewals.stop(renewal.renewal_id, purchase.user_id)
+            elif is_later and renewal.gateway is Gateway.YOOKASSA:
+                renewals.schedule(renewal.renewal_id, max(ends, now + REMIND_BEFORE))
 
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""

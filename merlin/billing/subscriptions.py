@@ -197,8 +197,8 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update(values).where(condition)) > 0
 
     @transaction
-    def record_payment(self, renewal_id: int, next_at: datetime) -> None:
-        """Store a successful payment and the time of the next one."""
+    def schedule(self, renewal_id: int, next_at: datetime) -> None:
+        """Set the time of the next payment, which is tried and announced anew."""
         values = {"next_at": iso(next_at), "tries": 0, "announced_price": None}
         self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 

@@ -52,7 +52,7 @@ def test_paid_renewal_is_due_after_the_next_term(shop, clock):
     renewal_id = shop.start_renewal()
     clock.move(29 * 86_400)
     assert len(claim_due(shop)) == 1
-    shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
+    shop.billing.renewals.schedule(renewal_id, clock() + 31 * DAY)
     (renewal,) = shop.billing.renewals.of(ANNA)
     assert renewal.tries == 0
     clock.move(29 * 86_400)
@@ -96,9 +96,9 @@ def test_reminder_is_sent_once_per_payment_and_not_too_late(shop, clock):
     assert remind(clock() + 26 * DAY) == []
     assert [reminder.renewal_id for reminder in remind(clock() + 27 * DAY)] == [renewal_id]
     assert remind(clock() + 28 * DAY) == []
-    shop.billing.renewals.record_payment(renewal_id, clock() + 60 * DAY)
+    shop.billing.renewals.schedule(renewal_id, clock() + 60 * DAY)
     assert len(remind(clock() + 57 * DAY)) == 1
-    shop.billing.renewals.record_payment(renewal_id, clock() + 90 * DAY)
+    shop.billing.renewals.schedule(renewal_id, clock() + 90 * DAY)
     assert remind(clock() + 91 * DAY) == []
 
 
@@ -153,7 +153,7 @@ def test_first_try_of_the_next_month_is_a_new_order(shop, clock):
     clock.move(29 * 86_400)
     paid = order_renewal(shop, *claim_due(shop))
     shop.pay(paid)
-    shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
+    shop.billing.renewals.schedule(renewal_id, clock() + 31 * DAY)
     clock.move(30 * 86_400)
     (renewal,) = claim_due(shop)
     next_one = order_renewal(shop, renewal)
@@ -172,6 +172,20 @@ def test_full_refund_ends_the_renewal(shop, gateway, ended):
     shop.refund(second)
     assert shop.billing.renewals.of(ANNA)[0].state == ended
     assert shop.billing.renewals.of(BORIS)[0].state is RenewalState.ON
+
+
+@pytest.mark.parametrize(("minor", "is_soon"), [(15_000, False), (29_000, True)])
+def test_next_payment_follows_a_plan_that_a_refund_shortened(shop, clock, minor, is_soon):
+    _, grant = shop.buy()
+    shop.start_renewal()
+    shop.start_renewal(BORIS)
+    shop.refund(grant, minor)
+    (term,) = shop.billing.terms.of(ANNA)
+    (renewal,) = shop.billing.renewals.of(ANNA)
+    # Not before there was time to remind and to cancel.
+    expected = clock() + 3 * DAY if is_soon else term.ends_at
+    assert (renewal.state, renewal.next_at) == (RenewalState.ON, expected)
+    assert shop.billing.renewals.of(BORIS)[0].next_at == clock() + 30 * DAY
 
 
 def test_deleted_renewal_cannot_be_ordered(shop, clock):
