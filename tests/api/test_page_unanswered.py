@@ -192,9 +192,3 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     assert (proposal.user_id, proposal.is_persons) == (ANNA, False)
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
     assert Proposals(site.database).waiting() == []
-
-
-def test_unanswered_questions_are_for_editors_of_the_dataset_only(site):
-    with site.browser_client(ANNA) as client:
-        assert client.get(PAGE).status_code in (403, 404)
-        assert client.post(f"{PAGE}/dismiss", data={"mark": "ab"}).status_code in (403, 404)
