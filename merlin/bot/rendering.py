@@ -9,7 +9,7 @@ from merlin.billing.purchases import Promise
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
-from merlin.core.money import Amount, Currency, roubles, stars
+from merlin.core.money import Amount, parse_amount
 
 
 def reference_name(services: BotServices, reference: str, language: str) -> str:
@@ -84,8 +84,6 @@ def read_amount(text: str) -> Amount | None:
     """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
     number, _, currency = text.partition(" ")
     try:
-        if currency == Currency.XTR.value:
-            return stars(int(number))
-        return roubles(number) if currency == Currency.RUB.value else None
+        return parse_amount(number, currency)
     except ValueError:
         return None

@@ -54,7 +54,7 @@ from merlin.cli.output import (
 )
 from merlin.core.clock import iso, zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
-from merlin.core.money import Amount, Currency, roubles, stars
+from merlin.core.money import Amount, Currency, parse_amount
 from merlin.wiring.context import opened, yookassa_gateway
 
 _BOM = "\ufeff"
@@ -217,7 +217,7 @@ def refund(
 def _parse_amount(text: str, currency: Currency) -> Amount:
     """Parse an amount that the operator typed, in roubles or Stars. Raises ConfigError."""
     try:
-        return roubles(text.replace(",", ".")) if currency is Currency.RUB else stars(int(text))
+        return parse_amount(text.replace(",", "."), currency)
     except ValueError:
         raise ConfigError(f"{text} is no amount", "billing-no-amount", said=text) from None
 

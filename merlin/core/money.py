@@ -79,6 +79,11 @@ def stars(count: int) -> Amount:
     return Amount(count, Currency.XTR)
 
 
+def parse_amount(text: str, currency: str) -> Amount:
+    """Return an amount written as a decimal number. Raises ValueError, also for no currency."""
+    return roubles(text) if Currency(currency) is Currency.RUB else stars(int(text))
+
+
 MICRO = 1_000_000
 _CENT = MICRO // 100
 _SIGNS = {"USD": "$", "RUB": "₽", "EUR": "€"}

@@ -99,11 +99,7 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
 def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(telegram, settings):
     add_live_model(settings, "stand-in-base", number=2, method="dpo")
     with RunningBot(settings):
-        anna = ChatUser(telegram, settings)
-        answer = anna.say(QUESTION)
-        anna.press("fix:1", answer.message_id)
-        anna.say(BETTER)
-        anna.press("consent:yes")
+        correct_answer(anna := ChatUser(telegram, settings))
         anna.press("fix-send")
     assert select_rows(settings, "SELECT count(*) FROM proposal WHERE rejected <> ''") == [(1,)]
 
@@ -125,11 +121,17 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     assert select_rows(settings, PROPOSALS) == []
 
 
-def test_revoked_consent_withdraws_every_correction(anna, settings):
+def correct_answer(anna):
+    """Write a correction and agree to its use, without sending it; return the answer."""
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
     anna.say(BETTER)
     anna.press("consent:yes")
+    return answer
+
+
+def test_revoked_consent_withdraws_every_correction(anna, settings):
+    answer = correct_answer(anna)
     anna.press("fix-send")
     anna.press("consent:show")
     anna.press("consent:revoke")
@@ -218,10 +220,7 @@ def test_question_taken_for_a_correction_is_answered_on_request(anna, settings):
 
 
 def test_question_sent_while_a_correction_waits_is_answered_on_request(anna, settings):
-    answer = anna.say(QUESTION)
-    anna.press("fix:1", answer.message_id)
-    anna.say(BETTER)
-    anna.press("consent:yes")
+    correct_answer(anna)
     anna.say("А что такое подбородок?")
     anna.press("fix-ask")
     assert "«А что такое подбородок?»" in anna.last.text

@@ -21,8 +21,7 @@ from merlin.core.money import (
     format_cost,
     format_estimate,
     format_price,
-    roubles,
-    stars,
+    parse_amount,
 )
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
@@ -203,8 +202,7 @@ def minor(context: PageContext, amount: int, currency: Currency) -> str:
 
 def stored_amount(context: PageContext, decimal: str, currency: str) -> str:
     """Return an amount of money as an audit entry keeps it: "100.50" and "RUB"."""
-    is_stars = currency == Currency.XTR.value
-    return (stars(int(decimal)) if is_stars else roubles(decimal)).format(context.language)
+    return parse_amount(decimal, currency).format(context.language)
 
 
 def may(context: PageContext, permission: str, dataset: str | None = None) -> bool:
