@@ -89,7 +89,10 @@ def list_recent(
     Raises NotFound.
     """
     require_editing(ctx, actor, dataset)
-    files = FileIndex(ctx.db).examples(dataset, offset, limit, after)
+    index = FileIndex(ctx.db)
+    files = index.examples(dataset, offset, limit, after)
+    if not files and not index.is_known(dataset):
+        raise missing_dataset(dataset)
     return [view_of(file) for file in files]
 
 
@@ -100,9 +103,12 @@ def find(
 
     Raises NotFound.
     """
+    index = FileIndex(ctx.db)
     if dataset:
         require_editing(ctx, actor, dataset)
-    files = FileIndex(ctx.db).find(text, dataset or None, limit)
+    files = index.find(text, dataset or None, limit)
+    if dataset and not files and not index.is_known(dataset):
+        raise missing_dataset(dataset)
     names = {file.dataset for file in files}
     is_editable = {name: may_edit_examples(ctx, actor, name) for name in names}
     return [view_of(file) for file in files if is_editable[file.dataset]]

@@ -7,7 +7,7 @@ course.yaml names them. Whoever leads a course may also edit its examples.
 from __future__ import annotations
 
 from merlin.account.accounts import Accounts, fold_name
-from merlin.app.actor import Actor
+from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound
 from merlin.core.permissions import Authority, Permission
@@ -69,4 +69,4 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
 def require_editing(ctx: Context, actor: Actor, dataset: str) -> None:
     """Raise NotFound if the actor may not edit the examples of a dataset."""
     if not may_edit_examples(ctx, actor, dataset):
-        raise NotFound(f"no dataset {dataset} for them", "api-problem-not-found-detail")
+        raise missing_dataset(dataset)

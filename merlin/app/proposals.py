@@ -14,11 +14,11 @@ from itertools import chain
 
 from merlin.account.users import Consents
 from merlin.app import changes, examples
-from merlin.app.actor import Actor, missing_dataset
+from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent
-from merlin.app.permissions import may_edit_examples, require_editing
+from merlin.app.permissions import require_editing
 from merlin.chat.feedback import EditorQuestions
 from merlin.core.errors import DatasetError, NotFound, Refused
 from merlin.core.fields import described
@@ -149,8 +149,8 @@ def list_waiting(
 
     Raises NotFound for a dataset that the actor may not edit.
     """
-    if dataset and not may_edit_examples(ctx, actor, dataset):
-        raise missing_dataset(dataset)
+    if dataset:
+        require_editing(ctx, actor, dataset)
     names = [dataset] if dataset else [card.name for card in examples.datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).waiting(offset, limit, names)
 
@@ -158,8 +158,7 @@ def list_waiting(
 def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:
     """Return a waiting proposal. Raises NotFound, Refused if it is decided already."""
     proposal = Proposals(ctx.db, ctx.clock).get(proposal_id)
-    if not may_edit_examples(ctx, actor, proposal.draft.dataset):
-        raise missing_dataset(proposal.draft.dataset)
+    require_editing(ctx, actor, proposal.draft.dataset)
     if proposal.state is not ProposalState.WAITING:
         raise Refused("decided already", "examples-decided")
     return proposal
@@ -257,6 +256,5 @@ def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -
     """Decline those that still wait, and delete their texts; return how many. Raises NotFound."""
     rows, asker = Proposals(ctx.db, ctx.clock), changes.asker(actor)
     for proposal_id in proposal_ids:
-        if not may_edit_examples(ctx, actor, (dataset := rows.get(proposal_id).draft.dataset)):
-            raise missing_dataset(dataset)
+        require_editing(ctx, actor, rows.get(proposal_id).draft.dataset)
     return sum(rows.decline(proposal_id, asker) for proposal_id in proposal_ids)

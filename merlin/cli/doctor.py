@@ -199,7 +199,10 @@ def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
         key, arguments = check()
     except MerlinError as error:
-        return CheckResult(name, is_good=False, key=error.key, arguments=error.arguments)
+        key = error.key
+        if key == "credential-missing" and name != "credentials":
+            key = "doctor-needs-credential"  # the check of credentials says how to set it
+        return CheckResult(name, is_good=False, key=key, arguments=error.arguments)
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))
         return CheckResult(name, is_good=False, key=known.key, arguments=known.arguments)

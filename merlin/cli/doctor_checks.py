@@ -13,10 +13,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -142,16 +143,17 @@ def check_time_zones() -> CheckMessage:
 def check_clock(url: str) -> CheckMessage:
     """Compare the clock with the Date header of a server; no answer is not this check's failure."""
     headers: Message | None = None
-    with suppress(OSError):
+    with suppress(OSError, HTTPException):
         try:
             with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
                 headers = answer.headers
         except urllib.error.HTTPError as refusal:
             headers = refusal.headers
-    date = headers["Date"] if headers is not None else None
-    if date is None:
+    try:
+        date = parsedate_to_datetime(headers["Date"] if headers else "")
+    except (TypeError, ValueError):  # no Date header, or not a date
         return "doctor-clock-not-compared", {}
-    offset_s = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
+    offset_s = abs((utc_now() - date.replace(tzinfo=UTC)).total_seconds())  # RFC 9110: always GMT
     if offset_s > _MAX_CLOCK_OFFSET_S:
         raise check_failure("doctor-clock-off", seconds=int(offset_s))
     return "doctor-clock", {}

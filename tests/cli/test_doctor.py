@@ -17,6 +17,7 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.cli import main
+from merlin.cli.doctor_checks import check_clock
 from merlin.config import installation_id
 from merlin.core.clock import utc_now
 from merlin.core.heartbeat import Heartbeat
@@ -202,6 +203,19 @@ class LateServer(Handler):
 
     def date_time_string(self, *_):
         return format_datetime(utc_now() - timedelta(hours=1), usegmt=True)
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Wed, 25 Nov 99999 13:00:00 GMT"])
+def test_clock_is_not_compared_with_an_unreadable_date(date):
+    class Server(Handler):
+        def get(self):
+            self.answer(404)
+
+        def date_time_string(self, *_):
+            return date
+
+    with serve_http(Server) as server:
+        assert check_clock(server.url) == ("doctor-clock-not-compared", {})
 
 
 ELSEWHERE = "made by another program, as config.yaml says; check there when the last one was"

@@ -55,6 +55,7 @@ doctor-backup = the last one is from { $date }
 doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
 doctor-disabled-units = Merlin doesn't start with the machine. Turn it on: systemctl enable merlin.target
 doctor-units = no unit has failed; Merlin starts with the machine
+doctor-needs-credential = not checked: the secret { $name } isn't set, see credentials above
 doctor-credentials = every needed secret is set
 doctor-no-text-key = stored texts are encrypted with a key that isn't here: { $keys }. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it
 doctor-text-key = { $keys }; keep a copy of it apart from the backups

@@ -56,6 +56,7 @@ doctor-backup = последняя сделана { $date }
 doctor-failed-units = systemd больше не запускает { $names }. Почему: journalctl -u ИМЯ; затем systemctl reset-failed ИМЯ и systemctl start ИМЯ
 doctor-disabled-units = Merlin не запускается вместе с машиной. Включите: systemctl enable merlin.target
 doctor-units = сбоев нет, Merlin запускается вместе с машиной
+doctor-needs-credential = не проверено: секрет { $name } не задан, смотрите credentials выше
 doctor-credentials = все нужные секреты заданы
 doctor-no-text-key = тексты зашифрованы ключом, которого здесь нет: { $keys }. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните
 doctor-text-key = { $keys }; храните его копию отдельно от резервных копий
