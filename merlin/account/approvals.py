@@ -91,7 +91,7 @@ class Approvals(Repository):
             needed.act,
             needed.subject,
             needed.values,
-            needed.told,
+            needed.text_arguments,
             needed.asked_by,
             self._clock(),
         )

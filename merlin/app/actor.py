@@ -78,7 +78,7 @@ def require_approval(
     act: str,
     subject: str,
     values: Mapping[str, object],
-    told: Mapping[str, object],
+    text_arguments: Mapping[str, object],
     trial: Callable[[], object],
 ) -> None:
     """Raise ApprovalNeeded if `security.two_people` requires an approval that is missing.
@@ -93,7 +93,7 @@ def require_approval(
     with ctx.db.atomic():
         trial()
         # Leaving the block by an error undoes the trial.
-        raise ApprovalNeeded(act, subject, actor.user_id, values, told)
+        raise ApprovalNeeded(act, subject, actor.user_id, values, text_arguments)
 
 
 def read_newest_rows(

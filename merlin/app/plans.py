@@ -260,12 +260,12 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
         _tell(ctx, renewal.user_id, key, values, once)
 
 
-def notify_expiry(ctx: Context, now: datetime, told_at: datetime | None) -> None:
+def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> None:
     """Notify everybody whose plan ends tomorrow without a renewal; once.
 
-    `told_at` is the previous run: people notified then are not checked again.
+    `previous_at` is the previous run: people notified then are not checked again.
     """
-    after = now if told_at is None else max(now, told_at + ENDS_BEFORE)
+    after = now if previous_at is None else max(now, previous_at + ENDS_BEFORE)
     for term in Terms(ctx.db, ctx.clock).ending(after, now + ENDS_BEFORE):
         renewals = Renewals(ctx.db).of(term.user_id)
         if any(

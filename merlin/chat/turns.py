@@ -103,8 +103,8 @@ def with_author(question: str, name: str) -> str:
 
 def answering_model(db: Database, update_id: int) -> str | None:
     """Return the model that answered an update, None until its complete answer is shown."""
-    is_told = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
-    found = db.value(TURN.select(TURN.model_id).where(is_told))
+    is_shown = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
+    found = db.value(TURN.select(TURN.model_id).where(is_shown))
     return None if found is None else str(found)
 
 

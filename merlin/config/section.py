@@ -79,8 +79,10 @@ class ConfigSchema(GenerateJsonSchema):
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
         """Leave out "nothing" and what a section has by its own keys."""
         default = schema.get("default")
-        is_told = default is not None and not isinstance(default, BaseModel)
-        return super().default_schema(schema) if is_told else self.generate_inner(schema["schema"])
+        has_default = default is not None and not isinstance(default, BaseModel)
+        return (
+            super().default_schema(schema) if has_default else self.generate_inner(schema["schema"])
+        )
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
         """Keep the order in which the keys are written here."""

@@ -70,8 +70,8 @@ class ApprovalNeeded(Refused):
     """A second person has to approve this first; `number` identifies the request once it is stored.
 
     `act` names the operation and `values` (plain JSON) are its arguments; `subject` is what the
-    audit log names. `told` holds the arguments of the text that describes the request, and
-    `asked_by` is a person's id.
+    audit log names. `text_arguments` fill the text that describes the request, and `asked_by` is a
+    person's id.
     """
 
     def __init__(
@@ -80,14 +80,14 @@ class ApprovalNeeded(Refused):
         subject: str,
         asked_by: int,
         values: Mapping[str, object],
-        told: Mapping[str, object],
+        text_arguments: Mapping[str, object],
     ) -> None:
         super().__init__(f"{act} of {subject} needs a second person", "approval-needed", number="")
         self.act = act
         self.subject = subject
         self.asked_by = asked_by
         self.values = values
-        self.told = told
+        self.text_arguments = text_arguments
         self.number = 0
 
     def set_number(self, number: int) -> None:

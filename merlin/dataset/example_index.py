@@ -24,7 +24,7 @@ from merlin.dataset.layout import EXAMPLES, example_path
 from merlin.git.source import Entry
 
 # A release may parse and judge differently; the number covers changes within a release.
-_VERSION = f"{__version__}-1"
+_VERSION = f"{__version__}-2"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -35,7 +35,8 @@ CREATE TABLE file (
 CREATE TABLE example (
   id TEXT PRIMARY KEY, blob TEXT NOT NULL, size INTEGER NOT NULL, mark TEXT NOT NULL,
   places TEXT NOT NULL, question TEXT NOT NULL, content BLOB NOT NULL, answer BLOB NOT NULL,
-  system BLOB NOT NULL, asked TEXT NOT NULL, told TEXT NOT NULL, ending TEXT NOT NULL,
+  system BLOB NOT NULL, question_language TEXT NOT NULL,
+  answer_language TEXT NOT NULL, ending TEXT NOT NULL,
   is_learned INTEGER NOT NULL, is_single INTEGER NOT NULL, translates INTEGER NOT NULL,
   tags TEXT NOT NULL, tokens INTEGER NOT NULL, folded TEXT NOT NULL, words TEXT NOT NULL,
   at INTEGER, line BLOB, status TEXT NOT NULL, side TEXT NOT NULL
@@ -56,14 +57,15 @@ CREATE INDEX IF NOT EXISTS example_question ON example (question);
 CREATE INDEX IF NOT EXISTS example_folded ON example (folded, status);
 CREATE INDEX IF NOT EXISTS example_words ON example (words, status);
 CREATE INDEX IF NOT EXISTS example_counted ON example (
-  status, side, tokens, system, size, asked, told, ending
+  status, side, tokens, system, size, question_language, answer_language, ending
 );
 CREATE INDEX IF NOT EXISTS example_answer ON example (answer, status, mark, is_single);
 CREATE INDEX IF NOT EXISTS example_system ON example (system) WHERE system <> x'';
 CREATE INDEX IF NOT EXISTS example_tags ON example (tags, status);
 CREATE INDEX IF NOT EXISTS example_open ON example (status) WHERE ending = 'open' AND is_learned;
 CREATE INDEX IF NOT EXISTS example_foreign ON example (status)
-  WHERE asked <> '' AND told <> '' AND asked <> told AND NOT translates;
+  WHERE question_language <> '' AND answer_language <> ''
+    AND question_language <> answer_language AND NOT translates;
 """
 # The columns by which examples are grouped; the groups to judge again are in temporary tables.
 GROUPS = ("question", "folded", "words")
@@ -105,9 +107,9 @@ _JUDGED = ", ".join(f"e.{name}" for name in IndexedExample._fields)
 class ExampleRow(NamedTuple):
     """The database row of a readable example: the fields that rules compare and its training line.
 
-    `places` is JSON: line and column of the first message, first question and last answer. `asked`
-    and `told` are the languages of question and answer. `ending`: how the answer ends, "" if it is
-    too short. `words` is the question's `near_key`. `line` is None until a build needs it.
+    `places` is JSON: line and column of the first message, first question and last answer.
+    `ending`: how the answer ends, "" if it is too short. `words` is the question's `near_key`.
+    `line` is None until a build needs it.
     """
 
     id: str
@@ -119,8 +121,8 @@ class ExampleRow(NamedTuple):
     content: bytes
     answer: bytes
     system: bytes
-    asked: str
-    told: str
+    question_language: str
+    answer_language: str
     ending: str
     is_learned: bool
     is_single: bool

@@ -178,12 +178,14 @@ _OPEN_ENDS = """
 SELECT id, places FROM example WHERE status = 'good' AND ending = 'open' AND is_learned
 """
 _LANGUAGES = """
-SELECT asked, told, count(*) FROM example
-WHERE status = 'good' AND asked <> '' AND told <> '' GROUP BY asked, told
+SELECT question_language, answer_language, count(*) FROM example
+WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
+GROUP BY question_language, answer_language
 """
 _OTHER_LANGUAGES = """
 SELECT id, places FROM example
-WHERE status = 'good' AND asked <> '' AND told <> '' AND asked <> told AND NOT translates
+WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
+  AND question_language <> answer_language AND NOT translates
 """
 _TAG_COUNTS = """
 SELECT tags, count(*) FROM example INDEXED BY example_tags WHERE status = 'good' GROUP BY tags
@@ -232,7 +234,9 @@ def _find_other_languages(index: ExampleIndex) -> Iterator[Finding]:
         (question_language, answer_language): count
         for question_language, answer_language, count in index.rows(_LANGUAGES)
     }
-    usual = max((count for (asked, told), count in counts.items() if asked == told), default=0)
+    usual = max(
+        (count for (question, answer), count in counts.items() if question == answer), default=0
+    )
     total = sum(counts.values())
     if total < _MIN_EXAMPLES or usual < _USUAL_SHARE * total:
         return

@@ -505,8 +505,8 @@ class ProposalFollower(Repository):
         """Return whether the commit of a change was fetched and recorded."""
         # While a commit is being recorded it has neither a position nor a verdict.
         recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
-        is_told = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
-        query = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_told)
+        is_recorded = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
+        query = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_recorded)
         return self.db.row(query) is not None
 
     @transaction

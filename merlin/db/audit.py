@@ -63,8 +63,8 @@ class Audit(Repository):
         if key is not None and is_person(by):
             role = {"key": f"role-{entry.arguments.get('role', 'student')}", "arguments": {}}
             scope = entry.arguments.get("scope")
-            told = {"by": by, "to": target, "role": role, "scope": f" ({scope})" if scope else ""}
-            Notices(self.db, self._clock).tell(OTHERS, key, told)
+            values = {"by": by, "to": target, "role": role, "scope": f" ({scope})" if scope else ""}
+            Notices(self.db, self._clock).tell(OTHERS, key, values)
 
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0

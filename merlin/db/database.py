@@ -199,8 +199,8 @@ class BoundQuery:
         if not self._prepared.tells_id:
             return cursor.rowcount
         if database.returning_clause:
-            told = cursor.fetchone()
-            return told[0] if told else 0
+            row = cursor.fetchone()
+            return row[0] if row else 0
         return cursor.lastrowid if cursor.rowcount > 0 else 0
 
 

@@ -135,7 +135,7 @@ class KeyFile:
         self._path = path
         self._given = [] if given is None else parse_keys(given, TEXT_KEY)
         self._seen: tuple[int, int] | None = None
-        self._told: tuple[int, int] | None = None
+        self._logged: tuple[int, int] | None = None
 
     def read(self) -> list[bytes]:
         """Return every key, the encrypting one first. Raises ConfigError."""
@@ -154,9 +154,9 @@ class KeyFile:
         try:
             return self.read()
         except (ConfigError, OSError) as error:
-            if stamp != self._told:
+            if stamp != self._logged:
                 log.warning("the key file cannot be read", reason=str(error))
-            self._told = stamp
+            self._logged = stamp
             return None
 
     def _stamp(self) -> tuple[int, int] | None:

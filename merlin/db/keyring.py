@@ -140,7 +140,7 @@ class KeyHolders(Repository):
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        self._told: tuple[str, ...] = ()
+        self._reported: tuple[str, ...] = ()
         self._due = 0.0
 
     @transaction
@@ -150,15 +150,15 @@ class KeyHolders(Repository):
             return
         self.db.cipher.refresh()
         holds = self.db.cipher.holds
-        if holds == self._told and time.monotonic() < self._due:
+        if holds == self._reported and time.monotonic() < self._due:
             return
-        if not self._told:
+        if not self._reported:
             forgotten = KEY_HOLDER.at < iso(at - _FORGOTTEN_AFTER)
             self.db.change(KEY_HOLDER.delete().where(forgotten))
         named = {"process": process, "host": socket.gethostname(), "pid": os.getpid()}
         values = {"at": iso(at), "holds": " ".join(holds)}
         self.db.upsert(KEY_HOLDER, named, values)
-        self._told, self._due = holds, time.monotonic() + AGAIN_S
+        self._reported, self._due = holds, time.monotonic() + AGAIN_S
 
     def all(self) -> list[KeyHolder]:
         """Return the last report of each process."""

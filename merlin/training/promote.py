@@ -369,8 +369,8 @@ class Promotions(Repository):
 def end_canary(db: Database, dataset: str) -> None:
     """End the canary of a dataset."""
     db.change(CANARY.delete().where(CANARY.dataset == dataset))
-    is_told = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
-    db.change(VERDICT.update({"reason": "", "arguments": dump_json({})}).where(is_told))
+    is_canary = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
+    db.change(VERDICT.update({"reason": "", "arguments": dump_json({})}).where(is_canary))
 
 
 def find_before(db: Database, model: Model) -> Model | None:

@@ -48,8 +48,8 @@ def add_not_found_page(app: FastAPI) -> None:
     @app.exception_handler(404)
     async def handle_not_found(request: Request, error: Exception) -> Response:
         is_person = "text/html" in request.headers.get("accept", "")
-        is_told = isinstance(error, Problem | MerlinError)
-        if is_told or not is_person or request.scope["path"].startswith(_PROGRAMS):
+        is_problem = isinstance(error, Problem | MerlinError)
+        if is_problem or not is_person or request.scope["path"].startswith(_PROGRAMS):
             return answer(request, HTTPStatus.NOT_FOUND, "not-found")
         return error_page(request, 404)
 

@@ -184,12 +184,11 @@ def _consent(context: PageContext, plan: Plan) -> str:
     shop, price = context.services.config.payments.yookassa, plan.rub
     if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
-    is_told = is_telegram_id(context.user_id)
     return context.say(
         "consent",
         price=price.format(context.language),
         days=context.say("days-every", count=plan.days or 0),
-        told="yes" if is_told else "no",
+        reminder="yes" if is_telegram_id(context.user_id) else "no",
     )
 
 

@@ -90,7 +90,7 @@ page-days-every =
         [one] every { $count } day
        *[other] every { $count } days
     }
-page-consent = Renew automatically: { $price } { $days } with the same payment method, a day before it ends. Cancel any time in My account{ $told ->
+page-consent = Renew automatically: { $price } { $days } with the same payment method, a day before it ends. Cancel any time in My account{ $reminder ->
         [yes] ; the bot reminds you three days before
        *[no] {""}
     }. Leave unticked to pay once.
