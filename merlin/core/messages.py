@@ -12,6 +12,10 @@ from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderError
 
+# The name of `most_tokens`: that of most servers, and the one that newer models of OpenAI demand.
+OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
+_UNCHANGED_FIELDS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+
 
 @dataclass(frozen=True, slots=True)
 class SamplingParams:
@@ -29,6 +33,14 @@ class SamplingParams:
     most_tokens: int | None = None
     stops: tuple[str, ...] = ()
     response_format: Mapping[str, object] | None = None
+
+    def request_fields(self, limit: str = OLD_LIMIT) -> dict[str, object]:
+        """Return the fields of a request, `limit` with `most_tokens`; unset ones are left out."""
+        values: dict[str, object] = {name: getattr(self, name) for name in _UNCHANGED_FIELDS}
+        values[limit] = self.most_tokens
+        values["stop"] = list(self.stops) or None
+        values["response_format"] = self.response_format
+        return {name: value for name, value in values.items() if value is not None}
 
 
 DEFAULT_SAMPLING = SamplingParams()

@@ -21,7 +21,15 @@ import aiohttp
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import get_list, get_object, get_text
-from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    Message,
+    ParameterRefused,
+    SamplingParams,
+    Usage,
+)
 from merlin.openai_protocol.client import (
     ProtocolClient,
     call_errors,
@@ -221,20 +229,9 @@ class OpenAIAudio:
         await self._client.aclose()
 
 
-OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 # Both names mean the same parameter.
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
 _REFUSAL_STATUSES = (400, 422)
-_UNCHANGED_FIELDS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
-
-
-def sampling_fields(sampling: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
-    """Return sampling parameters as fields of a request; unset ones are left out."""
-    values: dict[str, object] = {name: getattr(sampling, name) for name in _UNCHANGED_FIELDS}
-    values[limit] = sampling.most_tokens
-    values["stop"] = list(sampling.stops) or None
-    values["response_format"] = sampling.response_format
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def find_refused_parameter(
@@ -344,7 +341,7 @@ class OpenAIChat:
         limit = self._limit
         async with AsyncExitStack() as stack:
             while True:
-                parameters = sampling_fields(sampling, limit)
+                parameters = sampling.request_fields(limit)
                 request = self._client.send(
                     COMPLETIONS_PATH, {**json, **parameters}, self._total_s, between_s
                 )

@@ -24,7 +24,13 @@ import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams
+from merlin.core.messages import (
+    DEFAULT_SAMPLING,
+    NEW_LIMIT,
+    OLD_LIMIT,
+    Message,
+    SamplingParams,
+)
 from merlin.openai_protocol.client import json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
@@ -45,13 +51,10 @@ from merlin.providers.base import (
 from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_chat import (
     ANSWER_TOTAL_S,
-    NEW_LIMIT,
-    OLD_LIMIT,
     Json,
     build_messages,
     find_refused_parameter,
     read_rows,
-    sampling_fields,
 )
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -167,7 +170,7 @@ class OpenAIAsker:
         self._client = build_client(
             base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS, project=project
         )
-        self._parameters = sampling_fields(sampling)
+        self._parameters = sampling.request_fields()
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
         """Return the complete answer within `timeout_s` seconds.

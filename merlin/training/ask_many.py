@@ -26,7 +26,6 @@ from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Price
 from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_account_rejected
-from merlin.providers.openai_chat import sampling_fields
 
 AT_ONCE = 8
 # Pauses before retries of a busy provider that does not suggest one.
@@ -247,6 +246,6 @@ class AnswerCache:
             file.write("\n" + json.dumps(values, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
-        sampling = sampling_fields(self._sampling)
+        sampling = self._sampling.request_fields()
         parts = [*self._model, sampling, *(message.as_json() for message in messages)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

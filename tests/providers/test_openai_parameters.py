@@ -10,7 +10,7 @@ import pytest
 
 from merlin.core.errors import ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
-from merlin.providers.openai_chat import OpenAIChat, find_refused_parameter, sampling_fields
+from merlin.providers.openai_chat import OpenAIChat, find_refused_parameter
 from tests.support.http_servers import Handler, serve_http
 from tests.support.waiting import longest
 
@@ -46,12 +46,10 @@ def make_error(message, param=None, code=None):
 @pytest.mark.unit
 def test_only_configured_parameters_are_sent():
     response_format = {"type": "json_object"}
-    assert sampling_fields(DEFAULT_SAMPLING) == {}
-    assert sampling_fields(SamplingParams(temperature=0.0, response_format=response_format)) == {
-        "temperature": 0.0,
-        "response_format": response_format,
-    }
-    assert sampling_fields(SAMPLING, "max_completion_tokens")["max_completion_tokens"] == 5
+    assert DEFAULT_SAMPLING.request_fields() == {}
+    formatted = SamplingParams(temperature=0.0, response_format=response_format)
+    assert formatted.request_fields() == {"temperature": 0.0, "response_format": response_format}
+    assert SAMPLING.request_fields("max_completion_tokens")["max_completion_tokens"] == 5
 
 
 @pytest.mark.functional
