@@ -198,7 +198,7 @@ _BROWSER_BYTES = 16
 class Accounts(Repository):
     """One row for each user name, with hashes of the browsers in which its owner last signed in."""
 
-    def of(self, user_id: int) -> Account | None:
+    def find(self, user_id: int) -> Account | None:
         """Return a person's account, None without one."""
         return self._read(ACCOUNT.user_id == user_id)
 
@@ -222,7 +222,7 @@ class Accounts(Repository):
     def set_name(self, user_id: int, name: str, by: str) -> None:
         """Assign a name, which frees the previous one. Raises Refused for a taken name."""
         normalised = check_name(name)
-        previous = self.of(user_id)
+        previous = self.find(user_id)
         if previous is not None and previous.name == normalised:
             return
         owner = self.named(normalised)

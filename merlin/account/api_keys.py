@@ -158,7 +158,7 @@ class ApiKeys(Repository):
         now = {"used_at": iso(self._clock())}
         self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))
 
-    def of(self, user_id: int) -> list[ApiKey]:
+    def list_valid(self, user_id: int) -> list[ApiKey]:
         """Return a person's valid keys, newest first."""
         query = API_KEY.select().where(self._is_valid_of(user_id))
         return _KEYS.read_all(self.db.rows(query.order_by(API_KEY.id.desc())), self.db)

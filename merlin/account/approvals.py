@@ -107,7 +107,7 @@ class Approvals(Repository):
         Notices(self.db, self._clock).tell(OTHERS, "notice-approval-asked", notice_values)
         return number
 
-    def waiting(self, limit: int = 50) -> list[Approval]:
+    def list_waiting(self, limit: int = 50) -> list[Approval]:
         """Return the waiting approvals, oldest first."""
         rows = APPROVAL.select().where(self._waits()).order_by(APPROVAL.id).limit(limit)
         return _APPROVALS.read_all(self.db.rows(rows))
@@ -120,7 +120,7 @@ class Approvals(Repository):
         """Return an approval in any state. Raises NotFound."""
         not_found = NotFound(f"no approval {number}", "approval-none", number=str(number))
         return _APPROVALS.read(
-            self.db.one(APPROVAL.select().where(APPROVAL.id == number), not_found)
+            self.db.get_row(APPROVAL.select().where(APPROVAL.id == number), not_found)
         )
 
     @transaction

@@ -397,7 +397,7 @@ class SignIns(Repository):
             newest = {"seen_at": iso(now), "expires_at": iso(end)}
             self.db.change(SIGN_IN.update(newest).where(SIGN_IN.id == sign_in_id))
 
-    def of(self, user_id: int) -> list[SignIn]:
+    def list_open(self, user_id: int) -> list[SignIn]:
         """Return a person's sign-ins, the most recently used first."""
         query = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
         rows = self.db.rows(query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))

@@ -223,7 +223,7 @@ class Consents(Repository):
         """Return whether the person ever answered yes or no."""
         return self.db.row(CONSENT.select(CONSENT.id).where(_is_of(user_id))) is not None
 
-    def of(self, user_id: int) -> list[Consent]:
+    def list_answers(self, user_id: int) -> list[Consent]:
         """Return all answers of the person, oldest first."""
         answers = CONSENT.select().where(CONSENT.user_id == user_id).order_by(CONSENT.id)
         return [read_row(Consent, row) for row in self.db.rows(answers)]
@@ -388,7 +388,7 @@ class Users(Repository):
     def _existing(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
         found = self.db.for_update(USER.select().where(USER.user_id == user_id))
-        return self._user(self.db.one(found, missing))
+        return self._user(self.db.get_row(found, missing))
 
     def _change(self, user_id: int, **values: object) -> None:
         self.db.change(USER.update(values).where(USER.user_id == user_id))

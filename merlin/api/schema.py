@@ -206,7 +206,7 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
 
     @classmethod
-    def of(cls, source: object, language: str) -> Self:
+    def from_object(cls, source: object, language: str) -> Self:
         """Return the model of an object, with texts in a language."""
         return cls.model_validate(source, context={"language": language})
 
@@ -222,7 +222,7 @@ def view_response(view: object, language: str, status: HTTPStatus, location: str
     return JSONResponse(content, status, headers)
 
 
-# A method that returns a text in the language of `Shape.of`.
+# A method that returns a text in the language of `Shape.from_object`.
 InLanguage = Annotated[str, BeforeValidator(_localize)]
 
 

@@ -95,7 +95,7 @@ class UsageView:
 def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
     """Return the actor's own profile. Raises NotFound if not signed in."""
     user, authority = _user(ctx, actor), actor.standing
-    account = Accounts(ctx.db).of(user.user_id)
+    account = Accounts(ctx.db).find(user.user_id)
     name = account.name if account else ""
     return OwnAccount(
         id=user.user_id,
@@ -155,13 +155,13 @@ def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool
         sign_in.id == current_sign_in
         and sign_in.method is not SignInMethod.PASSWORD
         and ctx.clock() - sign_in.at <= JUST_NOW
-        for sign_in in SignIns(ctx.db, ctx.clock).of(actor.user_id)
+        for sign_in in SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
     )
 
 
 def list_keys(ctx: Context, actor: Actor) -> list[ApiKey]:
     """Return the actor's valid keys, newest first."""
-    return ApiKeys(ctx.db, ctx.clock).of(actor.user_id)
+    return ApiKeys(ctx.db, ctx.clock).list_valid(actor.user_id)
 
 
 def make_key(
@@ -207,7 +207,7 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
 
 def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:
     """Return the browsers that the actor is signed in with, most recently used first."""
-    sign_ins = SignIns(ctx.db, ctx.clock).of(actor.user_id)
+    sign_ins = SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
     return [
         view_of(SignInView, sign_in, is_current=sign_in.id == current_sign_in)
         for sign_in in sign_ins
@@ -236,7 +236,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term
-        for term in Terms(ctx.db, ctx.clock).of(actor.user_id)
+        for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id)
         if term.ends_at > max(now, term.starts_at)
     )
     return UsageView(

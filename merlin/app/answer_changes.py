@@ -75,10 +75,10 @@ class AnswerChanges:
             return "page-answers-no-questions", {}
         if not self.changes:
             return "page-answers-same", {"count": self.asked}
-        counts = {kind.value: len(self.of(kind)) for kind in AnswerChangeKind}
+        counts = {kind.value: len(self.list_of_kind(kind)) for kind in AnswerChangeKind}
         return "page-answers-changed", {"asked": self.asked, **counts}
 
-    def of(self, kind: AnswerChangeKind) -> list[AnswerChange]:
+    def list_of_kind(self, kind: AnswerChangeKind) -> list[AnswerChange]:
         """Return the changes of a kind."""
         return [change for change in self.changes if change.kind is kind]
 

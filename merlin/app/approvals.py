@@ -44,7 +44,7 @@ class ApprovalView:
 
 def list_waiting(ctx: Context, actor: Actor) -> list[ApprovalView]:
     """Return what the actor may decide or has asked for, oldest first."""
-    approvals = Approvals(ctx.db, ctx.clock).waiting()
+    approvals = Approvals(ctx.db, ctx.clock).list_waiting()
     views = (_view(ctx, actor, approval) for approval in approvals)
     return [view for view in views if view.is_own or _may(actor, view.approval)]
 

@@ -238,7 +238,7 @@ def open_conversation(ctx: Context, question: ChatQuestion) -> Conversation:
         conversation = _read_conversation(ctx, question, session)
         if _has_room(conversation, question):
             return replace(conversation, refusal=refusal, left=left)
-        newest = Turns(ctx.db, ctx.bot_id).newest(session.session_id)
+        newest = Turns(ctx.db, ctx.bot_id).find_newest(session.session_id)
         behind = newest.turn_id if newest is not None else 0
     conversation = _read_conversation(ctx, question, sessions.renew(question.place))
     return replace(conversation, refusal=refusal, left=left, is_renewed=True, left_behind=behind)
@@ -256,7 +256,7 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     request = request_of_session(ctx, session, asker.plan)
     first = find_first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)
-    history = turns.history(
+    history = turns.read_history(
         session.session_id, MAX_TURNS, question.message_id, question.user.user_id
     )
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}

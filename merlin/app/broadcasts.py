@@ -142,7 +142,7 @@ class Broadcasts(BotRepository):
         self.db.bump()
         return True
 
-    def newest(self, limit: int) -> list[Broadcast]:
+    def list_started(self, limit: int) -> list[Broadcast]:
         """Return the started broadcasts, newest first."""
         condition = self._of_bot() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
@@ -154,7 +154,7 @@ class Broadcasts(BotRepository):
         query = BROADCAST.select().where(condition & BROADCAST.ended_at.is_null())
         return _BROADCASTS.read_all(self.db.rows(query.order_by(BROADCAST.id)), self.db)
 
-    def waiting(self) -> int:
+    def count_waiting(self) -> int:
         """Return how many messages of any kind that answer no update wait to be sent."""
         is_retried = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS

@@ -133,7 +133,7 @@ def read_chat(
     before: int = 0,
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
-    serving = ModelCatalogue(ctx.db).serving(course.dataset)
+    serving = ModelCatalogue(ctx.db).find_serving(course.dataset)
     session, questions = None, Starters([], 0)
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
@@ -151,7 +151,9 @@ def _oldest_pending(ctx: Context) -> datetime:
     at most `ABANDONED` ago. Without a heartbeat it is `ABANDONED` ago.
     """
     now = ctx.clock()
-    heartbeats = [heartbeat for heartbeat in Heartbeats(ctx.db).all() if heartbeat.process == "api"]
+    heartbeats = [
+        heartbeat for heartbeat in Heartbeats(ctx.db).list_all() if heartbeat.process == "api"
+    ]
     earliest = now - ABANDONED
     starts = (heartbeat.since for heartbeat in heartbeats if heartbeat.is_alive(now))
     return max(min(starts, default=earliest), earliest)

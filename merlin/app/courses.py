@@ -67,7 +67,7 @@ def active(ctx: Context) -> ActiveCourses:
     rows = Catalogue(ctx.db)
     # Read first: a change in between has a higher version and is read by the next call.
     version = rows.version()
-    return ctx.courses.read(version, partial(rows.active, version))
+    return ctx.courses.read(version, partial(rows.read_active, version))
 
 
 def chat_states(ctx: Context) -> dict[str, str]:

@@ -90,7 +90,7 @@ def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
     """Return the actor's drafts in a dataset, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        drafts = _drafts(ctx).of(actor.user_id, dataset)
+        drafts = _drafts(ctx).list_of_user(actor.user_id, dataset)
         files = FileIndex(ctx.db).texts(dataset, [draft.edit.path for draft in drafts])
     return [_draft_view(dataset, draft.edit, files) for draft in reversed(drafts)]
 
@@ -112,7 +112,7 @@ def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> Draf
 def list_edits(ctx: Context, actor: Actor, dataset: str) -> list[Edit]:
     """Return the actor's drafts in a dataset as edits of its files. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return [draft.edit for draft in _drafts(ctx).of(actor.user_id, dataset)]
+    return [draft.edit for draft in _drafts(ctx).list_of_user(actor.user_id, dataset)]
 
 
 async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
@@ -126,7 +126,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
         edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
         paths = [DATASET_FILE, *(edit.path for edit in edits)]
         files = index.texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
-        serving = Promotions(ctx.db, ctx.clock).serving().get(dataset) if edits else None
+        serving = Promotions(ctx.db, ctx.clock).list_serving().get(dataset) if edits else None
         return edits, list(files.values()), index.find_newest_build(dataset), serving
 
     edits, files, build, serving = await ctx.read(read)
@@ -162,7 +162,7 @@ def draft_example(
     """
     require_editing(ctx, actor, dataset)
     drafts, index = _drafts(ctx), FileIndex(ctx.db)
-    by_path = {draft.edit.path: draft for draft in drafts.of(actor.user_id, dataset)}
+    by_path = {draft.edit.path: draft for draft in drafts.list_of_user(actor.user_id, dataset)}
     path = example_path(example_id) if example_id else ""
     draft = by_path.get(path)
     current = index.texts(dataset, [path]).get(path) if path else None
@@ -220,7 +220,7 @@ def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str) -> None
     require_editing(ctx, actor, dataset)
     path = example_path(example_id)
     drafts, current = _drafts(ctx), FileIndex(ctx.db).texts(dataset, [path]).get(path)
-    for draft in drafts.of(actor.user_id, dataset):
+    for draft in drafts.list_of_user(actor.user_id, dataset):
         if draft.edit.path == path:
             blob = current.blob if current else None
             if blob is None and draft.edit.text is None:
@@ -238,7 +238,7 @@ async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> Ch
 
     def read(ctx: Context) -> list[ExampleDraft]:
         require_editing(ctx, actor, dataset)
-        return _drafts(ctx).of(actor.user_id, dataset)
+        return _drafts(ctx).list_of_user(actor.user_id, dataset)
 
     drafts = await ctx.read(read)
 
@@ -304,7 +304,7 @@ def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> 
     Raises NotFound, Refused beyond `MAX_DRAFTS` rows.
     """
     require_editing(ctx, actor, dataset)
-    edits = [draft.edit for draft in _drafts(ctx).of(actor.user_id, dataset)]
+    edits = [draft.edit for draft in _drafts(ctx).list_of_user(actor.user_id, dataset)]
     drafted = {
         edit.path: FileText(dataset, edit.path, edit.before or "", edit.text) for edit in edits
     }
@@ -347,7 +347,7 @@ def draft_pasted_rows(
     """
     rows = [row for row in compare_pasted_rows(ctx, actor, dataset, text) if row.line in chosen]
     example_drafts = ExampleDrafts(ctx.db, ctx.clock)
-    drafted = [draft.edit.path for draft in example_drafts.of(actor.user_id, dataset)]
+    drafted = [draft.edit.path for draft in example_drafts.list_of_user(actor.user_id, dataset)]
     if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, drafted)])

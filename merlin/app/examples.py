@@ -190,7 +190,7 @@ def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
 def get(ctx: Context, actor: Actor, dataset: str, example_id: str) -> ExampleView:
     """Return an example as of the newest commit. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return view_of(FileIndex(ctx.db).one(dataset, example_id))
+    return view_of(FileIndex(ctx.db).get(dataset, example_id))
 
 
 def view_of(file: FileText) -> ExampleView:
@@ -224,7 +224,7 @@ def findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
 def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
     """Return the known commits that wrote an example, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).versions(dataset, example_id)
+    return FileIndex(ctx.db).list_versions(dataset, example_id)
 
 
 def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequence[ExampleVersion]:

@@ -45,7 +45,7 @@ def press_rating(ctx: Context, actor: Actor, turn_id: int, pressed: Rating) -> R
     everybody may.
     """
     ratings = Ratings(ctx.db, ctx.bot_id, ctx.clock)
-    rating = None if ratings.of(turn_id, actor.user_id) is pressed else pressed
+    rating = None if ratings.find(turn_id, actor.user_id) is pressed else pressed
     ratings.rate(turn_id, actor.user_id, rating)
     return rating
 
@@ -85,7 +85,7 @@ def dataset_of(ctx: Context, question: str, source: str, model_id: str) -> str:
     model = catalogue.model(model_id) if model_id else None
     if model is not None:
         return model.dataset
-    serving = catalogue.serving(ctx.default_dataset)
+    serving = catalogue.find_serving(ctx.default_dataset)
     return serving.dataset if serving else ctx.default_dataset or ""
 
 

@@ -152,7 +152,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
         disk=_disk(ctx),
-        alarms=Notices(ctx.db).newest(ADMINS, alarms),
+        alarms=Notices(ctx.db).list_newest(ADMINS, alarms),
     )
 
 
@@ -183,10 +183,10 @@ def snapshot(ctx: Context) -> Snapshot:
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
-            heartbeats=Heartbeats(ctx.db).all(),
+            heartbeats=Heartbeats(ctx.db).list_all(),
             queues=queues(ctx.db),
             jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
-            serving=list(Promotions(ctx.db).serving().values()),
+            serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
             sunsets=_sunsets(ctx, Actor.operator(), now.date()),
             disk=_disk(ctx),
@@ -195,7 +195,7 @@ def snapshot(ctx: Context) -> Snapshot:
 
 def processes(ctx: Context) -> list[ProcessView]:
     """Return the processes with a heartbeat of the last week, by name and host."""
-    now, beats = ctx.clock(), Heartbeats(ctx.db).all()
+    now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
     return [
         ProcessView(beat.process, beat.host, beat.is_alive(now), beat.since, beat.at, beat.step)
         for beat in beats

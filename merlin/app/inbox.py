@@ -436,7 +436,7 @@ class Inbox(BotRepository):
         if self.db.change(LEASE.update({"owner": ""}).where(condition)):
             self.db.bump()
 
-    def waiting(self) -> int:
+    def count_unfinished(self) -> int:
         """Return the number of unfinished updates."""
         return self.db.count(UPDATE, self._make_waiting_condition())
 

@@ -275,7 +275,7 @@ def quote(
     build, or its job exists already.
     """
     actor.require(Permission.LAUNCH, dataset)
-    verdict = VerdictHistory(ctx.db).newest(dataset)
+    verdict = VerdictHistory(ctx.db).get_newest(dataset)
     if verdict.build_id is None:
         raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)

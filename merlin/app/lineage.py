@@ -191,7 +191,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
     """
     missing = NotFound(f"no answer {turn_id}", "why-no-turn", turn=turn_id)
     with ctx.db.snapshot():
-        row = ctx.db.one(TURN.select().where(TURN.id == turn_id), missing)
+        row = ctx.db.get_row(TURN.select().where(TURN.id == turn_id), missing)
         origin = find_origin(ctx.db, row["model_id"]) if row["model_id"] else None
         is_own = bool(actor.user_id) and row["user_id"] == actor.user_id
         may_see = actor.may(Permission.WATCH, origin.dataset) if origin else actor.is_operator

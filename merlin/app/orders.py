@@ -127,7 +127,7 @@ class OrderDetails:
 
 def list_orders(ctx: Context, actor: Actor, limit: int) -> list[Purchase]:
     """Return the actor's orders, newest first."""
-    return Purchases(ctx.db, ctx.clock).of(actor.user_id, limit) if actor.user_id else []
+    return Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id, limit) if actor.user_id else []
 
 
 def show_order(ctx: Context, actor: Actor, purchase_id: str) -> Purchase:
@@ -148,8 +148,8 @@ def details_of(ctx: Context, purchase: Purchase) -> OrderDetails:
     return OrderDetails(
         purchase=purchase,
         entries=Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id),
-        refunds=Refunds(ctx.db, ctx.clock).of(purchase.purchase_id),
-        terms=Terms(ctx.db, ctx.clock).of(purchase.user_id),
+        refunds=Refunds(ctx.db, ctx.clock).list_of_purchase(purchase.purchase_id),
+        terms=Terms(ctx.db, ctx.clock).list_of_user(purchase.user_id),
     )
 
 
@@ -432,7 +432,7 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
     Deferred while a refund of ours is pending: its row holds who requested it and why.
     """
     purchase = await _read_purchase(ctx, purchase_id)
-    refunds = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
+    refunds = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).list_of_purchase(purchase_id))
     if any(refund.state in UNDER_WAY for refund in refunds):
         look_at = ctx.clock() + next_poll_delay(0)
         await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).poll_at(purchase_id, look_at))

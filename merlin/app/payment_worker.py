@@ -339,7 +339,7 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
     gateway = ctx.gateway
     if gateway is None:
         return
-    mine = await ctx.store.read(lambda: Renewals(ctx.db).of(user_id))
+    mine = await ctx.store.read(lambda: Renewals(ctx.db).list_of_user(user_id))
     for renewal in mine:
         if renewal.gateway is not gateway.name or renewal.state not in settlement.RUNNING:
             continue

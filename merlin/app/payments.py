@@ -36,7 +36,7 @@ def list_payments(
     Raises NotFound for an unknown `before`.
     """
     _require_permission(actor)
-    return Purchases(ctx.db, ctx.clock).newest(limit, before, state, whose)
+    return Purchases(ctx.db, ctx.clock).list_newest(limit, before, state, whose)
 
 
 def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
@@ -125,7 +125,7 @@ def list_sums(
 def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
     """Return every promo code, newest first."""
     _require_permission(actor)
-    return Promos(ctx.db, ctx.clock).all()
+    return Promos(ctx.db, ctx.clock).list_all()
 
 
 def plans_for_codes(ctx: Context) -> list[Plan]:
@@ -146,7 +146,7 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
         raise NotFound(f"no plan {promo.plan}", "quota-no-plan", plan=promo.plan)
     Promos(ctx.db, ctx.clock).add(promo)
     code = normalise_code(promo.code)
-    return next(stored for stored in Promos(ctx.db, ctx.clock).all() if stored.code == code)
+    return next(stored for stored in Promos(ctx.db, ctx.clock).list_all() if stored.code == code)
 
 
 def stop_code(ctx: Context, actor: Actor, code: str) -> None:

@@ -16,7 +16,7 @@ from merlin.course.catalogue import Catalogue, Course
 
 def account_name(ctx: Context, actor: Actor) -> str:
     """Return the actor's account name, "" without one."""
-    account = Accounts(ctx.db).of(actor.user_id)
+    account = Accounts(ctx.db).find(actor.user_id)
     return account.name if account else ""
 
 

@@ -102,7 +102,7 @@ def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) ->
     now, mine = ctx.clock(), my_subscriptions(ctx, actor)
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
-    gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.all(actor.user_id)
+    gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.list_all(actor.user_id)
     found = CurrentPlan(
         plan=plan,
         here=plan_of(ctx.plans, user.plans, dataset),
@@ -136,8 +136,8 @@ def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
     """Return the actor's plans with an end; nothing without a person."""
     if not actor.user_id:
         return Subscriptions()
-    terms = Terms(ctx.db, ctx.clock).of(actor.user_id)
-    return Subscriptions(terms=terms, renewals=Renewals(ctx.db).of(actor.user_id))
+    terms = Terms(ctx.db, ctx.clock).list_of_user(actor.user_id)
+    return Subscriptions(terms=terms, renewals=Renewals(ctx.db).list_of_user(actor.user_id))
 
 
 def can_start_trial(ctx: Context, user_id: int, plan: Plan) -> bool:
@@ -145,7 +145,7 @@ def can_start_trial(ctx: Context, user_id: int, plan: Plan) -> bool:
     terms = Terms(ctx.db, ctx.clock)
     if not plan.trial_days or terms.has_had_trial(user_id, plan.name):
         return False
-    return all(each.plan != plan.name for each in terms.of(user_id))
+    return all(each.plan != plan.name for each in terms.list_of_user(user_id))
 
 
 def start_trial(ctx: Context, actor: Actor, name: str) -> int:
@@ -174,10 +174,10 @@ def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
     try:
         return find_code(ctx, actor, code, plan)
     except (NotFound, Refused):
-        for each in Purchases(ctx.db, ctx.clock).of(actor.user_id):
+        for each in Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id):
             is_same = each.order.promo == requested and each.order.promise == promise_of(plan)
             if is_same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
-                for promo in promos.all():
+                for promo in promos.list_all():
                     if promo.code == requested:
                         return promo
         raise
@@ -266,8 +266,8 @@ def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> 
     `previous_at` is the previous run: people notified then are not checked again.
     """
     after = now if previous_at is None else max(now, previous_at + ENDS_BEFORE)
-    for term in Terms(ctx.db, ctx.clock).ending(after, now + ENDS_BEFORE):
-        renewals = Renewals(ctx.db).of(term.user_id)
+    for term in Terms(ctx.db, ctx.clock).list_ending(after, now + ENDS_BEFORE):
+        renewals = Renewals(ctx.db).list_of_user(term.user_id)
         if any(
             renewal.plan == term.plan and renewal.state is RenewalState.ON for renewal in renewals
         ):

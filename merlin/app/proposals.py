@@ -152,7 +152,7 @@ def list_waiting(
     if dataset:
         require_editing(ctx, actor, dataset)
     names = [dataset] if dataset else [card.name for card in examples.datasets(ctx, actor)]
-    return Proposals(ctx.db, ctx.clock).waiting(offset, limit, names)
+    return Proposals(ctx.db, ctx.clock).list_waiting(offset, limit, names)
 
 
 def get_waiting(ctx: Context, actor: Actor, proposal_id: int) -> Proposal:

@@ -82,7 +82,7 @@ def submit_request(
         if once:
             # Serialize concurrent calls of several processes.
             lock_user(ctx.db, actor.user_id, ctx.clock)
-            for earlier in requests.of(actor.name, _RECENT):
+            for earlier in requests.list_of_author(actor.name, _RECENT):
                 if earlier.arguments.get(_KEY_ARGUMENT) == once:
                     return _drop_key(earlier)
             stored_arguments[_KEY_ARGUMENT] = once
@@ -101,7 +101,7 @@ def fetch(ctx: Context, actor: Actor) -> Request:
 
 def list_recent(ctx: Context, actor: Actor, limit: int = 50) -> list[Request]:
     """Return the actor's own requests, newest first."""
-    return [_drop_key(request) for request in Requests(ctx.db).of(actor.name, limit)]
+    return [_drop_key(request) for request in Requests(ctx.db).list_of_author(actor.name, limit)]
 
 
 def get(ctx: Context, actor: Actor, request_id: int) -> Request:

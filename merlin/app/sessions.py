@@ -203,7 +203,7 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
 def get_turn(ctx: Context, actor: Actor, turn_id: int) -> TurnView:
     """Return a turn that the actor asked. Raises NotFound."""
     condition = (TURN.id == turn_id) & (TURN.user_id == actor.user_id) & (TURN.format != SUMMARY)
-    row = ctx.db.one(_turns().where(condition), NotFound("no such turn", "turn-unknown"))
+    row = ctx.db.get_row(_turns().where(condition), NotFound("no such turn", "turn-unknown"))
     return _turn(ctx, row)
 
 

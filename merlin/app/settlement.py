@@ -164,14 +164,14 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
 
 def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
     """Return when the last of a person's terms of a plan ends, None for no term."""
-    terms = [each for each in Terms(ctx.db, ctx.clock).of(user_id) if each.plan == plan]
+    terms = [each for each in Terms(ctx.db, ctx.clock).list_of_user(user_id) if each.plan == plan]
     return max((term.ends_at for term in terms), default=None)
 
 
 def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
     """Start a renewal after a payment, or move the date of the existing one."""
     plan, user_id = purchase.order.promise.plan, purchase.user_id
-    mine = [each for each in Renewals(ctx.db).of(user_id) if each.plan == plan]
+    mine = [each for each in Renewals(ctx.db).list_of_user(user_id) if each.plan == plan]
     if purchase.order.gateway is Gateway.STARS:
         if payment.paid_until is not None:
             _renewed_by_telegram(ctx, purchase, payment, mine)
@@ -260,7 +260,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
     for refund in (
-        Refunds(ctx.db, ctx.clock).of(gateway_refund.purchase_id)
+        Refunds(ctx.db, ctx.clock).list_of_purchase(gateway_refund.purchase_id)
         if gateway_refund.purchase_id
         else ()
     ):
@@ -320,7 +320,7 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
     gateway = purchase.order.gateway
     once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
     _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, gateway_refund.amount), once)
-    for each in Renewals(ctx.db).of(purchase.user_id) if gateway is Gateway.STARS else ():
+    for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
         is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
         if is_this and each.state is RenewalState.ON:
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)

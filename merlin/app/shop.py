@@ -120,7 +120,7 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
     if the plan is not sold this way any more, NotFound for a missing plan or renewal.
     """
     plan, purchases = sold_plan(ctx, renewal.plan), Purchases(ctx.db, ctx.clock)
-    for purchase in purchases.of(renewal.user_id):
+    for purchase in purchases.list_of_user(renewal.user_id):
         if purchase.order.renewal_id == renewal.renewal_id and purchase.state.is_open:
             return purchase
     stored_renewal = Renewals(ctx.db).find(renewal.user_id, renewal.renewal_id)

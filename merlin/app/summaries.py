@@ -62,7 +62,7 @@ def begin(
         system=text(asker.language, "summary-system"),
         assistant=ctx.config.assistant,
     )
-    history = Turns(ctx.db, ctx.bot_id).history(session.session_id, MAX_TURNS)
+    history = Turns(ctx.db, ctx.bot_id).read_history(session.session_id, MAX_TURNS)
     candidate = find_first_candidate(ModelCatalogue(ctx.db), request)
     return Conversation(asker, session, history, request, candidate, window_of(ctx, candidate))
 

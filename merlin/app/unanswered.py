@@ -76,7 +76,7 @@ class Unanswered:
     groups: Sequence[UnansweredView]
     hidden: int
 
-    def of(self, state: GroupState) -> list[UnansweredView]:
+    def list_in_state(self, state: GroupState) -> list[UnansweredView]:
         """Return the groups in a state."""
         return [group for group in self.groups if group.state is state]
 
@@ -141,7 +141,7 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    sent_questions = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
+    sent_questions = EditorQuestions(ctx.db, ctx.clock).list_since(dataset, since)
     questions = merge_questions(
         statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent_questions
     )

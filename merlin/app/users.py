@@ -111,8 +111,8 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
         zone=user.zone or ctx.config.timezone,
         terms_seen=user.terms_seen,
         left=quotas.read_left(user_id, plan, zone),
-        gifts=quotas.gifts.all(user_id),
-        consents=Consents(ctx.db).of(user_id),
+        gifts=quotas.gifts.list_all(user_id),
+        consents=Consents(ctx.db).list_answers(user_id),
         entries=audit_log(ctx, actor, person_reference(user_id), entries),
     )
 
@@ -123,7 +123,7 @@ def audit_log(
     """Return the audit log: about one target, by one person; ids below `before`."""
     if not actor.may(Permission.USERS):
         return []
-    found = Audit(ctx.db).newest(limit, target or None, by or None, before)
+    found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
     called = display_names(ctx, [each for entry in found for each in (entry.by, entry.target)])
     return [
         view_of(
@@ -267,7 +267,7 @@ def give_plan(
         arguments = {"ru": plan.title_in("ru"), "en": plan.title_in("en"), "days": days}
         notices = Notices(ctx.db, ctx.clock)
         notices.tell(str(user_id), "notice-plan-gift", arguments, once=f"term:{key}")
-    return next(each for each in terms.of(user_id) if each.key == key)
+    return next(each for each in terms.list_of_user(user_id) if each.key == key)
 
 
 def give_questions(
@@ -292,7 +292,7 @@ def give_questions(
         arguments = {"amount": amount, "format": {"key": f"format-{kind.value}", "arguments": {}}}
         notices = Notices(ctx.db, ctx.clock)
         notices.tell(str(user_id), "notice-gift", arguments, once=f"gift:{once or gift_id}")
-    return next(each for each in quotas.gifts.all(user_id) if each.gift_id == gift_id)
+    return next(each for each in quotas.gifts.list_all(user_id) if each.gift_id == gift_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -417,7 +417,7 @@ def _missing_plan(name: str) -> NotFound:
 
 
 def _view(ctx: Context, user: User) -> UserView:
-    authority, account = ctx.roles.authority(user.user_id), Accounts(ctx.db).of(user.user_id)
+    authority, account = ctx.roles.authority(user.user_id), Accounts(ctx.db).find(user.user_id)
     return UserView(
         id=user.user_id,
         name=account.name if account else None,

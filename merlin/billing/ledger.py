@@ -184,7 +184,9 @@ class Ledger(Repository):
                 key = f"grant:{grant_id}:{kind.value}"
                 Gifts(self.db, self._clock).give(Gift(user_id, kind, amount, BY, "", until, key))
         elif lasts is not None:
-            starts = term_start(Terms(self.db, self._clock).of(user_id), promise.plan, now)
+            starts = term_start(
+                Terms(self.db, self._clock).list_of_user(user_id), promise.plan, now
+            )
             key = f"grant:{grant_id}"
             ends = starts + lasts
             Terms(self.db, self._clock).give(
@@ -258,9 +260,11 @@ class Ledger(Repository):
         Stars.
         """
         plan, now, renewals = purchase.order.promise.plan, self._clock(), Renewals(self.db)
-        terms = Terms(self.db, self._clock).of(purchase.user_id)
+        terms = Terms(self.db, self._clock).list_of_user(purchase.user_id)
         ends = max((term.ends_at for term in terms if term.plan == plan), default=now)
-        for renewal in [each for each in renewals.of(purchase.user_id) if each.plan == plan]:
+        for renewal in [
+            each for each in renewals.list_of_user(purchase.user_id) if each.plan == plan
+        ]:
             is_later = ends < renewal.next_at and not renewal.tries
             if ends <= now:
                 renewals.stop(renewal.renewal_id, purchase.user_id)
@@ -333,4 +337,4 @@ class Ledger(Repository):
     def entry(self, entry_id: int) -> Entry:
         """Return a row. Raises NotFound."""
         missing = NotFound(f"no row {entry_id} in the ledger", "billing-no-payment")
-        return _ENTRIES.read(self.db.one(LEDGER.select().where(LEDGER.id == entry_id), missing))
+        return _ENTRIES.read(self.db.get_row(LEDGER.select().where(LEDGER.id == entry_id), missing))

@@ -121,7 +121,7 @@ class Promos(Repository):
             raise NotFound(f"no code {code}", "promo-unknown")
         Audit(self.db, self._clock).note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
-    def all(self) -> list[StoredPromo]:
+    def list_all(self) -> list[StoredPromo]:
         """Return all codes, newest first."""
         uses: Any = fn.COUNT(PROMO_USE.id)
         query = PROMO.select(*PROMO.every(), uses.alias("uses"))

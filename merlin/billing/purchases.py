@@ -271,7 +271,7 @@ class Purchases(Repository):
         """Return a purchase. Raises NotFound."""
         missing = NotFound(f"no purchase {purchase_id}", "billing-no-purchase")
         query = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
-        return _PURCHASES.read(self.db.one(query, missing), self.db)
+        return _PURCHASES.read(self.db.get_row(query, missing), self.db)
 
     def find(self, text: str) -> Purchase:
         """Return the purchase of an id or of a number, with or without its sign.
@@ -288,16 +288,16 @@ class Purchases(Repository):
                 return purchases[0]
         return self.get(named)
 
-    def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
+    def list_of_user(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return a person's purchases, newest first."""
         return _PURCHASES.read_all(self.db.rows(_select_purchases(user_id).limit(limit)), self.db)
 
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
         """Return a person's unpaid purchases that use a code, newest first."""
-        mine = self.of(user_id)
+        mine = self.list_of_user(user_id)
         return [each for each in mine if each.order.promo == code and each.state.is_unpaid]
 
-    def newest(
+    def list_newest(
         self, limit: int = 50, before: str = "", state: str = "", whose: str = ""
     ) -> list[Purchase]:
         """Return purchases, newest first: after one, of a state, of a person.

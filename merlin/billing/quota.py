@@ -265,7 +265,7 @@ class Gifts(Repository):
         is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > iso(self._clock()))
         return _gifts(user_id).where(is_open).having(QUOTA_GIFT.amount > _GIFTS_USED)
 
-    def all(self, user_id: int) -> list[Gift]:
+    def list_all(self, user_id: int) -> list[Gift]:
         """Return every gift of the person, newest first, including expired ones."""
         return _GIFTS.read_all(self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc())))
 

@@ -170,7 +170,9 @@ class Refunds(Repository):
     def mark_done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
         """Store that the money was returned, in the ledger too; None if already known."""
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
-        row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found)
+        row = self.db.get_row(
+            REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found
+        )
         # The reason is stored only here, where it can be erased.
         record_refund = Ledger(self.db, self._clock).record_refund
         entry = record_refund(Gateway(row["till"]), gateway_refund, row["by_whom"])
@@ -191,7 +193,7 @@ class Refunds(Repository):
         }
         return self.db.change(REFUND.update({**values, "look_at": None}).where(condition)) > 0
 
-    def of(self, purchase_id: str) -> list[Refund]:
+    def list_of_purchase(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
         query = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))
         return [self._refund(row) for row in self.db.rows(query.order_by(REFUND.at, REFUND.id))]

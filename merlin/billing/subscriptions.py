@@ -140,7 +140,7 @@ class Renewals(Repository):
         condition = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
         return int(self.db.value(RENEWAL.select(RENEWAL.id).where(condition)))
 
-    def of(self, user_id: int) -> list[Renewal]:
+    def list_of_user(self, user_id: int) -> list[Renewal]:
         """Return a person's renewals, active ones first."""
         query = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
         renewals = _RENEWALS.read_all(self.db.rows(query), self.db)
@@ -149,7 +149,8 @@ class Renewals(Repository):
     def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
         """Return a renewal of this person, None if it does not exist or is another person's."""
         return next(
-            (renewal for renewal in self.of(user_id) if renewal.renewal_id == renewal_id), None
+            (renewal for renewal in self.list_of_user(user_id) if renewal.renewal_id == renewal_id),
+            None,
         )
 
     @transaction
@@ -237,7 +238,7 @@ class Terms(Repository):
     def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
         """Give a plan for `days`, from the end of its last term; False as in `give`."""
         lock_user(self.db, user_id, self._clock)
-        starts = term_start(self.of(user_id), plan, self._clock())
+        starts = term_start(self.list_of_user(user_id), plan, self._clock())
         ends = starts + timedelta(days=days)
         is_new = self.give(Term(0, user_id, plan, starts, ends, source, key, None, by))
         if is_new:
@@ -245,12 +246,12 @@ class Terms(Repository):
             Audit(self.db, self._clock).note(by, "plan.give", person_reference(user_id), values)
         return is_new
 
-    def of(self, user_id: int) -> list[Term]:
+    def list_of_user(self, user_id: int) -> list[Term]:
         """Return all terms of a person, newest first."""
         rows = self.db.rows(TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc()))
         return _TERMS.read_all(rows)
 
-    def ending(self, after: datetime, before: datetime) -> list[Term]:
+    def list_ending(self, after: datetime, before: datetime) -> list[Term]:
         """Return the terms that end in this period, without a later term of the same plan."""
         is_in_period = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
         has_length = TERM.ends_at > TERM.starts_at
@@ -280,6 +281,9 @@ class Terms(Repository):
             return
         current, now = _TERMS.read(row), self._clock()
         shortened = shorten(current, length, paid, remaining, now)
-        for term in [shortened, *move_later_terms(self.of(current.user_id), current, shortened)]:
+        for term in [
+            shortened,
+            *move_later_terms(self.list_of_user(current.user_id), current, shortened),
+        ]:
             values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
             self.db.change(TERM.update(values).where(TERM.id == term.term_id))

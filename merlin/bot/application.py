@@ -279,7 +279,7 @@ async def handle_update(application: BotApplication, task: Task) -> None:
 
 async def _process_update(application: BotApplication, task: Task) -> None:
     services = application.bot_data.services
-    context = BotContext.of(application, task.update, is_resumed=task.is_resumed)
+    context = BotContext.create(application, task.update, is_resumed=task.is_resumed)
     known = task.known
     if known is None:
         # An exception here would leave the rest of the queue unprocessed until a restart.
@@ -370,7 +370,7 @@ async def refuse_updates(
 ) -> None:
     """Refuse messages of one chat whose queue is full; notify the user if `is_news`."""
     services = application.bot_data.services
-    newest = BotContext.of(application, updates[-1])
+    newest = BotContext.create(application, updates[-1])
 
     def work() -> None:
         if is_news and newest.is_private:
@@ -388,4 +388,4 @@ async def refuse_updates(
     await retry_until_stored(services, work, "updates could not be refused")
     for update in updates:
         if update.kind == "callback_query":
-            await BotContext.of(application, update).answer_press()
+            await BotContext.create(application, update).answer_press()

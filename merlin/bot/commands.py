@@ -100,7 +100,7 @@ def _menu(names: Sequence[str], language: str) -> list[BotCommand]:
 
 def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
     """Return the users whose role changed recently: their menu may be outdated."""
-    entries = Audit(services.db).newest(_MAX_AUDIT_ENTRIES)
+    entries = Audit(services.db).list_newest(_MAX_AUDIT_ENTRIES)
     changed = (entry.target for entry in entries if entry.action.startswith(_ROLE_PREFIX))
     ids = (target.partition(":")[2] for target in changed)
     return {int(user_id): ("",) for user_id in ids if user_id.isdecimal()}

@@ -154,7 +154,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return cast("Self", context)
 
     @classmethod
-    def of(cls, application: BotApplication, update: Update, *, is_resumed: bool = False) -> Self:
+    def create(
+        cls, application: BotApplication, update: Update, *, is_resumed: bool = False
+    ) -> Self:
         """Return the context of an update; malformed fields are treated as missing."""
         content = update.content
         message = get_object(content, "message") if update.kind == "callback_query" else content

@@ -290,7 +290,7 @@ class Bot:
                 at=services.clock(),
                 step="telegram is down" if self._connection.is_down else "serving",
                 counters={
-                    "waiting": self._inbox.waiting(),
+                    "waiting": self._inbox.count_unfinished(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
                     **services.db.connection_counter,

@@ -153,7 +153,7 @@ class NoticeSender:
     def _waiting(self) -> list[Notice]:
         """Return the notices that may be sent now."""
         before = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
-        return Notices(self._services.db).waiting(BATCH_SIZE, before)
+        return Notices(self._services.db).list_waiting(BATCH_SIZE, before)
 
     def _hand_over(self) -> None:
         services, notices = self._services, Notices(self._services.db)

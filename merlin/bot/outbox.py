@@ -59,7 +59,7 @@ async def send_broadcasts(services: BotServices) -> None:
 
 
 def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
-    room = services.pace.broadcast_per_s - broadcasts.waiting()
+    room = services.pace.broadcast_per_s - broadcasts.count_waiting()
     if room < 1:
         return
     users = broadcasts.next(broadcast.broadcast_id, room)

@@ -121,7 +121,7 @@ class Ratings(BotRepository):
         key = {"turn_id": turn_id, "user_id": user_id}
         self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
 
-    def of(self, turn_id: int, user_id: int) -> Rating | None:
+    def find(self, turn_id: int, user_id: int) -> Rating | None:
         """Return a user's rating of a turn, None without one."""
         value = self.db.value(RATING.select(RATING.value).where(_is_by(turn_id, user_id)))
         return None if value is None else Rating(value)
@@ -398,7 +398,7 @@ class EditorQuestions(Repository):
         """Delete the questions that a user reported."""
         self.db.change(TOLD_QUESTION.delete().where(TOLD_QUESTION.user_id == user_id))
 
-    def since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
+    def list_since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
         """Return the questions reported about a dataset since this day, newest first."""
         condition = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
         query = TOLD_QUESTION.select().where(condition).order_by(TOLD_QUESTION.id.desc())

@@ -169,7 +169,7 @@ def is_revoked(catalogue: ModelCatalogue, general: General | None) -> bool:
 def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving | None:
     """Return the serving model if it is newer than the session's chosen version, else None."""
     own = catalogue.model(request.chosen[1]) if request.chosen and request.chosen[1] else None
-    serving = catalogue.serving(own.dataset) if own else None
+    serving = catalogue.find_serving(own.dataset) if own else None
     is_newer = own and serving and serving.model.build_id > own.build_id
     return serving if is_newer else None
 
@@ -249,7 +249,7 @@ _MODEL = Prepared(
 class ModelCatalogue(Repository):
     """The models of every dataset, in their current state."""
 
-    def serving(self, dataset: str | None) -> Serving | None:
+    def find_serving(self, dataset: str | None) -> Serving | None:
         """Return the serving model of `dataset`; None means the first dataset that had one."""
         row = self.serving_row(dataset)
         return None if row is None else serving_of(row)
@@ -273,7 +273,7 @@ class ModelCatalogue(Repository):
     def earlier_rows(self, dataset: str) -> list[Row]:
         """Return the rows of what `earlier` returns, with their training data's settings."""
         now = SERVING.select(SERVING.model_row).where(SERVING.dataset == dataset)
-        order = Promotions(self.db).served(dataset)
+        order = Promotions(self.db).list_served(dataset)
         good = (MODEL.dataset == dataset) & (MODEL.state == ModelState.GOOD.value)
         others = select_models().where(good & MODEL.id.not_in(now))
         rows = self.db.rows(others.select_extend(*_TAUGHT).where(MODEL.model_id.in_(order)))

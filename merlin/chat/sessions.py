@@ -193,7 +193,7 @@ class Sessions(BotRepository):
             named = SESSION.update({"title": self.db.cipher.seal(title)})
             self.db.change(named.where(condition & (SESSION.title == "")))
 
-    def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
+    def list_used(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
         """Return the place's used sessions, the most recently used first."""
         newest = SESSION.select().where(self._used_sessions(place))
         newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
@@ -391,7 +391,7 @@ def may_save_preset(presets: Sequence[OwnPreset], name: str) -> bool:
 class OwnPresets(Repository):
     """One row for each preset; presets belong to a person in all chats."""
 
-    def of(self, user_id: int) -> list[OwnPreset]:
+    def list_of_user(self, user_id: int) -> list[OwnPreset]:
         """Return a person's presets, oldest first; those that cannot be decrypted are omitted."""
         return self._read_presets(PRESET.user_id == user_id)
 
@@ -403,7 +403,7 @@ class OwnPresets(Repository):
     def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
         """Save a text; it replaces the person's text of the same name."""
         sealed = self.db.cipher.seal(prompt)
-        for old in self.of(user_id):
+        for old in self.list_of_user(user_id):
             if old.name == name:
                 change = PRESET.update({"prompt": sealed})
                 self.db.change(change.where(_own_preset(user_id, old.preset_id)))

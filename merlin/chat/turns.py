@@ -241,7 +241,7 @@ class Turns(BotRepository):
         """Store that the complete answer is shown in the chat."""
         self.db.change(_TOLD(bot=self._bot_id, update_id=update_id))
 
-    def history(
+    def read_history(
         self, session_id: int, limit: int, without: int = 0, asker: int = 0
     ) -> list[Message]:
         """Return the newest `limit` answered turns as messages, oldest first."""
@@ -278,7 +278,7 @@ class Turns(BotRepository):
         """Return whether a person has had fewer answers than `count`."""
         return len(self.db.rows(_ANSWERS_OF(bot=self._bot_id, user_id=user_id, limit=few))) < few
 
-    def newest(self, session_id: int) -> Turn | None:
+    def find_newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None if there is none."""
         newest = TURN.select().where(self._answered_turns(session_id)).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))

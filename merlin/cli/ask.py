@@ -116,9 +116,9 @@ def _compose_answer(config: Config, grounding: Grounding, question: str) -> Mapp
 
 def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:
     requested = dataset or config.datasets.default or None
-    serving = catalogue.serving(requested)
+    serving = catalogue.find_serving(requested)
     if serving is None and dataset is None:
-        serving = catalogue.serving(None)
+        serving = catalogue.find_serving(None)
     if serving is None:
         if requested is None:
             raise NotFound("no model serves", "ask-no-live-model")

@@ -226,7 +226,7 @@ def _wait_for_refund(ctx: Context, refund: Refund) -> Refund:
     """Wait up to `WAIT_S` for a refund to finish, and return its current state."""
     deadline = time.monotonic() + WAIT_S
     while True:
-        rows = Refunds(ctx.db, ctx.clock).of(refund.purchase_id)
+        rows = Refunds(ctx.db, ctx.clock).list_of_purchase(refund.purchase_id)
         current = next(row for row in rows if row.refund_id == refund.refund_id)
         if current.state not in UNDER_WAY or time.monotonic() >= deadline:
             return current

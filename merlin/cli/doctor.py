@@ -184,7 +184,7 @@ def _was_never_started(config: Config) -> bool:
     """Return whether no Merlin process has ever run on this database."""
     try:
         with reading(config) as database:
-            return not Heartbeats(database).all()
+            return not Heartbeats(database).list_all()
     except NotFound:
         return True
     except (MerlinError, OSError):
@@ -230,7 +230,7 @@ def _check_text_key(config: Config) -> CheckMessage:
     present = key_ids(path, credential_key) if credential_key or path.exists() else []
     try:
         with reading(config) as database:
-            missing = Reencryption(database).counts().keys() - set(present)
+            missing = Reencryption(database).count_by_key().keys() - set(present)
     except NotFound:
         missing = set()
     if missing:
@@ -286,7 +286,7 @@ def _check_admins(config: Config) -> CheckMessage:
 def _check_live_models(config: Config) -> CheckMessage:
     """Check that the provider still has each live model."""
     with reading(config) as database:
-        serving = Promotions(database).serving()
+        serving = Promotions(database).list_serving()
     missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
     if missing:
         raise check_failure("doctor-model-not-found", dataset=missing[0])

@@ -111,7 +111,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         return
     _print_scores(report)
     _print_tags(report)
-    _print_lost(report.of(Change.LOST))
+    _print_lost(report.list_answers(Change.LOST))
     print_message("eval-legend")
     if grading:
         print_message("judge-graded", **record(grading, grades="", kinds=""))

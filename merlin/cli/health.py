@@ -165,7 +165,7 @@ def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
 
     try:
         with reading(config) as database:
-            beats = [beat for beat in Heartbeats(database).all() if beat.process == process]
+            beats = [beat for beat in Heartbeats(database).list_all() if beat.process == process]
     except NotFound:
         return []
     # With a webhook several bots may run: judge the one on this host.

@@ -29,7 +29,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     settings = configuration(config)
     with opened(settings) as database:
         database.cipher = make_cipher(settings)
-        counts = Reencryption(database).counts()
+        counts = Reencryption(database).count_by_key()
     present = key_ids(key_path(settings.state_dir), text_key())
     missing = sorted(counts.keys() - set(present))
     records = [_key_values(key, counts, present) for key in dict.fromkeys([*present, *missing])]
@@ -72,7 +72,7 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 
 def _encrypt_with_new_key(config: Config, database: Database, progress: Progress) -> int:
     """Add a new key and re-encrypt with it; return how many texts cannot be decrypted."""
-    path, counts = key_path(config.state_dir), Reencryption(database).counts()
+    path, counts = key_path(config.state_dir), Reencryption(database).count_by_key()
     # A process that encrypts with another key would continue to do so.
     _require_encrypting(database, database.cipher.newest, "key-encrypts-other", str(path))
     is_resumed = any(counts.get(key) for key in database.cipher.holds[1:])

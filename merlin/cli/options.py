@@ -137,7 +137,7 @@ def require_stopped(config: Config) -> Iterator[None]:
         raise Refused("the daemon is running", "processes-running", names="daemon")
     with lead:
         with open_database(config.database) as database:
-            beats = Heartbeats(database).all() if applied(database) else []
+            beats = Heartbeats(database).list_all() if applied(database) else []
         now = utc_now()
         if alive := sorted(beat.process for beat in beats if beat.is_alive(now)):
             raise Refused("processes run", "processes-running", names=", ".join(alive))

@@ -162,7 +162,7 @@ def unanswered(
     """Show last week's questions without a good answer, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         view = list_unanswered(ctx, actor, dataset, language())
-    records = [record(item) for item in view.of(show)]
+    records = [record(item) for item in view.list_in_state(show)]
     if json:
         print_json({"questions": records, "hidden": view.hidden})
         return

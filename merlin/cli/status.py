@@ -112,7 +112,10 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 def deployment_status(config: Config) -> dict[str, Any]:
     """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
     with reading(config) as database:
-        stored, beats = _disk_usage(config, RemovableFiles(database)), Heartbeats(database).all()
+        stored, beats = (
+            _disk_usage(config, RemovableFiles(database)),
+            Heartbeats(database).list_all(),
+        )
         failed = Requests(database).list_failed(utc_now() - _FAILED_FOR, _MAX_FAILED)
     return {
         "stored": stored,

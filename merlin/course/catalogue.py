@@ -244,7 +244,7 @@ class Catalogue(Repository):
             teachers[course_id] = (*teachers.get(course_id, ()), name)
         return [_course(row, teachers.get(row[0], ())) for row in rows]
 
-    def active(self, version: int) -> ActiveCourses:
+    def read_active(self, version: int) -> ActiveCourses:
         """Return the current active courses; they are of `version` or newer."""
         courses = self.courses()
         return ActiveCourses(

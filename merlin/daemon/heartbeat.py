@@ -86,7 +86,7 @@ def ping_monitor(services: DaemonServices) -> bool:
     Raises MerlinError if the monitor does not accept the ping, or the state folder's disk is full.
     """
     require_room(services.config.state_dir)
-    beats, now = services.heartbeats.all(), services.clock()
+    beats, now = services.heartbeats.list_all(), services.clock()
     for name in process_names(services.config):
         if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
             return False

@@ -100,7 +100,7 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
 
 def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     """Return the stored verdict of a noted one with its job. Raises ProviderError."""
-    verdict = VerdictHistory(services.db).newest(noted.dataset, noted.commit)
+    verdict = VerdictHistory(services.db).get_newest(noted.dataset, noted.commit)
     recovered = _RecoveredVerdict(noted, verdict)
     if verdict.build_id is None or verdict.spec is None:
         recovered.is_same = False

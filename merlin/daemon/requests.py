@@ -109,7 +109,7 @@ def _update_inventory(services: DaemonServices, request: Request) -> Result:
 
 
 def _build(services: DaemonServices, request: Request) -> Result:
-    verdict = VerdictHistory(services.db).newest(
+    verdict = VerdictHistory(services.db).get_newest(
         _argument(request, "dataset"), _argument(request, "commit") or None
     )
     if verdict.build_id is None:
@@ -119,14 +119,14 @@ def _build(services: DaemonServices, request: Request) -> Result:
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:
-    verdict = VerdictHistory(services.db).newest(_argument(request, "dataset"))
+    verdict = VerdictHistory(services.db).get_newest(_argument(request, "dataset"))
     job = launch_by_hand(services.launches, verdict)
     return {"job": job.job_id, "dataset": job.dataset, "estimate_micro": job.estimate_micro}
 
 
 def _migrate(services: DaemonServices, request: Request) -> Result:
     """Train the newest build on another base; refuse if it is newer than the quoted one."""
-    verdict = VerdictHistory(services.db).newest(_argument(request, "dataset"))
+    verdict = VerdictHistory(services.db).get_newest(_argument(request, "dataset"))
     base = (_argument(request, "provider"), _argument(request, "base_model"))
     moved = migrate_verdict(services.launches, verdict, base)
     if services.launches.build(moved.build_id or 0).version != _argument(request, "build"):

@@ -373,7 +373,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
     for model in Models(services.db, services.clock).list_unproved():
         if model.note and now - model.created_at > MAX_PROOF_TIME:
             _warn_of_silence(model.provider, model.note, now, tell)
-    for dataset, serving in Promotions(services.db).serving().items():
+    for dataset, serving in Promotions(services.db).list_serving().items():
         model = serving.model
         if model.state is ModelState.GONE:
             arguments = {
@@ -391,7 +391,7 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
         (named.provider, named.model, purpose, {"provider": named.provider})
         for purpose, named in services.config.named_models
     ]
-    for dataset, serving in Promotions(services.db).serving().items():
+    for dataset, serving in Promotions(services.db).list_serving().items():
         # The job's base model: one build may be trained on several.
         base = Jobs(services.db).get(serving.model.job_id).recipe.base_model
         used.append((serving.model.provider, base, "", {"dataset": dataset}))

@@ -264,7 +264,7 @@ class Changes(Repository):
         """Return the change. Raises NotFound."""
         missing = NotFound(f"no change {change_id}", "change-unknown", change=change_id)
         query = CHANGE.select().where(CHANGE.change_id == change_id)
-        return self._change(self.db.one(query, missing))
+        return self._change(self.db.get_row(query, missing))
 
     def list_of_batch(self, batch_id: str) -> list[Change]:
         """Return the changes of one batch, in the order of the request."""

@@ -39,7 +39,7 @@ class ExampleDraft:
 class ExampleDrafts(Repository):
     """The drafts of all editors."""
 
-    def of(self, user_id: int, dataset: str) -> list[ExampleDraft]:
+    def list_of_user(self, user_id: int, dataset: str) -> list[ExampleDraft]:
         """Return an editor's drafts in a dataset, oldest first, without undecryptable ones."""
         query = EXAMPLE_DRAFT.select().where(_of(user_id, dataset)).order_by(EXAMPLE_DRAFT.id)
         read = ((row, self._text(row)) for row in self.db.rows(query))

@@ -78,7 +78,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
 
     Raises SourceError when the mirror cannot be read.
     """
-    head = index.newest()
+    head = index.find_newest_commit()
     if head is None or not source.has_mirror:
         return False
     trees, before = source.dataset_trees(head), index.trees()
@@ -237,7 +237,7 @@ class FileIndex(Repository):
             found += entries.find(name, ExampleFilter(query=text), left) if left else []
         return found
 
-    def one(self, dataset: str, example_id: str) -> FileText:
+    def get(self, dataset: str, example_id: str) -> FileText:
         """Return one example's file. Raises NotFound."""
         named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
         found = self._read(_files().where(named))
@@ -297,7 +297,7 @@ class FileIndex(Repository):
             return None
         return f"{dataset}-{row['first']}", f"{dataset}-{row['last']}"
 
-    def versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
+    def list_versions(self, dataset: str, example_id: str) -> list[ExampleCommit]:
         """Return the recorded commits that wrote an example, newest first."""
         wrote = (
             table.select(table.commit_sha).where(
@@ -318,7 +318,7 @@ class FileIndex(Repository):
     def _read(self, query: Select) -> list[FileText]:
         return _FILES.read_all(self.db.rows(query))
 
-    def newest(self) -> str | None:
+    def find_newest_commit(self) -> str | None:
         """Return the newest mainline commit, None before the first."""
         on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())

@@ -284,7 +284,7 @@ class Proposals(Repository):
         these = _is_waiting(datasets)
         return self.db.count(PROPOSAL, these & (PROPOSAL.split == split) if split else these)
 
-    def waiting(
+    def list_waiting(
         self, offset: int = 0, limit: int = 8, datasets: Sequence[str] | None = None
     ) -> list[Proposal]:
         """Return waiting proposals, oldest first."""

@@ -295,7 +295,7 @@ class VerdictHistory(Repository):
         key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
         self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
 
-    def newest(self, dataset: str, commit: str | None = None) -> Verdict:
+    def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to. Raises NotFound.
 
         `commit` may be the beginning of an id, at least four digits long.
@@ -308,7 +308,7 @@ class VerdictHistory(Repository):
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         missing = NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
-        return verdict_from_row(self.db.one(query.order_by(VERDICT.position.desc()), missing))
+        return verdict_from_row(self.db.get_row(query.order_by(VERDICT.position.desc()), missing))
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict has this job, None if there is none."""

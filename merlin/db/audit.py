@@ -66,7 +66,7 @@ class Audit(Repository):
             values = {"by": by, "to": target, "role": role, "scope": f" ({scope})" if scope else ""}
             Notices(self.db, self._clock).tell(OTHERS, key, values)
 
-    def newest(
+    def list_newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
     ) -> list[Entry]:
         """Return entries, newest first: of one target, by one author, below an id."""

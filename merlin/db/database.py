@@ -372,7 +372,7 @@ class Database:
         rows = self.rows(query.limit(1))
         return rows[0] if rows else None
 
-    def one(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
+    def get_row(self, query: Select | BoundQuery, missing: MerlinError) -> Row:
         """Return the first row of a SELECT. Raises `missing` if there is none."""
         row = self.row(query)
         if row is None:

@@ -92,7 +92,9 @@ class Intents(Repository):
             raise NotFound(f"no intent {key}")
 
     def _get(self, key: str) -> Intent:
-        row = self.db.one(INTENT.select().where(INTENT.key == key), NotFound(f"no intent {key}"))
+        row = self.db.get_row(
+            INTENT.select().where(INTENT.key == key), NotFound(f"no intent {key}")
+        )
         return _INTENTS.read(row)
 
 

@@ -160,18 +160,21 @@ class KeyHolders(Repository):
         self.db.upsert(KEY_HOLDER, named, values)
         self._reported, self._due = holds, time.monotonic() + AGAIN_S
 
-    def all(self) -> list[KeyHolder]:
+    def list_all(self) -> list[KeyHolder]:
         """Return the last report of each process."""
         rows = self.db.rows(KEY_HOLDER.select().order_by(KEY_HOLDER.process, KEY_HOLDER.pid))
         return [read_row(KeyHolder, row, holds=tuple(row["holds"].split())) for row in rows]
 
     def wait(self, is_ready: Callable[[KeyHolder], bool]) -> list[KeyHolder]:
         """Wait until every running process is ready; return those that are not after CONFIRM_S."""
-        until, first = time.monotonic() + CONFIRM_S, {str(each): each.at for each in self.all()}
+        until, first = (
+            time.monotonic() + CONFIRM_S,
+            {str(each): each.at for each in self.list_all()},
+        )
         while True:
             late = [
                 each
-                for each in self.all()
+                for each in self.list_all()
                 # Another machine's clock may be wrong: a process that goes on reporting is alive.
                 if (each.is_alive(utc_now()) or first.get(str(each)) != each.at)
                 and not is_ready(each)
@@ -184,7 +187,7 @@ class KeyHolders(Repository):
 class Reencryption(Repository):
     """Encrypts every encrypted value of a database again, with the newest key."""
 
-    def counts(self) -> Mapping[str, int]:
+    def count_by_key(self) -> Mapping[str, int]:
         """Return the number of values that each key encrypted, by key id."""
         sums: dict[str, int] = {}
         for table, name in _columns():
@@ -202,7 +205,9 @@ class Reencryption(Repository):
 
         Takes the write lock, so that in SQLite it waits for writers that have already encrypted.
         """
-        return sum(count for key, count in self.counts().items() if key != self.db.cipher.newest)
+        return sum(
+            count for key, count in self.count_by_key().items() if key != self.db.cipher.newest
+        )
 
     def run(self, progress: Progress) -> int:
         """Encrypt everything again; return the number of values that no key decrypts; they stay."""

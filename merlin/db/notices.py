@@ -83,7 +83,7 @@ class Notices(Repository):
             self.db.bump()
         return is_new
 
-    def waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
+    def list_waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
         """Return the oldest notices not yet handed over.
 
         A notice to admins waits for others if one of its key or cause was sent since `told_since`.
@@ -102,7 +102,7 @@ class Notices(Repository):
         causes = {cause_of(key) for key in found} - {""}
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
 
-    def newest(self, to: str, limit: int) -> list[Notice]:
+    def list_newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to one recipient, newest first."""
         query = NOTICE.select().where(NOTICE.to_whom == to)
         return _NOTICES.read_all(self.db.rows(query.order_by(NOTICE.id.desc()).limit(limit)))

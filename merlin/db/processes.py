@@ -61,7 +61,7 @@ class Heartbeats(Repository):
         day = heartbeat.at.date()
         notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)
 
-    def all(self) -> list[Heartbeat]:
+    def list_all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process, by process and host."""
         found = _HEARTBEATS.read_all(self.db.rows(HEARTBEAT.select()))
         return sorted(found, key=lambda each: (each.process, each.host))

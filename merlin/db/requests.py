@@ -124,9 +124,11 @@ class Requests(Repository):
     def get(self, request_id: int) -> Request:
         """Return the request. Raises NotFound."""
         missing = NotFound(f"no request {request_id}", "store-no-request", request=request_id)
-        return REQUESTS.read(self.db.one(REQUEST.select().where(REQUEST.id == request_id), missing))
+        return REQUESTS.read(
+            self.db.get_row(REQUEST.select().where(REQUEST.id == request_id), missing)
+        )
 
-    def of(self, by: str, limit: int = 50) -> list[Request]:
+    def list_of_author(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of one author, newest first."""
         query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
         return REQUESTS.read_all(self.db.rows(query.order_by(REQUEST.id.desc()).limit(limit)))

@@ -138,12 +138,12 @@ def _check_access(engine: Engine, client: Client, param: str, name: str) -> None
     database = engine.repositories.database
     if param == "name":
         sql = "SELECT job.owner FROM model JOIN job ON job.id = job_id WHERE model.name = ?"
-        if name not in engine.bases and database.one(sql, name) != {"owner": client.client_id}:
+        if name not in engine.bases and database.find_row(sql, name) != {"owner": client.client_id}:
             raise unknown_model(name)
         return
     table, kind, parameter = _OWNED[param]
     sql = f"SELECT 1 FROM {table} WHERE id = ? AND owner = ?"  # noqa: S608 - our own names
-    if not database.one(sql, name, client.client_id):
+    if not database.find_row(sql, name, client.client_id):
         raise missing(kind, name, parameter)
 
 

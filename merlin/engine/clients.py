@@ -162,7 +162,7 @@ class Clients:
 
         Raises ApiError 401 if the key is unknown or revoked, 429 if the rate limit is exceeded.
         """
-        row = self.database.one("SELECT * FROM client WHERE digest = ?", _digest_key(key))
+        row = self.database.find_row("SELECT * FROM client WHERE digest = ?", _digest_key(key))
         if row is None:
             raise ApiError(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
         if row["revoked_at"] is not None:
@@ -219,7 +219,7 @@ class Clients:
     def read_usage_of(self, client: Client, now: datetime) -> Usage:
         """Return the answers and tokens of the day of `now`."""
         sql = "SELECT answers, tokens FROM spent WHERE client_id = ? AND day = ?"
-        return Usage(**(self.database.one(sql, client.client_id, _format_day(now)) or {}))
+        return Usage(**(self.database.find_row(sql, client.client_id, _format_day(now)) or {}))
 
     def _count_jobs(self, client: Client) -> int:
         open_states = (*ACTIVE_STATES, PAUSED)

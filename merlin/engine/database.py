@@ -150,7 +150,7 @@ class Database:
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def one(self, sql: str, *values: object) -> Row | None:
+    def find_row(self, sql: str, *values: object) -> Row | None:
         """Return the first row of a query, None if there is none."""
         return next(iter(self.select(sql, *values)), None)
 
@@ -247,7 +247,7 @@ def read_page(
     condition, parameters = where, list(values)
     if page.after:
         position_query = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
-        last = database.one(position_query, *values, page.after)
+        last = database.find_row(position_query, *values, page.after)
         if last is None:
             message = f"after: nothing in this list has the id {page.after[:80]}"
             raise bad_field("after", message)
@@ -287,7 +287,7 @@ def find_response(database: Database, idempotency: IdempotencyKey) -> bytes | No
     """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
     if not idempotency.key:
         return None
-    row = database.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
+    row = database.find_row("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
     if row is not None and row["digest"] != idempotency.digest:
         text = "This Idempotency-Key was used for another request; take a new key."
         raise ApiError(422, text, code="idempotency_mismatch")

@@ -188,7 +188,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Return a job. Raises ApiError 404 if there is none with this id."""
-        row = self._database.one("SELECT * FROM job WHERE id = ?", job_id)
+        row = self._database.find_row("SELECT * FROM job WHERE id = ?", job_id)
         if row is None:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
         return _build_job(row)
@@ -228,7 +228,7 @@ class Jobs:
     def is_in(self, job_id: str, state: str) -> bool:
         """Return whether the job is in `state`."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
-        return self._database.one(sql, job_id, state) is not None
+        return self._database.find_row(sql, job_id, state) is not None
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.

@@ -88,7 +88,7 @@ class Files:
 
     def get(self, file_id: str) -> Row:
         """Return the row of a file. Raises ApiError 404 if there is none."""
-        row = self._database.one("SELECT * FROM file WHERE id = ?", file_id)
+        row = self._database.find_row("SELECT * FROM file WHERE id = ?", file_id)
         if row is None:
             raise missing("File object", file_id, "file_id")
         return row
@@ -96,7 +96,7 @@ class Files:
     def has(self, file_id: str, owner: str = "") -> bool:
         """Return whether the file exists; with `owner`, whether it is that owner's."""
         sql = "SELECT 1 FROM file WHERE id = ? AND ? IN ('', owner)"
-        return self._database.one(sql, file_id, owner) is not None
+        return self._database.find_row(sql, file_id, owner) is not None
 
     def path(self, file_id: str) -> Path:
         """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
@@ -188,7 +188,7 @@ class Models:
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises ApiError 404 if there is none."""
-        row = self._database.one("SELECT * FROM model WHERE name = ?", name)
+        row = self._database.find_row("SELECT * FROM model WHERE name = ?", name)
         if row is None:
             raise unknown_model(name)
         return row
@@ -213,7 +213,7 @@ class Models:
         """Delete a model, and its file if no other row uses it. Raises ApiError 404."""
         row = self.get(name)
         self._database.change("DELETE FROM model WHERE name = ?", name)
-        if not self._database.one("SELECT 1 FROM model WHERE path = ?", row["path"]):
+        if not self._database.find_row("SELECT 1 FROM model WHERE path = ?", row["path"]):
             durable_files.remove_durably(self.path(row))
 
     def remove_leftovers(self) -> None:

@@ -92,7 +92,7 @@ class Faults:
         with self._lock:
             self._pending.clear()
 
-    def all(self) -> list[Fault]:
+    def list_pending(self) -> list[Fault]:
         """Return the faults that have not happened yet."""
         with self._lock:
             return list(self._pending)
@@ -216,7 +216,7 @@ def fault_routes(faults: Faults) -> list[Route]:
     """Return the `/control/faults` routes; each responds with the pending faults."""
 
     def view() -> list[dict[str, Any]]:
-        return [asdict(fault) for fault in faults.all()]
+        return [asdict(fault) for fault in faults.list_pending()]
 
     def add(body: Any) -> object:
         faults.add(*(Fault(**fields) for fields in (body if isinstance(body, list) else [body])))

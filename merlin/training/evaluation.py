@@ -219,7 +219,7 @@ class ProofReport:
     answers: list[ComparedAnswer]
     baselines: list[BaselineScores]
 
-    def of(self, *changes: Change) -> list[ComparedAnswer]:
+    def list_answers(self, *changes: Change) -> list[ComparedAnswer]:
         """Return the answers with one of these changes."""
         return [answer for answer in self.answers if answer.change in changes]
 

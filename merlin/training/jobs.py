@@ -180,7 +180,7 @@ class Jobs(Repository):
     def get(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""
         missing = NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        return job_of(self.db.one(JOB.select().where(JOB.id == job_id), missing))
+        return job_of(self.db.get_row(JOB.select().where(JOB.id == job_id), missing))
 
     @transaction
     def save(self, old: Job, new: Job) -> bool:

@@ -57,7 +57,7 @@ _LOST = (JobState.FAILED, JobState.CANCELLED)
 
 def launch_waiting(launches: Launches) -> list[Job]:
     """Decide for every dataset with waiting verdicts; return the jobs started or linked."""
-    groups = groupby(launches.waiting(), key=lambda verdict: verdict.dataset)
+    groups = groupby(launches.list_waiting(), key=lambda verdict: verdict.dataset)
     begun = (_consider(launches, list(group)) for _, group in groups)
     return [job for job in begun if job is not None]
 
@@ -103,7 +103,7 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     """Return why a manual launch is forbidden, None if it is not; it is never postponed."""
     refused = _refuse(launches, verdict, job)
-    active, most = launches.active(job.provider), launches.max_active(job.provider)
+    active, most = launches.count_active(job.provider), launches.max_active(job.provider)
     if refused is None and active >= most:
         values = {"provider": job.provider, "count": active, "limit": most}
         refused = Decision(Step.WAIT, "launch-full", values)
@@ -126,7 +126,7 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
         waiting,
         now=launches.clock(),
         new_examples=launches.new_examples(newest),
-        slots_free=launches.max_active(job.provider) - launches.active(job.provider),
+        slots_free=launches.max_active(job.provider) - launches.count_active(job.provider),
         refusal=refused,
         quiet_s=launches.config.daemon.quiet_s,
     )
@@ -245,7 +245,7 @@ class Launches(Repository):
         # Builds are immutable, so the difference of two builds is too.
         self._new: dict[tuple[int, int], int] = {}
 
-    def waiting(self) -> list[Verdict]:
+    def list_waiting(self) -> list[Verdict]:
         """Return verdicts that are built or held and on the mainline, by dataset, then position."""
         is_waiting = VERDICT.word.in_([word.value for word in WAITING])
         query = select_verdicts().where(is_waiting & ON_LINE)
@@ -257,7 +257,7 @@ class Launches(Repository):
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
         missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
-        return build_from_row(self.db.one(BUILD.select().where(BUILD.id == build_id), missing))
+        return build_from_row(self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing))
 
     def find_newest_attempt(self, wish: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
@@ -275,7 +275,7 @@ class Launches(Repository):
         known = self.config.provider(provider)
         return known.limits.active_jobs if known else 0
 
-    def active(self, provider: str, but: str = "") -> int:
+    def count_active(self, provider: str, but: str = "") -> int:
         """Count the provider's unfinished jobs; `but`: the launch key of a job to exclude."""
         counts = (JOB.provider == provider) & UNFINISHED & (JOB.launch_key != but)
         return self.db.count(JOB, counts)
@@ -343,7 +343,7 @@ class Launches(Repository):
             insert_job(self.db, job, verdict.wish)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
-        found = job_of(self.db.one(self.db.for_update(same), missing))
+        found = job_of(self.db.get_row(self.db.for_update(same), missing))
         mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.word in WAITING else (verdict.word,)
         by_job = {"job_id": found.job_id}
@@ -365,7 +365,7 @@ class Launches(Repository):
         """Return whether the caps allow the job; concurrent launches check one at a time."""
         if self.db.dialect == "postgresql":  # a writing SQLite transaction is exclusive anyway
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-        if self.active(job.provider, but=job.launch_key) >= self.max_active(job.provider):
+        if self.count_active(job.provider, but=job.launch_key) >= self.max_active(job.provider):
             return False
         cap = self.config.budget.per_month_micro
         month = month_start(job.created_at)

@@ -70,7 +70,7 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
 
     Returns the models that were promoted.
     """
-    serving = rows.serving()
+    serving = rows.list_serving()
     switched = []
     for candidate in rows.list_newest_good():
         old = serving.get(candidate.model.dataset)
@@ -111,7 +111,7 @@ def _is_held(rows: Promotions, holds: Holds, old: Serving | None, candidate: Can
     if not candidate.is_awaited or (old and old.model.model_row == new.model_row):
         return False
     if old is None:
-        return not rows.served(new.dataset) and holds(new, None)
+        return not rows.list_served(new.dataset) and holds(new, None)
     return old.model.state is ModelState.GOOD and holds(new, old.model)
 
 
@@ -126,10 +126,10 @@ def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) ->
     Raises Refused if no other model has served, or if `to` never served or is gone; NotFound if
     the dataset has no serving model.
     """
-    now = rows.serving().get(dataset)
+    now = rows.list_serving().get(dataset)
     if now is None:
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-    served = [name for name in rows.served(dataset) if name != now.model.model_id]
+    served = [name for name in rows.list_served(dataset) if name != now.model.model_id]
     if to is not None:
         requested = rows.model(to).model_id
         served = [name for name in served if name == requested]
@@ -144,7 +144,7 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
     if model.state is not ModelState.GOOD:
         key, name = _WHY_NOT.get(model.state, "promote-not-good"), model.build_version
         raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
-    old = rows.serving().get(model.dataset)
+    old = rows.list_serving().get(model.dataset)
     if not rows.promote(old, Candidate(model, old.position if old else 0), why, by):
         raise Refused("another switch came first", "promote-raced")
     return model
@@ -189,7 +189,7 @@ class Promotions(Repository):
         rows = self.db.rows(tops.where(under_way & ON_LINE).group_by(VERDICT.dataset))
         return {row["dataset"]: row["top"] for row in rows}
 
-    def serving(self) -> dict[str, Serving]:
+    def list_serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
         return {row["dataset"]: serving_of(row) for row in self.db.rows(serving_rows())}
 
@@ -267,7 +267,7 @@ class Promotions(Repository):
         pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-        rewrite_notes(self.db, self.serving()[dataset].model.job_id)
+        rewrite_notes(self.db, self.list_serving()[dataset].model.job_id)
         end_canary(self.db, dataset)
         self.db.bump()
 
@@ -308,7 +308,7 @@ class Promotions(Repository):
         """Replace the serving model if it is one of these; notify the admins."""
         of_dataset = SERVING.dataset == dataset
         self.db.row(self.db.for_update(SERVING.select().where(of_dataset)))
-        old = self.serving().get(dataset)
+        old = self.list_serving().get(dataset)
         arguments: dict[str, object] = {
             "dataset": dataset,
             "count": len(lost),
@@ -318,7 +318,7 @@ class Promotions(Repository):
             self._notices.tell(ADMINS, "notice-revoked", arguments)
             return
         # The fallback order: those that served before, then good ones.
-        before = (self.model(model_id) for model_id in self.served(dataset))
+        before = (self.model(model_id) for model_id in self.list_served(dataset))
         newest = (each.model for each in self.list_newest_good() if each.model.dataset == dataset)
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
         heir = next(good, None)
@@ -330,7 +330,7 @@ class Promotions(Repository):
         now = {**arguments, "version": heir.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 
-    def served(self, dataset: str) -> list[str]:
+    def list_served(self, dataset: str) -> list[str]:
         """Return the models that have served a dataset, by their names at the provider.
 
         The order is that of a return to them: newest first; those that a rollback replaced come

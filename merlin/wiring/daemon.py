@@ -79,7 +79,7 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
         with suppress(DatabaseAway):  # an unavailable database is waited for as well
             if lead.take():
                 return True
-            all_beats = Heartbeats(database).all()
+            all_beats = Heartbeats(database).list_all()
             previous_beats = beats
             beats = [beat.at for beat in all_beats if beat.process == "daemon"]
             silent_s = 0.0 if beats != previous_beats else silent_s + LEAD_POLL_S

@@ -58,7 +58,9 @@ def test_name_set_by_many_at_once_gets_one_owner(accounts):
 
     (owner,) = filter(None, run_at_once(take))
     assert accounts.named(" PETROVA ").user_id == owner
-    entries = [entry for entry in Audit(accounts.db).newest() if entry.action == "account.name"]
+    entries = [
+        entry for entry in Audit(accounts.db).list_newest() if entry.action == "account.name"
+    ]
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
@@ -72,7 +74,7 @@ def test_rename_to_one_name_by_many_at_once_succeeds_for_one(accounts):
             accounts.set_name(ANNA + number, "petrova", BY)
 
     run_at_once(take)
-    names = [accounts.of(ANNA + number).name for number in range(8)]
+    names = [accounts.find(ANNA + number).name for number in range(8)]
     assert names.count("petrova") == 1
     assert len(set(names)) == 8
 
@@ -84,10 +86,10 @@ def test_rename_frees_the_old_name_and_keeps_the_password(accounts):
     accounts.set_name(BORIS, "anna", BY)
     assert accounts.named("petrova").password == "$hash"
     assert accounts.named("anna").user_id == BORIS
-    assert not accounts.of(BORIS).has_password
+    assert not accounts.find(BORIS).has_password
     with pytest.raises(Refused):
         accounts.set_name(BORIS, "petrova", BY)
-    assert accounts.of(BORIS).name == "anna"
+    assert accounts.find(BORIS).name == "anna"
 
 
 def test_account_without_telegram_is_an_unreachable_user(accounts):
@@ -103,7 +105,7 @@ def test_account_without_telegram_is_an_unreachable_user(accounts):
 def test_password_requires_a_user_name(accounts):
     with pytest.raises(Refused):
         accounts.set_password(ANNA, "$hash", BY)
-    assert Audit(accounts.db).newest() == []
+    assert Audit(accounts.db).list_newest() == []
 
 
 def test_newest_browsers_are_known_until_the_password_changes(accounts):
@@ -143,10 +145,10 @@ def test_sign_ins_of_one_source_replace_each_other(sign_ins):
     tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
-    assert len(sign_ins.of(ANNA)) == 1
+    assert len(sign_ins.list_open(ANNA)) == 1
     for _ in range(2):
         sign_ins.open(ANNA, SignInMethod.CODE, "x")
-    assert len(sign_ins.of(ANNA)) == 3
+    assert len(sign_ins.list_open(ANNA)) == 3
 
 
 def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(

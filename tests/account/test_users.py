@@ -43,7 +43,7 @@ def roles(database, clock):
 
 
 def audit_entries(database):
-    return [(entry.by, entry.action, entry.target) for entry in Audit(database).newest()]
+    return [(entry.by, entry.action, entry.target) for entry in Audit(database).list_newest()]
 
 
 def test_users_of_the_second_schema_are_migrated(empty_url):
@@ -151,7 +151,7 @@ def test_blocked_user_stays_blocked_when_they_write(users, database):
 def test_plan_change_is_audited(users, database):
     users.set_plan(ANNA, "full", BY_VERA)
     assert users.get(ANNA).plan == "full"
-    (entry,) = Audit(database).newest()
+    (entry,) = Audit(database).list_newest()
     assert entry.arguments == {"from": None, "to": "full"}
 
 
@@ -231,7 +231,7 @@ def test_consent_is_valid_until_revoked(database, clock):
     assert not consents.revoke(ANNA)
     assert not consents.has(ANNA)
     assert consents.was_asked(ANNA)
-    (past,) = consents.of(ANNA)
+    (past,) = consents.list_answers(ANNA)
     assert (past.given_at, past.revoked_at, past.text_version) == (given_at, clock(), "1")
 
 
@@ -239,7 +239,7 @@ def test_new_consent_text_requires_a_new_consent(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
-    assert [consent.revoked_at is None for consent in consents.of(ANNA)] == [False, True]
+    assert [consent.revoked_at is None for consent in consents.list_answers(ANNA)] == [False, True]
 
 
 def test_refused_consent_is_stored_and_is_not_a_consent(database, clock):
@@ -255,28 +255,28 @@ def test_concurrent_consents_store_one(database):
     consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:
         results = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
-    assert (sum(results), len(consents.of(ANNA))) == (1, 1)
+    assert (sum(results), len(consents.list_answers(ANNA))) == (1, 1)
 
 
 def test_audit_is_newest_first_and_filtered_by_target(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
-    assert [entry.arguments["number"] for entry in audit.newest(2)] == [4, 3]
-    assert [entry.arguments["number"] for entry in audit.newest(target="job:1")] == [3, 1]
-    assert audit.newest(1)[0].at == clock()
+    assert [entry.arguments["number"] for entry in audit.list_newest(2)] == [4, 3]
+    assert [entry.arguments["number"] for entry in audit.list_newest(target="job:1")] == [3, 1]
+    assert audit.list_newest(1)[0].at == clock()
 
 
 def test_audit_is_paginated_and_filtered_by_author(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
-    first_page = audit.newest(2)
-    next_page = audit.newest(9, before=first_page[-1].id)
+    first_page = audit.list_newest(2)
+    next_page = audit.list_newest(9, before=first_page[-1].id)
     assert [entry.target for entry in (*first_page, *next_page)] == [
         f"job:{n}" for n in (4, 3, 2, 1, 0)
     ]
-    assert [entry.target for entry in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
+    assert [entry.target for entry in audit.list_newest(by=BY_VERA)] == ["job:3", "job:1"]
 
 
 def test_rolled_back_change_leaves_no_audit_entry(users, database):

@@ -141,10 +141,10 @@ class PaymentSite:
         return list(find_inconsistencies(entries))
 
     def notice_keys(self, user_id):
-        return self._translated_keys(Notices(self.site.db).newest(str(user_id), 50))
+        return self._translated_keys(Notices(self.site.db).list_newest(str(user_id), 50))
 
     def admin_notice_keys(self, **arguments):
-        notices = Notices(self.site.db).newest(ADMINS, 100)
+        notices = Notices(self.site.db).list_newest(ADMINS, 100)
         return self._translated_keys(
             notice for notice in notices if arguments.items() <= notice.arguments.items()
         )
@@ -193,11 +193,11 @@ class Buyer:
 
     @property
     def terms(self):
-        return self.site.billing.terms.of(self.user_id)
+        return self.site.billing.terms.list_of_user(self.user_id)
 
     @property
     def renewals(self):
-        return self.site.billing.renewals.of(self.user_id)
+        return self.site.billing.renewals.list_of_user(self.user_id)
 
     @property
     def notice_keys(self):

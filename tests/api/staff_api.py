@@ -158,7 +158,7 @@ class FullSite(DaemonSite):
             "name": "merlin/trial",
         }
         self._add_purchases()
-        file = FileIndex(self.db).one("trial", "q1")
+        file = FileIndex(self.db).get("trial", "q1")
         self.revision = file.blob
 
     def _add_purchases(self):

@@ -77,7 +77,9 @@ def test_role_grant_waits_for_another_admin_and_is_applied_once(site, vera):
     number = ask_for_role(vera)
     assert role_of(site) is Role.STUDENT
     assert ask_for_role(vera) == number
-    (notice,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
+    (notice,) = [
+        n for n in Notices(site.db).list_newest(OTHERS, 9) if n.key == "notice-approval-asked"
+    ]
     assert notice.arguments["by"] == f"user:{VERA}"
     with pytest.raises(Refused) as error:
         approvals.approve(*make_context(site, VERA), number)
@@ -86,14 +88,14 @@ def test_role_grant_waits_for_another_admin_and_is_applied_once(site, vera):
     result = approvals.approve(*make_context(site, BORIS), number)
     assert result.approval.state is ApprovalState.APPROVED
     assert role_of(site) is Role.EDITOR
-    entries = Audit(site.db).newest(3, f"user:{ANNA}")
+    entries = Audit(site.db).list_newest(3, f"user:{ANNA}")
     assert [(entry.action, entry.by) for entry in entries] == [
         ("role.grant", f"user:{VERA}"),
         ("approval.approve", f"user:{BORIS}"),
         ("approval.ask", f"user:{VERA}"),
     ]
     assert entries[1].arguments["asked_by"] == f"user:{VERA}"
-    assert "notice-approval-approved" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert "notice-approval-approved" in {n.key for n in Notices(site.db).list_newest(str(VERA), 9)}
     with pytest.raises(Refused):
         approvals.approve(*make_context(site, BORIS), number)
 
@@ -111,7 +113,7 @@ def test_invalid_request_is_refused_without_asking_for_approval(site, vera):
     assert wrong.json()["type"] == "urn:merlin:problem:refused"
     assert vera.post("/api/users/77/roles", json=TEACHER).status_code == 404
     assert Approvals(site.db).count() == 0
-    assert [entry.action for entry in Audit(site.db).newest(9, f"user:{ANNA}")] == []
+    assert [entry.action for entry in Audit(site.db).list_newest(9, f"user:{ANNA}")] == []
 
 
 def test_user_without_the_permission_cannot_approve(site, vera):
@@ -126,7 +128,7 @@ def test_declined_request_is_not_executed(site, vera):
     number = ask_for_role(vera)
     approvals.decline(*make_context(site, BORIS), number)
     assert role_of(site) is Role.STUDENT
-    assert "notice-approval-declined" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert "notice-approval-declined" in {n.key for n in Notices(site.db).list_newest(str(VERA), 9)}
     assert ask_for_role(vera) != number
 
 
@@ -141,7 +143,7 @@ def test_approval_fails_if_requester_has_lost_the_permission(site, vera, cause):
     assert failed.approval.state is ApprovalState.FAILED
     assert failed.reason is not None
     assert role_of(site) is Role.STUDENT
-    assert "notice-approval-failed" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert "notice-approval-failed" in {n.key for n in Notices(site.db).list_newest(str(VERA), 9)}
 
 
 def test_approval_expires_after_a_day(site, vera):
@@ -154,7 +156,7 @@ def test_approval_expires_after_a_day(site, vera):
     rows = Approvals(site.db, lambda: later)
     assert (rows.expire(), rows.expire()) == (1, 0)
     assert rows.get(number).state is ApprovalState.EXPIRED
-    assert "notice-approval-expired" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert "notice-approval-expired" in {n.key for n in Notices(site.db).list_newest(str(VERA), 9)}
 
 
 def test_two_simultaneous_approvals_execute_the_request_once(site, vera):
@@ -171,7 +173,9 @@ def test_two_simultaneous_approvals_execute_the_request_once(site, vera):
     with ThreadPoolExecutor(2) as pool:
         results = sorted(pool.map(approve, (BORIS, 1009)))
     assert results == ["approval-decided", "done"]
-    assert [e.action for e in Audit(site.db).newest(9, f"user:{ANNA}")].count("role.grant") == 1
+    assert [e.action for e in Audit(site.db).list_newest(9, f"user:{ANNA}")].count(
+        "role.grant"
+    ) == 1
 
 
 def test_operator_needs_no_second_approval(site, vera):
@@ -194,12 +198,12 @@ def test_refund_waits_for_approval_and_is_requested_from_gateway_once(shop):
         response = shop.admin.post(address, json=body)
         number = response.json()["approval"]
         assert "approval" not in shop.admin.post(address, json={**body, "minor": 10**6}).json()
-        assert shop.billing.refunds.of(order_id) == []
+        assert shop.billing.refunds.list_of_purchase(order_id) == []
         approvals.approve(*make_context(shop.site, BORIS), number)
     finally:
         shop.site.app.state.services = before
     shop.wait_for_state(order_id, "refunded")
-    (refund,) = shop.billing.refunds.of(order_id)
+    (refund,) = shop.billing.refunds.list_of_purchase(order_id)
     assert (refund.by, refund.amount.minor) == (f"user:{VERA}", 9900)
 
 
@@ -215,7 +219,7 @@ def test_broadcast_starts_after_another_admin_approves_it(site, vera):
     assert waits.text == "Занятия начнутся в понедельник"
     approvals.approve(*make_context(site, BORIS), waits.number)
     assert drafts.get(cast).state is BroadcastState.RUNNING
-    (noted,) = Audit(site.db).newest(1, f"broadcast:{cast}")
+    (noted,) = Audit(site.db).list_newest(1, f"broadcast:{cast}")
     assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
 
 

@@ -287,9 +287,9 @@ def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
             assert student.post(examples(), json=wrong).status_code == 422
     with site.key_client(ANNA, Scope.COURSES_READ) as poor:
         assert poor.post(examples(), json=body).status_code == 403
-    (waiting,) = Proposals(site.db).waiting()
+    (waiting,) = Proposals(site.db).list_waiting()
     assert "999" not in waiting.draft.question
-    assert [notice.key for notice in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
+    assert [notice.key for notice in Notices(site.db).list_newest(ADMINS, 5)] == ["notice-proposal"]
     assert Changes(site.db).list_pending("algorithms") == []
 
 

@@ -235,7 +235,7 @@ def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp
             )
             wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
             assert probe(site) == state
-        (spoken,) = Heartbeats(site.db).all()
+        (spoken,) = Heartbeats(site.db).list_all()
     # As docs/en/growth.md counts them, plus one of this thread.
     assert 1 <= spoken.counters["connections"] <= 7 + 1
 

@@ -81,7 +81,7 @@ def test_job_is_cancelled_by_the_daemon_and_the_request_shows_the_result(site):
     assert waiting["arguments"] == {"job": 1}
     document = site.serve_request(answer)
     assert (document["state"], document["result"]["state"]) == ("done", "cancelled")
-    (entry,) = Audit(site.db).newest(1)
+    (entry,) = Audit(site.db).list_newest(1)
     assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
     late = site.serve_request(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"
@@ -124,13 +124,13 @@ def test_launch_with_an_idempotency_key_is_requested_once(site):
     again = site.admin.post("/api/jobs", json=body, headers=headers)
     assert first.json() == again.json()
     assert again.headers["location"] == first.headers["location"]
-    assert len(Requests(site.database).of("user:1003")) == 1
+    assert len(Requests(site.database).list_of_author("user:1003")) == 1
     other = site.admin.post("/api/jobs/1/cancel", headers=headers)
     assert other.status_code == 422
 
 
 def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
-    site, before = jobs_site, len(Requests(jobs_site.database).of("user:1003"))
+    site, before = jobs_site, len(Requests(jobs_site.database).list_of_author("user:1003"))
     for address, body in (
         ("/api/jobs", {"dataset": "none"}),
         ("/api/jobs/77/cancel", None),
@@ -139,7 +139,7 @@ def test_request_for_an_unknown_target_returns_404_and_is_not_stored(jobs_site):
         ("/api/datasets/none/rollback", None),
     ):
         assert site.admin.post(address, json=body).status_code == 404, address
-    assert len(Requests(site.database).of("user:1003")) == before
+    assert len(Requests(site.database).list_of_author("user:1003")) == before
 
 
 def test_models_are_listed_promoted_pinned_and_rolled_back(site):
@@ -257,12 +257,12 @@ def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_si
             (f"/api/models/{older['id']}/promote", "promote"),
             ("/api/datasets/trial/rollback", "rollback"),
         ):
-            count_before = len(Requests(site.database).of(f"user:{VERA}"))
+            count_before = len(Requests(site.database).list_of_author(f"user:{VERA}"))
             number = site.admin.post(address).json()["approval"]
-            assert len(Requests(site.database).of(f"user:{VERA}")) == count_before
+            assert len(Requests(site.database).list_of_author(f"user:{VERA}")) == count_before
             second = Actor.person(BORIS, site.roles.authority(BORIS))
             approvals.approve(site.app.state.services, second, number)
-            request, *rest = Requests(site.database).of(f"user:{VERA}")
+            request, *rest = Requests(site.database).list_of_author(f"user:{VERA}")
             assert (request.kind, len(rest)) == (kind, count_before)
             assert older["model"] in request.arguments.values()
             assert newer["model"] not in request.arguments.values()

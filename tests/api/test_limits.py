@@ -150,7 +150,7 @@ def revoked(limited):
     limited.add_user(ANNA)
     headers = limited.key_headers(ANNA, Scope.ACCOUNT_READ)
     assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
-    (key,) = ApiKeys(limited.db).of(ANNA)
+    (key,) = ApiKeys(limited.db).list_valid(ANNA)
     assert ApiKeys(limited.db).revoke(ANNA, key.id)
     return headers
 

@@ -74,7 +74,7 @@ def test_sign_ins_are_listed_and_closed_one_by_one_or_together(site):
         assert this_browser.delete("/api/user/sign-ins").json() == {"closed": 1}
         assert this_browser.get("/api/user").status_code == 401
         assert other.get("/api/user").status_code == 200
-    entry = Audit(site.db).newest()[0]
+    entry = Audit(site.db).list_newest()[0]
     assert (entry.action, entry.by, entry.arguments) == (
         "sign-in.close-all",
         "user:1001",
@@ -138,7 +138,7 @@ def test_password_change_requires_the_current_one_and_signs_out_other_browsers(s
         assert this_browser.put("/api/user/password", json=right).status_code == 200
         assert this_browser.get("/api/user").status_code == 200
         assert second_browser.get("/api/user").status_code == 401
-    actions = [entry.action for entry in Audit(site.db).newest(target="user:1002")]
+    actions = [entry.action for entry in Audit(site.db).list_newest(target="user:1002")]
     assert actions[0] == "account.password"
 
 

@@ -103,7 +103,7 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
     form = refund_form(shop, order_id, amount="40,50")
     response = shop.admin.post(f"{address}/refund", data=form)
     assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in page_text(response)
-    assert shop.billing.refunds.of(order_id) == []
+    assert shop.billing.refunds.list_of_purchase(order_id) == []
     sure = form | {"sure": "true"}
     for _ in range(2):
         second_response = shop.admin.post(f"{address}/refund", data=sure)
@@ -113,13 +113,18 @@ def test_confirmed_refund_returns_the_money_once(shop, sold):
         )
     shop.wait_for_state(order_id, "refunded-in-part")
     wait_until(lambda: "возвращено" in page_text(shop.admin.get(address)))
-    assert [refund.amount.minor for refund in shop.billing.refunds.of(order_id)] == [4050]
+    assert [refund.amount.minor for refund in shop.billing.refunds.list_of_purchase(order_id)] == [
+        4050
+    ]
     # The refund is shown in the bar of its day: 40,50 of 398.
     assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
     # An empty amount means everything that is left.
     shop.admin.post(f"{address}/refund", data=refund_form(shop, order_id, sure="true"))
     shop.wait_for_state(order_id, "refunded")
-    assert sum(refund.amount.minor for refund in shop.billing.refunds.of(order_id)) == 9900
+    assert (
+        sum(refund.amount.minor for refund in shop.billing.refunds.list_of_purchase(order_id))
+        == 9900
+    )
     assert "Ошибка · Вера" in page_text(shop.admin.get(address))
     assert "отозвано" in page_text(shop.admin.get(address))
     assert shop.ledger_faults() == []
@@ -143,7 +148,7 @@ def test_invalid_refund_shows_its_reason(shop, sold, changes, error_text):
     form = refund_form(shop, order_id, sure="true", **{"amount": "", **changes})
     answer = shop.admin.post(f"/admin/billing/{order_id}/refund", data=form)
     assert (answer.status_code, error_text in page_text(answer)) == (409, True), page_text(answer)
-    assert shop.billing.refunds.of(order_id) == []
+    assert shop.billing.refunds.list_of_purchase(order_id) == []
 
 
 def test_refund_of_another_orders_grant_returns_404(shop, sold):

@@ -51,8 +51,8 @@ def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):
     form = checkout_form(anna)
     first, second = (anna.http.post("/checkout/plus", data=form) for _ in range(2))
     assert first.headers["location"] == second.headers["location"]
-    assert len(shop.billing.purchases.of(anna.user_id)) == 1
-    order_id = shop.billing.purchases.of(anna.user_id)[0].purchase_id
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
+    order_id = shop.billing.purchases.list_of_user(anna.user_id)[0].purchase_id
     payments = [
         payment
         for payment in shop.yookassa.payments()
@@ -109,7 +109,7 @@ def test_polling_an_order_page_calls_the_gateway_at_most_ten_times_a_minute(shop
     shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100))
     for _ in range(30):
         assert "Ждём 299 ₽" in page_text(anna.http.get(f"/orders/{order_id}"))
-    (fault,) = shop.yookassa.faults.all()
+    (fault,) = shop.yookassa.faults.list_pending()
     # One more has come in the meantime, and the worker may have read it too.
     assert 100 - fault.times <= 12
 

@@ -80,7 +80,7 @@ def test_nothing_is_sold_for_roubles_inside_telegram(shop):
     assert "₽" not in page_text(anna.http.get("/plans"))
     assert 'name="price"' not in anna.http.get("/checkout/plus").text
     assert anna.http.post("/checkout/plus", data=form).status_code == 404
-    assert shop.billing.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
 def test_trial_starts_only_once(shop):
@@ -153,7 +153,7 @@ def test_missing_or_invalid_receipt_contact_is_asked_for_again(shop, contact, er
     assert answer.status_code == 422
     assert error_text in page_text(answer)
     assert 'value="true" checked' in answer.text
-    assert shop.billing.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
 def test_receipt_contact_is_normalised_for_the_gateway(shop):
@@ -169,7 +169,7 @@ def test_changed_price_is_shown_and_not_charged(shop):
         assert answer.status_code == 409
         assert "Цена изменилась. Деньги не списаны; вот новая сумма" in page_text(answer)
         assert "Оплатить 299 ₽" in page_text(answer)
-    assert shop.billing.purchases.of(anna.user_id) == []
+    assert shop.billing.purchases.list_of_user(anna.user_id) == []
 
 
 def test_unavailable_plan_returns_404_with_an_explanation(shop):

@@ -179,7 +179,7 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
         return json.loads(capsys.readouterr().out)
 
     add_question(site, "Как сложить стопку?", is_known=True, rating=Rating.UP)
-    taught = parse_example(FileIndex(site.database).one("trial", "q3").text).question
+    taught = parse_example(FileIndex(site.database).get("trial", "q3").text).question
     add_question(site, taught.upper(), is_known=True, rating=Rating.UP)
     add_question(site, "Мой секрет?", BORIS, is_known=True, rating=Rating.UP, consents=False)
     add_question(site, "Плохо?", is_known=True, rating=Rating.DOWN)
@@ -187,8 +187,8 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     document = propose()
     assert (document["questions"], document["least"], document["proposed"]) == (2, 10, 1)
     assert propose()["proposed"] == 0
-    (proposal,) = Proposals(site.database).waiting()
+    (proposal,) = Proposals(site.database).list_waiting()
     assert (proposal.draft.question, proposal.draft.split) == ("Как сложить стопку?", "test")
     assert (proposal.user_id, proposal.is_persons) == (ANNA, False)
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
-    assert Proposals(site.database).waiting() == []
+    assert Proposals(site.database).list_waiting() == []

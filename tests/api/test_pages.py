@@ -287,14 +287,14 @@ def test_user_cannot_end_sign_ins_or_keys_of_another_user(shelf):
     anna, boris = shelf.add_user(2004), shelf.add_user(2005)
     key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
     with shelf.browser_client(anna) as browser, shelf.browser_client(boris):
-        (other_sign_in,) = SignIns(shelf.db).of(boris)
+        (other_sign_in,) = SignIns(shelf.db).list_open(boris)
         browser.post("/me/sign-ins/close", data={"sign_in_id": other_sign_in.id})
         browser.post("/me/keys/revoke", data={"key_id": key.id})
-        assert len(SignIns(shelf.db).of(boris)) == 1
-        assert len(ApiKeys(shelf.db).of(boris)) == 1
+        assert len(SignIns(shelf.db).list_open(boris)) == 1
+        assert len(ApiKeys(shelf.db).list_valid(boris)) == 1
         scopes = {"label": "x", "scopes": ["jobs:admin"]}
         assert browser.post("/me/keys", data=scopes).status_code == 422
-        assert ApiKeys(shelf.db).of(anna) == []
+        assert ApiKeys(shelf.db).list_valid(anna) == []
 
 
 def test_key_form_without_a_scope_is_shown_again_with_its_values(shelf):

@@ -69,7 +69,7 @@ def test_one_idempotency_key_creates_one_refund(shop):
     refunds = [post_refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
     assert refunds[0] == refunds[1] == refunds[2]
     shop.wait_for_state(order_id, "refunded-in-part")
-    assert len(shop.billing.refunds.of(order_id)) == 1
+    assert len(shop.billing.refunds.list_of_purchase(order_id)) == 1
 
 
 def test_unpaid_order_cannot_be_refunded(shop):
@@ -90,7 +90,9 @@ def test_refund_with_a_lost_response_is_created_once(shop, kind):
     before = len(shop.yookassa.refunds())
     shop.yookassa.faults.add(Fault("refunds.create", kind))
     refund_id = post_refund(shop, order_id).json()["id"]
-    wait_until(lambda: shop.billing.refunds.of(order_id)[0].state is RefundState.SENDING)
+    wait_until(
+        lambda: shop.billing.refunds.list_of_purchase(order_id)[0].state is RefundState.SENDING
+    )
     shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
     shop.wait_for_state(order_id, "refunded")
     assert len(shop.yookassa.refunds()) == before + 1
@@ -121,7 +123,7 @@ def test_pending_refund_is_polled_until_it_succeeds(shop):
     shop.yookassa.finish_refund(pending["id"], "succeeded")
     shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
     shop.wait_for_state(order_id, "refunded")
-    (stored,) = shop.billing.refunds.of(order_id)
+    (stored,) = shop.billing.refunds.list_of_purchase(order_id)
     assert stored.outside_id == pending["id"]
 
 
@@ -131,7 +133,7 @@ def test_refused_refund_notifies_admins_and_can_be_repeated(shop):
     shop.yookassa.behave(refund="insufficient_funds")
     post_refund(shop, order_id)
     wait_until(lambda: "notice-refund-refused" in shop.admin_notice_keys(purchase=order_id[:8]))
-    (refused,) = shop.billing.refunds.of(order_id)
+    (refused,) = shop.billing.refunds.list_of_purchase(order_id)
     assert (refused.state.value, refused.trouble) == ("refused", "insufficient_funds")
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
     shop.yookassa.behave(refund="succeeded")

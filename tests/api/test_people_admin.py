@@ -45,7 +45,7 @@ def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
     assert admin.post(address, json={"role": "owner"}).status_code == 422
     body = admin.delete(address, params={"scope": "networks"}).json()
     assert body["role"] == "student"
-    assert {notice.key for notice in Notices(site.db).newest(str(ANNA), 5)} == {
+    assert {notice.key for notice in Notices(site.db).list_newest(str(ANNA), 5)} == {
         "notice-role",
         "notice-role-scopes",
     }

@@ -33,7 +33,7 @@ def run_at(shop, moment, services=None):
 
 
 def newest_order(shop, anna):
-    return shop.billing.purchases.of(anna.user_id)[0]
+    return shop.billing.purchases.list_of_user(anna.user_id)[0]
 
 
 def test_consent_with_a_saved_payment_method_starts_a_renewal(shop):
@@ -117,7 +117,7 @@ def test_plan_is_renewed_before_it_ends(shop):
     (again,) = anna.renewals
     assert (again.next_at, again.tries, again.state) == (later.ends_at, 0, RenewalState.ON)
     assert len(shop.payments_of(order_id)) == 1
-    assert len(shop.billing.purchases.of(anna.user_id)) == 2
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 2
     assert anna.notice_keys.count("notice-paid") == 2
 
 
@@ -127,7 +127,7 @@ def test_plan_is_renewed_for_each_following_period(shop):
         (renewal,) = anna.renewals
         run_at(shop, renewal.next_at - timedelta(hours=23))
         wait_until(lambda wanted=count: len(anna.terms) == wanted)
-    assert len(shop.billing.purchases.of(anna.user_id)) == 3
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 3
     assert shop.ledger_faults() == []
 
 
@@ -137,7 +137,7 @@ def test_declined_renewal_is_tried_three_times_and_the_user_is_notified(shop):
     for number in range(5):
         run_at(shop, renewal.next_at + timedelta(days=number - 1, hours=1))
         shop.wait_for_state(newest_order(shop, anna).purchase_id, "canceled")
-    tries = shop.billing.purchases.of(anna.user_id)[:-1]
+    tries = shop.billing.purchases.list_of_user(anna.user_id)[:-1]
     assert [purchase.state.value for purchase in tries] == ["canceled"] * 3
     assert anna.notice_keys.count("notice-renewal-failed") == 2
     assert anna.notice_keys.count("notice-renewal-over") == 1
@@ -162,7 +162,7 @@ def test_pending_renewal_payment_is_the_only_one_until_it_ends(shop):
     shop.yookassa.choose(order_id, "paid")
     shop.wait_for_state(order_id, "paid")
     assert (len(anna.terms), anna.renewals[0].tries) == (2, 0)
-    assert len(shop.billing.purchases.of(anna.user_id)) == 2
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 2
 
 
 def test_revoked_payment_method_is_not_retried(shop):
@@ -183,7 +183,7 @@ def test_stopped_renewal_charges_nothing_and_sends_a_plan_end_notice(shop):
     assert anna.http.delete(path).status_code == 404
     for _ in range(2):
         run_at(shop, renewal.next_at - timedelta(hours=23))
-    assert len(shop.billing.purchases.of(anna.user_id)) == 1
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
     assert anna.notice_keys.count("notice-plan-ends") == 1
 
 
@@ -211,7 +211,7 @@ def test_renewal_is_postponed_while_a_gifted_term_lasts(shop):
     run_at(shop, renewal.next_at - timedelta(hours=23))
     (moved,) = anna.renewals
     assert moved.next_at == renewal.next_at + timedelta(days=10)
-    assert len(shop.billing.purchases.of(anna.user_id)) == 1
+    assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
 
 
 def test_manual_payment_postpones_the_renewal(shop):

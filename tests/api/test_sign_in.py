@@ -89,7 +89,7 @@ def test_reused_init_data_replaces_the_earlier_sign_in(site):
     for document, status in ((first, 401), (second, 200)):
         headers = {"Authorization": f"Bearer {document['token']}"}
         assert site.client.get("/api/user", headers=headers).status_code == status
-    assert len(SignIns(site.db).of(ANNA)) == 1
+    assert len(SignIns(site.db).list_open(ANNA)) == 1
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_concurrent_polls_of_one_login_open_one_sign_in(site):
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: browser.post("/api/auth/wait").json(), range(8)))
     assert sum(answer["signed_in"] is not None for answer in answers) == 1
-    assert len(SignIns(site.db).of(ANNA)) == 1
+    assert len(SignIns(site.db).list_open(ANNA)) == 1
 
 
 def test_login_has_no_link_while_the_bot_name_is_unknown(site):
@@ -285,7 +285,7 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         assert (answer.status_code, problem_code(answer)) == (403, "blocked")
         answer_login(site, start_login(browser)["key"], ANNA)
         assert browser.post("/api/auth/wait").status_code == 403
-    assert SignIns(site.db).of(ANNA) == []
+    assert SignIns(site.db).list_open(ANNA) == []
 
 
 def test_new_role_applies_at_the_next_call(site):

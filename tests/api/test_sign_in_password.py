@@ -31,7 +31,7 @@ def test_password_sign_in_ignores_the_case_of_the_name(site):
         answer = browser.post("/api/auth/password", json={"name": " Boris ", "password": PASSWORD})
         assert answer.json()["user"]["name"] == "boris"
         assert get_user(browser).json()["has_password"]
-    entries = Audit(site.db).newest()
+    entries = Audit(site.db).list_newest()
     assert [(entry.by, entry.action) for entry in entries][:1] == [
         ("user:1002", "sign-in.password")
     ]

@@ -93,9 +93,11 @@ def send(client, method, path):
 
 def read_state(staff):
     """Return everything that any of these forms could change."""
-    request_ids = [record.request_id for record in Requests(staff.db).of(f"user:{VERA}")]
+    request_ids = [
+        record.request_id for record in Requests(staff.db).list_of_author(f"user:{VERA}")
+    ]
     changes = [record.change_id for record in Changes(staff.db).batches(None, 100)]
-    audit = len(Audit(staff.db).newest(1000))
+    audit = len(Audit(staff.db).list_newest(1000))
     return request_ids, changes, audit
 
 
@@ -194,7 +196,7 @@ def test_form_submitted_twice_acts_once_and_redirects_to_the_same_page(staff):
         places = {client.post(path, data=form).headers["location"] for _ in range(3)}
     requests = [
         request
-        for request in Requests(staff.db).of(f"user:{VERA}")
+        for request in Requests(staff.db).list_of_author(f"user:{VERA}")
         if request.kind == RequestKind.CANCEL
     ]
     assert len(places) == len(requests) == 1
@@ -208,7 +210,7 @@ def test_proposals_are_decided_in_bulk_by_leaders_of_the_course(staff):
         Draft(question, "Структура данных.", "algorithms", **fields) for question in questions
     ]
     Proposals(staff.db).add_drafts(drafts)
-    first, second, third = (proposal.proposal_id for proposal in Proposals(staff.db).waiting())
+    first, second, third = (proposal.proposal_id for proposal in Proposals(staff.db).list_waiting())
     with staff.browser_client(BORIS) as client:
         page = client.get(path).text
         assert questions[0] in page

@@ -83,7 +83,7 @@ def test_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, da
     for _ in range(2):
         assert client.post("/hooks/telegram", json=update, headers=HEADERS).status_code == 200
     rows = Inbox(database, 4242)
-    assert rows.waiting() == 1
+    assert rows.count_unfinished() == 1
     assert read_change_counter(database) > before
 
 

@@ -43,7 +43,7 @@ class AnswerCosts:
         return find_reached_cap(self.ctx, user_id)
 
     def notice_keys(self):
-        return [notice.key for notice in self.notices.newest("admins", 10)]
+        return [notice.key for notice in self.notices.list_newest("admins", 10)]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_admins_are_notified_of_each_cap_once_a_day(costs, clock):
         costs.record_answer(ANNA, 400)
         costs.record_answer(BORIS, 400)
     assert sorted(costs.notice_keys()) == ["notice-answers-day", "notice-answers-person"]
-    notice = costs.notices.newest("admins", 1)[0]
+    notice = costs.notices.list_newest("admins", 1)[0]
     assert "21 November 2026, 00:00" in notice.text("en")
     assert "$0.0" in notice.text("en")
     assert "0,0" in notice.text("ru")

@@ -99,10 +99,10 @@ def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, out
     number = start_broadcast(broadcasts)
     first, *_rest = hand_over(broadcasts, outbox, number, 4)
     outbox.begin(first.outgoing_id, get_current_owner())
-    assert broadcasts.waiting() == 4
+    assert broadcasts.count_waiting() == 4
     assert broadcasts.stop(number)
     assert not broadcasts.stop(number)
-    assert broadcasts.waiting() == 1
+    assert broadcasts.count_waiting() == 1
     assert broadcasts.next(number, 4) == ()
     assert broadcasts.count_deliveries(number) == {"waiting": 1}
 
@@ -137,7 +137,7 @@ def test_broadcast_ends_once_and_is_invisible_to_another_bot(broadcasts, databas
     assert broadcasts.end(number)
     assert not broadcasts.end(number)
     assert broadcasts.open() == []
-    assert [cast.state for cast in broadcasts.newest(5)] == [BroadcastState.ENDED]
+    assert [cast.state for cast in broadcasts.list_started(5)] == [BroadcastState.ENDED]
 
 
 def ask_for_broadcast(database, clock, update_id=50):
@@ -180,18 +180,21 @@ def test_repeated_admin_notices_of_one_key_wait_a_minute(database, clock):
     for number, key in enumerate(("notice-failed", "notice-serving")):
         assert notices.tell(ADMINS, key, {}, f"first:{number}")
     assert not notices.tell(ADMINS, "notice-failed", {}, "first:0")
-    for notice in notices.waiting():
+    for notice in notices.list_waiting():
         notices.mark_handed_over(notice.notice_id)
     clock.move(10)
     for key in ("notice-failed", "notice-serving", "notice-disk"):
         notices.tell(ADMINS, key, {})
     notices.tell("1001", "notice-failed", {})
     minute = timedelta(seconds=60)
-    waiting_keys = [notice.key for notice in notices.waiting(20, clock() - minute)]
+    waiting_keys = [notice.key for notice in notices.list_waiting(20, clock() - minute)]
     assert waiting_keys == ["notice-serving", "notice-disk", "notice-failed"]
     clock.move(60)
-    assert len(notices.waiting(20, clock() - minute)) == 4
-    assert [notice.key for notice in notices.newest(ADMINS, 2)] == ["notice-disk", "notice-serving"]
+    assert len(notices.list_waiting(20, clock() - minute)) == 4
+    assert [notice.key for notice in notices.list_newest(ADMINS, 2)] == [
+        "notice-disk",
+        "notice-serving",
+    ]
 
 
 def test_queue_gauges_show_the_oldest_entry_and_recent_failures(database, clock):

@@ -108,11 +108,11 @@ def test_empty_session_of_the_supergroup_is_replaced_by_the_moved_one(groups, se
 def test_questions_carry_names_once_several_people_ask(sessions, turns, database):
     session = sessions.open(ChatPlace(OLD, ANNA)).session_id
     store_answer(turns, session, 1, ANNA, "Анна")
-    assert next(turn.content for turn in turns.history(session, 9)) == "вопрос 1"
-    assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
-    assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
+    assert next(turn.content for turn in turns.read_history(session, 9)) == "вопрос 1"
+    assert turns.read_history(session, 9, asker=ANNA)[0].content == "вопрос 1"
+    assert turns.read_history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
     store_answer(turns, session, 2, BORIS, "Борис")
-    contents = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
+    contents = [turn.content for turn in turns.read_history(session, 9) if turn.role == "user"]
     assert contents == ["Анна: вопрос 1", "Борис: вопрос 2"]
     assert turns.askers(session) == {ANNA, BORIS}
     assert turns.get(1).question.text == "вопрос 1"

@@ -40,8 +40,8 @@ def test_only_admins_can_see_and_change_payments_of_others(shop, actor):
     for act in acts:
         with pytest.raises(NotFound):
             shop.db.transact(act)
-    assert shop.billing.refunds.of(purchase.purchase_id) == []
-    assert shop.billing.promos.all() == []
+    assert shop.billing.refunds.list_of_purchase(purchase.purchase_id) == []
+    assert shop.billing.promos.list_all() == []
 
 
 def test_unknown_user_cannot_place_an_order(shop):
@@ -56,5 +56,5 @@ def test_renewal_is_stopped_only_by_its_owner_and_audited_once(shop):
     shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
     with pytest.raises(NotFound):
         shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
-    noted = [entry for entry in shop.billing.audit.newest() if entry.action == "renewal.stop"]
+    noted = [entry for entry in shop.billing.audit.list_newest() if entry.action == "renewal.stop"]
     assert [entry.by for entry in noted] == [f"user:{ANNA}"]

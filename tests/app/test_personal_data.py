@@ -321,7 +321,7 @@ def test_erasure_removes_gifts_of_the_person(database, people, clock):
     quotas = Quotas(database, BOT, clock)
     quotas.gifts.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
     people.forget(ANNA, until(clock))
-    assert quotas.gifts.all(ANNA) == []
+    assert quotas.gifts.list_all(ANNA) == []
     (entry,) = database.rows(AUDIT.select())
     assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
 

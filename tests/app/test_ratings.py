@@ -70,16 +70,16 @@ def following(database, clock):
 
 
 def test_rating_can_be_set_changed_and_removed(ratings):
-    assert ratings.of(1, ANNA) is None
+    assert ratings.find(1, ANNA) is None
     for rating in (Rating.UP, Rating.DOWN):
         ratings.rate(1, ANNA, rating)
-        assert ratings.of(1, ANNA) is rating
+        assert ratings.find(1, ANNA) is rating
     ratings.rate(2, ANNA, Rating.UP)
     ratings.rate(1, BORIS, Rating.DOWN)
     assert ratings.thumbs("ft:face") == {Rating.UP: 1, Rating.DOWN: 2}
     assert ratings.thumbs("other") == {}
     ratings.rate(1, ANNA, None)
-    assert ratings.of(1, ANNA) is None
+    assert ratings.find(1, ANNA) is None
 
 
 def test_message_id_leads_to_its_turn(ratings):
@@ -98,7 +98,7 @@ def test_proposal_is_encrypted_and_replaces_the_earlier_one_of_its_turn(database
     first = proposals.add(ANNA, DRAFT)
     second = proposals.add(ANNA, Draft("Что такое лоб?", "Лоб.", FACE, 1))
     assert first != second
-    (waiting,) = proposals.waiting()
+    (waiting,) = proposals.list_waiting()
     assert (waiting.proposal_id, waiting.draft.answer) == (second, "Лоб.")
     assert "Лоб" not in str(database.rows(PROPOSAL.select()))
     assert (proposals.count(), proposals.count([FACE]), proposals.count(["other"])) == (1, 1, 0)
@@ -111,7 +111,7 @@ def test_waiting_proposals_per_user_are_limited(proposals):
         assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1))
     assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999)) is None
     assert proposals.add(BORIS, DRAFT)
-    assert len(proposals.waiting(limit=8)) == 8
+    assert len(proposals.list_waiting(limit=8)) == 8
 
 
 def test_approval_creates_a_change_in_the_editors_name(proposals, changes):
@@ -176,12 +176,12 @@ def test_user_is_thanked_once_when_a_model_trained_on_their_example_serves(
     world, learnt = PipelineRows(database, clock), proposals.get(1).example_id
     world.serve(1, make_examples())
     following.follow()
-    assert Notices(database).waiting() == []
+    assert Notices(database).list_waiting() == []
     world.serve(2, (*make_examples(), rename_examples(make_example(50), learnt)))
     for _ in range(2):
         following.follow()
     (notice,) = [
-        notice_ for notice_ in Notices(database).waiting() if notice_.key == "notice-learnt"
+        notice_ for notice_ in Notices(database).list_waiting() if notice_.key == "notice-learnt"
     ]
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
@@ -198,7 +198,7 @@ def test_one_model_thanks_each_user_once_and_not_the_approving_editor(
     PipelineRows(database, clock).serve(1, (*make_examples(), *learnt))
     following.follow()
     recipients = [
-        notice.to for notice in Notices(database).waiting() if notice.key == "notice-learnt"
+        notice.to for notice in Notices(database).list_waiting() if notice.key == "notice-learnt"
     ]
     assert recipients == [str(ANNA)]
 

@@ -39,7 +39,7 @@ def old_rows(database, clock):
     notices = Notices(database, clock)
     for once in ("", "sunset:1"):
         notices.tell("1001", "notice-learnt", {"build": "x"}, once)
-    for notice in notices.waiting():
+    for notice in notices.list_waiting():
         notices.mark_handed_over(notice.notice_id)
     notices.tell("1001", "notice-learnt", {"build": "y"})
     audit = {"at": iso(clock()), "by_whom": "x", "action": "x", "target": "x", "arguments": "{}"}

@@ -65,7 +65,7 @@ def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, fo
     assert shop.list_entries() == []
     assert purchase_state(shop, purchase) is PurchaseState.PENDING
     assert shop.list_notices("admins") == ["notice-payment-wrong"]
-    (notice,) = shop.billing.notices.newest("admins", 5)
+    (notice,) = shop.billing.notices.list_newest("admins", 5)
     assert notice.arguments["differs"] == differs
     assert shop.list_notices(ANNA) == []
 
@@ -109,7 +109,7 @@ def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purc
         "canceled",
         "nothing",
     ]
-    (notice,) = shop.billing.notices.newest(str(ANNA), 5)
+    (notice,) = shop.billing.notices.list_newest(str(ANNA), 5)
     assert notice.key == "notice-payment-canceled"
     assert notice.arguments["reason"]["key"] == "payment-reason-insufficient-funds"
     assert notice.arguments["amount"] == "299.90 RUB"

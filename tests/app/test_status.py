@@ -35,7 +35,7 @@ def test_empty_database_has_an_empty_status(world):
 
 def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock):
     model_id = world.serve(1, make_examples(12))
-    since = world.promotions.serving()[FACE].since
+    since = world.promotions.list_serving()[FACE].since
     outcomes = [
         world.outcome(dataset_spec, make_examples(13))
         for dataset_spec in (make_spec(), make_spec("python"))

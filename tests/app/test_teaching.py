@@ -85,7 +85,7 @@ def test_requests_of_a_user_are_listed_newest_first(database, clock):
     rows = Requests(database, clock)
     ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
     rows.ask(RequestKind.LAUNCH, {}, "user:8")
-    assert [row.request_id for row in rows.of("user:7", 2)] == ids[:0:-1]
+    assert [row.request_id for row in rows.list_of_author("user:7", 2)] == ids[:0:-1]
 
 
 class Conversation:
@@ -211,7 +211,7 @@ def test_student_gets_not_found_for_every_pipeline_action(world):
         with pytest.raises(NotFound):
             act()
     assert status(ctx, student).datasets == {}
-    assert Requests(world.db).of(student.name) == []
+    assert Requests(world.db).list_of_author(student.name) == []
 
 
 def test_editor_can_see_a_job_but_not_stop_it(world):
@@ -229,7 +229,9 @@ def test_request_with_a_once_key_is_stored_and_audited_once(world):
     assert jobs.launch(world.ctx, admin, FACE, once="a") == first
     assert jobs.launch(world.ctx, admin, FACE, once="b").request_id > first.request_id
     assert (first.by, first.arguments) == (admin.name, {"dataset": FACE})
-    noted = [(entry.action, entry.target) for entry in Audit(world.db).newest(9, by=admin.name)]
+    noted = [
+        (entry.action, entry.target) for entry in Audit(world.db).list_newest(9, by=admin.name)
+    ]
     assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
 
 

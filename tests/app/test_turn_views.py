@@ -56,11 +56,11 @@ def test_costs_are_summed_by_currency_per_session_and_day(turns, views, clock):
 
 
 def test_newest_answered_turn_shows_its_usage(turns, views):
-    assert views.newest(1) is None
+    assert views.find_newest(1) is None
     store_turn(turns, 1, tokens=5)
     second = store_turn(turns, 2)
     turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
-    newest = views.newest(1)
+    newest = views.find_newest(1)
     assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())
     assert views.count(1) == 2
 

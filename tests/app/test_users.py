@@ -44,7 +44,7 @@ def perform(ctx, act, *args, **options):
 
 
 def audit_entries(ctx):
-    return [(entry.action, entry.by) for entry in Audit(ctx.db).newest()]
+    return [(entry.action, entry.by) for entry in Audit(ctx.db).list_newest()]
 
 
 @pytest.mark.parametrize("actor", [STUDENT, TEACHER, EDITOR, Actor()])
@@ -87,9 +87,9 @@ def test_admin_can_change_neither_themselves_nor_another_admin(ctx):
 
 def test_role_granted_by_an_admin_notifies_the_user_but_by_the_operator_does_not(ctx):
     perform(ctx, users.grant_role, OPERATOR, ANNA, Role.EDITOR)
-    assert Notices(ctx.db).newest(str(ANNA), 5) == []
+    assert Notices(ctx.db).list_newest(str(ANNA), 5) == []
     perform(ctx, users.grant_role, ADMIN, ANNA, Role.STUDENT)
-    assert [notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5)] == ["notice-role"]
+    assert [notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5)] == ["notice-role"]
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, ANNA, Role.TEACHER, "nowhere")
 
@@ -106,7 +106,7 @@ def test_gifts_of_one_key_are_given_and_notified_once(ctx):
         term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
     details = users.details(ctx, ADMIN, ANNA)
     assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
-    notice_keys = sorted(notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5))
+    notice_keys = sorted(notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5))
     assert notice_keys == ["notice-gift", "notice-plan-gift"]
 
 

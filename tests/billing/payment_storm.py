@@ -43,7 +43,7 @@ def notify(url, seed, threads, most):
     """Report the payment of each order 1 to `most` times, shuffled, in so many threads."""
     rng = random.Random(seed)  # noqa: S311 - a repeatable sample
     with open_database(url, cipher=CIPHER) as database:
-        orders = open_shop(database).billing.purchases.newest(1000)
+        orders = open_shop(database).billing.purchases.list_newest(1000)
         notifications = [order for order in orders for _ in range(rng.randint(1, most))]
         rng.shuffle(notifications)
         queue = SimpleQueue()

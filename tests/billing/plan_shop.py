@@ -181,7 +181,7 @@ class Shop:
 
     def list_notices(self, to):
         """Return the keys of the notices to a person or group, oldest first."""
-        return [notice.key for notice in self.billing.notices.newest(str(to), 100)][::-1]
+        return [notice.key for notice in self.billing.notices.list_newest(str(to), 100)][::-1]
 
     def list_plans(self, user_id=ANNA):
         user = self.users.get(user_id)
@@ -198,7 +198,7 @@ def show_quota(shop, kind, user_id=ANNA):
 def list_terms(shop, user_id=ANNA):
     """Return begin and end of each term of a person, in days from now, oldest first."""
     now = shop.clock()
-    terms = sorted(shop.billing.terms.of(user_id), key=lambda term: term.term_id)
+    terms = sorted(shop.billing.terms.list_of_user(user_id), key=lambda term: term.term_id)
     return [((term.starts_at - now).days, (term.ends_at - now).days) for term in terms]
 
 

@@ -161,7 +161,7 @@ class History:
     def _remember_gifts(self, grant):
         ends = self.clock() + timedelta(days=20)
         keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
-        for gift in self.quotas.gifts.all(self.user_id):
+        for gift in self.quotas.gifts.list_all(self.user_id):
             if gift.key in keys:
                 kind = keys[gift.key]
                 self.gifts[gift.gift_id] = [kind, PACK[kind], ends]
@@ -186,7 +186,7 @@ class History:
         self.shop.billing.purchases.claim_due(self.clock(), 50)
 
     def count_uses(self, code):
-        promos = self.shop.billing.promos.all()
+        promos = self.shop.billing.promos.list_all()
         return next((promo.uses for promo in promos if promo.code == code), 0)
 
     def report_out_of_order(self):
@@ -245,12 +245,12 @@ class History:
         payment.refunds.append((request.refund_id, payment.paid))
 
     def list_refunds(self, payment):
-        refunds = self.shop.billing.refunds.of(payment.purchase.purchase_id)
+        refunds = self.shop.billing.refunds.list_of_purchase(payment.purchase.purchase_id)
         return [refund for refund in refunds if refund.payment_id == payment.outside_id]
 
     def _end_gifts(self, payment):
         keys = {f"grant:{payment.grant.entry_id}:{kind.value}" for kind in PACK}
-        for gift in self.quotas.gifts.all(self.user_id):
+        for gift in self.quotas.gifts.list_all(self.user_id):
             if gift.key in keys:
                 expected = self.gifts[gift.gift_id]
                 expected[2] = min(expected[2], self.clock())
@@ -264,7 +264,9 @@ class History:
     # Trials, codes and gifts.
 
     def start_trial(self):
-        had_plan = any(term.plan == "plus" for term in self.shop.billing.terms.of(self.user_id))
+        had_plan = any(
+            term.plan == "plus" for term in self.shop.billing.terms.list_of_user(self.user_id)
+        )
         try:
             self.shop.start_trial(self.user_id)
         except MerlinError:
@@ -410,7 +412,7 @@ class History:
         assert self.shop.count_grants("FEW")[0] <= FEW
 
     def _check_terms(self):
-        terms = self.shop.billing.terms.of(self.user_id)
+        terms = self.shop.billing.terms.list_of_user(self.user_id)
         payments = {payment.grant.entry_id: payment for payment in self.payments}
         assert Counts(term.source for term in terms)[Source.TRIAL] == self.received["trial"]
         for term in terms:
@@ -452,7 +454,7 @@ class History:
                 if limit is not None
             ]
             assert left.remaining == (max(min(rest), 0) + gifts if rest else None)
-        used = {gift.gift_id: gift.used for gift in self.quotas.gifts.all(self.user_id)}
+        used = {gift.gift_id: gift.used for gift in self.quotas.gifts.list_all(self.user_id)}
         assert used == {gift_id: self.count_questions(gift_id=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
 

@@ -213,7 +213,7 @@ def test_erasure_during_payments_causes_no_deadlock(url, cipher, clock):
         shop = Shop(database, clock)
         assert shop.list_kinds().count("grant") == 5
         assert shop.find_faults() == []
-        assert {purchase.user_id for purchase in shop.billing.purchases.newest()} == {0}
+        assert {purchase.user_id for purchase in shop.billing.purchases.list_newest()} == {0}
 
 
 def test_ledger_entries_are_listed_by_period(shop, clock):

@@ -58,7 +58,7 @@ def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
 
 
 def count_uses(shop, code="HALF"):
-    return next(promo.uses for promo in shop.billing.promos.all() if promo.code == code)
+    return next(promo.uses for promo in shop.billing.promos.list_all() if promo.code == code)
 
 
 def test_promo_code_gives_days_to_each_user_once(shop):
@@ -67,7 +67,7 @@ def test_promo_code_gives_days_to_each_user_once(shop):
     assert shop.list_plans() == ["plus"]
     assert refusal_key(redeem, ANNA, "WEEK-2026") == "promo-used"
     assert redeem(BORIS, "WEEK-2026").plan == "plus"
-    assert len(shop.billing.terms.of(ANNA)) == 1
+    assert len(shop.billing.terms.list_of_user(ANNA)) == 1
     assert count_uses(shop, "WEEK-2026") == 2
 
 
@@ -103,7 +103,7 @@ def test_code_of_a_plan_that_is_no_longer_offered_is_refused_and_stays_unused(sh
     for code in ("WEEK-2026", "HALF"):
         assert refusal_key(redeem_code, later, anna, code) == "promo-unknown"
         assert refusal_key(use_code, later, anna, code) == "promo-unknown"
-    assert (count_uses(shop, "WEEK-2026"), shop.billing.terms.of(ANNA)) == (0, [])
+    assert (count_uses(shop, "WEEK-2026"), shop.billing.terms.list_of_user(ANNA)) == (0, [])
 
 
 @pytest.mark.parametrize(
@@ -210,11 +210,11 @@ def test_one_use_code_is_used_once_although_several_of_its_orders_are_paid(last)
     orders = [start_payment(last, contact=f"{number}@example.com") for number in range(3)]
     grants = [last.pay(order) for order in orders]
     assert [grant.is_empty for grant in grants] == [False, True, True]
-    assert len(last.billing.terms.of(ANNA)) == 1
+    assert len(last.billing.terms.list_of_user(ANNA)) == 1
     assert last.list_notices(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
     assert last.list_notices("admins") == ["notice-code-taken-admins"] * 2
     for purchase, grant in zip(orders[1:], grants[1:], strict=True):
-        (refund,) = last.billing.refunds.of(purchase.purchase_id)
+        (refund,) = last.billing.refunds.list_of_purchase(purchase.purchase_id)
         assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
         sent = last.make_refund(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
         assert last.billing.refunds.mark_done(refund.refund_id, sent) is not None
@@ -235,7 +235,7 @@ def test_first_payment_uses_the_code_and_cancels_the_order_that_reserved_it(last
 def test_stars_order_paid_twice_uses_its_code_once(last):
     purchase = last.order(promo="LAST", gateway=STARS)
     assert [last.pay(purchase).is_empty for _ in range(2)] == [False, True]
-    assert len(last.billing.terms.of(ANNA)) == 1
+    assert len(last.billing.terms.list_of_user(ANNA)) == 1
 
 
 def test_promo_use_is_reserved_while_its_order_can_be_paid(last):
@@ -271,7 +271,7 @@ def test_payment_after_the_code_went_to_another_user_is_refunded(last):
     give_up(last, purchase, is_closed=True)
     assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
     assert last.pay(purchase).is_empty
-    assert last.billing.terms.of(ANNA) == []
+    assert last.billing.terms.list_of_user(ANNA) == []
     assert last.list_notices(ANNA) == ["notice-code-taken"]
     assert count_uses(last, "LAST") == 1
 
@@ -334,7 +334,7 @@ def test_concurrent_orders_do_not_exceed_the_uses_of_a_code(url, cipher, clock, 
     assert len(orders) == (1 if len(set(people)) == 1 else 3)
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
-        assert count_uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
+        assert count_uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.list_newest())
 
 
 def test_erasure_does_not_renew_promo_codes(shop, clock):
@@ -354,6 +354,6 @@ def test_erasure_does_not_renew_promo_codes(shop, clock):
 def test_promo_codes_are_listed_newest_first(shop):
     shop.order(promo="HALF", gateway=YOOKASSA)
     shop.billing.promos.stop("HALF", "cli:vera")
-    half, week = shop.billing.promos.all()
+    half, week = shop.billing.promos.list_all()
     assert (half.code, half.uses, half.stopped) == ("HALF", 1, True)
     assert (week.code, week.days, week.uses, week.stopped) == (WEEK.code, WEEK.days, 0, False)

@@ -259,25 +259,25 @@ def test_purchases_are_paginated_newest_first_and_found_by_user_or_number(shop, 
         clock.move(0 if number == 2 else 1)
         ids.append(shop.order(contact=f"{number}@example.com").purchase_id)
     rows = shop.billing.purchases
-    assert [purchase.purchase_id for purchase in rows.of(ANNA)][:2] == ids[::-1][:2]
-    page = [purchase.purchase_id for purchase in rows.newest(3)]
-    rest = [purchase.purchase_id for purchase in rows.newest(3, before=page[-1])]
+    assert [purchase.purchase_id for purchase in rows.list_of_user(ANNA)][:2] == ids[::-1][:2]
+    page = [purchase.purchase_id for purchase in rows.list_newest(3)]
+    rest = [purchase.purchase_id for purchase in rows.list_newest(3, before=page[-1])]
     assert sorted(page + rest) == sorted(ids)
     rows.give_up(ids[0], PurchaseState.EXPIRED)
-    assert [purchase.purchase_id for purchase in rows.newest(state="expired")] == [ids[0]]
-    assert rows.of(BORIS) == []
+    assert [purchase.purchase_id for purchase in rows.list_newest(state="expired")] == [ids[0]]
+    assert rows.list_of_user(BORIS) == []
     for query, count in (
         (str(ANNA), 5),
         (f" № {rows.get(ids[2]).number.upper()} ", 1),
         (ids[2], 1),
         *((query, 0) for query in (str(BORIS), ids[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")),
     ):
-        assert len(rows.newest(whose=query)) == count, query
+        assert len(rows.list_newest(whose=query)) == count, query
 
 
 def test_unknown_purchase_is_not_found(shop):
     with pytest.raises(NotFound):
         shop.billing.purchases.get("nothing")
     with pytest.raises(NotFound):
-        shop.billing.purchases.newest(before="nothing")
+        shop.billing.purchases.list_newest(before="nothing")
     assert not shop.billing.purchases.give_up("no\0thing", PurchaseState.CANCELED)

@@ -168,7 +168,7 @@ def test_gift_is_used_after_the_plan(quotas, database):
     results = [reserve_question(quotas, number) for number in range(5)]
     assert [result is None for result in results] == [True] * 4 + [False]
     assert list_used_gifts(database) == [None, None, gift_id, gift_id]
-    assert (show_quota(quotas).remaining, quotas.gifts.all(ANNA)[0].used) == (0, 2)
+    assert (show_quota(quotas).remaining, quotas.gifts.list_all(ANNA)[0].used) == (0, 2)
 
 
 def test_gift_allows_a_format_outside_the_plan(quotas):
@@ -195,12 +195,12 @@ def test_expired_gift_gives_nothing(quotas, clock):
     clock.move(3600)
     assert isinstance(reserve_question(quotas, 2, VOICE), Left)
     assert show_quota(quotas, VOICE).remaining == 0
-    assert [gift.used for gift in quotas.gifts.all(ANNA)] == [1]
+    assert [gift.used for gift in quotas.gifts.list_all(ANNA)] == [1]
 
 
 def test_gift_is_audited(quotas, database):
     give_gift(quotas, VOICE, 5, reason="за помощь")
-    (entry,) = Audit(database).newest()
+    (entry,) = Audit(database).list_newest()
     assert (entry.action, entry.by, entry.target) == ("quota.gift", "user:1003", "user:1001")
     assert entry.arguments == {"format": "voice", "amount": 5, "reason": "за помощь"}
 
@@ -209,7 +209,7 @@ def test_gift_with_one_key_is_given_once(quotas, database):
     with ThreadPoolExecutor(8) as pool:
         ids = set(pool.map(lambda _: give_gift(quotas, VOICE, 5, key="update:7"), range(8)))
     assert (len(ids), show_quota(quotas, VOICE).gifts) == (1, 5)
-    assert len(Audit(database).newest()) == 1
+    assert len(Audit(database).list_newest()) == 1
     give_gift(quotas, VOICE)
     give_gift(quotas, VOICE)
     assert show_quota(quotas, VOICE).gifts == 7
@@ -219,7 +219,7 @@ def test_gift_with_one_key_is_given_once(quotas, database):
 def test_gift_of_an_invalid_amount_is_refused(quotas, amount):
     with pytest.raises(Refused):
         give_gift(quotas, amount=amount)
-    assert quotas.gifts.all(ANNA) == []
+    assert quotas.gifts.list_all(ANNA) == []
 
 
 def test_charge_is_rolled_back_with_its_transaction(quotas, database):

@@ -56,10 +56,10 @@ def test_refund_request_is_stored_audited_and_executed(shop):
     (claimed,) = shop.billing.refunds.claim_due(YOOKASSA, shop.clock())
     assert claimed.refund_id == refund.refund_id
     assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is not None
-    (done,) = shop.billing.refunds.of(purchase.purchase_id)
+    (done,) = shop.billing.refunds.list_of_purchase(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.list_kinds() == ["payment", "grant", "refund", "revocation"]
-    assert [entry.action for entry in Audit(shop.db).newest(9)] == ["payment.refund"]
+    assert [entry.action for entry in Audit(shop.db).list_newest(9)] == ["payment.refund"]
     assert claim_due(shop) == []
     assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.find_faults() == []
@@ -88,7 +88,7 @@ def test_refund_first_reported_by_the_gateway_is_not_recorded_again(shop):
     shop.refund(grant, outside_id="back")
     assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is None
     assert shop.list_kinds().count("refund") == 1
-    assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
+    assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.DONE
 
 
 def test_same_key_returns_the_same_refund_request(shop):
@@ -98,7 +98,7 @@ def test_same_key_returns_the_same_refund_request(shop):
     shop.billing.refunds.mark_done(first.refund_id, report_refund(shop, first))
     again = request_refund(shop, grant, key="button-1")
     assert (again.refund_id, again.state) == (first.refund_id, RefundState.DONE)
-    assert len(shop.billing.refunds.of(grant.purchase_id)) == 1
+    assert len(shop.billing.refunds.list_of_purchase(grant.purchase_id)) == 1
 
 
 @pytest.mark.parametrize("key", ["", "button-1"])
@@ -119,7 +119,7 @@ def test_concurrent_refunds_by_admins_create_one(url, cipher, clock, key):
         results = list(pool.map(refund, range(4)))
     with open_database(url, cipher=cipher) as database:
         shop = Shop(database, clock)
-        (stored,) = shop.billing.refunds.of(grant.purchase_id)
+        (stored,) = shop.billing.refunds.list_of_purchase(grant.purchase_id)
     others = [result for result in results if result != stored.refund_id]
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
 
@@ -180,7 +180,7 @@ def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
         assert claim_due(shop) == []
         clock.move(1)
         assert claim_due(shop) == [refund.refund_id]
-    assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.SENDING
+    assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.SENDING
 
 
 def test_refund_refused_by_the_gateway_can_be_requested_again(shop):
@@ -188,7 +188,7 @@ def test_refund_refused_by_the_gateway_can_be_requested_again(shop):
     refund = request_refund(shop, grant)
     assert shop.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
     assert not shop.billing.refunds.mark_refused(refund.refund_id, "again")
-    (row,) = shop.billing.refunds.of(grant.purchase_id)
+    (row,) = shop.billing.refunds.list_of_purchase(grant.purchase_id)
     assert (row.state, row.trouble) == (RefundState.REFUSED, "insufficient_funds")
     assert claim_due(shop) == []
     assert request_refund(shop, grant).refund_id != refund.refund_id

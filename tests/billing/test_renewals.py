@@ -53,7 +53,7 @@ def test_paid_renewal_is_due_after_the_next_term(shop, clock):
     clock.move(29 * 86_400)
     assert len(claim_due(shop)) == 1
     shop.billing.renewals.schedule(renewal_id, clock() + 31 * DAY)
-    (renewal,) = shop.billing.renewals.of(ANNA)
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert renewal.tries == 0
     clock.move(29 * 86_400)
     assert claim_due(shop) == []
@@ -74,7 +74,7 @@ def test_renewal_is_stopped_only_by_its_owner(shop, clock):
     assert not shop.billing.renewals.stop(renewal_id, ANNA)
     clock.move(29 * 86_400)
     assert claim_due(shop) == []
-    assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.OFF
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.OFF
 
 
 def test_new_consent_replaces_the_old_renewal(shop, clock):
@@ -82,7 +82,7 @@ def test_new_consent_replaces_the_old_renewal(shop, clock):
     shop.billing.renewals.stop(first, ANNA, RenewalState.FAILED)
     clock.move(86_400)
     assert shop.start_renewal() == first
-    (renewal,) = shop.billing.renewals.of(ANNA)
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert (renewal.state, renewal.tries) == (RenewalState.ON, 0)
     assert renewal.consented_at == clock()
     assert renewal.method == "card-1"
@@ -168,10 +168,10 @@ def test_full_refund_ends_the_renewal(shop, gateway, ended):
     shop.start_renewal(gateway=gateway)
     shop.start_renewal(BORIS)
     shop.refund(first)
-    assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.ON
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.ON
     shop.refund(second)
-    assert shop.billing.renewals.of(ANNA)[0].state == ended
-    assert shop.billing.renewals.of(BORIS)[0].state is RenewalState.ON
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state == ended
+    assert shop.billing.renewals.list_of_user(BORIS)[0].state is RenewalState.ON
 
 
 @pytest.mark.parametrize(("minor", "is_soon"), [(15_000, False), (29_000, True)])
@@ -180,12 +180,12 @@ def test_next_payment_follows_a_plan_that_a_refund_shortened(shop, clock, minor,
     shop.start_renewal()
     shop.start_renewal(BORIS)
     shop.refund(grant, minor)
-    (term,) = shop.billing.terms.of(ANNA)
-    (renewal,) = shop.billing.renewals.of(ANNA)
+    (term,) = shop.billing.terms.list_of_user(ANNA)
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     # Not before there was time to remind and to cancel.
     expected = clock() + 3 * DAY if is_soon else term.ends_at
     assert (renewal.state, renewal.next_at) == (RenewalState.ON, expected)
-    assert shop.billing.renewals.of(BORIS)[0].next_at == clock() + 30 * DAY
+    assert shop.billing.renewals.list_of_user(BORIS)[0].next_at == clock() + 30 * DAY
 
 
 def test_deleted_renewal_cannot_be_ordered(shop, clock):

@@ -41,8 +41,8 @@ def test_plan_given_with_a_key_is_given_once_per_user(shop):
     assert give_plan(shop, "welcome")
     assert not give_plan(shop, "welcome")
     assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
-    assert len(shop.billing.terms.of(ANNA)) == 1
-    entries = Audit(shop.db).newest(10)
+    assert len(shop.billing.terms.list_of_user(ANNA)) == 1
+    entries = Audit(shop.db).list_newest(10)
     assert [entry.action for entry in entries] == ["plan.give", "plan.give"]
 
 
@@ -51,7 +51,7 @@ def test_given_plan_starts_where_the_same_plan_ends(shop, clock):
         clock.move(3600)
         give_plan(shop, key)
     give_plan(shop, "d", plan="algorithms")
-    other, *same = shop.billing.terms.of(ANNA)
+    other, *same = shop.billing.terms.list_of_user(ANNA)
     assert other.starts_at == clock()
     assert same[0].starts_at == same[1].ends_at == same[2].ends_at + 10 * DAY
     assert sorted(shop.list_plans()) == ["algorithms", "plus"]
@@ -119,16 +119,16 @@ def test_concurrent_trial_starts_give_one(url, cipher, clock):
     with ThreadPoolExecutor(4) as pool:
         assert sorted(pool.map(start, range(4))) == [0, 0, 0, 3]
     with open_database(url, cipher=cipher) as database:
-        assert len(Shop(database, clock).billing.terms.of(ANNA)) == 1
+        assert len(Shop(database, clock).billing.terms.list_of_user(ANNA)) == 1
 
 
 def test_ending_term_is_listed_unless_more_of_its_plan_follows(shop, clock):
     give_plan(shop, "a")
     give_plan(shop, "b", plan="algorithms")
     give_plan(shop, "c")
-    soon = shop.billing.terms.ending(clock() + 9 * DAY, clock() + 11 * DAY)
+    soon = shop.billing.terms.list_ending(clock() + 9 * DAY, clock() + 11 * DAY)
     assert [term.plan for term in soon] == ["algorithms"]
-    later = shop.billing.terms.ending(clock() + 19 * DAY, clock() + 21 * DAY)
+    later = shop.billing.terms.list_ending(clock() + 19 * DAY, clock() + 21 * DAY)
     assert [term.plan for term in later] == ["plus"]
 
 
@@ -137,5 +137,5 @@ def test_term_refunded_before_it_began_is_not_listed_as_ending(shop, clock):
     _, second = shop.buy()
     shop.refund(second)
     ends = clock() + 30 * DAY
-    ending = shop.billing.terms.ending(ends - DAY, ends + DAY)
+    ending = shop.billing.terms.list_ending(ends - DAY, ends + DAY)
     assert [term.starts_at for term in ending] == [clock()]

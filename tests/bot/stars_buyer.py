@@ -116,15 +116,21 @@ class Buyer(ChatUser):
 
     def purchases(self):
         """Return this user's purchases, newest first."""
-        return query_billing(self.settings, lambda billing: billing.purchases.of(self.user_id))
+        return query_billing(
+            self.settings, lambda billing: billing.purchases.list_of_user(self.user_id)
+        )
 
     def terms(self):
         """Return this user's plan terms."""
-        return query_billing(self.settings, lambda billing: billing.terms.of(self.user_id))
+        return query_billing(
+            self.settings, lambda billing: billing.terms.list_of_user(self.user_id)
+        )
 
     def renewals(self):
         """Return this user's renewals."""
-        return query_billing(self.settings, lambda billing: billing.renewals.of(self.user_id))
+        return query_billing(
+            self.settings, lambda billing: billing.renewals.list_of_user(self.user_id)
+        )
 
 
 def ledger(settings):

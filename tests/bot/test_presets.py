@@ -198,7 +198,7 @@ def test_presets_are_encrypted(anna):
     ((name, prompt),) = select_rows(anna.settings, "SELECT name, prompt FROM preset")
     assert "Тайна" not in name
     assert "Никому" not in prompt
-    (preset,) = query_presets(anna.settings, lambda presets: presets.of(ANNA))
+    (preset,) = query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA))
     assert (preset.name, preset.prompt) == ("Тайна", "Никому не говори.")
 
 
@@ -206,7 +206,8 @@ def test_preset_of_the_same_name_is_replaced(anna):
     save_preset(anna, "Поэт", "Раз.")
     save_preset(anna, "Поэт", "Два.")
     assert [
-        preset.prompt for preset in query_presets(anna.settings, lambda rows_: rows_.of(ANNA))
+        preset.prompt
+        for preset in query_presets(anna.settings, lambda rows_: rows_.list_of_user(ANNA))
     ] == ["Два."]
 
 
@@ -225,7 +226,10 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
     anna.press("system:save")
     assert "не длиннее 40 знаков" in anna.say("и" * 41).text
     assert "У вас уже 20 своих пресетов" in anna.say("Лишний").text
-    assert len(query_presets(anna.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
+    assert (
+        len(query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA)))
+        == MAX_OWN_PRESETS
+    )
 
 
 def test_system_prompt_split_by_the_client_is_refused_whole(anna, telegram, provider):
@@ -244,7 +248,7 @@ def test_own_preset_is_deleted_after_a_confirmation(anna):
     assert "Удалить пресет «Поэт»?" in anna.last.text
     anna.press(anna.find_button("Да, удалить"))
     assert "удалён" in anna.last.text
-    assert query_presets(anna.settings, lambda presets: presets.of(ANNA)) == []
+    assert query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA)) == []
 
 
 @pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
@@ -256,7 +260,7 @@ def test_preset_of_another_user_is_neither_shown_nor_deleted(anna, verb):
     assert anna.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
     assert anna.last.text == message.text
     assert session_values(anna.settings) == [""]
-    assert query_presets(anna.settings, lambda presets: presets.of(777)) == [preset]
+    assert query_presets(anna.settings, lambda presets: presets.list_of_user(777)) == [preset]
 
 
 @pytest.mark.parametrize(

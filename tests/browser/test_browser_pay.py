@@ -79,7 +79,7 @@ def redirect_to_site(visitor: Visitor, page):
 
 
 def list_orders(shop, user_id):
-    return shop.billing.purchases.of(user_id)
+    return shop.billing.purchases.list_of_user(user_id)
 
 
 def open_checkout(visitor, user_id, **options):
@@ -179,7 +179,9 @@ def test_admin_refunds_a_payment_after_confirming(visitor, shop):
     expect(page.locator("#state")).to_have_text("часть денег возвращена")
     expect(page.locator("#entries")).to_contain_text("возврат40 ₽")
     expect(page.locator("#entries")).to_contain_text("вручную")
-    assert [refund.amount for refund in shop.billing.refunds.of(order_id)] == [roubles(40)]
+    assert [refund.amount for refund in shop.billing.refunds.list_of_purchase(order_id)] == [
+        roubles(40)
+    ]
     page.goto(page.url.partition("/admin")[0] + "/admin/audit")
     refund = f"заказ: № {order_id[:8]}, сумма: 40 ₽, причина: Попросили"
     expect(page.get_by_role("table")).to_contain_text(refund)

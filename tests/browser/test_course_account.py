@@ -92,7 +92,7 @@ def test_other_browser_is_signed_out_and_then_all(visitor, course_site):
     devices.get_by_text("Выйти везде", exact=True).click()
     devices.get_by_role("button", name="Да, выйти везде").click()
     wait_for_address(page, "/")
-    assert SignIns(course_site.db).of(anna) == []
+    assert SignIns(course_site.db).list_open(anna) == []
 
 
 def test_user_name_and_password_are_validated_and_set(visitor, course_site):
@@ -107,7 +107,7 @@ def test_user_name_and_password_are_validated_and_set(visitor, course_site):
     form.get_by_label("Новый пароль").fill("восемь тихих сов")
     form.get_by_role("button", name="Сохранить").click()
     expect(form).to_contain_text("Пароль задан")
-    account = Accounts(course_site.db).of(anna)
+    account = Accounts(course_site.db).find(anna)
     assert (account.name, account.has_password) == ("anna-of-me", True)
 
 

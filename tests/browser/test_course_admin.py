@@ -20,7 +20,7 @@ pytestmark = pytest.mark.integration
 
 def list_requests(staff_site, kind):
     """Return the requests of this kind that vera made to the daemon."""
-    requests = Requests(staff_site.db).of(f"user:{VERA}")
+    requests = Requests(staff_site.db).list_of_author(f"user:{VERA}")
     return [request for request in requests if request.kind == kind.value]
 
 
@@ -85,7 +85,7 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     )
     expect(page.get_by_text("обучение 4 уже завершено")).to_be_visible()
     audited = [
-        entry.action for entry in Audit(staff_site.db).newest(50, f"job:{staff_site.job_id}")
+        entry.action for entry in Audit(staff_site.db).list_newest(50, f"job:{staff_site.job_id}")
     ]
     assert audited == ["ask.cancel"]
 
@@ -155,7 +155,7 @@ def test_user_is_found_given_a_role_and_questions_and_blocked(staff_visitor, sta
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
     expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()
-    audited = {entry.action for entry in Audit(staff_site.db).newest(50, f"user:{number}")}
+    audited = {entry.action for entry in Audit(staff_site.db).list_newest(50, f"user:{number}")}
     assert {"role.grant", "quota.gift"} <= audited
     page.goto(f"{staff_site.address}/admin/users/{VERA}")
     expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()

@@ -98,7 +98,7 @@ def test_busy_provider_is_retried_at_most_twice(provider, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=3))
     reply, _ = ask(provider)
     assert (reply.ending, reply.first_ms) == (Ending.BUSY, None)
-    assert not provider.faults.all()
+    assert not provider.faults.list_pending()
 
 
 def test_wait_beyond_the_total_time_is_not_started(provider):
@@ -106,7 +106,7 @@ def test_wait_beyond_the_total_time_is_not_started(provider):
     hasty = RetryPolicy(first_pause_s=30.0, total_s=1.0)
     reply, _ = ask(provider, retry_policy=hasty)
     assert reply.ending is Ending.BUSY
-    assert len(provider.faults.all()) == 1
+    assert len(provider.faults.list_pending()) == 1
 
 
 def test_unreachable_provider_counts_as_busy(provider):
@@ -201,7 +201,7 @@ def test_refused_key_is_reported_and_not_retried(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=401, times=9))
     reply, _ = ask(provider)
     assert (reply.ending, reply.faults[0].kind) == (Ending.NOBODY, "refused")
-    assert provider.faults.all()[0].times == 8
+    assert provider.faults.list_pending()[0].times == 8
 
 
 @pytest.mark.parametrize("blank", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])
@@ -323,7 +323,7 @@ def test_model_that_fails_three_times_in_a_row_is_skipped(provider):
     assert [len(reply.faults) for reply in replies] == [0, 0, 1, 0, 0]
     fault = replies[2].faults[0]
     assert (fault.kind, fault.model_id) == ("failing", MODEL)
-    assert not provider.faults.all()
+    assert not provider.faults.list_pending()
     assert count_calls(provider) == 0  # calls that a fault hit are not executed
 
 

@@ -43,14 +43,14 @@ def test_update_is_stored_and_handed_out_once(inbox):
     assert inbox.store(batch, ME) == batch
     assert inbox.store(batch, ME) == []
     assert inbox.claim(ME, 10) == []
-    assert inbox.waiting() == 2
+    assert inbox.count_unfinished() == 2
 
 
 def test_bots_do_not_share_updates(inbox, database, clock):
     other_bot = Inbox(database, BOT + 1, clock)
     inbox.store(make_updates(5, 1), ME)
     assert ids(other_bot.store(make_updates(5, 1), OTHER)) == [1]
-    assert inbox.waiting() == other_bot.waiting() == 1
+    assert inbox.count_unfinished() == other_bot.count_unfinished() == 1
 
 
 def test_bodies_are_encrypted_and_deleted_at_the_end(inbox, database):
@@ -294,7 +294,7 @@ def test_history_contains_only_answered_turns_in_order(turns, session_id):
     for number in (1, 2, 4):
         turns.write(number, StoredAnswer(f"о{number}"))
     turns.write(3, StoredAnswer("", "слова", UpdateState.FAILED))
-    messages = [(message.role, message.content) for message in turns.history(session_id, 2)]
+    messages = [(message.role, message.content) for message in turns.read_history(session_id, 2)]
     assert messages == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
 
 

@@ -24,7 +24,7 @@ def test_presets_are_ordered_and_private_to_their_owner(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
     boris_preset = presets.put(BORIS, "Поэт", "Прозой.")
     strict = presets.put(ANNA, "Строгий", "Кратко.")
-    assert presets.of(ANNA) == [poet, strict]
+    assert presets.list_of_user(ANNA) == [poet, strict]
     assert presets.find(ANNA, boris_preset.preset_id) is None
     assert presets.find(BORIS, boris_preset.preset_id) == boris_preset
     assert poet.key == f"own:{poet.preset_id}"
@@ -33,7 +33,7 @@ def test_presets_are_ordered_and_private_to_their_owner(presets):
 def test_preset_of_the_same_name_keeps_its_id(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
     same_preset = presets.put(ANNA, "Поэт", "Хокку.")
-    assert (same_preset.preset_id, presets.of(ANNA)) == (poet.preset_id, [same_preset])
+    assert (same_preset.preset_id, presets.list_of_user(ANNA)) == (poet.preset_id, [same_preset])
 
 
 def test_preset_can_be_deleted_only_by_its_owner(presets):
@@ -46,7 +46,7 @@ def test_preset_can_be_deleted_only_by_its_owner(presets):
 def test_undecryptable_preset_is_omitted(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
     with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
-        assert OwnPresets(other_database).of(ANNA) == []
+        assert OwnPresets(other_database).list_of_user(ANNA) == []
     (row,) = database.rows(PRESET.select())
     assert "Поэт" not in row["name"]
 

@@ -51,7 +51,7 @@ def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsy
     )
     assert verify_password(password_of(folder, "boris"), document["password"])
     assert len(document["password"]) >= 22  # 128 bits, six a letter
-    entries = read_database(folder, lambda database: Audit(database).newest())
+    entries = read_database(folder, lambda database: Audit(database).list_newest())
     actions = {entry.action for entry in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
     assert document["password"] not in repr(entries)

@@ -75,7 +75,7 @@ def daemon(lab):
 
 def is_leading(lab):
     with reading(lab.config) as database:
-        return any(beat.process == "daemon" for beat in Heartbeats(database).all())
+        return any(beat.process == "daemon" for beat in Heartbeats(database).list_all())
 
 
 def read_files(lab):

@@ -70,7 +70,7 @@ def questions(tmp_path):
 def waiting_proposals(lab):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        return Proposals(database).waiting(limit=1000)
+        return Proposals(database).list_waiting(limit=1000)
 
 
 def draft_calls(provider):

@@ -256,7 +256,7 @@ def test_unreadable_key_file_is_read_again_later():
 def test_rotation_is_recorded_in_the_audit(capsys, folder):
     _, document = run(capsys, folder, "rotate")
     with open_place(folder) as database:
-        (entry,) = Audit(database).newest()
+        (entry,) = Audit(database).list_newest()
     assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
     assert entry.by.startswith("cli:")
 

@@ -28,7 +28,7 @@ def proposed(lab):
         rows = Proposals(database)
         rows.add_drafts([Draft(f"Что такое {it}?", "Это.", "trial", **taught) for it in "жз"])
         rows.add(7, Draft("Что это?", "\x00", "trial"))
-        return [each.proposal_id for each in rows.waiting()]
+        return [each.proposal_id for each in rows.list_waiting()]
 
 
 def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, run, proposed):

@@ -47,7 +47,7 @@ def folder(template_folder, tmp_path):
 
 def audit(folder):
     with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
-        return Audit(database).newest()
+        return Audit(database).list_newest()
 
 
 def test_users_are_listed_newest_first(folder, capsys):

@@ -30,7 +30,8 @@ def waiting_notices(lab):
     def read():
         with lab.services() as services:
             return {
-                notice.key: dict(notice.arguments) for notice in Notices(services.db).waiting(100)
+                notice.key: dict(notice.arguments)
+                for notice in Notices(services.db).list_waiting(100)
             }
 
     return read

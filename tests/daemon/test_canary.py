@@ -101,7 +101,7 @@ def read_state(lab):
 
 def notices_of(lab, key):
     with lab.services() as services:
-        return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
+        return [notice for notice in Notices(services.db).list_waiting(100) if notice.key == key]
 
 
 def update_table(lab, table, **values):

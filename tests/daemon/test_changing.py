@@ -68,7 +68,7 @@ def test_file_name_that_is_not_utf_8_does_not_block_editing(lab):
     lab.repository.commit()
     lab.tick("fetch")
     with lab.services() as services:
-        assert FileIndex(services.db).one("trial", "q0").text == NEW
+        assert FileIndex(services.db).get("trial", "q0").text == NEW
 
 
 def new_file(name, text=NEW, before=None):
@@ -84,7 +84,7 @@ def notices(lab, to):
     with lab.services() as services:
         return [
             (notice.key, dict(notice.arguments))
-            for notice in Notices(services.db).waiting(100)
+            for notice in Notices(services.db).list_waiting(100)
             if notice.to == to
         ]
 
@@ -243,7 +243,7 @@ def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
         )
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
-        assert [notice for notice in notices_.waiting(100) if notice.to == BORIS] == []
+        assert [notice for notice in notices_.list_waiting(100) if notice.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
 
 
@@ -411,7 +411,7 @@ def test_file_index_follows_the_commits(lab):
         shelf = FileIndex(database)
         (card,) = shelf.datasets()
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
-        new = shelf.one("trial", "face/new")
+        new = shelf.get("trial", "face/new")
         assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
         assert [file.example_id for file in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
         ids = [example.example_id for example in shelf.examples("trial", limit=100)]
@@ -430,8 +430,8 @@ def test_binary_files_are_listed_without_a_text(lab):
     lab.tick("fetch")
     with opened(lab.config) as database:
         shelf = FileIndex(database)
-        assert shelf.one("trial", "odd").text is None
-        assert shelf.one("trial", "nul").text is None
+        assert shelf.get("trial", "odd").text is None
+        assert shelf.get("trial", "nul").text is None
 
 
 def test_before_the_first_commit_no_files_are_indexed(lab):

@@ -66,7 +66,7 @@ def read_state(lab):
 
 def notices_of(lab, key="notice-held"):
     with lab.services() as services:
-        return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
+        return [notice for notice in Notices(services.db).list_waiting(100) if notice.key == key]
 
 
 def accept(lab, name, by=VERA):

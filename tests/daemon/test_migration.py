@@ -109,7 +109,7 @@ def test_sunset_of_a_migrated_model_is_that_of_its_own_base(lab, other_provider,
     lab.tick("watch")
     with lab.services() as services:
         (row,) = [ModelCatalogue(services.db).serving_row("trial")]
-        warnings = [notice.arguments for notice in Notices(services.db).waiting(100)]
+        warnings = [notice.arguments for notice in Notices(services.db).list_waiting(100)]
     assert json.loads(row["recipe"])["base_model"] == BASE
     assert [arguments["model"] for arguments in warnings if "date" in arguments] == [BASE]
 

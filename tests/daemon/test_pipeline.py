@@ -61,7 +61,7 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     lab.repository.commit()
     lab.until_serving("trial-1")
     with lab.services() as services:
-        notices = {notice.key: notice for notice in Notices(services.db).waiting()}
+        notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
     message = text("ru", "notice-findings", **notices["notice-findings"].arguments)
     assert "1 ошибка" in message
     assert "examples/bad.yaml:2:1" in message
@@ -123,7 +123,7 @@ def test_rewritten_history_is_followed(lab, provider):
     lab.repository.commit("Other words")
     lab.until_serving("trial-3")
     with lab.services() as services:
-        keys = [notice.key for notice in Notices(services.db).waiting()]
+        keys = [notice.key for notice in Notices(services.db).list_waiting()]
     assert "notice-rewritten" in keys
 
 
@@ -224,7 +224,9 @@ def test_sunset_of_a_base_is_notified_once_per_step(tmp_path, provider):
     lab.tick("watch", rounds=2)
     with lab.services() as services:
         notices = [
-            notice for notice in Notices(services.db).waiting() if notice.key == "notice-sunset"
+            notice
+            for notice in Notices(services.db).list_waiting()
+            if notice.key == "notice-sunset"
         ]
     assert [notice.arguments["date"] for notice in notices] == [day_argument(soon)]
 
@@ -283,5 +285,5 @@ def test_lost_build_folder_is_remade_before_its_launch(lab, provider):
 def test_admins_are_notified_of_the_serving_model_and_its_evaluation(lab, provider):
     lab.until_serving("trial-1")
     with lab.services() as services:
-        (notice,) = Notices(services.db).waiting()
+        (notice,) = Notices(services.db).list_waiting()
     assert text("ru", notice.key, **notice.arguments).startswith("trial: теперь отвечает trial-1")

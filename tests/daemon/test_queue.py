@@ -230,7 +230,7 @@ def test_amended_commit_never_lets_an_older_model_serve(lab):
     lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
     lab.until_serving("trial-3")
     with lab.services() as services:
-        past = Promotions(services.db).served("trial")
+        past = Promotions(services.db).list_served("trial")
         builds = [Promotions(services.db).model(each).build_version for each in past]
     assert builds == ["trial-3", "trial-2", "trial-1"]
 
@@ -277,9 +277,9 @@ def test_recorded_commits_are_notified_although_a_later_one_fails(lab, waiting_n
     builds.mkdir(exist_ok=True)
     (builds / "second").write_text("in the way")
     with lab.services() as services:
-        before = len(Notices(services.db).waiting(100))
+        before = len(Notices(services.db).list_waiting(100))
     with pytest.raises(MerlinError):
         lab.tick("fetch")
     with lab.services() as services:
-        keys = [notice.key for notice in Notices(services.db).waiting(100)][before:]
+        keys = [notice.key for notice in Notices(services.db).list_waiting(100)][before:]
     assert keys == ["notice-rejected", "notice-disk"]

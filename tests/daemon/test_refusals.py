@@ -32,7 +32,7 @@ def launch(lab):
 def forbidden_notices(lab):
     """Return the notices that say so, after checking their text in both languages."""
     with lab.services() as services:
-        waiting = Notices(services.db).waiting(100)
+        waiting = Notices(services.db).list_waiting(100)
     notices = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
     assert all(
         text(language, "notice-forbidden", **arguments)

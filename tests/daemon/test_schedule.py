@@ -133,7 +133,7 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
         finally:
             stop.set()
             daemon.join()
-        waiting = Notices(services.db).waiting(100)
+        waiting = Notices(services.db).list_waiting(100)
     assert [notice.key for notice in waiting] == ["notice-failing"]
     assert waiting[0].arguments == {
         "process": "daemon",
@@ -199,13 +199,17 @@ def test_heartbeat_of_an_engine_is_written_only_when_it_answers(lab):
         tick = next(tick for tick in ticks_of(configured, TickCounts()) if tick.name == "engine")
         tick.run()
         (beat,) = [
-            heartbeat for heartbeat in services.heartbeats.all() if heartbeat.process == "engine"
+            heartbeat
+            for heartbeat in services.heartbeats.list_all()
+            if heartbeat.process == "engine"
         ]
         assert (beat.host, beat.is_alive(services.clock())) == ("127.0.0.1", True)
         status[0] = 503
         tick.run()
         assert [
-            heartbeat.at for heartbeat in services.heartbeats.all() if heartbeat.process == "engine"
+            heartbeat.at
+            for heartbeat in services.heartbeats.list_all()
+            if heartbeat.process == "engine"
         ] == [beat.at]
         assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}
 

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 def run_and_read_notices(lab, *ticks):
     lab.tick(*ticks)
     with lab.services() as services:
-        waiting = Notices(services.db).waiting(100)
+        waiting = Notices(services.db).list_waiting(100)
     return [(notice.key, notice.arguments["model"]) for notice in waiting if "sunset" in notice.key]
 
 

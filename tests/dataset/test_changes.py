@@ -153,7 +153,7 @@ def commit_change(rows, sha, by="7"):
 def notify_and_read(database, to="7"):
     """Notify the editors; return all notices to one of them, oldest first."""
     notify_editors(database)
-    notices = Notices(database).newest(to, 10)
+    notices = Notices(database).list_newest(to, 10)
     return [(notice.key, notice.arguments) for notice in reversed(notices)]
 
 
@@ -216,14 +216,14 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     assert [example.example_id for example in index.find("елк")] == ["b"]
     assert [example.example_id for example in index.find("елк", "other")] == []
     assert [example.example_id for example in index.find(" ", limit=1)] == ["b"]  # the newest
-    assert index.one("trial", "a").text is None
+    assert index.get("trial", "a").text is None
     assert [file.path for file in index.files("trial")] == sorted(files)
     assert index.findings("trial") == []
-    assert (index.newest(), index.find_newest_build("trial")) == (None, None)
+    assert (index.find_newest_commit(), index.find_newest_build("trial")) == (None, None)
     deleted = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
     index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **deleted})
     assert index.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
     with pytest.raises(NotFound):
-        index.one("trial", "a")
+        index.get("trial", "a")
     index.drop("trial")
     assert (index.datasets(), index.unknown(["1" * 40])) == ([], ["1" * 40])

@@ -69,7 +69,7 @@ def test_nothing_is_recorded_at_first(world):
 def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.journal.line() == {sha: 3}
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert (verdict.commit, verdict.word, verdict.position) == (sha, VerdictStatus.BUILT, 3)
     assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", make_spec(), clock())
     build = world.launches.build(verdict.build_id)
@@ -181,7 +181,7 @@ def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
 def test_characters_that_no_database_accepts_are_replaced(world, clock):
     strange = replace(make_commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
     world.record(strange, [world.outcome(make_spec(), make_examples())], clock())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
 
 
@@ -272,7 +272,7 @@ def test_commits_dropped_from_the_branch_are_superseded(world, clock):
     assert world.journal.drop_commits(1, clock()) == 1
     assert [*world.journal.line().values()] == [1]
     assert world.statuses() == {"a001": "training", "a002": "superseded"}
-    assert world.launches.waiting() == []
+    assert world.launches.list_waiting() == []
     assert world.journal.drop_commits(0, clock()) == 1
     assert world.statuses() == {"a001": "superseded", "a002": "superseded"}
     assert world.journal.latest(FACE) is None
@@ -316,9 +316,9 @@ def test_rewrite_above_the_serving_commit_does_not_change_the_serving_model(worl
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
     world.push(3, make_examples(14))
-    before = world.promotions.serving()[FACE]
+    before = world.promotions.list_serving()[FACE]
     world.journal.drop_commits(2, clock())
-    assert world.promotions.serving()[FACE] == before
+    assert world.promotions.list_serving()[FACE] == before
 
 
 def test_restored_commit_gets_a_new_verdict_and_its_old_model(world, clock):

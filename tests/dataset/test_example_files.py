@@ -54,8 +54,8 @@ def test_commits_that_changed_an_example_are_listed_newest_first(index, database
     one = world.push(1, make_examples(12))
     two = world.push(2, make_examples(13), "b", "boris")
     first, newest = make_examples(12)[0].id, make_examples(13)[-1].id
-    versions = index.versions(FACE, first)
+    versions = index.list_versions(FACE, first)
     assert [(version.commit, version.author) for version in versions] == [(one, "anna")]
-    versions = index.versions(FACE, newest)
+    versions = index.list_versions(FACE, newest)
     assert [(version.commit, version.author) for version in versions] == [(two, "boris")]
-    assert index.versions(FACE, "none") == []
+    assert index.list_versions(FACE, "none") == []

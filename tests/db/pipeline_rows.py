@@ -222,7 +222,7 @@ class PipelineRows:
         return {sha[:4]: status for sha, status in rows}
 
     def serving(self, dataset=FACE):
-        live = self.promotions.serving().get(dataset)
+        live = self.promotions.list_serving().get(dataset)
         return live.model.model_id if live else None
 
 

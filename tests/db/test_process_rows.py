@@ -109,7 +109,7 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
         notices.tell(ADMINS, "notice-serving", {"build": "нейро-1"}, once="serving:1")
     notices.tell("77", "notice-failed", {})
     notices.tell("77", "notice-failed", {})
-    first, second, third = notices.waiting()
+    first, second, third = notices.list_waiting()
     assert (first.to, first.key, first.arguments) == (
         ADMINS,
         "notice-serving",
@@ -119,18 +119,18 @@ def test_repeated_notice_is_stored_once_and_handed_over_once(database, clock):
     with ThreadPoolExecutor(10) as pool:
         marks = pool.map(lambda _: notices.mark_handed_over(first.notice_id), range(10))
         assert sorted(marks) == [False] * 9 + [True]
-    assert [notice.notice_id for notice in notices.waiting(1)] == [second.notice_id]
+    assert [notice.notice_id for notice in notices.list_waiting(1)] == [second.notice_id]
 
 
 def test_notice_does_not_wait_for_others_after_the_clock_was_set_back(database, clock):
     notices, lately = Notices(database, clock), timedelta(minutes=5)
     for number in range(2):
         notices.tell(ADMINS, "notice-failed", {}, once=str(number))
-    first, second = notices.waiting(told_since=clock() - lately)
+    first, second = notices.list_waiting(told_since=clock() - lately)
     assert notices.mark_handed_over(first.notice_id)
-    assert notices.waiting(told_since=clock() - lately) == []
+    assert notices.list_waiting(told_since=clock() - lately) == []
     clock.move(-86_400)
-    assert notices.waiting(told_since=clock() - lately) == [second]
+    assert notices.list_waiting(told_since=clock() - lately) == [second]
 
 
 def test_heartbeat_replaces_the_earlier_one(database, clock):
@@ -141,7 +141,7 @@ def test_heartbeat_replaces_the_earlier_one(database, clock):
     heartbeats.beat(later)
     other = Heartbeat("bot", "b", 9, clock(), clock())
     heartbeats.beat(other)
-    assert heartbeats.all() == [other, later]
+    assert heartbeats.list_all() == [other, later]
 
 
 def test_changes_that_others_wait_for_increment_the_wake_counter(database):
@@ -180,6 +180,6 @@ def test_process_records_its_keys_and_old_records_are_deleted(database, tmp_path
     holders.tell("api", now)
     name = keyring.add_key(tmp_path / "text.key")
     holders.tell("api", now)
-    keys_by_process = {holder.process: holder.holds for holder in holders.all()}
+    keys_by_process = {holder.process: holder.holds for holder in holders.list_all()}
     assert keys_by_process == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
-    assert {holder.pid for holder in holders.all()} == {os.getpid()}
+    assert {holder.pid for holder in holders.list_all()} == {os.getpid()}

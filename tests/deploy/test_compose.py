@@ -117,7 +117,7 @@ class Service:
 def list_key_holders(root):
     """Return the processes that have recorded which text keys they hold."""
     with open_database(f"sqlite://{root}/state/merlin.db") as database:
-        return {holder.process for holder in KeyHolders(database).all() if holder.holds}
+        return {holder.process for holder in KeyHolders(database).list_all() if holder.holds}
 
 
 @pytest.mark.parametrize("name", PROCESSES)

@@ -74,5 +74,7 @@ def test_change_becomes_one_commit_after_a_kill_at(point, tmp_path):
             "datasets/trial/examples/b.yaml",
         ]
         with opened(lab.config) as database:
-            keys = [notice.key for notice in Notices(database).waiting(100) if notice.to == "7"]
+            keys = [
+                notice.key for notice in Notices(database).list_waiting(100) if notice.to == "7"
+            ]
         assert keys.count("notice-change-committed") == 1

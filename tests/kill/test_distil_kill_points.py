@@ -41,7 +41,7 @@ def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
     assert (len(contents), len(set(contents))) == (CALLS[point], 3)
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        drafts = [proposal.draft for proposal in Proposals(database).waiting(limit=100)]
+        drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
         calls = Intents(database).list_of_kind("distil").values()
     assert len(drafts) == len({draft.question for draft in drafts}) == 9
     assert {call.state for call in calls} == {IntentState.DONE}

@@ -144,7 +144,7 @@ def _kill_while_paying(api, order_id):
         is_paid = point == "payment.after"
         assert get_state(api, order_id) == ("paid" if is_paid else "pending")
     assert list_entry_kinds(api, order_id) == [EntryKind.PAYMENT, EntryKind.GRANT]
-    terms = api.read_billing(lambda rows: rows.terms.of(ANNA))
+    terms = api.read_billing(lambda rows: rows.terms.list_of_user(ANNA))
     assert len(terms) == 1
 
 
@@ -160,5 +160,5 @@ def _kill_while_refunding(api, order_id):
     with api.run():
         expected = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REVOCATION]
         assert list_entry_kinds(api, order_id) == expected
-    (refund,) = api.read_billing(lambda rows: rows.refunds.of(order_id))
+    (refund,) = api.read_billing(lambda rows: rows.refunds.list_of_purchase(order_id))
     assert (refund.state.value, refund.by) == ("done", f"user:{VERA}")

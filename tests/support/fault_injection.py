@@ -190,7 +190,7 @@ def fail_payments(folder, step=1):
             assert shop.find_faults() == []
             entries = shop.billing.ledger.entries(purchase.purchase_id)
             assert [entry.kind.value for entry in entries] == ["payment", "grant"]
-            assert len(shop.billing.terms.of(purchase.user_id)) == 1
+            assert len(shop.billing.terms.list_of_user(purchase.user_id)) == 1
 
         return fail_each(step, lambda number: shop.order(2000 + number), pay, check)
 

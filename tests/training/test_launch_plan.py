@@ -61,14 +61,14 @@ def test_waiting_verdicts_are_sorted_by_dataset_and_position(world, clock):
             world.outcome(spec, make_examples(11 + position)) for spec in (make_spec(), python)
         ]
         world.record(make_commit(position), outcomes, clock())
-    launches = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
+    launches = [(launch.dataset, launch.position) for launch in world.launches.list_waiting()]
     assert launches == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
 def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
-    older, newest = world.launches.waiting()
+    older, newest = world.launches.list_waiting()
     job = world.launches.start(newest, make_job(newest, clock), [older])
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
     assert job.recipe == make_spec().recipe
@@ -81,7 +81,7 @@ def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
 
 def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
     world.push(1, make_examples())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     new = make_job(verdict, clock)
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
@@ -92,7 +92,7 @@ def test_one_of_ten_concurrent_starts_creates_the_job(world, clock):
 
 def test_changed_verdict_gets_no_job(world, clock):
     world.push(1, make_examples())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     world.journal.drop_commits(0, clock())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
     assert world.recent_jobs() == []
@@ -102,7 +102,7 @@ def test_changed_verdict_gets_no_job(world, clock):
 
 def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, clock):
     world.push(1, make_examples())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     world.journal.drop_commits(0, clock())
 
     def start_and_count():
@@ -116,7 +116,7 @@ def test_changed_verdict_leaves_no_job_in_a_transaction_that_continues(world, cl
 
 def test_held_verdict_has_a_reason_that_can_change(world):
     sha = world.push(1, make_examples())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     for step, reason in [
         (Step.WAIT, "held-quiet"),
         (Step.HOLD, "held-manual"),
@@ -127,14 +127,14 @@ def test_held_verdict_has_a_reason_that_can_change(world):
         (shown,) = world.of_commit(sha)
         assert shown.verdict == ("held" if step is Step.HOLD else "built")
         assert (shown.reason, shown.arguments) == (reason, {"seconds": 60})
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert verdict.reason == "held-slots"
 
 
 def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
-    older, newest = world.launches.waiting()
+    older, newest = world.launches.list_waiting()
     world.launches.hold(newest, Decision(Step.HOLD, "held-skip"), [older])
     assert world.statuses() == {"a001": "superseded", "a002": "held"}
     world.launches.hold(older, Decision(Step.HOLD, "held-skip"), ())
@@ -143,7 +143,7 @@ def test_holding_supersedes_older_verdicts_but_not_changed_ones(world, clock):
 
 def test_held_verdict_can_be_started(world, clock):
     world.push(1, make_examples())
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is not None
     (shown,) = world.log()
@@ -191,18 +191,22 @@ def test_revert_to_a_refused_model_fails(world):
 
 def read_account(world, verdict):
     """Return the numbers of unfinished jobs, spent millionths and new examples."""
-    return world.launches.active("engine"), read_spent(world), world.launches.new_examples(verdict)
+    return (
+        world.launches.count_active("engine"),
+        read_spent(world),
+        world.launches.new_examples(verdict),
+    )
 
 
 def test_account_counts_jobs_money_and_new_examples(world, clock):
     world.push(1, make_examples(12))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert read_account(world, verdict) == (0, 0, 12)
     job = world.launches.start(verdict, make_job(verdict, clock), ())
     world.push(2, make_examples(14, changed=(3,)))
-    (newest,) = world.launches.waiting()
+    (newest,) = world.launches.list_waiting()
     assert read_account(world, newest) == (1, 500, 3)
-    assert world.launches.active("other") == 0
+    assert world.launches.count_active("other") == 0
     assert spent_micro(world.db, "engine", clock() + timedelta(days=1)) == 0
     world.finish(job)
     assert read_account(world, newest)[:2] == (0, 500)
@@ -210,11 +214,11 @@ def test_account_counts_jobs_money_and_new_examples(world, clock):
 
 def test_untrained_job_costs_nothing_and_its_examples_stay_new(world, clock):
     world.push(1, make_examples(12))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     job = world.launches.start(verdict, make_job(verdict, clock), ())
     world.finish(job, JobState.CANCELLED)
     world.push(2, make_examples(13))
-    (newest,) = world.launches.waiting()
+    (newest,) = world.launches.list_waiting()
     assert read_account(world, newest) == (0, 0, 13)
 
 
@@ -222,7 +226,7 @@ def test_changed_system_text_makes_every_example_new(world, clock):
     world.push(1, make_examples(12))
     world.launch()
     world.push(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert world.launches.new_examples(verdict) == 12
 
 
@@ -237,7 +241,7 @@ def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     """All were decided on the same account; the spent sum is read again when a job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, make_examples(12), spec=make_spec(dataset))
-    verdicts = world.launches.waiting()
+    verdicts = world.launches.list_waiting()
     pairs = [(verdict, make_job(verdict, clock)) for verdict in verdicts]
     launches = open_capped(world, 1200)
     with ThreadPoolExecutor(3) as pool:
@@ -245,25 +249,25 @@ def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     assert sum(job is not None for job in jobs) == 2
     assert read_spent(world) == 1000
     assert sorted(world.statuses().values()) == ["built", "training", "training"]
-    (left,) = world.launches.waiting()
+    (left,) = world.launches.list_waiting()
     assert open_capped(world, 1500).start(left, make_job(left, clock), ()) is not None
 
 
 def test_launch_of_an_earlier_month_does_not_count(world, clock):
     world.push(1, make_examples(12))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     launches = open_capped(world, 500)
     assert launches.start(verdict, make_job(verdict, clock), ())
     clock.move(31 * 86_400)
     world.push(2, make_examples(13))
-    (newest,) = world.launches.waiting()
+    (newest,) = world.launches.list_waiting()
     assert launches.start(newest, make_job(newest, clock), ())
 
 
 def test_manual_launch_over_a_cap_names_the_cap(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
     world.push(1, make_examples(12))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
     prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
     config = planning_config(prices=prices, budget={"per_month": cost / MICRO})
@@ -273,7 +277,7 @@ def test_manual_launch_over_a_cap_names_the_cap(world, clock):
 
         def start(self, verdict, job, older):
             world.push(2, make_examples(13), spec=make_spec("other"))
-            (other,) = [waiting for waiting in self.waiting() if waiting.dataset == "other"]
+            (other,) = [waiting for waiting in self.list_waiting() if waiting.dataset == "other"]
             super().start(other, make_job(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
@@ -292,7 +296,7 @@ def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, c
     assert world.launches.is_forbidden("engine")
     assert not world.launches.is_forbidden("other")
     world.launch()
-    assert [launch.word for launch in world.launches.waiting()] == [VerdictStatus.HELD]
+    assert [launch.word for launch in world.launches.list_waiting()] == [VerdictStatus.HELD]
     clock.move(1)
     job = launch_by_hand(world.launches, world.verdict(2))
     assert world.launches.is_forbidden("engine")
@@ -302,7 +306,7 @@ def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, c
 
 def test_revert_to_a_missing_model_fails_and_can_be_trained_again_by_hand(world):
     world.serve(1, make_examples(12))
-    model = world.promotions.serving()[FACE].model
+    model = world.promotions.list_serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "")
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
@@ -317,7 +321,7 @@ def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.serve(1, make_examples(12))
     with pytest.raises(Refused):
         launch_by_hand(world.launches, world.verdict(1))
-    model = world.promotions.serving()[FACE].model
+    model = world.promotions.list_serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "")
     job = launch_by_hand(world.launches, world.verdict(1))
     world.finish(job)
@@ -332,7 +336,7 @@ def test_launch_over_the_providers_job_limit_stores_nothing(world, clock):
     python = make_spec("python")
     for position, spec in ((1, make_spec()), (2, python)):
         world.record(make_commit(position), [world.outcome(spec, make_examples())], clock())
-    first, second = world.launches.waiting()
+    first, second = world.launches.list_waiting()
     first_job, second_job = make_job(first, clock), make_job(second, clock)
     launches = Launches(world.db, planning_config(active_jobs=1), clock)
     job = launches.start(first, first_job, ())

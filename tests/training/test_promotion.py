@@ -69,7 +69,7 @@ def test_refused_model_fails_its_verdicts_and_never_serves(world):
 
 def test_settled_model_stays_settled(world):
     world.serve(1, make_examples())
-    model = world.promotions.serving()[FACE].model
+    model = world.promotions.list_serving()[FACE].model
     world.models.settle(model, ModelState.REFUSED, None, "late")
     world.models.postpone(model, 5.0, "late")
     assert world.promotions.model(model.model_id) == model
@@ -80,7 +80,7 @@ def test_settled_model_stays_settled(world):
 def test_missing_model_is_not_a_candidate(world):
     first = world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))
-    model = world.promotions.serving()[FACE].model
+    model = world.promotions.list_serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "404")
     (candidate,) = world.promotions.list_newest_good()
     assert (candidate.model.model_id, candidate.position) == (first, 1)
@@ -88,7 +88,7 @@ def test_missing_model_is_not_a_candidate(world):
 
 def test_restored_model_is_a_candidate_again(world):
     world.serve(1, make_examples(12))
-    model = world.promotions.serving()[FACE].model
+    model = world.promotions.list_serving()[FACE].model
     assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GOOD]
     world.models.settle(model, ModelState.GONE, None, "")
     assert [model.state for model in world.models.list_good_or_gone()] == [ModelState.GONE]
@@ -100,7 +100,7 @@ def test_restored_model_is_a_candidate_again(world):
 
 def test_first_good_model_serves_and_is_recorded(world, clock):
     model_id = world.serve(4, make_examples())
-    serving = world.promotions.serving()[FACE]
+    serving = world.promotions.list_serving()[FACE]
     assert (serving.model.model_id, serving.position) == (model_id, 4)
     assert (serving.since, serving.is_pinned) == (clock(), False)
     (promotion,) = models.history(world.ctx, OPERATOR, FACE)
@@ -127,7 +127,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
             world.finish(jobs[name][order[step]])
         world.prove()
         world.promote()
-        for name, serving in world.promotions.serving().items():
+        for name, serving in world.promotions.list_serving().items():
             assert serving.position == max(orders[name][: step + 1])
             assert serving.model.job_id == jobs[name][serving.position].job_id
     rows = world.db.sql("SELECT dataset, position, word FROM verdict")
@@ -139,7 +139,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
 
 def test_one_of_ten_concurrent_promotions_wins(world):
     world.serve(1, make_examples(12))
-    old = world.promotions.serving()[FACE]
+    old = world.promotions.list_serving()[FACE]
     world.push(2, make_examples(13))
     (job,) = world.launch()
     world.finish(job)
@@ -152,7 +152,7 @@ def test_one_of_ten_concurrent_promotions_wins(world):
                 range(10),
             )
             assert sum(results) == expected
-    assert len(world.promotions.served(FACE)) == 2
+    assert len(world.promotions.list_served(FACE)) == 2
 
 
 def test_one_of_ten_concurrent_first_promotions_wins(world):
@@ -163,7 +163,7 @@ def test_one_of_ten_concurrent_first_promotions_wins(world):
     with ThreadPoolExecutor(10) as pool:
         switched = list(pool.map(lambda _: world.promote(), range(10)))
     assert sum(map(len, switched)) == 1
-    assert len(world.promotions.served(FACE)) == 1
+    assert len(world.promotions.list_served(FACE)) == 1
 
 
 def test_rollback_lasts_until_a_newer_model(world):
@@ -171,7 +171,7 @@ def test_rollback_lasts_until_a_newer_model(world):
     second = world.serve(2, make_examples(13))
     roll_back(world.promotions, FACE, "vera")
     assert world.serving() == first
-    assert world.promotions.serving()[FACE].position == 2
+    assert world.promotions.list_serving()[FACE].position == 2
     assert world.promote() == []
     third = world.serve(3, make_examples(14))
     assert world.serving() == third
@@ -211,7 +211,7 @@ def test_pin_stops_promotion_until_it_is_removed(world):
 
 def test_pin_set_meanwhile_stops_a_running_promotion(world):
     world.serve(1, make_examples(12))
-    serving = world.promotions.serving()[FACE]
+    serving = world.promotions.list_serving()[FACE]
     world.promotions.pin(FACE, is_pinned=True)
     assert not world.promotions.promote(serving, Candidate(serving.model, 2), "newest", "merlin")
 
@@ -221,30 +221,30 @@ def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):
     world.serve(5, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
     promote_by_hand(world.promotions, f"{FACE}-1", "vera")
-    serving = world.promotions.serving()[FACE]
+    serving = world.promotions.list_serving()[FACE]
     assert (serving.model.model_id, serving.position, serving.is_pinned) == (first, 5, True)
 
 
 def test_newer_commit_of_the_same_model_is_not_a_new_promotion(world):
     world.serve(1, make_examples(12))
-    since = world.promotions.serving()[FACE].since
+    since = world.promotions.list_serving()[FACE].since
     world.push(2, make_examples(13))
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
     world.push(3, make_examples(12))
     world.launch()
     world.promote()
-    serving = world.promotions.serving()[FACE]
+    serving = world.promotions.list_serving()[FACE]
     assert (serving.position, serving.since) == (3, since)
     assert world.statuses() == {"a001": "serving", "a002": "failed", "a003": "serving"}
-    assert len(world.promotions.served(FACE)) == 1
+    assert len(world.promotions.list_served(FACE)) == 1
 
 
 def test_another_recipe_on_the_same_build_is_another_model(world):
     world.push(1, make_examples(12))
     (first,) = world.launch()
     world.push(2, make_examples(12), spec=make_spec(hyperparameters={"n_epochs": 3}))
-    (verdict,) = world.launches.waiting()
+    (verdict,) = world.launches.list_waiting()
     assert verdict.build_id == first.build_id
     world.finish(first)
     world.prove()
@@ -286,7 +286,7 @@ def test_readers_always_see_a_serving_model(world, url):
         with open_database(url, read_only=True) as connection:
             promotions = Promotions(connection)
             while not stop.is_set():
-                serving = promotions.serving()
+                serving = promotions.list_serving()
                 versions.append(serving[FACE].model.build_version if FACE in serving else None)
 
     readers = [threading.Thread(target=read) for _ in range(3)]

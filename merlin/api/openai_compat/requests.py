@@ -357,7 +357,7 @@ def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime |
         for serving in ModelCatalogue(services.db).all_serving()
         if not courses.is_closed(services, actor, serving.dataset)
     }
-    default = ModelCatalogue(services.db).serving(services.default_dataset)
+    default = ModelCatalogue(services.db).find_serving(services.default_dataset)
     models[ALONE] = default.since if default else None
     for dataset in [*served, *courses.active(services).by_slug]:
         models.setdefault(name_of(dataset), served.get(dataset))
@@ -396,7 +396,7 @@ def _is_offered(caller: Caller, question: Question) -> bool:
     services = caller.services
     if dataset in courses.active(services).by_slug:
         return True
-    is_serving = ModelCatalogue(services.db).serving(dataset) is not None
+    is_serving = ModelCatalogue(services.db).find_serving(dataset) is not None
     return is_serving and not courses.is_closed(services, caller.actor, dataset)
 
 

@@ -361,7 +361,7 @@ async def _view(
 
     def read() -> tuple[OrderDetails, Sequence[Gift], str]:
         details = orders.show_order_details(services, actor, purchase.purchase_id)
-        gifts = Quotas(services.db, services.bot_id).gifts.all(purchase.user_id)
+        gifts = Quotas(services.db, services.bot_id).gifts.list_all(purchase.user_id)
         return details, gifts, bot_link(services, PLANS)
 
     details, gifts, bot_href = await services.store.read(read)

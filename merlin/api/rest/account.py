@@ -237,7 +237,7 @@ async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
 async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
-    return RatingView.of({"value": body.value, "correction": draft}, language)
+    return RatingView.from_object({"value": body.value, "correction": draft}, language)
 
 
 @rating_router.delete(

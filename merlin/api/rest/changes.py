@@ -143,16 +143,18 @@ class EditCall:
         try:
             if self.dry_run:
                 checked = await changes.preview(ctx, actor, dataset, make)
-                return view_response(PreviewShown.of(checked, language), language, HTTPStatus.OK)
+                return view_response(
+                    PreviewShown.from_object(checked, language), language, HTTPStatus.OK
+                )
             change = await changes.submit(ctx, actor, dataset, make, once)
         except StaleEdit as error:
             arguments = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
             return _problem(request, HTTPStatus.CONFLICT, "stale", **arguments)
         except EditNotGood as error:
-            preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
+            preview = PreviewShown.from_object(error.preview, language).model_dump(mode="json")
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return _problem(request, status, "not-good", findings=preview["findings"])
-        location, view = f"/api/changes/{change.id}", ChangeShown.of(change, language)
+        location, view = f"/api/changes/{change.id}", ChangeShown.from_object(change, language)
         return view_response(view, language, HTTPStatus.ACCEPTED, location)
 
 
@@ -176,13 +178,13 @@ async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return the caller's edits, for admins everyone's, newest first."""
     views = await caller.read(changes.list_recent, page.size + 1, page.after(""))
     part_views = page.take_part(views, lambda view: view.id)
-    return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}
+    return {"changes": [ChangeShown.from_object(view, caller.language) for view in part_views]}
 
 
 @router.get("/{change_id}", summary="Get an edit", responses=problems(404))
 async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Return an edit with its state; for a conflict, with both versions of each file."""
-    return ChangeShown.of(await caller.read(changes.get, change_id), caller.language)
+    return ChangeShown.from_object(await caller.read(changes.get, change_id), caller.language)
 
 
 @router.post(
@@ -262,7 +264,7 @@ def _problem(request: Request, status: HTTPStatus, code: str, **members: object)
 
 def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
     response.headers["Location"] = f"/api/changes/{change.id}"
-    return ChangeShown.of(change, caller.language)
+    return ChangeShown.from_object(change, caller.language)
 
 
 example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])

@@ -222,7 +222,7 @@ _COURSES = TypeAdapter(list[CourseShown])
 
 def course_view(course: Course, language: str, *, in_all: bool) -> CourseShown:
     """Return a course; `in_all`: with its texts in every language."""
-    view = CourseShown.of(course, language)
+    view = CourseShown.from_object(course, language)
     return _in_all(view, course) if in_all else view
 
 
@@ -354,7 +354,7 @@ async def list_materials(
         course, materials = courses.materials(ctx, actor, course_id)
         chosen = [material for material in materials if requested in (None, material.kind)]
         values = {**course_fields(course, language), "materials": chosen}
-        return MaterialsShown.of(values, language), ""
+        return MaterialsShown.from_object(values, language), ""
 
     return await course_answer(request, make)
 
@@ -370,7 +370,7 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         material_view = courses.material(ctx, actor, course_id, material_id)
-        view = MaterialShown.of(material_view.material, language)
+        view = MaterialShown.from_object(material_view.material, language)
         arguments = {
             **course_fields(material_view.course, language),
             **dict(view),
@@ -409,7 +409,8 @@ async def list_teachers(request: Request) -> Response:
     def make(ctx: Context, language: str) -> tuple[object, str]:
         led = courses.teachers(ctx).items()
         items = [
-            TeacherShown.of({"name": name, "courses": taught}, language) for name, taught in led
+            TeacherShown.from_object({"name": name, "courses": taught}, language)
+            for name, taught in led
         ]
         return items, ""
 
@@ -497,14 +498,14 @@ async def search(
 
 
 def _course(course: Course, result: SearchResult, language: str) -> CourseFound:
-    view = CourseShown.of(course, language)
+    view = CourseShown.from_object(course, language)
     return CourseFound(**dict(view), found=mark_found(result, view, "name", "description"))
 
 
 def _material(
     course: Course, material: Material, result: SearchResult, language: str
 ) -> MaterialFound:
-    view, fields = MaterialShown.of(material, language), course_fields(course, language)
+    view, fields = MaterialShown.from_object(material, language), course_fields(course, language)
     return MaterialFound(**fields, **dict(view), found=mark_found(result, view, "title"))
 
 
@@ -528,7 +529,10 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     if not any(caller.has(scope) for scope in _READING):
         raise make_missing_scope_problem(*_READING)
     language = caller.language
-    items = [CourseShown.of(course, language) for course in await caller.read(courses.favourites)]
+    items = [
+        CourseShown.from_object(course, language)
+        for course in await caller.read(courses.favourites)
+    ]
     headers = headers_of(language)
     response = Response(to_json(items), headers=headers, media_type="application/json")
     tag = etag_of(bytes(response.body) + language.encode())
@@ -549,7 +553,7 @@ async def add_favourite(body: Favourite, caller: Keeper) -> Response:
     """Add an active course; 201 if it was added, 200 if it already was a favourite."""
     is_new, course = await caller.write(courses.add_favourite, body.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
-    return view_response(CourseShown.of(course, caller.language), caller.language, status)
+    return view_response(CourseShown.from_object(course, caller.language), caller.language, status)
 
 
 @favourite_router.delete(

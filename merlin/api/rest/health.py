@@ -111,7 +111,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
 @status_router.get("/health", summary="Get system health")
 async def show_health(caller: UserViewer) -> HealthShown:
     """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
-    return HealthShown.of(await caller.read(health, _ALARMS), caller.language)
+    return HealthShown.from_object(await caller.read(health, _ALARMS), caller.language)
 
 
 log = get_logger(__name__)

@@ -358,13 +358,15 @@ class Back(Body):
 async def list_datasets(caller: JobViewer) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
     datasets = await caller.read(datasets_by_name)
-    return {"datasets": [DatasetShown.of(dataset, caller.language) for dataset in datasets]}
+    return {
+        "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
+    }
 
 
 @dataset_router.get("/{dataset}", summary="Get a dataset", responses=problems(404))
 async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     """Return a dataset with the checker's findings at its newest commit."""
-    return DatasetDetails.of(await caller.read(dataset_of_name, dataset), caller.language)
+    return DatasetDetails.from_object(await caller.read(dataset_of_name, dataset), caller.language)
 
 
 @dataset_router.get(
@@ -431,4 +433,4 @@ async def list_verdicts(
 ) -> VerdictList:
     """Return the verdicts, newest first."""
     views = await part(caller, page, dataset, partial(verdicts.list_recent, commit=commit))
-    return {"verdicts": [VerdictShown.of(view, caller.language) for view in views]}
+    return {"verdicts": [VerdictShown.from_object(view, caller.language) for view in views]}

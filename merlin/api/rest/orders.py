@@ -238,7 +238,7 @@ def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
         "trial_days": plan.trial_days or 0,
         "can_start_trial": plan_offer.can_start_trial,
     }
-    return PlanShown.of(values, language)
+    return PlanShown.from_object(values, language)
 
 
 renewal_router = operation_router(prefix="/api", tags=["orders"])
@@ -258,7 +258,7 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return the caller's active and former auto-renewals."""
     subscriptions, sold_plans = await caller.read(plans.my_subscriptions), caller.services.plans
     renewals = [
-        RenewalShown.of(
+        RenewalShown.from_object(
             {**asdict(renewal), "title": plan_title(sold_plans, renewal.plan, language)}, language
         )
         for renewal in subscriptions.renewals

@@ -134,7 +134,7 @@ def order_view(shape: type[S], purchase: Purchase, language: str, **more: object
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",
         "gateway_reason": purchase.reason,
     }
-    return shape.of({**values, **more}, language)
+    return shape.from_object({**values, **more}, language)
 
 
 payment_router = operation_router(prefix="/api/payments", tags=["payments"])

@@ -165,7 +165,7 @@ _MAX_DAYS = 366
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return the courses that the caller may edit, sorted by semester."""
     courses = await caller.read(teaching.list_led_courses)
-    return {"courses": [TaughtCourse.of(course, caller.language) for course in courses]}
+    return {"courses": [TaughtCourse.from_object(course, caller.language) for course in courses]}
 
 
 @router.get(

@@ -149,7 +149,7 @@ async def name_topic(context: BotContext) -> None:
         session = context.open_session()
         if session.title != UNNAMED:
             return ""
-        turns = context.turns.history(session.session_id, 1)
+        turns = context.turns.read_history(session.session_id, 1)
         title = build_session_title(turns[0].content) if turns else ""
         if title:
             context.sessions.change(replace(session, title=title))

@@ -37,7 +37,7 @@ handlers.button("a-cast-new", needs=Permission.BROADCAST)(
 def list_broadcasts(context: BotContext) -> View:
     """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
-    for cast in broadcasts_of(context.services).newest(_MAX_SHOWN):
+    for cast in broadcasts_of(context.services).list_started(_MAX_SHOWN):
         first_words = menu.cut(" ".join(cast.text.split()), _LABEL_LENGTH + 1)
         label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))

@@ -420,7 +420,10 @@ def list_unanswered(context: BotContext) -> View:
 
     questions = unanswered.list_unanswered(*context.caller, name, context.language)
     title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{dataset_hash}")
-    keys, waiting = ("unanswered-hint", "unanswered-none"), questions.of(GroupState.WAITING)
+    keys, waiting = (
+        ("unanswered-hint", "unanswered-none"),
+        questions.list_in_state(GroupState.WAITING),
+    )
     data = f"ex:vains:{dataset_hash}"
     return menu.list_card(context, f"{title} · {name}", keys, waiting, entry, data, back, place=2)
 

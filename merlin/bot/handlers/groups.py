@@ -276,7 +276,7 @@ async def answer_inline(context: BotContext) -> None:
 
 def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     inline = InlineQueries(context.db, context.bot_id)
-    serving = context.catalogue.serving(context.services.default_dataset)
+    serving = context.catalogue.find_serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
     taught = inline.search_examples(build_id, query, MAX_TAUGHT) if build_id else []
     # The first result sends the question to the chat, with a button to ask it.

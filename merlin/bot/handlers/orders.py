@@ -67,7 +67,7 @@ def _place_order(context: BotContext) -> Purchase:
 
 def expire(context: BotContext) -> None:
     """Expire the user's Stars orders that were not paid in time."""
-    for purchase in Purchases(context.db).of(context.user_id):
+    for purchase in Purchases(context.db).list_of_user(context.user_id):
         if purchase.order.gateway is Gateway.STARS and purchase.state.is_open:
             settlement.expire(context.services, purchase)
 

@@ -119,7 +119,7 @@ def reward_inviter(context: BotContext, number: str) -> None:
     if inviting_user is None or inviting_user.is_blocked or inviter == context.user_id:
         return
     if (
-        sum((gift.key or "").startswith(_GIFT_PREFIX) for gift in quotas.gifts.all(inviter))
+        sum((gift.key or "").startswith(_GIFT_PREFIX) for gift in quotas.gifts.list_all(inviter))
         >= MAX_INVITED
     ):
         return
@@ -230,7 +230,7 @@ def offer(context: BotContext) -> View:
 
 def promo_of(context: BotContext, code_hash: str) -> Promo | None:
     """Return the code named by the callback data, None for an unknown one."""
-    promos = Promos(context.services.db, context.services.clock).all()
+    promos = Promos(context.services.db, context.services.clock).list_all()
     return next((promo for promo in promos if short_hash(promo.code) == code_hash), None)
 
 

@@ -257,7 +257,7 @@ def pay_support(context: BotContext) -> View:
 def _refusal(context: BotContext) -> View | None:
     """Return why the user cannot write now (the daily limit, or no admins), None if they can."""
     since = context.services.clock() - _DAY
-    newest = Audit(context.db).newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
+    newest = Audit(context.db).list_newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
     requests = [entry for entry in newest if entry.action == _QUESTION_ACTION and entry.at > since]
     if len(requests) >= MAX_PER_DAY:
         return menu.text_view(context, "paysupport-too-many", most=MAX_PER_DAY)
@@ -297,7 +297,7 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
     user_id = str(context.user_id)
     name = context.sender_name or "—"
     lines = [admin_context.translate("paysupport-question", name=name, user=user_id, words=text)]
-    purchases = Purchases(context.db).of(context.user_id, _MAX_PURCHASES)
+    purchases = Purchases(context.db).list_of_user(context.user_id, _MAX_PURCHASES)
     if purchases:
         lines += [
             "",

@@ -42,7 +42,7 @@ def preset_title(context: BotContext, key: str) -> str:
         return context.translate(f"preset-{key}")
     if preset := context.services.config.chat.presets.get(key):
         return preset.title_in(context.language)
-    own = sessions.OwnPresets(context.db).of(context.user_id)
+    own = sessions.OwnPresets(context.db).list_of_user(context.user_id)
     return next((preset.name for preset in own if preset.key == key), "")
 
 
@@ -103,7 +103,8 @@ def list_presets(context: BotContext) -> View:
     """List all presets; the session's preset is marked."""
     session = context.open_session()
     own_keys = [
-        (preset.key, preset.key) for preset in sessions.OwnPresets(context.db).of(context.user_id)
+        (preset.key, preset.key)
+        for preset in sessions.OwnPresets(context.db).list_of_user(context.user_id)
     ]
     keys = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
@@ -264,7 +265,7 @@ def take_preset_name(context: BotContext) -> View:
     session, presets = context.open_session(), sessions.OwnPresets(context.db)
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
-    if not sessions.may_save_preset(presets.of(context.user_id), name):
+    if not sessions.may_save_preset(presets.list_of_user(context.user_id), name):
         return menu.text_view(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
     preset = presets.put(context.user_id, name, session.system)
     apply_preset(context, preset.key, preset.prompt)
@@ -342,7 +343,7 @@ def list_courses(context: BotContext) -> View:
 
 def _start_course(context: BotContext, course: Course) -> View:
     _start_session(context, course.dataset)
-    is_taught = context.catalogue.serving(course.dataset) is not None
+    is_taught = context.catalogue.find_serving(course.dataset) is not None
     return menu.paragraphs(
         context,
         context.translate("courses-chosen", course=course.title(context.language)),

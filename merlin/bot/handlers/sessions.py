@@ -131,7 +131,7 @@ def list_sessions(context: BotContext, page: int | None = None) -> View:
         return menu.text_view(context, "sessions-none")
     page = menu.page_number(context.number() if page is None else page, count)
     entries = []
-    for session in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
+    for session in context.sessions.list_used(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
         if session.touched_at is not None:
             label = f"{label} · {format_time(context, session.touched_at)}"
@@ -189,7 +189,7 @@ def open_session(context: BotContext) -> View:
     session = _require_session(context)
     context.sessions.switch(context.place, session.session_id)
     text = context.translate("session-opened", title=session_title(session, context))
-    messages = context.turns.history(session.session_id, 1)
+    messages = context.turns.read_history(session.session_id, 1)
     question = next((message.content for message in messages if message.role == "user"), None)
     if question is not None:
         question = menu.cut(" ".join(question.split()), _QUESTION_LENGTH + 1)
@@ -278,7 +278,7 @@ def tokens(context: BotContext) -> View:
     plan = plan_for(context, dataset_of(context.services, session))
     request = request_of_session(context.services, session, plan)
     candidate = find_first_candidate(context.catalogue, request)
-    newest = context.turns.newest(session.session_id)
+    newest = context.turns.find_newest(session.session_id)
     model, left_texts = answering_model(context, session), render_left_lines(context, plan)
     title = context.translate("plan-title", title=plan.title_in(context.language))
     lines = [
@@ -308,7 +308,7 @@ def _window_lines(
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
         summary = (Message("system", session.summary),) if session.summary else ()
-        history = context.turns.history(session.session_id, MAX_TURNS)
+        history = context.turns.read_history(session.session_id, MAX_TURNS)
         used = count_window_tokens((*summary, *history))
     gauge = WindowCounter(used, limit)
     share = f"{min(gauge.share, 1) * 100:.0f}"
@@ -413,7 +413,7 @@ def excess_sessions(context: BotContext) -> Sequence[Session]:
     limit = plan_for(context).sessions
     if not limit or not context.is_private or context.open_session().touched_at is None:
         return ()
-    return context.sessions.of(context.place, limit - 1, _MAX_SESSIONS)
+    return context.sessions.list_used(context.place, limit - 1, _MAX_SESSIONS)
 
 
 def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:

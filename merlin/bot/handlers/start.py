@@ -169,7 +169,7 @@ def _greeting(context: BotContext) -> View:
     session = context.sessions.find_open(context.place) if context.is_private else None
     dataset = dataset_of(services, session) if session else services.default_dataset
     course = courses.titles(services, context.language).get(dataset or "")
-    is_served = ModelCatalogue(context.db).serving(dataset) is not None
+    is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
     if not (context.is_private and dataset and course and is_served):
         return menu.text_view(context, "bot-start")
     ctx, actor = context.caller

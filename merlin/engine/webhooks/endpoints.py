@@ -146,7 +146,7 @@ class Endpoints:
 
     def get(self, endpoint_id: str) -> Row:
         """Return an endpoint. Raises ApiError 404 if there is none with this id."""
-        row = self._database.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
+        row = self._database.find_row("SELECT * FROM endpoint WHERE id = ?", endpoint_id)
         if row is None:
             raise missing("webhook endpoint", endpoint_id, "webhook_endpoint_id")
         return row
@@ -206,7 +206,7 @@ class Endpoints:
                 if row["id"] not in configured:
                     self._database.change("DELETE FROM endpoint WHERE id = ?", row["id"])
             for endpoint_id, url in configured.items():
-                if not self._database.one("SELECT * FROM endpoint WHERE id = ?", endpoint_id):
+                if not self._database.find_row("SELECT * FROM endpoint WHERE id = ?", endpoint_id):
                     change = EndpointChange(
                         name="engine.webhooks", url=url, event_types=list(EVENT_TYPES)
                     )
@@ -293,7 +293,7 @@ class Endpoints:
         waits = "FROM delivery WHERE endpoint_id = ? AND delivered_at IS NULL"
         count = f"SELECT COUNT(*) AS n {waits}"
         newest = f"SELECT trouble {waits} AND trouble != '' ORDER BY tries DESC LIMIT 1"
-        failed = self._database.one(newest, endpoint_id) or {"trouble": None}
+        failed = self._database.find_row(newest, endpoint_id) or {"trouble": None}
         return {"waiting": self._database.select(count, endpoint_id)[0]["n"], **failed}
 
     def count_waiting(self) -> int:

@@ -270,15 +270,15 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
 def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
     """Return the answers to list, their number by kind, and the tags, worst first."""
     requested = [Change(show)] if show else [kind for kind in Change if kind is not Change.RIGHT]
-    answers, compared = report.of(*requested), report.comparison
+    answers, compared = report.list_answers(*requested), report.comparison
     common = compared.now.questions if compared else 0
     ends = [(compared.low, compared.high)] if compared else []
     return {
         "show": show,
         "shown": answers[:_MAX_SHOWN],
         "left_out": max(len(answers) - _MAX_SHOWN, 0),
-        "counts": {kind.value: len(report.of(kind)) for kind in Change},
-        "declined": sum(answer.kind == "refused" for answer in report.of(Change.LOST)),
+        "counts": {kind.value: len(report.list_answers(kind)) for kind in Change},
+        "declined": sum(answer.kind == "refused" for answer in report.list_answers(Change.LOST)),
         "common": common,
         "interval": [round((end or 0.0) * common / _PERCENT) for pair in ends for end in pair],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
