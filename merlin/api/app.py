@@ -109,7 +109,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.debouncers = {
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
-        state.answer_service = AnswerService(services.answerers, services.patience)
+        state.answer_service = AnswerService(services.answerers, services.retry_policy)
         state.question_tasks = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
@@ -169,12 +169,12 @@ def _write_heartbeat(
 async def repeat(
     work: Callable[[], Awaitable[None]],
     every_s: float,
-    trouble: str,
+    failure: str,
     changes: Changes | None = None,
 ) -> None:
     """Run `work` every `every_s` seconds, counted from its end, until cancelled.
 
-    The first of consecutive failures is logged as `trouble`. With `changes`, `work` also runs after
+    The first of consecutive failures is logged as `failure`. With `changes`, `work` also runs after
     each change.
     """
     was_well = True
@@ -185,9 +185,9 @@ async def repeat(
             was_well = True
         except Exception as error:
             if was_well and isinstance(error, MerlinError):
-                log.warning(trouble, reason=redact(str(error)))
+                log.warning(failure, reason=redact(str(error)))
             elif was_well:
-                log.exception(trouble)
+                log.exception(failure)
             was_well = False
         await (changes.wait(count, every_s) if changes else asyncio.sleep(every_s))
 

@@ -22,8 +22,8 @@ class ApiServices(Context):
 
     `webhook_bot` is the bot whose updates Telegram posts here, None if the bot uses long polling;
     `telegram_secret` is the secret token of that webhook. `answerers` are the providers by name,
-    `patience` the retry policy of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the
-    bot's token if this process has it: both verify who opened a page inside Telegram. `issuer` is
+    `retry_policy` that of /v1. `telegram_keys` are Telegram's public keys, `bot_token` the bot's
+    token if this process has it: both verify who opened a page inside Telegram. `issuer` is
     the OpenID Connect issuer, None if it is not configured. `connections` are those of the server.
     `hook_secrets` are the accepted secrets of each webhook.
 
@@ -36,7 +36,7 @@ class ApiServices(Context):
     webhook_bot: int | None = None
     telegram_secret: str = field(default="", repr=False)
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     bot_token: str = field(default="", repr=False)
     issuer: Issuer | None = None

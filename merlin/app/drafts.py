@@ -74,7 +74,7 @@ class DraftView:
     example: ExampleView
     kind: ChangeKind
     before: str
-    lying: ExampleView | None
+    current: ExampleView | None
     is_stale: bool
 
 
@@ -104,7 +104,7 @@ def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> Draf
         example=examples.view_of(file_text),
         kind=edit.kind,
         before=edit.before or "",
-        lying=examples.view_of(current) if current else None,
+        current=examples.view_of(current) if current else None,
         is_stale=edit.before != (current.blob if current else None),
     )
 

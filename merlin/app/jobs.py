@@ -277,7 +277,7 @@ def quote(
     actor.require(Permission.LAUNCH, dataset)
     verdict = VerdictHistory(ctx.db).get_newest(dataset)
     if verdict.build_id is None:
-        raise Refused(f"{dataset} is {verdict.word}", "build-none", dataset=dataset)
+        raise Refused(f"{dataset} is {verdict.status}", "build-none", dataset=dataset)
     launches = Launches(ctx.db, ctx.config, ctx.clock)
     verdict = migrate_verdict(launches, verdict, base) if base else verdict
     job = plan_by_hand(launches, verdict)

@@ -94,7 +94,7 @@ class OutgoingMessage:
     chat_id: int
     page: FormattedMessage
     update_id: int | None = None
-    spot: Target = Target()
+    target: Target = Target()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,12 @@ class QueuedMessage:
 
 
 # `dataclasses.astuple` copies deeply, which takes ten times as long.
-_of_mark, _of_button, _of_spot = (
+_of_mark, _of_button, _target_values = (
     attrgetter(*(field.name for field in fields(kind))) for kind in (Entity, Button, Target)
 )
 
 
-def dump_page(page: FormattedMessage, spot: Target) -> str:
+def dump_page(page: FormattedMessage, target: Target) -> str:
     """Return a message and its target as one JSON text."""
     values: dict[str, Any] = {"text": page.text}
     if page.marks:
@@ -132,8 +132,8 @@ def dump_page(page: FormattedMessage, spot: Target) -> str:
         values["file"] = {"name": file.name, "content": content}
         if file.is_picture:
             values["file"]["picture"] = True
-    if spot != Target():
-        values["spot"] = _of_spot(spot)
+    if target != Target():
+        values["spot"] = _target_values(target)
     return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -255,7 +255,7 @@ class Outbox(BotRepository):
                     key=letter.key,
                     chat_id=letter.chat_id,
                     update_id=letter.update_id,
-                    body=self.db.cipher.seal(dump_page(letter.page, letter.spot)),
+                    body=self.db.cipher.seal(dump_page(letter.page, letter.target)),
                     created_at=now,
                 )
             )
@@ -339,7 +339,7 @@ class Outbox(BotRepository):
         return [self._outgoing(row) for row in self.db.rows(query.limit(limit))]
 
     def _outgoing(self, row: Row) -> QueuedMessage:
-        page, spot = load_page(decrypt(self.db.cipher, row["body"]) or "")
-        letter = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], spot)
+        page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")
+        letter = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], target)
         state = OutgoingState(row["state"])
         return QueuedMessage(row["id"], letter, state, row["tries"], row["message_id"])

@@ -78,7 +78,7 @@ class PersonalRecords(Repository):
     def _decrypt_row(self, traces: PersonalData, row: Row) -> Row:
         encrypted = {name: row[name] for name in traces.table.sealed if row[name]}
         decrypted = {name: decrypt(self.db.cipher, text) for name, text in encrypted.items()}
-        documents = {name: load_json(row[name] or None) for name in traces.papers}
+        documents = {name: load_json(row[name] or None) for name in traces.documents}
         values = {name: value for name, value in row.items() if name not in traces.secrets}
         return {**values, **decrypted, **documents}
 
@@ -143,7 +143,7 @@ class PersonalRecords(Repository):
 
     def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:
         """Return the rows whose texts may mention the user."""
-        columns = (*traces.names, *traces.papers, *traces.nulls)
+        columns = (*traces.names, *traces.documents, *traces.nulls)
         if not columns:
             return []
         conditions = [getattr(traces.table, name).contains(str(user_id)) for name in columns]
@@ -157,7 +157,7 @@ class PersonalRecords(Repository):
         }
         documents = {
             name: dump_json(scrub_json(load_json(row[name]), user_id))
-            for name in traces.papers
+            for name in traces.documents
             if row[name] and scrub_text(row[name], user_id) != row[name]
         }
         nulls = {

@@ -100,23 +100,23 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
         teachers=card.get("teachers", []),
         revision=course_files.revision,
         materials=[
-            _material(lesson, course_files) for lesson in course_files.lessons(files.materials)
+            _material(material, course_files) for material in course_files.lessons(files.materials)
         ],
     )
 
 
-def _material(lesson: MaterialText, course_files: CourseFiles) -> TaughtMaterial:
-    spec, entry = lesson.spec, course_files.value["materials"][lesson.place]
+def _material(material: MaterialText, course_files: CourseFiles) -> TaughtMaterial:
+    spec, entry = material.spec, course_files.value["materials"][material.place]
     return TaughtMaterial(
-        id=lesson.material_id,
-        place=lesson.place,
+        id=material.material_id,
+        place=material.place,
         type=spec.kind,
         lesson=spec.lesson,
         title=Both(**entry["title"]),
-        text=lesson.words,
+        text=material.words,
         text_path=spec.text or None,
         file_url=spec.file_url or None,
-        revision=lesson.revision,
+        revision=material.revision,
     )
 
 
@@ -139,27 +139,27 @@ def edit_material(
 ) -> CourseEdits:
     """Return the edits that change a material."""
     course_files = CourseFiles(files.files)
-    lesson = course_files.material(files.materials, material_id)
-    require_revision(revision, lesson.revision, draft.text or None, lesson.words)
-    return course_files.change_material(lesson.place, draft)
+    material = course_files.material(files.materials, material_id)
+    require_revision(revision, material.revision, draft.text or None, material.words)
+    return course_files.change_material(material.place, draft)
 
 
 def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
     """Return the edits that move a material within course.yaml."""
     course_files = CourseFiles(files.files)
-    lesson = course_files.material(files.materials, material_id)
-    spec, title = lesson.spec, course_files.value["materials"][lesson.place]["title"]
-    text = lesson.words or ""
+    material = course_files.material(files.materials, material_id)
+    spec, title = material.spec, course_files.value["materials"][material.place]["title"]
+    text = material.words or ""
     draft = MaterialDraft(spec.kind, spec.lesson, title, text, spec.file_url, place)
-    return course_files.change_material(lesson.place, draft)
+    return course_files.change_material(material.place, draft)
 
 
 def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return the edits that remove a material, and its text if no other material refers to it."""
     course_files = CourseFiles(files.files)
-    lesson = course_files.material(files.materials, material_id)
-    require_revision(revision, lesson.revision, None, lesson.words)
-    return course_files.remove_material(lesson.place)
+    material = course_files.material(files.materials, material_id)
+    require_revision(revision, material.revision, None, material.words)
+    return course_files.remove_material(material.place)
 
 
 def questions(

@@ -366,11 +366,11 @@ class Purchases(Repository):
             self.db.change(PROMO_USE.update({"purchase_id": other}).where(condition))
 
     @transaction
-    def claim_call(self, purchase_id: str, at: datetime, patience: timedelta) -> bool:
-        """Store that the gateway is called now; False after another call within `patience`."""
-        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - patience))
+    def claim_call(self, purchase_id: str, at: datetime, within: timedelta) -> bool:
+        """Store that the gateway is called now; False after another call `within` a time."""
+        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - within))
         # A call in the future is from before the clock was set back.
-        is_free |= PURCHASE.asked_at > iso(at + abs(patience))
+        is_free |= PURCHASE.asked_at > iso(at + abs(within))
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["look_at"] = iso(at + next_poll_delay(0))

@@ -379,7 +379,7 @@ async def refuse_updates(
             localised = replace(newest, language=user.speaks(newest.language))
             text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
             (message,) = build_messages(localised, menu.message(localised, text))
-            message = replace(message, key=key, update_id=None, spot=Target())
+            message = replace(message, key=key, update_id=None, target=Target())
             services.outbox.put([message])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)

@@ -145,7 +145,7 @@ class Bot:
         sender = OutboxSender(services, bot_api, self._connection)
         data = self._application.bot_data
         data.services, data.bot_api, data.sender = services, bot_api, sender
-        data.answer_service = AnswerService(services.answerers, services.patience)
+        data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = Files(transport, services.token, services.base_url)
         register(self._application)
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)

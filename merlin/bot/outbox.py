@@ -120,7 +120,9 @@ def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
             )
             page = FormattedMessage(result_text(request, language), buttons=((open_button,),))
             key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
-            services.outbox.put([OutgoingMessage(key, waiting_request.chat_id, page, spot=target)])
+            services.outbox.put(
+                [OutgoingMessage(key, waiting_request.chat_id, page, target=target)]
+            )
             services.db.bump()
 
 
@@ -232,13 +234,13 @@ class OutboxSender:
 
     async def _show(self, message: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Edit or send a message; return its message id."""
-        edit_of = message.spot.edit_of
+        edit_of = message.target.edit_of
         may_edit = edit_of and message.page.file is None
         # An edit is idempotent, so it needs no repeat mark.
         if may_edit and await self._bot_api.edit(message.chat_id, edit_of, message.page):
             return edit_of
         page = _with_repeat_mark(message.page, language) if is_repeat else message.page
-        return await self._bot_api.send(message.chat_id, page, message.spot)
+        return await self._bot_api.send(message.chat_id, page, message.target)
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.

@@ -68,7 +68,7 @@ class BotServices(Context):
     reader: ChildReader | None = None
     webhook: tuple[str, str] | None = None
     pace: Pace = field(default_factory=Pace)
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     notify: Callable[[str], object] | None = None
 
     @property

@@ -271,10 +271,10 @@ class AnswerService:
     """Sends questions to the providers under a retry policy."""
 
     def __init__(
-        self, answerers: Mapping[str, OpenAIChat], patience: RetryPolicy | None = None
+        self, answerers: Mapping[str, OpenAIChat], retry_policy: RetryPolicy | None = None
     ) -> None:
         self._answerers = answerers
-        self._retry_policy = patience or RetryPolicy()
+        self._retry_policy = retry_policy or RetryPolicy()
         # Providers without quota, with the loop time until which each is skipped.
         self._skipped_until: dict[str, float] = {}
         self._breaker = CircuitBreaker()

@@ -217,7 +217,7 @@ class Prompt:
 
     `text` is stored as the question of the turn; `images` go to the model but are not stored.
     `format` is text, voice, photo or document: what a plan counts. `model` answers instead of the
-    session's model if that cannot (images); None: the session's. `papers` are not yet part of the
+    session's model if that cannot (images); None: the session's. `documents` are not part of the
     text. `note` is shown under the answer; `spent` are the model replies needed to prepare the
     prompt, which cost too.
     """
@@ -226,12 +226,14 @@ class Prompt:
     format: str = "text"
     images: tuple[Image, ...] = ()
     model: General | None = None
-    papers: tuple[AttachedText, ...] = ()
+    documents: tuple[AttachedText, ...] = ()
     note: str = ""
     spent: tuple[Reply, ...] = ()
 
 
-def append_documents(prompt: Prompt, papers: Sequence[AttachedText] | None = None) -> Prompt:
-    """Return the prompt with its papers, or those given instead, as part of its text."""
-    documents = [wrap_document(paper.text, paper.name) for paper in papers or prompt.papers]
-    return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *documents])), papers=())
+def append_documents(prompt: Prompt, documents: Sequence[AttachedText] | None = None) -> Prompt:
+    """Return the prompt with its documents, or those given instead, as part of its text."""
+    texts = [
+        wrap_document(document.text, document.name) for document in documents or prompt.documents
+    ]
+    return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *texts])), documents=())

@@ -121,7 +121,7 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     recovered.verdict = verdict = migrate_verdict(services.launches, verdict, base)
     plan = plan_by_hand(services.launches, verdict)
     key = report.metadata.get(LAUNCH_KEY, plan.launch_key)
-    launch_keys = [launch_key(verdict.wish, number) for number in range(1, _MAX_ATTEMPTS)]
+    launch_keys = [launch_key(verdict.training_key, number) for number in range(1, _MAX_ATTEMPTS)]
     attempt = launch_keys.index(key) + 1 if key in launch_keys else plan.attempt
     started_at = report.created_at or plan.created_at
     job = replace(plan, launch_key=key, attempt=attempt, created_at=started_at)
@@ -158,7 +158,7 @@ def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> 
     noted, job, verdict = recovered.noted, recovered.job, recovered.verdict
     values: dict[str, object] = {"job_id": None}
     if job is not None:
-        insert_job(db, job, verdict.wish)
+        insert_job(db, job, verdict.training_key)
         same_key = JOB.select(JOB.id).where(JOB.launch_key == job.launch_key)
         job = replace(job, job_id=int(db.value(same_key)))
         values["job_id"] = job.job_id
@@ -169,7 +169,7 @@ def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> 
             recovered.model_row = int(db.value(query))
     # Without its job a verdict has no model, whatever its noted status.
     is_lost = noted.job and job is None
-    if noted.status in _ENDED and verdict.word in WAITING and not is_lost:
+    if noted.status in _ENDED and verdict.status in WAITING and not is_lost:
         values |= {"word": noted.status, "updated_at": iso(at)}
     condition = verdict_condition(verdict.commit, verdict.dataset)
     db.change(VERDICT.update(values).where(condition))

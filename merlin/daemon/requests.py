@@ -113,9 +113,11 @@ def _build(services: DaemonServices, request: Request) -> Result:
         _argument(request, "dataset"), _argument(request, "commit") or None
     )
     if verdict.build_id is None:
-        raise Refused(f"{verdict.dataset} is {verdict.word}", "build-none", dataset=verdict.dataset)
+        raise Refused(
+            f"{verdict.dataset} is {verdict.status}", "build-none", dataset=verdict.dataset
+        )
     build = services.launches.build(verdict.build_id)
-    return {"build": build.version, "commit": verdict.commit, "verdict": verdict.word.value}
+    return {"build": build.version, "commit": verdict.commit, "verdict": verdict.status.value}
 
 
 def _launch(services: DaemonServices, request: Request) -> Result:

@@ -47,7 +47,7 @@ from merlin.training.jobs import (
     poll_job,
     span_attributes,
     state_of,
-    store_diary,
+    store_events,
 )
 from merlin.training.launch import advance_launch, postpone
 from merlin.training.launch_plan import launch_waiting
@@ -173,7 +173,7 @@ def _notify_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) 
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
     arguments: dict[str, object] = {"dataset": outcome.dataset, "commit": commit.sha[:10]}
-    if outcome.word is VerdictStatus.REJECTED:
+    if outcome.status is VerdictStatus.REJECTED:
         key = "notice-rejected"
         arguments["reason"] = {"key": outcome.reason, "arguments": dict(outcome.arguments or {})}
     elif errors:
@@ -208,7 +208,7 @@ def _carry(services: DaemonServices, job: Job) -> bool:
         span.set_attributes(span_attributes(after))
     if after.state is JobState.SUCCEEDED:
         # Found already finished (after a lost database): it will not be polled again.
-        store_diary(provider, after)
+        store_events(provider, after)
     if after.state is JobState.FAILED:
         _notify_failed(services, after)
     return after.state is not job.state

@@ -123,7 +123,7 @@ class CommitHistory(Repository):
         incomplete and the commit not on the branch; a crash leaves them so.
         """
         index = outcome.checked.index if outcome.checked else None
-        if outcome.word is VerdictStatus.REMOVED:
+        if outcome.status is VerdictStatus.REMOVED:
             self._forget_all(outcome.dataset)
         if index is None:
             return outcome
@@ -174,7 +174,7 @@ class CommitHistory(Repository):
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
-            if outcome.word is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
+            if outcome.status is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
                 of_dataset = VERDICT.dataset == outcome.dataset
                 transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
             follow_course(self.db, outcome.dataset, outcome.checked, at)
@@ -188,8 +188,8 @@ class CommitHistory(Repository):
                     "commit_sha": commit.sha,
                     "dataset": outcome.dataset,
                     "position": commit.position,
-                    "word": outcome.word.value,
-                    "wish": outcome.wish,
+                    "word": outcome.status.value,
+                    "wish": outcome.training_key,
                     "spec": dump_spec(spec),
                     "reason": outcome.reason,
                     "arguments": dump_json(dict(outcome.arguments or {})),

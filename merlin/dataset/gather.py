@@ -64,11 +64,11 @@ class Outcome:
     """
 
     dataset: str
-    word: VerdictStatus
+    status: VerdictStatus
     checked: CheckedDataset | None = None
     build: Build | None = None
     new_build: NewBuild | None = None
-    wish: str = ""
+    training_key: str = ""
     reason: str = ""
     arguments: Mapping[str, object] | None = None
 
@@ -148,7 +148,7 @@ def _record(
             settings.journal.record(commit, outcomes, settings.clock())
         kill_point("verdict.recorded")
         line = {**line, commit.sha: commit.position}
-        words = {outcome.dataset: outcome.word for outcome in outcomes}
+        words = {outcome.dataset: outcome.status for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
             tell(commit, outcome)
@@ -279,10 +279,10 @@ def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
 
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
     """Return BUILT for another training key or another launch rule while waiting, or UNCHANGED."""
-    if latest is None or latest.wish != wish:
+    if latest is None or latest.training_key != wish:
         return VerdictStatus.BUILT
     rule = latest.spec.launch if latest.spec else None
-    waits_otherwise = latest.word in WAITING and rule != spec.launch
+    waits_otherwise = latest.status in WAITING and rule != spec.launch
     return VerdictStatus.BUILT if waits_otherwise else VerdictStatus.UNCHANGED
 
 

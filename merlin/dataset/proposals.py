@@ -364,13 +364,13 @@ class Proposals(Repository):
 
     def _names(self, draft: Draft) -> NameAllocator:
         files = DATASET_FILE.select(DATASET_FILE.path).where(DATASET_FILE.dataset == draft.dataset)
-        lying = [example_id_of(row["path"]) for row in self.db.rows(files)]
+        existing = [example_id_of(row["path"]) for row in self.db.rows(files)]
         own_query = PROPOSAL.select(PROPOSAL.example_id).where(PROPOSAL.dataset == draft.dataset)
         select = REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id).where(
             REVOKED_EXAMPLE.dataset == draft.dataset
         )
         named = (row["example_id"] for query in (own_query, select) for row in self.db.rows(query))
-        return NameAllocator(each.removeprefix(draft.folder) for each in (*lying, *named))
+        return NameAllocator(each.removeprefix(draft.folder) for each in (*existing, *named))
 
     @transaction
     def decline(self, proposal_id: int, by: int | str, reason: str = "") -> bool:

@@ -28,7 +28,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Repository, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
-from merlin.db.values import RowMap, dump_json, read_row
+from merlin.db.values import RowMap, dump_json
 
 
 class VerdictStatus(StrEnum):
@@ -90,7 +90,7 @@ class Verdict:
     """What one commit led to for one dataset.
 
     `position` counts first-parent commits (1 = the first); None: the commit is no longer on
-    the branch. `word` is the status. `wish` is the digest of files and recipe
+    the branch. `training_key` is the digest of files and recipe
     (`builds.training_key`), "" if nothing was built. `spec` contains the dataset's settings at
     that commit, None if they could not be read. `reason` is a Fluent key with `arguments`, "" for
     none.
@@ -99,7 +99,7 @@ class Verdict:
     commit: str
     dataset: str
     position: int | None
-    word: VerdictStatus
+    status: VerdictStatus
     subject: str
     author: str
     committed_at: datetime
@@ -108,15 +108,20 @@ class Verdict:
     message: str = ""
     build_id: int | None = None
     job_id: int | None = None
-    wish: str = ""
+    training_key: str = ""
     spec: DatasetSpec | None = None
     reason: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
 
 
+_VERDICTS = RowMap(
+    Verdict, columns={"commit": "commit_sha", "status": "word", "training_key": "wish"}
+)
+
+
 def verdict_from_row(row: Row) -> Verdict:
     """Return the verdict of a row of `select_verdicts`."""
-    return read_row(Verdict, row, commit=row["commit_sha"], spec=load_spec(row["spec"]))
+    return _VERDICTS.read(row, None, spec=load_spec(row["spec"]))
 
 
 def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:

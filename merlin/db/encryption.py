@@ -141,10 +141,10 @@ class KeyFile:
         """Return every key, the encrypting one first. Raises ConfigError."""
         seen = self._stamp()
         text = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
-        lying = parse_keys(text, str(self._path)) if text or not self._given else []
+        in_file = parse_keys(text, str(self._path)) if text or not self._given else []
         # Only now: a file that could not be read is read again even if unchanged.
         self._seen = seen
-        return [*self._given, *lying]
+        return [*self._given, *in_file]
 
     def look(self) -> list[bytes] | None:
         """Return the keys if the file has changed, else None; a broken file is logged once."""

@@ -42,7 +42,7 @@ class PersonalData:
 
     Rows are deleted if a column in `ids` contains the person's id or one in `owners` refers to
     them. Other rows stay: ids in `numbers` become 0; references in `names`, and within the JSON in
-    `papers`, become "user:erased"; `blanks` are emptied together with `numbers`, `nulls` become
+    `documents`, become "user:erased"; `blanks` are emptied together with `numbers`, `nulls` become
     NULL. `secrets` are deleted like other columns, but never exported.
     """
 
@@ -52,7 +52,7 @@ class PersonalData:
     numbers: tuple[str, ...] = ()
     blanks: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    papers: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
     nulls: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
 
@@ -91,7 +91,7 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.PROMO, names=("by_whom",)),
     PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
     PersonalData(t.EXAMPLE_DRAFT, ids=("user_id",)),
-    PersonalData(t.CHANGE, owners=("by_whom",), papers=("arguments",)),
+    PersonalData(t.CHANGE, owners=("by_whom",), documents=("arguments",)),
     # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(
         t.PROPOSAL,
@@ -101,15 +101,15 @@ TRACES: tuple[PersonalData, ...] = (
     ),
     PersonalData(t.TOLD_QUESTION, ids=("user_id",)),
     PersonalData(t.DISMISSED_QUESTION, names=("by_whom",)),
-    PersonalData(t.NOTICE, owners=("to_whom",), papers=("arguments",), nulls=("once",)),
-    PersonalData(t.REQUEST, names=("by_whom",), papers=("arguments", "result")),
+    PersonalData(t.NOTICE, owners=("to_whom",), documents=("arguments",), nulls=("once",)),
+    PersonalData(t.REQUEST, names=("by_whom",), documents=("arguments", "result")),
     PersonalData(
         t.APPROVAL,
         ids=("asked_by",),
         names=("subject", "decided_by"),
-        papers=("arguments", "told"),
+        documents=("arguments", "told"),
     ),
-    PersonalData(t.AUDIT, names=("by_whom", "target"), papers=("arguments",)),
+    PersonalData(t.AUDIT, names=("by_whom", "target"), documents=("arguments",)),
     PersonalData(t.ACCEPTED_LOSS, names=("by_whom",)),
     PersonalData(t.PROMOTION, names=("by_whom", "why")),
     PersonalData(t.SETTING, names=("by_whom",)),

@@ -125,9 +125,9 @@ def poll_delay_s(job: Job, now: datetime, least_s: float) -> float:
     return max(least_s, min(MAX_PAUSE_S, silent_s / 10))
 
 
-def launch_key(wish: str, attempt: int) -> str:
+def launch_key(training_key: str, attempt: int) -> str:
     """Return the key of this launch: the same training key and attempt give the same key."""
-    return hashlib.sha256(f"{wish}:{attempt}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{training_key}:{attempt}".encode()).hexdigest()[:32]
 
 
 def advance(job: Job, report: JobReport, now: datetime) -> Job:
@@ -224,7 +224,7 @@ class Jobs(Repository):
         return frozenset(row["event_id"] for row in rows)
 
     @transaction
-    def add_diary(
+    def add_events(
         self, job_id: int, events: Sequence[JobEvent], checkpoints: Sequence[Checkpoint]
     ) -> None:
         """Store new events and checkpoints; known ones are left unchanged."""
@@ -235,9 +235,9 @@ class Jobs(Repository):
         )
 
 
-def insert_job(db: Database, job: Job, wish: str) -> None:
+def insert_job(db: Database, job: Job, training_key: str) -> None:
     """Store a new job as launching; one with the same launch key is left unchanged."""
-    if db.add_new(JOB, _JOBS.write(job, but=("job_id",)) | {"wish": wish}):
+    if db.add_new(JOB, _JOBS.write(job, but=("job_id",)) | {"wish": training_key}):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
         add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 
@@ -275,7 +275,7 @@ def new_model_row(job: Job) -> Row:
 log = get_logger(__name__)
 NOT_FOUND = 404
 MAX_DURATION_S = 3600.0
-DIARY_WAIT = timedelta(minutes=1)
+EVENTS_WAIT = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,10 +311,10 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         return _save_job(provider, job, lost)
     after = advance(job, report, now)
     try:
-        store_diary(provider, job)
+        store_events(provider, job)
     except ProviderError as refusal:
-        log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
-        is_fresh = report.finished_at is not None and now - report.finished_at < DIARY_WAIT
+        log.warning("events of a job cannot be read", job=job.job_id, reason=str(refusal))
+        is_fresh = report.finished_at is not None and now - report.finished_at < EVENTS_WAIT
         if after.is_final and is_fresh:
             return _save_job(provider, job, _later(provider, job, refusal))
     if report.status and after.status != job.status:
@@ -350,13 +350,13 @@ def span_attributes(job: Job) -> dict[str, str | int]:
     }
 
 
-def store_diary(provider: TrainingProvider, job: Job) -> None:
+def store_events(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events and checkpoints. Raises ProviderError."""
     rows = Jobs(provider.db)
     events = provider.api.list_events(job.provider_job_id, rows.known_events(job.job_id))
     if events:
         checkpoints = provider.api.list_checkpoints(job.provider_job_id)
-        rows.add_diary(job.job_id, events, checkpoints)
+        rows.add_events(job.job_id, events, checkpoints)
 
 
 def _save_job(provider: TrainingProvider, old: Job, new: Job) -> Job:

@@ -87,13 +87,13 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 
     Raises Refused while the job of its build is unfinished or its model exists.
     """
-    spec, known = spec_of(verdict), launches.find_newest_attempt(verdict.wish)
+    spec, known = spec_of(verdict), launches.find_newest_attempt(verdict.training_key)
     # The job of a failed verdict may have succeeded: its model was refused or is gone.
     is_lost = (
         known is None
-        or verdict.word is VerdictStatus.FAILED
+        or verdict.status is VerdictStatus.FAILED
         or known.state in _LOST
-        or (verdict.word is VerdictStatus.SERVING and launches.is_gone(verdict))
+        or (verdict.status is VerdictStatus.SERVING and launches.is_gone(verdict))
     )
     if known is not None and not is_lost:
         raise Refused(f"job {known.job_id} is {known.state}", "launch-already", job=known.job_id)
@@ -112,7 +112,7 @@ def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision |
 
 def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     newest, older = waiting[-1], waiting[:-1]
-    spec, known = spec_of(newest), launches.find_newest_attempt(newest.wish)
+    spec, known = spec_of(newest), launches.find_newest_attempt(newest.training_key)
     if known is not None:
         return launches.start(newest, known, older)
     job = _plan(launches, newest, spec, 1)
@@ -135,7 +135,7 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     if (
         decision.step is Step.WAIT
     ):  # the other commits of a burst are kept: they give its start time
-        older = [verdict for verdict in older if verdict.word is VerdictStatus.HELD]
+        older = [verdict for verdict in older if verdict.status is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
         launches.hold(newest, decision, older)
     return None
@@ -155,7 +155,7 @@ def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int)
     price = launches.price(recipe)
     return Job(
         job_id=0,
-        launch_key=launch_key(verdict.wish, attempt),
+        launch_key=launch_key(verdict.training_key, attempt),
         dataset=verdict.dataset,
         build_id=build.build_id,
         provider=recipe.provider,
@@ -179,13 +179,13 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     provider = launches.config.provider(job.provider)
     form = provider.form if provider else "openai"
     bad = policy.refuse_recipe(job.recipe, form, launches.config.engine)
-    fading = policy.refuse_fading_base(base, launches.sunsets[job.provider](base), now.date())
+    expiring = policy.refuse_expiring_base(base, launches.sunsets[job.provider](base), now.date())
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))
     cost = job.estimate_micro if is_priced else None
     return (
         bad
-        or fading
+        or expiring
         or policy.find_budget_refusal(launches.config.budget, cost, spent, job.currency)
     )
 
@@ -259,10 +259,10 @@ class Launches(Repository):
         missing = NotFound(f"no build {build_id}", "store-no-build", build=build_id)
         return build_from_row(self.db.get_row(BUILD.select().where(BUILD.id == build_id), missing))
 
-    def find_newest_attempt(self, wish: str) -> Job | None:
+    def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
-        of_wish = JOB.select().where(JOB.wish == wish)
-        row = self.db.row(of_wish.order_by(JOB.attempt.desc()))
+        of_key = JOB.select().where(JOB.wish == training_key)
+        row = self.db.row(of_key.order_by(JOB.attempt.desc()))
         return None if row is None else job_of(row)
 
     def price(self, recipe: Recipe) -> Price | None:
@@ -326,7 +326,7 @@ class Launches(Repository):
         was refused, is gone or revoked, becomes failed. Returns None, and stores nothing, if the
         verdict has changed meanwhile, or if the monthly cap or the provider's slots are used up.
         """
-        if not can_transition(verdict.word, VerdictStatus.TRAINING):
+        if not can_transition(verdict.status, VerdictStatus.TRAINING):
             return None
         try:
             # A savepoint inside the transaction of others: a verdict that changed leaves no job.
@@ -340,12 +340,12 @@ class Launches(Repository):
             raise _MovedOn
         # The job first, as everywhere: rows are locked in one order, so there is no deadlock.
         if not job.job_id:
-            insert_job(self.db, job, verdict.wish)
+            insert_job(self.db, job, verdict.training_key)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
         found = job_of(self.db.get_row(self.db.for_update(same), missing))
         mine = verdict_condition(verdict.commit, verdict.dataset)
-        olds = WAITING if verdict.word in WAITING else (verdict.word,)
+        olds = WAITING if verdict.status in WAITING else (verdict.status,)
         by_job = {"job_id": found.job_id}
         if not transition(self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job):
             raise _MovedOn
@@ -407,14 +407,14 @@ def migrate_verdict(launches: Launches, verdict: Verdict, base: tuple[str, str])
 
     Raises Refused while one of its jobs is unfinished.
     """
-    if verdict.word is VerdictStatus.TRAINING or verdict.build_id is None:
+    if verdict.status is VerdictStatus.TRAINING or verdict.build_id is None:
         arguments = {"job": verdict.job_id, "dataset": verdict.dataset}
         raise Refused("a job is under way", "migrate-training", **arguments)
     spec, (provider, base_model) = spec_of(verdict), base
     recipe = replace(spec.recipe, provider=provider, base_model=base_model)
     digest = launches.build(verdict.build_id).digest
-    wish = training_key(verdict.dataset, digest, recipe)
-    return replace(verdict, wish=wish, spec=replace(spec, recipe=recipe))
+    key = training_key(verdict.dataset, digest, recipe)
+    return replace(verdict, training_key=key, spec=replace(spec, recipe=recipe))
 
 
 def require_base(config: Config, base: tuple[str, str], listed: Collection[str]) -> None:

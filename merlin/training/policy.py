@@ -70,7 +70,7 @@ def decide(
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
     # A burst of commits delays the launch by at most fifteen minutes. If the clock was set
     # back, a commit in the future does not delay it.
-    begun = next(each for each in waiting if each.word is VerdictStatus.BUILT or each is newest)
+    begun = next(each for each in waiting if each.status is VerdictStatus.BUILT or each is newest)
     is_burst = newest.seen_at <= now < min(newest.seen_at + quiet, begun.seen_at + MAX_QUIET_TIME)
     if is_burst and not is_requested:
         return Decision(Step.WAIT, "held-quiet", {"seconds": int(quiet.total_seconds())})
@@ -153,7 +153,7 @@ def find_budget_refusal(
     return None
 
 
-def refuse_fading_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
+def refuse_expiring_base(base_model: str, sunset: date | None, today: date) -> Decision | None:
     """Return a hold if a model tuned today would be shut down within thirty days, else None."""
     if sunset is None or (sunset - today).days >= MIN_LIFETIME_DAYS:
         return None

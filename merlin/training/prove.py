@@ -87,11 +87,11 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     unanswered = [question for question in questions if question.example_id not in answered]
     if not questions:  # at least one answer must exist
         unanswered = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
-    new, trouble = _ask_each(rows, provider.asker, model, unanswered)
-    if trouble is not None:
+    new, error = _ask_each(rows, provider.asker, model, unanswered)
+    if error is not None:
         # The serving side may not know a new model for some minutes.
         tried = replace(model, probes=0) if new else model
-        _postpone_proof(rows, tried, trouble, provider.clock() - model.created_at)
+        _postpone_proof(rows, tried, error, provider.clock() - model.created_at)
         return False
     answers = [{**answered, **new}[question.example_id] for question in questions]
     proof = score_answers(answers, questions)
@@ -126,19 +126,19 @@ def _ask_each(
         while queue:
             failed = ask_many(asker, model.model_id, queue, keep, waits_s=()).failed
             queue = [query for query in queue if query.key in failed]
-    except ProviderError as trouble:
-        return answers, trouble
+    except ProviderError as error:
+        return answers, error
     return answers, None
 
 
-def _postpone_proof(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
+def _postpone_proof(rows: Models, model: Model, error: ProviderError, age: timedelta) -> None:
     """Schedule the next probe of a model, or refuse it if it never answered."""
-    note = str(trouble)
-    if not is_provider_failure(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:
+    note = str(error)
+    if not is_provider_failure(error) and age > GIVE_UP and model.probes >= MIN_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         rows.settle(model, ModelState.REFUSED, None, note)
         return
-    requested_s = trouble.retry_after_s if isinstance(trouble, ProviderBusy) else None
+    requested_s = error.retry_after_s if isinstance(error, ProviderBusy) else None
     wait = requested_s or FIRST_WAIT_S * 2 ** min(model.probes, MAX_DOUBLINGS)
     rows.postpone(model, min(MAX_WAIT_S, wait), note)
 
@@ -180,8 +180,8 @@ class ModelInventory:
     def _check_models(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
         try:
             listed = {card.model_id for card in provider.api.models()}
-        except ProviderError as trouble:
-            log.warning("models cannot be listed", provider=models[0].provider, reason=str(trouble))
+        except ProviderError as error:
+            log.warning("models cannot be listed", provider=models[0].provider, reason=str(error))
             return
         for model in models:
             if model.model_id in listed:

@@ -31,8 +31,10 @@ def run_chat_api(folder, **settings):
     """Run an API whose course `algorithms` has a model; yield site and provider."""
     with ProviderStandIn() as provider:
         providers = (Provider("chat", provider.base_url, "sk-of-the-tests"),)
-        patience = RetryPolicy(first_pause_s=0.05, total_s=0.5)
-        with run_api(folder, **{"providers": providers, "patience": patience, **settings}) as site:
+        retry_policy = RetryPolicy(first_pause_s=0.05, total_s=0.5)
+        with run_api(
+            folder, **{"providers": providers, "retry_policy": retry_policy, **settings}
+        ) as site:
             insert_live_model(site.database, MODEL, dataset="algorithms")
             site.add_user(ANNA)
             yield site, provider

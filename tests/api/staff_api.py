@@ -207,7 +207,7 @@ def run_full_api(folder, models=1):
             token=TOKEN,
             webhook_secret=SECRET,
             providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
-            patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
+            retry_policy=RetryPolicy(first_pause_s=0.05, total_s=0.5),
             default_dataset="trial",
             plans=(make_plan("usual"), PLUS, PACK),
             selling=payments,

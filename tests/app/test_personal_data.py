@@ -176,7 +176,7 @@ def test_every_table_is_listed_by_the_personal_data_it_holds():
 
 def test_every_column_that_identifies_people_is_covered():
     for trace in TRACES:
-        listed_columns = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
+        listed_columns = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.documents}
         assert PERSONAL & set(trace.table._columns) <= listed_columns | {"user_id", "by_whom"}, (
             trace.table
         )

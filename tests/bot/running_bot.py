@@ -36,7 +36,7 @@ def bot_settings(tmp_path, telegram, provider=None, **changes):
         providers=services,
         pace=QUICK,
         # The notice of a long wait would replace the placeholder that tests look for.
-        patience=RetryPolicy(first_pause_s=0.1, busy_notice_s=3600.0),
+        retry_policy=RetryPolicy(first_pause_s=0.1, busy_notice_s=3600.0),
     )
     return replace(base, **changes)
 

@@ -85,7 +85,9 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     add_live_model(settings, "ft:failing", number=2)
     failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
-    quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_notice_s=3600.0))
+    quick = replace(
+        settings, admins=(VERA,), retry_policy=RetryPolicy(tries=1, busy_notice_s=3600.0)
+    )
     with RunningBot(quick):
         for number in range(1, 6):
             telegram.say("anna", f"вопрос {number}")
@@ -152,7 +154,7 @@ def test_configured_model_is_preferred_to_the_first_listed(tmp_path, telegram, p
 
 def test_slow_model_shows_a_waiting_message(telegram, provider, settings):
     provider.behave(think_s=3600.0)
-    hasty = replace(settings, patience=RetryPolicy(busy_notice_s=0.1))
+    hasty = replace(settings, retry_policy=RetryPolicy(busy_notice_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: answer_texts(telegram) == [russian_text("bot-waiting")])

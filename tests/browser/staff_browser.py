@@ -193,7 +193,7 @@ def add_losses(site, steps):
         for step in steps
         if step % (STEPS // EPOCHS) == 0
     ]
-    rows.jobs.add_diary(site.job_id, events, checkpoints)
+    rows.jobs.add_events(site.job_id, events, checkpoints)
 
 
 def finish_job(site):

@@ -91,18 +91,20 @@ def test_blank_text_is_already_short():
 
 def test_documents_are_appended_to_the_question():
     prompt = Prompt(
-        "О чём?", "document", papers=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
+        "О чём?", "document", documents=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
     )
     text = append_documents(prompt)
     assert (text_outside_documents(text.text).strip(), document_texts(text.text)) == (
         "О чём?",
         ["раз", "два"],
     )
-    assert text.papers == ()
+    assert text.documents == ()
     assert document_texts(append_documents(prompt, [AttachedText("a.txt", "коротко")]).text) == [
         "коротко"
     ]
     assert (
-        text_outside_documents(append_documents(Prompt("", papers=(AttachedText("a", "b"),))).text)
+        text_outside_documents(
+            append_documents(Prompt("", documents=(AttachedText("a", "b"),))).text
+        )
         == ""
     )

@@ -70,16 +70,16 @@ def test_commit_is_recorded_with_build_verdict_and_findings(world, clock):
     sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.journal.line() == {sha: 3}
     (verdict,) = world.launches.list_waiting()
-    assert (verdict.commit, verdict.word, verdict.position) == (sha, VerdictStatus.BUILT, 3)
+    assert (verdict.commit, verdict.status, verdict.position) == (sha, VerdictStatus.BUILT, 3)
     assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", make_spec(), clock())
     build = world.launches.build(verdict.build_id)
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
     assert build == world.journal.build_of(FACE, build.digest)
     assert (
-        verdict.wish
+        verdict.training_key
         == training_key(FACE, build.digest, make_spec().recipe)
-        == world.journal.latest(FACE).wish
+        == world.journal.latest(FACE).training_key
     )
     (shown,) = world.of_commit(sha)
     assert [finding.line for finding in shown.findings] == [3, 9]
@@ -166,10 +166,12 @@ def test_removed_dataset_keeps_its_builds(world, clock):
 
 def test_rejected_commit_keeps_its_findings_and_has_no_build(world, clock):
     outcome = replace(
-        world.outcome(make_spec(), make_examples(), [make_finding()]), new_build=None, wish=""
+        world.outcome(make_spec(), make_examples(), [make_finding()]),
+        new_build=None,
+        training_key="",
     )
     rejected = replace(
-        outcome, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
+        outcome, status=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
     )
     world.record(make_commit(1), [rejected], clock())
     (shown,) = world.log()

@@ -154,12 +154,16 @@ class PipelineRows:
         content = make_build(dataset)
         key = training_key(spec.name, content.digest, spec.recipe)
         latest = self.journal.latest(spec.name)
-        status = VerdictStatus.UNCHANGED if latest and latest.wish == key else VerdictStatus.BUILT
+        status = (
+            VerdictStatus.UNCHANGED
+            if latest and latest.training_key == key
+            else VerdictStatus.BUILT
+        )
         existing_build = self.journal.build_of(spec.name, content.digest)
         number = self.journal.next_number(spec.name)
         new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
         return Outcome(
-            spec.name, status, dataset, build=existing_build, new_build=new_build, wish=key
+            spec.name, status, dataset, build=existing_build, new_build=new_build, training_key=key
         )
 
     def push(self, position, examples, name="a", author="anna", spec=None, findings=()):

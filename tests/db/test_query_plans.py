@@ -46,7 +46,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     queries = []
     database._handle.query_hooks.append(lambda event: queries.append((event.sql, event.params)))
     (verdict,) = world.launches.list_waiting()
-    world.launches.find_newest_attempt(verdict.wish)
+    world.launches.find_newest_attempt(verdict.training_key)
     refuse_by_hand(world.launches, verdict, plan_by_hand(world.launches, verdict))
     world.launches.is_forbidden("engine")
     world.launches.is_gone(verdict)

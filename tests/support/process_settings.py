@@ -77,7 +77,7 @@ class ProcessSettings:
     # Prices, budgets and providers that these settings do not list.
     config: Config | None = None
     pace: Pace = field(default_factory=Pace)
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     listening: ApiConfig = field(default_factory=ApiConfig)
     telegram_keys: tuple[str, ...] = (PRODUCTION,)
     openid: Issuer | None = None
@@ -168,7 +168,7 @@ async def serve_bot(settings, stop, notify=None):
         context = bot.services_of(settings.as_config, notify)
         services = await context.__aenter__()
     try:
-        overrides = {"pace": settings.pace, "patience": settings.patience}
+        overrides = {"pace": settings.pace, "retry_policy": settings.retry_policy}
         if settings.webhook_secret is not None:
             overrides["webhook"] = (settings.webhook_url, settings.webhook_secret)
         config = settings.adjust_config(services.config)
@@ -183,7 +183,7 @@ def api_services(settings, writer):
         settings = replace(settings, mode="webhook")
     with settings.in_environment():
         services = api.services_of(settings.as_config, writer)
-    overrides = {"telegram_keys": settings.telegram_keys, "patience": settings.patience}
+    overrides = {"telegram_keys": settings.telegram_keys, "retry_policy": settings.retry_policy}
     if settings.openid is not None:
         overrides["issuer"] = settings.openid
     overrides |= {"gateway": settings.gateway, "polled": settings.gateway}

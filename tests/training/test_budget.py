@@ -14,7 +14,7 @@ from merlin.training.policy import (
     find_budget_refusal,
     month_start,
     reached_warning,
-    refuse_fading_base,
+    refuse_expiring_base,
 )
 
 pytestmark = pytest.mark.unit
@@ -67,7 +67,7 @@ def test_month_begins_at_its_first_midnight():
     ("today", "is_refused"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
 )
 def test_model_with_less_than_thirty_days_to_live_is_not_trained(today, is_refused):
-    assert (refuse_fading_base("mini", date(2027, 1, 14), today) is not None) is is_refused
+    assert (refuse_expiring_base("mini", date(2027, 1, 14), today) is not None) is is_refused
 
 
 @pytest.mark.parametrize(

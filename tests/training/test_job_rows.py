@@ -99,10 +99,10 @@ def test_events_are_stored_once_and_in_order(world, job, clock):
     first = JobEvent("e1", clock(), "info", "шаг\0", "metrics", {"loss": 0.5})
     second = JobEvent("e2", clock(), "warn", "дальше")
     checkpoint = Checkpoint("ft:1:step-1", 1, {"loss": 0.5})
-    world.jobs.add_diary(job.job_id, [first], [checkpoint])
+    world.jobs.add_events(job.job_id, [first], [checkpoint])
     repeated = replace(first, message="otherwise")
     later = Checkpoint("ft:1:step-2", 2, {"loss": 0.25})
-    world.jobs.add_diary(job.job_id, [repeated, second], [replace(checkpoint, step=9), later])
+    world.jobs.add_events(job.job_id, [repeated, second], [replace(checkpoint, step=9), later])
     assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
     stored = world.job(job.job_id)
     events = [(event.message, event.data) for event in stored.events]
@@ -112,7 +112,7 @@ def test_events_are_stored_once_and_in_order(world, job, clock):
 
 def test_long_event_list_is_stored_and_read(world, job, clock):
     events = [JobEvent(f"e{n}", clock(), "info", f"step {n}") for n in range(1300)]
-    world.jobs.add_diary(job.job_id, events, [])
+    world.jobs.add_events(job.job_id, events, [])
     assert len(world.jobs.known_events(job.job_id)) == 1300
     stored = world.job(job.job_id, events=2)
     assert [event.message for event in stored.events] == ["step 1298", "step 1299"]

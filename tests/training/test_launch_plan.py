@@ -31,7 +31,7 @@ pytestmark = pytest.mark.integration
 def make_job(verdict, clock, attempt=1, estimate=500):
     return Job(
         job_id=0,
-        launch_key=launch_key(verdict.wish, attempt),
+        launch_key=launch_key(verdict.training_key, attempt),
         dataset=verdict.dataset,
         build_id=verdict.build_id,
         provider="engine",
@@ -73,7 +73,7 @@ def test_start_creates_a_job_and_supersedes_older_verdicts(world, clock):
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
     assert job.recipe == make_spec().recipe
     assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
-    assert world.launches.find_newest_attempt(newest.wish) == job
+    assert world.launches.find_newest_attempt(newest.training_key) == job
     assert world.statuses() == {"a001": "superseded", "a002": "training"}
     (change,) = world.job(job.job_id).changes
     assert (change.before, change.to) == ("", "launching")
@@ -96,7 +96,7 @@ def test_changed_verdict_gets_no_job(world, clock):
     world.journal.drop_commits(0, clock())
     assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
     assert world.recent_jobs() == []
-    final = replace(verdict, word=VerdictStatus.UNCHANGED)
+    final = replace(verdict, status=VerdictStatus.UNCHANGED)
     assert world.launches.start(final, make_job(verdict, clock), ()) is None
 
 
@@ -296,7 +296,7 @@ def test_account_reports_whether_the_provider_forbade_the_newest_launch(world, c
     assert world.launches.is_forbidden("engine")
     assert not world.launches.is_forbidden("other")
     world.launch()
-    assert [launch.word for launch in world.launches.list_waiting()] == [VerdictStatus.HELD]
+    assert [launch.status for launch in world.launches.list_waiting()] == [VerdictStatus.HELD]
     clock.move(1)
     job = launch_by_hand(world.launches, world.verdict(2))
     assert world.launches.is_forbidden("engine")

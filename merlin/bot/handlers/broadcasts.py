@@ -37,10 +37,10 @@ handlers.button("a-cast-new", needs=Permission.BROADCAST)(
 def list_broadcasts(context: BotContext) -> View:
     """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
-    for cast in broadcasts_of(context.services).list_started(_MAX_SHOWN):
-        first_words = menu.cut(" ".join(cast.text.split()), _LABEL_LENGTH + 1)
-        label = f"{signs.get(cast.state, '✅')} {cast.broadcast_id} · {first_words}"
-        entries.append(Button(label, f"a-cast:{cast.broadcast_id}"))
+    for broadcast in broadcasts_of(context.services).list_started(_MAX_SHOWN):
+        first_words = menu.cut(" ".join(broadcast.text.split()), _LABEL_LENGTH + 1)
+        label = f"{signs.get(broadcast.state, '✅')} {broadcast.broadcast_id} · {first_words}"
+        entries.append(Button(label, f"a-cast:{broadcast.broadcast_id}"))
     rows: menu.Rows = (*entries, ("broadcast-new", "a-cast-new", "primary"), admin.HOME)
     title, key = (
         context.translate("admin-broadcast"),
@@ -79,49 +79,49 @@ def _receivers(context: BotContext, whom: str) -> int:
 
 def _draft(context: BotContext) -> tuple[Broadcast, str]:
     """Return the draft and the audience from the callback data. Raises NotFound, Refused."""
-    cast, whom = _cast(context), context.argument(1)
-    if cast.state is not BroadcastState.DRAFT:
+    broadcast, whom = _find_broadcast(context), context.argument(1)
+    if broadcast.state is not BroadcastState.DRAFT:
         raise Refused("begun already", "broadcast-already-sent")
     if whom not in {EVERYBODY, *LANGUAGES}:
         raise NotFound("no such language", "bot-button-old")
-    return cast, whom
+    return broadcast, whom
 
 
-def _cast(context: BotContext) -> Broadcast:
-    cast = broadcasts_of(context.services).get(context.number())
-    if cast is None:
+def _find_broadcast(context: BotContext) -> Broadcast:
+    broadcast = broadcasts_of(context.services).get(context.number())
+    if broadcast is None:
         raise NotFound("no such broadcast", "bot-button-old")
-    return cast
+    return broadcast
 
 
 @handlers.button("a-cast-ask", needs=Permission.BROADCAST)
 def ask_send(context: BotContext) -> View:
     """Ask for confirmation in a new message; the preview stays above."""
-    cast, whom = _draft(context)
+    broadcast, whom = _draft(context)
     text = context.translate("broadcast-ask-send", count=_receivers(context, whom))
-    view = menu.confirm(context, text, "broadcast-send", _LIST, cast.broadcast_id, whom)
+    view = menu.confirm(context, text, "broadcast-send", _LIST, broadcast.broadcast_id, whom)
     return replace(view, is_new=True)
 
 
 def send(context: BotContext) -> View:
     """Start sending."""
-    cast, whom = _draft(context)
-    broadcasts.start(*context.caller, cast.broadcast_id, whom)
+    broadcast, whom = _draft(context)
+    broadcasts.start(*context.caller, broadcast.broadcast_id, whom)
     return progress_screen(context)
 
 
 def progress_screen(context: BotContext) -> View:
     """Show the progress of a broadcast."""
-    cast = _cast(context)
-    broadcast_id = cast.broadcast_id
+    broadcast = _find_broadcast(context)
+    broadcast_id = broadcast.broadcast_id
     running = (
         ("admin-refresh", f"a-cast:{broadcast_id}"),
         ("broadcast-stop", f"a-cast-stop:{broadcast_id}", "danger"),
     )
-    is_running = cast.state is BroadcastState.RUNNING
+    is_running = broadcast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
     message = broadcast_report(
-        cast, broadcasts_of(context.services).count_deliveries(broadcast_id), context.language
+        broadcast, broadcasts_of(context.services).count_deliveries(broadcast_id), context.language
     )
     return menu.card(context, context.translate("admin-broadcast"), message, rows=rows)
 
@@ -135,7 +135,7 @@ handlers.button("a-cast-yes")(partial(_watch, build_first=send))
 @handlers.button("a-cast-stop", needs=Permission.BROADCAST, twice=True)
 def stop(context: BotContext) -> View:
     """Stop sending, after a confirmation."""
-    broadcast_id = _cast(context).broadcast_id
+    broadcast_id = _find_broadcast(context).broadcast_id
     if not menu.is_confirmed(context):
         text = context.translate("broadcast-ask-stop", number=broadcast_id)
         return menu.confirm(context, text, "broadcast-stop", f"a-cast:{broadcast_id}", broadcast_id)

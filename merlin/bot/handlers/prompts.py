@@ -77,7 +77,7 @@ async def read_voices(context: BotContext) -> Prompt:
         raise Refused("nothing was said", "media-silence")
     if not context.text:
         return Prompt(transcript, "voice", note=note)
-    return Prompt(context.text, "voice", papers=(AttachedText("voice", transcript),), note=note)
+    return Prompt(context.text, "voice", documents=(AttachedText("voice", transcript),), note=note)
 
 
 async def read_photos(context: BotContext) -> Prompt:
@@ -120,7 +120,7 @@ async def read_documents(context: BotContext) -> Prompt:
         is_cut = is_cut or has_gaps
     note = "\n".join(filter(None, [note, context.translate("media-cut") if is_cut else ""]))
     question = context.text or context.translate("media-ask-document")
-    return Prompt(question, "document", papers=tuple(attached), note=note)
+    return Prompt(question, "document", documents=tuple(attached), note=note)
 
 
 SOURCES: dict[str, Source] = {
@@ -176,7 +176,7 @@ async def _transcribe(
             attempt += 1
             if attempt >= MAX_ATTEMPTS:
                 raise Refused(str(busy), "media-transcription-busy") from busy
-            pause = busy.retry_after_s or context.services.patience.first_pause_s * attempt
+            pause = busy.retry_after_s or context.services.retry_policy.first_pause_s * attempt
             await asyncio.sleep(min(pause, MAX_PAUSE_S))
         except ProviderError as error:
             await _notify_admins(context, error)
@@ -216,10 +216,14 @@ async def fit_prompt(
     room_tokens, part_tokens = await context.store.read(
         lambda: _available_tokens(context, conversation, prompt)
     )
-    if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room_tokens):
+    if (
+        prompt.format == "voice"
+        and not prompt.documents
+        and not fits_into(prompt.text, room_tokens)
+    ):
         message = context.translate("media-ask-voice")
-        prompt = replace(prompt, text=message, papers=(AttachedText("voice", prompt.text),))
-    if fits_into("".join(paper.text for paper in prompt.papers), room_tokens):
+        prompt = replace(prompt, text=message, documents=(AttachedText("voice", prompt.text),))
+    if fits_into("".join(document.text for document in prompt.documents), room_tokens):
         return append_documents(prompt)
     return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer)
 
@@ -229,7 +233,7 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
 
     With a preset, the system prompt says what to do with a document without a caption.
     """
-    if not prompt.papers and prompt.format != "document":
+    if not prompt.documents and prompt.format != "document":
         return prompt
     if conversation.request.system:
         return prompt if context.text else replace(prompt, text="")
@@ -277,7 +281,7 @@ async def _summarize_texts(
 
     The texts share the available tokens and the maximum number of parts.
     """
-    count = len(prompt.papers)
+    count = len(prompt.documents)
     room_tokens, max_parts = max(room_tokens // count, 1), max(MAX_PARTS // count, 1)
     replies: list[Reply] = []
     texts: list[AttachedText] = []
@@ -287,15 +291,15 @@ async def _summarize_texts(
         part = min(done + 1, count)
         observer.on_text(context.translate("media-progress", part=part, parts=count))
 
-    for paper in prompt.papers:
-        if fits_into(paper.text, room_tokens):
-            texts.append(paper)
+    for document in prompt.documents:
+        if fits_into(document.text, room_tokens):
+            texts.append(document)
             continue
-        summarize = partial(_summarize_part, context, prompt, paper.name, replies)
+        summarize = partial(_summarize_part, context, prompt, document.name, replies)
         summary = await shorten_text(
-            paper.text, part_tokens, room_tokens, summarize, progress, max_parts
+            document.text, part_tokens, room_tokens, summarize, progress, max_parts
         )
-        texts.append(replace(paper, text=summary.text))
+        texts.append(replace(document, text=summary.text))
         key = "media-parts" if summary.read == summary.parts else "media-parts-cut"
         notes.append(context.translate(key, parts=summary.parts, read=summary.read))
     note = "\n".join(dict.fromkeys(filter(None, notes)))

@@ -119,8 +119,8 @@ async def give_up(context: BotContext) -> None:
         await _send_stored_answer(context, turn, failure)
         return
     placeholder_id = context.bot_data.placeholders.pop(context.update_id, 0)
-    spot = replace(find_target(context), edit_of=placeholder_id)
-    message = build_page_messages(context, [FormattedMessage(failure.note)], spot)[0]
+    target = replace(find_target(context), edit_of=placeholder_id)
+    message = build_page_messages(context, [FormattedMessage(failure.note)], target)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
         lambda: context.outbox.put([message]), _on_sent(context, failure), context.language

@@ -428,7 +428,7 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
 
 def _seen_revision(draft: DraftView) -> str:
     """Return the stored revision that the person sees; a stale draft is shown beside it."""
-    return draft.lying.revision if draft.is_stale and draft.lying else draft.before
+    return draft.current.revision if draft.is_stale and draft.current else draft.before
 
 
 async def _page(
