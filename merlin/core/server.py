@@ -66,6 +66,14 @@ _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS"})
 BodyCheck = Callable[[Scope, int], Awaitable[ASGIApp | None]]
 
 
+def content_length(headers: Headers) -> int:
+    """Return the size of a body that its headers declare, 0 for none.
+
+    The HTTP parser accepts digits alone, and a size of 64 bits after any number of zeros.
+    """
+    return int(headers.get("content-length", "").lstrip("0") or 0)
+
+
 class BodyBudget:
     """Limits the memory of bodies being received, beyond the first `FREE_BYTES` of each."""
 
@@ -126,9 +134,7 @@ class BodyLimit:
             return
         counter = _BodyCounter(scope, receive, send, self)
         try:
-            length = Headers(scope=scope).get("content-length", "")
-            if length.isascii() and length.isdigit():
-                counter.refusal = await self.refusal(scope, int(length))
+            counter.refusal = await self.refusal(scope, content_length(Headers(scope=scope)))
             if counter.refusal is None:
                 await self._app(scope, counter.receive, counter.send)
         finally:
@@ -197,8 +203,7 @@ async def read_chunks(
 
     The Content-Length header is checked first, so that most long bodies are refused unread.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > max_bytes:
+    if content_length(request.headers) > max_bytes:
         raise too_large
     size = 0
     async for chunk in request.stream():

@@ -20,15 +20,13 @@ from starlette.responses import Response
 
 from merlin.core.clock import is_zone, zone_of
 from merlin.core.i18n import LANGUAGES, language_of
+from merlin.core.server import content_length
 from merlin.core.web.assets import local_address, seen_other
 
 
 def is_too_large(request: Request, max_bytes: int) -> bool:
     """Return whether a form is larger than `max_bytes` or does not declare its size."""
-    if "transfer-encoding" in request.headers:
-        return True
-    length = request.headers.get("content-length", "0")
-    return not (length.isascii() and length.isdigit() and int(length) <= max_bytes)
+    return "transfer-encoding" in request.headers or content_length(request.headers) > max_bytes
 
 
 MAX_RANGES = 20
