@@ -259,6 +259,10 @@ class Proposals(Repository):
         Those models no longer serve.
         """
         condition = PROPOSAL.user_id == user_id
+        # First, as it waits for an approval in progress, whose example is then known.
+        ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
+        if self.db.change(PROPOSAL.update(ended).where(condition)):
+            self.db.bump()
         models = models_trained_on(self.db, condition)
         named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
         named = named.where(condition & (PROPOSAL.example_id != ""))
@@ -267,9 +271,6 @@ class Proposals(Repository):
             # Their ids stay stored: no model trained on one of them may serve.
             self.db.add_missing(REVOKED_EXAMPLE, rows)
             self._promotions.retire_revoked()
-        ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
-        if self.db.change(PROPOSAL.update(ended).where(condition)):
-            self.db.bump()
         return models
 
     def open_questions(self, dataset: str) -> list[str]:
