@@ -246,6 +246,12 @@ class Accounts(Repository):
         except IntegrityError:  # the UPDATE waited for the transaction that took the name
             return False
 
+    def lock_password(self, user_id: int) -> str:
+        """Return a person's password hash, "" without one; unchanged until the transaction ends."""
+        account = ACCOUNT.select().where(ACCOUNT.user_id == user_id)
+        row = self.db.row(self.db.for_update(account))
+        return str(row["password"]) if row else ""
+
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:
         """Store a password hash. Raises Refused for a person without a name."""

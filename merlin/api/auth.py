@@ -183,6 +183,8 @@ async def sign_in_by_password(
     entered = await services_of(request).write(
         sign_in.by_password, account, cookie, browser_of(request)
     )
+    if entered is None:
+        raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
     remember_browser(request, response, entered)
     if entered.browser:
         set_cookie(request, response, BROWSER, entered.browser, _YEAR)

@@ -143,10 +143,14 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
 def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) -> None:
     """Store a password hash and sign out every other browser.
 
-    Raises Refused for a user without a name.
+    Raises Refused for a user without a name, and for a browser that was signed out meanwhile.
     """
+    sign_ins = SignIns(ctx.db, ctx.clock)
     Accounts(ctx.db, ctx.clock).set_password(actor.user_id, hashed, actor.name)
-    SignIns(ctx.db, ctx.clock).close_all(actor.user_id, but=current_sign_in)
+    # Another browser may have set a password while this one was verified.
+    if current_sign_in not in {each.id for each in sign_ins.list_open(actor.user_id)}:
+        raise Refused("signed out", "api-problem-sign-in-detail")
+    sign_ins.close_all(actor.user_id, but=current_sign_in)
 
 
 def has_just_signed_in(ctx: Context, actor: Actor, current_sign_in: int) -> bool:

@@ -106,12 +106,14 @@ def by_openid(ctx: Context, user_id: int, name: str, browser: Browser) -> NewSig
     return _open_sign_in(ctx, user_id, SignInMethod.OPENID, browser)
 
 
-def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -> NewSignIn:
+def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -> NewSignIn | None:
     """Sign in a user with a correct password; `secret` is the browser's earlier one.
 
-    Raises Blocked.
+    None if the password was changed while it was verified. Raises Blocked.
     """
     accounts = Accounts(ctx.db, ctx.clock)
+    if accounts.lock_password(account.user_id) != account.password:
+        return None
     is_known = accounts.is_known_browser(account.user_id, secret)
     new_secret = "" if is_known else accounts.add_browser(account.user_id)
     return _open_sign_in(

@@ -6,8 +6,10 @@ from functools import partial
 
 import pytest
 
+from merlin.account.accounts import Accounts
+from merlin.account.sign_ins import SignIns
 from merlin.account.users import User, Users
-from merlin.app import accounts, users
+from merlin.app import accounts, sign_in, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
@@ -134,6 +136,20 @@ def test_refused_form_can_be_sent_again(ctx):
     with pytest.raises(Refused):
         grant()
     assert audit_entries(ctx) == []
+
+
+def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
+    rows, anna = Accounts(ctx.db, ctx.clock), Actor.person(ANNA, Authority())
+    rows.set_name(ANNA, "anna", "cli:vera")
+    rows.set_password(ANNA, "old", "cli:vera")
+    verified, browser = rows.find(ANNA), sign_in.Browser("Firefox, Linux")
+    own, other = (perform(ctx, sign_in.by_password, verified, "", browser) for _ in range(2))
+    perform(ctx, accounts.set_password, anna, "new", own.sign_in.id)
+    assert perform(ctx, sign_in.by_password, verified, "", browser) is None
+    with pytest.raises(Refused):
+        perform(ctx, accounts.set_password, anna, "newer", other.sign_in.id)
+    assert rows.find(ANNA).password == "new"
+    assert [each.id for each in SignIns(ctx.db, ctx.clock).list_open(ANNA)] == [own.sign_in.id]
 
 
 def test_user_can_access_only_their_own_account(ctx):
