@@ -414,11 +414,13 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
     one, theirs = conflict(ctx, actor, change_id)
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
-        _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
+        is_solved = _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
     elif is_text and len(_changes(ctx).list_of_batch(one.batch)) > 1:
-        _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
+        is_solved = _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
     else:
-        _changes(ctx).give_up(one.change_id)
+        is_solved = _changes(ctx).give_up(one.change_id)
+    if not is_solved:
+        raise _solved_error()
     return get(ctx, actor, one.batch)
 
 
@@ -436,7 +438,8 @@ def rewrite(
     `over` is the blob that the editor saw in the repository, None for no file.
     """
     one, _ = conflict(ctx, actor, change_id)
-    _changes(ctx).resubmit(one.change_id, text, over)
+    if not _changes(ctx).resubmit(one.change_id, text, over):
+        raise _solved_error()
     return get(ctx, actor, one.batch)
 
 
@@ -444,8 +447,12 @@ def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Confli
     """Return a file in conflict and the current file of the repository; raises like `solve`."""
     one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
     if one.theirs is None or one.state is not ChangeState.CONFLICT:
-        raise Refused("solved already", "change-solved")
+        raise _solved_error()
     return one, one.theirs
+
+
+def _solved_error() -> Refused:
+    return Refused("solved already", "change-solved")
 
 
 def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:

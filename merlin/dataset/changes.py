@@ -316,7 +316,11 @@ class Changes(Repository):
         The batch is queued again once all its conflicts are resolved. False if the change is not
         in conflict.
         """
-        row = self.db.row(CHANGE.select().where(CHANGE.change_id == change_id))
+        batch = CHANGE.select(CHANGE.batch).where(CHANGE.change_id == change_id)
+        # Locked: of two processes, each may resolve the last conflict that the other one sees.
+        these = CHANGE.select().where(CHANGE.batch.in_(batch)).order_by(CHANGE.id)
+        rows = self.db.rows(self.db.for_update(these))
+        row = next((each for each in rows if each["change_id"] == change_id), None)
         if row is None or row["state"] != ChangeState.CONFLICT:
             return False
         kind = Edit(row["path"], before, text).kind

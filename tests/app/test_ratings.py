@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,12 +24,10 @@ from merlin.dataset.proposals import (
     Proposals,
     ProposalState,
 )
-from merlin.db.database import open_database
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught
 from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
-from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -252,22 +249,12 @@ def test_withdrawal_before_the_commit_cancels_the_change(proposals, changes, fol
     assert not following.is_due()
 
 
-def test_withdrawal_during_an_approval_revokes_its_example(database, url, cipher, clock, proposals):
+def test_withdrawal_during_an_approval_revokes_its_example(database, clock, proposals, run_beside):
     proposals.add(ANNA, DRAFT)
-
-    def withdraw():
-        with open_database(url, cipher=cipher) as other_database:
-            Proposals(other_database, clock).withdraw(ANNA)
-
-    def approve():
-        proposals.approve(1, *BY_BORIS)
-        withdrawing.start()
-        if database.dialect != "sqlite":  # where the other transaction has not begun
-            wait_until(lambda: database.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
-
-    withdrawing = threading.Thread(target=withdraw)
-    database.transact(approve)
-    withdrawing.join()
+    run_beside(
+        lambda: proposals.approve(1, *BY_BORIS),
+        lambda other_database: Proposals(other_database, clock).withdraw(ANNA),
+    )
     (revoked,) = database.rows(REVOKED_EXAMPLE.select(REVOKED_EXAMPLE.example_id))
     assert revoked["example_id"] == proposals.get(1).example_id
     assert proposals.get(1).state is ProposalState.WITHDRAWN

@@ -108,6 +108,30 @@ def test_batch_with_two_conflicts_waits_for_both(rows):
     assert rows.resubmit("none", "x", None) is False
 
 
+def test_two_conflicts_resolved_at_once_queue_their_batch(rows, clock, run_beside):
+    first, second = put_edits(rows, "a", "b")
+    rows.settle(rows.claim(), BatchResult(None, dict.fromkeys(_ids(first, second), Conflict())))
+    assert run_beside(
+        lambda: rows.resubmit(first.change_id, "одно\n", None),
+        lambda other: Changes(other, clock).resubmit(second.change_id, "другое\n", None),
+    )
+    assert [change.text for change in rows.claim().changes] == ["одно\n", "другое\n"]
+
+
+def test_conflict_resolved_at_once_by_two_keeps_the_first_text(rows, clock, run_beside):
+    (change,) = put_edits(rows, "a")
+    rows.settle(rows.claim(), BatchResult(None, dict.fromkeys(_ids(change), Conflict())))
+    assert not run_beside(
+        lambda: rows.resubmit(change.change_id, "первый\n", None),
+        lambda other: Changes(other, clock).resubmit(change.change_id, "второй\n", None),
+    )
+    assert [change.text for change in rows.claim().changes] == ["первый\n"]
+
+
+def _ids(*changes):
+    return [change.change_id for change in changes]
+
+
 def test_waiting_edit_can_be_withdrawn(rows):
     (change,) = put_edits(rows, "a")
     assert rows.give_up(change.change_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,3 +109,28 @@ def shop(database, clock):
 def until():
     """Return a function that waits for a condition."""
     return wait_until
+
+
+@pytest.fixture
+def run_beside(database, url, cipher):
+    """Return a function that runs two acts in concurrent transactions; the first commits first.
+
+    `second` gets a database of its own; its result is returned.
+    """
+
+    def run(first, second):
+        def run_second():
+            with open_database(url, cipher=cipher) as other_database:
+                return other_database.transact(lambda: second(other_database))
+
+        def run_first():
+            first()
+            pending = pool.submit(run_second)
+            if database.dialect != "sqlite":  # where the second cannot begin before the commit
+                wait_until(lambda: database.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+            return pending
+
+        with ThreadPoolExecutor(1) as pool:
+            return database.transact(run_first).result()
+
+    return run
