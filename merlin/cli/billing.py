@@ -43,6 +43,7 @@ from merlin.cli.output import (
     Since,
     Until,
     day_bounds,
+    format_local_time,
     print_json,
     print_list,
     print_message,
@@ -52,7 +53,7 @@ from merlin.cli.output import (
     translate_word,
     write_atomically,
 )
-from merlin.core.clock import iso, zone_of
+from merlin.core.clock import zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.money import Amount, Currency, parse_amount
 from merlin.wiring.context import opened, yookassa_gateway
@@ -395,7 +396,8 @@ def _print_reconciliation(reconciliation: Reconciliation) -> None:
     if reconciliation.stars is None or reconciliation.stars.at is None:
         print_message("billing-stars-never")
     else:
-        at, count = iso(reconciliation.stars.at), len(reconciliation.stars.differences)
+        at = format_local_time(reconciliation.stars.at)
+        count = len(reconciliation.stars.differences)
         print_message("billing-stars-compared", at=at, found=count)
 
 

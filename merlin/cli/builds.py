@@ -120,6 +120,8 @@ def diff(
         return
     for kind, mark in (("added", "+"), ("removed", "-"), ("changed", "~"), ("moved", "=")):
         sys.stdout.writelines(f"{mark} {example_id}\n" for example_id in comparison[kind])
+    if not any(comparison.values()):
+        print_message("did-diff-none", old=old, new=new)
 
 
 _RESTORE = Annotated[

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import language
-from merlin.core.clock import from_iso, in_zone, iso
+from merlin.core.clock import from_iso, iso
 from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
-from merlin.core.i18n import keys, text, zone_name
+from merlin.core.i18n import format_time, keys, text
 from merlin.core.money import Amount
 
 if TYPE_CHECKING:
@@ -102,8 +102,15 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
     from rich.console import Console
 
     table = format_table(headings, rows)
-    # Without a terminal, keep each row on one line: other programs cut it as they like.
-    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
+    if sys.stdout.isatty():
+        Console().print(table)
+        return
+    # Without a terminal, keep each row on one line, without the padding of its last column: other
+    # programs cut it as they like.
+    console = Console(width=PIPE_WIDTH)
+    with console.capture() as captured:
+        console.print(table)
+    sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -128,8 +135,7 @@ def format_cell(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        local = in_zone(value)
-        return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
+        return format_time(value)
     return escape_controls(str(value))
 
 

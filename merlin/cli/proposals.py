@@ -17,7 +17,7 @@ from merlin.cli.examples import change_record, git_identity, open_edit_session, 
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, read_context, write_context
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
-from merlin.core.errors import ConfigError
+from merlin.core.errors import ConfigError, NotFound
 from merlin.dataset.changes import MAX_BATCH_SIZE
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.corrections import Replacement
@@ -120,16 +120,21 @@ def _select_waiting(
 ) -> list[int]:
     """Return which of the waiting proposals a command names.
 
-    Raises NotFound, and ConfigError unless it names either numbers or all.
+    Raises NotFound if none of the numbers waits, and ConfigError unless it names either numbers or
+    all.
     """
     if is_all == bool(numbers):
         raise ConfigError("numbers, or --all", "proposals-which")
     waiting = proposals.list_waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
-    return [
+    selected = [
         proposal.proposal_id
         for proposal in waiting
         if is_all or proposal.proposal_id in (numbers or ())
     ]
+    if numbers and not selected:
+        named = ", ".join(map(str, numbers))
+        raise NotFound("none waits", "proposals-unknown", numbers=named, dataset=dataset)
+    return selected
 
 
 @proposals_app.command()

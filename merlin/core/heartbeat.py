@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from merlin.core.errors import MerlinError
-from merlin.core.i18n import text
+from merlin.core.i18n import format_time, text
 
 SILENT_AFTER_S = 10.0
 # So many bugs in a row are not accidental.
@@ -54,7 +54,7 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
                 f"{step} fails: {reason}", "unhealthy-failing", step=step, reason=reason
             )
         return None
-    at = newest.at.isoformat(timespec="seconds")
+    at = format_time(newest.at)
     return MerlinError(f"silent since {at}", "unhealthy-no-signal", at=at)
 
 

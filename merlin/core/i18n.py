@@ -198,6 +198,12 @@ def day_argument(day: date) -> dict[str, object]:
     return {"key": "moment-day", "arguments": values}
 
 
+def format_time(at: datetime) -> str:
+    """Format a moment to the second, in this machine's zone: "2026-11-20 13:12:05 MSK"."""
+    local = in_zone(at)
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
+
+
 def format_day_briefly(day: date, language: str) -> str:
     """Format a day without its year: "20 ноя"."""
     month = text(language, "moment-month-brief", month=day.month)

@@ -128,9 +128,15 @@ class _LineCollector:
         self.places[escape_unprintable(path)] = place
 
     def at_line(self, finding: Finding) -> Finding:
-        """Return a finding about a new example's file at the line that the example came from."""
-        place = self.places[finding.path]
-        return replace(finding, line=place.line, column=place.column).at(place.file)
+        """Return a finding about a new example's file at the line that the example came from.
+
+        Another new example that it names is named by its line too: its file does not exist yet.
+        """
+        place, arguments = self.places[finding.path], finding.arguments
+        if other := self.places.get(str(arguments.get("other"))):
+            arguments = {**arguments, "other": escape_unprintable(":".join(map(str, other)))}
+        moved = replace(finding, line=place.line, column=place.column, arguments=arguments)
+        return moved.at(place.file)
 
     def order(self, finding: Finding) -> tuple[int, int, int]:
         """Return the sort key of a finding: files in their given order, then the position."""

@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import threading
+from datetime import UTC, datetime
 
 import pytest
 import yaml
@@ -17,6 +18,7 @@ from merlin.app.texts import Settings
 from merlin.cli import main
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import utc_now
+from merlin.core.i18n import format_time
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -266,6 +268,7 @@ def test_differences_are_reported_and_the_command_fails(capfd, folder, shop):
     code, captured = run(capfd, folder, "billing", "reconcile")
     assert code == 1
     assert "stars-charge-1" in captured.out
+    assert f"compared them at {format_time(datetime(2026, 11, 20, 4, tzinfo=UTC))}" in captured.err
     assert "in the ledger, unknown to the payment service" in captured.out
 
 

@@ -15,6 +15,7 @@ from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
+from merlin.core.i18n import format_time
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import opened
@@ -155,6 +156,7 @@ def test_model_without_test_questions_has_no_scores(make_lab, tmp_path, capsys):
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
     assert row.split()[-1] == "live"
+    assert row == row.rstrip()
 
 
 def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
@@ -218,8 +220,12 @@ def test_empty_question_is_refused(run, question):
     assert (code, "write one in quotes" in captured.err) == (2, True)
 
 
-def test_silent_process_is_unhealthy(run):
-    assert run("health", "daemon")[0] == 1
+def test_silent_process_is_unhealthy(lab, run):
+    now = utc_now() - timedelta(minutes=1)
+    with opened(lab.config) as database:
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now))
+    code, captured = run("health", "daemon")
+    assert (code, f"no signal since {format_time(now)}" in captured.err) == (1, True)
     assert run("health", "engine")[0] == 1
     assert run("health", "nobody")[0] == 2
 

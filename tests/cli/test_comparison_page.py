@@ -116,6 +116,9 @@ def test_equal_builds_have_no_differences(lab, run):
     path = lab.folder / "same.html"
     assert run("diff", "trial-1", "trial-1", "--html", str(path))[0] == 0
     assert "No differences: the same examples and instructions" in path.read_text("utf-8")
+    code, captured = run("diff", "trial-1", "trial-1")
+    assert (code, captured.out) == (0, "")
+    assert "trial-1 and trial-1 have the same examples." in captured.err
 
 
 def test_unwritable_page_is_reported_and_changes_nothing(lab, run):

@@ -108,6 +108,8 @@ def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
         (["jobs", "show"], "Не хватает аргумента job."),
         (["schema", "x"], "Неверное значение name: «x» не подходит; можно 'example'"),
         (["export", "a", "--as", "x"], "Неверное значение '--as' / '--format': «x» не подходит"),
+        (["schema"], "Можно:"),
+        (["billing", "report", "--since", "x"], "--since: «x» не подходит; нужно '%Y-%m-%d'."),
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )

@@ -56,8 +56,8 @@ def test_command_without_ids_says_what_it_needs(run, proposed):
     for verb in ("approve", "decline"):
         code, captured = run("proposals", verb, "trial")
         assert (code, "--all" in captured.err) == (2, True)
-    code, captured = run("proposals", "approve", "trial", "999")
-    assert (code, "at least one" in captured.err) == (1, True)
+        code, captured = run("proposals", verb, "trial", "999")
+        assert (code, "merlin proposals list trial" in captured.err) == (1, True)
     code, captured = run("proposals", "list", "nowhere")
     assert (code, "nowhere" in captured.err) == (1, True)
 

@@ -114,6 +114,16 @@ def test_records_of_a_one_line_list_are_reported_with_their_columns():
     assert (plan.lines, plan.rejected, len(plan.good_edits)) == (5, 3, 1)
 
 
+def test_contradiction_between_new_lines_names_the_other_line_not_its_future_file():
+    records = [make_record("Где?", "Тут."), make_record("Где?", "Там."), make_record("Кто?", "Он.")]
+    files = make_files(("who", example_text("Кто?", "Она.")))
+    plan = plan_import("trial", files, read_lines(*records, name="a\n.jsonl"))
+    assert [(finding.line, finding.arguments["other"]) for finding in plan.findings] == [
+        (1, "a\\n.jsonl:2:1"),
+        (3, "examples/who.yaml"),
+    ]
+
+
 def test_new_examples_are_counted_by_tag_and_language():
     records = [
         make_record("Где выход?", "Exit.", tags=["way", "a"]),

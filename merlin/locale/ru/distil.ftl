@@ -5,6 +5,7 @@ col-replaces = заменит
 col-question = вопрос
 col-source = источник
 proposals-which = Назовите номера предложений или --all для всех, что ждут.
+proposals-unknown = В наборе { $dataset } среди ожидающих предложений нет номера { $numbers }. Посмотрите: merlin proposals list { $dataset }
 proposals-none-chosen = Выберите хотя бы одно предложение.
 proposals-approved = Одобрено: { $count ->
         [one] { $count } пример
