@@ -405,7 +405,7 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
 
 def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     purchases = Purchases(ctx.db, ctx.clock)
-    purchase = purchases.get(purchase_id)
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     if not (purchase.outside_id or find_mismatch(purchase, payment)):
         look_at = ctx.clock() + next_poll_delay(0)
         purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, look_at)

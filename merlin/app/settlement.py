@@ -70,7 +70,7 @@ def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
-    purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase.purchase_id)
     wrong = find_mismatch(purchase, payment)
     if wrong:
         number, outside_id = purchase.purchase_id, payment.outside_id

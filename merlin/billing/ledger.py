@@ -137,7 +137,7 @@ class Ledger(Repository):
         None for a payment that is already stored: then nothing changes. A grant that `is_empty`
         grants nothing. Raises NotFound for an unknown purchase.
         """
-        purchase, outside_id = self._lock_purchase(purchase_id), payment.outside_id
+        purchase, outside_id = self.lock_purchase(purchase_id), payment.outside_id
         paid = self._add(
             purchase,
             f"payment:{purchase.order.gateway.value}:{outside_id}",
@@ -206,7 +206,7 @@ class Ledger(Repository):
         grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
         if grant is None:
             raise NotFound(f"no payment {gateway_refund.payment_id}", "billing-no-payment")
-        purchase = self._lock_purchase(grant.purchase_id)
+        purchase = self.lock_purchase(grant.purchase_id)
         key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
             return None
@@ -294,7 +294,7 @@ class Ledger(Repository):
         rest = grant.amount.minor - sum(row["amount"] for row in rows)
         return Amount(rest, grant.amount.currency)
 
-    def _lock_purchase(self, purchase_id: str) -> Purchase:
+    def lock_purchase(self, purchase_id: str) -> Purchase:
         """Return the purchase; it and its person are locked until the transaction ends."""
         purchase = Purchases(self.db, self._clock).get(purchase_id)
         if purchase.user_id:

@@ -8,11 +8,12 @@ from itertools import permutations
 
 import pytest
 
+from merlin.app import settlement
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import Outcome, expire, reason_key
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
-from merlin.providers.payments import Status
+from merlin.providers.payments import Gateway, Status
 from merlin.sandbox.yookassa.server import REASONS
 from tests.billing.plan_shop import ANNA, BORIS
 
@@ -137,3 +138,18 @@ def test_payment_of_an_erased_user_is_accepted_and_admins_are_notified(shop, pur
     assert shop.apply_payment(purchase, payment) is Outcome.PAID
     assert shop.list_notices("admins") == ["notice-paid-nobody"]
     assert shop.find_faults() == []
+
+
+def test_payment_during_an_erasure_notifies_admins_alone(shop, clock, run_beside):
+    purchase = shop.order(gateway=Gateway.STARS)
+    payment = shop.make_payment(purchase, "out", paid_until=clock() + timedelta(days=30))
+
+    def receive_payment(other_database):
+        ctx = replace(shop.ctx, db=other_database)
+        return settlement.receive_payment(ctx, payment)
+
+    records, until = PersonalRecords(shop.db, clock), clock() + timedelta(hours=24)
+    assert run_beside(lambda: records.forget(ANNA, until), receive_payment) is Outcome.PAID
+    assert shop.list_notices("admins") == ["notice-paid-nobody"]
+    assert shop.list_notices(ANNA) == []
+    assert shop.billing.renewals.list_of_user(ANNA) == []
