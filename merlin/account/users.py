@@ -219,6 +219,11 @@ class Consents(Repository):
         counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
         return self.db.row(counting) is not None
 
+    def hold(self, user_id: int) -> bool:
+        """Return whether a consent is in effect; it stays so until the transaction ends."""
+        counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
+        return self.db.row(self.db.for_update(counting)) is not None
+
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
         return self.db.row(CONSENT.select(CONSENT.id).where(_is_of(user_id))) is not None

@@ -127,8 +127,10 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
 def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
     """Store a draft, and notify the admins once a day; None if too many wait.
 
-    The caller checks the consent.
+    Raises Refused without the consent.
     """
+    if not Consents(ctx.db, ctx.clock).hold(actor.user_id):
+        raise Refused("no consent", "api-problem-consent-needed-detail")
     proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
     if proposal is not None:
         day = f"{ctx.clock():%Y-%m-%d}"

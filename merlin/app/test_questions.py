@@ -85,6 +85,6 @@ def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[Like
     count = 0
     for answer in liked:
         draft = Draft(answer.question, answer.answer, dataset, answer.turn_id, split=TEST)
-        if consents.has(answer.user_id) and proposals.add(answer.user_id, draft) is not None:
+        if consents.hold(answer.user_id) and proposals.add(answer.user_id, draft) is not None:
             count += 1
     return count

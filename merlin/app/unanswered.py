@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from operator import attrgetter
 
+from merlin.account.users import Consents
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
-from merlin.app.proposals import has_consent
 from merlin.chat.feedback import (
     EditorQuestions,
     QuestionGroup,
@@ -129,7 +129,7 @@ def send_to_editors(
 
     Raises Refused without the consent, and if too many of the actor's questions wait.
     """
-    if not has_consent(ctx, actor):
+    if not Consents(ctx.db, ctx.clock).hold(actor.user_id):
         raise Refused("no consent", "tell-no-consent")
     masked = mask_personal_data(text, language).words
     rows = EditorQuestions(ctx.db, ctx.clock)

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from merlin.account.approvals import Approvals
-from merlin.app import changes, examples, proposals
+from merlin.app import changes, examples, proposals, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
@@ -165,6 +165,23 @@ def test_only_one_of_several_concurrent_approvals_succeeds(ctx, url, cipher, clo
         thread.join()
     (change,) = Changes(ctx.db, clock).batches(None, 10)
     assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
+
+
+@pytest.mark.parametrize(
+    "send",
+    [
+        lambda ctx: proposals.add(ctx, STUDENT, Draft("Где?", "Тут.", FACE)),
+        lambda ctx: unanswered.send_to_editors(ctx, STUDENT, FACE, "Где?", "ru", 0),
+    ],
+)
+def test_nothing_is_sent_to_editors_while_the_consent_is_revoked(ctx, run_beside, send):
+    proposals.give_consent(ctx, STUDENT)
+
+    def send_too_late(other_database):
+        with pytest.raises(Refused, match="no consent"):
+            send(replace(ctx, db=other_database))
+
+    run_beside(lambda: proposals.revoke_consent(ctx, STUDENT), send_too_late)
 
 
 def test_concurrent_requests_for_one_approval_create_one(database, url, cipher, clock):
