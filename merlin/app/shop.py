@@ -120,9 +120,9 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
     if the plan is not sold this way any more, NotFound for a missing plan or renewal.
     """
     plan, purchases = sold_plan(ctx, renewal.plan), Purchases(ctx.db, ctx.clock)
-    for purchase in purchases.list_of_user(renewal.user_id):
-        if purchase.order.renewal_id == renewal.renewal_id and purchase.state.is_open:
-            return purchase
+    open_order = purchases.find_renewing(renewal.renewal_id)
+    if open_order is not None:
+        return open_order
     stored_renewal = Renewals(ctx.db).find(renewal.user_id, renewal.renewal_id)
     if stored_renewal is None:
         raise NotFound(f"no renewal {renewal.renewal_id}", "billing-no-purchase")

@@ -292,6 +292,11 @@ class Purchases(Repository):
         """Return a person's purchases, newest first."""
         return _PURCHASES.read_all(self.db.rows(_select_purchases(user_id).limit(limit)), self.db)
 
+    def find_renewing(self, renewal_id: int) -> Purchase | None:
+        """Return the open order that pays a renewal, None without one."""
+        condition = (PURCHASE.renewal_id == renewal_id) & PURCHASE.state.in_(_OPEN)
+        return _PURCHASES.find(self.db, PURCHASE.select().where(condition))
+
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
         """Return a person's unpaid purchases that use a code, newest first."""
         mine = self.list_of_user(user_id)
