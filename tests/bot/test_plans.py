@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from structlog.testing import capture_logs
@@ -107,6 +108,17 @@ def test_rouble_payment_page_is_linked_only_where_configured(buyer):
     assert "Pay on our site: ₽99" in buyer.labels
     buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
+
+
+def test_page_for_rouble_payment_gets_the_code_of_the_discounted_price(buyer):
+    code = f"СКИДКА{buyer.user_id}"
+    add_code(buyer, code, "course", percent=50)
+    buyer.say("/plan")
+    buyer.press("Enter a promo code")
+    buyer.say(code)
+    assert "Pay on our site: ₽49.50" in buyer.labels
+    (link,) = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
+    assert link == f"https://merlin.example/checkout/course?code={quote(code)}"
 
 
 def test_promo_code_gives_days_once(buyer):

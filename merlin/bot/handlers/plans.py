@@ -313,7 +313,8 @@ def _buy_buttons(context: BotContext, plan: Plan, promo: Promo | None) -> list[B
     # Only if the operator enables the link to the page for payments in roubles.
     if rub is not None and yookassa is not None and yookassa.bot_button and page:
         label = context.translate("pay-button-roubles", price=rub.format(context.language))
-        buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}"))
+        query = f"?code={quote(promo.code, safe='')}" if promo is not None else ""
+        buttons.append(Button(label, url=f"{page}/checkout/{quote(plan.name, safe='')}{query}"))
     return buttons
 
 
