@@ -97,10 +97,16 @@ def outdated_view(context: BotContext) -> View:
     return alert(context.translate("bot-button-old"))
 
 
-def error_view(context: BotContext, error: MerlinError, *rows: RowOf) -> View:
-    """Return a view of an error's reason: as an alert for a button, else as a message with rows."""
+def error_view(context: BotContext, error: MerlinError) -> View:
+    """Return a view of an error's reason: as an alert for a button, else as a message.
+
+    A dialog step keeps waiting after an error, so its message has a Cancel button.
+    """
     text = context.translate(error.key, **error.arguments)
-    return alert(text, is_loud=True) if context.verb else message(context, text, *rows)
+    if context.verb:
+        return alert(text, is_loud=True)
+    is_waiting = bool(context.step) and not context.command
+    return message(context, text, is_waiting and CANCEL)
 
 
 def catch_errors(act: Act) -> Act:

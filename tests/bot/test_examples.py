@@ -71,6 +71,10 @@ def test_example_card_accepts_tags_a_split_and_further_turns(chat):
     chat.say("И дважды.")
     chat.press("‹ Назад")
     assert "🤖 И два." in chat.say("И два.").text
+    chat.press("➕ Ещё вопрос")
+    chat.say("А три?")
+    assert "Пришлите вопрос" in chat.press("‹ Назад").text
+    assert "🤖 И два." in chat.press("‹ Назад").text
     chat.press("🏷 Теги")
     assert "🏷 числа, счёт" in chat.say("числа, счёт").text
     chat.press("🧪 Для теста")
@@ -233,6 +237,9 @@ def test_broken_file_can_only_be_replaced_as_a_whole(chat):
     chat.press_forged(f"ex:one:{D}:{short_hash('broken')}")
     assert "✏️ Вопрос" not in chat.labels
     assert "не читается" in chat.press_forged(f"ex:edit:{D}:{short_hash('broken')}:q")
+    chat.press("📝 Файл целиком")
+    assert "⛔" in chat.say("messages: [[").text
+    assert chat.labels == ["📝 Файл целиком", "‹ Назад", "Отмена"]
     chat.press("📝 Файл целиком")
     chat.say("messages:\n  - user: Целый?\n  - assistant: Да.")
     assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"

@@ -67,10 +67,12 @@ def ask_question(context: BotContext) -> View:
 
 
 def _ask_next(context: BotContext, draft: Draft) -> View:
-    """Ask for the next turn of a draft."""
-    if draft.turns:
-        return _ask_turn(context, draft, ANSWER, "ex:unturn")
-    return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
+    """Ask for the next turn of a draft: the answer to its last question, or a question."""
+    if not draft.turns:
+        return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
+    if draft.turns[-1][0] == ASSISTANT:
+        return _ask_turn(context, draft, QUESTION, "ex:look")
+    return _ask_turn(context, draft, ANSWER, "ex:unturn")
 
 
 def ask_answer(context: BotContext, draft: Draft, back: str, other: menu.RowOf) -> View:
@@ -381,7 +383,7 @@ def text_handler(act: Act | Handler) -> Handler:
             text = await read_text(context)
         except MerlinError as error:
             reason = error
-            await show_screen(context, lambda: menu.error_view(context, reason, menu.CANCEL))
+            await show_screen(context, lambda: menu.error_view(context, reason))
             return
         await handle_text(replace(context, text=text))
 

@@ -483,8 +483,10 @@ def _action_rows(draft: Draft, *, can_save: bool, is_long: bool) -> Iterator[men
     if not draft.is_gone:
         edit_file = not draft.proposal and ("examples-edit-whole", "ex:word:y")
         compare_button = can_save and ("page-answers", "ex:answers")
-        yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
-        yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
+        # A file that cannot be parsed is edited as a whole.
+        if draft.turns or draft.example() is not None:
+            yield (("examples-edit-question", "ex:word:q"), ("examples-edit-answer", "ex:word:a"))
+            yield (("examples-edit-tags", "ex:word:t"), _test_button(draft))
         if draft.is_new:
             yield (("examples-wording", "ex:wording"), ("examples-turn", "ex:turn"))
         yield (edit_file, compare_button)
