@@ -104,6 +104,7 @@ def test_open_job_message_is_updated_by_itself(chat, lab):
     chat.telegram.wait_for(lambda: "завершено" in chat.last.text)
     assert "Сейчас:" not in chat.last.text
     assert chat.last.message_id == message.message_id
+    assert "(UTC)" in chat.last.text
     assert "▁" in chat.last.text
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -57,7 +58,8 @@ async def show_live(
 
     def refresh() -> tuple[FormattedMessage, bool] | None:
         try:
-            page = rebuild(context).page if context.authority.may(permission) else None
+            # A new context, so that the first time names its zone again.
+            page = rebuild(replace(context)).page if context.authority.may(permission) else None
         except MerlinError:
             return None
         return None if page is None else (page, has_refresh(page))
