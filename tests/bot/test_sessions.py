@@ -101,8 +101,20 @@ def test_deleted_session_can_be_restored(anna):
     assert anna.press(undo, offer_id, forged=True).text.startswith("«Что такое лоб?»")
     anna.press("🗑 Удалить")
     anna.press("↩️ Вернуть разговор")
+    # A second press, sent before the first has changed the message.
     anna.press(undo, anna.last.message_id, forged=True)
+    assert anna.last.text.startswith("«Что такое лоб?»")
+    anna.press("session-restore:77", anna.last.message_id, forged=True)
     assert anna.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
+
+
+def test_question_after_the_deletion_of_a_session_being_renamed_is_answered(anna):
+    open_two_sessions(anna)
+    card = anna.press(anna.labels[1])
+    drop = anna.button_data("session-drop")
+    anna.press("✏️ Переименовать")
+    anna.press(drop, card.message_id, forged=True)
+    assert "не найден" not in anna.say("Что такое нос?").text
 
 
 def test_session_list_has_pages(anna):

@@ -154,12 +154,16 @@ def _require_session(context: BotContext) -> Session:
     return session
 
 
+def _stop_naming(context: BotContext) -> None:
+    if context.step == NAME_STEP:
+        context.stop_waiting()
+
+
 @handlers.button("session")
 def session_card(context: BotContext, session: Session | None = None) -> View:
     """Show a session, by default that of the callback data, with the possible actions."""
     session = session or _require_session(context)
-    if context.step == NAME_STEP:
-        context.stop_waiting()
+    _stop_naming(context)
     session_id, translate = session.session_id, context.translate
     lines = [translate("session-card", title=session_title(session, context))]
     if session.touched_at is not None:
@@ -243,6 +247,7 @@ def send_file(context: BotContext) -> View:
 def delete_session(context: BotContext) -> View:
     """Delete a session with its messages."""
     session = _require_session(context)
+    _stop_naming(context)
     context.sessions.delete(context.place, session.session_id)
     title = session_title(session, context)
     return menu.text_view(context, "session-deleted", _restore_button(session), _ALL, title=title)
@@ -254,8 +259,11 @@ def _restore_button(session: Session) -> tuple[str, str]:
 
 @handlers.button("session-restore")
 def restore_session(context: BotContext) -> View:
-    """Restore a deleted session and show it."""
-    session = context.sessions.restore(context.place, context.number())
+    """Restore a deleted session and show it; a second press shows the restored one."""
+    sessions, session_id = context.sessions, context.number()
+    session = sessions.restore(context.place, session_id) or sessions.find(
+        context.place, session_id
+    )
     if session is None:
         return menu.refusal(context, "session-deleted-for-good")
     return session_card(context, session)
