@@ -152,7 +152,10 @@ def test_without_consent_the_question_is_not_stored_and_consent_not_asked_again(
         talk.press("tell-send:1", refused.message_id, forged=True)
         # The next message is a question.
         assert talk.say("А теперь?").text.startswith(UNKNOWN)
-    assert select_rows(settings, TOLD) == []
+        assert select_rows(settings, TOLD) == []
+        talk.press("tell:1", refused.message_id)
+        talk.press(russian_text("consent-change"))
+        assert "Куда девать массив?" in talk.press("consent:yes").text
 
 
 def test_known_answer_has_no_button_to_send_it_to_editors(telegram, provider, settings):

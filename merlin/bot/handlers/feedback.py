@@ -360,12 +360,12 @@ def tell(context: BotContext) -> View:
         raise Refused("it is in no dataset", "tell-no-editors")
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
+    if proposals.has_consent(*context.caller):
+        return replace(_tell_view(context, turn), is_new=True)
+    context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
     if proposals.has_declined(*context.caller):
         return replace(menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True)
-    if not proposals.has_consent(*context.caller):
-        context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
-        return replace(ask_consent(context), is_new=True)
-    return replace(_tell_view(context, turn), is_new=True)
+    return replace(ask_consent(context), is_new=True)
 
 
 def _tell_view(context: BotContext, turn: Turn) -> View:
