@@ -83,7 +83,7 @@ def test_stars_are_refunded_by_an_admin_with_a_reason(buyer, vera, selling_bot):
         len([message for message in telegram.answers(buyer.who) if "Refunded" in message.text]) == 1
     )
     assert "деньги возвращены" in open_purchase(vera, buyer)
-    assert "Купили дважды" in vera.last.text
+    assert "пользователь 1003: Купили дважды" in vera.last.text
     assert not any(label.startswith("Вернуть") for label in vera.labels)
 
 
@@ -210,11 +210,13 @@ def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
     vera.press("Плюс")
     for nonsense in ("ЛЕТО", "ЛЕТО 0%", "ЛЕТО 100%", "Л 5", "ЛЕТО 99999", "ЛЕТО 5 0"):
         vera.say(nonsense)
+        assert vera.labels == ["Отмена"]
     assert select_rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
     vera.say("ЛЕТО 20% 100")
     assert "ЛЕТО · −20\xa0%" in vera.labels
     vera.press("ЛЕТО · −20\xa0%")
     assert "лимит: 100" in vera.last.text
+    assert "Автор: пользователь 1003" in vera.last.text
     vera.press("Отключить промокод")
     vera.press(vera.button_data("a-code-off-yes"))
     assert "Промокод отключён" in vera.last.text
@@ -229,9 +231,13 @@ def test_promo_codes_are_created_listed_and_stopped(vera, buyer, selling_bot):
 def test_payment_question_shows_the_users_orders(buyer, vera, selling_bot):
     buyer.order("Twenty voices")
     buyer.pay()
+    buyer.say("/lang")
+    buyer.press("Time zone")
+    buyer.press("Vladivostok")
     buyer.say("/paysupport I was charged twice")
     message = vera.wait_for_text("charged twice")
-    assert "«Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
+    # The time is in the zone of the reader.
+    assert "(UTC) · «Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
     vera.press("Заказы этого человека")
     assert str(buyer.user_id) in vera.last.text
     assert vera.last.message_id != message.message_id

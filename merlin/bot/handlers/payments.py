@@ -34,6 +34,7 @@ from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.orders import order_line, order_state
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, AS_NEW_MESSAGE, Handlers
+from merlin.bot.rendering import reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
@@ -86,7 +87,7 @@ def show_code(context: BotContext) -> View:
         most="—" if promo.most_uses is None else str(promo.most_uses),
         until=context.moment(promo.ends_at) if promo.ends_at else "—",
         state="stopped" if promo.stopped else "on",
-        by=promo.by,
+        by=reference_name(context.services, promo.by, context.language),
     )
     stop = ("pay-admin-code-stop", f"a-code-off:{short_hash(promo.code)}", "danger")
     rows = (not promo.stopped and stop, menu.back("a-codes:0"))
@@ -231,7 +232,7 @@ def _refund_line(context: BotContext, refund: Refund) -> str:
         at=admin.format_time(context, refund.at),
         price=refund.amount.format(context.language),
         state=refund.state.value,
-        by=refund.by,
+        by=reference_name(context.services, refund.by, context.language),
         reason=refund.reason or "—",
     )
     return f"{line} {refund.trouble}".rstrip()

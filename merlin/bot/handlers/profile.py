@@ -21,7 +21,7 @@ from datetime import timedelta
 
 from telegram.error import BadRequest
 
-from merlin.account.users import Users
+from merlin.account.users import User, Users
 from merlin.app import accounts
 from merlin.app.outbox import OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
@@ -293,7 +293,9 @@ def _is_valid(text: str) -> bool:
 
 def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
     """Return the text as an encrypted message: a notice would store it in plain text."""
-    admin_context = replace(context, language=context.services.language_of(admin))
+    reader = Users(context.db).get(admin) or User(admin)
+    language = context.services.language_of(admin)
+    admin_context = replace(context, language=language, user=reader)
     user_id = str(context.user_id)
     name = context.sender_name or "—"
     lines = [admin_context.translate("paysupport-question", name=name, user=user_id, words=text)]

@@ -62,7 +62,7 @@ paysupport-no-admins = У бота пока нет администраторо�
 paysupport-sent = Отправлено администраторам. Ответ придёт сюда.
 paysupport-text-only = Файл не отправлен: я передаю только текст. Опишите, что в нём важно, ещё одним сообщением.
 paysupport-question =
-    Вопрос об оплате от { $name } (ID { $user }):
+    Вопрос об оплате. Пишет { $name } (ID { $user }):
 
     { $words }
 paysupport-button-answer = Ответить

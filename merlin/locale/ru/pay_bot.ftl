@@ -124,7 +124,7 @@ pay-refused-old = Этот счёт устарел. Звёзды не списа
 pay-refused-price = Цена изменилась. Звёзды не списаны; новый счёт можно взять в /plan
 pay-refused-broken = У меня что-то сломалось. Звёзды не списаны; попробуйте ещё раз через минуту.
 pay-ask-code = Пришлите промокод одним сообщением. Он даёт дни плана или скидку.
-pay-code-again = Проверьте код и пришлите его ещё раз.
+pay-code-again = Проверьте код или пришлите другой.
 pay-code-too-many = Ни один из промокодов не подошёл. Уточните его у того, кто вам его дал, и откройте /plan.
 pay-code-accepted = Промокод принят: план «{ $title }», { $days ->
         [one] { NUMBER($days) } день
@@ -252,11 +252,11 @@ people-term = Подарить план
 people-purchases = Заказы
 people-ask-term = Какой план подарить?
 people-no-terms = В config.yaml нет планов, кроме общего.
-people-ask-term-gift = Подарить { $who } план «{ $title }» на { $days ->
+people-ask-term-gift = Подарить план «{ $title }» на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
-    }?
+    }: { $who }?
 people-plan-given = План подарен, уведомление отправлено
 notice-stars-refused = Telegram не вернул { $amount } по заказу { $purchase }: { $reason }. Ничего не отозвано.
 notice-stars-run-on = Человек удалил свои данные, а отмену его подписки звёздами ({ $charge }) Telegram не подтвердил. Если по ней придёт оплата, верните её.
