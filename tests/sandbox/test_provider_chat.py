@@ -57,7 +57,7 @@ def test_answer_says_that_it_is_a_stand_in(client, question, phrase):
 def test_each_formatted_sample_answer_is_marked_as_coming_from_a_stand_in(client, question, phrase):
     answer = read_answer(client, question)
     assert phrase in answer
-    assert "модель" in answer or "stand-in model" in answer
+    assert "демо-модель" in answer or "demo model" in answer
 
 
 def test_summary_is_the_leading_sentences(client):

@@ -34,8 +34,7 @@ groups-renews = Who can start a new conversation: { $who ->
         [leaders] admins
        *[all] everyone
     }
-groups-privacy-mode = Telegram doesn't show me all messages. To let me see questions without a mention, make me an
-    admin of the group — or let the bot's owner write to @BotFather: /setprivacy → Disable — and add me again.
+groups-privacy-mode = Telegram doesn't show me all messages. To let me see questions without a mention, make me an admin of the group — or let the bot's owner write to @BotFather: /setprivacy → Disable — and add me again.
 groups-hears-mention = Mentions only
 groups-hears-reply = Mentions and replies
 groups-hears-question = Anything ending with “?”, too

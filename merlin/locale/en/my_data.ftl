@@ -9,7 +9,7 @@ my-data-delete = Delete everything I store about you?
 
     Your corrections that editors accepted as examples will be removed too. A fingerprint without a name stays, with the number of questions of the day or month, so that deleting gives no new free questions. So does a block, if there's one.
 my-data-delete-yes = Yes, delete
-my-data-delete-confirm = Delete for good? Conversations and settings can't be restored. If you need them, download the file first: /export.
+my-data-delete-confirm = Delete for good? Conversations and settings can't be restored: if you need them, download the file first, /export. A paid plan and extra questions are lost too.
 my-data-delete-confirm-yes = Delete for good
 my-data-deleted = { $count ->
     [0] Nothing is stored about you any longer.

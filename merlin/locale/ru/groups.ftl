@@ -36,9 +36,7 @@ groups-renews = Начать новый разговор могут: { $who ->
         [leaders] админы
        *[all] все
     }
-groups-privacy-mode =
-    Сейчас Telegram показывает мне не все сообщения. Чтобы я видел и вопросы без упоминания, сделайте меня
-    админом группы — или владелец бота пусть напишет @BotFather: /setprivacy → Disable — и добавьте меня снова.
+groups-privacy-mode = Сейчас Telegram показывает мне не все сообщения. Чтобы я видел и вопросы без упоминания, сделайте меня админом группы — или владелец бота пусть напишет @BotFather: /setprivacy → Disable — и добавьте меня снова.
 groups-hears-mention = Только упоминания
 groups-hears-reply = Упоминания и ответы
 groups-hears-question = И всё со знаком «?»
