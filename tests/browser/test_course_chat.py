@@ -103,6 +103,20 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_question_after_sign_out_elsewhere_can_be_sent_again_after_signing_in(visitor):
+    page = open_chat(visitor, visitor.add_user())
+    cookies = page.context.cookies()
+    page.context.clear_cookies()
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("Войдите ещё раз")
+    expect(page.get_by_role("link", name="Войти в новой вкладке")).to_be_visible()
+    page.context.add_cookies(cookies)
+    page.get_by_role("button", name="Повторить").click()
+    expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
+    expect(page.locator(".msg.me")).to_have_text(["Что такое граф?"])
+
+
 def test_shift_enter_adds_a_line_and_markup_is_shown_as_text(visitor):
     page = open_chat(visitor, visitor.add_user())
     find_field(page).press_sequentially("<img src=x onerror=alert(1)>")

@@ -46,12 +46,21 @@ async function renew(href, pairs) {
 
 const pairs = () => ["talks", "left"].map((id) => [byId(id), id]);
 
-// Say in the place of the answer why there is none.
-function failed(place, words, again) {
+// Say in the place of the answer why there is none; `link` leads out of it.
+function failed(place, words, again, link) {
   const line = copyOf("failed");
   line.querySelector("span").textContent = words || byId("say").dataset.lost;
   line.querySelector("button").addEventListener("click", again);
+  if (link) line.append(link);
   follow(() => place.replaceWith(line));
+}
+
+// What the server told instead of an answer: a text, or an error page with its title and a link to sign in.
+async function refusal(answer) {
+  const [kind, told] = [answer.headers.get("Content-Type") ?? "", await answer.text()];
+  if (kind.startsWith("text/plain")) return { told };
+  const page = new DOMParser().parseFromString(told, "text/html");
+  return { told: page.querySelector("main h1")?.textContent, link: page.querySelector("main [target]") };
 }
 
 // Ask; `pending` shows the answer as it grows, and gives way to the turn as the server keeps it.
@@ -71,8 +80,7 @@ async function ask(body, question, replaced) {
   try {
     const sent = headers({ Accept: "text/event-stream" });
     const answer = await fetch(form.action, { method: "POST", body, headers: sent, signal: running.signal });
-    if (answer.status === 422) throw Object.assign(new Error(await answer.text()), { isTold: true });
-    if (!answer.ok) throw new Error();
+    if (!answer.ok) throw await refusal(answer);
     for await (const event of events(answer.body)) {
       if (event.turn) Object.assign(place, event);
       text += event.text ?? "";
@@ -80,7 +88,7 @@ async function ask(body, question, replaced) {
     }
   } catch (error) {
     if (!place.turn && error.name !== "AbortError") {
-      failed(pending.lastElementChild, error.isTold && error.message, () => ask(body, question, pending));
+      failed(pending.lastElementChild, error.told, () => ask(body, question, pending), error.link);
       busy(false);
       return;
     }
