@@ -97,6 +97,8 @@ def test_edits_additions_and_removals_become_one_commit(staff_visitor, staff_sit
     expect(find_drafts_bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
     assert "Стопка" not in str(read_examples(staff_site, dataset))
     save_drafts(page, staff_site)
+    page.get_by_role("link", name="Обновить").click()
+    expect(page.locator(".exs")).to_contain_text("Стопка тарелок.")
     texts = read_examples(staff_site, dataset)
     assert staff_site.committer.commits == commits + 1
     assert "Стопка тарелок." in texts["stack"]
