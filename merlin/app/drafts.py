@@ -5,17 +5,19 @@
 Nothing is lost: a draft that is refused, or whose example somebody else changed, stays until its
 editor decides.
 
-A pasted table becomes drafts too: each row is compared with the dataset's index, which avoids
-reading the whole dataset, and the rows that the editor chooses are stored.
+The rows of a pasted table or of a file become drafts too: each is compared with the dataset's
+index, which avoids reading the whole dataset, and those that the editor chooses are stored.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import partial
+from io import BufferedReader, BytesIO
+from itertools import count, islice
 
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
@@ -28,7 +30,7 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
 from merlin.dataset.commit_message import examples_subject
-from merlin.dataset.drafts import MAX_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted
+from merlin.dataset.drafts import MAX_DRAFTS, ExampleDraft, ExampleDrafts, read_pasted, write_pasted
 from merlin.dataset.entries import MAX_QUERY_LENGTH, ExampleEntries, ExampleFilter, FileText
 from merlin.dataset.example import (
     Example,
@@ -40,6 +42,7 @@ from merlin.dataset.example import (
 )
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
+from merlin.dataset.import_lines import ImportedLine, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
 from merlin.training.models import Serving
@@ -271,6 +274,8 @@ def _drafts(ctx: Context) -> ExampleDrafts:
 
 # The maximum number of search results compared with a pasted question.
 _MAX_COMPARED = 50
+# Below the size of a form, which holds the text between the check and the choice.
+_MAX_TEXT_BYTES = 900_000
 
 
 class PastedVerdict(StrEnum):
@@ -284,13 +289,17 @@ class PastedVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PastedRow:
-    """One row; `known` is the example with the same question, `findings` are its errors."""
+    """One row; `known` is the example with the same question, `findings` are its errors.
+
+    `number` counts the readable rows from 1; several of them may stand in one line.
+    """
 
     line: int
     verdict: PastedVerdict
     example: Example | None = None
     known: ExampleView | None = None
     findings: Sequence[Finding] = ()
+    number: int = 0
 
     @property
     def is_offered(self) -> bool:
@@ -298,8 +307,23 @@ class PastedRow:
         return self.verdict in (PastedVerdict.NEW, PastedVerdict.OTHER)
 
 
-def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> list[PastedRow]:
-    """Compare each pasted row with the dataset.
+def read_file(content: bytes, name: str) -> tuple[list[ImportedLine], str]:
+    """Return the rows of a file, and its examples as a text for `draft_pasted_rows`.
+
+    Raises Refused if that is too much for the drafts of one editor.
+    """
+    rows = read_import_lines(BufferedReader(BytesIO(content)), name)
+    lines = [*islice(rows, MAX_DRAFTS + 1)]
+    text = write_pasted(line.example for line in lines if line.example)
+    if len(lines) > MAX_DRAFTS or len(text.encode()) > _MAX_TEXT_BYTES:
+        raise Refused("too many rows", "page-paste-too-many", limit=MAX_DRAFTS)
+    return lines, text
+
+
+def compare_rows(
+    ctx: Context, actor: Actor, dataset: str, lines: Iterable[ImportedLine]
+) -> list[PastedRow]:
+    """Compare each row of a table or a file with the dataset.
 
     Raises NotFound, Refused beyond `MAX_DRAFTS` rows.
     """
@@ -309,7 +333,8 @@ def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> 
         edit.path: FileText(dataset, edit.path, edit.before or "", edit.text) for edit in edits
     }
     entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
-    for line in read_pasted(text):
+    numbers = count(1)
+    for line in lines:
         if len(rows) >= MAX_DRAFTS:
             raise Refused("too many rows", "page-paste-too-many", limit=MAX_DRAFTS)
         example = line.example
@@ -319,7 +344,8 @@ def compare_pasted_rows(ctx: Context, actor: Actor, dataset: str, text: str) -> 
         query = ExampleFilter(example.question[:MAX_QUERY_LENGTH])
         stored = entries.find(dataset, query, _MAX_COMPARED)
         candidates = [*drafted.values(), *(file for file in stored if file.path not in drafted)]
-        rows.append(_compare_row(line.line, example, candidates, contents))
+        row = _compare_row(line.line, example, candidates, contents)
+        rows.append(replace(row, number=next(numbers)))
         contents.add(example.facts.content)
     return rows
 
@@ -341,17 +367,18 @@ def _compare_row(
 def draft_pasted_rows(
     ctx: Context, actor: Actor, dataset: str, text: str, chosen: Collection[int]
 ) -> int:
-    """Make drafts of the rows at these lines; return their number. Raises as `compare_pasted_rows`.
+    """Make drafts of the rows with these numbers; return how many. Raises as `compare_rows`.
 
     A row whose question has an example changes that example's answer, and its tags if it has any.
     """
-    rows = [row for row in compare_pasted_rows(ctx, actor, dataset, text) if row.line in chosen]
+    rows = compare_rows(ctx, actor, dataset, read_pasted(text))
+    rows = [row for row in rows if row.number in chosen]
     example_drafts = ExampleDrafts(ctx.db, ctx.clock)
     drafted = [draft.edit.path for draft in example_drafts.list_of_user(actor.user_id, dataset)]
     if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, drafted)])
-    count = 0
+    drafted_count = 0
     for row in rows:
         if row.example is None or not row.is_offered:
             continue
@@ -361,5 +388,5 @@ def draft_pasted_rows(
         else:
             content = ExampleContent(None, row.example.answer, row.example.tags or None)
             draft_example(ctx, actor, dataset, row.known.id, content, row.known.revision)
-        count += 1
-    return count
+        drafted_count += 1
+    return drafted_count

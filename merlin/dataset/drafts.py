@@ -10,14 +10,17 @@ heading is optional. Chats in JSON are read as well, as in files (`merlin.datase
 from __future__ import annotations
 
 import csv
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from io import BufferedReader, BytesIO, StringIO
 from typing import Any
 
 from merlin.core.clock import iso
 from merlin.dataset.changes import Edit
+from merlin.dataset.chat_formats import from_example
+from merlin.dataset.example import Example
 from merlin.dataset.import_lines import ImportedLine, is_heading, read_import_lines
 from merlin.db.database import Repository, Row
 from merlin.db.tables import EXAMPLE_DRAFT
@@ -114,6 +117,17 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
     raw: Any = BytesIO(plain.encode("utf-8", "replace"))
     for import_line in read_import_lines(BufferedReader(raw), ""):
         yield replace(import_line, line=max(import_line.line - shift, 1))
+
+
+def write_pasted(examples: Iterable[Example]) -> str:
+    """Return examples as a text from which `read_pasted` yields them again."""
+    lines = []
+    for example in examples:
+        record = from_example(example, "", "openai") or {}
+        if example.messages[0].role != "system":
+            del record["messages"][0]  # the dataset's system text, which is added to each
+        lines.append(json.dumps(record, ensure_ascii=False))
+    return "\n".join(lines)
 
 
 def _from_markdown(text: str) -> str:

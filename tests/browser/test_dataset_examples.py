@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+from openpyxl import Workbook
 from playwright.sync_api import expect
 
 from merlin.core.permissions import Role
@@ -245,7 +246,7 @@ def test_pasted_table_is_checked_row_by_row_and_becomes_drafts(
     staff_visitor, staff_site, dataset, options
 ):
     page = staff_visitor.open(dataset, VERA, **options)
-    page.get_by_role("link", name="Вставить таблицу").click()
+    page.get_by_role("link", name="Загрузить таблицу").click()
     page.get_by_label("Строки из Excel").fill(TABLE)
     page.get_by_role("button", name="Посмотреть строки").click()
     rows = page.locator(".paste tbody tr")
@@ -276,6 +277,68 @@ def test_tables_of_many_formats_are_parsed(staff_visitor, dataset):
         page.get_by_role("button", name=re.compile("Посмотреть")).click()
         expect(page.get_by_label("Строки из Excel")).to_have_value(table)
         expect(page.locator(".paste .chip.ok")).to_have_count(count)
+
+
+WORKBOOK = (
+    ("вопрос", "ответ", "теги"),
+    ("Что такое дек?", "=1+1 не формула", "структуры, списки"),
+    ("Что такое очередь?", "Первый пришёл, первый ушёл.", None),
+    ("Что такое куча?", None, None),
+)
+LINES = """[{"messages": [{"role": "user", "content": "Что такое дек?"},
+{"role": "assistant", "content": "Два конца."}]}, {"conversations": [
+{"from": "human", "value": "А лес?"}, {"from": "gpt", "value": "Деревья."}]},
+{"messages": []}]"""
+
+
+@pytest.mark.parametrize("options", [DESKTOP, PLAIN])
+def test_rows_of_a_file_are_checked_and_become_drafts(
+    staff_visitor, staff_site, dataset, options, tmp_path
+):
+    book, lines = Workbook(), tmp_path / "chats.json"
+    for row in WORKBOOK:
+        book.active.append(row)
+    book.active["B2"].data_type = "s"
+    book.save(tmp_path / "table.xlsx")
+    lines.write_text(LINES.replace("\n", " "), "utf-8")
+    page = staff_visitor.open(f"{dataset}/paste", VERA, **options)
+    page.get_by_label("Или файл").set_input_files(tmp_path / "table.xlsx")
+    page.get_by_role("button", name="Посмотреть строки").click()
+    expect(page.get_by_text("Новых: 1, с другим ответом: 0, уже есть: 1")).to_be_visible()
+    expect(page.locator(".paste tbody tr").nth(2)).to_contain_text("Строка 4")
+    page.get_by_role("button", name="Добавить отмеченные в правки").click()
+    expect(find_drafts_bar(page)).to_contain_text("1 правка: 1 новый")
+    page.goto(f"{staff_site.address}{dataset}/paste")
+    page.get_by_label("Или файл").set_input_files(lines)
+    page.get_by_role("button", name="Посмотреть строки").click()
+    expect(page.get_by_text("Новых: 1, с другим ответом: 1, уже есть: 0")).to_be_visible()
+    page.get_by_role("button", name="Добавить отмеченные в правки").click()
+    expect(find_drafts_bar(page)).to_contain_text("2 правки: 2 новых")
+    save_drafts(page, staff_site)
+    texts = "".join(text or "" for text in read_examples(staff_site, dataset).values())
+    assert "=1+1 не формула" in texts
+    assert "tags: [структуры, списки]" in texts
+    assert "Деревья." in texts
+    assert "Два конца." not in texts
+
+
+def test_unreadable_or_too_long_file_is_refused_with_its_reason(staff_visitor, dataset, tmp_path):
+    page = staff_visitor.open(f"{dataset}/paste", VERA)
+    for name, content, message in (
+        ("a.csv", "Где лес?;Тут.", "столбц"),
+        ("b.xlsx", "PK, но не книга", "XLSX"),
+        ("c.csv", "question,answer\n" + "а,б\n" * 501, "больше 500 строк"),
+        ("d.csv", "question,answer\n" + f"а,{'б' * 60_000}\n" * 8, "больше мегабайта"),
+    ):
+        (tmp_path / name).write_text(content, "utf-8")
+        page.goto(page.url)
+        page.get_by_label("Или файл").set_input_files(tmp_path / name)
+        page.get_by_role("button", name="Посмотреть строки").click()
+        expect(page.get_by_text(message).first).to_be_visible()
+        expect(find_drafts_bar(page)).to_have_count(0)
+    page.goto(page.url)
+    page.get_by_role("button", name="Посмотреть строки").click()
+    expect(page.get_by_text("Вставьте строки или выберите файл.")).to_be_visible()
 
 
 def test_invalid_or_too_long_table_is_kept_in_the_field(staff_visitor, dataset):

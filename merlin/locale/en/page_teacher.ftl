@@ -244,9 +244,11 @@ page-drafts-too-many = There are { $limit ->
         [one] { $limit } unsaved edit
        *[other] { $limit } unsaved edits
     } here already. Save them first.
-page-paste-table = Paste a table
+page-paste-table = Import a table
 page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
-page-paste-limit = Up to 500 rows at a time. Send a bigger file to the bot.
+page-paste-file = Or a file: CSV, XLSX, JSON, JSONL
+page-paste-other-file = Choose another file
+page-paste-limit = Up to 500 rows and one megabyte at a time. Send a bigger file to the bot.
 page-paste-check = Check the rows
 page-paste-check-again = Check again
 page-paste-take = Add the selected to edits
@@ -257,9 +259,9 @@ page-paste-same = exists already
 page-paste-other = exists, other answer
 page-paste-wrong = has errors
 page-paste-compare = Compare
-page-paste-nothing = No rows found in the text.
+page-paste-nothing = Paste rows or choose a file.
 page-paste-count = New: { $new }, other answer: { $other }, exist already: { $same }, with errors: { $wrong }.
-page-paste-too-many = That's more than { NUMBER($limit) } rows. Paste the table in parts, or send the file to the bot.
+page-paste-too-many = That's more than { NUMBER($limit) } rows, or more than a megabyte of text. Import the table in parts, or send the file to the bot.
 page-what-to-show = What to show
 page-show-edit = Edit
 page-show-history = History

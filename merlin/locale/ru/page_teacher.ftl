@@ -264,9 +264,11 @@ page-drafts-too-many = Здесь уже { $limit ->
         [few] { $limit } несохранённые правки
        *[other] { $limit } несохранённых правок
     }. Сначала сохраните их.
-page-paste-table = Вставить таблицу
+page-paste-table = Загрузить таблицу
 page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
-page-paste-limit = До 500 строк за раз. Файл побольше пришлите боту.
+page-paste-file = Или файл: CSV, XLSX, JSON, JSONL
+page-paste-other-file = Выбрать другой файл
+page-paste-limit = До 500 строк и до мегабайта за раз. Файл побольше пришлите боту.
 page-paste-check = Посмотреть строки
 page-paste-check-again = Посмотреть ещё раз
 page-paste-take = Добавить отмеченные в правки
@@ -277,9 +279,9 @@ page-paste-same = уже есть
 page-paste-other = уже есть, ответ другой
 page-paste-wrong = с ошибкой
 page-paste-compare = Сравнить
-page-paste-nothing = В тексте нет ни одной строки.
+page-paste-nothing = Вставьте строки или выберите файл.
 page-paste-count = Новых: { $new }, с другим ответом: { $other }, уже есть: { $same }, с ошибкой: { $wrong }.
-page-paste-too-many = Здесь больше { NUMBER($limit) } строк. Вставьте таблицу по частям или пришлите файл боту.
+page-paste-too-many = Здесь больше { NUMBER($limit) } строк или больше мегабайта текста. Загрузите таблицу по частям или пришлите файл боту.
 page-what-to-show = Что показать
 page-show-edit = Правка
 page-show-history = История

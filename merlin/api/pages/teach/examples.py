@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
@@ -53,6 +53,8 @@ from merlin.app.examples import (
 )
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
+from merlin.dataset.drafts import read_pasted
+from merlin.dataset.import_lines import ImportedLine
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -364,16 +366,24 @@ async def compare_answers(
     return await _page(context, dataset, page, filters, result=result)
 
 
-# A pasted table: its text, and the kind of each row; None before the check.
-Paste = tuple[str, Sequence[PastedRow] | None]
+_MAX_NAME = 300  # a file system allows 255
+
+
+@dataclass(frozen=True, slots=True)
+class Paste:
+    """A pasted table, or the examples of a `file` as text; `rows` is None before the check."""
+
+    table: str = ""
+    file: str = ""
+    rows: Sequence[PastedRow] | None = None
 
 
 @router.get("/datasets/{dataset}/examples/paste")
 async def show_paste(
     context: TeacherContext, dataset: EditedDataset, page: Part, filters: Filtered
 ) -> Response:
-    """Return the list with a field for a table."""
-    return await _page(context, dataset, page, filters, paste=("", None))
+    """Return the list with a field for a table and one for a file."""
+    return await _page(context, dataset, page, filters, paste=Paste())
 
 
 @router.post("/datasets/{dataset}/examples/paste")
@@ -382,20 +392,30 @@ async def paste_table(
     dataset: EditedDataset,
     page: Part,
     table: Annotated[str, Form(max_length=900_000)] = "",
+    file: Annotated[UploadFile | None, File()] = None,
+    file_name: Annotated[str, Form(max_length=_MAX_NAME)] = "",
     line: Annotated[list[int] | None, Form(max_length=1000)] = None,
     act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
-    """Show the meaning of each row of a table, or store the selected rows as drafts."""
-    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, (table, None)
+    """Show the meaning of each row of a table or a file, or store the selected rows as drafts."""
+    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, Paste(table, file_name)
     try:
         if act == "take" and line:
             await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
             return seen_other(filters.href())
-        rows = await context.read(drafts.compare_pasted_rows, name, table)
+        if file is not None and file.filename:
+            lines: Iterable[ImportedLine]
+            lines, text = await asyncio.to_thread(
+                drafts.read_file, await file.read(), file.filename
+            )
+            paste = Paste(text, file.filename[:_MAX_NAME])
+        else:
+            lines = read_pasted(table) if table.strip() else ()
+        rows = await context.read(drafts.compare_rows, name, lines)
     except REFUSALS as error:
         result = FormResult(refusal_text(context, error))
         return await _page(context, dataset, page, filters, result=result, paste=paste)
-    return await _page(context, dataset, page, filters, paste=(table, rows))
+    return await _page(context, dataset, page, filters, paste=replace(paste, rows=rows))
 
 
 @router.get("/courses/{course_id}/examples")
