@@ -6,6 +6,7 @@ People ask in the chat and on the course's page, teachers push commits and add e
 buys. Meanwhile processes of the demo (including supervisor and stand-ins) are killed at random, and
 one crashes at a kill point in each batch. After a batch the load stops, everything is processed,
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
+Ctrl+C ends it with 130 and leaves nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -112,6 +113,21 @@ class Demo:
                 names_by_pid[pid] = verb or f"of {names_by_pid[parents[pid]].removeprefix('of ')}"
                 processes.append(Process(pid, names_by_pid[pid]))
         return processes
+
+    def close(self) -> list[str]:
+        """Kill the supervisor; return the processes that did not end with it."""
+        if self.process is None:
+            return []
+        pids = [process.pid for process in self.processes()]
+        self.process.kill()
+        self.process.wait()
+        with suppress(TimeoutError):
+            wait_until(
+                "all end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10
+            )
+        return [
+            f"process {pid} is left: {_command_line(pid)}" for pid in pids if _command_line(pid)
+        ]
 
     def is_serving(self, verb: str, since: str) -> bool:
         """Return whether a process responds, or has written a heartbeat after `since`."""
@@ -315,21 +331,6 @@ class Killer:
                 wait_until(f"{verb} serves", lambda: self.demo.is_serving(verb, killed_at))  # noqa: B023 - called at once
                 self.recovery_s[verb].append(time.monotonic() - started_at)
 
-    def kill_all(self) -> list[str]:
-        """Kill the supervisor; return the processes that did not end with it."""
-        assert self.demo.process is not None
-        pids = [process.pid for process in self.demo.processes()]
-        self.demo.process.kill()
-        self.demo.process.wait()
-        self.counts["supervisor"] += 1
-        with suppress(TimeoutError):
-            wait_until(
-                "all end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10
-            )
-        return [
-            f"process {pid} is left: {_command_line(pid)}" for pid in pids if _command_line(pid)
-        ]
-
 
 def _sign_in_people(demo: Demo) -> None:
     """Sign the people in and give them enough questions."""
@@ -369,22 +370,27 @@ def run(arguments: Sequence[str] = ()) -> None:
     args = options.parse_args(arguments)
     print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
-    faults = soak(folder, args.kills, args.seed, args.port)
+    (folder / "demo").mkdir()
+    try:
+        with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
+            faults = soak(demo, args.kills, args.seed)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        sys.exit(130)
     if faults:
         sys.exit("\n".join([*faults, f"the state is in {folder}"]))
     shutil.rmtree(folder)
 
 
-def soak(folder: Path, kills: int, seed: int, port: int) -> list[str]:
+def soak(demo: Demo, kills: int, seed: int) -> list[str]:
     """Kill this number of processes; return the violations after the first batch with any."""
-    (folder / "demo").mkdir()
-    demo = Demo(Place(folder / "demo", Ports.from_first(port)))
     rng, load = random.Random(seed), Load(demo, seed)  # noqa: S311 - the same for the same seed
     killer = Killer(demo, rng)
     batch = 0
     while sum(killer.counts.values()) < kills:
         batch += 1
-        point, mark = rng.choice(TESTED_POINTS), folder / f"crashed-{batch}"
+        point = rng.choice(TESTED_POINTS)
+        mark = demo.place.folder.parent / f"crashed-{batch}"
         demo.start(point, mark)
         if batch == 1:
             wait_until(
@@ -395,8 +401,10 @@ def soak(folder: Path, kills: int, seed: int, port: int) -> list[str]:
             # killed one, would leave it half updated.
             git(demo.place.repository, "config", "core.bare", "true")
         load.start_threads()
-        killer.kill_some(BATCH_SIZE)
-        load.stop()
+        try:
+            killer.kill_some(BATCH_SIZE)
+        finally:
+            load.stop()
         faults = load.faults + _wait_and_check(demo)
         killer.counts["at a named point"] += mark.exists()
         print(
@@ -404,7 +412,8 @@ def soak(folder: Path, kills: int, seed: int, port: int) -> list[str]:
             f" {'reached' if mark.exists() else 'not reached'}; {_describe_usage(demo)}",
             flush=True,
         )
-        faults += killer.kill_all()
+        faults += demo.close()
+        killer.counts["supervisor"] += 1
         if faults:
             return faults
     promises = demo.promises

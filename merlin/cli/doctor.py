@@ -35,6 +35,12 @@ from merlin.wiring.context import reading, reading_context, text_key
 
 _SUNSET_DAYS, _BUDGET_WARNING_SHARE = 30, 0.9
 _MAX_WAIT = timedelta(minutes=10)
+# In checks that need what another check has reported in full: error -> message.
+_AFTER = {
+    "credential-missing": "doctor-needs-credential",
+    "store-unavailable": "doctor-needs-database",
+    "store-newer-schema": "doctor-needs-database",
+}
 
 app = typer.Typer()
 
@@ -199,9 +205,7 @@ def _run_check(name: str, check: Callable[[], CheckMessage]) -> CheckResult:
     try:
         key, arguments = check()
     except MerlinError as error:
-        key = error.key
-        if key == "credential-missing" and name != "credentials":
-            key = "doctor-needs-credential"  # the check of credentials says how to set it
+        key = error.key if name in ("credentials", "database") else _AFTER.get(error.key, error.key)
         return CheckResult(name, is_good=False, key=key, arguments=error.arguments)
     except OSError as error:
         known = path_error(error) or MerlinError(str(error))

@@ -120,7 +120,7 @@ class Database:
             check_same_thread=False,
             timeout=10,
         )
-        with _refuse_damage(path):
+        with _convert_disk_errors(self._db), _refuse_damage(path):
             self._db.connect()
             result = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
             if result != "ok":
@@ -140,12 +140,12 @@ class Database:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Run the block in a transaction; other writers wait."""
-        with self._lock, _convert_disk_errors(), self._db.atomic("IMMEDIATE"):
+        with self._lock, _convert_disk_errors(self._db), self._db.atomic("IMMEDIATE"):
             yield
 
     def select(self, sql: str, *values: object) -> list[Row]:
         """Return the rows of a query as dicts by column name."""
-        with self._lock, _convert_disk_errors():
+        with self._lock, _convert_disk_errors(self._db):
             cursor = self._db.execute_sql(sql, values)
             names = [column[0] for column in cursor.description]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -162,7 +162,7 @@ class Database:
 
     def change(self, sql: str, *values: object) -> int:
         """Execute one INSERT, UPDATE or DELETE; return the number of affected rows."""
-        with self._lock, _convert_disk_errors():
+        with self._lock, _convert_disk_errors(self._db):
             return int(self._db.execute_sql(sql, values).rowcount)
 
     def close(self) -> None:
@@ -186,14 +186,14 @@ def _refuse_damage(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _convert_disk_errors() -> Iterator[None]:
+def _convert_disk_errors(db: SqliteDatabase) -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
         for name in _list_error_names(error):
             for prefix, number in _DISK_ERRORS.items():
                 if name.startswith(prefix):
-                    raise OSError(number, os.strerror(number)) from error
+                    raise OSError(number, os.strerror(number), db.database) from error
         raise
 
 

@@ -89,6 +89,17 @@ def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
     assert "Make it writable" in message
 
 
+def test_database_that_is_away_is_described_once(fresh, capsys):
+    settings = yaml.safe_load(fresh.path.read_text())
+    settings["database"] = "postgresql://nobody@127.0.0.1:1/nothing"
+    fresh.path.write_text(yaml.safe_dump(settings))
+    document = run_doctor(fresh, capsys)
+    described = [what for what, (_, words) in document.items() if "127.0.0.1" in words]
+    assert "Connection refused" in document["database"][1]
+    assert "see database above" in document["queues"][1]
+    assert not {"text.key", "postgresql", "telegram.admins", "daemon"} & {*described}
+
+
 def read_json(capsys):
     return capsys.readouterr().out
 

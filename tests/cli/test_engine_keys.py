@@ -11,6 +11,7 @@ from merlin.config import load
 from merlin.engine.clients import TokenReservation
 from merlin.openai_protocol.errors import ApiError
 from merlin.wiring.engine import open_engine_clients
+from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.functional
 
@@ -40,6 +41,14 @@ def test_key_is_shown_once_and_accepted_by_the_engine(keys):
     code, listed, _ = keys("list")
     assert key.strip() not in listed
     assert key[:8] in listed
+
+
+def test_full_disk_is_reported_and_no_bug(keys):
+    with small_disk(keys.config.state_dir):
+        fill_disk(keys.config.state_dir)
+        code, key, output = keys("add", "course")
+    assert (code, key) == (1, "")
+    assert "engine.db: the disk is full" in output
 
 
 def test_list_shows_limits_and_use(keys):

@@ -56,6 +56,7 @@ doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAM
 doctor-disabled-units = Merlin doesn't start with the machine. Turn it on: systemctl enable merlin.target
 doctor-units = no unit has failed; Merlin starts with the machine
 doctor-needs-credential = not checked: the secret { $name } isn't set, see credentials above
+doctor-needs-database = not checked: the database can't be opened, see database above
 doctor-credentials = every needed secret is set
 doctor-no-text-key = stored texts are encrypted with a key that isn't here: { $keys }. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it
 doctor-text-key = { $keys }; keep a copy of it apart from the backups

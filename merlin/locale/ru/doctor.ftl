@@ -57,6 +57,7 @@ doctor-failed-units = systemd больше не запускает { $names }. �
 doctor-disabled-units = Merlin не запускается вместе с машиной. Включите: systemctl enable merlin.target
 doctor-units = сбоев нет, Merlin запускается вместе с машиной
 doctor-needs-credential = не проверено: секрет { $name } не задан, смотрите credentials выше
+doctor-needs-database = не проверено: базу данных не открыть, смотрите database выше
 doctor-credentials = все нужные секреты заданы
 doctor-no-text-key = тексты зашифрованы ключом, которого здесь нет: { $keys }. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните
 doctor-text-key = { $keys }; храните его копию отдельно от резервных копий
