@@ -195,17 +195,17 @@ class Bot:
             ("heartbeat", self._send_heartbeats),
             ("introduction", self._store_identity),
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
-            ("post", lambda: run_loop(self._notices.send_pending, changes)),
+            ("notices", lambda: run_loop(self._notices.send_pending, changes)),
             ("housekeeping", lambda: run_loop(tidy, changes, HOUSEKEEPING_EVERY_S)),
             ("results", lambda: run_loop(results, changes)),
-            ("herald", lambda: run_loop(broadcasts, changes)),
+            ("broadcasts", lambda: run_loop(broadcasts, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
-            ("comparing", self._compare_stars),
-            ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
-            ("windows", model_list_loop(self._services)),
+            ("comparison of Stars", self._compare_stars),
+            ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),
+            ("model lists", model_list_loop(self._services)),
         ]
         if self._services.webhook is None:
-            parts += [("lead", self._poller.keep_lead), ("intake", self._poller.run)]
+            parts += [("lead", self._poller.keep_lead), ("updates", self._poller.run)]
         return parts
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:
