@@ -104,8 +104,7 @@ class Roles(Repository):
 
     def list_grants(self) -> list[Grant]:
         """Return every role in effect, newest first; without the admins of the configuration."""
-        counting = ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null())
-        rows = self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))
+        rows = self.db.rows(_GRANTS_IN_EFFECT())
         return [_GRANTS.read(row, scope=row["scope"] or None) for row in rows]
 
     def _refuse_config_admin(self, user_id: int) -> None:
@@ -123,6 +122,9 @@ def _is_valid_grant(user_id: int) -> Any:
 
 
 _GRANTS = RowMap(Grant, columns={"by": "by_whom"})
+_GRANTS_IN_EFFECT = Prepared(
+    ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null()).order_by(ROLE_GRANT.id.desc())
+)
 
 
 # Purposes of a consent, as stored: models may be trained on a person's corrections.

@@ -44,7 +44,6 @@ from merlin.api.response_cache import (
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
 from merlin.app.answer_counts import AnswerCounts
-from merlin.app.context import Context
 from merlin.app.payment_worker import PaymentWorker
 from merlin.chat.answer import AnswerService
 from merlin.config.settings import ApiConfig
@@ -117,8 +116,9 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             partial(catalogue.poll_version, services),
             partial(catalogue.build_vocabulary, services),
         )
-        write_heartbeat = partial(_write_heartbeat, answer_service=state.answer_service)
-        beat = partial(services.write, write_heartbeat, socket.gethostname(), utc_now())
+        heartbeats, since = Heartbeats(services.db), utc_now()
+        write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
+        beat = partial(services.store.do, write_heartbeat)
         release = partial(services.write, release_stale_reservations)
         share = partial(state.limits.share, services)
         forget_counts = partial(services.store.do, partial(forget, services.db))
@@ -158,12 +158,12 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 def _write_heartbeat(
-    ctx: Context, host: str, since: datetime, answer_service: AnswerService
+    heartbeats: Heartbeats, answer_service: AnswerService, since: datetime
 ) -> None:
-    """Write the heartbeat of this API process."""
-    counters = {**ctx.db.connection_counter, **answer_service.refusals}
-    beat = Heartbeat("api", host, os.getpid(), since, utc_now(), "serving", counters)
-    Heartbeats(ctx.db).beat(beat)
+    """Write the heartbeat of this API process, which started at `since`."""
+    counters = {**heartbeats.db.connection_counter, **answer_service.refusals}
+    process, host = os.getpid(), socket.gethostname()
+    heartbeats.beat(Heartbeat("api", host, process, since, utc_now(), "serving", counters))
 
 
 async def repeat(

@@ -26,7 +26,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
 from merlin.core.permissions import DangerousAct, Permission
 from merlin.db.audit import Audit
-from merlin.db.database import BotRepository, Database, Row, transaction
+from merlin.db.database import BotRepository, Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
 from merlin.db.values import RowMap, storable_text
 
@@ -71,6 +71,12 @@ _BROADCASTS = RowMap(
 )
 STEP_INTERVAL = timedelta(seconds=1)
 _CHUNK = 200
+_OPEN = Prepared(
+    BROADCAST.select()
+    .where(BROADCAST.bot_id == Parameter("bot"))
+    .where(BROADCAST.started_at.is_null(False) & BROADCAST.ended_at.is_null())  # noqa: FBT003 - peewee's own
+    .order_by(BROADCAST.id)
+)
 _WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
@@ -150,9 +156,7 @@ class Broadcasts(BotRepository):
 
     def open(self) -> list[Broadcast]:
         """Return the started broadcasts whose end is not reported yet, oldest first."""
-        condition = self._of_bot() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
-        query = BROADCAST.select().where(condition & BROADCAST.ended_at.is_null())
-        return _BROADCASTS.read_all(self.db.rows(query.order_by(BROADCAST.id)), self.db)
+        return _BROADCASTS.read_all(self.db.rows(_OPEN(bot=self._bot_id)), self.db)
 
     def count_waiting(self) -> int:
         """Return how many messages of any kind that answer no update wait to be sent."""

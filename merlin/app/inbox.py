@@ -285,6 +285,13 @@ _WAITING_IN_LEASED = Prepared(
 )
 
 
+_LEASES = Prepared(LEASE.select().where((LEASE.bot_id == Parameter("bot")) & (LEASE.owner != "")))
+_WAITING_CHATS = Prepared(
+    UPDATE.select(UPDATE.chat_id).where(_IS_WAITING).distinct().order_by(UPDATE.chat_id)
+)
+_COUNT_WAITING = Prepared(UPDATE.select(fn.COUNT(UPDATE.id)).where(_IS_WAITING))
+
+
 @cache
 def _backlog(count: int) -> Prepared:
     """Return the query that counts the waiting updates of `count` chats."""
@@ -388,14 +395,13 @@ class Inbox(BotRepository):
 
     def _open(self, owner: Owner) -> Iterator[int]:
         """Yield the chats with waiting updates that no living process holds."""
-        leases = LEASE.select().where((LEASE.bot_id == self._bot_id) & (LEASE.owner != ""))
         now = iso(self._clock())
-        running = [row for row in self.db.rows(leases) if row["until"] >= now]
+        leases = self.db.rows(_LEASES(bot=self._bot_id))
+        running = [row for row in leases if row["until"] >= now]
         holders = {row["owner"] for row in running}
         dead = {holder for holder in holders if owner.is_dead(holder)}
         taken = {row["chat_id"] for row in running if row["owner"] not in dead}
-        chats = UPDATE.select(UPDATE.chat_id).where(self._make_waiting_condition()).distinct()
-        for row in self.db.rows(chats.order_by(UPDATE.chat_id)):
+        for row in self.db.rows(_WAITING_CHATS(bot=self._bot_id)):
             if row["chat_id"] not in taken:
                 yield row["chat_id"]
 
@@ -438,7 +444,7 @@ class Inbox(BotRepository):
 
     def count_unfinished(self) -> int:
         """Return the number of unfinished updates."""
-        return self.db.count(UPDATE, self._make_waiting_condition())
+        return int(self.db.value(_COUNT_WAITING(bot=self._bot_id)))
 
     def _make_waiting_condition(self) -> Any:
         return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)

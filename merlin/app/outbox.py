@@ -157,6 +157,21 @@ def load_page(text: str) -> tuple[FormattedMessage, Target]:
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
 _ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
+# The result edits the message that the press shows, so it must come second.
+_ANSWERS_ON_THE_WAY = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
+    (OUTGOING.bot_id == ERRAND.bot_id)
+    & (OUTGOING.update_id == ERRAND.update_id)
+    & OUTGOING.state.in_(_ON_THE_WAY)
+)
+_FINISHED = Prepared(
+    ERRAND.select(
+        *(column for column in ERRAND.every() if column.name != "bot_id"), *REQUEST.every()
+    )
+    .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
+    .where((ERRAND.bot_id == Parameter("bot")) & REQUEST.state.in_(_OVER))
+    .where(_ANSWERS_ON_THE_WAY == 0)
+    .order_by(ERRAND.request_id)
+)
 
 
 class WaitingRequests(BotRepository):
@@ -175,19 +190,7 @@ class WaitingRequests(BotRepository):
 
     def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
-        # The result edits the message that the press shows, so it must come second.
-        answer = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
-            (OUTGOING.bot_id == ERRAND.bot_id)
-            & (OUTGOING.update_id == ERRAND.update_id)
-            & OUTGOING.state.in_(_ON_THE_WAY)
-        )
-        columns = [column for column in ERRAND.every() if column.name != "bot_id"]
-        query = (
-            ERRAND.select(*columns, *REQUEST.every())
-            .join(REQUEST, on=(REQUEST.id == ERRAND.request_id))
-            .where(self._mine() & REQUEST.state.in_(_OVER) & (answer == 0))
-        )
-        rows = self.db.rows(query.order_by(ERRAND.request_id))
+        rows = self.db.rows(_FINISHED(bot=self._bot_id))
         return [(read_row(WaitingRequest, row), REQUESTS.read(row)) for row in rows]
 
     @transaction
@@ -233,6 +236,21 @@ _END = Prepared(
 )
 
 
+# The bot asks for these every second.
+_IS_UNPROMPTED = (OUTGOING.bot_id == Parameter("bot")) & OUTGOING.update_id.is_null()
+_SENDERS = Prepared(
+    OUTGOING.select(OUTGOING.owner)
+    .where(_IS_UNPROMPTED & (OUTGOING.state == OutgoingState.SENDING.value))
+    .distinct()
+)
+_UNPROMPTED = Prepared(
+    OUTGOING.select()
+    .where(_IS_UNPROMPTED & OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS))
+    .order_by(OUTGOING.id)
+    .limit(Parameter("limit"))
+)
+
+
 @cache
 def _make_keys_query(count: int) -> Prepared:
     """Return the query for the messages of `count` keys."""
@@ -273,7 +291,8 @@ class Outbox(BotRepository):
         """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
-        return self._read_messages(condition)
+        query = OUTGOING.select().where(self._mine() & condition).order_by(OUTGOING.id)
+        return [self._outgoing(row) for row in self.db.rows(query)]
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
@@ -310,13 +329,11 @@ class Outbox(BotRepository):
     @transaction
     def list_unprompted(self, owner: Owner, limit: int) -> list[QueuedMessage]:
         """Return the waiting messages that answer no update, oldest first."""
-        loose = OUTGOING.update_id.is_null()
-        sending = self._mine() & loose & (OUTGOING.state == OutgoingState.SENDING.value)
-        for row in self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct()):
+        for row in self.db.rows(_SENDERS(bot=self._bot_id)):
             if owner.is_dead(row["owner"]):
-                self._doubt(loose & (OUTGOING.owner == row["owner"]))
-        waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
-        return self._read_messages(loose & waiting, limit)
+                self._doubt(OUTGOING.update_id.is_null() & (OUTGOING.owner == row["owner"]))
+        rows = self.db.rows(_UNPROMPTED(bot=self._bot_id, limit=limit))
+        return [self._outgoing(row) for row in rows]
 
     def _doubt(self, condition: Any) -> None:
         sending = self._mine() & condition & (OUTGOING.state == OutgoingState.SENDING.value)
@@ -333,10 +350,6 @@ class Outbox(BotRepository):
 
     def _mine(self) -> Any:
         return OUTGOING.bot_id == self._bot_id
-
-    def _read_messages(self, these: Any, limit: int | None = None) -> list[QueuedMessage]:
-        query = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
-        return [self._outgoing(row) for row in self.db.rows(query.limit(limit))]
 
     def _outgoing(self, row: Row) -> QueuedMessage:
         page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")

@@ -32,7 +32,7 @@ from merlin.dataset.verdicts import (
     join_newest,
     select_verdicts,
 )
-from merlin.db.database import Database, Row
+from merlin.db.database import Database, Prepared, Row
 from merlin.db.notices import Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
@@ -276,25 +276,27 @@ def _counts(evaluation: Evaluation) -> dict[str, object]:
 
 _BATCH_SIZE = 100
 _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
+_NEW_VERDICTS = Prepared(
+    CHANGE.select(
+        *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
+        *(VERDICT.word, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
+    )
+    .join(VERDICT, on=_SAME_COMMIT)
+    .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+    .where(
+        (CHANGE.state == ChangeState.COMMITTED.value)
+        & (CHANGE.is_told == 0)
+        & VERDICT.word.in_([status.value for status in REPORTED])
+        & (VERDICT.word != CHANGE.told_word)
+    )
+    .order_by(CHANGE.id)
+    .limit(_BATCH_SIZE)
+)
 
 
 def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
-    reported = [status.value for status in REPORTED]
-    is_news = VERDICT.word.in_(reported) & (VERDICT.word != CHANGE.told_word)
-    is_open = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
-    query = (
-        CHANGE.select(
-            *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
-            *(VERDICT.word, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
-        )
-        .join(VERDICT, on=_SAME_COMMIT)
-        .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-        .where(is_open & is_news)
-        .order_by(CHANGE.id)
-        .limit(_BATCH_SIZE)
-    )
-    for row in db.rows(query):
+    for row in db.rows(_NEW_VERDICTS()):
         status, change_id = VerdictStatus(row["word"]), row["change_id"]
         values = {
             "subject": _subject(db, row),

@@ -33,7 +33,7 @@ from merlin.core.log import get_logger
 from merlin.dataset import verdicts
 from merlin.dataset.spec import CanaryRule
 from merlin.dataset.verdicts import ON_LINE, VerdictStatus, read_newest_settings, transition
-from merlin.db.database import Database, Repository, transaction
+from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import CANARY, MODEL, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json
@@ -115,6 +115,12 @@ def count_answer(db: Database, reply: Reply) -> None:
 
 
 _CANARIES = RowMap(Canary)
+_AWAITED = (
+    MODEL.select(MODEL.id)
+    .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+    .where((VERDICT.word == VerdictStatus.TRAINING.value) & ON_LINE)
+)
+_UNAWAITED = Prepared(CANARY.select().where(CANARY.model_row.not_in(_AWAITED)))
 
 
 class Canaries(Repository):
@@ -126,9 +132,7 @@ class Canaries(Repository):
 
     def end_unawaited(self) -> None:
         """End the canaries of models whose mainline commits are gone."""
-        awaited = MODEL.select(MODEL.id).join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
-        awaited = awaited.where((VERDICT.word == VerdictStatus.TRAINING.value) & ON_LINE)
-        for row in self.db.rows(CANARY.select().where(CANARY.model_row.not_in(awaited))):
+        for row in self.db.rows(_UNAWAITED()):
             self.db.transact(partial(end_canary, self.db, row["dataset"]))
 
     def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:

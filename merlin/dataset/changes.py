@@ -26,7 +26,7 @@ from merlin.dataset.commit_message import Editor, clean_subject, file_subject
 from merlin.dataset.finding import shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, EXAMPLES, MATERIALS
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.db.database import Repository, Row, transaction
+from merlin.db.database import Prepared, Repository, Row, transaction
 from merlin.db.tables import CHANGE
 from merlin.db.values import RowMap, decrypt, dump_json
 from merlin.git.source import blob_id
@@ -239,6 +239,14 @@ _CHANGES = RowMap(
 )
 
 
+_OLDEST_WAITING = Prepared(
+    CHANGE.select(CHANGE.batch)
+    .where(CHANGE.state == ChangeState.WAITING.value)
+    .order_by(CHANGE.id)
+    .limit(1)
+)
+
+
 class Changes(Repository):
     """The table of changes: a queue of batches and their results."""
 
@@ -352,8 +360,7 @@ class Changes(Repository):
 
     def claim(self) -> Batch | None:
         """Claim the oldest waiting batch; None, and no write, if the queue is empty."""
-        oldest = CHANGE.select(CHANGE.batch).where(CHANGE.state == ChangeState.WAITING.value)
-        while (batch_id := self.db.value(oldest.order_by(CHANGE.id))) is not None:
+        while (batch_id := self.db.value(_OLDEST_WAITING())) is not None:
             batch = self._claim(str(batch_id))
             if batch is not None:
                 return batch

@@ -27,7 +27,7 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
 from merlin.dataset.verdicts import FINDINGS, ON_LINE, join_newest
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.db.database import CHUNK, Repository, Row, in_portions, transaction
+from merlin.db.database import CHUNK, Prepared, Repository, Row, in_portions, transaction
 from merlin.db.tables import (
     BUILD,
     CHANGE,
@@ -179,6 +179,15 @@ _COMMITS = RowMap(
 )
 
 
+_NEWEST_COMMIT = Prepared(
+    COMMIT.select(COMMIT.sha)
+    .where(COMMIT.position.is_null(False))  # noqa: FBT003 - peewee's own signature
+    .order_by(COMMIT.position.desc())
+    .limit(1)
+)
+_TREES = Prepared(DATASET_TREE.select())
+
+
 class FileIndex(Repository):
     """The cached files of all datasets at the newest commit."""
 
@@ -320,14 +329,12 @@ class FileIndex(Repository):
 
     def find_newest_commit(self) -> str | None:
         """Return the newest mainline commit, None before the first."""
-        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
-        newest = COMMIT.select(COMMIT.sha).where(on_line).order_by(COMMIT.position.desc())
-        found = self.db.value(newest)
+        found = self.db.value(_NEWEST_COMMIT())
         return None if found is None else str(found)
 
     def trees(self) -> Mapping[str, str]:
         """Return dataset -> id of the cached tree."""
-        return {row["dataset"]: row["tree"] for row in self.db.rows(DATASET_TREE.select())}
+        return {row["dataset"]: row["tree"] for row in self.db.rows(_TREES())}
 
     def unknown(self, blobs: Sequence[str]) -> list[str]:
         """Return the blobs whose text is not cached."""

@@ -26,7 +26,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import DatasetSpec, load_spec
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json
 
@@ -212,6 +212,15 @@ OWED_FOR = timedelta(days=7)
 _STATUSES_AT_ONCE = 20
 
 
+_WITHOUT_NOTE = Prepared(
+    VERDICT.select(VERDICT.commit_sha)
+    .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
+    .where(VERDICT.word.in_([status.value for status in _TOLD]) & ON_LINE)
+    .where(NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at))
+    .limit(_AT_ONCE)
+)
+
+
 class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
 
@@ -220,15 +229,8 @@ class VerdictHistory(Repository):
 
         Only commits on the branch: a new mirror may lack those that a rewritten history removed.
         """
-        is_newer = NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at)
-        due = (
-            VERDICT.select(VERDICT.commit_sha)
-            .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
-            .where(VERDICT.word.in_([word.value for word in _TOLD]) & is_newer & ON_LINE)
-            .limit(_AT_ONCE)
-        )
-        commits = sorted({row["commit_sha"] for row in self.db.rows(due)})
-        return [(commit, text) for commit, text, _ in self._notes(commits)]
+        commits = sorted({row["commit_sha"] for row in self.db.rows(_WITHOUT_NOTE())})
+        return [(commit, text) for commit, text, _ in self._notes(commits)] if commits else []
 
     def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
         """Return commit, note text, and the time of its newest status."""

@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import cache, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -202,6 +202,14 @@ class BoundQuery:
             row = cursor.fetchone()
             return row[0] if row else 0
         return cursor.lastrowid if cursor.rowcount > 0 else 0
+
+
+@cache
+def _prepare_upsert(table: Table, key: tuple[str, ...], names: tuple[str, ...]) -> Prepared:
+    """Return the INSERT of one row that updates the columns `names` of a row with its key."""
+    update = parameters(" ".join(names))
+    new = table.insert({**parameters(" ".join(key)), **update})
+    return Prepared(new.on_conflict(conflict_target=key, update=update).as_rowcount())
 
 
 log = get_logger(__name__)
@@ -410,8 +418,7 @@ class Database:
 
     def upsert(self, table: Table, key: Mapping[str, object], values: Mapping[str, object]) -> None:
         """Insert one row, or update the row of this key."""
-        new = table.insert({**key, **values})
-        self.put(new.on_conflict(conflict_target=tuple(key), update=dict(values)))
+        self._done(_prepare_upsert(table, tuple(key), tuple(values))(**key, **values))
 
     def add_many(self, table: Table, rows: Iterable[Mapping[str, object]]) -> None:
         """Insert rows with the same columns, all or none."""

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from merlin.core.clock import iso
 from merlin.core.i18n import render_stored_text
 from merlin.core.log import redact
-from merlin.db.database import Repository, transaction
+from merlin.db.database import Parameter, Prepared, Repository, transaction
 from merlin.db.tables import NOTICE
 from merlin.db.values import RowMap
 
@@ -96,9 +96,8 @@ class Notices(Repository):
     def _lately_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
         # A time in the future is from before the clock was set back.
-        lately = NOTICE.handed_over_at.between(iso(since), iso(self._clock()))
-        query = NOTICE.select(NOTICE.key).where((NOTICE.to_whom == ADMINS) & lately).distinct()
-        found = {row["key"] for row in self.db.rows(query)}
+        lately = self.db.rows(_LATELY_SENT(since=iso(since), until=iso(self._clock())))
+        found = {row["key"] for row in lately}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
 
@@ -116,3 +115,9 @@ class Notices(Repository):
 
 
 _NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})
+_LATELY_SENT = Prepared(
+    NOTICE.select(NOTICE.key)
+    .where(NOTICE.to_whom == ADMINS)
+    .where(NOTICE.handed_over_at.between(Parameter("since"), Parameter("until")))
+    .distinct()
+)

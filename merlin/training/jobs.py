@@ -21,7 +21,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.spec import Recipe
 from merlin.dataset.verdicts import fail_training
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Asker, Checkpoint, JobEvent, JobReport, TrainingApi
@@ -169,13 +169,15 @@ def job_of(row: Row) -> Job:
     return _JOBS.read(row)
 
 
+_OPEN_JOBS = Prepared(JOB.select().where(UNFINISHED).order_by(JOB.id))
+
+
 class Jobs(Repository):
     """Jobs change only through `save`, which updates their models, verdicts and audit as well."""
 
     def open_jobs(self) -> list[Job]:
         """Return the unfinished jobs, oldest first."""
-        rows = self.db.rows(JOB.select().where(UNFINISHED).order_by(JOB.id))
-        return [job_of(row) for row in rows]
+        return [job_of(row) for row in self.db.rows(_OPEN_JOBS())]
 
     def get(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""

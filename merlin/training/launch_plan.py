@@ -35,7 +35,7 @@ from merlin.dataset.verdicts import (
     verdict_from_row,
 )
 from merlin.dataset.yaml_edit import edit_yaml, read_value
-from merlin.db.database import Database, Repository, transaction
+from merlin.db.database import Database, Parameter, Prepared, Repository, transaction
 from merlin.db.tables import BUILD, JOB, MODEL, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import dump_json
 from merlin.training import policy
@@ -218,6 +218,15 @@ def _is_paid(since: datetime) -> Any:
 _NEVER_SERVES = (ModelState.REFUSED, ModelState.GONE, ModelState.REVOKED)
 # Any number that no other program uses in this database.
 _LOCK = 0x4D65726C_62756467
+_WAITING_VERDICTS = Prepared(
+    select_verdicts()
+    .where(VERDICT.word.in_([status.value for status in WAITING]) & ON_LINE)
+    .order_by(VERDICT.dataset, VERDICT.position)
+)
+_NEWEST_ATTEMPT = Prepared(
+    JOB.select().where(JOB.wish == Parameter("training_key")).order_by(JOB.attempt.desc()).limit(1)
+)
+_REVOKED_BUILD = Prepared(revoked_builds().where(BUILD.id == Parameter("build_id")).limit(1))
 
 
 class _MovedOn(Exception):
@@ -247,12 +256,7 @@ class Launches(Repository):
 
     def list_waiting(self) -> list[Verdict]:
         """Return verdicts that are built or held and on the mainline, by dataset, then position."""
-        is_waiting = VERDICT.word.in_([word.value for word in WAITING])
-        query = select_verdicts().where(is_waiting & ON_LINE)
-        return [
-            verdict_from_row(row)
-            for row in self.db.rows(query.order_by(VERDICT.dataset, VERDICT.position))
-        ]
+        return [verdict_from_row(row) for row in self.db.rows(_WAITING_VERDICTS())]
 
     def build(self, build_id: int) -> Build:
         """Return one build. Raises NotFound."""
@@ -261,8 +265,7 @@ class Launches(Repository):
 
     def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
-        of_key = JOB.select().where(JOB.wish == training_key)
-        row = self.db.row(of_key.order_by(JOB.attempt.desc()))
+        row = self.db.row(_NEWEST_ATTEMPT(training_key=training_key))
         return None if row is None else job_of(row)
 
     def price(self, recipe: Recipe) -> Price | None:
@@ -294,8 +297,7 @@ class Launches(Repository):
 
     def is_revoked(self, verdict: Verdict) -> bool:
         """Return whether the build contains an example whose consent was withdrawn."""
-        builds = revoked_builds().where(BUILD.id == verdict.build_id)
-        return self.db.row(builds.limit(1)) is not None
+        return self.db.row(_REVOKED_BUILD(build_id=verdict.build_id)) is not None
 
     def new_examples(self, verdict: Verdict) -> int:
         """Count the examples new or changed since the newest launched build that is not lost."""

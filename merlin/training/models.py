@@ -22,7 +22,7 @@ from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Database, Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
     CANARY,
@@ -158,11 +158,8 @@ class Models(Repository):
         A model is also due if it would wait longer than its pause: the clock was set back.
         """
         now = self._clock()
-        latest = now + timedelta(seconds=MAX_WAIT_S)
-        has_passed = (MODEL.not_before <= iso(now)) | (MODEL.not_before > iso(latest))
-        is_due = MODEL.not_before.is_null() | has_passed
-        new = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
-        return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
+        due = _UNPROVED(now=iso(now), latest=iso(now + timedelta(seconds=MAX_WAIT_S)))
+        return [model_of(row) for row in self.db.rows(due)]
 
     def list_good_or_gone(self) -> list[Model]:
         """Return the models in state good or gone, oldest first."""
@@ -288,6 +285,18 @@ def select_models() -> Select:
     """Return the SELECT of models as `model_of` reads them."""
     number = BUILD.number.alias("build_number")
     return MODEL.select(*MODEL.every(), number).join(BUILD, on=(BUILD.id == MODEL.build_id))
+
+
+_UNPROVED = Prepared(
+    select_models()
+    .where(MODEL.state == ModelState.NEW.value)
+    .where(
+        MODEL.not_before.is_null()
+        | (MODEL.not_before <= Parameter("now"))
+        | (MODEL.not_before > Parameter("latest"))
+    )
+    .order_by(MODEL.id)
+)
 
 
 def find_origin(db: Database, model_id: str) -> Origin | None:

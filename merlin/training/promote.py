@@ -27,7 +27,7 @@ from merlin.dataset.verdicts import (
     rewrite_notes,
     transition,
 )
-from merlin.db.database import Database, Repository, Row, transaction
+from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import BUILD, CANARY, MODEL, PROMOTION, PROOF_ANSWER, SERVING, VERDICT
 from merlin.db.values import dump_json, read_row
@@ -162,15 +162,8 @@ class Promotions(Repository):
 
     def list_newest_good(self) -> list[Candidate]:
         """Return, for each dataset, the good model of the verdict with the highest position."""
-        heads = _heads().alias("heads")
-        query = (
-            select_models()
-            .select_extend(heads.c.top, VERDICT.word)
-            .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
-        )
-        is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
-        rows = self.db.rows(query.join(heads, on=is_head))
-        ahead = self._ahead()
+        rows = self.db.rows(_NEWEST_GOOD())
+        ahead = {row["dataset"]: row["top"] for row in self.db.rows(_UNDER_WAY())}
         found = [
             Candidate(
                 model_of(row),
@@ -182,16 +175,9 @@ class Promotions(Repository):
         ]
         return sorted(found, key=lambda candidate: candidate.model.dataset)
 
-    def _ahead(self) -> dict[str, int]:
-        """Return the highest position of each dataset that waits or trains."""
-        under_way = VERDICT.word.in_([word.value for word in (*WAITING, VerdictStatus.TRAINING)])
-        tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-        rows = self.db.rows(tops.where(under_way & ON_LINE).group_by(VERDICT.dataset))
-        return {row["dataset"]: row["top"] for row in rows}
-
     def list_serving(self) -> dict[str, Serving]:
         """Return the serving model of every dataset that has one."""
-        return {row["dataset"]: serving_of(row) for row in self.db.rows(serving_rows())}
+        return {row["dataset"]: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
 
     @transaction
     def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
@@ -396,17 +382,27 @@ def serving_rows() -> Select:
     return select_models().select_extend(*own).join(SERVING, on=(SERVING.model_row == MODEL.id))
 
 
-def _heads() -> Select:
-    """Return the SELECT of each dataset's highest position whose model is good.
-
-    A failed verdict with a good model is one whose job was cancelled too late.
-    """
-    is_good = MODEL.state == ModelState.GOOD.value
-    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    good = tops.join(MODEL, on=(MODEL.job_id == VERDICT.job_id)).where(
-        is_good & ON_LINE & (VERDICT.word != VerdictStatus.FAILED.value)
-    )
-    return good.group_by(VERDICT.dataset)
+# The daemon asks the next three every second.
+_ALL_SERVING = Prepared(serving_rows())
+_TOPS = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top")).group_by(
+    VERDICT.dataset
+)
+_WAITS = VERDICT.word.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
+_UNDER_WAY = Prepared(_TOPS.where(_WAITS & ON_LINE))
+# A failed verdict with a good model is one whose job was cancelled too late.
+_GOOD_TOPS = (
+    _TOPS.join(MODEL, on=(MODEL.job_id == VERDICT.job_id))
+    .where(MODEL.state == ModelState.GOOD.value)
+    .where(ON_LINE & (VERDICT.word != VerdictStatus.FAILED.value))
+    .alias("tops")
+)
+_IS_TOP = (_GOOD_TOPS.c.dataset == VERDICT.dataset) & (_GOOD_TOPS.c.top == VERDICT.position)
+_NEWEST_GOOD = Prepared(
+    select_models()
+    .select_extend(_GOOD_TOPS.c.top, VERDICT.word)
+    .join(VERDICT, on=(VERDICT.job_id == MODEL.job_id))
+    .join(_GOOD_TOPS, on=_IS_TOP)
+)
 
 
 def serving_of(row: Row) -> Serving:

@@ -21,7 +21,7 @@ from tests.db.pipeline_rows import FACE, PipelineRows, make_examples
 pytestmark = pytest.mark.integration
 
 # One row per dataset, or a single row.
-SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "heads"}
+SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "tops"}
 
 
 @pytest.fixture
