@@ -46,6 +46,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
+    GatewayRefund,
     PaymentRequest,
     Status,
 )
@@ -427,24 +428,26 @@ def _may_capture(ctx: Context, purchase_id: str) -> bool:
 
 
 async def read_refunds(ctx: Context, purchase_id: str) -> None:
-    """Store the refunds of a payment that were made at YooKassa directly. Raises PaymentError.
+    """Store the refunds of a payment that were made at YooKassa directly. Raises PaymentError."""
+    purchase = await _read_purchase(ctx, purchase_id)
+    gateway_refunds = await polled_gateway(ctx).refunds(purchase.outside_id)
+    await ctx.write(store_refunds, purchase_id, gateway_refunds)
+
+
+def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]) -> None:
+    """Store the refunds that YooKassa lists for an order.
 
     Deferred while a refund of ours is pending: its row holds who requested it and why.
     """
-    purchase = await _read_purchase(ctx, purchase_id)
-    refunds = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).list_of_purchase(purchase_id))
+    Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
+    refunds = Refunds(ctx.db, ctx.clock).list_of_purchase(purchase_id)
     if any(refund.state in UNDER_WAY for refund in refunds):
         look_at = ctx.clock() + next_poll_delay(0)
-        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).poll_at(purchase_id, look_at))
+        Purchases(ctx.db, ctx.clock).poll_at(purchase_id, look_at)
         return
-    gateway_refunds = await polled_gateway(ctx).refunds(purchase.outside_id)
-
-    def apply() -> None:
-        for refund in gateway_refunds:
-            if refund.is_done:
-                settlement.apply_refund(ctx, Gateway.YOOKASSA, refund)
-
-    await ctx.store.do(apply)
+    for refund in gateway_refunds:
+        if refund.is_done:
+            settlement.apply_refund(ctx, Gateway.YOOKASSA, refund)
 
 
 def end_overdue(ctx: Context, purchase_id: str) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from itertools import permutations
 
 import pytest
 
 from merlin.app import settlement
+from merlin.app.orders import store_refunds
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import Outcome, expire, reason_key
+from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, Status
@@ -153,3 +156,19 @@ def test_payment_during_an_erasure_notifies_admins_alone(shop, clock, run_beside
     assert shop.list_notices("admins") == ["notice-paid-nobody"]
     assert shop.list_notices(ANNA) == []
     assert shop.billing.renewals.list_of_user(ANNA) == []
+
+
+def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clock):
+    purchase, grant = shop.buy()
+    (payment, _) = shop.list_entries()
+    listed = [shop.make_refund(payment.outside_id, "back", grant.amount)]
+    refund = shop.billing.refunds.request(grant.entry_id, None, "why", f"user:{BORIS}")
+    store = partial(store_refunds, shop.ctx, purchase.purchase_id, listed)
+    shop.db.transact(store)
+    assert shop.list_kinds() == ["payment", "grant"]
+    (due,) = shop.billing.purchases.claim_due(clock() + timedelta(minutes=1))
+    assert due.purchase_id == purchase.purchase_id
+    shop.billing.refunds.mark_done(refund.refund_id, *listed)
+    shop.db.transact(store)
+    (*_, entry, _) = shop.list_entries()
+    assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
