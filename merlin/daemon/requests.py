@@ -63,6 +63,10 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
     try:
         if kind in _AFTER_FETCH:
             fetch()
+        if kind is RequestKind.ROLLBACK:
+            # In one transaction: a repeated rollback would go one model further back.
+            services.db.transact(lambda: _finish(services, request, _promote(services, request)))
+            return
         result = KINDS[kind](services, request)
     except MerlinError as error:
         _refuse(services, request, error)
@@ -72,6 +76,10 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
         log.exception("request failed", kind=request.kind, by=request.by)
         _refuse(services, request, MerlinError(f"{type(bug).__name__}: {bug}"))
         return
+    _finish(services, request, result)
+
+
+def _finish(services: DaemonServices, request: Request, result: Result) -> None:
     if request.kind in _TOLD and is_person(request.by):
         arguments = {**result, "by": request.by}
         key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"

@@ -103,6 +103,20 @@ def test_interrupted_request_is_done_by_the_next_tick(lab):
     assert request_state(lab, request_id).state is RequestState.DONE
 
 
+def test_rollback_whose_result_cannot_be_stored_changes_nothing(lab, provider):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    request_id = ask_daemon(lab, "rollback", dataset="trial")
+    fault = "WHEN NEW.state = 'done' BEGIN SELECT RAISE(ABORT, 'cut off'); END"
+    with lab.services() as services:
+        services.db.sql(f"CREATE TRIGGER fault BEFORE UPDATE ON request {fault}")
+    lab.tick("serve")
+    assert request_state(lab, request_id).state is RequestState.FAILED
+    assert lab.status()["serving"]["build"] == "trial-2"
+
+
 def test_command_does_the_work_itself_when_the_leader_goes_away(lab):
     lab.tick("fetch")
     lead, messages = Lead(lab.config.state_dir, lab.config.database), []
