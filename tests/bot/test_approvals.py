@@ -50,6 +50,7 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         boris.say("/admin")
         assert "✋ Ждут подтверждения (1)" in boris.labels
         vera.say("/admin")
+        assert "✋ Ждут подтверждения (1)" in vera.labels
         assert vera.press_forged("a-approve-yes:1").startswith("Свою заявку подтвердить нельзя")
         boris.press("a-approve:1:n", message.message_id, forged=True)
         assert TEXT in boris.last.text

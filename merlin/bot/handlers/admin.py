@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
-from merlin.app.approvals import count_waiting
+from merlin.app.approvals import list_waiting
 from merlin.app.board import BoardRow, Card, read_board
 from merlin.app.health import BudgetView, HealthView, ProcessView, health, runbook
 from merlin.app.models import dataset_names
@@ -158,7 +158,8 @@ def _home(context: BotContext) -> View:
     board = read_board(*context.caller)
     board_text = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    waiting = count_waiting(*context.caller)
+    # Also those of the user, who can withdraw them.
+    waiting = len(list_waiting(*context.caller))
     approve = (
         Button(context.translate("approval-open", count=waiting), "a-waits") if waiting else None
     )
