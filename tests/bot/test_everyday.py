@@ -170,6 +170,12 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
+def test_listed_time_zone_is_confirmed_by_its_city(anna):
+    anna.say("/lang")
+    anna.press("Часовой пояс")
+    assert anna.press("Москва").text.startswith("Часовой пояс сохранён: Москва.")
+
+
 def test_command_ends_a_dialog_so_that_the_next_message_is_a_question(anna, provider):
     anna.say("/lang")
     anna.press("Часовой пояс")

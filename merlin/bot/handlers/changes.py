@@ -28,12 +28,15 @@ from merlin.bot.handlers.example_proof import (
     USER,
     Draft,
     ask,
+    card_title,
     commit_editor,
+    dataset_title,
     dialog_value,
     finding_lines,
     format_price,
     leave_dialog,
     replacement_lines,
+    require_chosen_card,
     require_chosen_dataset,
     saved_view,
     show_proof,
@@ -411,21 +414,22 @@ def undo_confirmed(context: BotContext) -> View:
 def list_unanswered(context: BotContext) -> View:
     """List the unanswered questions, newest first."""
     leave_dialog(context)
-    name = require_chosen_dataset(context)
-    dataset_hash = admin.short_hash(name)
+    card = require_chosen_card(context)
+    name, dataset_hash = card.name, admin.short_hash(card.name)
 
     def entry(question: UnansweredView) -> Button:
         label = f"{question.times} · {menu.cut(question.question, _LABEL_LENGTH)}"
         return Button(label, f"ex:vain:{dataset_hash}:{question.mark[:MARK_DIGITS]}")
 
     questions = unanswered.list_unanswered(*context.caller, name, context.language)
-    title, back = context.translate("examples-unanswered"), menu.back(f"ex:ds:{dataset_hash}")
+    title = f"{context.translate('examples-unanswered')} · {card_title(context, card)}"
+    back = menu.back(f"ex:ds:{dataset_hash}")
     keys, waiting = (
         ("unanswered-hint", "unanswered-none"),
         questions.list_in_state(GroupState.WAITING),
     )
     data = f"ex:vains:{dataset_hash}"
-    return menu.list_card(context, f"{title} · {name}", keys, waiting, entry, data, back, place=2)
+    return menu.list_card(context, title, keys, waiting, entry, data, back, place=2)
 
 
 def answer_unanswered(context: BotContext) -> View:
@@ -443,7 +447,8 @@ def answer_unanswered(context: BotContext) -> View:
             menu.back(f"ex:vains:{dataset_hash}:0"),
         )
         message = context.translate("page-unanswered-exists")
-        return menu.card(context, name, question.question, message, rows=rows)
+        title = dataset_title(context, name)
+        return menu.card(context, title, question.question, message, rows=rows)
     draft = Draft(name, turns=((USER, question.question),))
     return example_draft.ask_answer(
         context, draft, f"ex:vains:{dataset_hash}:0", _dismiss_button(context)
@@ -458,7 +463,8 @@ def dismiss_unanswered(context: BotContext) -> View:
     dataset_hash = admin.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
     message = context.translate("unanswered-dismissed", question=question.question)
-    return menu.card(context, name, message, rows=(undo, menu.back(f"ex:vains:{dataset_hash}:0")))
+    title, back = dataset_title(context, name), menu.back(f"ex:vains:{dataset_hash}:0")
+    return menu.card(context, title, message, rows=(undo, back))
 
 
 def restore_unanswered(context: BotContext) -> View:

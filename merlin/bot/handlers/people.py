@@ -32,6 +32,7 @@ from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.bot.rendering import audit_text, reference_name
+from merlin.core import i18n
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
@@ -113,7 +114,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
         "people-summary",
         role=" ".join([role, *person.scopes]),
         plan=plan.title_in(context.language) if plan else context.translate("people-no-plans"),
-        speaks=person.language,
+        speaks=i18n.text(person.language, "lang-name"),
     )
     quota_lines = (
         context.translate(

@@ -147,7 +147,8 @@ def take_zone(context: BotContext) -> View:
 def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*context.caller, zone)
     now = _now(context, zone)
-    return menu.text_view(context, "zone-saved", menu.back("lang"), zone=zone, now=now)
+    name = _city(zone, context.language) if zone in ZONES else zone
+    return menu.text_view(context, "zone-saved", menu.back("lang"), zone=name, now=now)
 
 
 # Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.

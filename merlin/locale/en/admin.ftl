@@ -180,8 +180,8 @@ broadcast-again = ✍️ Another text
 broadcast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
 broadcast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
 broadcast-to = { $whom ->
-        [ru] Send in Russian ({ $count })
-        [en] Send in English ({ $count })
+        [ru] Send to Russian speakers ({ $count })
+        [en] Send to English speakers ({ $count })
        *[all] Send to everyone ({ $count })
     }
 broadcast-ask-send = { $count ->
