@@ -183,7 +183,11 @@ class Models(Repository):
 
     @transaction
     def keep_answer(self, model: Model, example_id: str, answer: Answer) -> None:
-        """Store a model's answer to one test question; they are kept for good models only."""
+        """Store an answer to one test question; none of a model refused or revoked meanwhile."""
+        may = MODEL.state.in_([ModelState.NEW.value, ModelState.GOOD.value])
+        stands = MODEL.select(MODEL.id).where((MODEL.id == model.model_row) & may)
+        if self.db.row(self.db.for_update(stands)) is None:
+            return
         known = None if answer.known is None else int(answer.known)
         row = {"model_row": model.model_row, "example_id": example_id, "known": known}
         self.db.add_new(PROOF_ANSWER, {**row, "answer": storable_text(answer.text)})

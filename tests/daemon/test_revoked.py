@@ -21,7 +21,9 @@ from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import PROOF_ANSWER
+from merlin.providers.base import Answer
 from merlin.training.jobs import Jobs
+from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.wiring.context import opened
 from tests.support.config import make_config
@@ -114,6 +116,8 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     assert withdraw(lab) == [learnt]
     assert live_build(lab) == "trial-1", "at once, with no daemon at work"
     with opened(lab.config) as database:
+        # A test was under way.
+        Models(database).keep_answer(model_of(lab, "trial-2"), "late", Answer("Верх лица."))
         answer_models = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
     assert answer_models == {model_of(lab, "trial-1").model_row}
     notice = waiting_notices()[SWITCHED]
