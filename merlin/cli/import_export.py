@@ -216,11 +216,13 @@ def export(
     values: dict[str, object] = {"dataset": dataset}
     if folder is not None:
         files, left_out = _folder_files(checked, shape, card)
+        _require_fitting(checked, left_out, shape)
         _write_folder(folder, files)
         values |= {"folder": str(folder), "files": sorted(files)}
     else:
         system = checked.spec.system if checked.spec else ""
         content, left_out = export_examples(checked.examples, system, cast("FileFormat", shape))
+        _require_fitting(checked, left_out, shape)
         if output is not None:
             write_file(output, content)
             values["file"] = str(output)
@@ -238,6 +240,15 @@ def export(
     place = folder or output
     if place is not None:
         print_message("did-export", count=count, path=str(place))
+
+
+def _require_fitting(
+    checked: CheckedDataset, left_out: Sequence[str], export_format: ExportFormat
+) -> None:
+    """Raise Refused if there are examples, but the format can represent none of them."""
+    if left_out and len(left_out) == len(checked.examples):
+        names = {"dataset": checked.name, "format": export_format}
+        raise Refused("nothing fits the format", "export-none-fits", **names)
 
 
 def _folder_files(

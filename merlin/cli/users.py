@@ -204,7 +204,8 @@ def gift(
     """Give extra questions, which are used once the plan's limit is reached."""
     with write_context(config) as (ctx, actor):
         values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
-    arguments = {"user": str(user), "amount": amount, "until": format_cell(values["expires_at"])}
+    until = format_cell(values["expires_at"]) or 0
+    arguments = {"user": str(user), "amount": amount, "until": until}
     kind_shown = translate_word("format", kind.value)
     print_result(values, "account-did-gift", json=json, format=kind_shown, **arguments)
 

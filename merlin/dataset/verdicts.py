@@ -314,7 +314,8 @@ class VerdictHistory(Repository):
             query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
-        missing = NotFound(f"no build of {dataset}", "chronicle-none", dataset=dataset)
+        key = "chronicle-no-build" if commit is None else "chronicle-none"
+        missing = NotFound(f"no build of {dataset}", key, dataset=dataset)
         return verdict_from_row(self.db.get_row(query.order_by(VERDICT.position.desc()), missing))
 
     def commit_of(self, job_id: int) -> str | None:

@@ -382,6 +382,15 @@ def test_exported_folder_is_recognised_by_an_import(lab, run, run_json, tmp_path
     assert (code, "the disk is full" in captured.err) == (1, True), captured.err
 
 
+def test_format_that_no_example_fits_is_refused(lab, run, tmp_path):
+    lab.tick("fetch")
+    for arguments in (("--to", str(tmp_path / "out")), ("-o", str(tmp_path / "out")), ()):
+        code, captured = run("export", "trial", "--as", "preference", *arguments)
+        assert (code, captured.out) == (1, "")
+        assert "No example of trial fits the format preference" in captured.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_huggingface_repository_has_the_requested_card(lab, run, tmp_path):
     lab.tick("fetch")
     folder = tmp_path / "out"

@@ -116,7 +116,7 @@ def test_gift_is_given_and_shown_with_its_remainder(folder, capsys):
         (["block", "1001"], "blocked"),
         (["block", "1001", "--undo"], "unblocked"),
         (["plan", "1001", "full"], "full"),
-        (["gift", "1001", "photo", "2"], "photos: 2"),
+        (["gift", "1001", "photo", "2"], "photos: 2\n"),
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
     ],
 )
