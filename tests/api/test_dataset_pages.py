@@ -110,6 +110,13 @@ def test_saving_without_drafts_is_refused(vera):
     assert "Сохранять нечего" in answer.text
 
 
+def test_refused_field_is_named_as_on_the_form(vera):
+    form = {"question": "Что такое лес?", "answer": "Деревья.", "tags": f"лес, {'д' * 65}"}
+    answer = vera.post(BASE, data=form)
+    assert answer.status_code == 422
+    assert "<span>Теги: Слишком длинно" in answer.text
+
+
 def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
     lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}

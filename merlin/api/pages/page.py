@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
 from functools import cache
@@ -200,12 +200,30 @@ def refusal_text(context: PageContext, error: Exception) -> str:
                 raise error
             return text(context.language, f"api-problem-{error.code}-detail", **error.arguments)
         case ValidationError():
-            errors = validation_errors(error.errors(), context.language)
-            return " ".join(f"{item['pointer'].strip('/')}: {item['detail']}" for item in errors)
+            return " ".join(_field_errors(context, error))
         case MerlinError():
             return text(context.language, error.key, **error.arguments)
         case _:
             raise error
+
+
+# Field of a form's body -> text key of its label.
+_FIELD_LABELS: Mapping[object, str] = {
+    "question": "example-question",
+    "answer": "example-answer",
+    "tags": "example-tags",
+    "file_url": "file-url",
+    "lesson": "lesson-number",
+    "semester": "semester-number",
+    "teachers": "teachers",
+}
+
+
+def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]:
+    faults = error.errors()
+    for fault, item in zip(faults, validation_errors(faults, context.language), strict=False):
+        label = _FIELD_LABELS.get(fault["loc"][0]) if fault["loc"] else None
+        yield f"{context.say(label)}: {item['detail']}" if label else item["detail"]
 
 
 # The message of the last form, shown on the next page.
