@@ -61,7 +61,8 @@ def test_anonymous_user_signs_in_and_returns(visitor, course_site):
     page.get_by_label("Пароль").fill("не тот пароль")
     page.get_by_role("button", name="Войти", exact=True).click()
     expect(page.get_by_role("alert")).to_contain_text(
-        "Проверьте их и попробуйте ещё раз. Забыли пароль? Войдите через бота и задайте новый"
+        "Логин или пароль не подошёл: проверьте их и попробуйте ещё раз. "
+        "Забыли пароль? Войдите через бота и задайте новый"
     )
     expect(page.get_by_label("Логин", exact=True)).to_have_value("anna-plain")
     page.get_by_label("Пароль").fill(PASSWORD)

@@ -164,7 +164,7 @@ def test_full_score_is_reported_as_uninformative(lab, provider, run, run_json):
     assert document["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
     code, output = run("eval", "trial-3")
     assert code == 0
-    assert "All answers are right (44 of 44), so this score tells nothing" in output.out
+    assert "All answers are right (44 of 44), so this test tells nothing" in output.out
 
 
 def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, run_json):

@@ -21,7 +21,7 @@ eval-lost = { $count ->
         [one] { NUMBER($count) } question was right before and isn't now.
        *[other] { NUMBER($count) } questions were right before and aren't now.
     }
-eval-full = All answers are right ({ $questions } of { $questions }), so this score tells nothing. Add test questions that are harder, in other words than the examples.
+eval-full = All answers are right ({ $questions } of { $questions }), so this test tells nothing. Add test questions that are harder, in other words than the examples.
 eval-few-tests = { $questions ->
         [0] The dataset has no test questions
         [one] The dataset has only { $questions } test question

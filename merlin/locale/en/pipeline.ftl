@@ -49,7 +49,7 @@ held-forbidden = the provider “{ $provider }” doesn't let this account train
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
 
-launch-already = job { $job } already trains this build
+launch-already = job { $job } already trains this version
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs

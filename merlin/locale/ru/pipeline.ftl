@@ -53,7 +53,7 @@ held-forbidden = поставщик «{ $provider }» не разрешает э
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
-launch-already = эта сборка уже в обучении { $job }
+launch-already = эта версия уже в обучении { $job }
 launch-full = у поставщика «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
     [few] не завершены { $count } обучения
