@@ -117,6 +117,13 @@ def test_refused_field_is_named_as_on_the_form(vera):
     assert "<span>Теги: Слишком длинно" in answer.text
 
 
+def test_new_example_sent_twice_is_one_draft(vera):
+    form = {"question": "Нажали дважды?", "answer": "Один раз."}
+    for _ in range(2):
+        assert vera.post(BASE, data=form).status_code == 303
+    assert "1 правка" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
+
+
 def test_draft_beyond_the_limit_is_refused_with_an_explanation(vera):
     table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
     lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
