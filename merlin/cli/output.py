@@ -154,7 +154,8 @@ def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:
     """Print `heading: value` lines; a heading is the text `<prefix>-<name>`."""
     for name, value in values.items():
         heading = text(language(), f"{prefix}-{name.replace('_', '-')}")
-        sys.stdout.write(f"{heading}: {format_cell(value)}\n")
+        line = f"{heading}: {format_cell(value)}"
+        sys.stdout.write(f"{line.rstrip()}\n")  # an empty value leaves no blank at the end
 
 
 def print_message(key: str, **arguments: object) -> None:

@@ -146,7 +146,7 @@ def test_dry_run_prints_the_price_as_json_and_starts_nothing(lab, other_provider
         ("nobody/stand-in-base", "“nobody”"),
         ("other/stand-in-bass", "stand-in-bass"),
         ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
-        ("stand-in/stand-in-base", "job 1 already trains this build"),
+        ("stand-in/stand-in-base", "this version already has job 1"),
     ],
 )
 def test_impossible_migration_is_refused_and_the_live_model_stays(

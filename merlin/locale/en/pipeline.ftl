@@ -49,7 +49,7 @@ held-forbidden = the provider “{ $provider }” doesn't let this account train
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
 
-launch-already = job { $job } already trains this version
+launch-already = this version already has job { $job }
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
@@ -107,7 +107,7 @@ notice-repository =
     { $reason }
     The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty. The models keep answering.
-chronicle-no-build = { $dataset } has no build yet: see `merlin log`
+chronicle-no-build = { $dataset } has no version yet: see `merlin log`
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository.
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one

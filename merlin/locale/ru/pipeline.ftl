@@ -53,7 +53,7 @@ held-forbidden = поставщик «{ $provider }» не разрешает э
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
-launch-already = эта версия уже в обучении { $job }
+launch-already = у этой версии уже есть обучение { $job }
 launch-full = у поставщика «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
     [few] не завершены { $count } обучения
@@ -136,7 +136,7 @@ notice-repository =
     { $reason }
     Модели продолжают отвечать.
 notice-no-branch = В репозитории нет такой ветки (или он пуст). Модели продолжают отвечать.
-chronicle-no-build = у набора { $dataset } ещё нет ни одной сборки: посмотрите `merlin log`
+chronicle-no-build = у набора { $dataset } ещё нет ни одной версии: посмотрите `merlin log`
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
