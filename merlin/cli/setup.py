@@ -177,17 +177,22 @@ def init(
         raise ConfigError(f"not a dataset's name: {dataset}", "init-bad-name", **names)
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")
-    arguments = {"folder": str(folder)}
+    arguments, is_new = {"folder": str(folder)}, not folder.exists()
     try:
-        if folder.exists() and any(folder.iterdir()):
+        if not is_new and any(folder.iterdir()):
             raise Refused(f"{folder} is not empty", "init-not-empty", **arguments)
         _write_files(folder, dataset)
-    except OSError as error:
-        reason = error.strerror or str(error)
+        _git(folder, "init", "-q", "-b", "main")
+        # Accept pushes to the checked-out branch and update its files.
+        _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
+    except (OSError, subprocess.CalledProcessError) as error:
+        if is_new:  # so that the same command can be repeated
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            reason = error.strerror or str(error)
+        else:
+            reason = error.stderr.strip().rpartition("\n")[2]
         raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
-    _git(folder, "init", "-q", "-b", "main")
-    # Accept pushes to the checked-out branch and update its files.
-    _git(folder, "config", "receive.denyCurrentBranch", "updateInstead")
     print_message("init-done", dataset=dataset, path=str(folder.resolve()), **arguments)
 
 
@@ -213,4 +218,4 @@ def _fill_template(template: str, *names: str) -> str:
 
 
 def _git(folder: Path, *arguments: str) -> None:
-    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True)  # noqa: S603, S607 - fixed words

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from merlin.cli import main
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.functional
 
@@ -57,6 +58,14 @@ def test_file_in_place_of_the_folder_is_reported(tmp_path, capsys):
         assert main(["init", str(tmp_path / place)]) == 1
         assert ": a part of the path isn't a folder" in capsys.readouterr().err
     assert (tmp_path / "taken").read_text("utf-8") == "mine"
+
+
+@pytest.mark.parametrize("size", ["8k", "90k"])  # full at the first files, and within git
+def test_full_disk_leaves_nothing_behind(tmp_path, capsys, size):
+    with small_disk(tmp_path / "disk", size):
+        assert main(["init", str(tmp_path / "disk" / "fresh")]) == 1
+        assert not [*(tmp_path / "disk").iterdir()]
+    assert "can't create" in capsys.readouterr().err
 
 
 def test_without_git_nothing_is_created(tmp_path, capsys, monkeypatch):
