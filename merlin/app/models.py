@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -302,7 +303,11 @@ def submit(
 
     if kind in _NEED_APPROVAL:
         values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
-        model_arguments = {"model": arguments.get("model", arguments.get("to", ""))}
+        name = arguments.get("model", arguments.get("to", ""))
+        with suppress(NotFound):
+            # The version, by which people know the model.
+            name = Promotions(ctx.db).model(name).build_version or name
+        model_arguments = {"model": name}
         act, subject = kind.value, f"dataset:{dataset}"
         require_approval(
             ctx, actor, DangerousAct.PROMOTE, act, subject, values, model_arguments, send_request

@@ -261,6 +261,8 @@ def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_si
             number = site.admin.post(address).json()["approval"]
             assert len(Requests(site.database).list_of_author(f"user:{VERA}")) == count_before
             second = Actor.person(BORIS, site.roles.authority(BORIS))
+            waiting = approvals.get_waiting(site.app.state.services, second, number)
+            assert waiting.approval.told == {"model": older["build"]}
             approvals.approve(site.app.state.services, second, number)
             request, *rest = Requests(site.database).list_of_author(f"user:{VERA}")
             assert (request.kind, len(rest)) == (kind, count_before)
