@@ -108,6 +108,10 @@ def test_deleted_session_can_be_restored(anna):
     assert anna.alerts() == ["Этот разговор уже удалён насовсем. Все разговоры: /sessions"]
 
 
+def test_clearing_an_unused_conversation_mentions_no_deletion(anna):
+    assert anna.say("/clear").text == "Новый разговор открыт. Пишите!"
+
+
 def test_question_after_the_deletion_of_a_session_being_renamed_is_answered(anna):
     open_two_sessions(anna)
     card = anna.press(anna.labels[1])

@@ -456,7 +456,8 @@ def start_after_deletion(context: BotContext) -> View:
 def clear_session(context: BotContext) -> View:
     """Delete the open session and start a new one; in a private chat it can be restored."""
     old = context.open_session()
-    undo = context.is_private and context.turns.count(old.session_id) > 0 and _restore_button(old)
-    view = _renew(context, "bot-clear", undo)
+    is_used = context.turns.count(old.session_id) > 0
+    undo = context.is_private and is_used and _restore_button(old)
+    view = _renew(context, "bot-clear" if is_used else "bot-new-first", undo)
     context.sessions.delete(context.place, old.session_id)
     return view
