@@ -110,7 +110,8 @@ class Promos(Repository):
         row |= {"at": iso(self._clock()), "stopped_at": None}
         if not self.db.add_new(PROMO, row):
             raise Refused(f"{code} is there", "promo-exists", code=code)
-        values = {"plan": promo.plan, "days": promo.days, "percent": promo.percent}
+        gives = {"days": promo.days} if promo.days else {"percent": promo.percent}
+        values = {"plan": promo.plan, **gives}
         Audit(self.db, self._clock).note(promo.by, "promo.add", f"promo:{code}", values)
 
     @transaction
