@@ -98,6 +98,9 @@ def test_model_is_rolled_back_pinned_and_compared_without_javascript(staff_visit
     page.get_by_text("Закрепить", exact=True).click()
     page.get_by_role("button", name="Да, закрепить").click()
     expect(page.get_by_text("Закрепить модель: algorithms")).to_be_visible()
+    page.get_by_text("Сделать текущей", exact=True).first.click()
+    page.get_by_role("button", name="Да, сделать текущей").first.click()
+    expect(page.get_by_text(re.compile(r"^Сделать текущей: algorithms-\d$"))).to_be_visible()
     assert len(list_requests(staff_site, RequestKind.ROLLBACK)) == 1
     assert len(list_requests(staff_site, RequestKind.PIN)) == 1
     for name in ("algorithms-1", "algorithms-2"):

@@ -88,7 +88,12 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
     def look(ctx: Context, actor: Actor) -> dict[str, object]:
         request = requests.get(ctx, actor, number)
         reason = failure(request, context.language)
-        return {"request": request, "reason": reason, "is_served": is_daemon_alive(ctx)}
+        target = str(next(iter(request.arguments.values()), ""))
+        if "model" in request.arguments:
+            with suppress(NotFound):
+                target = models.find(ctx, actor, target).title
+        is_served = is_daemon_alive(ctx)
+        return {"request": request, "target": target, "reason": reason, "is_served": is_served}
 
     if not number:
         return None
