@@ -102,6 +102,19 @@ def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
     assert all(term.ends_at <= utc_now() for term in buyer.terms())
 
 
+def test_payments_of_a_renewed_subscription_are_refunded_by_their_time(buyer, vera, selling_bot):
+    telegram, _ = selling_bot
+    buyer.open_plan("Always")
+    link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
+    buyer.pay(link.rsplit("/", 1)[1])
+    open_purchase(vera, buyer)
+    assert "Вернуть 300 ⭐" in vera.labels
+    telegram.renew(buyer.who)
+    telegram.wait_for(lambda: len(entry_kinds(buyer)) == 4)
+    open_purchase(vera, buyer)
+    assert len([label for label in vera.labels if label.startswith("Вернуть 300 ⭐ · ")]) == 2
+
+
 def test_refund_refused_by_telegram_is_reported_and_revokes_nothing(buyer, selling_bot):
     telegram, settings = selling_bot
     buyer.order("Twenty voices")

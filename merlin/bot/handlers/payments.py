@@ -197,14 +197,14 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
         at=context.moment(purchase.created_at),
         number=purchase.number,
     )
-    # One button for each payment that can be refunded.
-    refunds = [
-        Button(
-            context.translate("pay-admin-back", price=rest.format(language)),
-            f"a-back:{grant_id}:{purchase.purchase_id}",
-        )
-        for grant_id, rest in details.refundable.items()
-    ]
+    # One button for each payment that can be refunded; of several, with its time.
+    paid_at = {entry.entry_id: admin.format_time(context, entry.at) for entry in details.entries}
+    refunds = []
+    for grant_id, rest in details.refundable.items():
+        label = context.translate("pay-admin-back", price=rest.format(language))
+        if len(details.refundable) > 1:
+            label = f"{label} · {paid_at[grant_id]}"
+        refunds.append(Button(label, f"a-back:{grant_id}:{purchase.purchase_id}"))
     entries = (
         context.translate(
             "pay-admin-entry",
