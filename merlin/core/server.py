@@ -305,7 +305,9 @@ def listen(setting: str, host: str, port: int) -> socket.socket:
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        raise ConfigError(f"{setting}: {host}:{port}: {error.strerror}") from error
+        arguments = {"place": f"{host}:{port}", "reason": error.strerror or str(error)}
+        message = f"{setting}: {arguments['place']}: {arguments['reason']}"
+        raise ConfigError(message, "listen-failed", setting=setting, **arguments) from error
     return listener
 
 

@@ -8,6 +8,7 @@ import socket
 import pytest
 
 from merlin.core.errors import ConfigError
+from merlin.core.i18n import text
 from merlin.core.server import free_ports, listen, notify_watchdog
 
 pytestmark = pytest.mark.unit
@@ -29,8 +30,11 @@ def test_watchdog_is_notified_only_while_the_work_is_alive(is_well):
 def test_address_in_use_is_reported_with_its_setting():
     with listen("api.listen", "127.0.0.1", 0) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
+        with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}") as caught:
             listen("engine.listen", "127.0.0.1", port)
+    message = text("ru", caught.value.key, **caught.value.arguments)
+    assert "этот адрес занят другой программой" in message
+    assert message.endswith("задайте другой engine.listen")
 
 
 def test_free_ports_are_distinct_usable_and_below_the_ephemeral_range():
