@@ -72,6 +72,7 @@ def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     assert set(ApiKeys(course_site.db).find(secret).scopes) == {"courses:read", "chat:write"}
     page.goto(course_site.address + "/me")
     expect(keys).to_contain_text("мой скрипт")
+    expect(keys).to_contain_text(re.compile(r"до\s\d+\s\S+\s\d{4}"))
     assert secret not in page.content()
     keys.get_by_text("Отозвать ключ", exact=True).click()
     keys.get_by_role("button", name="Да, отозвать").click()
