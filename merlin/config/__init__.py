@@ -210,10 +210,18 @@ def schema() -> dict[str, Any]:
     return Config.model_json_schema(schema_generator=ConfigSchema)
 
 
+_MAX_BYTES = 1 << 20
+
+
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(_MAX_BYTES + 1)
+        if len(content) > _MAX_BYTES:
+            arguments = {"place": str(path), "mb": _MAX_BYTES >> 20}
+            raise wrong([{"key": "config-too-large", "arguments": arguments}])
+        text = content.decode("utf-8")
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}

@@ -80,6 +80,7 @@ def test_all_errors_are_reported_at_once_one_per_line(judge):
     [
         ("state_dir: s\nproviders: [", ":3:1: YAML is broken"),
         (b"\xff\xfe", ": this isn't a text in UTF-8"),
+        (b"#" * (1 << 20) + b"\n", ": more than 1 MB"),
         ("only words", ":1: expected a group of keys, got only words"),
         ("", ":1: the key state_dir is missing"),
     ],

@@ -7,6 +7,7 @@ config-fault =
     }
 config-no-value = { $value } isn't a possible date or number
 config-no-utf8 = { $place }: this isn't a text in UTF-8
+config-too-large = { $place }: more than { $mb } MB, which is no config.yaml; name another with --config
 config-too-many = more than { $limit } values, aliases written out
 config-unknown-key =
     { $near ->

@@ -7,6 +7,7 @@ config-fault =
     }
 config-no-value = такой даты или числа не бывает: { $value }
 config-no-utf8 = { $place }: это не текст в UTF-8
+config-too-large = { $place }: больше { $mb } МБ, это не config.yaml; укажите другой: --config ФАЙЛ
 config-too-many = больше { $limit } значений, если расписать ссылки YAML
 config-unknown-key =
     { $near ->
