@@ -278,6 +278,7 @@ def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     assert (refused.known, refused.nearest) == (False, ("Как работает двоичный поиск?",))
     refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
     assert (refused.known, refused.nearest) == (False, ("Расскажи про двоичный поиск по массиву",))
+    assert ask(model, "Как развернуть палатку в лесу?").nearest == ("Как развернуть список?",)
     assert not ask(model, "Сколько стоит билет в Самарканд?").nearest
     assert not ask(model, "Как работает двоичный поиск?").nearest
 
