@@ -91,6 +91,17 @@ def test_slow_answer_is_stopped_by_escape(visitor, course_site):
     expect(find_answers(page).locator(".version")).to_have_text("algorithms-1")
 
 
+def test_page_without_a_clipboard_has_no_copy_button(visitor):
+    page = open_chat(visitor, visitor.add_user())
+    # As on plain http at another host than this one.
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
+    page.reload()
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    expect(find_answers(page).get_by_role("link", name="Исправить")).to_be_visible()
+    expect(find_answers(page).get_by_role("button", name="Скопировать")).to_have_count(0)
+
+
 def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     page = open_chat(visitor, visitor.add_user())
     page.route("**/chat", lambda route: route.abort(), times=1)

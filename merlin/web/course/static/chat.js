@@ -6,6 +6,8 @@ import "./sure.js";
 const byId = (id) => document.getElementById(id);
 const copyOf = (id) => byId(id).content.firstElementChild.cloneNode(true);
 let running = null;
+// A page on plain http has no clipboard.
+document.documentElement.classList.toggle("no-copy", !navigator.clipboard);
 
 // Yield what the server sends, one event after the other.
 async function* events(body) {
