@@ -73,7 +73,7 @@ def wait_for_daemon(
             on_late()
             late_at += LATE_S
         time.sleep(pause_s)
-        pause_s = min(POLL_S, 1.3 * pause_s)
+        pause_s = min(POLL_S, 1.1 * pause_s)
     return result
 
 
