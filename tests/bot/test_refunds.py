@@ -87,11 +87,15 @@ def test_stars_are_refunded_by_an_admin_with_a_reason(buyer, vera, selling_bot):
     assert not any(label.startswith("Вернуть") for label in vera.labels)
 
 
-def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
-    telegram, _ = selling_bot
+def subscribe(buyer):
     buyer.open_plan("Always")
     link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
     buyer.pay(link.rsplit("/", 1)[1])
+
+
+def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
+    telegram, _ = selling_bot
+    subscribe(buyer)
     open_purchase(vera, buyer)
     vera.press(vera.button_data("a-back"))
     vera.say("Передумал")
@@ -104,9 +108,7 @@ def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
 
 def test_payments_of_a_renewed_subscription_are_refunded_by_their_time(buyer, vera, selling_bot):
     telegram, _ = selling_bot
-    buyer.open_plan("Always")
-    link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
-    buyer.pay(link.rsplit("/", 1)[1])
+    subscribe(buyer)
     open_purchase(vera, buyer)
     assert "Вернуть 300 ⭐" in vera.labels
     telegram.renew(buyer.who)
