@@ -305,8 +305,7 @@ def submit(
         values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
         name = arguments.get("model", arguments.get("to", ""))
         with suppress(NotFound):
-            # The version, by which people know the model.
-            name = Promotions(ctx.db).model(name).build_version or name
+            name = find(ctx, actor, name).title
         model_arguments = {"model": name}
         act, subject = kind.value, f"dataset:{dataset}"
         require_approval(
