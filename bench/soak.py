@@ -56,7 +56,7 @@ UNREACHED = (
     "erase.",
     "distil.",
     "broadcast.",
-    "door.",
+    "completion.",
     "remove.",
     "engine.webhook",
     "gate.",

@@ -52,7 +52,7 @@ async def send_broadcasts(services: BotServices) -> None:
         for broadcast in under_way:
             if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
                 await services.store.do(partial(_enqueue_batch, services, broadcasts, broadcast))
-                kill_point("broadcast.handed")
+                kill_point("broadcast.queued")
             else:
                 await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
         await asyncio.sleep(BROADCAST_EVERY_S)

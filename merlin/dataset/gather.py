@@ -220,7 +220,7 @@ def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> Outcome:
             commit, _outcome(settings, commit, checked), settings.clock()
         )
         index.keep(commit.sha, tree)
-        kill_point("index.kept")
+        kill_point("index.stored")
     return replace(outcome, checked=replace(checked, index=None))
 
 

@@ -96,7 +96,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     answers = [{**answered, **new}[question.example_id] for question in questions]
     proof = score_answers(answers, questions)
     rows.settle(model, ModelState.GOOD, proof, "")
-    kill_point("prove.recorded")
+    kill_point("evaluation.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
     return True
 
@@ -118,7 +118,7 @@ def _ask_each(
 
     def keep(query: Query, reply: Reply) -> None:
         rows.keep_answer(model, query.key, reply.answer)
-        kill_point("prove.answered")
+        kill_point("evaluation.answered")
         answers[query.key] = reply.answer
 
     try:

@@ -115,7 +115,7 @@ def test_killed_broadcast_continues_without_duplicates(telegram, settings, tmp_p
         prepare_broadcast(chat)
     telegram.press("vera", "📣 Отправить рассылку")
     log = tmp_path / "log"
-    child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.handed")
+    child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.queued")
     assert wait_for_exit(child) == 137, log.read_text()
     child = start_bot(settings, log)
     telegram.wait_for(lambda: sum(bool(received_texts(telegram, number)) for number in CROWD) > 10)

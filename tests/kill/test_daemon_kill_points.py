@@ -28,7 +28,7 @@ OTHER_PREFIXES = (
     "engine.",
     "gate.",
     "distil.",
-    "door.",
+    "completion.",
     "pay.",
     "payment.",
     "refund.",

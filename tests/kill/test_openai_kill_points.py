@@ -23,7 +23,7 @@ from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
-KILL_POINTS = [point for point in POINTS if point.startswith("door.")]
+KILL_POINTS = [point for point in POINTS if point.startswith("completion.")]
 ANNA, KEY = 1001, "STAND_IN_KEY"
 BODY = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
 ELEVEN_MINUTES = timedelta(minutes=11)
@@ -97,7 +97,7 @@ def provider():
 def test_no_question_stays_reserved_after_a_kill_at(point, tmp_path, provider):
     api = ApiProcess(tmp_path, provider.base_url)
     api.ask_and_kill(point)
-    is_charged = point == "door.answered"
+    is_charged = point == "completion.answered"
     assert api.count_uses() == {"charged" if is_charged else "reserved": 1}
     api.age_records()
     with api.run():

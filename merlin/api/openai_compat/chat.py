@@ -124,7 +124,7 @@ class ChatStream(AnswerObserver):
         # Without limits or storage a read is enough.
         is_read = self._asker.plan is UNLIMITED and not self.is_kept
         first = await (services.store.read if is_read else services.store.do)(self._reserve)
-        kill_point("door.reserved")
+        kill_point("completion.reserved")
         self._is_reserved = True
         self._news.set()
         question, asker = self._question, self._asker
@@ -139,7 +139,7 @@ class ChatStream(AnswerObserver):
                 question.sampling,
                 ground=sources if is_plain else None,
             )
-            kill_point("door.asked")
+            kill_point("completion.requested")
             await self._settle(reply)
         except ParameterRefused as refused:
             await self._give_back()
@@ -150,7 +150,7 @@ class ChatStream(AnswerObserver):
         except BaseException:
             await self._give_back()
             raise
-        kill_point("door.answered")
+        kill_point("completion.answered")
         if self._then is not None:
             await self._then(reply)
         return reply

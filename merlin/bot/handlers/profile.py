@@ -225,7 +225,7 @@ async def _erase(context: BotContext) -> None:
     with suppress(ChatUnreachable, SendUnknown, BadRequest):
         if not await context.bot_api.edit(context.chat_id, context.message_id, page):
             await context.bot_api.send(context.chat_id, page)
-    kill_point("erase.told")
+    kill_point("erase.notified")
     await context.store.do(lambda: accounts.erase(*context.caller, is_resumed=True))
 
 
