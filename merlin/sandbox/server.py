@@ -149,14 +149,8 @@ class _Server(uvicorn.Server):
             task.cancel()
 
 
-def serve(app: StandIn, host: str, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, for a stand-in that runs as its own process."""
-    with listen("--port", host, port) as listener:
-        asyncio.run(_Server(app).serve([listener]))
-
-
 def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **options: str) -> None:
-    """Serve a stand-in configured by the command line.
+    """Serve a stand-in in its own process until SIGTERM or SIGINT, as the command line says.
 
     `options` are additional string options: name and help text.
     """
@@ -167,7 +161,22 @@ def serve_from_arguments(make_app: Callable[[argparse.Namespace], StandIn], **op
     for name, help_text in options.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default="", help=help_text)
     args = parser.parse_args()
-    serve(make_app(args), args.host, args.port)
+    with listen("--port", args.host, args.port) as listener:
+        asyncio.run(_Server(make_app(args)).serve([listener]))
+
+
+MAX_CALLS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCall:
+    """A recorded API call: time, name, JSON body or arguments, status, and Idempotence-Key."""
+
+    at: str
+    name: str
+    body: Mapping[str, Any]
+    status: int
+    key: str = ""
 
 
 class StandIn(ABC):
@@ -179,6 +188,7 @@ class StandIn(ABC):
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
+        self._calls: deque[ApiCall] = deque(maxlen=MAX_CALLS)
         self._thread: threading.Thread | None = None
         self._started = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -253,22 +263,14 @@ class StandIn(ABC):
         """Run a function in the server's thread, or here while the server is stopped."""
         return self.call(function) if self.is_running else function()
 
+    def calls(self, name: str = "") -> list[ApiCall]:
+        """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
+        return self._access(lambda: [call for call in self._calls if name in {"", call.name}])
 
-MAX_CALLS = 50_000
+
 # (name, method, path, handler) of a route. A handler that is a coroutine function gets the
 # request and returns the response; any other gets the path parameters and returns the JSON.
 ApiRoute = tuple[str, str, str, Callable[..., Any]]
-
-
-@dataclass(frozen=True, slots=True)
-class ApiCall:
-    """One recorded API call: time, name, Idempotence-Key, JSON body and response status."""
-
-    at: str
-    name: str
-    key: str
-    body: Mapping[str, Any]
-    status: int
 
 
 class ApiStandIn(StandIn):
@@ -282,7 +284,6 @@ class ApiStandIn(StandIn):
         """Take the routes of the API, and the routes that faults do not affect (`pages`)."""
         super().__init__(port)
         self.faults = Faults(seed=seed)
-        self._calls: deque[ApiCall] = deque(maxlen=MAX_CALLS)
         self._api_routes = [self._make_route(*route) for route in routes]
         control = [control_route("/control/behaviour", self.change), *fault_routes(self.faults)]
         app = Starlette(
@@ -310,10 +311,6 @@ class ApiStandIn(StandIn):
         """Change the behaviour by field names. Raises ValueError, TypeError."""
         self._access(lambda: self.change(fields))
 
-    def calls(self, name: str = "") -> list[ApiCall]:
-        """Return the recorded calls, oldest first; all, or those of one name ("chat.create")."""
-        return self._access(lambda: [call for call in self._calls if name in {"", call.name}])
-
     def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
         async def answer(request: Request) -> Response:
             try:
@@ -327,7 +324,7 @@ class ApiStandIn(StandIn):
             is_json = request.headers.get("content-type", "").startswith("application/json")
             body = _json_object(await request.body()) if is_json else {}
             key = request.headers.get("idempotence-key", "")
-            self._calls.append(ApiCall(iso(utc_now()), name, key, body, response.status_code))
+            self._calls.append(ApiCall(iso(utc_now()), name, body, response.status_code, key))
             return response
 
         return Route(path, answer, methods=[method], name=name)

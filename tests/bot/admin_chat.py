@@ -76,7 +76,7 @@ class StaffUser(ChatUser):
 
     @property
     def alert(self):
-        return self.telegram.calls("answerCallbackQuery")[-1].arguments.get("text", "")
+        return self.telegram.calls("answerCallbackQuery")[-1].body.get("text", "")
 
     def wait_for_text(self, part, within_s=DEADLINE_S):
         """Wait until the last message contains this text."""

@@ -72,7 +72,7 @@ class ChatUser:
     def alerts(self):
         """Return the texts of answered callback queries, oldest first."""
         calls = self.telegram.calls("answerCallbackQuery")
-        return [call.arguments["text"] for call in calls if call.arguments.get("text")]
+        return [call.body["text"] for call in calls if call.body.get("text")]
 
 
 MENTION = f"@{BOT_NAME}"

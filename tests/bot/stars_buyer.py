@@ -104,7 +104,7 @@ class Buyer(ChatUser):
     def try_to_pay(self, message_id=0, **options):
         """Try to pay; return the bot's reason for the refusal."""
         self._act(lambda who: self.telegram.pay(who, message_id, **options))
-        return self.telegram.calls("answerPreCheckoutQuery")[-1].arguments.get("error_message", "")
+        return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get("error_message", "")
 
     def payments(self):
         """Return this user's payments in the ledger."""

@@ -77,9 +77,7 @@ def test_streaming_answer_can_be_stopped_and_keeps_its_text(telegram, provider, 
     assert answer.text.startswith("слово0 слово1 слово2")
     assert "слово399" not in answer.text
     assert russian_text("bot-stopped") in answer.text
-    assert telegram.calls("answerCallbackQuery")[0].arguments["text"] == russian_text(
-        "bot-stopping"
-    )
+    assert telegram.calls("answerCallbackQuery")[0].body["text"] == russian_text("bot-stopping")
     assert select_rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
 
 
@@ -195,7 +193,7 @@ def test_drafts_show_the_streaming_answer_and_one_message_remains(telegram, prov
     (answer,) = telegram.answers("anna")
     assert len(answer.versions) == 1
     assert answer.text.endswith("слово29")
-    drafts = [call.arguments for call in telegram.calls("sendMessageDraft")]
+    drafts = [call.body for call in telegram.calls("sendMessageDraft")]
     assert drafts[0]["text"] == ""
     assert any(draft["text"].startswith("слово0") for draft in drafts)
     assert len({draft["draft_id"] for draft in drafts}) == 1
@@ -219,4 +217,4 @@ def test_payment_is_declined_at_once_while_an_answer_is_written(telegram, provid
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 2)
     (call,) = telegram.calls("answerPreCheckoutQuery")
-    assert call.arguments["error_message"] == russian_text("pay-refused-unknown")
+    assert call.body["error_message"] == russian_text("pay-refused-unknown")

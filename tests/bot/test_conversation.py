@@ -225,7 +225,7 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
         Inbox(database, bot_id).store([read_update(raw)], None)
         wait_until_ended(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
-    assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)
+    assert (call.body["url"], call.body["secret_token"]) == (url, secret)
     assert not telegram.calls("getUpdates")
     assert "«вопрос»" in texts(telegram, "anna")[0]
     assert select_rows(settings, "SELECT language_code FROM users") == [("en",)]

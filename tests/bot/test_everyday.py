@@ -217,7 +217,7 @@ def test_menu_button_opens_the_course_page(tmp_path, telegram):
     with RunningBot(settings):
         telegram.wait_for(lambda: telegram.calls("setChatMenuButton"))
     (call,) = telegram.calls("setChatMenuButton")
-    button = json.loads(call.arguments["menu_button"])
+    button = json.loads(call.body["menu_button"])
     assert button == {
         "type": "web_app",
         "text": "Курсы",

@@ -131,9 +131,7 @@ def test_payments_and_stops_do_not_wait_for_rate_limited_buttons(telegram, provi
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         answers = partial(telegram.calls, "answerCallbackQuery")
         stopping = russian_text("bot-stopping")
-        telegram.wait_for(
-            lambda: stopping in [answer.arguments.get("text") for answer in answers()]
-        )
+        telegram.wait_for(lambda: stopping in [answer.body.get("text") for answer in answers()])
 
 
 def test_temporary_database_read_failure_leaves_no_update_waiting(telegram, settings, logs):
@@ -248,7 +246,7 @@ def test_progress_edits_of_a_long_answer_all_differ(telegram, provider, settings
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
         wait_until_ended(telegram, settings, 1)
-    edits = [repr(call.arguments) for call in telegram.calls("editMessageText")]
+    edits = [repr(call.body) for call in telegram.calls("editMessageText")]
     assert len(edits) == len(set(edits))
 
 

@@ -53,7 +53,7 @@ def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram
     reply = vera.press("📈 Тест по версиям")
     assert reply.message_id != before
     (call,) = telegram.calls("sendPhoto")
-    assert "trial-2" in call.arguments["caption"]
+    assert "trial-2" in call.body["caption"]
     vera.press_forged("a-model:2")
     vera.press("⬆️ Сделать текущей")
     vera.press("a-promote-yes:2")

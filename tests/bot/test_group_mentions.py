@@ -60,11 +60,9 @@ def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
     anna.say(f"{MENTION} что такое лоб?")
     anna.press("✏️")
     (call,) = [
-        answered
-        for answered in telegram.calls("answerCallbackQuery")
-        if "url" in answered.arguments
+        answered for answered in telegram.calls("answerCallbackQuery") if "url" in answered.body
     ]
-    _, _, payload = call.arguments["url"].partition(f"/{BOT_NAME}?start=")
+    _, _, payload = call.body["url"].partition(f"/{BOT_NAME}?start=")
     alone = join_group_chat(telegram, bot, "anna")
     assert alone.start(payload).text.startswith("Можно ли учить модель")
     assert "Напишите правильный ответ одним сообщением" in alone.press("consent:yes").text
@@ -100,7 +98,7 @@ def test_exhausted_plan_in_a_group_links_to_the_private_chat(tmp_path, telegram,
         anna.say(f"{MENTION} что такое лоб?")
         anna.press("plan")
     (call,) = telegram.calls("answerCallbackQuery")
-    assert call.arguments["url"].endswith(f"/{BOT_NAME}?start=go_plan")
+    assert call.body["url"].endswith(f"/{BOT_NAME}?start=go_plan")
 
 
 def test_personal_commands_in_a_group_link_to_the_private_chat(anna, telegram):

@@ -122,7 +122,7 @@ def test_invalid_inline_link_asks_nothing(telegram, bot, provider):
 def test_empty_inline_query_gets_a_hint(telegram, bot):
     assert query_inline(telegram, bot, "").results == ()
     (call,) = telegram.calls("answerInlineQuery")
-    assert "вопрос" in json.loads(call.arguments["button"])["text"]
+    assert "вопрос" in json.loads(call.body["button"])["text"]
     assert select_rows(bot, "SELECT COUNT(*) FROM inline_question") == [(0,)]
 
 

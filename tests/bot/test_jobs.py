@@ -128,8 +128,8 @@ def test_losses_are_sent_as_a_chart_with_a_sparkline(chat, lab):
     message = chat.press("a-losses:1")
     assert message.message_id != before
     (call,) = chat.telegram.calls("sendPhoto")
-    assert "Обучение 1" in call.arguments["caption"]
-    assert "▁" in call.arguments["caption"]
+    assert "Обучение 1" in call.body["caption"]
+    assert "▁" in call.body["caption"]
     largest = message.message["photo"][-1]
     assert (largest["width"], largest["height"]) == (1280, 720)
 

@@ -169,7 +169,7 @@ def test_stops_and_messages_reach_the_bot_that_writes_the_answer(
         story, help_ = whole_answers(telegram, person)
         assert "слово399" not in story
         assert "/sessions" in help_
-    reached = [call.arguments["text"] for call in telegram.calls("answerCallbackQuery")]
+    reached = [call.body["text"] for call in telegram.calls("answerCallbackQuery")]
     assert len(reached) == 4
     assert set(select_rows(replicas.settings, "SELECT state, reason FROM updates")) == {
         ("answered", "")

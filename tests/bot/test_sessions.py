@@ -148,7 +148,7 @@ def test_session_of_another_user_is_neither_shown_nor_changed(anna, telegram):
         (answered,) = telegram.calls("answerCallbackQuery")[-1:]
         assert (
             "Разговор не найден: возможно, он удалён. Все разговоры: /sessions"
-            in answered.arguments["text"]
+            in answered.body["text"]
         )
     assert [answer.text for answer in telegram.answers("boris")] == [message.text]
     assert (

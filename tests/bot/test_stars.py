@@ -65,7 +65,7 @@ def test_invoice_has_title_payload_and_currency(buyer):
     purchase_id = buyer.order("Plus")
     call = buyer.telegram.calls("sendInvoice")[-1]
     assert call.status == 200
-    document = call.arguments
+    document = call.body
     assert (document["title"], document["payload"], document["currency"]) == (
         "Plus",
         purchase_id,

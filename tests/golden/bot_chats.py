@@ -70,4 +70,4 @@ class Person:
     def list_alerts(self):
         """Return the texts of answered callback queries, oldest first."""
         calls = self.telegram.calls("answerCallbackQuery")
-        return [call.arguments.get("text", "") for call in calls]
+        return [call.body.get("text", "") for call in calls]

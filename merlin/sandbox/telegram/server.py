@@ -27,7 +27,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.log import get_logger
 from merlin.core.server import run_while_connected
 from merlin.sandbox.faults import Fault, Faults, apply_faults
-from merlin.sandbox.server import DEADLINE_S, Deadline, StandIn
+from merlin.sandbox.server import DEADLINE_S, ApiCall, Deadline, StandIn
 from merlin.sandbox.telegram import arguments, groups, messages, queries
 from merlin.sandbox.telegram.arguments import (
     Arguments,
@@ -41,7 +41,6 @@ from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import (
     DEFAULT_UPDATES,
     TOKEN,
-    Call,
     LoggedMessage,
     World,
     bot_user,
@@ -349,7 +348,7 @@ class TelegramStandIn(StandIn):
             raise status_error(401 if _TOKEN.fullmatch(token) else 404)
 
     def _log_call(self, name: str, arguments: Arguments, status: int) -> None:
-        self._world.calls.append(Call(iso(utc_now()), name, arguments.values, status))
+        self._calls.append(ApiCall(iso(utc_now()), name, arguments.values, status))
         self._world.notify("call", {})
 
     def _download(self, path: str) -> Response:
@@ -405,12 +404,6 @@ class TelegramStandIn(StandIn):
         """Return the subscriptions by their first charge."""
         return self._access(lambda: dict(self._world.subscriptions))
 
-    def calls(self, method: str = "") -> list[Call]:
-        """Return the bot's calls, oldest first; all, or those of one method."""
-        return self._access(
-            lambda: [call for call in self._world.calls if method in {"", call.method}]
-        )
-
     def pending(self) -> list[Mapping[str, Any]]:
         """Return the updates that the bot has not confirmed."""
         return self._access(lambda: list(self._world.updates.values()))
@@ -427,7 +420,7 @@ class TelegramStandIn(StandIn):
         deadline = Deadline(timeout_s)
         while not (value := predicate()):
             if deadline.is_over():
-                last = [(call.method, call.status) for call in self.calls()[-8:]]
+                last = [(call.name, call.status) for call in self.calls()[-8:]]
                 raise TimeoutError(f"not within {deadline.allowed_s:.1f} s; last calls: {last}")
             with self._changed:
                 # Conditions outside the stand-in change without notice, so check again soon.

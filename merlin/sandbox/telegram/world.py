@@ -9,7 +9,6 @@ A group's id is negative; a supergroup's begins with -100 and it counts its own 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -211,17 +210,6 @@ def _version(at: str, message: Mapping[str, Any]) -> dict[str, Any]:
     return {"at": at, "text": content, "keys": message.get("reply_markup")}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """One call of the bot: time, method, arguments and response status."""
-
-    at: str
-    method: str
-    arguments: Mapping[str, Any]
-    status: int
-
-
-MAX_CALLS = 50_000
 # Everybody's initial balance; enough for a demo, but not unlimited.
 FIRST_STARS = 5000
 Listener = Callable[[str, Mapping[str, Any]], None]
@@ -264,7 +252,6 @@ class World:
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
     # The bot's answers to inline queries by query id; a cache, so only in memory.
     inline_answers: dict[str, Any] = field(default_factory=dict)
-    calls: deque[Call] = field(default_factory=lambda: deque(maxlen=MAX_CALLS))
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     pollers: int = 0
