@@ -360,7 +360,7 @@ def _first(session: Connection, query: LiteralString) -> int:
 
 def check_provider(provider: ProviderConfig) -> CheckMessage:
     """Check that the provider answers, by listing its models."""
-    with training_client(provider, TIMEOUT_S) as service:
+    with closing(training_client(provider, TIMEOUT_S)) as service:
         return "doctor-provider", {"count": len(service.models())}
 
 
@@ -370,7 +370,7 @@ def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
     provider = config.provider(name)
     if provider is None:
         raise ConfigError("no such provider", "config-no-provider", provider=name)
-    with training_client(provider, TIMEOUT_S) as service:
+    with closing(training_client(provider, TIMEOUT_S)) as service:
         if model not in {known.model_id for known in service.models()}:
             raise check_failure("doctor-no-model", model=model, provider=name)
     return "doctor-model", {"model": model, "provider": name}

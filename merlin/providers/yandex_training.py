@@ -15,7 +15,6 @@ import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
@@ -208,12 +207,6 @@ class YandexProvider:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _call(
         self,

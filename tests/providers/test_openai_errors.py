@@ -33,13 +33,13 @@ HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 @pytest.fixture
 def provider(server):
-    with OpenAIProvider(server.base_url, "sk-test-credential-1") as provider:
+    with closing(OpenAIProvider(server.base_url, "sk-test-credential-1")) as provider:
         yield provider
 
 
 @pytest.fixture
 def impatient_provider(server):
-    with OpenAIProvider(server.base_url, "key", timeout_s=0.3) as provider:
+    with closing(OpenAIProvider(server.base_url, "key", timeout_s=0.3)) as provider:
         yield provider
 
 
@@ -109,7 +109,7 @@ def test_silent_server_times_out(server, impatient_provider, reply):
 def test_silence_after_a_create_raises_provider_unknown(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
-    with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
+    with closing(OpenAIProvider(server.base_url, "key", timeout_s=5.0)) as provider:
         assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
     assert len(server.calls) <= 1
 
@@ -124,7 +124,7 @@ def test_call_that_was_never_sent_raises_provider_busy():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
-        with OpenAIProvider(url, "key") as provider:
+        with closing(OpenAIProvider(url, "key")) as provider:
             assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderBusy
 
 
@@ -143,7 +143,7 @@ def test_errors_of_other_code_pass_unchanged():
 
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_credential_that_cannot_be_sent_is_an_error(server, credential):
-    with OpenAIProvider(server.base_url, credential) as provider:
+    with closing(OpenAIProvider(server.base_url, credential)) as provider:
         assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderError
     assert server.calls == []
 

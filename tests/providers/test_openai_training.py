@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import UTC, date, datetime
 
 import pytest
@@ -17,13 +18,13 @@ NAME = "merlin-нейро-0123456789ab-train.jsonl"
 
 @pytest.fixture
 def provider(server):
-    with OpenAIProvider(server.base_url, "sk-key") as provider:
+    with closing(OpenAIProvider(server.base_url, "sk-key")) as provider:
         yield provider
 
 
 @pytest.fixture
 def toplevel_provider(server):
-    with OpenAIProvider(server.base_url, "sk-key", dialect="toplevel") as provider:
+    with closing(OpenAIProvider(server.base_url, "sk-key", dialect="toplevel")) as provider:
         yield provider
 
 
@@ -289,5 +290,5 @@ def test_proxy_of_the_environment_is_not_used_for_localhost(server, provider, mo
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
     server.will(make_job(1))
-    with OpenAIProvider(server.base_url, "key") as local_provider:
+    with closing(OpenAIProvider(server.base_url, "key")) as local_provider:
         assert local_provider.read_job("ftjob-1").status == "running"

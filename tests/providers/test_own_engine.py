@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import closing
 
 import pytest
 
@@ -39,7 +40,7 @@ def address(folder):
 
 @pytest.fixture(scope="module")
 def provider(address):
-    with OpenAIProvider(address, KEY) as provider:
+    with closing(OpenAIProvider(address, KEY)) as provider:
         yield provider
 
 
@@ -112,7 +113,7 @@ def test_succeeded_job_names_its_model_and_counts_its_tokens(finished_job):
 def test_failure_reason_is_in_the_requested_language(address, job_arguments, tmp_path):
     path = tmp_path / "short.jsonl"
     path.write_text("no json\n", "utf-8")
-    with OpenAIProvider(address, KEY, language="ru") as russian:
+    with closing(OpenAIProvider(address, KEY, language="ru")) as russian:
         file = russian.upload_file("merlin-bad-0123456789ab-train.jsonl", path)
         bad = job_arguments | {
             "train_file": file,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 
 import pytest
@@ -56,7 +57,7 @@ def stand_in(form):
 
 @pytest.fixture
 def provider(form, stand_in):
-    with form.connect(stand_in.base_url, "stand-in") as provider:
+    with closing(form.connect(stand_in.base_url, "stand-in")) as provider:
         yield provider
 
 
@@ -202,7 +203,7 @@ def test_refusals_have_the_same_meaning(provider, create_job, stand_in, status, 
 
 
 def test_wrong_key_and_missing_job_are_refused(form, stand_in, provider):
-    with form.connect(stand_in.base_url, "wrong") as stranger:
+    with closing(form.connect(stand_in.base_url, "wrong")) as stranger:
         with pytest.raises(ProviderError) as refused:
             stranger.models()
         assert is_account_rejected(refused.value)
@@ -216,7 +217,7 @@ def test_web_page_instead_of_json_is_reported(form, server, reply, content, path
     server.will(reply(content))
     files = {"train_file": "f", "test_file": None}
     order = {"method": "x", "hyperparameters": {}, "suffix": "", "metadata": {LAUNCH_KEY: KEY}}
-    with form.connect(server.base_url, "key") as provider:
+    with closing(form.connect(server.base_url, "key")) as provider:
         for call in (
             provider.models,
             lambda: provider.read_job("job-1"),
@@ -270,7 +271,7 @@ def test_yandex_job_waits_while_its_dataset_is_validated(server, reply, form):
     server.will(reply({"dataset": {"status": "VALIDATING"}}))
     order = {"method": "supervised", "hyperparameters": {}, "suffix": "", "metadata": {}}
     files = {"train_file": "ds-1", "test_file": None}
-    with form.connect(server.base_url, "key") as provider:
+    with closing(form.connect(server.base_url, "key")) as provider:
         with pytest.raises(ProviderBusy) as busy:
             provider.create_job(NewJob(base_model=form.base, **files, **order))
         assert busy.value.retry_after_s
