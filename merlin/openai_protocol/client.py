@@ -135,7 +135,7 @@ def json_object(content: bytes) -> Json:
     """Parse a body as a JSON object. Raises InvalidResponse if it is anything else."""
     try:
         read = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         is_page = content.lstrip()[:1] == b"<"
         found = "a web page: is base_url right?" if is_page else f"no JSON: {content[:60]!r}"
         raise InvalidResponse(found) from error

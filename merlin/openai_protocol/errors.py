@@ -158,6 +158,11 @@ def _message(error: object) -> str:
     return message if isinstance(message, str) else ""
 
 
+def describe_error(error: object) -> str:
+    """Return an error object's message, or any other error as it is, as one line."""
+    return one_line(_message(error) or str(error))
+
+
 def one_line(words: str) -> str:
     """Return external text as one truncated line with secrets redacted."""
     return redact(" ".join(words.split()))[:_LONGEST]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 
 import pytest
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving.base import Busy, Finish, Unavailable
-from merlin.engine.serving.proxy import VllmBackend, build_adapter_name
+from merlin.engine.serving.proxy import UpstreamResponse, VllmBackend, build_adapter_name
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import (
     ask,
@@ -198,7 +199,10 @@ def test_closing_the_iterator_disconnects(vllm, url):
     wait_until(lambda: vllm.echo.disconnects == 1)
 
 
-@pytest.mark.parametrize(("status", "retry_after", "seconds"), [(429, "7", 7), (503, None, 1)])
+@pytest.mark.parametrize(
+    ("status", "retry_after", "seconds"),
+    [(429, "7", 7), (429, "2.5", 3), (503, "Wed, 21 Oct 2015 07:28:00 GMT", 1), (503, None, 1)],
+)
 def test_full_queue_raises_busy_with_retry_after(vllm, url, status, retry_after, seconds):
     vllm.echo.refusals = [(status, {"Retry-After": retry_after} if retry_after else {})]
     with pytest.raises(Busy) as busy:
@@ -211,6 +215,14 @@ def test_conversation_over_the_window_is_refused_as_context_length_exceeded(url)
         ask(build_backend(url), None, "word " * 51)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert refused.value.param == "messages"
+
+
+def test_refusal_that_repeats_a_key_is_passed_on_without_it(url):
+    key = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789"
+    body = json.dumps({"error": {"message": f"no key {key} here"}}).encode()
+    refused = UpstreamResponse("vLLM", url, 400, {}, body).to_exception()
+    assert str(refused).startswith("vLLM refuses: no key ")
+    assert key not in str(refused)
 
 
 def test_interrupted_answer_raises_unavailable(vllm, url):

@@ -51,7 +51,10 @@ def test_events_after_the_end_are_ignored():
     assert reader.is_done
 
 
-@pytest.mark.parametrize("data", ["{", "[1]", "7", "null", '"x"', "\\"])
+NESTED = pytest.param("[" * 100_000, id="nested")
+
+
+@pytest.mark.parametrize("data", ["{", "[1]", "7", "null", '"x"', "\\", NESTED])
 def test_event_that_is_not_an_object_is_invalid(data):
     with pytest.raises(InvalidResponse):
         read_events(f"data: {data}\n\n".encode())

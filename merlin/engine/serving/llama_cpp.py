@@ -249,7 +249,7 @@ class LlamaCppBackend(ProxyBackend):
             raise answer.to_exception()
         try:
             names = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise Unavailable(
                 f"There is no llama.cpp server at {url}: {answer.error_text}"
             ) from error

@@ -18,7 +18,7 @@ entrypoints/openai/models/serving.py, lora/worker_manager.py.
 from __future__ import annotations
 
 import asyncio
-import json
+import math
 from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
@@ -40,8 +40,14 @@ from merlin.engine.serving.base import (
     TokenLogprob,
     Unavailable,
 )
-from merlin.openai_protocol.client import read_events, read_whole
-from merlin.openai_protocol.errors import ApiError, InvalidResponse, error_in
+from merlin.openai_protocol.client import json_object, read_events, read_whole
+from merlin.openai_protocol.errors import (
+    ApiError,
+    InvalidResponse,
+    describe_error,
+    error_in,
+    retry_after_s,
+)
 
 Json = dict[str, object]
 CONNECT_S = 5.0
@@ -55,8 +61,7 @@ _NO_EMBEDDINGS = (400, 404, 501)
 _USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
-_MAX_ERROR_LENGTH = 400
-_RETRY_S = 1
+_RETRY_S, _MAX_RETRY_S = 1, 3600
 # vLLM names the parameter, llama.cpp the type.
 _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
 
@@ -72,21 +77,25 @@ class UpstreamResponse:
     body: bytes
 
     @property
+    def text(self) -> str:
+        """Return the body as text."""
+        return self.body.decode(errors="replace")
+
+    @property
     def error_text(self) -> str:
-        """Return the error message of the body, one line, at most 400 characters."""
-        return extract_error_text(error_in(self.body) or self.body.decode(errors="replace"))
+        """Return the error message of the body as one line, without secrets."""
+        return describe_error(error_in(self.body) or self.text)
 
     @property
     def is_too_long(self) -> bool:
         """Return whether the messages exceed the context window."""
-        text = self.body.decode(errors="replace")
-        return self.status in _REFUSED and any(mark in text for mark in _TOO_LONG)
+        return self.status in _REFUSED and any(mark in self.text for mark in _TOO_LONG)
 
     def to_exception(self) -> Exception:
         """Return the exception for this response: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
-            wait = self.headers.get("Retry-After", "")
-            return Busy(max(int(wait), _RETRY_S) if wait.isdecimal() else _RETRY_S)
+            wait_s = min(retry_after_s(self.headers) or 0.0, _MAX_RETRY_S)
+            return Busy(max(math.ceil(wait_s), _RETRY_S))
         if self.is_too_long:
             return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
@@ -95,14 +104,6 @@ class UpstreamResponse:
             text = f"{self.server} at {self.url} refuses the engine's key: set the credential."
             return Unavailable(text)
         return Unavailable(f"{self.server} at {self.url} answered {self.status}: {self.error_text}")
-
-
-def extract_error_text(error: object) -> str:
-    """Return the message of an error object or body, one line, at most 400 characters."""
-    if isinstance(error, Mapping):
-        inner = error.get("error", error)
-        error = inner.get("message", inner) if isinstance(inner, Mapping) else inner
-    return " ".join(str(error).split())[:_MAX_ERROR_LENGTH]
 
 
 # The base URL for a request, and the body fields that select the adapter.
@@ -236,10 +237,10 @@ class ProxyBackend(ABC):
         if answer.status != _OK:
             raise answer.to_exception()
         try:
-            response = json.loads(answer.body)
+            response: Any = json_object(answer.body)
             rows = sorted(response["data"], key=lambda row: row["index"])
             return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (InvalidResponse, KeyError, TypeError) as error:
             raise Unavailable(f"{answer.server} sent no embeddings: {answer.error_text}") from error
 
     def figures(self) -> Mapping[str, float]:
@@ -289,7 +290,7 @@ async def parse_stream(
     event: Any
     async for event in read_events(response):
         if "error" in event:
-            raise Unavailable(f"{server} broke off its answer: {extract_error_text(event)}")
+            raise Unavailable(f"{server} broke off its answer: {describe_error(event['error'])}")
         try:
             if used := event.get("usage"):
                 usage = {name: int(used[name]) for name in _USAGE_FIELDS}
@@ -299,7 +300,7 @@ async def parse_stream(
                 choice["delta"].get("content") or "", parse_logprobs(choice.get("logprobs"))
             )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unavailable(f"{server} sent no answer: {extract_error_text(event)}") from error
+            raise Unavailable(f"{server} sent no answer: {describe_error(event)}") from error
         if chunk.text or chunk.logprobs:
             yield chunk
     if not reason or not usage:
@@ -386,7 +387,7 @@ class VllmBackend(ProxyBackend):
     async def _make_room(self, answer: UpstreamResponse) -> bool:
         """Unload the least recently used idle adapter if the error says that the slots are full."""
         idle = [name for name in self._loaded if not self._in_use[name]]
-        if not idle or not any(mark in answer.error_text.lower() for mark in _FULL):
+        if not idle or not any(mark in answer.text.lower() for mark in _FULL):
             return False
         body: Json = {"lora_name": idle[0]}
         await self.client.fetch(f"{self._url}/v1/unload_lora_adapter", body)
