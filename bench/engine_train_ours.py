@@ -16,8 +16,9 @@ from merlin.engine.trainers.base import (
     Step,
     Task,
     TrainingDevices,
+    check_hyperparameters,
 )
-from merlin.engine.trainers.lora.trainer import LoraTrainer
+from merlin.engine.trainers.lora.trainer import LoraHyperparameters, LoraTrainer
 
 
 def main(settings: TrainingSettings) -> None:
@@ -35,7 +36,7 @@ def main(settings: TrainingSettings) -> None:
         method=SUPERVISED,
         train=Path(settings.train),
         test=None,
-        hyperparameters=trainer.validate(SUPERVISED, hyperparameters),
+        hyperparameters=check_hyperparameters(SUPERVISED, LoraHyperparameters, hyperparameters),
         seed=settings.seed,
         folder=Path(settings.folder),
         base=BaseFiles(Path(settings.base), "float32"),

@@ -58,12 +58,11 @@ def _training_examples(name: str) -> Mapping[str, list[dict[str, str]]]:
 def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskFunction, float]:
     """Train a `recall` model and save it to `path`; return a function that asks it, and seconds."""
     from merlin.core.messages import Message
-    from merlin.engine.trainers.base import Epoch
-    from merlin.engine.trainers.recall import RecallTrainer
+    from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
     from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.train import train
 
-    hyperparameters = RecallTrainer().validate("supervised", {})
+    hyperparameters = check_hyperparameters("supervised", Hyperparameters, {})
     conversations = [
         [Message(*pair) for turn in turns for pair in turn.items()] for turns in examples
     ]

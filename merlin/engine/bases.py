@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from merlin.config.engine import EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import EmbedBackend, RecallBackend
-from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, Trainer
+from merlin.engine.trainers.base import BaseFiles, Trainer
 from merlin.engine.trainers.embed import EmbedTrainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from merlin.engine.trainers.recall import RecallTrainer
@@ -42,7 +42,6 @@ class Base:
 
     name: str
     trainer: Trainer
-    methods: Sequence[str]
     backend: Callable[[], Backend]
     context: int
     files: Callable[[], BaseFiles | None] = lambda: None
@@ -55,13 +54,8 @@ Bases = Mapping[str, Base]
 
 def build_bases(settings: EngineSettings) -> Bases:
     """Return all bases of an engine, `recall` first."""
-    recall = Base(
-        RECALL,
-        RecallTrainer(),
-        (SUPERVISED,),
-        lambda: RecallBackend(settings.language),
-        RecallBackend.context,
-    )
+    backend = partial(RecallBackend, settings.language)
+    recall = Base(RECALL, RecallTrainer(), backend, RecallBackend.context)
     models = [_build_base(settings, name) for name in settings.models]
     return {base.name: base for base in (recall, *models)}
 
@@ -84,7 +78,6 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
         return Base(
             name=name,
             trainer=EmbedTrainer(name, encoder, settings.folder / "vectors" / name),
-            methods=(SUPERVISED,),
             backend=lambda: EmbedBackend(settings.language, name, folder, encoder()),
             context=EmbedBackend.context,
             files=lambda: BaseFiles(folder(is_thorough=True)),
@@ -93,7 +86,6 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     return Base(
         name=name,
         trainer=LoraTrainer(),
-        methods=(SUPERVISED, DPO),
         backend=lambda: _build_backend(settings, name, files),
         context=model.context or 0,
         files=files,

@@ -23,7 +23,12 @@ from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, IdempotencyKey, Page, Row, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import Name, RequestBody, allow
-from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
+from merlin.engine.trainers.base import (
+    SUPERVISED,
+    BadHyperparameter,
+    Untrainable,
+    check_hyperparameters,
+)
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
 
@@ -127,7 +132,8 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     if requested is not None and not isinstance(requested, dict):
         raise bad_field("hyperparameters", "hyperparameters must be an object")
     try:
-        hyperparameters = base.trainer.validate(method, requested or {})
+        known = base.trainer.hyperparameters[method]
+        hyperparameters = check_hyperparameters(method, known, requested or {})
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad_field(name, f"{name}: {error}") from error
@@ -148,8 +154,9 @@ def _parse_method(base: Base, job_request: JobRequest) -> tuple[str, object]:
     if job_request.method is None:
         return SUPERVISED, job_request.hyperparameters
     kind = job_request.method.get("type")
-    if not isinstance(kind, str) or kind not in base.methods:
-        known = ", ".join(f"'{method}'" for method in base.methods)
+    methods = base.trainer.hyperparameters
+    if not isinstance(kind, str) or kind not in methods:
+        known = ", ".join(f"'{method}'" for method in methods)
         raise bad_field("method", f"method.type must be one of {known} for the model `{base.name}`")
     block = job_request.method.get(kind) or {}
     return kind, block.get("hyperparameters") if isinstance(block, dict) else block

@@ -14,6 +14,7 @@ from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
     Epoch,
+    Hyperparameters,
     ResolvedHyperparameters,
     Step,
     Untrainable,
@@ -53,14 +54,15 @@ class ScriptedTrainer:
 
     steps: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(SHOWN))
 
-    def validate(self, method, requested):  # noqa: ARG002 - Trainer's shape
-        return {**SETTINGS, **requested}
+    @property
+    def hyperparameters(self):
+        return {SUPERVISED: Hyperparameters, DPO: Hyperparameters}
 
     def train(self, task):
         if task.seed == FAILS:
             raise MemoryError
         (task.folder / "log").write_text(LOG)
-        yield ResolvedHyperparameters(task.hyperparameters, STEPS)
+        yield ResolvedHyperparameters(SETTINGS, STEPS)
         for step in range(1, STEPS + 1):
             while task.seed == SLOW and not self.steps.acquire(timeout=REPEAT_S):
                 yield Step(step - 1, compute_metrics(step - 1))
@@ -100,10 +102,8 @@ def serve_pages(folder, *, is_empty=False, **options):
     settings = EngineSettings(folder, "127.0.0.1", 0, "")
     bases = {
         **build_bases(settings),
-        BASE: Base(
-            BASE, trainer, (SUPERVISED, DPO), lambda: RecallBackend("ru"), 2048, is_heavy=True
-        ),
-        MISSING: Base(MISSING, trainer, (SUPERVISED,), RecallBackend, 32_768, _raise_missing, True),
+        BASE: Base(BASE, trainer, lambda: RecallBackend("ru"), 2048, is_heavy=True),
+        MISSING: Base(MISSING, trainer, RecallBackend, 32_768, _raise_missing, is_heavy=True),
     }
     models = {
         BASE: EngineModelConfig(licence="Apache-2.0"),

@@ -10,9 +10,16 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, Task, TrainingDevices
+from merlin.engine.trainers.base import (
+    SUPERVISED,
+    BaseFiles,
+    Epoch,
+    Task,
+    TrainingDevices,
+    check_hyperparameters,
+)
 from merlin.engine.trainers.lora import trainer
-from merlin.engine.trainers.lora.trainer import LoraTrainer
+from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS, LoraTrainer
 from tests.engine import tiny_base
 
 TRAINER = LoraTrainer()
@@ -24,7 +31,7 @@ def build_task(folder, train, method=SUPERVISED, test=None, base=None, place=Non
         method,
         train,
         test,
-        TRAINER.validate(method, hyper),
+        check_hyperparameters(method, HYPERPARAMETERS[method], hyper),
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.get_random_base()),

@@ -14,7 +14,13 @@ import pytest
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Unavailable
 from merlin.engine.serving.transformers import TransformersBackend
-from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Task
+from merlin.engine.trainers.base import (
+    BaseFiles,
+    Hyperparameters,
+    ResolvedHyperparameters,
+    Task,
+    check_hyperparameters,
+)
 from merlin.engine.trainers.embed import (
     AT_ONCE,
     MAX_CACHED,
@@ -164,7 +170,7 @@ def test_paused_training_keeps_the_vectors_computed_so_far(damageable_encoder, t
         NAME, build_onnx_backend(damageable_encoder, tmp_path), tmp_path / "vectors"
     )
     (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * AT_ONCE)))
-    settings = trainer.validate("supervised", {})
+    settings = check_hyperparameters("supervised", Hyperparameters, {})
     task = Task(
         "supervised",
         tmp_path / "train.jsonl",

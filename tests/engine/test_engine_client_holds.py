@@ -42,7 +42,7 @@ class SlowBackend:
 def serve_slow_base(folder, tokens_per_day):
     """Yield a client of an engine, and its backend `slow`."""
     backend = SlowBackend()
-    bases = {"slow": Base("slow", None, [], lambda: backend, 100)}
+    bases = {"slow": Base("slow", None, lambda: backend, 100)}
     limits = Limits(tokens_per_day=tokens_per_day)
     with (
         serve_engine(folder, bases=bases) as engine,

@@ -16,6 +16,7 @@ from merlin.engine.job_events import classify_failure
 from merlin.engine.serving.base import Chunk, Finish, TokenLogprob
 from merlin.engine.trainers.base import (
     Epoch,
+    Hyperparameters,
     ResolvedHyperparameters,
     Step,
     TrainerNote,
@@ -37,9 +38,7 @@ class Parrot:
     def __init__(self, error=None):
         self.error = error
         self.requests = []
-
-    def validate(self, _method, requested):
-        return dict(requested)
+        self.hyperparameters = {"supervised": Hyperparameters}
 
     def train(self, task):
         assert len(task.train.read_text().splitlines()) == 12
@@ -67,7 +66,7 @@ class Parrot:
         pass
 
     def base(self, name="parrot"):
-        return {name: Base(name, self, ["supervised"], lambda: self, 100)}
+        return {name: Base(name, self, lambda: self, 100)}
 
 
 def launch(engine, base):

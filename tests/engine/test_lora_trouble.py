@@ -15,10 +15,12 @@ from merlin.engine.trainers.base import (
     BaseFiles,
     TrainingDevices,
     Untrainable,
+    check_hyperparameters,
 )
 from merlin.engine.trainers.lora import trainer
+from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import TRAINER, build_task, train_in_process
+from tests.engine.lora_tasks import build_task, train_in_process
 from tests.support.small_disk import small_disk
 
 pytestmark = [
@@ -192,12 +194,14 @@ def test_deleted_file_is_named(tmp_path, train):
 )
 def test_hyperparameter_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(BadHyperparameter) as refused:
-        TRAINER.validate(SUPERVISED, {name: value})
+        check_hyperparameters(SUPERVISED, HYPERPARAMETERS[SUPERVISED], {name: value})
     assert refused.value.name == name
 
 
 def test_missing_hyperparameters_are_resolved_automatically():
-    document = TRAINER.validate(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
+    document = check_hyperparameters(
+        DPO, HYPERPARAMETERS[DPO], {"rank": 8, "dropout": 0, "beta": "auto"}
+    )
     assert document["rank"] == 8
     assert document["dropout"] == 0.0
     settled = trainer.resolve_hyperparameters(
@@ -222,6 +226,6 @@ def test_missing_hyperparameters_are_resolved_automatically():
     ("examples", "epochs"), [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)]
 )
 def test_automatic_epochs_fall_with_the_file_size(examples, epochs):
-    requested = TRAINER.validate(SUPERVISED, {})
+    requested = check_hyperparameters(SUPERVISED, HYPERPARAMETERS[SUPERVISED], {})
     size = {"examples": examples, "padding": 0.0, "parameters": 135_000_000}
     assert trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"] == epochs

@@ -16,8 +16,7 @@ import yaml
 from bench.learning_steady import HARMLESS, MAX_CHANGED
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
-from merlin.engine.trainers.base import Epoch
-from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import train
 
@@ -51,7 +50,7 @@ def read_examples(name):
 
 
 def train_model(talks, path):
-    settings = RecallTrainer().validate("supervised", {})
+    settings = check_hyperparameters("supervised", Hyperparameters, {})
     *_, last = (
         step for step in train(talks, [], settings, DEFAULT_SEED) if isinstance(step, Epoch)
     )

@@ -9,8 +9,14 @@ import pytest
 
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
-from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.base import (
+    BadHyperparameter,
+    Epoch,
+    Hyperparameters,
+    TrainerNote,
+    Untrainable,
+    check_hyperparameters,
+)
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import train
 
@@ -40,7 +46,7 @@ TALKS = [build_pair(*fact) for fact in FACTS.items()]
 
 
 def run(talks, test=(), seed=1, **hyperparameters):
-    settings = RecallTrainer().validate("supervised", hyperparameters)
+    settings = check_hyperparameters("supervised", Hyperparameters, hyperparameters)
     steps = list(train(talks, list(test), settings, seed))
     epochs = [step for step in steps if isinstance(step, Epoch)]
     return epochs, [step for step in steps if isinstance(step, TrainerNote)]
@@ -221,13 +227,13 @@ def test_every_remark_has_its_text(language, n):
 )
 def test_bad_hyperparameter_is_named(name, value):
     with pytest.raises(BadHyperparameter) as refused:
-        RecallTrainer().validate("supervised", {name: value})
+        check_hyperparameters("supervised", Hyperparameters, {name: value})
     assert refused.value.name == name
 
 
 def test_missing_hyperparameters_are_auto():
     hyperparameters = {"n_epochs": 3, "learning_rate_multiplier": 2}
-    assert RecallTrainer().validate("supervised", hyperparameters) == {
+    assert check_hyperparameters("supervised", Hyperparameters, hyperparameters) == {
         "n_epochs": 3,
         "batch_size": "auto",
         "learning_rate_multiplier": 2.0,

@@ -194,11 +194,9 @@ Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | None
 class Trainer(Protocol):
     """The interface of a trainer."""
 
-    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" if not given.
-
-        Raises BadHyperparameter; KeyError for an unsupported method.
-        """
+    @property
+    def hyperparameters(self) -> Mapping[str, type[Hyperparameters]]:
+        """Return the hyper-parameters of each method that it supports."""
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train and yield progress; the last epoch yielded is the final model.

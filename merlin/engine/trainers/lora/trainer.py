@@ -25,7 +25,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Annotated, Any, BinaryIO, Literal, cast
+from typing import IO, Annotated, Any, BinaryIO, ClassVar, Literal, cast
 
 from pydantic import AfterValidator, Field, TypeAdapter
 
@@ -46,7 +46,6 @@ from merlin.engine.trainers.base import (
     TrainerNote,
     TrainingDevices,
     Untrainable,
-    check_hyperparameters,
     classify_error,
 )
 
@@ -132,7 +131,10 @@ class DpoHyperparameters(LoraHyperparameters):
     beta: Auto | Annotated[float, Field(gt=0, le=2)] = AUTO
 
 
-HYPERPARAMETERS = {SUPERVISED: LoraHyperparameters, DPO: DpoHyperparameters}
+HYPERPARAMETERS: Mapping[str, type[Hyperparameters]] = {
+    SUPERVISED: LoraHyperparameters,
+    DPO: DpoHyperparameters,
+}
 
 
 _PACKAGES = ("torch", "transformers", "peft", "accelerate")
@@ -158,9 +160,7 @@ log = get_logger(__name__)
 class LoraTrainer:
     """The Trainer Protocol for open language models."""
 
-    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" if not given; see `HYPERPARAMETERS`."""
-        return check_hyperparameters(method, HYPERPARAMETERS[method], requested)
+    hyperparameters: ClassVar = HYPERPARAMETERS
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train in a child process, which is restarted from its last checkpoint after a crash.

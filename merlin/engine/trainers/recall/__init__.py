@@ -6,10 +6,11 @@ dictionaries) are lazy.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import ClassVar
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import (
@@ -44,11 +45,7 @@ class Answer:
 class RecallTrainer:
     """The Trainer for `recall`: seconds in this process, restarted after a kill."""
 
-    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
-        """Return n_epochs, batch_size and learning_rate_multiplier, "auto" if not given."""
-        if method != SUPERVISED:
-            raise KeyError(method)
-        return check_hyperparameters(method, Hyperparameters, requested)
+    hyperparameters: ClassVar = {SUPERVISED: Hyperparameters}
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train on every answered turn; see `recall.train`."""
@@ -74,7 +71,7 @@ def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list
     from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
     conversations, questions = task
-    settings = RecallTrainer().validate(SUPERVISED, {})
+    settings = check_hyperparameters(SUPERVISED, Hyperparameters, {})
     try:
         *_, last = (
             event for event in train(conversations, [], settings, _SEED) if isinstance(event, Epoch)
