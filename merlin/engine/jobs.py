@@ -209,6 +209,12 @@ class Jobs:
         """Return every job that has not ended."""
         return self.list_in(*ACTIVE_STATES, PAUSED)
 
+    def list_ended(self, page: Page) -> tuple[list[Job], bool]:
+        """Return a page of the jobs that have ended, and whether more follow."""
+        where = f"status IN ({', '.join('?' * len(FINAL))})"
+        rows, has_more = read_page(self._database, "job", where, FINAL, page)
+        return [_build_job(row) for row in rows], has_more
+
     def list(
         self, metadata: Mapping[str, str], page: Page, owner: str = ""
     ) -> tuple[list[Job], bool]:

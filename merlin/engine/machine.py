@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
+
+from merlin.core.durable_files import folder_bytes
 
 # Reading GPUs and folder sizes is too expensive for every request.
 REFRESH_S = 5.0
@@ -60,11 +62,10 @@ class MachineUsage:
 class Machine:
     """Reads the resource usage; CPU usage is measured since the last call.
 
-    `measure_models` returns the disk usage of models and jobs in bytes; `folder` selects the disk.
+    `folder` is the engine's data folder.
     """
 
     folder: Path
-    measure_models: Callable[[], int]
     _idle_s: float = 0.0
     _total_s: float = 0.0
     _cpu: float = 0.0
@@ -78,7 +79,7 @@ class Machine:
         with self._lock:
             if time.monotonic() - self._read_at >= REFRESH_S:
                 self._gpus = tuple(read_gpus())
-                self._models = self.measure_models()
+                self._models = measure_used_bytes(self.folder)
                 self._read_at = time.monotonic()
             own = psutil.Process()
             memory, disk = psutil.virtual_memory(), shutil.disk_usage(self.folder)
@@ -107,6 +108,11 @@ class Machine:
             idle = (idle_s - self._idle_s) / (total_s - self._total_s)
             self._cpu = round(100 * (1 - idle), 1)
             self._idle_s, self._total_s = idle_s, total_s
+
+
+def measure_used_bytes(folder: Path) -> int:
+    """Return the disk usage of models and working folders below `folder`, in bytes."""
+    return sum(folder_bytes(folder / name) for name in ("models", "work"))
 
 
 def read_gpus() -> Iterator[Gpu]:

@@ -11,7 +11,6 @@ import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 
 import uvicorn
 from fastapi import FastAPI
@@ -42,7 +41,6 @@ from merlin.engine.machine import Machine
 from merlin.engine.pages import jobs as pages
 from merlin.engine.pages.page import SignIns
 from merlin.engine.serving.base import Busy, Unavailable
-from merlin.engine.storage import measure_used_bytes
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field
 
@@ -131,7 +129,7 @@ def create_app(
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
-    app.state.machine = Machine(settings.folder, partial(measure_used_bytes, settings.folder))
+    app.state.machine = Machine(settings.folder)
     # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)

@@ -36,6 +36,7 @@ from merlin.engine.database import (
 )
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
+from merlin.engine.machine import measure_used_bytes
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
@@ -328,8 +329,3 @@ class Repositories:
         if removed:
             log.info("checkpoints removed to meet the disk quota", job=job.job_id, count=removed)
         return removed
-
-
-def measure_used_bytes(folder: Path) -> int:
-    """Return the disk usage of models and working folders below `folder`, in bytes."""
-    return sum(durable_files.folder_bytes(folder / name) for name in ("models", "work"))

@@ -127,9 +127,7 @@ class Forge:
         code, pause_s = answer.status_code, retry_after_s(answer.headers)
         is_spent = pause_s is not None or answer.headers.get("x-ratelimit-remaining") == "0"
         is_busy = code in (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
-        if is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            is_spent = True
-        if is_spent:
+        if is_spent or is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return ForgeUnavailable(self.url, reason, pause_s or 0.0)
         arguments = {"project": self.project, "url": self.url, "reason": reason}
         # A renamed project is answered with a redirect; following it would forward the token.

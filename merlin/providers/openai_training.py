@@ -301,15 +301,10 @@ class OpenAIProvider:
             return self._report(json_object(raw.content))
 
     def _method_fields(self, method: str, hyperparameters: dict[str, object]) -> dict[str, object]:
+        block = {"hyperparameters": hyperparameters} if hyperparameters else {}
         if self._dialect == "openai":
-            block = {"hyperparameters": hyperparameters} if hyperparameters else {}
             return {"method": {"type": method, method: block}}
-        method_field = {} if method == "supervised" else {"method": {"type": method}}
-        return (
-            {**method_field, "hyperparameters": hyperparameters}
-            if hyperparameters
-            else {**method_field}
-        )
+        return {**({} if method == "supervised" else {"method": {"type": method}}), **block}
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         return self._find_jobs(

@@ -62,7 +62,9 @@ def test_gpus_are_parsed_from_nvidia_smi_output():
 
 @pytest.mark.unit
 def test_machine_usage_can_be_read_repeatedly(tmp_path):
-    machine = Machine(tmp_path, lambda: 7)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "weights").write_bytes(b"weights")
+    machine = Machine(tmp_path)
     first = machine.read_usage()
     second = machine.read_usage()
     assert first.models_bytes == second.models_bytes == 7

@@ -18,7 +18,7 @@ from merlin.core.log import redact
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
 from merlin.engine.database import Page
-from merlin.engine.jobs import RUNNING, Job
+from merlin.engine.jobs import RUNNING
 from merlin.engine.pages.page import (
     HEADERS,
     OpenPage,
@@ -55,7 +55,7 @@ def _build_job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
     """
     version, repositories = _read_version(page), page.engine.repositories
     unfinished = repositories.jobs.list_unfinished()
-    ended_jobs, has_more = _list_ended(page, after)
+    ended_jobs, has_more = repositories.jobs.list_ended(Page(after, MAX_FINISHED))
     return {
         "href": "" if after else f"/live?seen={version}",
         "running": [JobProgress(repositories, job) for job in unfinished if job.status == RUNNING],
@@ -63,17 +63,6 @@ def _build_job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
         "over": ended_jobs,
         "older_href": f"/?after={ended_jobs[-1].job_id}" if has_more else "",
     }
-
-
-def _list_ended(page: PageRequest, after: str) -> tuple[list[Job], bool]:
-    """Return a page of ended jobs, newest first, and whether more follow."""
-    ended_jobs: list[Job] = []
-    has_more = True
-    while len(ended_jobs) <= MAX_FINISHED and has_more:
-        jobs, has_more = page.engine.repositories.jobs.list({}, Page(after, MAX_FINISHED))
-        ended_jobs += [job for job in jobs if job.is_over]
-        after = jobs[-1].job_id if jobs else after
-    return ended_jobs[:MAX_FINISHED], has_more or len(ended_jobs) > MAX_FINISHED
 
 
 def _read_version(page: PageRequest) -> str:

@@ -213,12 +213,6 @@ class LlamaCppBackend(ProxyBackend):
         self._files = files
         self._process = None if model.url else LlamaProcess(name, model, key, client)
         self._converting = asyncio.Lock()
-        self._adapter_count = 0
-
-    @property
-    def adapter_count(self) -> int:
-        """Return the number of adapters in the server's last listing."""
-        return self._adapter_count
 
     async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the scales of all of its adapters."""
@@ -253,7 +247,7 @@ class LlamaCppBackend(ProxyBackend):
             raise Unavailable(
                 f"There is no llama.cpp server at {url}: {answer.error_text}"
             ) from error
-        self._adapter_count = len(names)
+        self._figures["adapters"] = len(names)
         return names
 
     async def _convert_adapter(self, adapter: Adapter) -> Path:

@@ -188,7 +188,7 @@ class ProxyBackend(ABC):
         self.client = client
         self._sampling = sampling
         self._can_embed = can_embed
-        self._figures: Counter[str] = Counter(running=0)
+        self._figures: Counter[str] = Counter(running=0, adapters=0)
 
     @abstractmethod
     def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
@@ -196,11 +196,6 @@ class ProxyBackend(ABC):
 
         The adapter counts as in use until the generator is closed.
         """
-
-    @property
-    @abstractmethod
-    def adapter_count(self) -> int:
-        """Return the number of adapters loaded in the server."""
 
     async def ask(
         self, adapter: Adapter | None, request: GenerationRequest
@@ -245,7 +240,7 @@ class ProxyBackend(ABC):
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in the other server."""
-        return {**self._figures, "adapters": self.adapter_count}
+        return dict(self._figures)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -350,10 +345,9 @@ class VllmBackend(ProxyBackend):
         self._in_use: Counter[str] = Counter()
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    @property
-    def adapter_count(self) -> int:
-        """Return the number of adapters that this engine has loaded."""
-        return len(self._loaded)
+    def figures(self) -> Mapping[str, float]:
+        """Return the figures; `adapters` are those that this engine has loaded."""
+        return {**super().figures(), "adapters": len(self._loaded)}
 
     async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the adapter's name; a second time after reloading the adapter.

@@ -48,10 +48,9 @@ class Story:
     def report(self) -> Mapping[str, Any] | None:
         """Print the newest commit's new steps; return its progress, None before any commit."""
         try:
-            with reading_context(self._config) as ctx:
-                progress = find_newest_progress(ctx, self._config.datasets.default, self.language)
+            progress = read_progress(self._config, self.language)
         except MerlinError:
-            return None  # the daemon has not created the database yet
+            return None  # the daemon is creating the database
         if not progress["commit"]:
             return None
         for step in progress["steps"]:

@@ -19,7 +19,6 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
@@ -70,7 +69,7 @@ ACTS = frozenset(
 
 
 class ControlSide:
-    """ASGI application of `/control/…` and of the chat page.
+    """`app`: the ASGI application of `/control/…` and of the chat page.
 
     Each open page has its own event queue; a page that does not read is disconnected.
     """
@@ -110,11 +109,7 @@ class ControlSide:
                 *static_routes(),
             ]
         )
-        self._app = restrict_pages(app)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, with restrictive security headers."""
-        await self._app(scope, receive, send)
+        self.app = restrict_pages(app)
 
     def close(self) -> None:
         """End every event stream."""

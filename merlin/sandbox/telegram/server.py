@@ -306,7 +306,7 @@ class TelegramStandIn(StandIn):
         if scope["type"] != "http":
             return
         is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
-        await (self._gate if is_of_bot else self._control)(scope, receive, send)
+        await (self._gate if is_of_bot else self._control.app)(scope, receive, send)
 
     async def _serve_bot(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["path"].startswith("/file/"):
