@@ -14,6 +14,7 @@ from merlin.sandbox.demo.place import (
     Ports,
     clear,
     create_repository,
+    git,
     prepare_demo,
     samples,
 )
@@ -93,6 +94,19 @@ def test_samples_that_cannot_be_copied_are_refused_with_the_reason(tmp_path):
         "demo-no-folder",
         "File exists",
     )
+
+
+def test_samples_are_committed_without_the_persons_signature_and_hooks(tmp_path):
+    hook = tmp_path / "hooks" / "pre-commit"
+    hook.parent.mkdir()
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    settings = {"commit.gpgSign": "true", "gpg.program": "false", "core.hooksPath": hook.parent}
+    with prepare_demo(tmp_path / "demo", Ports.free()) as place:
+        for name, value in settings.items():
+            git(tmp_path, "config", "--global", name, str(value))
+        create_repository(place.repository, place.script)
+        assert git(place.repository, "log", "--format=%s").strip() == place.script.samples_subject
 
 
 def test_folder_that_is_not_a_demo_is_neither_used_nor_removed(tmp_path):
