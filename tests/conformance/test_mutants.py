@@ -23,7 +23,12 @@ from tests.conformance.request_mutants import (
     is_job_request,
     remove_checkpoints_api,
 )
-from tests.conformance.response_mutants import RESPONSE_MUTANTS, change_errors_to_500, fail_jobs
+from tests.conformance.response_mutants import (
+    RESPONSE_MUTANTS,
+    change_errors_to_500,
+    fail_jobs,
+    is_stream,
+)
 
 pytestmark = pytest.mark.integration
 # The first stream of `stream.disconnect` is the second stream of the run.
@@ -144,6 +149,21 @@ def test_details_name_the_call_the_status_and_the_message(proxy):
     assert outcome.arguments["status"] == "500"
     assert outcome.arguments["call"].startswith("GET /v1/files/file-")
     assert "No such File object" in outcome.arguments["words"]
+
+
+def test_chunk_after_the_usage_is_reported_as_a_wrong_usage(proxy):
+    events = []
+
+    def repeat_first_event(event):
+        events.append(event)
+        return f"{event}\n\n{events[0]}" if "total_tokens" in event else event
+
+    def change(response, _request):
+        return response.map_events(repeat_first_event) if is_stream(response) else response
+
+    proxy.change_response = change
+    outcome = run_suite(proxy.url, "stream.usage")["stream.usage"]
+    assert (outcome.result, outcome.arguments["field"]) == ("failed", "usage")
 
 
 def test_check_with_a_failed_prerequisite_fails_and_with_a_missing_one_is_missing(proxy):

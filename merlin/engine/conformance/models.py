@@ -370,7 +370,7 @@ def stream_usage(server: Server, _chunks: object) -> None:
     if not counted:
         raise NotSupported("unheeded", what="stream_options.include_usage")
     require_equal("choices", [choice.index for choice in counted[-1].choices], [])
-    require_equal("id", received[-1].usage, counted[-1].usage)
+    require_equal("usage", received[-1].usage, counted[-1].usage)
     require_usage_sum(counted[-1].usage)
 
 
