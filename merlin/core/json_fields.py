@@ -1,11 +1,24 @@
-"""Fields of JSON objects that others wrote: missing ones and ones of another type are empty."""
+"""JSON that others wrote: missing fields and those of another type are empty."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from merlin.core.formatted_text import join_surrogates
+
+
+def parse_json(content: str) -> object:
+    """Parse JSON. Raises ValueError or RecursionError if it is invalid.
+
+    Raises UnicodeEncodeError for an unpaired surrogate: valid in JSON escapes, but not encodable.
+    """
+    value = json.loads(content)
+    # Only an escape can produce an unpaired surrogate.
+    if "\\u" in content:
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
 def get_object(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

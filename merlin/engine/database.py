@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +26,7 @@ from peewee import DatabaseError, OperationalError, SqliteDatabase
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
 from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import Page
 
 Row = dict[str, Any]
 
@@ -208,32 +209,6 @@ def _list_error_names(error: BaseException | None) -> list[str]:
         names.append(str(getattr(error, "sqlite_errorname", "")))
         error = error.__context__
     return names
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The requested page of a list; newest first unless `is_oldest_first`."""
-
-    after: str = ""
-    limit: int = 20
-    is_oldest_first: bool = False
-
-
-_MAX_DIGITS = 9
-
-
-def parse_page(query: Mapping[str, str], default: int, most: int) -> Page:
-    """Parse `after`, `limit` and `order` of a query. Raises ApiError 400 if one is invalid."""
-    value = query.get("limit") or str(default)
-    is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
-    if not (is_number and 1 <= int(value) <= most):
-        raise bad_field(
-            "limit", f"limit must be a whole number from 1 to {most}, not {value[:20]!r}"
-        )
-    order = query.get("order") or "desc"
-    if order not in {"asc", "desc"}:
-        raise bad_field("order", "order must be 'asc' or 'desc'")
-    return Page(query.get("after", ""), int(value), order == "asc")
 
 
 def read_page(

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from merlin.core.clock import utc_now
 from merlin.core.i18n import keys, text
 from merlin.core.web.browser import language_of_header
-from merlin.engine.database import Database, Page, Row, read_page
+from merlin.engine.database import Database, Row, read_page
 from merlin.engine.trainers.base import Untrainable, classify_error
+from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import job_event_object
 
 ENGLISH, BUG = "en", "server_error"

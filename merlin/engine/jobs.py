@@ -20,7 +20,7 @@ from pydantic import Field
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import Database, IdempotencyKey, Page, Row, read_page, run_once
+from merlin.engine.database import Database, IdempotencyKey, Row, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import Name, RequestBody, allow
 from merlin.engine.trainers.base import (
@@ -30,6 +30,7 @@ from merlin.engine.trainers.base import (
     check_hyperparameters,
 )
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.requests import MAX_METADATA, Page
 from merlin.openai_protocol.responses import FineTuningJob
 
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
@@ -37,7 +38,7 @@ SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
 ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
 STATES = (*ACTIVE_STATES, PAUSED, *FINAL)
-MAX_METADATA, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 16, 64, 512
+MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 64, 512
 MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.

@@ -1,4 +1,4 @@
-"""Parsing of request bodies: JSON with a size limit, validated fields, and streamed uploads."""
+"""Parsing of request bodies: validated fields, and streamed uploads."""
 
 from __future__ import annotations
 
@@ -16,29 +16,12 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from merlin.core.server import read_chunks
-from merlin.engine.training_file import read_json
 from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import body_too_large
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
-MAX_JSON_BYTES = 4_000_000
 _CHUNK_BYTES = 1 << 20
 _FORM_OVERHEAD_BYTES = 1 << 20  # allowed bytes of a multipart form besides the file
-
-
-async def read_body(request: Request) -> dict[str, object]:
-    """Return a request's JSON object. Raises ApiError 400, or 413 above 4 MB."""
-    too_large = _make_too_large_error(MAX_JSON_BYTES)
-    content = b"".join([piece async for piece in read_chunks(request, MAX_JSON_BYTES, too_large)])
-    try:
-        body = read_json(content.decode("utf-8-sig"))
-    except UnicodeEncodeError as error:
-        message = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
-        raise ApiError(400, f"{message} Send whole ones.") from error
-    except (ValueError, RecursionError) as error:
-        raise ApiError(400, "The body is not JSON; send one JSON object.") from error
-    if not isinstance(body, dict):
-        raise ApiError(400, "The body must be one JSON object.")
-    return body
 
 
 @asynccontextmanager
@@ -51,9 +34,7 @@ async def open_form(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_chunks(
-        request, most_bytes + _FORM_OVERHEAD_BYTES, _make_too_large_error(most_bytes)
-    )
+    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, body_too_large(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -76,11 +57,6 @@ async def write_upload(upload: UploadFile, target: Path) -> str:
         return digest.hexdigest()
 
     return await run_in_threadpool(copy)
-
-
-def _make_too_large_error(most: int) -> ApiError:
-    text = f"The body is larger than {most // 1_000_000} MB, which is the limit."
-    return ApiError(413, text, code="request_too_large")
 
 
 class RequestBody(BaseModel):

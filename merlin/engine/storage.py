@@ -27,7 +27,6 @@ from merlin.engine.bases import Base
 from merlin.engine.database import (
     Database,
     IdempotencyKey,
-    Page,
     Row,
     find_response,
     forget_response,
@@ -39,6 +38,7 @@ from merlin.engine.jobs import Job, Jobs
 from merlin.engine.machine import measure_used_bytes
 from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError, missing, unknown_model
+from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
 
 PURPOSE = "fine-tune"

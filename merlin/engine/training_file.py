@@ -14,7 +14,6 @@ so it imports nothing of the engine's server.
 from __future__ import annotations
 
 import codecs
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from merlin.core.i18n import text
+from merlin.core.json_fields import parse_json
 from merlin.core.messages import ROLES as MESSAGE_ROLES
 from merlin.core.messages import Message
 
@@ -72,18 +72,6 @@ MIN_EXAMPLES = 10
 MAX_EXAMPLES = 200_000
 MAX_LINE_LENGTH = 4_000_000
 ROLES = (*MESSAGE_ROLES, "developer")  # the protocol's newer word for system
-
-
-def read_json(content: str) -> object:
-    """Parse JSON. Raises ValueError or RecursionError if it is invalid.
-
-    Raises UnicodeEncodeError for an unpaired surrogate: valid in JSON escapes, but not encodable.
-    """
-    value = json.loads(content)
-    # Only an escape can produce an unpaired surrogate.
-    if "\\u" in content:
-        json.dumps(value, ensure_ascii=False).encode()
-    return value
 
 
 def join_texts(parts: Sequence[object]) -> str | None:
@@ -184,7 +172,7 @@ def _parse_output(value: Mapping[str, object], name: str) -> list[Message]:
 
 def _parse_object(line: bytes) -> dict[str, object]:
     try:
-        value = read_json(line.decode())
+        value = parse_json(line.decode())
     except UnicodeDecodeError as error:
         raise BadFile("engine-file-not-utf8", at=str(error.start + 1)) from error
     except UnicodeEncodeError as error:

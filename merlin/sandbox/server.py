@@ -313,6 +313,8 @@ class ApiStandIn(StandIn):
 
     def _make_route(self, name: str, method: str, path: str, handler: Callable[..., Any]) -> Route:
         async def answer(request: Request) -> Response:
+            is_json = request.headers.get("content-type", "").startswith("application/json")
+            body = _json_object(await request.body()) if is_json else {}
             try:
                 self.check_key(request)
                 if inspect.iscoroutinefunction(handler):
@@ -321,8 +323,6 @@ class ApiStandIn(StandIn):
                     response = JSONResponse(handler(**request.path_params))
             except ApiError as error:
                 response = JSONResponse(error.as_json(), error.status)
-            is_json = request.headers.get("content-type", "").startswith("application/json")
-            body = _json_object(await request.body()) if is_json else {}
             key = request.headers.get("idempotence-key", "")
             self._calls.append(ApiCall(iso(utc_now()), name, body, response.status_code, key))
             return response

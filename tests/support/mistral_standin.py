@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import bad_field
+from merlin.openai_protocol.requests import read_body
 from merlin.sandbox.provider.app import JOB, JOBS, ProviderStandIn
-from merlin.sandbox.provider.chat import json_object, model_objects
+from merlin.sandbox.provider.chat import model_objects
 from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
 from merlin.sandbox.server import ApiRoute
 
@@ -58,7 +59,7 @@ class MistralStandIn(ProviderStandIn):
         return _page(request, [*self._account.files.values()][::-1])
 
     async def _create(self, request: Request) -> Response:
-        document = await json_object(request)
+        document = await read_body(request)
         for name in ("model", "training_files", "hyperparameters"):
             if not isinstance(document.get(name), str | list | dict):
                 raise bad_field(name, f"Field required: {name}")

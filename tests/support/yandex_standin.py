@@ -18,8 +18,8 @@ from starlette.responses import JSONResponse, Response
 from merlin.core.clock import iso
 from merlin.openai_protocol.client import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.requests import read_body
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.sandbox.provider.chat import json_object
 from merlin.sandbox.provider.training import TrainingJob
 from merlin.sandbox.server import ApiRoute
 
@@ -79,7 +79,7 @@ class YandexStandIn(ProviderStandIn):
             self._require_key(request, "bearer" if is_bearer else "api-key")
 
     async def _draft(self, request: Request) -> Response:
-        document = await json_object(request)
+        document = await read_body(request)
         name = str(document.get("name") or "")
         if document.get("folderId") != FOLDER or not 1 < len(name) <= 63:
             raise bad_field("name", "a folder, and a name of 2 to 63 letters")
@@ -130,7 +130,7 @@ class YandexStandIn(ProviderStandIn):
         return _NOTHING
 
     async def _tune(self, request: Request) -> Response:
-        document = await json_object(request)
+        document = await read_body(request)
         uri, options = str(document.get("baseModelUri")), document.get("textToTextCompletion")
         if not uri.startswith(f"gpt://{FOLDER}/") or not isinstance(options, dict):
             raise bad_field("baseModelUri", "a model of the folder: gpt://folder/model/latest")

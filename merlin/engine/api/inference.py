@@ -40,13 +40,13 @@ from merlin.engine.requests import (
     allow,
     as_list,
     open_form,
-    read_body,
     write_upload,
 )
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
 from merlin.engine.training_file import ROLES, join_texts
 from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])

@@ -12,7 +12,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -32,20 +31,25 @@ from merlin.engine.database import (
     Row,
     build_idempotency_key,
     find_response,
-    parse_page,
 )
 from merlin.engine.job_events import event_object, protocol_language
-from merlin.engine.jobs import MAX_METADATA, Job, job_object, read_job
-from merlin.engine.requests import RequestBody, open_form, read_body, write_upload
+from merlin.engine.jobs import Job, job_object, read_job
+from merlin.engine.requests import RequestBody, open_form, write_upload
 from merlin.engine.storage import PURPOSE, build_checkpoint, build_file, build_model
 from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import EVENT_TYPES, EventType, endpoint_object, read_endpoint
 from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import (
+    CHECKPOINTS_PAGE_SIZE,
+    MAX_FILES,
+    parse_metadata_filter,
+    parse_page,
+    read_body,
+)
 from merlin.openai_protocol.responses import deleted_object, list_object, list_page
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
-MAX_FILES = 10_000
 _MAX_NAME_LENGTH = 255
 
 
@@ -127,12 +131,6 @@ def delete_file(request: Request, file_id: str) -> Response:
     return JSONResponse(deleted_object(file_id, "file"))
 
 
-MAX_PAGE_SIZE = 1000
-_PAGE_SIZE = 20
-_CHECKPOINTS_PAGE_SIZE = 10
-_METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
-
-
 @router.post("/fine_tuning/jobs")
 async def create_job(request: Request) -> Response:
     """Create a job; repeating the Idempotency-Key and body returns the first response."""
@@ -163,15 +161,10 @@ def _create_job(request: Request, body: Mapping[str, object], idempotency: Idemp
 @router.get("/fine_tuning/jobs")
 def list_jobs(request: Request) -> Response:
     """List the jobs with all requested `metadata[key]=value` pairs, newest first."""
-    query = request.query_params
-    page = parse_page(query, _PAGE_SIZE, MAX_PAGE_SIZE)
-    requested = {
-        match[1]: value for name, value in query.items() if (match := _METADATA.fullmatch(name))
-    }
-    if len(requested) > MAX_METADATA:
-        raise bad_field("metadata", f"a job has {MAX_METADATA} pairs of metadata at most")
-    jobs, more = get_engine(request).repositories.jobs.list(requested, page, get_owner(request))
-    language = protocol_language(request)
+    query, language = request.query_params, protocol_language(request)
+    jobs, more = get_engine(request).repositories.jobs.list(
+        parse_metadata_filter(query), parse_page(query), get_owner(request)
+    )
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
 
 
@@ -210,7 +203,7 @@ def _move_job(request: Request, job_id: str, move: Callable[[str], Job]) -> Resp
 def list_events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
     repositories = get_engine(request).repositories
-    page = parse_page(request.query_params, _PAGE_SIZE, MAX_PAGE_SIZE)
+    page = parse_page(request.query_params)
     rows, has_more = repositories.job_events.list(repositories.jobs.get(job_id).job_id, page)
     return JSONResponse(list_page([event_object(row) for row in rows], has_more=has_more))
 
@@ -219,7 +212,7 @@ def list_events(request: Request, job_id: str) -> Response:
 def list_checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last ten are kept."""
     repositories = get_engine(request).repositories
-    page = parse_page(request.query_params, _CHECKPOINTS_PAGE_SIZE, MAX_PAGE_SIZE)
+    page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
     rows, has_more = repositories.models.list_checkpoints(
         repositories.jobs.get(job_id).job_id, page
     )
@@ -284,7 +277,7 @@ async def create_endpoint(request: Request) -> Response:
 def list_endpoints(request: Request) -> Response:
     """List endpoints, newest first."""
     sender = _get_sender(request)
-    page = parse_page(request.query_params, _PAGE_SIZE, _MAX_ENDPOINTS)
+    page = parse_page(request.query_params, most=_MAX_ENDPOINTS)
     rows, has_more = sender.endpoints.list(page, get_owner(request))
     objects = [_build_endpoint(sender, row) for row in rows]
     return JSONResponse(list_page(objects, has_more=has_more))

@@ -17,7 +17,6 @@ from merlin.core.charts import plot_png
 from merlin.core.log import redact
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import PREFIX, asset_response, local_address, seen_other
-from merlin.engine.database import Page
 from merlin.engine.jobs import RUNNING
 from merlin.engine.pages.page import (
     HEADERS,
@@ -31,6 +30,7 @@ from merlin.engine.pages.page import (
 )
 from merlin.engine.status import JobProgress, describe_bases
 from merlin.engine.trainers.base import Untrainable
+from merlin.openai_protocol.requests import Page
 
 MAX_FINISHED = 20
 MAX_JOBS = 100

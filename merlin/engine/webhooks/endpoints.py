@@ -29,9 +29,10 @@ from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, utc_now
 from merlin.core.loopback import is_loopback
 from merlin.core.webhook_signing import mask_secret, new_secret
-from merlin.engine.database import Database, Page, Row, read_page
+from merlin.engine.database import Database, Row, read_page
 from merlin.engine.requests import RequestBody, allow
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.requests import Page
 
 EVENT_TYPES = tuple(f"fine_tuning.job.{state}" for state in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"

@@ -6,7 +6,6 @@ It serves chat, audio, models, files and fine-tune jobs, and `/control/…` for 
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
@@ -18,18 +17,24 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.requests import (
+    CHECKPOINTS_PAGE_SIZE,
+    MAX_FILES,
+    Page,
+    parse_metadata_filter,
+    parse_page,
+    read_body,
+)
 from merlin.openai_protocol.responses import list_object, list_page
 from merlin.sandbox.provider.chat import (
     create_completion,
     find_model,
-    json_object,
     model_objects,
     transcribe,
 )
 from merlin.sandbox.provider.training import Account, checkpoint_objects, event_objects, job_object
 from merlin.sandbox.server import ApiRoute, ApiStandIn
 
-_METADATA_PARAMETER = re.compile(r"metadata\[(.+)\]")
 JOBS = "/v1/fine_tuning/jobs"
 JOB = f"{JOBS}/{{job_id}}"
 
@@ -122,37 +127,34 @@ class ProviderStandIn(ApiStandIn):
     async def _list_files(self, request: Request) -> Response:
         purpose = request.query_params.get("purpose")
         rows = [file for file in self._account.files.values() if purpose in {None, file["purpose"]}]
-        return _page(request, rows[::-1], 10_000)
+        return _build_page(rows[::-1], parse_page(request.query_params, MAX_FILES, MAX_FILES))
 
     async def _file_content(self, request: Request) -> Response:
         content = self._account.content(request.path_params["file_id"])
         return Response(content, media_type="application/octet-stream")
 
     async def _create_job(self, request: Request) -> Response:
-        job = self._account.create_job(await json_object(request))
+        job = self._account.create_job(await read_body(request))
         return JSONResponse(job_object(self._account, job))
 
     async def _list_jobs(self, request: Request) -> Response:
-        metadata = {
-            match[1]: value
-            for name, value in request.query_params.items()
-            if (match := _METADATA_PARAMETER.fullmatch(name))
-        }
-        rows = [job_object(self._account, job) for job in self._account.visible_jobs(metadata)]
-        return _page(request, rows, 20)
+        jobs = self._account.visible_jobs(parse_metadata_filter(request.query_params))
+        rows = [job_object(self._account, job) for job in jobs]
+        return _build_page(rows, parse_page(request.query_params))
 
     async def _list_events(self, request: Request) -> Response:
-        return _page(request, event_objects(self._account.job(request.path_params["job_id"])), 20)
+        job = self._account.job(request.path_params["job_id"])
+        return _build_page(event_objects(job), parse_page(request.query_params))
 
     async def _list_checkpoints(self, request: Request) -> Response:
         job = self._account.job(request.path_params["job_id"])
-        return _page(request, checkpoint_objects(job), 10)
+        page = parse_page(request.query_params, CHECKPOINTS_PAGE_SIZE)
+        return _build_page(checkpoint_objects(job), page)
 
 
-def _page(request: Request, rows: list[dict[str, Any]], default: int) -> Response:
-    """Return one page of rows: those after the id `after`, at most `limit`."""
-    query, ids = request.query_params, [row["id"] for row in rows]
-    after, limit = query.get("after"), max(int(query.get("limit") or default), 1)
-    start = ids.index(after) + 1 if after in ids else 0
-    page_rows = rows[start : start + limit]
-    return JSONResponse(list_page(page_rows, has_more=start + limit < len(rows)))
+def _build_page(rows: list[dict[str, Any]], page: Page) -> Response:
+    """Return a page of rows, which are newest first."""
+    ids = [row["id"] for row in rows]
+    start = ids.index(page.after) + 1 if page.after in ids else 0
+    end = start + page.limit
+    return JSONResponse(list_page(rows[start:end], has_more=end < len(rows)))

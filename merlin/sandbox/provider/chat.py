@@ -39,7 +39,8 @@ from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import is_recording
 from merlin.core.i18n import text
 from merlin.core.vocabulary import fold, split_words, stem
-from merlin.openai_protocol.errors import ApiError, bad_field, context_exceeded, unknown_model
+from merlin.openai_protocol.errors import bad_field, context_exceeded, unknown_model
+from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
@@ -54,6 +55,8 @@ from merlin.sandbox.provider.training import Account
 CHAT_MODEL = "stand-in-chat"
 VOICE_MODEL = "stand-in-transcribe"
 BASE_MODEL = "stand-in-base"
+# Pictures are part of a question.
+MAX_QUESTION_BYTES = 64_000_000
 DEFAULT_CREATED_AT = 1_790_000_000  # created_at of the models that no job produced
 _STREAM_PIECE = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+$")
 
@@ -84,7 +87,7 @@ def find_model(account: Account, name: str) -> dict[str, Any]:
 
 async def create_completion(account: Account, request: Request) -> Response:
     """Answer POST /v1/chat/completions."""
-    body = await json_object(request)
+    body = await read_body(request, MAX_QUESTION_BYTES)
     messages = read_messages(body.get("messages"))
     full_answer = _compose_answer(account, body, messages)
     content, reason = cut_answer(full_answer, body)
@@ -196,17 +199,6 @@ async def transcribe(account: Account, request: Request) -> Response:
     await account.pause("think_s")
     usage = {"type": "duration", "seconds": speech_samples.seconds(content)}
     return JSONResponse({"text": answer_text, "usage": usage})
-
-
-async def json_object(request: Request) -> dict[str, Any]:
-    """Return a request's JSON object. Raises ApiError 400 when the body is not one."""
-    try:
-        body = await request.json()
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise ApiError(400, "We could not parse the JSON body of your request.")
-    return body
 
 
 ROLES = ("developer", "system", "user", "assistant", "tool", "function")

@@ -23,6 +23,7 @@ from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
+from merlin.openai_protocol.requests import MAX_METADATA
 from merlin.openai_protocol.responses import (
     FineTuningJob,
     checkpoint_object,
@@ -66,7 +67,6 @@ EPOCHS = 3
 # Separates a tuned model's id from a checkpoint's step.
 CHECKPOINT = ":ckpt-step-"
 FINAL = frozenset({"succeeded", "failed", "cancelled"})
-MAX_METADATA = 16
 PURPOSES = frozenset({"assistants", "batch", "evals", "fine-tune", "user_data", "vision"})
 # Allowed ranges of hyper-parameters, besides "auto".
 _RANGES = {"n_epochs": (1, 50), "batch_size": (1, 256), "learning_rate_multiplier": (0, 1000)}
