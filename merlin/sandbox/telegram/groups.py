@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, target_chat
@@ -55,19 +54,6 @@ def deliver_service_message(world: World, chat: Chat, message: Mapping[str, Any]
     if isinstance(chat, Group) and chat.status(BOT_ID) not in MEMBER_STATUSES:
         return 0
     return world.add_update("message", message)
-
-
-def set_bot_status(world: World, group: Group, actor: Mapping[str, Any], status: str) -> int:
-    """Add, promote or remove the bot; return the my_chat_member update's id."""
-    old_status = group.status(BOT_ID)
-    updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
-    world.store_group(updated)
-    update_id = report_bot_status(world, group, actor, old_status, status)
-    if status not in MEMBER_STATUSES:
-        post_service_message(world, updated, actor, left_chat_member=bot_user())
-    elif old_status not in MEMBER_STATUSES:
-        post_service_message(world, updated, actor, new_chat_members=[bot_user()])
-    return update_id
 
 
 def report_bot_status(

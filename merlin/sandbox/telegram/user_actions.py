@@ -34,7 +34,6 @@ from merlin.sandbox.telegram.groups import (
     make_topic,
     post_service_message,
     report_bot_status,
-    set_bot_status,
     thread_fields,
     topic_of,
 )
@@ -460,9 +459,18 @@ class UserActions:
         `status` is member, administrator, left or kicked.
         """
         place = self.place(who)
-        if not isinstance(place.chat, Group):
+        group, user = place.chat, place.person.as_user()
+        if not isinstance(group, Group):
             raise Refused("this is no group")
-        return set_bot_status(self.world, place.chat, place.person.as_user(), status)
+        old_status = group.status(BOT_ID)
+        updated = replace(group, members=tuple({**dict(group.members), BOT_ID: status}.items()))
+        self.world.store_group(updated)
+        update_id = report_bot_status(self.world, group, user, old_status, status)
+        if status not in MEMBER_STATUSES:
+            post_service_message(self.world, updated, user, left_chat_member=bot_user())
+        elif old_status not in MEMBER_STATUSES:
+            post_service_message(self.world, updated, user, new_chat_members=[bot_user()])
+        return update_id
 
     def migrate(self, who: str | int) -> int:
         """Turn the group of `who` into a supergroup: new id, service messages in both chats."""

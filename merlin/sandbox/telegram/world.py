@@ -70,11 +70,6 @@ def people_of(language: str) -> tuple[Person, ...]:
 PEOPLE = ANNA, BORIS, VERA = people_of("ru")
 
 
-def extra_person(person_id: int) -> Person:
-    """Return an additional person, who speaks English; for tests with many people."""
-    return Person(person_id, f"person{person_id}", f"N{person_id}", "en")
-
-
 def bot_user() -> dict[str, Any]:
     """Return the bot's User object."""
     return {"id": BOT_ID, "is_bot": True, "first_name": "Merlin", "username": BOT_NAME}
@@ -336,7 +331,8 @@ class World:
         (self.blocked.add if blocked else self.blocked.discard)(person_id)
 
     def _apply_person(self, person_id: int) -> None:
-        self.people[person_id] = extra_person(person_id)
+        # One more person, who speaks English; for tests with many people.
+        self.people[person_id] = Person(person_id, f"person{person_id}", f"N{person_id}", "en")
 
     def _apply_group(self, group: dict[str, Any]) -> None:
         # JSON stores tuples as lists.
