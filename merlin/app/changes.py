@@ -129,6 +129,7 @@ class FileChange:
     theirs: str | None = described(
         "Committed version of the file in a conflict; null if it was deleted."
     )
+    theirs_revision: str | None = described("Revision of `theirs`; null without a conflict.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -405,13 +406,14 @@ def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
     return next((each for each in [named, *batch] if each.theirs is not None), named)
 
 
-def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
+def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "") -> ChangeView:
     """Solve a conflict: `take` is mine (replace their text) or theirs.
 
-    `change_id` is that of the file in conflict or of the whole edit. Raises NotFound, Forbidden,
-    and Refused if it is already solved.
+    `change_id` is that of the file in conflict or of the whole edit. `seen` is the revision of
+    their text that the person saw, as in `conflict`; theirs is kept at any revision. Raises
+    NotFound, Forbidden, and Refused if it is already solved.
     """
-    one, theirs = conflict(ctx, actor, change_id)
+    one, theirs = conflict(ctx, actor, change_id, seen if take == "mine" else "")
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
         is_solved = _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
@@ -443,11 +445,17 @@ def rewrite(
     return get(ctx, actor, one.batch)
 
 
-def conflict(ctx: Context, actor: Actor, change_id: str) -> tuple[Change, Conflict]:
-    """Return a file in conflict and the current file of the repository; raises like `solve`."""
+def conflict(ctx: Context, actor: Actor, change_id: str, seen: str = "") -> tuple[Change, Conflict]:
+    """Return a file in conflict and the current file of the repository; raises like `solve`.
+
+    `seen` is the revision that the person compared, or its first digits; Refused if the file has
+    another one now. "": not known.
+    """
     one = _file_in_question(_require_editable(ctx, actor, change_id), change_id)
     if one.theirs is None or one.state is not ChangeState.CONFLICT:
         raise _solved_error()
+    if not one.theirs.revision.startswith(seen):
+        raise Refused("edited again", "change-edited-again")
     return one, one.theirs
 
 
@@ -575,6 +583,7 @@ def _file(change: Change, text: Callable[[str], str | None]) -> FileChange:
         is_conflict=theirs is not None,
         yours=change.text if theirs is not None else None,
         theirs=theirs.text if theirs is not None else None,
+        theirs_revision=theirs.revision if theirs is not None else None,
     )
 
 

@@ -222,18 +222,19 @@ def drop_draft(ctx: Context, actor: Actor, dataset: str, example_id: str = "") -
     _drafts(ctx).drop(actor.user_id, dataset, path)
 
 
-def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str) -> None:
-    """Keep a stale draft: base it on the current revision. Raises NotFound."""
+def keep_mine(ctx: Context, actor: Actor, dataset: str, example_id: str, revision: str) -> None:
+    """Keep a stale draft: base it on the revision that the editor compared. Raises NotFound.
+
+    `revision` is "" for a removed example. The draft stays stale if there is a newer one.
+    """
     require_editing(ctx, actor, dataset)
-    path = example_path(example_id)
-    drafts, current = _drafts(ctx), FileIndex(ctx.db).texts(dataset, [path]).get(path)
+    path, drafts = example_path(example_id), _drafts(ctx)
     for draft in drafts.list_of_user(actor.user_id, dataset):
         if draft.edit.path == path:
-            blob = current.blob if current else None
-            if blob is None and draft.edit.text is None:
+            if not revision and draft.edit.text is None:
                 drafts.drop(actor.user_id, dataset, path)
             else:
-                drafts.put(actor.user_id, dataset, Edit(path, blob, draft.edit.text))
+                drafts.put(actor.user_id, dataset, Edit(path, revision or None, draft.edit.text))
 
 
 async def save_drafts(ctx: Context, actor: Actor, dataset: str, once: str) -> ChangeView:

@@ -81,7 +81,8 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         parts.append(text(language, "admin-grouped-more", count=len(lines) - MAX_LISTED))
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
-        row = conflict_buttons(change_id, language, AS_NEW_MESSAGE) if change_id else ()
+        revision = str(group[0].arguments.get("revision", ""))
+        row = conflict_buttons(change_id, revision, language, AS_NEW_MESSAGE) if change_id else ()
     elif isinstance(number := group[0].arguments.get("approval"), int):
         row = decision_row(number, language, AS_NEW_MESSAGE)
     else:

@@ -99,6 +99,7 @@ class ChangeProcessor:
                     "path": change.path,
                     "ours": _cut_or_dash(change.text),
                     "theirs": _cut_or_dash(conflict.text),
+                    "revision": conflict.revision,
                     "change": change.change_id,
                 }
                 self._notify(change, "notice-change-conflict", values)

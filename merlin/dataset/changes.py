@@ -69,6 +69,11 @@ class Conflict:
     blob: str | None = None
     text: str | None = None
 
+    @property
+    def revision(self) -> str:
+        """Return the blob's id, "none" if there is no file: which version somebody saw."""
+        return self.blob or "none"
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

@@ -10,7 +10,7 @@ from functools import partial
 import pytest
 
 from merlin.account.approvals import Approvals
-from merlin.app import changes, examples, proposals, unanswered
+from merlin.app import changes, drafts, examples, proposals, unanswered
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
@@ -47,9 +47,14 @@ def save(ctx, actor=EDITOR, name="new"):
 
 
 def create_conflict(ctx):
-    change, rows = save(ctx), Changes(ctx.db, ctx.clock)
-    rows.settle(rows.claim(), BatchResult(None, {change.change_id: Conflict(OLD, "их\n")}))
+    change = save(ctx)
+    settle_with_conflict(ctx, change.change_id, Conflict(OLD, "их\n"))
     return change.change_id
+
+
+def settle_with_conflict(ctx, change_id, theirs):
+    rows = Changes(ctx.db, ctx.clock)
+    rows.settle(rows.claim(), BatchResult(None, {change_id: theirs}))
 
 
 @pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
@@ -106,6 +111,51 @@ def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
         changes.solve(ctx, former_editor, change_id, "mine")
     changes.drop(ctx, former_editor, change_id)
     changes.drop(ctx, former_editor, change_id)
+
+
+def test_own_text_replaces_only_the_version_that_the_editor_saw(ctx):
+    change_id = create_conflict(ctx)
+    seen = changes.get(ctx, EDITOR, change_id).files[0].theirs_revision
+    changes.solve(ctx, EDITOR, change_id, "mine", seen)
+    settle_with_conflict(ctx, change_id, Conflict("2" * 40, "их новое\n"))
+    with pytest.raises(Refused, match="edited again"):
+        changes.solve(ctx, EDITOR, change_id, "mine", seen[:10])
+    file = changes.get(ctx, EDITOR, change_id).files[0]
+    assert (file.theirs, file.theirs_revision) == ("их новое\n", "2" * 40)
+    changes.solve(ctx, EDITOR, change_id, "mine", file.theirs_revision)
+    settle_with_conflict(ctx, change_id, Conflict())
+    with pytest.raises(Refused, match="edited again"):
+        changes.solve(ctx, EDITOR, change_id, "mine", file.theirs_revision)
+    removed = changes.get(ctx, EDITOR, change_id).files[0]
+    changes.solve(ctx, EDITOR, change_id, "mine", removed.theirs_revision)
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.WAITING
+
+
+def test_draft_that_is_kept_stays_stale_if_another_edit_follows(ctx):
+    path, mine = "examples/a.yaml", example_text("Моё.")
+    store_example(ctx, "2" * 40, example_text("Было."))
+    content = examples.ExampleContent(text=None, question="Где?", answer="Моё.")
+    drafts.draft_example(ctx, EDITOR, FACE, "a", content, "2" * 40)
+    store_example(ctx, "3" * 40, example_text("Их."))
+    (seen,) = drafts.list_drafts(ctx, EDITOR, FACE)
+    store_example(ctx, "4" * 40, example_text("Их новое."))
+    drafts.keep_mine(ctx, EDITOR, FACE, "a", seen.current.revision)
+    (kept,) = drafts.list_drafts(ctx, EDITOR, FACE)
+    assert (kept.is_stale, kept.current.answer) == (True, "Их новое.")
+    drafts.keep_mine(ctx, EDITOR, FACE, "a", kept.current.revision)
+    (kept,) = drafts.list_drafts(ctx, EDITOR, FACE)
+    assert not kept.is_stale
+    assert drafts.list_edits(ctx, EDITOR, FACE) == [Edit(path, "4" * 40, mine)]
+
+
+def example_text(answer):
+    return f"messages:\n  - user: Где?\n  - assistant: {answer}\n"
+
+
+def store_example(ctx, blob, text):
+    rows = FileIndex(ctx.db)
+    rows.add({blob: text})
+    rows.keep(FACE, blob[:2], {"examples/a.yaml": blob})
 
 
 def test_action_with_a_once_mark_is_performed_once(ctx):

@@ -171,6 +171,13 @@ class Solution(Body):
     text: Annotated[Words, Field(max_length=MAX_CHARACTERS)] | None = Field(
         default=None, description="New content of the file; required if `take` is `text`."
     )
+    theirs_revision: Annotated[str, Field(max_length=80)] = Field(
+        default="",
+        description=(
+            "The `theirs_revision` that you compared with your version; 409 if the file was changed"
+            ' again. "" replaces any version.'
+        ),
+    )
 
 
 @router.get("", summary="List edits")
@@ -199,7 +206,9 @@ async def solve_change(
     """Submit the edit again; `change_id` is the id of the conflicting file or of the whole edit."""
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
-        conflicting, theirs = await ctx.read(changes.conflict, actor, change_id)
+        conflicting, theirs = await ctx.read(
+            changes.conflict, actor, change_id, body.theirs_revision
+        )
         preview = await changes.check_rewrite(ctx, actor, conflicting, text)
         if not preview.is_good:
             first = next(
@@ -213,7 +222,7 @@ async def solve_change(
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **arguments)
         change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
     else:
-        change = await caller.write(changes.solve, change_id, body.take)
+        change = await caller.write(changes.solve, change_id, body.take, body.theirs_revision)
     return _accept(caller, response, change)
 
 

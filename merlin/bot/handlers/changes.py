@@ -43,6 +43,7 @@ from merlin.bot.handlers.example_proof import (
     show_screen,
 )
 from merlin.bot.menu import PAGE_SIZE, View
+from merlin.bot.registry import AS_NEW_MESSAGE
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import text
@@ -57,6 +58,8 @@ from merlin.dataset.proposals import example_yaml
 _MAX_EDITS = 80
 _LABEL_LENGTH = 48
 _MAX_TEXT = 1500
+# Of a blob's id in callback data, which has at most 64 bytes.
+_REVISION_DIGITS = 10
 _STATE_SIGNS = {
     ChangeState.WAITING: "⏳",
     ChangeState.WORKING: "⏳",
@@ -110,7 +113,7 @@ def _texts(context: BotContext, edit: Change) -> Iterator[str | menu.CodeBlock]:
 def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:
     drop_button = ("examples-take-back", f"ex:drop:{edit.change_id}", "danger")
     if edit.theirs is not None:
-        yield conflict_buttons(edit.change_id, context.language)
+        yield conflict_buttons(edit.change_id, edit.theirs.revision, context.language)
     elif edit.state is ChangeState.PARKED:
         yield ("examples-retry", f"ex:retry:{edit.change_id}")
         yield drop_button
@@ -120,17 +123,26 @@ def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:
         yield ("examples-undo", f"ex:undo:{edit.commit[:10]}")
 
 
-def conflict_buttons(change_id: str, language: str, *more: str) -> tuple[Button, ...]:
-    """Return the buttons that resolve a conflict; `more` is appended to their callback data."""
+def conflict_buttons(
+    change_id: str, revision: str, language: str, *more: str
+) -> tuple[Button, ...]:
+    """Return the buttons that resolve a conflict with the shown `revision` of the other text.
+
+    `more` is appended to their callback data.
+    """
+    arguments = [change_id, *filter(None, [revision[:_REVISION_DIGITS]]), *more]
     return tuple(
-        Button(text(language, f"examples-{verb}"), ":".join(["ex", verb, change_id, *more]))
+        Button(text(language, f"examples-{verb}"), ":".join(["ex", verb, *arguments]))
         for verb in ("mine", "theirs", "mend")
     )
 
 
 def keep_mine(context: BotContext) -> View:
-    """Resolve a conflict with the user's own text."""
-    edit = changes.solve(*context.caller, context.argument(1), "mine")
+    """Resolve a conflict with the user's own text, unless the other text changed meanwhile."""
+    seen = context.argument(2)
+    if seen == AS_NEW_MESSAGE:  # a button of an earlier version, which had no revision
+        seen = ""
+    edit = changes.solve(*context.caller, context.argument(1), "mine", seen)
     leave_dialog(context)
     return saved_view(context, edit.dataset)
 

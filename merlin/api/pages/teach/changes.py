@@ -174,9 +174,10 @@ async def solve_change(
     change_id: Hex,
     once: FormToken,
     take: Annotated[Literal["mine", "theirs"], Form()],
+    seen: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
     """Resolve a conflict with the person's text or the other one."""
-    return await _act(context, change_id, once, changes.solve, take=take)
+    return await _act(context, change_id, once, changes.solve, take=take, seen=seen)
 
 
 @router.post("/changes/{change_id}/retry")

@@ -323,10 +323,14 @@ async def drop_drafts(
 
 @router.post("/datasets/{dataset}/examples/keep")
 async def keep_mine(
-    context: TeacherContext, dataset: EditedDataset, example: FormId, back: Back = ""
+    context: TeacherContext,
+    dataset: EditedDataset,
+    example: FormId,
+    revision: Annotated[str, Form(max_length=80)] = "",
+    back: Back = "",
 ) -> Response:
-    """Let a draft override a concurrent edit."""
-    await context.write(drafts.keep_mine, dataset.name, example)
+    """Let a draft override the concurrent edit that was shown beside it."""
+    await context.write(drafts.keep_mine, dataset.name, example, revision)
     return seen_other(_filters_back(dataset.name, back).href())
 
 
