@@ -119,6 +119,25 @@ def test_list_shows_a_saved_edit_once_its_commit_is_indexed(staff_visitor, staff
     assert "changed=" in page.url
 
 
+def test_list_that_was_continued_stays_so_when_it_shows_a_saved_edit(
+    staff_visitor, staff_site, dataset
+):
+    files = staff_site.committer.files[dataset.split("/")[2]]
+    for number in range(60):
+        text = make_example_file(f"Что значит {number}?", f"Число {number}.")
+        files[f"examples/number-{number}.yaml"] = text
+    staff_site.committer.commit()
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    page.get_by_role("link", name="Показать ещё 50").click()
+    expect(page.locator(".exs .ex")).to_have_count(63)
+    staff_site.committer.commit()
+    expect(page.locator(".exs .ex").first).to_contain_text("Стопка тарелок.")
+    expect(page.locator(".exs .ex")).to_have_count(63)
+
+
 def test_example_is_edited_and_saved_by_keyboard_alone(staff_visitor, staff_site, dataset):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").focus()

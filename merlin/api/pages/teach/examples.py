@@ -63,6 +63,10 @@ FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
 Back = Annotated[str, Form(max_length=6000)]
 
 
+# The script of the page asks for no more.
+_MAX_ROWS = 1000
+
+
 class ExampleForm(BaseModel):
     """The form of an example; `example` is "" for a new one, `back` holds the list's filters."""
 
@@ -219,8 +223,13 @@ async def show_examples(
     page: Part,
     filters: Filtered,
     changed: Noted = "",
+    rows: Annotated[int, Query(ge=0, le=_MAX_ROWS)] = 0,
 ) -> Response:
-    """Return one part of a dataset's examples, last changed first, or the matches."""
+    """Return one part of a dataset's examples, last changed first, or the matches.
+
+    `rows` is how many a list has that refreshes itself, after "Show more" too.
+    """
+    page.limit = max(rows, page.size)
     return await _page(context, dataset, page, filters, changed=changed)
 
 

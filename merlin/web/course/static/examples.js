@@ -1,4 +1,4 @@
-// The page of examples by the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits.
+// The page of examples. By the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits.
 
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey)) return;
@@ -8,4 +8,10 @@ document.addEventListener("keydown", (event) => {
   if (!form) return;
   event.preventDefault();
   form.requestSubmit(document.querySelector(`[form="${form.id}"]`) ?? form.querySelector("button"));
+});
+
+// The list refreshes itself after a commit: with as many rows as were opened by "Show more".
+document.addEventListener("htmx:configRequest", ({ detail }) => {
+  if (detail.elt.id !== "found") return;
+  detail.parameters.rows = Math.min(document.querySelectorAll(".exs > .ex").length, 1000);
 });
