@@ -49,6 +49,8 @@ _RELEVANT_LINE = re.compile(
 )
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+# A line for each ref of a commit, an empty one for others.
+_COMMIT_REFS = "--format=%(if:equals=commit)%(objecttype)%(then)%(objectname) %(refname)%(end)"
 
 # These override whatever the repository, its server or the machine's settings say.
 OPTIONS = tuple(
@@ -417,7 +419,7 @@ class MirrorFetcher:
 
     def _update(self, lock: int) -> str | None:
         refs = (HEAD_REF, NOTES_REF, PUSHED_NOTES_REF, REMOTE_NOTES_REF)
-        local_refs = self._run_for_refs("for-each-ref", "--format=%(objectname) %(refname)", *refs)
+        local_refs = self._run_for_refs("for-each-ref", _COMMIT_REFS, *refs)
         remote_refs = self._list_remote()
         head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
         if head is None or head == old_head:
@@ -429,7 +431,10 @@ class MirrorFetcher:
                 f"+{NOTES_REF}:{REMOTE_NOTES_REF if NOTES_REF in local_refs else NOTES_REF}"
             )
         self._fetch_objects(head, refspecs, lock)
-        new_head = read_ref(self._run, HEAD_REF) or head
+        new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
+        if new_head is None:
+            text = f"{self._branch} is at {head}, which is no commit"
+            raise SourceError(text, "git-branch-no-commit", branch=self._branch)
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
@@ -444,7 +449,7 @@ class MirrorFetcher:
 
     def _run_for_refs(self, *arguments: str) -> dict[str, str]:
         lines = self._run(*arguments).decode("utf-8", "replace").splitlines()
-        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines)}
+        return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line)}
 
     def _fetch_objects(self, head: str, refspecs: Sequence[str], lock: int) -> None:
         if self._refused and self._refused[0] == head:

@@ -28,6 +28,19 @@ def test_first_fetch_returns_the_head(remote, source):
     assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
+def test_branch_that_points_at_a_tree_is_an_error_until_it_points_at_a_commit(remote, source):
+    head = remote.commit(a="раз")
+    tree = remote.git("rev-parse", "HEAD^{tree}")
+    # git itself refuses to write it, but reads and serves it.
+    (remote.path / ".git/refs/heads/main").write_text(f"{tree}\n")
+    for _ in range(2):
+        with pytest.raises(SourceError) as raised:
+            source.fetch()
+        assert raised.value.key == "git-branch-no-commit"
+    (remote.path / ".git/refs/heads/main").write_text(f"{head}\n")
+    assert source.fetch() == head
+
+
 def test_fetch_without_changes_writes_nothing(remote, source, tmp_path):
     head = remote.commit(a="1")
     source.fetch()
