@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -12,6 +13,7 @@ from merlin.app import changes, jobs
 from merlin.cli import language
 from merlin.cli.daemon_requests import EditSession, request_daemon
 from merlin.cli.examples import JsonObject, commit_edits, open_edit_session
+from merlin.cli.failures import error_text
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -33,13 +35,15 @@ from merlin.cli.output import (
     record,
     translate_word,
 )
-from merlin.core.errors import Refused
+from merlin.config import Config, credential
+from merlin.core.errors import ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
 from merlin.dataset.changes import Edit
 from merlin.dataset.layout import DATASET_FILE
-from merlin.training.launch_plan import name_base, parse_base
+from merlin.training.launch_plan import name_base, parse_base, require_base
+from merlin.wiring.providers import training_client
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
@@ -140,6 +144,8 @@ def migrate(
     base = parse_base(to)
     with read_context(config, dataset) as (ctx, actor):
         quote = jobs.quote(ctx, actor, dataset, language(), base)
+    if dry_run and not quote.refusal:  # else the daemon asks the provider, before it trains
+        quote = replace(quote, refusal=_refuse_missing_base(configuration(config), base))
     price = text(language(), "asking-price-unknown")
     if quote.cost_micro is not None:
         price = format_price(language(), quote.cost_micro, quote.currency)
@@ -163,6 +169,25 @@ def migrate(
     print_result(result, "did-launch", json=json)
     if not commits:
         print_message("migrate-next", dataset=dataset, provider=base[0], base_model=base[1])
+
+
+def _refuse_missing_base(config: Config, base: tuple[str, str]) -> str:
+    """Return why the provider cannot train a base model, "" if it can.
+
+    It is not asked where its credential is given to the daemon alone; the user is told so.
+    """
+    provider = config.provider(base[0])
+    if provider is None:
+        return ""
+    if not credential(provider.credential, is_needed=False):
+        print_message("migrate-not-asked", provider=provider.name, name=provider.credential)
+        return ""
+    try:
+        with training_client(provider, language=language()) as client:
+            require_base(config, base, [card.model_id for card in client.models()])
+    except (ProviderError, Refused) as error:
+        return error_text(error.key, error.arguments)
+    return ""
 
 
 def _commit_base(session: EditSession, dataset: str, base: tuple[str, str]) -> JsonObject:

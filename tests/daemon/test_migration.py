@@ -138,6 +138,17 @@ def test_dry_run_prints_the_price_as_json_and_starts_nothing(lab, other_provider
     assert (quote["build"], quote["refusal"], other_provider.jobs_created()) == ("trial-1", "", [])
 
 
+def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, monkeypatch):
+    assert migrate("other/stand-in-base", "--dry-run")[0] == 0
+    code, captured = migrate("other/nothing-like-it", "--dry-run")
+    assert (code, "doesn't list a base model nothing-like-it" in captured.err) == (1, True), captured
+    code, captured = migrate("other/nothing-like-it", "--dry-run", "--json")
+    assert (code, "nothing-like-it" in json.loads(captured.out)["refusal"]) == (0, True)
+    monkeypatch.delenv(KEY)
+    code, captured = migrate("other/nothing-like-it", "--dry-run")
+    assert (code, f"{KEY} isn't set here" in captured.err) == (0, True)
+
+
 @pytest.mark.parametrize(
     ("to", "message"),
     [

@@ -61,6 +61,7 @@ migrate-price = Training { $build } on { $base_model } ({ $provider }), { $examp
   }. Estimated cost: { $price }.
 migrate-sure = Train it there?
 migrate-not-sure = Nothing was started. To accept the cost, add --yes.
+migrate-not-asked = { $provider } wasn't asked whether it has this base model: { $name } isn't set here. The daemon asks before it trains.
 migrate-next = The next commit trains where dataset.yaml says. To train it there too, write in dataset.yaml of { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` does that for you.
 did-cancel = job { $job } is { $state }
 did-switch = { $dataset }: { $build } is live now ({ $model })

@@ -62,6 +62,7 @@ migrate-price = Обучение { $build } на { $base_model } ({ $provider })
   }. Примерная стоимость: { $price }.
 migrate-sure = Обучить там?
 migrate-not-sure = Ничего не запущено. Чтобы согласиться с ценой, добавьте --yes.
+migrate-not-asked = Есть ли такая базовая модель у { $provider }, не проверено: здесь не задан { $name }. Демон проверит это до обучения.
 migrate-next = Следующий коммит обучается там, где сказано в dataset.yaml. Чтобы и он обучался там, напишите в dataset.yaml набора { $dataset }: recipe.provider: { $provider }, recipe.base_model: { $base_model }; `--commit` сделает это за вас.
 did-cancel = обучение { $job }: { $state }
 did-switch = { $dataset }: теперь отвечает { $build } ({ $model })
