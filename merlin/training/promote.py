@@ -123,16 +123,19 @@ def promote_by_hand(rows: Promotions, name: str, by: str) -> Model:
 def roll_back(rows: Promotions, dataset: str, by: str, to: str | None = None) -> Model:
     """Promote the first good model of `served`, or the one of them named by `to`.
 
-    Raises Refused if no other model has served, or if `to` never served or is gone; NotFound if
-    the dataset has no serving model.
+    Raises Refused if no other model has served, or if `to` serves, never served or is gone;
+    NotFound if the dataset has no serving model.
     """
     now = rows.list_serving().get(dataset)
     if now is None:
         raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
     served = [name for name in rows.list_served(dataset) if name != now.model.model_id]
     if to is not None:
-        requested = rows.model(to).model_id
-        served = [name for name in served if name == requested]
+        requested = rows.model(to)
+        if requested.model_row == now.model.model_row:
+            name = requested.build_version
+            raise Refused(f"{name} serves", "rollback-live", model=name, dataset=dataset)
+        served = [name for name in served if name == requested.model_id]
     models = [rows.model(name) for name in served]
     if not models:
         raise Refused("no such model has served", "rollback-none", dataset=dataset)

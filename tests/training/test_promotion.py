@@ -184,6 +184,15 @@ def test_rollback_lasts_until_a_newer_model(world):
     assert promotions[2] == (second, first, "rollback")
 
 
+def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
+    first, second = (world.serve(number, make_examples(11 + number)) for number in (1, 2))
+    for name in (second, f"{FACE}-2"):
+        with pytest.raises(Refused) as caught:
+            roll_back(world.promotions, FACE, "vera", to=name)
+        assert caught.value.key == "rollback-live"
+    assert roll_back(world.promotions, FACE, "vera", to=first).model_id == first
+
+
 def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world):
     first, second, third = (world.serve(number, make_examples(11 + number)) for number in (1, 2, 3))
     assert roll_back(world.promotions, FACE, "vera").model_id == second

@@ -66,6 +66,7 @@ promote-not-good = { $model } hasn't passed its test, so it can't go live
 promote-gone = the provider “{ $provider }” no longer has the model { $model }, so it can't go live
 promote-revoked = consent to an example of { $model } was withdrawn, so it can't go live
 promote-raced = someone else switched the model first; look again
+rollback-live = { $model } is already the live model of { $dataset }
 rollback-none = { $dataset } has no earlier live model
 serves-nothing = { $dataset } has no live model
 

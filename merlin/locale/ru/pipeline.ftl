@@ -71,6 +71,7 @@ promote-not-good = модель { $model } не прошла тест и тек�
 promote-gone = у поставщика «{ $provider }» больше нет модели { $model }, отвечать она не может
 promote-revoked = согласие на один из примеров модели { $model } отозвано, отвечать она не может
 promote-raced = кто-то переключил модель раньше; посмотрите ещё раз
+rollback-live = у набора { $dataset } уже отвечает { $model }
 rollback-none = у набора { $dataset } раньше не отвечала никакая другая модель
 serves-nothing = у набора { $dataset } пока нет текущей модели
 
