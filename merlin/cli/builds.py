@@ -53,7 +53,9 @@ app = typer.Typer()
 @app.command()
 def build(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
-    commit: Annotated[str | None, typer.Option(help="Show the build of this commit.")] = None,
+    commit: Annotated[
+        str | None, typer.Option(help="Show the build of this commit: an ID or HEAD.")
+    ] = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,

@@ -305,13 +305,16 @@ class VerdictHistory(Repository):
     def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
         """Return the newest verdict with a build, or what a commit led to. Raises NotFound.
 
-        `commit` may be the beginning of an id, at least four digits long.
+        `commit` may be the beginning of an id, at least four digits long, or `HEAD`: the newest
+        commit, which has the dataset as the last commit that changed it left it.
         """
         query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
             # An unchanged commit has the training key of the one before it.
             is_new = VERDICT.word != VerdictStatus.UNCHANGED.value
             query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
+        elif commit == "HEAD":
+            query = query.where(ON_LINE)
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         key = "chronicle-no-build" if commit is None else "chronicle-none"

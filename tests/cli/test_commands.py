@@ -166,6 +166,15 @@ def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
+def test_build_of_head_is_that_of_the_last_commit_which_changed_the_dataset(lab, run_json):
+    lab.repository.example("trial", 41)
+    changed = lab.repository.commit()
+    (lab.repository.folder / "README.md").write_text("Datasets\n", "utf-8")
+    assert lab.repository.commit() != changed
+    built = run_json("build", "trial", "--commit", "HEAD")
+    assert (built["build"], built["commit"]) == ("trial-2", changed)
+
+
 def test_rollback_and_promote_name_the_serving_build(lab, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit()
