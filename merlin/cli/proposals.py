@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from merlin.app import proposals, test_questions
+from merlin.app import changes, proposals, test_questions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.proposals import Proposal
@@ -105,6 +105,12 @@ def approve(
     with open_edit_session(config) as session:
         ctx, actor = session.ctx, session.actor
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
+        if not requested:
+            changes.read_files(ctx, actor, dataset)  # raises NotFound for a dataset that is none
+            print_message("proposals-none", dataset=dataset)
+            if json:
+                print_json({"approved": [], "left": 0})
+            return
         files, edits = proposals.read_several(ctx, actor, dataset, requested)
         good = proposals.check_several(ctx, files, edits)
         editor = local_editor(getpass.getuser(), *git_identity())

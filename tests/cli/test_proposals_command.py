@@ -46,6 +46,13 @@ def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, r
     assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
 
 
+def test_approving_all_succeeds_if_none_waits(lab, run_json, run):
+    code, captured = run("proposals", "approve", "trial", "--all")
+    assert (code, "trial has no waiting proposals" in captured.err) == (0, True)
+    assert run_json("proposals", "approve", "trial", "--all") == {"approved": [], "left": 0}
+    assert run("proposals", "approve", "nowhere", "--all")[0] == 1
+
+
 def test_named_proposals_are_declined_and_the_rest_waits(run_json, proposed):
     assert run_json("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
     document = [each["proposal"] for each in run_json("proposals", "list", "trial")]

@@ -6,6 +6,7 @@ col-question = question
 col-source = source
 proposals-which = Name the numbers of proposals, or use --all for all that wait.
 proposals-unknown = { $dataset } has no waiting proposal { $numbers }. See: merlin proposals list { $dataset }
+proposals-none = { $dataset } has no waiting proposals.
 proposals-none-chosen = Select at least one proposal.
 proposals-approved = Approved: { $count ->
         [one] { $count } example

@@ -6,6 +6,7 @@ col-question = вопрос
 col-source = источник
 proposals-which = Назовите номера предложений или --all для всех, что ждут.
 proposals-unknown = В наборе { $dataset } среди ожидающих предложений нет номера { $numbers }. Посмотрите: merlin proposals list { $dataset }
+proposals-none = В наборе { $dataset } нет ожидающих предложений.
 proposals-none-chosen = Выберите хотя бы одно предложение.
 proposals-approved = Одобрено: { $count ->
         [one] { $count } пример
