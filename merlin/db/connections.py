@@ -192,8 +192,8 @@ def require_whole(state_dir: Path) -> None:
 def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     """Return a handle for `sqlite:///absolute/path` or `postgresql://…`; opens no connection.
 
-    Raises ConfigError for any other URL. A new SQLite file is created with mode 600, in folders
-    of mode 700.
+    Raises ConfigError for any other URL, and for the path of a folder. A new SQLite file is
+    created with mode 600, in folders of mode 700.
     """
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
@@ -202,6 +202,8 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"
         raise ConfigError("no such kind of database", "store-bad-url", scheme=scheme)
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", "store-folder", path=str(path))
     if read_only:
         return _sqlite(path, "ro", [("query_only", 1)], busy_s)
     if not path.exists():

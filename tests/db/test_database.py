@@ -42,6 +42,13 @@ def test_other_urls_are_refused_as_a_configuration_error(url):
         open_database(url)
 
 
+def test_folder_in_place_of_the_sqlite_file_is_named(tmp_path):
+    for is_read_only in (False, True):
+        with pytest.raises(ConfigError, match=f"{tmp_path} is a folder") as caught:
+            open_database(f"sqlite://{tmp_path}", read_only=is_read_only)
+        assert (caught.value.key, caught.value.arguments["path"]) == ("store-folder", str(tmp_path))
+
+
 def test_sqlite_file_and_folder_are_accessible_only_to_their_owner(tmp_path):
     with open_database(f"sqlite://{tmp_path}/state/merlin.db"):
         folder = tmp_path / "state"

@@ -11,6 +11,7 @@ store-bad-url = database must be sqlite:///absolute/path or postgresql://…, no
         [empty] an address without a scheme
        *[other] “{ $scheme }”
     }.
+store-folder = database in config.yaml must be a file, and { $path } is a folder. Add the file's name, for example { $path }/merlin.db
 store-bad-key = { $where } isn't a key: 32 bytes in url-safe base64 are needed.
 store-no-key = A stored text was encrypted with the key { $key_id }, which isn't here.
 store-seal-broken = A stored text was changed and can't be read.

@@ -11,6 +11,7 @@ store-bad-url = database — это sqlite:///полный/путь или postg
         [empty] адрес без схемы
        *[other] «{ $scheme }»
     }.
+store-folder = database в config.yaml должен быть файлом, а { $path } — папка. Добавьте имя файла, например { $path }/merlin.db
 store-bad-key = { $where } — не ключ: нужны 32 байта в url-safe base64.
 store-no-key = Текст в базе зашифрован ключом { $key_id }, а его здесь нет.
 store-seal-broken = Текст в базе изменён, прочесть его нельзя.
