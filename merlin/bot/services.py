@@ -116,20 +116,25 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
     """Run `work`, and restart it after an error; other parts keep running.
 
     `bugs` counts errors that are bugs, and is reset by a `work` that ran for a while without one.
+    An outage is logged once, not at each restart, and without a traceback.
     """
     clock = asyncio.get_running_loop().time
-    attempt = 0
+    attempt, outage = 0, ""
     while True:
         begun, longest_s = clock(), longest_pause_s
         lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
         try:
             await work()
-        except Exception as error:
-            log.exception("a part of the bot failed and restarts", part=name)
-            if not isinstance(error, _OUTAGES):
-                bugs.failed(name, error)
+        except _OUTAGES as error:
+            reason = f"{type(error).__name__}: {error}"
+            if reason != outage or clock() - begun > LASTED_S:
+                log.warning("a part of the bot waits and tries again", part=name, reason=reason)
+            outage = reason
             if isinstance(error, DatabaseAway):
                 longest_s = min(longest_s, STORE_PAUSE_S)
+        except Exception as error:
+            log.exception("a part of the bot failed and restarts", part=name)
+            bugs.failed(name, error)
         finally:
             lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1

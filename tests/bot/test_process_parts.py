@@ -23,7 +23,7 @@ pytestmark = pytest.mark.unit
         (MerlinError("the database is away"), {}),
     ],
 )
-def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing):
+def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing, logs):
     bugs, runs = BugCount(), itertools.count(1)
     is_through = asyncio.Event()
 
@@ -40,3 +40,6 @@ def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(erro
 
     asyncio.run(run_part())
     assert bugs.failing == failing
+    traced = [entry for entry in logs if entry.get("exc_info")]
+    # An outage is one line without a traceback, however long it lasts.
+    assert (len(logs), len(traced)) == ((PERSISTENT_FAILURES,) * 2 if failing else (1, 0))
