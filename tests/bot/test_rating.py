@@ -109,16 +109,32 @@ def test_without_consent_only_the_rating_is_stored(anna, settings):
     anna.press("rate:down:1", answer.message_id)
     anna.press("fix:1", answer.message_id)
     anna.press("consent:no")
-    # A message written now is no question, unless the user says so.
+    # Consent is not asked for again: the next messages are questions.
+    assert "«Следующий вопрос»" in anna.say("Следующий вопрос").text
+    anna.press("fix:1", answer.message_id)
+    assert "не разрешили" in anna.last.text
+    assert "«Ещё вопрос»" in anna.say("Ещё вопрос").text
+    assert select_rows(settings, "SELECT count(*) FROM turn") == [(3,)]
+    assert select_rows(settings, RATINGS) == [("down",)]
+    assert select_rows(settings, PROPOSALS) == []
+
+
+def test_user_who_changes_their_mind_about_consent_goes_on_with_the_correction(anna, settings):
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    anna.press("consent:no")
+    anna.press("consent:show")
+    assert "правильный ответ" in anna.press("consent:yes").text
+    assert "увидит редактор" in anna.say(BETTER).text
+    assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
+
+
+def test_declined_correction_that_was_written_is_forgotten(anna, settings):
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
     assert "учить модель" in anna.say(BETTER).text
     anna.press("consent:no")
     assert select_rows(settings, "SELECT * FROM dialog") == []
-    anna.press("fix:1", answer.message_id)
-    assert "не разрешили" in anna.last.text
-    assert "учить модель" in anna.say(BETTER).text
-    assert select_rows(settings, "SELECT count(*) FROM turn") == [(1,)]
-    assert select_rows(settings, RATINGS) == [("down",)]
-    assert select_rows(settings, PROPOSALS) == []
 
 
 def correct_answer(anna):

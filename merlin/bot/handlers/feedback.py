@@ -64,8 +64,8 @@ def decline_consent(context: BotContext) -> View:
     proposals.decline_consent(*context.caller)
     turn = _turn(context)
     context.stop_waiting()
-    if context.step == CONSENTING and "words" not in context.dialog_values and turn:
-        context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
+    if context.step in (CONSENTING, DECLINED) and "words" not in context.dialog_values and turn:
+        context.wait(Dialog(DECLINED, {"turn": turn.turn_id}))
     return menu.text_view(context, "consent-declined", _TO_CONSENT)
 
 
@@ -217,6 +217,8 @@ def _mark_button(button: Button, rating: Rating | None) -> Button:
 
 LINK = "fix"
 WRITING, CONSENTING, SENDING = "fix", "fix-consent", "fix-send"
+# Keeps the answer for a user who allows it after all; no message belongs to this step.
+DECLINED = "fix-declined"
 
 
 @handlers.button("fix")
@@ -228,7 +230,7 @@ def fix(context: BotContext) -> View:
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*context.caller):
-        context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
+        context.wait(Dialog(DECLINED, {"turn": turn.turn_id}))
         return replace(menu.text_view(context, "fix-no-consent", _TO_CONSENT), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
 
@@ -283,7 +285,7 @@ def give_consent(context: BotContext) -> View:
     if context.step == TELLING and turn is not None:
         context.stop_waiting()
         return _tell_view(context, turn)
-    if context.step != CONSENTING or turn is None:
+    if context.step not in (CONSENTING, DECLINED) or turn is None:
         return menu.text_view(context, "consent-thanks")
     if "words" not in context.dialog_values:
         return _ask_correction(context, turn)
