@@ -17,6 +17,7 @@ from peewee import JOIN, fn
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.chat.feedback import Rating
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import (
     IN_USE,
     SUMMARY,
@@ -160,16 +161,22 @@ def counted_turns(
 
 
 def session_as_markdown(
-    session: Session, turns: Sequence[TurnView], asker: str, when: Callable[[datetime], str]
+    ctx: Context,
+    session: Session,
+    turns: Sequence[TurnView],
+    asker: str,
+    when: Callable[[datetime], str],
 ) -> str:
     """Return the session as Markdown; `asker` is the name of the user in it."""
+    tuned = {turn.model: ModelCatalogue(ctx.db).model(turn.model) for turn in turns if turn.model}
+    titles = {name: model.build_version for name, model in tuned.items() if model}
     blocks = [f"# {session.title}"]
     if session.summary:
         blocks.append("\n".join(f"> {line}" for line in session.summary.splitlines()))
     for turn in turns:
         blocks += [f"## {asker} · {when(turn.asked_at)}", turn.question]
         if turn.answer:
-            blocks += [f"**{turn.model or 'Merlin'}**", turn.answer]
+            blocks += [f"**{titles.get(turn.model, turn.model) or 'Merlin'}**", turn.answer]
     return "\n\n".join(blocks) + "\n"
 
 

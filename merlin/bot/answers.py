@@ -378,7 +378,8 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
     if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
-        notes.append(text(language, _STANDINGS[reply.choice.standing], model=reply.model_id))
+        model = reply.choice.version or reply.model_id
+        notes.append(text(language, _STANDINGS[reply.choice.standing], model=model))
     if reply.nearest:
         notes.append(text(language, "bot-nearest"))
     if reply.sources:

@@ -75,7 +75,7 @@ def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settin
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
     (answer,) = answer_texts(telegram)
     assert "«вопрос»" in answer
-    assert answer.endswith(russian_text("bot-earlier", model="stand-in-base"))
+    assert answer.endswith(russian_text("bot-earlier", model="neurotypology-1"))
     assert "ft:deleted" in answer_texts(telegram, "vera")[0]
 
 
@@ -96,7 +96,7 @@ def test_repeatedly_failing_model_falls_back_and_admins_are_notified_once(
     *busy, third, _, last = answer_texts(telegram)
     assert busy == [russian_text("bot-busy")] * 2
     assert "«вопрос 3»" in third
-    assert last.endswith(russian_text("bot-earlier", model="stand-in-base"))
+    assert last.endswith(russian_text("bot-earlier", model="neurotypology-1"))
     rows = select_rows(settings, "SELECT key FROM notice")
     assert rows == [("notice-answer-failing",)]
     assert "ft:failing" in answer_texts(telegram, "vera")[0]

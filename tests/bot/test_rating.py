@@ -7,7 +7,7 @@ import pytest
 from merlin.db.database import open_database
 from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, add_live_model, select_rows
+from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -202,8 +202,8 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     anna.press("rate:up:1", answer.message_id)
     anna.press("why:1", answer.message_id)
     text = anna.last.text
-    assert "stand-in-base" in text
-    assert "neurotypology-1" in text
+    assert text.startswith(russian_text("why-model", model="neurotypology-1", provider="chat"))
+    assert "stand-in-base" not in text
     assert "60 примерах" in text
     assert "20 ноября" in text
     assert "👍 1" in text

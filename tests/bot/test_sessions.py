@@ -81,7 +81,7 @@ def test_session_is_exported_as_text_and_json(anna, telegram):
     assert document["file_name"].endswith(".md")
     assert exported.startswith("# Что такое лоб?\n")
     assert "## Вы · " in exported
-    assert "**stand-in-base**" in exported
+    assert "**neurotypology-1**" in exported
     anna.press("Сохранить как JSON", card)
     content = json.loads(telegram.download(anna.last.message["document"]["file_id"]))
     (turn,) = content["turns"]

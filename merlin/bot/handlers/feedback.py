@@ -59,7 +59,7 @@ def show_consent(context: BotContext) -> View:
 def decline_consent(context: BotContext) -> View:
     """Store the refusal and forget the text that was to be sent.
 
-    A user who has not written the correction yet may still write it; it is not taken as a question.
+    The next message is a question, for the user is not asked again.
     """
     proposals.decline_consent(*context.caller)
     turn = _turn(context)
@@ -96,10 +96,10 @@ def show_source(context: BotContext) -> View:
     written = turn.written
     if written is None or not written.model_id:
         raise NotFound("no model", "why-unknown")
-    model = {"model": written.model_id, "provider": written.provider}
-    lines = [context.translate("why-model", **model)]
     source = lineage.find_source(*context.caller, turn.turn_id)
     origin = source.origin
+    title = origin.build if origin else written.model_id
+    lines = [context.translate("why-model", model=title, provider=written.provider)]
     if origin is None:
         lines.append(context.translate("why-general"))
     else:

@@ -234,8 +234,8 @@ def send_file(context: BotContext) -> View:
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, turns)
     else:
-        asker = context.translate("session-you")
-        kind, content = "md", session_as_markdown(session, turns, asker, context.moment)
+        about = session, turns, context.translate("session-you"), context.moment
+        kind, content = "md", session_as_markdown(context.services, *about)
     name = f"merlin-{session.session_id}.{kind}"
     page = FormattedMessage(
         session_title(session, context), file=Attachment(name, content.encode())
