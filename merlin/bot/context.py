@@ -206,10 +206,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """Return the user's time zone."""
         return self.user.time_zone(self.services.config.timezone)
 
-    def moment(self, at: datetime) -> str:
+    def moment(self, at: datetime, *, is_brief: bool = False) -> str:
         """Format a time in the user's zone; in the default zone the first one names the zone."""
-        now, is_named = self.services.clock(), self.names_zone()
-        return format_moment(at, self.zone, self.language, now=now, is_named=is_named)
+        return format_moment(
+            at,
+            self.zone,
+            self.language,
+            now=self.services.clock(),
+            is_named=self.names_zone(),
+            is_brief=is_brief,
+        )
 
     def names_zone(self) -> bool:
         """Return whether the next time names its zone: the first of an update, if none is set."""

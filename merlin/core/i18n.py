@@ -163,22 +163,27 @@ def format_moment(
     *,
     now: datetime | None = None,
     is_named: bool = False,
+    is_brief: bool = False,
 ) -> str:
     """Format a moment: "20 ноября 2026, 13:12", in the year of `now` "20 ноября, 13:12".
 
-    `is_named` appends the time zone, for readers who did not choose it.
+    `is_named` appends the time zone, for readers who did not choose it; `is_brief` shortens the
+    month.
     """
     local = in_zone(at, zone)
     is_this_year = now is not None and in_zone(now, zone).year == local.year
+    month = "moment-month-brief" if is_brief else "moment-month"
     message = text(
         language,
         "moment-brief" if is_this_year else "moment-told",
         day=local.day,
-        month=text(language, "moment-month", month=local.month),
+        month=text(language, month, month=local.month),
         year=str(local.year),
         time=f"{local:%H:%M}",
     )
-    return _move_to_named_zone(message, local, language) if is_named else message
+    if not is_named:
+        return message
+    return text(language, "moment-in-zone", moment=message, zone=zone_name(local))
 
 
 def moment_argument(local: datetime, *, is_named: bool) -> dict[str, object]:
@@ -210,16 +215,6 @@ def format_day_briefly(day: date, language: str) -> str:
     return text(language, "moment-day-brief", day=day.day, month=month)
 
 
-def format_moment_briefly(
-    at: datetime, zone: tzinfo, language: str, *, is_named: bool = False
-) -> str:
-    """Format a moment without its year: "20 ноя, 13:12"; `is_named` as in `format_moment`."""
-    local = in_zone(at, zone)
-    month = text(language, "moment-month-brief", month=local.month)
-    message = text(language, "moment-brief", day=local.day, month=month, time=f"{local:%H:%M}")
-    return _move_to_named_zone(message, local, language) if is_named else message
-
-
 def format_duration(language: str, duration: timedelta) -> str:
     """Format a duration in its largest unit: "4 мин"."""
     seconds = max(int(duration.total_seconds()), 0)
@@ -227,10 +222,6 @@ def format_duration(language: str, duration: timedelta) -> str:
         if seconds >= unit:
             return text(language, f"duration-{name}", count=seconds // unit)
     return text(language, "duration-seconds", count=seconds)
-
-
-def _move_to_named_zone(message: str, local: datetime, language: str) -> str:
-    return text(language, "moment-in-zone", moment=message, zone=zone_name(local))
 
 
 def zone_name(local: datetime) -> str:

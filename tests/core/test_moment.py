@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from merlin.cli.output import format_cell
-from merlin.core.i18n import format_moment, format_moment_briefly
+from merlin.core.i18n import format_moment
 
 pytestmark = pytest.mark.unit
 
@@ -52,13 +52,23 @@ def test_latest_time_is_shown_on_a_machine_in_any_zone(monkeypatch, zone):
 def test_every_month_has_a_full_and_a_short_name():
     for language in ("ru", "en"):
         months = {
-            format_month(AT.replace(month=month), UTC, language)
+            (format_moment(AT.replace(month=month), UTC, language, is_brief=is_brief), is_brief)
             for month in range(1, 13)
-            for format_month in (format_moment, format_moment_briefly)
+            for is_brief in (False, True)
         }
         assert len(months) == 24
 
 
-def test_short_time_has_no_year():
-    assert format_moment_briefly(AT, UTC, "ru") == "20 ноя, 10:12"
-    assert format_moment_briefly(AT, UTC, "en") == "20 Nov, 10:12"
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (AT, "20 ноя, 10:12"),
+        (AT.replace(year=2027), "20 ноя 2026, 10:12"),
+        (datetime(2026, 12, 31, 23, tzinfo=UTC), "20 ноя, 10:12"),
+    ],
+)
+def test_short_time_has_its_year_if_it_is_not_this_one(now, expected):
+    assert format_moment(AT, UTC, "ru", now=now, is_brief=True) == expected
+    names_year = "2026" in expected
+    english = format_moment(AT, UTC, "en", now=now, is_brief=True)
+    assert english == ("20 Nov 2026, 10:12" if names_year else "20 Nov, 10:12")

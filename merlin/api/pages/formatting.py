@@ -32,11 +32,17 @@ if TYPE_CHECKING:
 
 
 def when(context: PageContext, at: datetime | str | None) -> str:
-    """Return a time in the person's zone, "20 ноя, 13:12", "–" for none."""
+    """Return a time in the person's zone: "20 ноя, 13:12", of another year "20 ноя 2025, 13:12".
+
+    "–" for none.
+    """
     if at is None:
         return "–"
     moment_at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return i18n.format_moment_briefly(moment_at.astimezone(UTC), context.zone, context.language)
+    now, zone = context.services.clock(), context.zone
+    return i18n.format_moment(
+        moment_at.astimezone(UTC), zone, context.language, now=now, is_brief=True
+    )
 
 
 def day(context: PageContext, at: date) -> str:

@@ -116,9 +116,7 @@ def format_time(context: BotContext, at: datetime | str | None) -> str:
     if not at:
         return ""
     moment = from_iso(at) if isinstance(at, str) else at
-    return i18n.format_moment_briefly(
-        moment, context.zone, context.language, is_named=context.names_zone()
-    )
+    return context.moment(moment, is_brief=True)
 
 
 def cut_line(message: str) -> str:

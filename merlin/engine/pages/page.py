@@ -26,7 +26,7 @@ from starlette.responses import JSONResponse, Response
 
 from merlin.core import i18n
 from merlin.core.charts import Curve, plot_curve
-from merlin.core.clock import in_zone
+from merlin.core.clock import in_zone, utc_now
 from merlin.core.i18n import format_number, keys, text
 from merlin.core.rate_limit import Throttle
 from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, compressed_response, seen_other
@@ -185,7 +185,9 @@ class PageRequest:
         zone = browser_zone(self.request)
         here = in_zone(datetime.fromtimestamp(at, UTC), zone)
         own, is_named = here.tzinfo or UTC, zone is None
-        return i18n.format_moment_briefly(here, own, self.language, is_named=is_named)
+        return i18n.format_moment(
+            here, own, self.language, now=utc_now(), is_named=is_named, is_brief=True
+        )
 
     def format_hyperparameter(self, value: object) -> str:
         """Format a hyper-parameter's value."""
