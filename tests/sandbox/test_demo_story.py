@@ -91,6 +91,17 @@ def test_progress_of_the_page_is_in_its_language_and_empty_before_the_first_comm
     assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]
 
 
+def test_commit_without_new_examples_waits_for_nothing(lab):
+    lab.until_serving("trial-1")
+    (lab.repository.folder / "datasets/trial/README.md").write_text("Trial", encoding="utf-8")
+    lab.repository.commit("Describe it")
+    lab.tick()
+    progress = read_progress(lab.config, "en")
+    assert progress["verdict"] == "unchanged"
+    states = [step["state"] for step in progress["steps"]]
+    assert states == ["done", "done", "done", "skipped", "skipped", "done"]
+
+
 def test_renamed_dataset_is_reported_by_its_new_name(lab):
     lab.until_serving("trial-1")
     lab.repository.git("mv", "datasets/trial", "datasets/renamed")

@@ -121,6 +121,7 @@ chat-page-state-now = running
 chat-page-state-waiting = waiting
 chat-page-state-failed = failed
 chat-page-state-flawed = done, with errors
+chat-page-state-skipped = not needed
 chat-page-state-held = on hold
 chat-page-progress = Training
 chat-page-serving = Live model

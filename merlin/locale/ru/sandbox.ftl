@@ -121,6 +121,7 @@ chat-page-state-now = идёт
 chat-page-state-waiting = ждёт
 chat-page-state-failed = не удалось
 chat-page-state-flawed = готово, но с ошибками
+chat-page-state-skipped = не нужно
 chat-page-state-held = отложен
 chat-page-progress = Обучение
 chat-page-serving = Текущая модель

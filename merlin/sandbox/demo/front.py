@@ -79,7 +79,14 @@ PREFIX = "front-"
 HOSTS = ["127.0.0.1", "localhost"]
 # The value of `seen` on a page that waits for the restarted demo.
 RESTARTING = "over"
-_ICONS = {"done": "check", "flawed": "warn", "now": "run", "held": "minus", "failed": "error"}
+_ICONS = {
+    "done": "check",
+    "flawed": "warn",
+    "now": "run",
+    "held": "minus",
+    "skipped": "minus",
+    "failed": "error",
+}
 _FIRST_PAGES = {"anna": "", "boris": "teach", "vera": "admin"}
 
 

@@ -12,6 +12,7 @@ from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.jobs import JobDetails
+from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
 from merlin.config import Config
 from merlin.core.clock import iso
@@ -130,6 +131,8 @@ _COMPLETED = {
     "serving": 6,
 }
 _STOPPED = {"rejected", "failed"}
+# Nothing is trained for such a commit, so nothing follows the completed steps.
+_ENDED = (VerdictStatus.UNCHANGED, VerdictStatus.REMOVED, VerdictStatus.SUPERSEDED)
 _TRANSIENT = {"held-quiet", "held-slots"}  # over in a moment: not shown as held
 # Maximum number of datasets per commit that are considered.
 _MAX_DATASETS = 50
@@ -172,7 +175,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         "commit": verdict.commit,
         "subject": verdict.subject,
         "verdict": verdict.verdict,
-        "steps": _steps(ctx, verdict, job, language),
+        "steps": _steps(ctx, verdict, job, serving_model, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
         "serving": serving_model
         and {
@@ -184,15 +187,22 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
 
 
 def _steps(
-    ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
+    ctx: Context,
+    verdict: VerdictView,
+    job: JobDetails | None,
+    serving_model: ServingView | None,
+    language: str,
 ) -> list[dict[str, str]]:
     completed = _COMPLETED[verdict.verdict]
     if verdict.verdict is VerdictStatus.TRAINING and job and job.state == "succeeded":
         completed += 1
     notes = _notes(ctx, verdict, job, language)
+    states = [_state(index, completed, verdict) for index in range(len(STEPS))]
+    if serving_model and serving_model.build == verdict.build:
+        states[-1] = "done"
     return [
-        {"key": key, "state": _state(index, completed, verdict), "note": notes.get(key, "")}
-        for index, key in enumerate(STEPS)
+        {"key": key, "state": state, "note": notes.get(key, "")}
+        for key, state in zip(STEPS, states, strict=True)
     ]
 
 
@@ -200,6 +210,8 @@ def _state(index: int, completed: int, verdict: VerdictView) -> str:
     if index < completed:
         is_flawed = STEPS[index] == "checked" and _errors(verdict)
         return "flawed" if is_flawed else "done"
+    if verdict.verdict in _ENDED:
+        return "skipped"
     if index > completed:
         return "waiting"
     if verdict.verdict in _STOPPED:

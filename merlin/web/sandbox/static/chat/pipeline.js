@@ -6,8 +6,8 @@ import { momentOf, t } from "./texts.js";
 
 const EVERY_MS = 1000;
 const STEPS = ["committed", "checked", "built", "training", "proved", "serving"];
-const ICONS = { done: "check", flawed: "warn", now: "run", held: "minus", waiting: "clock", failed: "error" };
-const CLASSES = { done: "", flawed: "flawed", now: "now", held: "todo", waiting: "todo", failed: "bad" };
+const ICONS = { done: "check", flawed: "warn", now: "run", held: "minus", skipped: "minus", waiting: "clock", failed: "error" };
+const CLASSES = { done: "", flawed: "flawed", now: "now", held: "todo", skipped: "todo", waiting: "todo", failed: "bad" };
 const CHIPS = { serving: "ok", training: "run", built: "run", failed: "bad", rejected: "bad", held: "warn" };
 const place = document.getElementById("way");
 const bar = document.getElementById("way-bar");
@@ -67,7 +67,7 @@ function draw(said) {
 // The drawer's handle on a phone: the step that the commit is at, or what answers.
 function drawBar(said) {
   const steps = said?.steps ?? [];
-  const one = steps.findLast((each) => each.state !== "waiting") ?? { key: "committed", state: "waiting" };
+  const one = steps.findLast((each) => !["waiting", "skipped"].includes(each.state)) ?? { key: "committed", state: "waiting" };
   const words = said?.commit ? `${t(`step-${one.key}`)}${one.note ? `: ${one.note}` : ""}` : t("journey-wait-title");
   const mark = icon(ICONS[one.state] ?? "clock");
   mark.classList.add(one.state);
