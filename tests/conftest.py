@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import shutil
 import signal
@@ -48,6 +49,32 @@ _use_memory_for_temporary_folders()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+class _CapturedStderr:
+    """Standard error as long as pytest captures it, or its reader asked to see it (`-s`).
+
+    Between two tests a server's thread would log among the dots of the progress.
+    """
+
+    is_wanted = False
+
+    def write(self, text):
+        if self.is_wanted or sys.stderr is not sys.__stderr__:
+            sys.stderr.write(text)
+
+    def flush(self):
+        sys.stderr.flush()
+
+
+_STDERR = _CapturedStderr()
+# What is logged by a library while pytest's own handler is away.
+logging.lastResort = logging.StreamHandler(_STDERR)
+logging.lastResort.setLevel(logging.WARNING)
+
+
+def pytest_configure(config):
+    _STDERR.is_wanted = config.option.capture == "no"
+
+
 def _set_up_plain_logs():
     """Log with structlog's defaults, but with plain tracebacks: rich's take 2 s of CPU."""
     structlog.reset_defaults()
@@ -55,7 +82,7 @@ def _set_up_plain_logs():
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     # Look up standard error at each line: a command's output is read from standard output.
     structlog.configure(
-        [*processors, plain], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr)
+        [*processors, plain], logger_factory=lambda *_: structlog.PrintLogger(_STDERR)
     )
     return structlog.get_config()
 
