@@ -11,20 +11,25 @@ from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope
 from merlin.account.sign_ins import SignIn, SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
-from merlin.app.ask import show_quota
+from merlin.app.ask import ABANDONED, show_quota
 from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
+from merlin.app.settlement import RUNNING
 from merlin.app.views import view_of
 from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
-from merlin.billing.subscriptions import Terms
+from merlin.billing.subscriptions import Renewals, Terms
+from merlin.chat.turns import TurnState
+from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
+from merlin.db.tables import TURN
+from merlin.providers.payments import Gateway
 
 __all__ = ["Scope", "SignInMethod"]
 
@@ -261,8 +266,41 @@ def export(ctx: Context, actor: Actor) -> Mapping[str, object]:
 
 
 def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
-    """Return the number of the actor's rows by table, without tables that have none."""
+    """Return the number of rows that `erase` deletes by table, without tables that have none."""
     return PersonalRecords(ctx.db, ctx.clock).count(actor.user_id)
+
+
+# The kinds of records that are named to people, in this order; their texts are `my-data-kind`.
+_NAMED_RECORDS = (
+    *("turn", "chat_session", "rating", "proposal", "told_question", "preset", "favourite"),
+    *("consent", "quota_use", "quota_gift", "plan_term", "role_grant", "change", "example_draft"),
+    *("api_key", "sign_in"),
+)
+
+
+def list_record_kinds(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return the named kinds of counted records with their numbers, and `other` for the rest."""
+    named = [(name, counts[name]) for name in _NAMED_RECORDS if counts.get(name)]
+    others = sum(count for name, count in counts.items() if name not in _NAMED_RECORDS)
+    return [*named, *([("other", others)] if others else [])]
+
+
+def prepare_erasure(ctx: Context, actor: Actor) -> str:
+    """Stop what may not outlive the actor's data; return the key of what to wait for, "" for none.
+
+    Only the bot can end renewals in Stars, and an answer that is on its way would be stored after
+    the erasure: outside the bot, both have to be over first.
+    """
+    renewals, is_running = Renewals(ctx.db), False
+    for renewal in renewals.list_of_user(actor.user_id):
+        if renewal.gateway is Gateway.STARS and renewal.state in RUNNING:
+            renewals.stop(renewal.renewal_id, actor.user_id)
+            is_running = True
+    if is_running:
+        return "my-data-renewal"
+    is_asked = (TURN.user_id == actor.user_id) & (TURN.state == TurnState.ASKED.value)
+    is_asked &= TURN.asked_at > iso(ctx.clock() - ABANDONED)
+    return "my-data-answering" if ctx.db.count(TURN, is_asked) else ""
 
 
 def erase(
@@ -270,7 +308,7 @@ def erase(
 ) -> tuple[Mapping[str, int], list[str]]:
     """Delete all data of the actor, except the bot's update `kept_update`, the request itself.
 
-    Return the number of deleted rows by table and the models that had learnt the actor's
+    Return the number of deleted rows by table, and the models that had learnt the actor's
     corrections. Their used quota still counts for a day, or for the month if the plan has monthly
     limits. `is_resumed`: the erasure may have run before and is in the audit log already.
     """

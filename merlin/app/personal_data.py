@@ -15,6 +15,7 @@ from peewee import fn
 
 from merlin.account.users import ERASED
 from merlin.billing.tombstones import Tombstones
+from merlin.chat.sessions import SUMMARY
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
@@ -47,13 +48,24 @@ class PersonalRecords(Repository):
     """The rows of all tables that refer to a user."""
 
     def count(self, user_id: int) -> Mapping[str, int]:
-        """Return the number of the user's rows by table, without tables that have none."""
+        """Return the number of rows that `forget` deletes by table, without tables that have none.
+
+        Rows that stay without the user, such as payments, are not counted, nor are the rows of
+        `TURN` that hold no question, but the cost of a summary.
+        """
         counts = {}
         for traces in TRACES:
-            column = getattr(traces.table, traces.table.row_key[0])
-            query = traces.table.select(fn.COUNT(column)).where(_refers_to(traces, user_id))
-            if count := int(self.db.value(query)):
-                counts[traces.table.__name__] = count
+            table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
+            if table is PROPOSAL:  # those accepted as examples are deleted with these, by a commit
+                conditions.append(PROPOSAL.user_id == user_id)
+            if not conditions:
+                continue
+            condition = reduce(or_, conditions)
+            if table is TURN:
+                condition &= TURN.format != SUMMARY
+            column = getattr(table, table.row_key[0])
+            if count := int(self.db.value(table.select(fn.COUNT(column)).where(condition))):
+                counts[table.__name__] = count
         return counts
 
     def export(self, user_id: int) -> Mapping[str, object]:
@@ -86,12 +98,13 @@ class PersonalRecords(Repository):
     def forget(
         self, user_id: int, until: datetime, kept_update: int | None = None
     ) -> Mapping[str, int]:
-        """Delete or anonymize all data of the user; return the number of changed rows by table.
+        """Delete or anonymize all data of the user; return what `count` returned before.
 
         The bot's update `kept_update` is kept.
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
+        counts = self.count(user_id)
         Tombstones(self.db, self._clock).store(user_id, until)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
@@ -104,23 +117,18 @@ class PersonalRecords(Repository):
         is_own = PROPOSAL.user_id == user_id
         condition = is_own & (PROPOSAL.example_id != "")
         self.db.change(PROPOSAL.update({"turn_id": 0}).where(condition))
-        deleted = self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
-        removed = {PROPOSAL.__name__: deleted} if deleted else {}
+        self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
         for traces in TRACES:
-            count = self._delete_own(traces, user_id, kept_update)
-            count += self._anonymize(traces, user_id)
-            if count:
-                name = traces.table.__name__
-                removed[name] = removed.get(name, 0) + count
-        if commits := self._anonymize_commits(user_id):
-            removed[COMMITS] = commits
-        return removed
+            self._delete_own(traces, user_id, kept_update)
+            self._anonymize(traces, user_id)
+        self._anonymize_commits(user_id)
+        return counts
 
-    def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> int:
+    def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> None:
         """Delete the rows that belong to the user."""
         table, conditions = traces.table, [*_list_own_conditions(traces, user_id)]
         if not conditions:
-            return 0
+            return
         condition = reduce(or_, conditions)
         if table is UPDATE and kept_update is not None:
             condition &= UPDATE.update_id != kept_update
@@ -128,18 +136,16 @@ class PersonalRecords(Repository):
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
-        return self.db.change(table.delete().where(condition))
+        self.db.change(table.delete().where(condition))
 
-    def _anonymize(self, traces: PersonalData, user_id: int) -> int:
+    def _anonymize(self, traces: PersonalData, user_id: int) -> None:
         """Anonymize rows that mention the user."""
-        count = 0
         for name in traces.numbers:
             condition = getattr(traces.table, name) == user_id
             values = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
-            count += self.db.change(traces.table.update(values).where(condition))
-        return count + sum(
-            self._scrub(traces, row, user_id) for row in self._rows_with_mentions(traces, user_id)
-        )
+            self.db.change(traces.table.update(values).where(condition))
+        for row in self._rows_with_mentions(traces, user_id):
+            self._scrub(traces, row, user_id)
 
     def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:
         """Return the rows whose texts may mention the user."""
@@ -149,7 +155,7 @@ class PersonalRecords(Repository):
         conditions = [getattr(traces.table, name).contains(str(user_id)) for name in columns]
         return self.db.rows(traces.table.select().where(reduce(or_, conditions)))
 
-    def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> int:
+    def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> None:
         texts = {
             name: ERASED if row[name] == str(user_id) else scrub_text(row[name], user_id)
             for name in traces.names
@@ -171,12 +177,12 @@ class PersonalRecords(Repository):
             if value != row[name]
         }
         if not changed:
-            return 0
+            return
         table = traces.table
         key = [getattr(table, name) == row[name] for name in table.row_key]
-        return self.db.change(table.update(changed).where(*key))
+        self.db.change(table.update(changed).where(*key))
 
-    def _anonymize_commits(self, user_id: int) -> int:
+    def _anonymize_commits(self, user_id: int) -> None:
         """Anonymize the stored copies of the user's commits; git itself keeps them."""
         rows = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         nobody = telegram_editor(_NOBODY, "erased")
@@ -192,7 +198,6 @@ class PersonalRecords(Repository):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
                 update = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
                 self.db.change(update)
-        return len(rows)
 
 
 def _list_own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:

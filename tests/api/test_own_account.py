@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
+from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.tables import SIGN_IN
+from merlin.providers.payments import Gateway
+from tests.api.chat_api import Conversation
 from tests.api.running_api import ALGORITHMS, ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
@@ -22,6 +26,7 @@ from tests.api.sign_in_data import (
     signed_init_data,
     signed_out_browser,
 )
+from tests.support.migrated_databases import table_names
 
 pytestmark = pytest.mark.functional
 
@@ -80,6 +85,64 @@ def test_sign_ins_are_listed_and_closed_one_by_one_or_together(site):
         "user:1001",
         {"closed": 1},
     )
+
+
+def find_tables_with(site, user_id):
+    """Return the tables in which a person's id is found."""
+    alone = re.compile(rf"(?<!\d){user_id}(?!\d)")
+    return {
+        name
+        for name in table_names(site.database)
+        for row in site.database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        if any(alone.search(str(value)) for value in row)
+    }
+
+
+def test_person_deletes_all_their_data_on_a_page(site):
+    with site.browser_client(ANNA) as anna, site.browser_client(ANNA) as other:
+        anna.post("/favourites", data={"add": site.course_id("algorithms"), "next": "/"})
+        page = anna.get("/me/erase").text
+        assert "курсы в «Моих курсах»: 1" in page
+        assert "входы в браузерах: 2" in page
+        unsure = anna.post("/me/erase", data={})
+        assert (unsure.status_code, "Поставьте отметку" in unsure.text) == (422, True)
+        assert find_tables_with(site, ANNA)
+        done = anna.post("/me/erase", data={"sure": "yes"})
+        assert (done.status_code, "Всё удалено" in done.text) == (200, True)
+        assert "входы в браузерах: 2" in done.text
+        assert find_tables_with(site, ANNA) == set()
+        assert anna.get("/me", follow_redirects=False).status_code == 303
+        assert other.get("/api/user").status_code == 401
+    assert find_tables_with(site, BORIS)
+    assert Audit(site.db).list_newest()[0].action == "user.erase"
+
+
+def test_erasure_on_a_page_requires_the_current_password(site):
+    set_password(site, BORIS, "boris")
+    with site.browser_client(BORIS) as browser:
+        age_sign_ins(site)
+        for current in ("", "не тот пароль"):
+            refused = browser.post("/me/erase", data={"sure": "yes", "current": current})
+            assert refused.status_code == 422
+        assert find_tables_with(site, BORIS)
+        browser.post("/me/erase", data={"sure": "yes", "current": PASSWORD})
+    assert find_tables_with(site, BORIS) == set()
+
+
+def test_erasure_on_a_page_waits_for_a_renewal_in_stars_and_for_an_answer(site):
+    now, renewals, sure = utc_now(), Renewals(site.db), {"sure": "yes"}
+    renewal = Renewal(0, ANNA, "plus", Gateway.STARS, "stx", RenewalState.ON, now, now)
+    number = renewals.begin(renewal)
+    with site.browser_client(ANNA) as anna:
+        assert "отключается в Telegram" in anna.post("/me/erase", data=sure).text
+        assert renewals.find(ANNA, number).state is RenewalState.STOPPING
+        renewals.mark_stopped(number)
+        conversation = Conversation(site)
+        conversation.add_question(1)
+        assert "готовится ответ" in anna.post("/me/erase", data=sure).text
+        conversation.add_answer(1)
+        assert "Всё удалено" in anna.post("/me/erase", data=sure).text
+    assert find_tables_with(site, ANNA) == set()
 
 
 def test_user_name_is_unique_and_cannot_be_a_teachers(site):

@@ -12,6 +12,7 @@ import pytest
 from merlin.account.users import User, Users
 from merlin.app.personal_data import PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
+from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import iso
 from merlin.db import tables
 from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
@@ -30,6 +31,7 @@ from merlin.db.tables import (
     PURCHASE,
     QUOTA_USE,
     RATING,
+    ROLE_GRANT,
     SESSION,
     TAUGHT_EXAMPLE,
     TURN,
@@ -190,10 +192,30 @@ def test_erasure_leaves_no_trace_of_a_person_in_any_table(database, cipher, peop
     # Otherwise the test would find nothing because nothing was inserted.
     expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
     assert {name for name, _ in before} == expected
-    removed = people.forget(ANNA, until(clock))
+    counts = people.count(ANNA)
+    assert people.forget(ANNA, until(clock)) == counts
     assert columns_found(database, cipher, ANNA) == set()
-    assert removed["turn"] == removed["users"] == removed["audit"] == removed["seen_commit"] == 1
     assert people.forget(ANNA, until(clock)) == {}
+    assert people.count(ANNA) == {}
+
+
+def test_only_rows_that_an_erasure_deletes_are_counted(database, cipher, people):
+    insert_person(database, cipher, ANNA)
+    counts = people.count(ANNA)
+    assert counts["turn"] == counts["proposal"] == counts["users"] == 1
+    # These stay without the person.
+    assert not {"purchase", "promo_use", "audit", "broadcast", "seen_commit"} & set(counts)
+    database.change(TURN.update({"format": SUMMARY}))
+    assert "turn" not in people.count(ANNA)
+
+
+def test_rows_of_others_that_a_person_decided_about_are_not_counted(
+    database, cipher, people, clock
+):
+    insert_person(database, cipher, BORIS)
+    Quotas(database, BOT, clock).gifts.give(Gift(BORIS, Format.TEXT, 3, f"user:{ANNA}"))
+    for table, column in ((PROPOSAL, "reviewed_by"), (ROLE_GRANT, "by_whom")):
+        database.change(table.update({column: f"user:{ANNA}"}))
     assert people.count(ANNA) == {}
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -51,6 +52,7 @@ from merlin.app.sign_in import sign_out as end_sign_in
 from merlin.billing.quota import allowance_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
+from merlin.core.permissions import Authority
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
@@ -322,6 +324,52 @@ async def set_password(
     except (Refused, Problem) as error:
         return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
     return seen_other("/me#password")
+
+
+@router.get("/me/erase")
+async def ask_erase(context: SignedInContext) -> Response:
+    """Return the page that lists what would be deleted, and asks for confirmation."""
+    return await _erase_page(context)
+
+
+async def _erase_page(context: PageContext, wrong: str = "") -> Response:
+    counts = await context.read(accounts.count_records)
+    view = {
+        "me": await context.read(accounts.read_own_account),
+        "records": accounts.list_record_kinds(counts),
+        "wrong_words": wrong,
+        "is_erased": False,
+    }
+    return render_page(
+        context, "me_erase.html", view, keep=NEVER_KEPT, status=422 if wrong else 200
+    )
+
+
+@router.post("/me/erase", dependencies=SAME_ORIGIN)
+async def erase(
+    request: Request,
+    context: SignedInContext,
+    sure: Annotated[Literal["yes", ""], Form()] = "",
+    current: Words = "",
+) -> Response:
+    """Delete all data of the person, and show what it was."""
+    if not sure:
+        return await _erase_page(context, context.say("erase-tick"))
+    try:
+        await require_password(request, context, current or None)
+    except Problem as error:
+        return await _erase_page(context, refusal_text(context, error))
+    if awaited := await context.write(accounts.prepare_erasure):
+        return await _erase_page(context, text(context.language, awaited))
+    counts, models = await context.write(accounts.erase)
+    stranger = replace(context, user=None, authority=Authority(), favourites=(), token="")
+    records = accounts.list_record_kinds(counts)
+    view = {"is_erased": True, "records": records, "models": models}
+    response = render_page(stranger, "me_erase.html", view, keep=NEVER_KEPT)
+    delete_cookie(request, response, SIGN_IN)
+    # Prevents cached personal pages from being shown by the back button.
+    response.headers["Clear-Site-Data"] = '"cache"'
+    return response
 
 
 @router.get("/me/export")

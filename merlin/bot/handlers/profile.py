@@ -153,11 +153,6 @@ def _save_zone(context: BotContext, zone: str) -> View:
 
 # Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.
 MAX_BYTES = 20_000_000
-# The tables that are listed for users, in this order.
-_LISTED_TABLES = (
-    *("turn", "chat_session", "rating", "proposal", "preset", "consent"),
-    *("quota_use", "quota_gift", "role_grant", "change"),
-)
 
 
 @handlers.command("export")
@@ -186,11 +181,11 @@ def delete_me(context: BotContext) -> View:
 
 
 def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
-    """Return a line for each kind of rows, and one for all others."""
-    other = sum(count for name, count in counts.items() if name not in _LISTED_TABLES)
-    listed = [(name, counts[name]) for name in _LISTED_TABLES if counts.get(name)]
-    kinds = [*listed, *([("other", other)] if other else [])]
-    return [f"• {context.translate('my-data-kind', kind=name)}: {count}" for name, count in kinds]
+    """Return a line for each kind of records."""
+    return [
+        f"• {context.translate('my-data-kind', kind=name)}: {count}"
+        for name, count in accounts.list_record_kinds(counts)
+    ]
 
 
 @handlers.button("forget")

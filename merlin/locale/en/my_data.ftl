@@ -19,17 +19,25 @@ my-data-deleted = { $count ->
 
     If you write again, we'll start fresh.
 }
+my-data-renewal = Auto-renewal in Stars is being turned off in Telegram. Please try again in a minute.
+my-data-answering = An answer to you is on its way. Please wait for it and try again.
 my-data-kind = { $kind ->
     [turn] questions with answers
     [chat_session] conversations
     [rating] ratings
     [proposal] corrections
+    [told_question] questions sent to the editors
     [preset] own presets
+    [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions
     [quota_gift] gifts
+    [plan_term] plans
     [role_grant] rights
     [change] edits of examples
+    [example_draft] unsaved edits of examples
+    [api_key] API keys
+    [sign_in] sign-ins in browsers
    *[other] records
 }
 

@@ -20,17 +20,25 @@ my-data-deleted = { $count ->
 
     Если напишете снова, начнём с чистого листа.
 }
+my-data-renewal = Автопродление за Stars отключается в Telegram. Повторите через минуту.
+my-data-answering = Для вас готовится ответ. Дождитесь его и повторите.
 my-data-kind = { $kind ->
     [turn] вопросы с ответами
     [chat_session] разговоры
     [rating] оценки
     [proposal] исправления
+    [told_question] вопросы, переданные редакторам
     [preset] свои пресеты
+    [favourite] курсы в «Моих курсах»
     [consent] согласия
     [quota_use] учёт вопросов
     [quota_gift] подарки
+    [plan_term] планы
     [role_grant] права
     [change] правки примеров
+    [example_draft] несохранённые правки примеров
+    [api_key] ключи API
+    [sign_in] входы в браузерах
    *[other] служебные записи
 }
 
