@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any
@@ -183,7 +184,7 @@ def _refuse_missing_base(config: Config, base: tuple[str, str]) -> str:
         print_message("migrate-not-asked", provider=provider.name, name=provider.credential)
         return ""
     try:
-        with training_client(provider, language=language()) as client:
+        with closing(training_client(provider, language=language())) as client:
             require_base(config, base, [card.model_id for card in client.models()])
     except (ProviderError, Refused) as error:
         return error_text(error.key, error.arguments)

@@ -141,7 +141,7 @@ def test_dry_run_prints_the_price_as_json_and_starts_nothing(lab, other_provider
 def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, monkeypatch):
     assert migrate("other/stand-in-base", "--dry-run")[0] == 0
     code, captured = migrate("other/nothing-like-it", "--dry-run")
-    assert (code, "doesn't list a base model nothing-like-it" in captured.err) == (1, True), captured
+    assert (code, "doesn't list a base model nothing-like-it" in captured.err) == (1, True)
     code, captured = migrate("other/nothing-like-it", "--dry-run", "--json")
     assert (code, "nothing-like-it" in json.loads(captured.out)["refusal"]) == (0, True)
     monkeypatch.delenv(KEY)
