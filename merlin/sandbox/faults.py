@@ -21,7 +21,7 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -222,12 +222,4 @@ def fault_routes(faults: Faults) -> list[Route]:
         faults.add(*(Fault(**fields) for fields in (body if isinstance(body, list) else [body])))
         return view()
 
-    async def clear(_request: Request) -> Response:
-        faults.clear()
-        return JSONResponse([])
-
-    return [
-        view_route(PATH, view),
-        control_route(PATH, add),
-        Route(PATH, clear, methods=["DELETE"]),
-    ]
+    return [view_route(PATH, view), control_route(PATH, add)]
