@@ -116,6 +116,16 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
+def test_fields_of_a_material_are_in_one_line_on_a_tablet(staff_visitor, staff_site):
+    viewport = {"viewport": {"width": 768, "height": 1000}}
+    page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS, **viewport)
+    boxes = [field.bounding_box() for field in page.locator(".fields :is(input, select)").all()]
+    assert len(boxes) == 4
+    assert len({round(box["y"]) for box in boxes}) == 1
+    labels = [label.bounding_box() for label in page.locator(".fields label").all()]
+    assert len({round(box["height"]) for box in labels}) == 1, "none takes two lines"
+
+
 def test_longest_allowed_lecture_is_accepted(staff_visitor, staff_site):
     page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS)
     page.get_by_label("Заголовок по-русски").fill("Длинная лекция")
