@@ -288,7 +288,7 @@ class PaymentWorker:
         gateway = self.ctx.gateway
         if gateway is None:
             return
-        store, renewals = self.ctx.store, Renewals(self.ctx.db)
+        store, renewals = self.ctx.store, Renewals(self.ctx.db, self.ctx.clock)
         for renewal in await store.read(partial(renewals.list_stopping, gateway.name)):
             if await end_subscription(gateway, renewal):
                 await store.do(partial(renewals.mark_stopped, renewal.renewal_id))

@@ -225,9 +225,11 @@ def _renewed_by_telegram(
         )
     elif known.state is RenewalState.ON:
         Renewals(ctx.db).schedule(known.renewal_id, until)
-    elif known.state is RenewalState.OFF:
-        # The person resumed it in Telegram's own settings.
-        on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)
+    elif known.state is RenewalState.OFF and (known.stopped_at is None or known.stopped_at < at):
+        # The person resumed it in Telegram's own settings; an earlier payment only arrives late.
+        on_again = replace(
+            known, state=RenewalState.ON, consented_at=at, next_at=until, stopped_at=None
+        )
         Renewals(ctx.db).begin(on_again)
 
 

@@ -53,6 +53,7 @@ class Renewal:
     `method` is the saved method's id, or the first payment's in Stars; `method_title` its display
     name. `next_at` is the time of the next payment; `consented_at` when the person agreed.
     `announced_price`, in kopecks, is that of the reminder of the next payment, None before it.
+    `stopped_at` is when Telegram confirmed the end of one in Stars.
     """
 
     renewal_id: int
@@ -67,6 +68,7 @@ class Renewal:
     method_title: str = ""
     contact: str = ""
     announced_price: int | None = None
+    stopped_at: datetime | None = None
 
     def limit(self, price: Amount) -> Amount:
         """Return what to charge for a plan: its price, but not more than was announced."""
@@ -177,9 +179,8 @@ class Renewals(Repository):
     def mark_stopped(self, renewal_id: int) -> bool:
         """Store that Telegram has cancelled it; False if already stored."""
         condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
-        return (
-            self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(condition)) > 0
-        )
+        values = {"state": RenewalState.OFF.value, "stopped_at": iso(self._clock())}
+        return self.db.change(RENEWAL.update(values).where(condition)) > 0
 
     @transaction
     def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:

@@ -172,3 +172,24 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     shop.db.transact(store)
     (*_, entry, _) = shop.list_entries()
     assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
+
+
+@pytest.mark.parametrize(("paid_after_s", "state"), [(-60, "off"), (60, "on")])
+def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
+    shop, clock, paid_after_s, state
+):
+    purchase, month = shop.order(gateway=Gateway.STARS), timedelta(days=30)
+
+    def pay(outside_id, at):
+        payment = shop.make_payment(purchase, outside_id, at=at, paid_until=at + month)
+        return shop.apply_payment(purchase, payment)
+
+    assert pay("first", clock()) is Outcome.PAID
+    clock.move(30 * 86_400)
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    assert shop.billing.renewals.stop(renewal.renewal_id, ANNA)
+    assert shop.billing.renewals.mark_stopped(renewal.renewal_id)
+    # Telegram's report of it arrives later.
+    assert pay("second", clock() + timedelta(seconds=paid_after_s)) is Outcome.PAID
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    assert renewal.state == state
