@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.core.clock import iso, utc_now
+from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
@@ -248,6 +249,29 @@ def test_subscriber_cannot_subscribe_twice(buyer):
     buyer.press(buy, message, forged=True)
     assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
     assert len(buyer.purchases()) == 1
+
+
+def test_stopped_subscription_is_sold_again_once_telegram_has_confirmed_the_stop(
+    buyer, selling_bot
+):
+    telegram, _ = selling_bot
+    buyer.pay(slug_of(buyer))
+    stop = "editUserStarSubscription"
+    telegram.faults.add(
+        Fault(stop, FaultKind.STATUS, times=None, status=502, only={"user_id": buyer.who})
+    )
+    buyer.say("/plan")
+    buyer.press(buyer.button_data("renewal"))
+    buyer.press(buyer.button_data("renewal-off"))
+    assert buyer.renewals()[0].state == "stopping"
+    buyer.open_plan("Always")
+    buyer.press(buyer.find_button("Buy for"))
+    assert "This plan already auto-renews" in buyer.alerts()[-1]
+    assert len(buyer.purchases()) == 1
+    telegram.faults.clear()
+    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+    buyer.pay(slug_of(buyer))
+    assert buyer.renewals()[0].state == "on"
 
 
 def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):

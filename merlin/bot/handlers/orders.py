@@ -180,9 +180,9 @@ def refusal_reason(context: BotContext) -> str:
 
 
 def _renews(context: BotContext, plan: str) -> bool:
-    """Return whether a plan of the user renews itself."""
+    """Return whether a plan of the user renews itself; Telegram does until it confirms the stop."""
     own = plans.my_subscriptions(*context.own_caller)
-    return own.renewal(plan) is not None
+    return any(each.plan == plan and each.state in settlement.RUNNING for each in own.renewals)
 
 
 async def receive_payment_update(context: BotContext) -> None:
