@@ -27,6 +27,7 @@ from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale
 from merlin.billing.report import Mismatch, compare, find_missing_payments
+from merlin.billing.subscriptions import Renewals
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger
@@ -162,6 +163,8 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
 async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
     """Compare Telegram's list with the ledger, and store the differences.
 
+    A subscription whose payment is a day late and not listed has ended.
+
     `read` returns up to STARS_PAGE_SIZE movements from an offset, oldest first; its errors pass.
     """
     started_at = ctx.clock()
@@ -219,8 +222,10 @@ def _list_missing_stars(
 
 
 def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
+    at = comparison.at or ctx.clock()
+    Renewals(ctx.db).end_unpaid(at - INTERVAL)
     values = {
-        "at": iso(comparison.at or ctx.clock()),
+        "at": iso(at),
         "seen": comparison.seen,
         "differences": [asdict(difference) for difference in comparison.differences[:_MAX_STORED]],
     }

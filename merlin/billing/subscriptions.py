@@ -183,6 +183,16 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update(values).where(condition)) > 0
 
     @transaction
+    def end_unpaid(self, before: datetime) -> None:
+        """End the renewals in Stars that were to be paid before a time.
+
+        Telegram does not report that a person stopped one in its settings, or had too few Stars.
+        """
+        is_unpaid = _IS_ON & (RENEWAL.till == Gateway.STARS.value)
+        is_unpaid &= RENEWAL.next_at <= iso(before)
+        self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(is_unpaid))
+
+    @transaction
     def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER."""
         is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)

@@ -93,6 +93,24 @@ def test_subscription_started_during_downtime_can_be_stopped(telegram, settings)
         assert buyer.renewals()[0].method in telegram.subscriptions()
 
 
+@pytest.mark.parametrize(("late", "state"), [(timedelta(days=2), "off"), (timedelta(0), "on")])
+def test_subscription_that_telegram_did_not_renew_ends(telegram, settings, late, state):
+    with RunningBot(settings):
+        buyer = Buyer(telegram, settings)
+        buyer.open_plan("Always")
+        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
+        buyer.pay(link.rsplit("/", 1)[1])
+    due_at = iso(utc_now() - late)
+    change_rows(settings, "UPDATE renewal SET next_at = ?", due_at)
+    counts = list_calls(telegram)
+    with RunningBot(settings):
+        telegram.wait_for(lambda: list_calls(telegram) > counts)
+        telegram.wait_for(lambda: last_comparison(settings)["seen"] == 1)
+        telegram.wait_for(lambda: buyer.renewals()[0].state == state)
+        offers = buyer.say("/plan").text
+    assert ("auto-renews" in offers) is (state == "on")
+
+
 def test_unknown_transactions_notify_admins_once(telegram, settings):
     buyer = buyer_with_invoice(telegram, settings)
     odd = {"id": "gift", "amount": 7, "date": 1795190000}
