@@ -169,7 +169,7 @@ def plan_ends(ctx: Context, user_id: int, plan: str) -> datetime | None:
 
 
 def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> None:
-    """Start a renewal after a payment, or move the date of the existing one."""
+    """Start a renewal after a payment, or move the date of one in Stars."""
     plan, user_id = purchase.order.promise.plan, purchase.user_id
     mine = [each for each in Renewals(ctx.db).list_of_user(user_id) if each.plan == plan]
     if purchase.order.gateway is Gateway.STARS:
@@ -177,28 +177,23 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
             _renewed_by_telegram(ctx, purchase, payment, mine)
         return
     ends = plan_ends(ctx, user_id, plan)
-    if ends is None:
+    if ends is None or not (purchase.order.keeps_method and payment.method_id):
         return
-    if purchase.order.keeps_method and payment.method_id:
-        # A plan that Telegram renews is not paid twice; it does so until the bot cancels it.
-        if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
-            new = Renewal(
-                renewal_id=0,
-                user_id=user_id,
-                plan=plan,
-                gateway=Gateway.YOOKASSA,
-                method=payment.method_id,
-                state=RenewalState.ON,
-                consented_at=purchase.created_at,
-                next_at=ends,
-                method_title=payment.method_title,
-                contact=purchase.order.contact,
-            )
-            Renewals(ctx.db).begin(new)
-        return
-    for each in mine:
-        if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
-            Renewals(ctx.db).schedule(each.renewal_id, ends)
+    # A plan that Telegram renews is not paid twice; it does so until the bot cancels it.
+    if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
+        new = Renewal(
+            renewal_id=0,
+            user_id=user_id,
+            plan=plan,
+            gateway=Gateway.YOOKASSA,
+            method=payment.method_id,
+            state=RenewalState.ON,
+            consented_at=purchase.created_at,
+            next_at=ends,
+            method_title=payment.method_title,
+            contact=purchase.order.contact,
+        )
+        Renewals(ctx.db).begin(new)
 
 
 # STOPPING: Telegram renews it until the bot cancels it.

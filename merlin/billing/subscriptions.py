@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from merlin.billing.quota import Source
 from merlin.billing.tombstones import Tombstones
@@ -211,8 +212,17 @@ class Renewals(Repository):
     @transaction
     def schedule(self, renewal_id: int, next_at: datetime) -> None:
         """Set the time of the next payment, which is tried and announced anew."""
+        self._schedule(RENEWAL.id == renewal_id, next_at)
+
+    @transaction
+    def postpone(self, user_id: int, plan: str, next_at: datetime) -> None:
+        """Set the time of a plan's next payment by a saved method; Telegram sets its own."""
+        is_of_plan = (RENEWAL.user_id == user_id) & (RENEWAL.plan == plan)
+        self._schedule(is_of_plan & _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value), next_at)
+
+    def _schedule(self, condition: Any, next_at: datetime) -> None:
         values = {"next_at": iso(next_at), "tries": 0, "announced_price": None}
-        self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
+        self.db.change(RENEWAL.update(values).where(condition))
 
     @transaction
     def claim_reminders(self, now: datetime, limit: int = 20) -> list[Renewal]:
@@ -241,9 +251,15 @@ class Terms(Repository):
 
     @transaction
     def give(self, term: Term) -> bool:
-        """Store a term with its own start; False if its key was given before."""
+        """Store a term with its own start; False if its key was given before.
+
+        The plan's next payment by a saved method, and its reminder, follow the end of the term.
+        """
         row = {**_TERMS.write(term, but=("term_id",)), "at": iso(self._clock())}
-        return self.db.add_new(TERM, row)
+        is_new = self.db.add_new(TERM, row)
+        if is_new:
+            Renewals(self.db).postpone(term.user_id, term.plan, term.ends_at)
+        return is_new
 
     @transaction
     def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:

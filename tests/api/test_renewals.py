@@ -214,6 +214,16 @@ def test_renewal_is_postponed_while_a_gifted_term_lasts(shop):
     assert len(shop.billing.purchases.list_of_user(anna.user_id)) == 1
 
 
+def test_reminder_follows_a_gifted_term(shop):
+    anna, renewal = subscribe(shop)
+    gift = (10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    shop.billing.terms.add(anna.user_id, "plus", *gift)
+    run_at(shop, renewal.next_at - timedelta(days=2, hours=23))
+    assert "notice-renewal-soon" not in anna.notice_keys
+    run_at(shop, renewal.next_at + timedelta(days=7, hours=1))
+    assert anna.notice_keys.count("notice-renewal-soon") == 1
+
+
 def test_manual_payment_postpones_the_renewal(shop):
     anna, renewal = subscribe(shop)
     anna.buy()
