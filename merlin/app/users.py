@@ -22,7 +22,7 @@ from merlin.app.context import Context
 from merlin.app.views import finite, view_of
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
-from merlin.billing.subscriptions import Term, Terms
+from merlin.billing.subscriptions import Renewals, Term, Terms
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import DangerousAct, Permission, Role
@@ -214,11 +214,17 @@ def _approve_role(
 
 
 def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Block a person. Raises NotFound, Refused for oneself and for another admin."""
+    """Block a person, who is charged for no plan any more.
+
+    Raises NotFound, Refused for oneself and for another admin.
+    """
     require_another(ctx, actor, user_id)
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
+    renewals = Renewals(ctx.db, ctx.clock)
+    for renewal in renewals.list_of_user(user_id):
+        renewals.stop(renewal.renewal_id, user_id)
     return get(ctx, actor, user_id)
 
 
