@@ -20,7 +20,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
 import secrets
 from collections.abc import Collection, Mapping
@@ -28,6 +27,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from ipaddress import IPv4Address
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -38,6 +38,7 @@ from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
 from merlin.core.fields import INTERNAL, described
 from merlin.core.formatted_text import join_surrogates
+from merlin.core.loopback import parse_address
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap
@@ -83,13 +84,10 @@ def mask_ip_address(address: str) -> str:
 
     Enough to recognise one's own network, too little to find a person.
     """
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    found = parse_address(address)
+    if found is None:
         return ""
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    if isinstance(found, ipaddress.IPv4Address):
+    if isinstance(found, IPv4Address):
         first, second, *_ = str(found).split(".")
         return f"{first}.{second}.*.*"
     parts = found.exploded.split(":")[:_SHOWN_V6]

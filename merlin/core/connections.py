@@ -16,8 +16,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from http import HTTPStatus
+from ipaddress import IPv6Address, IPv6Network
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -28,7 +29,7 @@ from uvicorn.server import ServerState
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_in_networks
+from merlin.core.loopback import is_in_networks, parse_address
 from merlin.core.server import BACKLOG
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ SWEEP_S = 1.0
 # uvicorn ticks ten times a second.
 _SWEEP_TICKS = round(10 * SWEEP_S)
 _LOG_INTERVAL_S = 10.0
-_V6_NETWORK_GROUPS = 4
+_V6_CLIENT_BITS = 64
 # Why a connection was closed; `head`, `body`, `answer`: the client was too slow at that.
 REASONS = ("head", "body", "answer", "address", "total")
 
@@ -193,6 +194,9 @@ class BoundedHttp(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Register the connection; it is closed at once if it exceeds a limit."""
         super().connection_made(transport)
+        if self.client is not None:
+            # Trusted proxies are listed by their addresses of IPv4.
+            self.client = str(parse_address(self.client[0]) or self.client[0]), self.client[1]
         self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -292,19 +296,13 @@ class BoundedHttp(HttpToolsProtocol):
         self.transport.close()
 
 
+@lru_cache(maxsize=4096)
 def network_of_host(host: str) -> str:
     """Return the key that addresses of one client share: for IPv6 its /64 network."""
-    if ":" not in host:
-        return host
-    if "." in host:  # an IPv4-mapped IPv6 address
-        return host.rpartition(":")[2]
-    head, separator, _ = host.partition("::")
-    groups = head.split(":") if head else []
-    return ":".join(
-        [*groups, *["0"] * _V6_NETWORK_GROUPS][:_V6_NETWORK_GROUPS]
-        if separator
-        else groups[:_V6_NETWORK_GROUPS]
-    )
+    address = parse_address(host)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, _V6_CLIENT_BITS), strict=False))
+    return host if address is None else str(address)
 
 
 class Server(uvicorn.Server):

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import redact
@@ -13,14 +20,22 @@ _LOCAL_ADDRESSES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compare
 LOOPBACK = ("127.0.0.0/8", "::1")
 
 
+def parse_address(host: str) -> IPv4Address | IPv6Address | None:
+    """Return an IP address without its zone, None for anything else.
+
+    A server that listens on all addresses of IPv6 sees those of IPv4 as ::ffff:203.0.113.7.
+    """
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
 def is_loopback(host: str | None) -> bool:
     """Return whether `host`, a name or an IP address, is this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host or "").is_loopback
-    except ValueError:
-        return False
+    address = parse_address(host or "")
+    return host == "localhost" if address is None else address.is_loopback
 
 
 def url_place(address: tuple[str, int]) -> str:
@@ -31,12 +46,8 @@ def url_place(address: tuple[str, int]) -> str:
 
 def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:
     """Return whether an IP address is in one of the networks."""
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in _parse_networks(networks))
+    address = parse_address(host)
+    return address is not None and any(address in each for each in _parse_networks(networks))
 
 
 @lru_cache(maxsize=32)

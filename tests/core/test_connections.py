@@ -94,7 +94,7 @@ def read_rest(connection):
 
 
 @contextmanager
-def run_server(limits=DEFAULT_LIMITS, trusted=()):
+def run_server(limits=DEFAULT_LIMITS, trusted=(), host="127.0.0.1"):
     """Run a server as the processes do, on the same socket and event loop."""
     routes = [
         Route("/", answer_length, methods=["GET", "POST"]),
@@ -105,7 +105,7 @@ def run_server(limits=DEFAULT_LIMITS, trusted=()):
     app.state.may_answer = threading.Event()
     connections = Connections(limits, trusted)
     ready = threading.Event()
-    with listen("api.listen", "127.0.0.1", 0) as listener:
+    with listen("api.listen", host, 0) as listener:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
         uvicorn_server = Server(config, ready.set, connections)
         thread = threading.Thread(target=uvloop.run, args=(uvicorn_server.serve([listener]),))
@@ -145,6 +145,14 @@ def test_tcp_nodelay_is_set_and_a_response_is_sent_at_once(server):
         (open_connection,) = server.connections.open
         tcp_socket = open_connection.transport.get_extra_info("socket")
         assert tcp_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_ipv4_client_of_a_server_on_ipv6_is_known_by_its_ipv4_address():
+    with run_server(host="::") as server, server.connect(HALF_HEAD):
+        wait_until(lambda: len(server.connections) == 1)
+        (open_connection,) = server.connections.open
+        assert open_connection.client[0] == "127.0.0.1"
 
 
 def cut_head(head):
