@@ -28,7 +28,7 @@ from merlin.core.permissions import DangerousAct, Permission
 from merlin.db.audit import Audit
 from merlin.db.database import BotRepository, Database, Parameter, Prepared, Row, transaction
 from merlin.db.tables import BROADCAST, OUTGOING, USER
-from merlin.db.values import RowMap, storable_text
+from merlin.db.values import RowMap, dump_json, load_json, storable_text
 
 
 class BroadcastState(StrEnum):
@@ -205,8 +205,12 @@ class Broadcasts(BotRepository):
     def count_deliveries(self, broadcast_id: int) -> Counter[str]:
         """Return the number of messages that are sent, blocked, failed and waiting.
 
-        `failed`: refused, or delivery is unknown.
+        `failed`: refused, or delivery is unknown. After the end these are the stored numbers: the
+        messages are deleted later.
         """
+        broadcast = BROADCAST.select(BROADCAST.deliveries).where(self._by_id(broadcast_id))
+        if stored := self.db.value(broadcast):
+            return Counter(load_json(stored))
         query = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
         query = query.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
         rows = self.db.rows(query.where(self._messages(broadcast_id)))
@@ -214,9 +218,11 @@ class Broadcasts(BotRepository):
 
     @transaction
     def end(self, broadcast_id: int) -> bool:
-        """Record that the end was reported; return False if it was already."""
+        """Record that the end was reported, and the result; return False if it was already."""
         condition = self._by_id(broadcast_id) & BROADCAST.ended_at.is_null()
-        if not self.db.change(BROADCAST.update({"ended_at": iso(self._clock())}).where(condition)):
+        deliveries = dump_json(self.count_deliveries(broadcast_id))
+        values = {"ended_at": iso(self._clock()), "deliveries": deliveries}
+        if not self.db.change(BROADCAST.update(values).where(condition)):
             return False
         is_running = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
         self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(is_running))

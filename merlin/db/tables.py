@@ -132,7 +132,7 @@ QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom r
 BROADCAST = _table(
     "broadcast",
     "id bot_id by_user body state language cursor_id total is_whole moved_at created_at"
-    " started_at ended_at",
+    " started_at ended_at deliveries",
     sealed="body",
 )
 ERRAND = _table(

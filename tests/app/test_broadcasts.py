@@ -11,6 +11,8 @@ from merlin.app.broadcasts import Broadcasts, BroadcastState
 from merlin.app.health import count_failures, queues
 from merlin.app.inbox import get_current_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
+from merlin.app.retention import delete_old_rows
+from merlin.config.settings import Retention
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests, RequestState
@@ -126,6 +128,19 @@ def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
         "failed": 2,
         "waiting": 1,
     }
+
+
+def test_result_of_a_broadcast_outlives_its_messages(broadcasts, outbox, database, clock):
+    number = start_broadcast(broadcasts)
+    first, second = hand_over(broadcasts, outbox, number, 2)
+    for letter, state in ((first, OutgoingState.SENT), (second, OutgoingState.DROPPED)):
+        outbox.begin(letter.outgoing_id, get_current_owner())
+        outbox.settle(letter.outgoing_id, state)
+    assert broadcasts.end(number)
+    clock.move(40 * 86_400)
+    delete_old_rows(database, Retention(), clock())
+    assert database.sql("SELECT COUNT(*) FROM outgoing") == [(0,)]
+    assert broadcasts.count_deliveries(number) == {"sent": 1, "failed": 1}
 
 
 def test_broadcast_ends_once_and_is_invisible_to_another_bot(broadcasts, database, clock):
