@@ -263,10 +263,15 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
 def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> None:
     """Notify everybody whose plan ends tomorrow without a renewal; once.
 
+    A person whom an admin gave the plan without an end keeps it.
+
     `previous_at` is the previous run: people notified then are not checked again.
     """
     after = now if previous_at is None else max(now, previous_at + ENDS_BEFORE)
     for term in Terms(ctx.db, ctx.clock).list_ending(after, now + ENDS_BEFORE):
+        user = Users(ctx.db, ctx.clock).get(term.user_id)
+        if user is not None and user.plan == term.plan:
+            continue
         renewals = Renewals(ctx.db).list_of_user(term.user_id)
         if any(
             renewal.plan == term.plan and renewal.state is RenewalState.ON for renewal in renewals

@@ -187,6 +187,17 @@ def test_stopped_renewal_charges_nothing_and_sends_a_plan_end_notice(shop):
     assert anna.notice_keys.count("notice-plan-ends") == 1
 
 
+@pytest.mark.parametrize(("plan", "notices"), [("plus", 0), ("free", 1)])
+def test_plan_end_notice_is_not_sent_to_who_has_the_plan_without_an_end(shop, plan, notices):
+    anna = shop.buyer()
+    gift = (10, Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    shop.billing.terms.add(anna.user_id, "plus", *gift)
+    shop.sql("UPDATE users SET plan = ? WHERE user_id = ?", plan, anna.user_id)
+    (term,) = anna.terms
+    run_at(shop, term.ends_at - timedelta(hours=23))
+    assert anna.notice_keys.count("notice-plan-ends") == notices
+
+
 def test_renewal_stopped_before_its_payment_is_created_charges_nothing(shop):
     anna, renewal = subscribe(shop)
     services = shop.site.app.state.services
