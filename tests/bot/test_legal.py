@@ -117,6 +117,12 @@ def test_payment_question_reaches_admins_and_the_reply_reaches_the_user(telegram
     ]
 
 
+def test_link_to_payment_questions_asks_for_the_question(telegram, anna):
+    asked = anna.start("go_paysupport").text
+    assert select_rows(anna.settings, "SELECT action FROM audit") == []
+    assert asked == anna.say("/paysupport").text
+
+
 def test_file_about_a_payment_is_not_forwarded_and_the_user_is_notified(telegram, anna):
     anna.say("/paysupport")
     receipt = Upload("a.png", "image/png", PHOTO)

@@ -177,6 +177,12 @@ def test_own_system_prompt_is_set_shown_saved_and_removed(anna, provider):
     assert newest_request(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
 
 
+def test_link_to_the_system_prompt_sets_none(anna):
+    shown = anna.start("go_system").text
+    assert session_values(anna.settings, "system") == [""]
+    assert shown == anna.say("/system").text
+
+
 def test_system_prompt_can_be_typed_after_the_button(anna, provider):
     anna.say("/system")
     assert "Паролей и ключей не пишите" in anna.press("system:set").text

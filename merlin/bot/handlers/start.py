@@ -114,7 +114,7 @@ def follow_link(context: BotContext) -> BotContext:
         or command not in LINKED_COMMANDS
     ):
         return context
-    return replace(context, command=command, command_text="")
+    return replace(context, command=command, command_text="", text=f"/{command}")
 
 
 def linked_token(context: BotContext) -> str:
