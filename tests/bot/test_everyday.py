@@ -170,6 +170,17 @@ def test_time_zone_is_typed_in_any_case_and_invalid_input_is_asked_for_again(ann
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
+@pytest.mark.parametrize(
+    ("typed", "zone"), [("utc", "UTC"), ("america/port-au-prince", "America/Port-au-Prince")]
+)
+def test_time_zone_with_other_capitals_than_a_title_is_found(anna, typed, zone):
+    anna.say("/lang")
+    anna.press("Часовой пояс")
+    anna.press("Другой")
+    anna.say(typed)
+    assert select_rows(anna.settings, "SELECT zone FROM users") == [(zone,)]
+
+
 def test_listed_time_zone_is_confirmed_by_its_city(anna):
     anna.say("/lang")
     anna.press("Часовой пояс")

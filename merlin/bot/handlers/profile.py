@@ -18,6 +18,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
+from zoneinfo import available_timezones
 
 from telegram.error import BadRequest
 
@@ -34,7 +36,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
-from merlin.core.clock import is_zone, zone_of
+from merlin.core.clock import zone_of
 from merlin.core.formatted_text import Attachment, FormattedMessage, button_rows
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
@@ -121,27 +123,28 @@ def _city(zone: str, language: str) -> str:
 @handlers.button("zone")
 def choose_zone(context: BotContext) -> View:
     """Set the zone of the button."""
-    for number, zone in enumerate(ZONES, 1):
-        if (str(number),) == context.arguments:
-            return _save_zone(context, zone)
-    return menu.outdated_view(context)
+    number = context.number()
+    if not 1 <= number <= len(ZONES):
+        return menu.outdated_view(context)
+    return _save_zone(context, ZONES[number - 1])
 
 
 @handlers.step(ZONE_STEP)
 def take_zone(context: BotContext) -> View:
     """Set the zone of the message: a listed zone by its city, others by their name in any case."""
-    message = context.text.strip()
-    folded = message.casefold()
-    listed = [
-        zone
-        for zone in ZONES
-        if folded in {_city(zone, language).casefold() for language in LANGUAGES}
-    ]
-    zone = next(iter(listed), message if is_zone(message) else message.title())
-    if not is_zone(zone):
+    zone = _zones_by_name().get(context.text.strip().casefold())
+    if zone is None:
         return menu.form(context, "zone-unknown", "zones")
     context.stop_waiting()
     return _save_zone(context, zone)
+
+
+@cache
+def _zones_by_name() -> dict[str, str]:
+    zones = {zone.casefold(): zone for zone in available_timezones()}
+    for language in LANGUAGES:
+        zones |= {_city(zone, language).casefold(): zone for zone in ZONES}
+    return zones
 
 
 def _save_zone(context: BotContext, zone: str) -> View:
