@@ -63,7 +63,7 @@ def promise_text(promise: Promise, language: str) -> str:
         return text(language, "pay-brings-days", days=promise.days or 0)
     questions = pack_text(promise.pack, language)
     if promise.days is None:
-        return text(language, "pay-brings-pack", what=questions)
+        return text(language, "pay-pack", what=questions)
     return text(language, "pay-brings-pack-days", what=questions, days=promise.days)
 
 

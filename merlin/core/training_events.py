@@ -31,7 +31,7 @@ _MESSAGES = {
     "state": r"The job's state: (?P<state>\w+)",
 }
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()}
-_LOSSES = {"train_loss": "admin-loss-train", "valid_loss": "admin-loss-test"}
+_LOSSES = {"train_loss": "chart-train", "valid_loss": "chart-test"}
 
 
 _DIGITS = re.compile(r"\d+")

@@ -45,7 +45,7 @@ def chat(telegram, settings):
         chat = ExampleEditor(telegram, settings)
         chat.say("/examples")
         chat.press("trial · 12 примеров")
-        chat.press(russian_text("examples-unanswered"))
+        chat.press(russian_text("page-unanswered"))
         yield chat
 
 

@@ -65,7 +65,7 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
 
         vera.say("/examples", get_text("admin-examples"))
         vera.press("Проба · 14", "14 примеров")
-        vera.press(get_text("examples-unanswered"), get_text("unanswered-hint"))
+        vera.press(get_text("page-unanswered"), get_text("unanswered-hint"))
         vera.press(f"1 · {QUESTION}", QUESTION)
         vera.say(ANSWER, ANSWER)
         vera.press(get_text("examples-save"), "")
@@ -76,4 +76,4 @@ def test_unanswered_question_becomes_an_example_and_is_answered(lab, telegram):
         anna.say(REPHRASED, ANSWER)
         vera.say("/examples", get_text("admin-examples"))
         vera.press("Проба · 15", "15 примеров")
-        vera.press(get_text("examples-unanswered"), get_text("unanswered-none"))
+        vera.press(get_text("page-unanswered"), get_text("unanswered-none"))

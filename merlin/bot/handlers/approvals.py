@@ -30,7 +30,7 @@ def show_waiting(context: BotContext) -> View:
     pending = approvals.list_waiting(*context.caller)[:_MAX_SHOWN]
     lines = [f"{item.number}. {_line(context, item)}" for item in pending]
     rows = [_buttons(context, item) for item in pending]
-    message = context.translate("approval-lead" if pending else "approval-nothing")
+    message = context.translate("page-approvals-lead" if pending else "approval-nothing")
     title = context.translate("approval-title")
     return menu.card(context, title, message, *lines, rows=(*rows, admin.HOME))
 
@@ -51,7 +51,7 @@ def _line(context: BotContext, view: ApprovalView) -> str:
 
 def _buttons(context: BotContext, view: ApprovalView) -> tuple[Button, ...]:
     if view.is_own:
-        label = f"{view.number}. {context.translate('approval-withdraw')}"
+        label = f"{view.number}. {context.translate('page-approvals-withdraw')}"
         return (Button(label, f"a-decline:{view.number}"),)
     return decision_row(view.number, context.language, is_named=True)
 
@@ -75,7 +75,7 @@ def approve(context: BotContext) -> View:
     number = context.number()
     if not menu.is_confirmed(context):
         waiting = approvals.get_waiting(*context.caller, number)
-        message = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
+        message = f"{_line(context, waiting)}\n\n{context.translate('page-approvals-sure')}"
         return menu.confirm(context, message, "approval-approve-yes", _LIST, number)
     result = approvals.approve(*context.caller, number)
     if result.reason is None:

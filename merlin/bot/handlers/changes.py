@@ -28,7 +28,6 @@ from merlin.bot.handlers.example_proof import (
     USER,
     Draft,
     ask,
-    card_title,
     commit_editor,
     dataset_title,
     dialog_value,
@@ -434,7 +433,7 @@ def list_unanswered(context: BotContext) -> View:
         return Button(label, f"ex:vain:{dataset_hash}:{question.mark[:MARK_DIGITS]}")
 
     questions = unanswered.list_unanswered(*context.caller, name, context.language)
-    title = f"{context.translate('examples-unanswered')} · {card_title(context, card)}"
+    title = f"{context.translate('page-unanswered')} · {card.name_in(context.language)}"
     back = menu.back(f"ex:ds:{dataset_hash}")
     keys, waiting = (
         ("unanswered-hint", "unanswered-none"),

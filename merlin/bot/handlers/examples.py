@@ -112,7 +112,7 @@ def show_dataset(context: BotContext) -> View:
             ("examples-list", f"ex:list:{dataset_hash}:0"),
         ),
         ("examples-import", f"ex:import:{dataset_hash}"),
-        ("examples-unanswered", f"ex:vains:{dataset_hash}:0"),
+        ("page-unanswered", f"ex:vains:{dataset_hash}:0"),
         bool(findings) and ("examples-problems", f"ex:flaws:{dataset_hash}:0"),
         _shared_buttons(context),
         menu.back("ex:home"),
@@ -245,10 +245,10 @@ def show_example(context: BotContext) -> View:
         reword_buttons if parse_example(file.text) else (),
         ("examples-edit-whole", f"ex:edit:{target}:y"),
         (
-            ("examples-history", f"ex:past:{target}"),
+            ("admin-history", f"ex:past:{target}"),
             ("examples-delete-ask", f"ex:del:{target}", "danger"),
         ),
-        (("examples-to-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
+        (("examples-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
     lineage = context.translate("examples-no-version")
     builds = examples.builds_with(*context.caller, file.dataset, file.id)
@@ -282,7 +282,7 @@ def show_history(context: BotContext) -> View:
     ]
     if len(versions) > _MAX_VERSIONS:
         lines.append(context.translate("examples-more", count=len(versions) - _MAX_VERSIONS))
-    title = f"{context.translate('examples-history')} · {escape_unprintable(file.id)}"
+    title = f"{context.translate('admin-history')} · {escape_unprintable(file.id)}"
     hint = context.translate("examples-history-hint" if lines else "examples-history-none")
     back = menu.back(f"ex:one:{admin.short_hash(file.dataset)}:{admin.short_hash(file.id)}")
     return menu.card(context, title, "\n".join(lines), hint, rows=(back,))

@@ -227,7 +227,7 @@ def _datasets(context: BotContext) -> View:
         )
 
     default_choice = menu.choice_button(
-        context.translate("groups-about-default"),
+        context.translate("courses-button-all"),
         f"group:dataset:{_DEFAULT}",
         is_chosen=current is None,
     )

@@ -91,7 +91,7 @@ def loss_chart(job: JobDetails, language: str) -> str:
     if not all_values:
         return ""
     low, high = min(all_values), max(all_values)
-    labels = {name: text(language, f"admin-loss-{name}") for name in series_by_name}
+    labels = {name: text(language, f"chart-{name}") for name in series_by_name}
     width = max(map(len, labels.values()))
     return "\n".join(
         f"{labels[name].ljust(width)} {sparkline(values, low, high)}"
@@ -140,7 +140,7 @@ def launch_price(context: BotContext) -> View:
     if quote.refusal:
         title, rows = translate("admin-launch-impossible"), (menu.back("a-launch:0"),)
         return menu.card(context, title, quote.refusal, details, rows=rows)
-    sure = ("admin-launch-yes", f"a-launch-yes:{short_hash(dataset)}")
+    sure = ("admin-launch", f"a-launch-yes:{short_hash(dataset)}")
     return menu.confirmation_card(context, details, sure, "a-launch:0")
 
 
@@ -218,7 +218,7 @@ async def send_losses(context: BotContext) -> None:
     def build_view(context: BotContext, content: bytes) -> View:
         job = _job_of(context)
         if not content:
-            return menu.alert(context.translate("admin-losses-none"))
+            return menu.alert(context.translate("chart-none"))
         chart = menu.CodeBlock(loss_chart(job, context.language), "")
         card = menu.card(context, _title(context, job), chart)
         return picture_view(card, f"losses-{job.id}.png", content)
@@ -265,7 +265,7 @@ def show_events(context: BotContext) -> View:
         f"{admin.format_time(context, line.at)}  {admin.cut_line(line.words)} {line.times}".rstrip()
         for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
-    message = "\n".join(lines) or context.translate("admin-events-none")
+    message = "\n".join(lines) or context.translate("page-no-events")
     return menu.card(context, _title(context, job), message, rows=(menu.back(f"a-job:{job.id}"),))
 
 

@@ -215,7 +215,7 @@ def renewal(context: BotContext) -> View:
     at = context.moment(own_renewal.next_at)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     arguments = {"title": title, "at": at, "gateway": own_renewal.gateway.value}
-    stop = ("pay-button-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
+    stop = ("page-renewal-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
     return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
@@ -283,7 +283,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
 def order_state(context: BotContext, purchase: Purchase) -> str:
     """Return the state of an order, with the reason if it was canceled."""
     state = purchase.state_at(context.services.clock())
-    text = context.translate(f"pay-state-{state.value}")
+    text = context.translate(f"page-order-{state.value}")
     if state is PurchaseState.CANCELED and purchase.reason:
         return f"{text} ({context.translate(reason_key(purchase.reason))})"
     return text

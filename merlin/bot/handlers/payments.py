@@ -58,8 +58,8 @@ def list_codes(context: BotContext) -> View:
         return Button(label, f"a-code:{short_hash(promo.code)}")
 
     codes = payments.list_codes(*context.caller)
-    title, keys = context.translate("pay-admin-codes"), ("", "pay-admin-no-codes")
-    more = (("pay-admin-code-add", "a-code-add"), menu.back("a-pay"))
+    title, keys = context.translate("page-promos"), ("", "pay-admin-no-codes")
+    more = (("page-promo-new", "a-code-add"), menu.back("a-pay"))
     return menu.list_card(context, title, keys, codes, entry, "a-codes", *more)
 
 
@@ -89,7 +89,7 @@ def show_code(context: BotContext) -> View:
         state="stopped" if promo.stopped else "on",
         by=reference_name(context.services, promo.by, context.language),
     )
-    stop = ("pay-admin-code-stop", f"a-code-off:{short_hash(promo.code)}", "danger")
+    stop = ("page-promo-stop", f"a-code-off:{short_hash(promo.code)}", "danger")
     rows = (not promo.stopped and stop, menu.back("a-codes:0"))
     return menu.card(context, promo.code, message, rows=rows)
 
@@ -101,9 +101,7 @@ def stop_code(context: BotContext) -> View:
     code_hash = short_hash(code)
     if not menu.is_confirmed(context):
         message = context.translate("pay-admin-code-ask-stop", code=code)
-        return menu.confirm(
-            context, message, "pay-admin-code-stop", f"a-code:{code_hash}", code_hash
-        )
+        return menu.confirm(context, message, "page-promo-stop", f"a-code:{code_hash}", code_hash)
     payments.stop_code(*context.caller, code)
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
@@ -115,7 +113,7 @@ def choose_code_plan(context: BotContext) -> View:
         Button(plan.title_in(context.language), f"a-code-for:{short_hash(plan.name)}")
         for plan in context.services.plans[1:]
     ]
-    title = context.translate("pay-admin-code-add")
+    title = context.translate("page-promo-new")
     message = context.translate("pay-admin-code-for")
     return menu.card(context, title, message, rows=(*buttons, menu.back("a-codes:0")))
 
@@ -248,7 +246,7 @@ def payments_home(context: BotContext) -> View:
     if last.at is not None:
         at = context.moment(last.at)
         comparison = context.translate("pay-admin-compared", at=at, count=len(last.differences))
-    buttons = (("pay-admin-newest", "a-pays"), ("pay-admin-codes", "a-codes:0"))
+    buttons = (("pay-admin-newest", "a-pays"), ("page-promos", "a-codes:0"))
     title, month = context.translate("pay-admin-title"), "\n".join(_month_lines(context))
     return menu.card(context, title, month, comparison, rows=(buttons, admin.HOME))
 

@@ -55,7 +55,7 @@ def list_people(context: BotContext) -> View:
         page = menu.page_number(page, page_view.count)
         page_view = users.list_users(*context.caller, "", page * PAGE_SIZE, PAGE_SIZE)
     page_row = menu.page_buttons("a-users", page, page_view.count)
-    text = context.translate("people-count", count=page_view.count)
+    text = context.translate("page-people-count", count=page_view.count)
     rows: menu.Rows = (
         *_person_buttons(context, page_view.users),
         *page_row,
@@ -71,7 +71,7 @@ def _person_buttons(context: BotContext, people: list[UserView]) -> list[Button]
 
 def user_title(context: BotContext, person: UserView) -> str:
     """Return the name of a user in lists."""
-    name = person.display_name or context.translate("people-nameless")
+    name = person.display_name or context.translate("page-nameless")
     sign = "🚫 " if person.blocked else ""
     return f"{sign}{name} · {person.id}"
 
@@ -282,7 +282,7 @@ def choose_question_days(context: BotContext) -> View:
 def _ask_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
     data_prefix = f"a-gift-ask:{person.id}:{kind.value}:{amount}"
     days = [*_day_choices(context, data_prefix, _QUESTION_DAYS)]
-    days.append((context.translate("people-no-expiry"), f"{data_prefix}:0"))
+    days.append((context.translate("page-no-expiry"), f"{data_prefix}:0"))
     back = f"a-gift-n:{person.id}:{kind.value}"
     return _choose(context, person, "people-ask-days", days, back, 2)
 
@@ -308,7 +308,7 @@ def give_questions(context: BotContext) -> View:
             who=user_title(context, person),
             format=admin.state_text(context, "format", kind.value),
             amount=amount,
-            long=context.translate("people-days" if days else "people-no-expiry", days=days),
+            long=context.translate("people-days" if days else "page-no-expiry", days=days),
         )
         # The update id in the data identifies the question, so that pressing twice gives once.
         data = (person.id, kind.value, amount, days, context.update_id)

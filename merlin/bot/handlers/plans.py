@@ -161,7 +161,7 @@ def show_plan(context: BotContext) -> View:
         has_invites and ("invite-button", "invite"),
         (
             len(plans) > 1 and ("pay-button-code", "code"),
-            has_orders and ("pay-button-orders", "orders"),
+            has_orders and ("page-my-orders", "orders"),
         ),
     )
     return menu.paragraphs(context, *parts, rows=rows)

@@ -143,7 +143,7 @@ def list_sessions(context: BotContext, page: int | None = None) -> View:
 
 def session_title(session: Session, context: BotContext) -> str:
     """Return a session's title, or a text for sessions without one."""
-    return session.title or context.translate("session-untitled")
+    return session.title or context.translate("page-session-untitled")
 
 
 def _require_session(context: BotContext) -> Session:

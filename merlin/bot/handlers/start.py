@@ -215,7 +215,7 @@ def privacy(context: BotContext) -> View:
         context.translate("privacy-consent", state="given" if has_given else "none"),
     ]
     give = ("privacy-button-give", "consent:show")
-    revoke = ("privacy-button-revoke", "consent:revoke")
+    revoke = ("consent-revoke", "consent:revoke")
     return menu.paragraphs(context, *parts, rows=(revoke if has_given else give,))
 
 

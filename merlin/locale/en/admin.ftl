@@ -49,19 +49,14 @@ admin-job-cost = Cost: { $cost }; tokens trained: { NUMBER($tokens) }
 admin-job-times = Started { $created }, updated { $updated }
 admin-job-last = Now: { $message }
 admin-job-error = Reason: { $error }
-admin-loss-train = training loss
-admin-loss-test = test loss
 admin-losses = 📈 Loss chart
-admin-losses-none = No loss measured yet.
 admin-events = 📜 Events
-admin-events-none = No events yet.
 admin-cancel-job = ⏹ Stop training
 admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; the live model keeps answering.
 admin-model = 🧠 Model
 admin-launch = 🚀 Start training
 admin-launch-which = Which dataset should be trained? Its newest version is used. You'll see the cost first.
 admin-launch-impossible = Training can't start
-admin-launch-yes = 🚀 Start training
 admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $examples } example
        *[other] { $examples } examples
@@ -125,15 +120,10 @@ admin-grouped = { $count ->
        *[other] { $count } messages on the same subject:
     }
 admin-grouped-more = and { $count } more
-people-count = { $count ->
-        [one] { $count } person has written to the bot.
-       *[other] { $count } people have written to the bot.
-    }
 people-find = 🔍 Find
 people-ask-find = Who are you looking for? Send a Telegram ID, part of a name or an order number.
 people-found = Here's what I found. To search again, send another name, ID or order number.
 people-found-none = No one found. Send another name or ID.
-people-nameless = No name
 people-not-self = You can't change your own role or access: ask another admin.
 people-not-admin = This is an admin: remove the role first.
 people-role = 🎓 Role
@@ -167,7 +157,6 @@ people-days = { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
-people-no-expiry = no expiry
 people-ask-gift = Give: { $who }, { $format } — { $amount }, for: { $long }.
 people-gift-sent = Gift sent
 notice-role = Your role is now: { $role }.

@@ -1,6 +1,5 @@
 # Two people for a dangerous act: one asks, another approves.
 approval-title = ✋ Waiting for approval
-approval-lead = These start as soon as another admin approves them.
 approval-nothing = Nothing is waiting for approval.
 approval-act-grant = give a role: { $role }{ $scope }
 approval-act-revoke = remove a role: { $role }{ $scope }
@@ -18,9 +17,7 @@ approval-line-own = { $what } — { $subject }. Asked by you, until { $until }.
 approval-approve = ✅ Approve
 approval-approve-yes = Yes, approve
 approval-decline = ❌ Decline
-approval-withdraw = Cancel the request
 approval-open = ✋ Waiting for approval ({ $count })
-approval-ask-approve = Approve it? It starts right away.
 approval-result-approved = Approved and done.
 approval-result-declined = Declined.
 approval-result-withdrawn = The request is cancelled.

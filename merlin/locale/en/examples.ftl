@@ -16,7 +16,6 @@ examples-queue = 💬 Corrections ({ $count })
 examples-changes-count = ⏳ Edits ({ $count })
 examples-changes = ⏳ Edits
 examples-to-dataset = To the dataset
-examples-to-list = 📄 List
 examples-ask-question = Send the question as a person would ask it.
 
     Several examples at once: forward a chat or paste a table of questions and answers.
@@ -77,7 +76,6 @@ examples-found-none = Nothing found for “{ $words }”. Send other words.
 examples-no-text = (not a text)
 examples-versions = In versions: { $first } … { $last }. File version: { $blob }
 examples-no-version = No version has this example yet.
-examples-history = 🕘 History
 examples-history-line = { $at } — { $author }: { $subject } ({ $commit })
 examples-history-hint = Newest first. Older changes are in git log.
 examples-history-none = The commit with this example is still being processed. Look again a little later.

@@ -43,7 +43,6 @@ groups-renews-all = New conversation: everyone
 groups-renews-leaders = New conversation: admins
 groups-button-datasets = 📚 Choose topics
 groups-ask-dataset = What should I answer about in this group?
-groups-about-default = All topics
 groups-saved = Saved
 inline-hint = Type a question, and I'll look for the answer
 inline-ask = Ask Merlin

@@ -33,7 +33,6 @@ privacy-consent = { $state ->
        *[none] Training: you have not allowed any model to learn from your answers.
     }
 privacy-button-give = Allow training
-privacy-button-revoke = Withdraw consent
 terms-text =
     Terms
 

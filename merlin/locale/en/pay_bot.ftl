@@ -29,7 +29,6 @@ pay-brings-days = The plan for { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
     }. What's included: /plan
-pay-brings-pack = Extra questions: { $what }
 pay-brings-pack-days = Extra questions: { $what }. Use them within { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
@@ -86,9 +85,7 @@ notice-invited = Someone new joined with your link. Thank you! You got { $amount
         [one] { $amount } extra question
        *[other] { $amount } extra questions
     }: /plan
-pay-button-orders = My orders
 pay-button-renewal = Auto-renewal of “{ $title }”
-pay-button-stop = Turn off auto-renewal
 pay-button-subscribe = Subscribe for { $price }
 pay-button-order = Pay for “{ $title }” · { $price }
 pay-button-purchases = Orders of this user
@@ -120,15 +117,6 @@ pay-code-accepted = Promo code accepted: the plan “{ $title }”, { $days ->
 pay-no-orders = You have no orders yet.
 pay-orders = Your orders, newest first:
 pay-order = • { $at } · “{ $title }” · { $price } · { $state } · no. { $number }
-pay-state-created = waiting for payment
-pay-state-asking = waiting for payment
-pay-state-pending = waiting for payment
-pay-state-held = processing
-pay-state-canceled = not paid
-pay-state-expired = expired
-pay-state-paid = paid
-pay-state-refunded-in-part = partly refunded
-pay-state-refunded = refunded
 pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $gateway ->
         [stars] with Telegram Stars
        *[yookassa] with your saved card or wallet
@@ -210,9 +198,7 @@ pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }?
 pay-admin-refund-yes = Yes, refund
 pay-admin-refund-started = Refund started
 pay-admin-press = Please tap a button: refund or cancel.
-pay-admin-codes = Promo codes
 pay-admin-no-codes = No promo codes yet.
-pay-admin-code-add = New promo code
 pay-admin-code-for = Which plan or pack is the promo code for?
 pay-admin-code-write = A promo code for “{ $title }”. Send it in one line: “SUMMER 20%” gives a discount, “SUMMER 7” gives days of the plan. Add a number of people if you like: “SUMMER 20% 100”.
 pay-admin-code-wrong = That isn't a promo code. Send, for example, “SUMMER 20%”, “SUMMER 7” or “SUMMER 20% 100”.
@@ -227,7 +213,6 @@ pay-admin-code-what =
        *[stopped] The code is deactivated.
     }
     Created by: { $by }
-pay-admin-code-stop = Deactivate promo code
 pay-admin-code-ask-stop = Deactivate the promo code { $code }? No one can use it any longer; existing orders stay.
 pay-admin-code-stopped = Promo code deactivated
 admin-payments = Payments

@@ -10,7 +10,6 @@ sessions-list = { $count ->
         [1] .
        *[other] , page { $page } of { $pages }.
     } ▸ marks the current one. Tap one to open, rename, save or delete it.
-session-untitled = Untitled
 session-card = “{ $title }”
 session-last = Last question: { $at }
 session-turns = { $turns ->

@@ -50,19 +50,14 @@ admin-job-cost = Стоимость: { $cost }; токенов обучено: {
 admin-job-times = Запущено { $created }, обновлено { $updated }
 admin-job-last = Сейчас: { $message }
 admin-job-error = Причина: { $error }
-admin-loss-train = потери на обучении
-admin-loss-test = потери на тесте
 admin-losses = 📈 График потерь
-admin-losses-none = Потери ещё не измерены.
 admin-events = 📜 События
-admin-events-none = Событий пока нет.
 admin-cancel-job = ⏹ Остановить обучение
 admin-ask-cancel = Остановить обучение { $job } ({ $build })? Оплаченное не вернётся, текущая модель продолжит отвечать.
 admin-model = 🧠 Модель
 admin-launch = 🚀 Запустить обучение
 admin-launch-which = Какой набор обучить? Возьмём его последнюю версию. Стоимость покажу заранее.
 admin-launch-impossible = Обучение не запустить
-admin-launch-yes = 🚀 Запустить обучение
 admin-launch-summary = { $build } на { $base } ({ $provider }): { $examples ->
         [one] { $examples } пример
         [few] { $examples } примера
@@ -129,16 +124,10 @@ admin-grouped = { $count ->
        *[many] { $count } сообщений об одном и том же:
     }
 admin-grouped-more = и ещё { $count }
-people-count = { $count ->
-        [one] Боту написал { $count } человек.
-        [few] Боту написали { $count } человека.
-       *[many] Боту написали { $count } человек.
-    }
 people-find = 🔍 Найти
 people-ask-find = Кого найти? Пришлите ID в Telegram, часть имени или номер заказа.
 people-found = Вот что нашлось. Чтобы искать дальше, пришлите другое имя, ID или номер заказа.
 people-found-none = Никого не нашлось. Пришлите другое имя или ID.
-people-nameless = Без имени
 people-not-self = Свои роль и доступ менять нельзя: попросите другого администратора.
 people-not-admin = Это администратор: сначала снимите роль.
 people-role = 🎓 Роль
@@ -173,7 +162,6 @@ people-days = { $days ->
         [few] { $days } дня
        *[many] { $days } дней
     }
-people-no-expiry = без срока
 people-ask-gift = Подарить: { $who }, { $format } — { $amount }, срок: { $long }.
 people-gift-sent = Подарок отправлен
 notice-role = Ваша роль теперь: { $role }.

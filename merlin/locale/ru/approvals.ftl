@@ -1,6 +1,5 @@
 # Два человека для опасного действия: один просит, другой подтверждает.
 approval-title = ✋ Ждут подтверждения
-approval-lead = Эти действия начнутся, когда их подтвердит другой администратор.
 approval-nothing = Ничего не ждёт подтверждения.
 approval-act-grant = выдать роль: { $role }{ $scope }
 approval-act-revoke = снять роль: { $role }{ $scope }
@@ -18,9 +17,7 @@ approval-line-own = { $what } — { $subject }. Просите вы, до { $unt
 approval-approve = ✅ Подтвердить
 approval-approve-yes = Да, подтвердить
 approval-decline = ❌ Отклонить
-approval-withdraw = Отменить заявку
 approval-open = ✋ Ждут подтверждения ({ $count })
-approval-ask-approve = Подтвердить? Действие начнётся сразу.
 approval-result-approved = Подтверждено, действие выполнено.
 approval-result-declined = Отклонено.
 approval-result-withdrawn = Заявка отменена.

@@ -17,7 +17,6 @@ examples-queue = 💬 Исправления ({ $count })
 examples-changes-count = ⏳ Правки ({ $count })
 examples-changes = ⏳ Правки
 examples-to-dataset = К набору
-examples-to-list = 📄 Список
 examples-ask-question = Пришлите вопрос, каким его задал бы человек.
 
     Несколько примеров сразу: перешлите переписку или вставьте таблицу с вопросами и ответами.
@@ -78,7 +77,6 @@ examples-found-none = По словам «{ $words }» ничего не наш�
 examples-no-text = (это не текст)
 examples-versions = В версиях: { $first } … { $last }. Версия файла: { $blob }
 examples-no-version = Ни в одной версии этого примера пока нет.
-examples-history = 🕘 История
 examples-history-line = { $at } — { $author }: { $subject } ({ $commit })
 examples-history-hint = Новые сверху. Более ранние изменения покажет git log.
 examples-history-none = Коммит с этим примером ещё обрабатывается. Загляните чуть позже.

@@ -45,7 +45,6 @@ groups-renews-all = Новый разговор: все
 groups-renews-leaders = Новый разговор: админы
 groups-button-datasets = 📚 Выбрать темы
 groups-ask-dataset = О чём отвечать в этой группе?
-groups-about-default = Все темы
 groups-saved = Сохранено
 inline-hint = Напишите вопрос — найду ответ
 inline-ask = Спросить Merlin

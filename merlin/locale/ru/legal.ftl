@@ -35,7 +35,6 @@ privacy-consent = { $state ->
        *[none] Обучение: вы не разрешали учить модель на ваших ответах.
     }
 privacy-button-give = Разрешить обучение
-privacy-button-revoke = Отозвать согласие
 terms-text =
     Условия
 

@@ -34,7 +34,6 @@ pay-brings-days = План на { $days ->
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
     }. Что входит: /plan
-pay-brings-pack = Сверх вашего плана: { $what }
 pay-brings-pack-days = Сверх вашего плана: { $what }. Использовать их можно { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
@@ -98,9 +97,7 @@ notice-invited = По вашей ссылке пришёл новый челов
         [few] { $amount } вопроса
        *[many] { $amount } вопросов
     } сверх плана: /plan
-pay-button-orders = Мои заказы
 pay-button-renewal = Автопродление «{ $title }»
-pay-button-stop = Отключить автопродление
 pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
 pay-button-purchases = Заказы этого человека
@@ -134,15 +131,6 @@ pay-code-accepted = Промокод принят: план «{ $title }», { $d
 pay-no-orders = Заказов у вас ещё нет.
 pay-orders = Ваши заказы, новые сверху:
 pay-order = • { $at } · «{ $title }» · { $price } · { $state } · № { $number }
-pay-state-created = ждёт оплаты
-pay-state-asking = ждёт оплаты
-pay-state-pending = ждёт оплаты
-pay-state-held = оплата обрабатывается
-pay-state-canceled = не оплачен
-pay-state-expired = не оплачен вовремя
-pay-state-paid = оплачен
-pay-state-refunded-in-part = часть денег возвращена
-pay-state-refunded = деньги возвращены
 pay-ask-stop = План «{ $title }» продлится автоматически { $at }, { $gateway ->
         [stars] звёздами Telegram
        *[yookassa] с сохранённой карты или кошелька
@@ -227,9 +215,7 @@ pay-admin-ask-refund = Вернуть { $price } за «{ $title }» польз�
 pay-admin-refund-yes = Да, вернуть деньги
 pay-admin-refund-started = Возврат начат
 pay-admin-press = Нажмите кнопку: вернуть или отменить.
-pay-admin-codes = Промокоды
 pay-admin-no-codes = Промокодов пока нет.
-pay-admin-code-add = Новый промокод
 pay-admin-code-for = Для какого плана или пакета промокод?
 pay-admin-code-write = Промокод для «{ $title }». Пришлите его одной строкой: «ЛЕТО 20%» даёт скидку, «ЛЕТО 7» — дни плана. Можно добавить, скольким людям он доступен: «ЛЕТО 20% 100».
 pay-admin-code-wrong = Не понимаю. Пришлите, например, «ЛЕТО 20%», «ЛЕТО 7» или «ЛЕТО 20% 100».
@@ -244,7 +230,6 @@ pay-admin-code-what =
        *[stopped] Промокод отключён.
     }
     Автор: { $by }
-pay-admin-code-stop = Отключить промокод
 pay-admin-code-ask-stop = Отключить промокод { $code }? Воспользоваться им больше никто не сможет; сделанные заказы останутся.
 pay-admin-code-stopped = Промокод отключён
 admin-payments = Платежи

@@ -11,7 +11,6 @@ sessions-list = { $count ->
         [1] .
        *[other] , страница { $page } из { $pages }.
     } ▸ — текущий. Выберите разговор, чтобы открыть, переименовать, сохранить или удалить его.
-session-untitled = Без названия
 session-card = «{ $title }»
 session-last = Последний вопрос: { $at }
 session-turns = { $turns ->
