@@ -7,7 +7,7 @@ Functions that edit a course take its files as their last argument, for `changes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -17,12 +17,11 @@ from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.app.views import Both
-from merlin.chat.feedback import DislikedAnswer, Period, QuestionStatistics, group_by_week
+from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
 from merlin.core.errors import NotFound
 from merlin.core.fields import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
-from merlin.dataset.proposals import mask_personal_data
 from merlin.dataset.spec import MaterialKind
 
 __all__ = ["MaterialDraft", "list_led_courses"]
@@ -76,7 +75,7 @@ class Questions:
     by: By
     since: date
     asked: list[Period]
-    disliked: Sequence[DislikedAnswer] = described(
+    disliked: Sequence[RatedAnswer] = described(
         "Lowest-rated answers first; only from people who consented."
     )
 
@@ -178,12 +177,8 @@ def questions(
         since=since,
         asked=group_by_week(day_rows) if by == "week" else day_rows,
         disliked=[
-            replace(
-                item,
-                question=mask_personal_data(item.question, language).words,
-                answer=mask_personal_data(item.answer, language).words,
-            )
-            for item in statistics.disliked(course.slug, since, _MAX_DISLIKED)
+            answer.masked(language)
+            for answer in statistics.disliked(course.slug, since, _MAX_DISLIKED)
         ],
     )
 

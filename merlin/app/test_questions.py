@@ -9,18 +9,18 @@ model rewords training questions (`merlin.app.distil`). Models do not train on t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from merlin.account.users import Consents
 from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.permissions import require_editing
-from merlin.chat.feedback import LikedAnswer, QuestionStatistics
+from merlin.chat.feedback import QuestionStatistics, RatedAnswer
 from merlin.dataset.example import normalise, parse_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import EXAMPLES
-from merlin.dataset.proposals import Draft, Proposals, mask_personal_data
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.split import TEST
 
 _MAX_LIKED = 200
@@ -55,7 +55,7 @@ def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
     return TestPart(questions=build.test, least=needed, waiting=waiting)
 
 
-def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[LikedAnswer]:
+def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[RatedAnswer]:
     """Return liked answers that can be test questions, masked in `language`, newest first.
 
     At most as many as are missing: of users who consented, without questions that an example or an
@@ -68,17 +68,15 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
     existing = {normalise(question) for question in open_questions} | {
         example.facts.question for example in examples if example
     }
-    candidates = dict[str, LikedAnswer]()
+    candidates = dict[str, RatedAnswer]()
     liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
     for item in liked:
-        question, answer = (
-            mask_personal_data(text, language).words for text in (item.question, item.answer)
-        )
-        candidates.setdefault(normalise(question), replace(item, question=question, answer=answer))
+        masked = item.masked(language)
+        candidates.setdefault(normalise(masked.question), masked)
     return [item for form, item in candidates.items() if form not in existing][:missing]
 
 
-def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[LikedAnswer]) -> int:
+def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[RatedAnswer]) -> int:
     """Propose liked answers as test questions; return the number of proposals. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     proposals, consents = Proposals(ctx.db, ctx.clock), Consents(ctx.db, ctx.clock)

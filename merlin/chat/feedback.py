@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -19,8 +19,10 @@ from peewee import SQL, Case, Select, fn
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import IN_USE, SUMMARY
 from merlin.core.clock import from_iso, iso
+from merlin.core.fields import INTERNAL
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
+from merlin.dataset.proposals import mask_personal_data
 from merlin.db.database import BotRepository, Database, Repository, transaction
 from merlin.db.tables import (
     CONSENT,
@@ -50,8 +52,8 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class DislikedAnswer:
-    """A disliked answer; the person who asked has consented to its use."""
+class RatedAnswer:
+    """A rated answer; `user_id` asked the question and has consented to its use."""
 
     at: datetime
     question: str
@@ -59,16 +61,15 @@ class DislikedAnswer:
     model: str
     liked: int
     disliked: int
+    turn_id: int = field(metadata=INTERNAL)
+    user_id: int = field(metadata=INTERNAL)
 
-
-@dataclass(frozen=True, slots=True)
-class LikedAnswer:
-    """An answer that was liked and not disliked; `user_id` asked the question."""
-
-    turn_id: int
-    user_id: int
-    question: str
-    answer: str
+    def masked(self, language: str) -> RatedAnswer:
+        """Return it with the personal data of both texts masked."""
+        question, answer = (
+            mask_personal_data(text, language).words for text in (self.question, self.answer)
+        )
+        return replace(self, question=question, answer=answer)
 
 
 def group_by_week(days: Sequence[Period]) -> list[Period]:
@@ -191,25 +192,31 @@ class QuestionStatistics(Repository):
             for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
         ]
 
-    def disliked(self, dataset: str, since: date, limit: int) -> list[DislikedAnswer]:
+    def disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
         """Return the disliked answers to users with a valid consent, the most disliked first."""
-        columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
-        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
-        consented = self._about(query, dataset, since).where(_has_consent())
         up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
-        disliked = consented.group_by(*columns).having(down > 0)
+        disliked = self._rated(dataset, since).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
-        rows = self.db.rows(disliked.order_by(*worst_first).limit(limit))
+        return self._read_rated(disliked.order_by(*worst_first).limit(limit))
+
+    def _rated(self, dataset: str, since: date) -> Select:
+        columns = (TURN.id, TURN.user_id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
+        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
+        return self._about(query, dataset, since).where(_has_consent()).group_by(*columns)
+
+    def _read_rated(self, query: Select) -> list[RatedAnswer]:
         return [
-            DislikedAnswer(
+            RatedAnswer(
                 at=from_iso(row["asked_at"]),
                 question=decrypt(self.db.cipher, row["question"]) or "",
                 answer=decrypt(self.db.cipher, row["answer"]) or "",
                 model=row["model_id"],
                 liked=int(row["liked"]),
                 disliked=int(row["disliked"]),
+                turn_id=row["id"],
+                user_id=row["user_id"],
             )
-            for row in rows
+            for row in self.db.rows(query)
         ]
 
     def newest_questions(self, dataset: str, limit: int) -> list[str]:
@@ -219,23 +226,17 @@ class QuestionStatistics(Repository):
         rows = self.db.rows(consented.order_by(TURN.id.desc()).limit(limit))
         return [question for row in rows if (question := decrypt(self.db.cipher, row["question"]))]
 
-    def liked(self, dataset: str, limit: int) -> list[LikedAnswer]:
+    def liked(self, dataset: str, limit: int) -> list[RatedAnswer]:
         """Return liked answers that are not proposed as examples yet, newest first.
 
         Only answers to users with a valid consent.
         """
-        columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer)
-        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
         is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
         is_answered = TURN.known.is_null() | (TURN.known != 0)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
-        candidates = self._about(query, dataset, date.min).where(_has_consent() & can_be_example)
         is_liked = (_count_rating(Rating.UP) > 0) & (_count_rating(Rating.DOWN) == 0)
-        liked = candidates.group_by(*columns).having(is_liked)
-        answers = []
-        for row in self.db.rows(liked.order_by(TURN.id.desc()).limit(limit)):
-            texts = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
-            answers.append(LikedAnswer(row["id"], row["user_id"], *(text or "" for text in texts)))
+        liked = self._rated(dataset, date.min).where(can_be_example).having(is_liked)
+        answers = self._read_rated(liked.order_by(TURN.id.desc()).limit(limit))
         return [answer for answer in answers if answer.question and answer.answer]
 
     def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
