@@ -60,6 +60,7 @@ from merlin.chat.sessions import (
     ChatPlace,
     Session,
     Sessions,
+    WindowCounter,
     count_window_tokens,
     fits_window,
     window_limit,
@@ -342,11 +343,15 @@ def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply])
     return replace(words, usage=usage, cost_micro=micro, currency=currency)
 
 
-def count_used_tokens(conversation: Conversation, question: str, reply: Reply) -> int:
-    """Return the window that a conversation uses, as the provider counted it, else estimated."""
+def measure_window(conversation: Conversation, question: str, reply: Reply) -> WindowCounter:
+    """Return the window after a reply, as the provider counted it, else estimated."""
+    if reply.limit_tokens:
+        # The messages before this question did not fit.
+        return WindowCounter(reply.limit_tokens, reply.limit_tokens)
     counted = reply.usage.input_tokens + reply.usage.output_tokens
     exchange = (Message("user", question), Message("", reply.text))
-    return counted or count_window_tokens((*conversation.before, *exchange))
+    used = counted or count_window_tokens((*conversation.before, *exchange))
+    return WindowCounter(used, conversation.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,9 @@ from merlin.app.ask import (
     Conversation,
     asker_of,
     cost_of,
-    count_used_tokens,
     finish,
     make_stored_answer,
+    measure_window,
     open_conversation,
 )
 from merlin.app.context import Context
@@ -32,7 +32,7 @@ from merlin.chat.answer import Ending, Reply
 from merlin.chat.feedback import Rating
 from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.sessions import ChatPlace, Sessions, WindowCounter, build_session_title
+from merlin.chat.sessions import ChatPlace, Sessions, build_session_title
 from merlin.chat.turns import Question, Turn, Turns
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.course.catalogue import Course
@@ -300,12 +300,7 @@ def close_turn(
     question = turn.question
     answer = make_stored_answer(reply, note, cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
-    window = WindowCounter(
-        count_used_tokens(conversation, question.text, reply), conversation.limit
-    )
-    if reply.limit_tokens:
-        # The messages before this question did not fit.
-        window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
+    window = measure_window(conversation, question.text, reply)
     session = replace(
         conversation.session,
         title=conversation.session.title or build_session_title(question.text),

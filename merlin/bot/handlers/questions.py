@@ -46,7 +46,7 @@ from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import find_first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
-from merlin.chat.sessions import VOICE, WindowCounter, build_session_title
+from merlin.chat.sessions import VOICE, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import FormattedMessage, is_blank, utf16_length
@@ -299,51 +299,32 @@ def _answer(
     ctx = context.services
     stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
-    window = WindowCounter(
-        ask.count_used_tokens(conversation, prompt.text, reply), conversation.limit
-    )
-    if reply.limit_tokens:
-        # The conversation before this question did not fit.
-        window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
-    note, offer = "", ""
+    old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
+    window_text, offer, notes = "", "", [stored_answer.note]
     if reply.text:
-        note, offer = window_note(
-            window, context.language, is_warned=conversation.session.is_warned
-        )
-        offer = answers.SHARED if offer and not context.is_private else offer
-    key = "bot-renewed" if context.is_private else "groups-renewed"
-    renewed_note = context.translate(key) if conversation.is_renewed else ""
-    left_text = (
-        render_left_note(context, conversation.left)
-        if reply.text and conversation.left is not None
-        else ""
-    )
-    newer_note = (
-        context.translate("models-newer", model=conversation.newer)
-        if reply.text and conversation.newer
-        else ""
-    )
-    notes = [
-        stored_answer.note,
-        prompt.note if reply.text else "",
-        note,
-        renewed_note,
-        left_text,
-        newer_note,
-    ]
+        window_text, offer = window_note(window, context.language, is_warned=old.is_warned)
+        notes += [prompt.note, window_text]
+    if conversation.is_renewed:
+        notes.append(context.translate("bot-renewed" if context.is_private else "groups-renewed"))
+    if reply.text and conversation.left is not None:
+        notes.append(render_left_note(context, conversation.left))
+    if reply.text and conversation.newer:
+        notes.append(context.translate("models-newer", model=conversation.newer))
     session = replace(
-        conversation.session,
-        title=conversation.session.title
-        or build_session_title(context.text or text_outside_documents(prompt.text)),
+        old,
+        title=old.title or build_session_title(context.text or text_outside_documents(prompt.text)),
         used_tokens=window.used,
-        is_warned=conversation.session.is_warned or bool(note),
+        is_warned=old.is_warned or bool(window_text),
         is_full=bool(offer),
     )
-    if reply.text and conversation.left_behind:
-        offer = offer or f"{answers.RENEWED}{conversation.left_behind}"
-    offer = offer or (
-        answers.NEWER if newer_note else answers.WORDED if conversation.is_first else ""
-    )
+    if offer:
+        offer = offer if context.is_private else answers.SHARED
+    elif reply.text and conversation.left_behind:
+        offer = f"{answers.RENEWED}{conversation.left_behind}"
+    elif reply.text and conversation.newer:
+        offer = answers.NEWER
+    elif conversation.is_first:
+        offer = answers.WORDED
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
     return ask.Answer(final_answer, session, reply)
 
