@@ -217,8 +217,8 @@ def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:
     """Return a question that the actor asked. Raises NotFound."""
-    turn = Turns(ctx.db, ctx.bot_id).get(turn_id)
-    if turn is None or turn.question.user_id != actor.user_id:
+    turn = Turns(ctx.db, ctx.bot_id).get_own(turn_id, actor.user_id)
+    if turn is None:
         raise NotFound("no such turn", "turn-unknown")
     return turn.question
 

@@ -194,6 +194,11 @@ class Turns(BotRepository):
         condition = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
         return self._turn(self.db.row(TURN.select().where(condition)))
 
+    def get_own(self, turn_id: int, user_id: int) -> Turn | None:
+        """Return a turn that this person asked, None if it is not theirs."""
+        turn = self.get(turn_id)
+        return turn if turn is not None and turn.question.user_id == user_id else None
+
     def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
         own_condition = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)

@@ -276,8 +276,8 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     if draft.origin == DISTIL:
         price = money.format_price(context.language, draft.cost_micro, draft.currency)
         return context.translate("examples-drafted", teacher=draft.model_id, price=price)
-    turn = context.turns.get(proposal.draft.turn_id)
-    if turn is None or turn.written is None or turn.question.user_id != proposal.user_id:
+    turn = context.turns.get_own(draft.turn_id, proposal.user_id)
+    if turn is None or turn.written is None:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words
     return context.translate("examples-model-answer", words=menu.cut(masked, _ANSWER_LENGTH))

@@ -396,5 +396,4 @@ def _dataset(context: BotContext, turn: Turn) -> str:
 
 def _turn(context: BotContext) -> Turn | None:
     """Return the turn that the dialog is about, None if it was deleted."""
-    turn = context.turns.get(int(context.dialog_values.get("turn", 0)))
-    return turn if turn is not None and turn.question.user_id == context.user_id else None
+    return context.turns.get_own(int(context.dialog_values.get("turn", 0)), context.user_id)

@@ -507,8 +507,7 @@ def require_own_turn(context: BotContext) -> Turn:
 
 def find_own_turn(context: BotContext, place: int = 0) -> Turn | None:
     """Return the turn named by the callback data, None if it is not the user's."""
-    turn = context.turns.get(context.number(place))
-    return turn if turn is not None and turn.question.user_id == context.user_id else None
+    return context.turns.get_own(context.number(place), context.user_id)
 
 
 # Edits of older messages are not questions.
