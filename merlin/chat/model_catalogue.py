@@ -85,6 +85,11 @@ class Candidate:
     version: str = ""
     canary: int = 0
 
+    @property
+    def title(self) -> str:
+        """Return its display name."""
+        return self.version or self.model_id or self.provider
+
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:

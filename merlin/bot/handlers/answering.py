@@ -7,7 +7,7 @@ Where the bot has no topics, or Telegram refuses to create one, the session stay
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from merlin.app.ask import ReachedCap, request_of_session, window_of
@@ -16,7 +16,12 @@ from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
-from merlin.chat.model_catalogue import find_first_candidate, switch_model
+from merlin.chat.model_catalogue import (
+    Candidate,
+    CandidateKind,
+    find_first_candidate,
+    switch_model,
+)
 from merlin.chat.sessions import ChatPlace, Session, build_session_title
 from merlin.chat.turns import StoredAnswer
 from merlin.core.loopback import is_loopback
@@ -163,24 +168,14 @@ async def name_topic(context: BotContext) -> None:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class AnsweringModel:
-    """The model that answers a session normally; `title` is its display name."""
-
-    provider: str
-    title: str
-
-
-def answering_model(context: BotContext, session: Session) -> AnsweringModel | None:
+def answering_model(context: BotContext, session: Session) -> Candidate | None:
     """Return the model that answers a session, None for none; within the store's work."""
     request = request_of_session(context.services, session, plan_for(context))
-    general = next(iter(request.general), None)
-    choice = find_first_candidate(context.catalogue, request)
-    if choice is None:
-        return None if general is None else AnsweringModel(general[0], general[1] or general[0])
-    tuned = context.catalogue.model(choice.model_id) if choice.model_id else None
-    title = tuned.build_version if tuned else choice.model_id or choice.provider
-    return AnsweringModel(choice.provider, title)
+    general = (Candidate(CandidateKind.GENERAL, *pair) for pair in request.general)
+    choice = find_first_candidate(context.catalogue, request) or next(general, None)
+    # A tuned model with a system text of the session's own has no version yet.
+    tuned = context.catalogue.model(choice.model_id) if choice and choice.model_id else None
+    return replace(choice, version=tuned.build_version) if choice and tuned else choice
 
 
 def render_other_provider_note(context: BotContext, session: Session) -> str:
