@@ -24,7 +24,7 @@ from merlin.bot.handlers.changes import conflict_buttons
 from merlin.bot.outbox import OutboxSender
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import AS_NEW_MESSAGE
-from merlin.bot.rendering import read_amount, reference_name
+from merlin.bot.rendering import notice_text
 from merlin.bot.services import BotServices
 from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import text
@@ -73,7 +73,7 @@ def _recipients(services: BotServices, group: Sequence[Notice]) -> Sequence[int]
 
 
 def _page(services: BotServices, group: Sequence[Notice], language: str) -> FormattedMessage:
-    lines = list(dict.fromkeys(_notice_text(services, notice, language) for notice in group))
+    lines = list(dict.fromkeys(notice_text(services, notice, language) for notice in group))
     parts = lines[:MAX_LISTED]
     if len(group) > 1:
         parts.insert(0, text(language, "admin-grouped", count=len(group)))
@@ -90,22 +90,6 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
         row = tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS]
     rows = row, runbook_row(group[0].key, language)
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))
-
-
-def _notice_text(services: BotServices, notice: Notice, language: str) -> str:
-    arguments = dict(notice.arguments)
-    amount = read_amount(str(arguments.get("amount", "")))
-    if amount is not None:
-        # Formatted for people: "299.00 RUB" becomes 299 ₽.
-        arguments["amount"] = amount.format(language)
-    if notice.to == OTHERS:
-        for name in arguments.keys() & {"by", "to", "subject"}:
-            arguments[name] = reference_name(services, str(arguments[name]), language)
-    try:
-        return text(language, notice.key, **arguments)
-    except (KeyError, ValueError, TypeError):
-        log.exception("a notice has no text", key=notice.key)
-        return text(language, "notice-untranslated", name=notice.key)
 
 
 def _group_by_cause(notices: Sequence[Notice]) -> Iterator[list[Notice]]:

@@ -1,4 +1,4 @@
-"""Format plans, figures and audit entries as text."""
+"""Format plans, figures, notices and audit entries as text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from merlin.billing.purchases import Promise
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
+from merlin.core.log import get_logger
 from merlin.core.money import Amount, parse_amount
+from merlin.db.notices import OTHERS, Notice
+
+log = get_logger(__name__)
 
 
 def reference_name(services: BotServices, reference: str, language: str) -> str:
@@ -31,6 +35,23 @@ def audit_text(action: str, language: str) -> str:
     """Return the description of an audit action, or the action itself if there is none."""
     key = f"audit-{action.replace('.', '-')}"
     return text(language, key) if key in keys(language) else action
+
+
+def notice_text(services: BotServices, notice: Notice, language: str) -> str:
+    """Return a notice with its amounts and names formatted for people; within the store's work."""
+    arguments = dict(notice.arguments)
+    amount = _read_amount(str(arguments.get("amount", "")))
+    if amount is not None:
+        # "299.00 RUB" becomes 299 ₽.
+        arguments["amount"] = amount.format(language)
+    if notice.to == OTHERS:
+        for name in arguments.keys() & {"by", "to", "subject"}:
+            arguments[name] = reference_name(services, str(arguments[name]), language)
+    try:
+        return text(language, notice.key, **arguments)
+    except (KeyError, ValueError, TypeError):
+        log.exception("a notice has no text", key=notice.key)
+        return text(language, "notice-untranslated", name=notice.key)
 
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -80,7 +101,7 @@ def allowance_text(allowance: Allowance, language: str) -> str:
     return text(language, "pay-allows-both", day=day, month=month)
 
 
-def read_amount(text: str) -> Amount | None:
+def _read_amount(text: str) -> Amount | None:
     """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
     number, _, currency = text.partition(" ")
     try:

@@ -23,6 +23,7 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, require_role
+from merlin.bot.rendering import notice_text
 from merlin.core import i18n, money
 from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
@@ -376,9 +377,5 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
     if alarms:
         yield context.translate("health-alarms")
     for notice in alarms:
-        at = format_time(context, notice.created_at)
-        try:
-            message = context.translate(notice.key, **notice.arguments)
-        except (KeyError, ValueError, TypeError):
-            message = notice.key
-        yield f"{at}  {cut_line(message)}"
+        message = cut_line(notice_text(context.services, notice, context.language))
+        yield f"{format_time(context, notice.created_at)}  {message}"
