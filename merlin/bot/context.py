@@ -50,6 +50,12 @@ _MAX_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
 
 
+def read_number(text: str) -> int:
+    """Return the number that a text is, 0 for any other text and for a number that is too large."""
+    is_number = text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS
+    return int(text) if is_number else 0
+
+
 # The sender and their current dialog.
 KnownUser: TypeAlias = tuple[User, Dialog | None]
 
@@ -243,12 +249,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def number(self, place: int = 0) -> int:
         """Return a button's argument as a number, 0 for none: callback data is untrusted."""
-        argument = self.argument(place)
-        return (
-            int(argument)
-            if argument.isascii() and argument.isdecimal() and len(argument) < _MAX_DIGITS
-            else 0
-        )
+        return read_number(self.argument(place))
 
     @property
     def format(self) -> str:

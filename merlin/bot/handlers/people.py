@@ -25,7 +25,7 @@ from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, read_number
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.payments import purchase_button
@@ -253,14 +253,13 @@ def _enum_argument(context: BotContext, kind: type[E]) -> E:
 @handlers.step(AMOUNT_STEP, needs=Permission.GIFTS)
 def take_amount(context: BotContext) -> View:
     """Take the amount of the message."""
-    values, text = context.dialog_values, context.text.strip()
+    values, amount = context.dialog_values, read_number(context.text.strip())
     person = users.get(*context.caller, int(values.get("user", 0)))
     kind = Format(values["format"])
-    is_number = text.isascii() and text.isdecimal() and len(text) < len(str(MAX_GIFT)) + 1
-    if not is_number or not 1 <= int(text) <= MAX_GIFT:
+    if not 1 <= amount <= MAX_GIFT:
         return _ask_amount(context, person, kind, "people-amount-wrong")
     context.stop_waiting()
-    return _ask_days(context, person, kind, int(text))
+    return _ask_days(context, person, kind, amount)
 
 
 def _amount_argument(context: BotContext) -> int:

@@ -31,7 +31,7 @@ from merlin.billing.quota import (
     plans_for_sale,
 )
 from merlin.bot import menu
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, read_number
 from merlin.bot.handlers.admin import find_by_hash, short_hash
 from merlin.bot.handlers.answering import gift_lines, render_left_lines
 from merlin.bot.menu import View
@@ -84,7 +84,6 @@ LINK = "ref"
 MAX_INVITED = 20
 _SHARE_URL = "https://t.me/share/url"
 _GIFT_PREFIX = "invitation:"
-_MAX_DIGITS = 17
 
 
 def are_invites_on(context: BotContext) -> bool:
@@ -110,10 +109,9 @@ def invite(context: BotContext) -> View:
 
 def reward_inviter(context: BotContext, number: str) -> None:
     """Reward the inviter of a new user and notify them; within the store's work."""
-    inviter = int(number) if number.isascii() and number.isdecimal() else 0
+    inviter = read_number(number)
     # /start stores the name, so a user with a name has started the bot before.
-    is_new = context.is_private and not context.user.shown_name
-    if not (are_invites_on(context) and is_new) or not 0 < inviter < 10**_MAX_DIGITS:
+    if context.user.shown_name or not are_invites_on(context):
         return
     inviting_user, quotas = Users(context.db).get(inviter), context.quotas
     if inviting_user is None or inviting_user.is_blocked or inviter == context.user_id:
