@@ -22,7 +22,6 @@ from typing import Self, TypeVar
 from merlin.app.ask import make_stored_answer
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
-from merlin.bot.menu import cut
 from merlin.bot.transport import EditSkipped
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.grounding import sources_note
@@ -40,7 +39,7 @@ from merlin.core.formatted_text import (
     split,
     utf16_length,
 )
-from merlin.core.i18n import text
+from merlin.core.i18n import cut, text
 from merlin.core.money import Cost
 
 T = TypeVar("T")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from merlin.app.inbox import Dialog
 from merlin.core.errors import ApprovalNeeded, MerlinError
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.i18n import cut
 
 if TYPE_CHECKING:
     from merlin.bot.context import Act, BotContext
@@ -280,6 +281,6 @@ def printable(text: str) -> str:
     return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
 
 
-def cut(text: str, length: int) -> str:
-    """Return a text shortened to this length, ending with "…"."""
-    return text if len(text) <= length else f"{text[: length - 1]}…"
+def one_line(text: str, length: int) -> str:
+    """Return a text in one line, shortened to this length."""
+    return cut(" ".join(text.split()), length)

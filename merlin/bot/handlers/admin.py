@@ -29,7 +29,7 @@ from merlin.core.clock import from_iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
-from merlin.core.i18n import keys, text
+from merlin.core.i18n import cut, keys, text
 from merlin.core.permissions import Permission
 from merlin.dataset.commit_message import format_subject
 from merlin.db.notices import Notice, cause_of
@@ -122,7 +122,7 @@ def format_time(context: BotContext, at: datetime | str | None) -> str:
 
 def cut_line(message: str) -> str:
     """Shorten a text to one line of a list."""
-    return menu.cut(message, _MAX_LINE_LENGTH)
+    return cut(message, _MAX_LINE_LENGTH)
 
 
 def join_lines(*parts: str) -> str:

@@ -38,7 +38,7 @@ def list_broadcasts(context: BotContext) -> View:
     """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
     for broadcast in broadcasts_of(context.services).list_started(_MAX_SHOWN):
-        first_words = menu.cut(" ".join(broadcast.text.split()), _LABEL_LENGTH + 1)
+        first_words = menu.one_line(broadcast.text, _LABEL_LENGTH + 1)
         label = f"{signs.get(broadcast.state, '✅')} {broadcast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{broadcast.broadcast_id}"))
     rows: menu.Rows = (*entries, ("broadcast-new", "a-cast-new", "primary"), admin.HOME)

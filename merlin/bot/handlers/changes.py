@@ -45,7 +45,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
-from merlin.core.i18n import text
+from merlin.core.i18n import cut, text
 from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
@@ -77,7 +77,7 @@ def list_changes(context: BotContext) -> View:
     keys, data = ("examples-changes-hint", "examples-changes-none"), "ex:changes"
 
     def entry(change: Change) -> Button:
-        subject = menu.cut(format_subject(change.subject, context.language), _LABEL_LENGTH)
+        subject = cut(format_subject(change.subject, context.language), _LABEL_LENGTH)
         return Button(f"{_STATE_SIGNS[change.state]} {subject}", f"ex:change:{change.change_id}")
 
     return menu.list_card(context, title, keys, edits, entry, data, back, place=1)
@@ -102,11 +102,11 @@ def _texts(context: BotContext, edit: Change) -> Iterator[str | menu.CodeBlock]:
     nothing = context.translate("examples-no-file")
     if edit.theirs is not None:
         yield context.translate("examples-mine-is")
-        yield menu.CodeBlock(menu.cut(edit.text or nothing, _MAX_TEXT))
+        yield menu.CodeBlock(cut(edit.text or nothing, _MAX_TEXT))
         yield context.translate("examples-theirs-is")
-        yield menu.CodeBlock(menu.cut(edit.theirs.text or nothing, _MAX_TEXT))
+        yield menu.CodeBlock(cut(edit.theirs.text or nothing, _MAX_TEXT))
     elif edit.text is not None:
-        yield menu.CodeBlock(menu.cut(edit.text, _MAX_TEXT))
+        yield menu.CodeBlock(cut(edit.text, _MAX_TEXT))
 
 
 def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:
@@ -407,7 +407,7 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
             current_texts.get(edit.path) if edit.text is None else edit.text
         )
         line = f"{_EDIT_SIGNS[edit.kind]} {name}{f': {question}' if question else ''}"
-        yield menu.cut(menu.printable(line), _LINE_LENGTH)
+        yield cut(menu.printable(line), _LINE_LENGTH)
     if len(edits) > _MAX_LISTED:
         yield context.translate("examples-more", count=len(edits) - _MAX_LISTED)
 
@@ -429,7 +429,7 @@ def list_unanswered(context: BotContext) -> View:
     name, dataset_hash = card.name, admin.short_hash(card.name)
 
     def entry(question: UnansweredView) -> Button:
-        label = f"{question.times} · {menu.cut(question.question, _LABEL_LENGTH)}"
+        label = f"{question.times} · {cut(question.question, _LABEL_LENGTH)}"
         return Button(label, f"ex:vain:{dataset_hash}:{question.mark[:MARK_DIGITS]}")
 
     questions = unanswered.list_unanswered(*context.caller, name, context.language)

@@ -50,6 +50,7 @@ from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
+from merlin.core.i18n import cut
 from merlin.core.json_fields import get_object, get_text
 from merlin.dataset.changes import Edit
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
@@ -85,7 +86,7 @@ def _ask_turn(
 ) -> View:
     """Show the newest turns, shortened, and ask for the text of this step."""
     newest = draft.turns[-_MAX_SHOWN_TURNS:]
-    lines = turn_lines([(role, menu.cut(content, _TURN_LENGTH)) for role, content in newest])
+    lines = turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
     conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
     title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
     prompt = context.translate(_PROMPTS[step])
@@ -159,8 +160,8 @@ def _build_forwarded_view(
     if messages:
         indexes, page = menu.paginate(range(len(messages)), requested_page)
         for index in indexes:
-            first_words = " ".join(str(messages[index]["words"]).split())
-            label = f"{_SIGNS[messages[index]['role']]} {menu.cut(first_words, _LABEL_LENGTH)}"
+            words = menu.one_line(str(messages[index]["words"]), _LABEL_LENGTH)
+            label = f"{_SIGNS[messages[index]['role']]} {words}"
             rows.append(Button(label, f"ex:pick:{index}:{page}"))
         rows += menu.page_buttons("ex:picks", page, len(messages))
         count = len(_pairs(messages))
@@ -444,9 +445,7 @@ async def compare_answers(context: BotContext) -> None:
 def _answer_change(context: BotContext, change: AnswerChange) -> str:
     answers = [change.before, change.after]
     before, after = (
-        menu.cut(
-            " ".join(answer.split()) or context.translate("page-answers-unknown"), _ANSWER_LENGTH
-        )
+        menu.one_line(answer, _ANSWER_LENGTH) or context.translate("page-answers-unknown")
         for answer in answers
     )
-    return f"{_KINDS[change.kind]} {menu.cut(change.question, _ANSWER_LENGTH)}\n{before}\n→ {after}"
+    return f"{_KINDS[change.kind]} {cut(change.question, _ANSWER_LENGTH)}\n{before}\n→ {after}"

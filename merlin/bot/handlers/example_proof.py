@@ -29,6 +29,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import EDITOR_STEP, require_role
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import Editor, telegram_editor
@@ -280,7 +281,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     if turn is None or turn.written is None:
         return ""
     masked = mask_personal_data(turn.written.answer, context.language).words
-    return context.translate("examples-model-answer", words=menu.cut(masked, _ANSWER_LENGTH))
+    return context.translate("examples-model-answer", words=cut(masked, _ANSWER_LENGTH))
 
 
 PROOF, WORDING = "ex-proof", "ex-wording"
@@ -343,7 +344,7 @@ def replacement_lines(context: BotContext, replacement: Replacement) -> list[str
     lines = [
         context.translate(
             "page-proposal-replaces",
-            answer=menu.cut(" ".join(example.answer.split()), _ANSWER_LENGTH),
+            answer=menu.one_line(example.answer, _ANSWER_LENGTH),
         )
         for example in replacement.examples
     ]
@@ -405,18 +406,18 @@ def _preview(
     messages = example.messages if example and not (example.tools or example.rejected) else ()
     if messages and all(message.role in _ROLES and not message.extra for message in messages):
         lines = turn_lines([(message.role, message.content) for message in messages])
-        yield menu.cut("\n".join(lines), _TEXT_LENGTH)
+        yield cut("\n".join(lines), _TEXT_LENGTH)
         tags = ", ".join(example.tags) if example else ""
         is_test = example is not None and example.split == TEST
         test_note = context.translate("examples-for-test") if is_test else ""
         yield admin.join_lines(tags and f"🏷 {tags}", test_note)
     else:
-        yield menu.CodeBlock(menu.cut(text, _TEXT_LENGTH))
+        yield menu.CodeBlock(cut(text, _TEXT_LENGTH))
     if old is not None and new is not None:
         # The diff without file names and line numbers.
         lines = unified_diff(old, new).split("\n")[3:]
         diff = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
-        yield menu.CodeBlock(menu.cut(diff, _DIFF_LENGTH), "diff")
+        yield menu.CodeBlock(cut(diff, _DIFF_LENGTH), "diff")
 
 
 def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:
@@ -458,7 +459,7 @@ def finding_lines(context: BotContext, preview: PreviewView) -> list[str]:
 def finding_line(context: BotContext, finding: Finding, *, is_named: bool = False) -> str:
     """Return a finding as one line; `is_named`: with its file."""
     name = f"{finding.path.removeprefix(EXAMPLES)}: " if is_named else ""
-    message = menu.cut(finding.text(context.language), _FINDING_LENGTH)
+    message = cut(finding.text(context.language), _FINDING_LENGTH)
     return f"{_SIGNS[finding.severity]} {name}{message}"
 
 

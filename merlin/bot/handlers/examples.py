@@ -57,6 +57,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
+from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.drafts import is_table, read_pasted
@@ -160,7 +161,7 @@ def _example_entries(
     """
     for example in page_items[:PAGE_SIZE]:
         question = question_preview(example.text, _LABEL_LENGTH)
-        label = question or f"⛔ {menu.cut(escape_unprintable(example.id), _LABEL_LENGTH)}"
+        label = question or f"⛔ {cut(escape_unprintable(example.id), _LABEL_LENGTH)}"
         yield Button(
             label, f"ex:one:{admin.short_hash(example.dataset)}:{admin.short_hash(example.id)}"
         )
@@ -179,7 +180,7 @@ def show_findings(context: BotContext) -> View:
     paths = dict.fromkeys(finding.path for finding in page_findings if finding.path in ids_by_path)
     links = [
         Button(
-            menu.cut(escape_unprintable(example_id), _LABEL_LENGTH),
+            cut(escape_unprintable(example_id), _LABEL_LENGTH),
             f"ex:one:{dataset_hash}:{admin.short_hash(example_id)}",
         )
         for example_id in map(ids_by_path.__getitem__, paths)
@@ -219,7 +220,7 @@ async def find_examples(context: BotContext) -> None:
     def act() -> View:
         require_editing(context, name)
         key = "examples-found" if matches else "examples-found-none"
-        message = context.translate(key, words=menu.cut(" ".join(query.split()), 80))
+        message = context.translate(key, words=menu.one_line(query, 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
         values = {"dataset": name, "words": query}
         rows = _example_entries("ex:found", page, page_matches)
@@ -234,7 +235,7 @@ def show_example(context: BotContext) -> View:
     file = require_chosen_example(context)
     dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
     text_block = menu.CodeBlock(
-        menu.cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
+        cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
     )
     target = f"{dataset_hash}:{example_hash}"
     reword_buttons = (
@@ -257,7 +258,7 @@ def show_example(context: BotContext) -> View:
         blob = file.revision[:10]
         lineage = context.translate("examples-versions", first=first, last=last, blob=blob)
     findings = [
-        f"• {menu.cut(finding.text(context.language), 160)}"
+        f"• {cut(finding.text(context.language), 160)}"
         for finding in examples.findings(*context.caller, file.dataset)
         if finding.path == escape_unprintable(file.path)
     ]
@@ -275,7 +276,7 @@ def show_history(context: BotContext) -> View:
             "examples-history-line",
             at=admin.format_time(context, version.at),
             author=version.author,
-            subject=menu.cut(format_subject(version.subject, context.language), _LABEL_LENGTH),
+            subject=cut(format_subject(version.subject, context.language), _LABEL_LENGTH),
             commit=version.commit[:10],
         )
         for version in versions[:_MAX_VERSIONS]
@@ -422,9 +423,7 @@ def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
             other = duplicate
         reports.append((place.line, context.translate("import-duplicate", other=other)))
     for line, message in sorted(reports)[:_MAX_LINES]:
-        yield menu.cut(
-            context.translate("examples-import-line", line=line, words=message), _LINE_LENGTH
-        )
+        yield cut(context.translate("examples-import-line", line=line, words=message), _LINE_LENGTH)
     if len(reports) > _MAX_LINES:
         yield context.translate("examples-more", count=len(reports) - _MAX_LINES)
 

@@ -299,7 +299,7 @@ def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str
         "type": "article",
         "id": key,
         "title": title,
-        "description": _cut(line, _DESCRIPTION_LENGTH),
+        "description": menu.one_line(line, _DESCRIPTION_LENGTH),
         "input_message_content": {"message_text": fields.pop("text"), **fields},
     }
 
@@ -308,16 +308,12 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
     """Return results that send a question with its answer to the chat."""
     results = []
     for index, answer in enumerate(answers):
-        head = _cut(answer.question, MAX_CHARACTERS)
+        head = menu.one_line(answer.question, MAX_CHARACTERS)
         question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
         page = get_first_part(join_pages(question, render(answer.answer)))
-        title = _cut(answer.question, _TITLE_LENGTH)
+        title = menu.one_line(answer.question, _TITLE_LENGTH)
         results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results
-
-
-def _cut(message: str, limit: int) -> str:
-    return menu.cut(" ".join(message.split()), limit)
 
 
 async def ask_linked(context: BotContext) -> None:

@@ -27,7 +27,7 @@ from merlin.bot.registry import Handlers
 from merlin.chat import model_catalogue, sessions
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
-from merlin.core.i18n import format_number, text
+from merlin.core.i18n import cut, format_number, text
 from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
 
@@ -409,7 +409,7 @@ def list_choices(context: BotContext) -> View:
         label = menu.choice_button(
             f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_current
         )
-        buttons.append(replace(label, label=menu.cut(label.label, LABEL_LENGTH)))
+        buttons.append(replace(label, label=cut(label.label, LABEL_LENGTH)))
     lines.append(context.translate("models-hint"))
     page_row = menu.page_buttons("model:list", page, len(choices))
     return menu.message(context, "\n\n".join(lines), *buttons, *page_row)

@@ -196,7 +196,7 @@ def open_session(context: BotContext) -> View:
     messages = context.turns.read_history(session.session_id, 1)
     question = next((message.content for message in messages if message.role == "user"), None)
     if question is not None:
-        question = menu.cut(" ".join(question.split()), _QUESTION_LENGTH + 1)
+        question = menu.one_line(question, _QUESTION_LENGTH + 1)
         text = f"{text}\n\n{context.translate('session-open-question', question=question)}"
     return menu.message(context, text, _ALL)
 
