@@ -54,18 +54,18 @@ from merlin.providers.documents import too_large, unusable_file
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields of a text message that shows a page."""
-    fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
-    if page.marks:
-        fields["entities"] = [_build_entity(mark) for mark in page.marks]
-    return fields | keyboard_fields(page)
+    fields = {"text": page.text, "link_preview_options": {"is_disabled": True}}
+    return fields | _entity_fields("entities", page) | keyboard_fields(page)
 
 
 def caption_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the caption fields of a message with a file."""
-    fields: dict[str, Any] = {"caption": page.text} if page.text else {}
-    if page.marks:
-        fields["caption_entities"] = [_build_entity(mark) for mark in page.marks]
-    return fields | keyboard_fields(page)
+    fields = {"caption": page.text} if page.text else {}
+    return fields | _entity_fields("caption_entities", page) | keyboard_fields(page)
+
+
+def _entity_fields(name: str, page: FormattedMessage) -> dict[str, Any]:
+    return {name: [_build_entity(mark) for mark in page.marks]} if page.marks else {}
 
 
 def keyboard_fields(page: FormattedMessage) -> dict[str, Any]:

@@ -86,10 +86,7 @@ def _greet_group(context: BotContext) -> View:
     group = _group(context)
     _groups(context).put(replace(group, moved_to=0))
     group_context = replace(context, language=group.language or context.language)
-    bot = f"@{context.bot.username}"
-    return menu.text_view(
-        group_context, "groups-hello", _SETTINGS, private_chat_button(group_context), bot=bot
-    )
+    return how_to_ask(group_context, "groups-hello")
 
 
 def _leave_chat(context: BotContext, status: object) -> None:
@@ -154,7 +151,7 @@ def _change_setting(context: BotContext, *, hears_all: bool) -> View:
 def _with_setting(context: BotContext, group: Group, action: str, value: str) -> Group | None:
     """Return the group with the setting of a button, None for an unknown setting."""
     match action:
-        case "hears" if value in {Hear.value for Hear in GroupMode}:
+        case "hears" if value in set(GroupMode):
             return replace(group, hears=GroupMode(value))
         case "language" if value in {*LANGUAGES, _DEFAULT}:
             return replace(group, language=None if value == _DEFAULT else value)
@@ -443,12 +440,10 @@ async def _set_question(context: BotContext, addressee: Addressee) -> bool:
     return True
 
 
-def how_to_ask(context: BotContext) -> View:
-    """Explain how to ask in a group."""
+def how_to_ask(context: BotContext, key: str = "groups-how") -> View:
+    """Explain by the text `key` how to ask in a group."""
     bot_name = f"@{context.bot.username}"
-    return menu.text_view(
-        context, "groups-how", _SETTINGS, private_chat_button(context), bot=bot_name
-    )
+    return menu.text_view(context, key, _SETTINGS, private_chat_button(context), bot=bot_name)
 
 
 async def may_restart_session(context: BotContext) -> bool:
