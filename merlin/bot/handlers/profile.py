@@ -161,9 +161,6 @@ MAX_BYTES = 20_000_000
 @handlers.command("export")
 async def export(context: BotContext) -> None:
     """Send a file with all data that is stored about the user."""
-    if not context.is_private:
-        await context.reply(context.translate("my-data-private"))
-        return
     data = await context.store.read(lambda: accounts.export(*context.caller))
     content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
@@ -176,8 +173,6 @@ async def export(context: BotContext) -> None:
 @handlers.command("delete_me")
 def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
-    if not context.is_private:
-        return menu.text_view(context, "my-data-private")
     lines = _count_lines(context, accounts.count_records(*context.caller))
     confirm_button, rows = ("my-data-delete-yes", "forget:1"), "\n".join(lines)
     return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
@@ -194,9 +189,7 @@ def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
 @handlers.button("forget")
 async def forget(context: BotContext) -> None:
     """Ask for confirmation, then erase everything."""
-    if not context.is_private:
-        await context.show(lambda: menu.alert(context.translate("my-data-private")))
-    elif context.number() != 2:  # noqa: PLR2004 - the second time
+    if context.number() != 2:  # noqa: PLR2004 - the second time
         sure = ("my-data-delete-confirm-yes", "forget:2", "danger")
         await context.show(
             lambda: menu.text_view(context, "my-data-delete-confirm", sure, menu.CANCEL)

@@ -50,7 +50,7 @@ VERB, YES, NO = "login", "yes", "no"
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks to sign in, with the number that its page shows."""
-    login = sign_in.show_login(*context.caller, key) if context.is_private else None
+    login = sign_in.show_login(*context.caller, key)
     if login is None:
         return menu.text_view(context, "bot-login-over")
     unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
@@ -144,9 +144,8 @@ async def refuse_blocked(context: BotContext) -> bool:
 @handlers.command("start")
 def start(context: BotContext) -> View:
     """Run the action of the deep link, or greet; unknown payloads are ignored."""
-    if context.is_private:
-        # Used in the admins' search and as the author of commits.
-        Users(context.db).set_name(context.user_id, context.sender_name)
+    # Used in the admins' search and as the author of commits.
+    Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.command_text.partition("_")
     if kind == LINK:
         reward_inviter(context, rest)
@@ -154,9 +153,9 @@ def start(context: BotContext) -> View:
         return menu.with_heading(open_course(context, rest), context.translate("bot-hello"))
     if kind == "plan":
         return show_plan(context)
-    if kind == feedback.LINK and context.is_private:
+    if kind == feedback.LINK:
         return menu.catch_errors(feedback.fix)(replace(context, arguments=(rest,)))
-    if kind == feedback.TELL_LINK and context.is_private:
+    if kind == feedback.TELL_LINK:
         return menu.catch_errors(feedback.tell)(replace(context, arguments=(rest,)))
     if kind == "login" and rest:
         return open_login(context, rest)
@@ -166,11 +165,11 @@ def start(context: BotContext) -> View:
 def _greeting(context: BotContext) -> View:
     """Greet with the course and its starter questions, or briefly without a course."""
     services = context.services
-    session = context.sessions.find_open(context.place) if context.is_private else None
+    session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
     course = courses.titles(services, context.language).get(dataset or "")
     is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
-    if not (context.is_private and dataset and course and is_served):
+    if not (dataset and course and is_served):
         return menu.text_view(context, "bot-start")
     ctx, actor = context.caller
     questions = course_chat.find_starters(ctx, actor, dataset).questions

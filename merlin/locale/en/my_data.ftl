@@ -1,7 +1,6 @@
 bot-command-export = my data as a file
 bot-command-delete_me = delete all my data
 
-my-data-private = This is personal: please send me the same command in our private chat.
 my-data-export = Everything I store about you: questions and answers, ratings, corrections, settings and records. To delete it: /delete_me.
 my-data-delete = Delete everything I store about you?
 
