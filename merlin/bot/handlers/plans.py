@@ -28,7 +28,6 @@ from merlin.billing.quota import (
     Plan,
     allowance_of,
     plan_named,
-    plans_for_sale,
 )
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
@@ -67,12 +66,11 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
     """Return a button for each plan and pack that the user may buy or try."""
     plans, buttons = context.services.plans, []
-    sold = {plan.name for plan in plans_for_sale(plans)}
     # A renewing plan is not sold again.
     for plan in (plan for plan in plans if current.renewal(plan.name) is None):
         title, price = plan.title_in(context.language), plan.xtr
         data = f"offer:{short_hash(plan.name)}"
-        if price is not None and (plan.name in sold or plan.trial_days):
+        if price is not None and (plan.is_sold or plan.trial_days):
             buttons.append(Button(f"{title} · {price.format(context.language)}", data))
         elif plan.trial_days:
             buttons.append(Button(context.translate("pay-button-trial-of", title=title), data))
