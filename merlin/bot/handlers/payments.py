@@ -111,7 +111,7 @@ def choose_code_plan(context: BotContext) -> View:
     """Ask for the plan of a new code."""
     buttons = [
         Button(plan.title_in(context.language), f"a-code-for:{short_hash(plan.name)}")
-        for plan in context.services.plans[1:]
+        for plan in payments.plans_for_codes(context.services)
     ]
     title = context.translate("page-promo-new")
     message = context.translate("pay-admin-code-for")
@@ -121,7 +121,8 @@ def choose_code_plan(context: BotContext) -> View:
 @handlers.button("a-code-for", needs=Permission.REFUNDS)
 def ask_code(context: BotContext) -> View:
     """Ask for the code and its discount or days."""
-    plan = admin.find_by_hash(context, context.services.plans[1:], attrgetter("name"))
+    plans = payments.plans_for_codes(context.services)
+    plan = admin.find_by_hash(context, plans, attrgetter("name"))
     values, title = {"plan": plan.name}, plan.title_in(context.language)
     key = "pay-admin-code-write"
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
@@ -131,7 +132,8 @@ def ask_code(context: BotContext) -> View:
 def add_code(context: BotContext) -> View:
     """Create the code of the message. Raises Refused if it is invalid."""
     match = _CODE_PATTERN.fullmatch(context.text.strip())
-    plan = plan_named(context.services.plans[1:], context.dialog_values.get("plan", ""))
+    plans = payments.plans_for_codes(context.services)
+    plan = plan_named(plans, context.dialog_values.get("plan", ""))
     if plan is None:
         raise NotFound("no such plan", "bot-button-old")
     if match is None:
