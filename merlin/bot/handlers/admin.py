@@ -98,12 +98,8 @@ def find_by_hash(
 
 def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    return find_by_hash(context, permitted_datasets(context, permission), key="admin-no-dataset")
-
-
-def permitted_datasets(context: BotContext, permission: Permission) -> list[str]:
-    """Return the names of the datasets for which the user has the permission."""
-    return dataset_names(*context.caller, permission)
+    names = dataset_names(*context.caller, permission)
+    return find_by_hash(context, names, key="admin-no-dataset")
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:

@@ -19,6 +19,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MAX_EVENTS, JobDetails, JobView
+from merlin.app.models import dataset_names
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -104,7 +105,7 @@ def loss_chart(job: JobDetails, language: str) -> str:
 @handlers.button("a-launch", needs=Permission.LAUNCH)
 def choose_launch(context: BotContext) -> View:
     """List the datasets that the user may train."""
-    names = admin.permitted_datasets(context, Permission.LAUNCH)
+    names = dataset_names(*context.caller, Permission.LAUNCH)
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
@@ -161,7 +162,7 @@ def list_jobs(context: BotContext) -> View:
         return Button(label, f"a-job:{job.id}")
 
     job_views = jobs.list_recent(*context.caller, limit=_MAX_LISTED)
-    may_launch = bool(admin.permitted_datasets(context, Permission.LAUNCH))
+    may_launch = bool(dataset_names(*context.caller, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
     return menu.list_card(context, title, keys, job_views, entry, "a-jobs", *more)

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from merlin.app import evaluation, models
-from merlin.app.models import ModelState, ModelView, serving_models
+from merlin.app.models import ModelState, ModelView, dataset_names, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -81,7 +81,7 @@ def list_datasets(context: BotContext) -> View:
         label = f"{name} · {serving[name].build if name in serving else '–'}"
         return Button(label, f"a-set:{short_hash(name)}:0")
 
-    names = admin.permitted_datasets(context, Permission.WATCH)
+    names = dataset_names(*context.caller, Permission.WATCH)
     title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
     return menu.list_card(context, title, keys, names, entry, "a-models", admin.HOME)
 
