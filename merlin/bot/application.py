@@ -38,6 +38,9 @@ from merlin.bot.handlers import (
     admin,
     approvals,
     broadcasts,
+    changes,
+    example_draft,
+    example_proof,
     examples,
     feedback,
     groups,
@@ -68,7 +71,8 @@ _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 _MODULES = (
     *(start, session_choices, sessions, groups, profile, plans, orders, feedback),
-    *(admin, examples, jobs, models, people, payments, broadcasts, approvals, questions),
+    *(admin, changes, example_draft, example_proof, examples, jobs, models, people, payments),
+    *(broadcasts, approvals, questions),
 )
 
 

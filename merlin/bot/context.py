@@ -63,7 +63,12 @@ KnownUser: TypeAlias = tuple[User, Dialog | None]
 def read_known_user(services: BotServices, update: Update) -> KnownUser:
     """Return the stored sender and their dialog; call it within the store's work."""
     user = Users(services.db).get(update.user_id) or User(update.user_id)
-    return user, Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
+    return user, read_dialog(services, update)
+
+
+def read_dialog(services: BotServices, update: Update) -> Dialog | None:
+    """Return the sender's current dialog; call it within the store's work."""
+    return Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
 
 
 # How long a chat member's status is cached.

@@ -127,11 +127,6 @@ def catch_errors(act: Act) -> Act:
     return view_or_error
 
 
-def by_argument(acts: Mapping[str, Act], usual: str = "") -> Act:
-    """Return an act that selects another by the button's first argument, `usual` if it has none."""
-    return lambda context: acts.get(context.argument(0) or usual, outdated_view)(context)
-
-
 def choice_button(label: str, data: str, *, is_chosen: bool) -> Button:
     """Return the button of one of several options; the chosen one is ticked."""
     return Button(f"{'✓ ' if is_chosen else ''}{label}", data)

@@ -16,6 +16,7 @@ import inspect
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, cast
 
 from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, filters
@@ -29,9 +30,11 @@ from merlin.bot.context import (
     Handler,
     callback_of,
     handler_of,
+    read_dialog,
 )
 from merlin.bot.menu import View
 from merlin.bot.updates import SEPARATOR
+from merlin.core.errors import MerlinError
 from merlin.core.permissions import Permission
 
 T = TypeVar("T", bound="Handler | Act")
@@ -46,33 +49,35 @@ AS_NEW_MESSAGE = "n"
 class Handlers:
     """The handlers of one module: acts return a view, handlers process the whole update.
 
-    An error that an act raises is shown as its reason.
+    An error that an act raises is shown as its reason. `needs` is the permission that all of them
+    require, unless a function is registered with another.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, needs: Permission | None = None) -> None:
+        self._needs = needs
         self._commands: dict[str, Handler] = {}
-        self._buttons: dict[str, Handler] = {}
+        self.buttons: dict[str, Handler] = {}
         self._steps: dict[str, Handler] = {}
 
     def command(self, *names: str) -> Callable[[T], T]:
         """Register a function for commands, given without the slash."""
-        return _register(self._commands, names)
+        return _register(self._commands, names, self._needs)
 
     def button(
         self, *verbs: str, needs: Permission | None = None, twice: bool = False
     ) -> Callable[[T], T]:
-        """Register a function for buttons by the verb of their data.
+        """Register a function for buttons by the verb of their data, or by verb and arguments.
 
-        `needs` is the required permission. `twice`: the act asks for confirmation by
-        `menu.confirm`, and handles the Yes button too.
+        `needs` is the required permission; a coroutine checks it itself. `twice`: the act asks for
+        confirmation by `menu.confirm`, and handles the Yes button too.
         """
         if twice:
             verbs += tuple(menu.confirmed_verb(verb) for verb in verbs)
-        return _register(self._buttons, verbs, needs)
+        return _register(self.buttons, verbs, needs or self._needs)
 
     def step(self, *steps: str, needs: Permission | None = None) -> Callable[[T], T]:
         """Register a function for messages sent at these dialog steps; `needs` as in `button`."""
-        return _register(self._steps, steps, needs)
+        return _register(self._steps, steps, needs or self._needs)
 
     def add_to(self, application: BotApplication) -> None:
         """Add all handlers to the library's application, in the order of registration."""
@@ -80,8 +85,11 @@ class Handlers:
         application.bot_data.commands.update(self._commands)
         for name, handler in self._commands.items():
             application.add_handler(CommandHandler(name, callback_of(handler), messages))
-        for verb, handler in self._buttons.items():
-            pattern = rf"{re.escape(verb)}(?:{SEPARATOR}|\Z)"
+        for verb, handler in self.buttons.items():
+            # A verb whose arguments select other handlers is matched alone.
+            is_alone = any(other.startswith(f"{verb}{SEPARATOR}") for other in self.buttons)
+            end = r"\Z" if is_alone else rf"(?:{SEPARATOR}|\Z)"
+            pattern = f"{re.escape(verb)}{end}"
             application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
         for step, handler in self._steps.items():
             step_filter = DialogStepFilter(application.bot_data, step)
@@ -96,19 +104,37 @@ def _register(
         if not inspect.iscoroutinefunction(function):
             act = cast("Act", function)
             wrapped = require_role(needs, act) if needs else menu.catch_errors(act)
+        elif needs:
+            wrapped = _show_errors(needs, function)
         registry.update(dict.fromkeys(keys, handler_of(wrapped)))
         return function
 
     return add
 
 
+def _show_errors(permission: Permission, handle: Handler) -> Handler:
+    async def handle_or_explain(context: BotContext) -> None:
+        try:
+            await handle(context)
+        except MerlinError as error:
+            await show_with_role(context, permission, partial(menu.error_view, error=error))
+
+    return handle_or_explain
+
+
+async def show_with_role(context: BotContext, permission: Permission, act: Act) -> None:
+    """Reply with the view of `act`, or its error, to users with the permission."""
+    await context.show(lambda: require_role(permission, act)(context))
+
+
 def require_role(permission: Permission, act: Act) -> Act:
     """Return the act restricted to users with the permission, in the private chat."""
 
     def check_and_act(context: BotContext) -> View:
+        # Messages and buttons run concurrently, so the dialog may have changed.
+        context = replace(context, dialog=read_dialog(context.services, context.stored))
         is_allowed = context.is_private and context.authority.may(permission)
-        is_at_admin_step = context.step.startswith(ADMIN_STEP)
-        if is_at_admin_step and (context.verb or not is_allowed):
+        if not is_allowed or (context.verb and context.step.startswith(ADMIN_STEP)):
             context.stop_waiting()
         if not is_allowed:
             return admin_refusal(context)

@@ -22,7 +22,7 @@ from merlin.app.models import dataset_names
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
-from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, require_role
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, show_with_role
 from merlin.bot.rendering import notice_text
 from merlin.core import i18n, money
 from merlin.core.clock import from_iso
@@ -65,7 +65,7 @@ async def show_live(
             return None
         return None if page is None else (page, has_refresh(page))
 
-    await context.show(lambda: require_role(permission, build_and_keep)(context))
+    await show_with_role(context, permission, build_and_keep)
     page = views[-1].page if views else None
     if page is None or context.arguments[-1:] == (AS_NEW_MESSAGE,) or not has_refresh(page):
         return

@@ -19,12 +19,12 @@ from merlin.core.i18n import render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.db.audit import person_reference
 
-handlers = Handlers()
+handlers = Handlers(Permission.WATCH)
 _MAX_SHOWN = 10
 _LIST = "a-waits"
 
 
-@handlers.button(_LIST, needs=Permission.WATCH)
+@handlers.button(_LIST)
 def show_waiting(context: BotContext) -> View:
     """List the pending approvals; those requested by others have the two buttons."""
     pending = approvals.list_waiting(*context.caller)[:_MAX_SHOWN]
@@ -84,7 +84,7 @@ def approve(context: BotContext) -> View:
     return _result_view(context, "approval-result-failed", reason=reason)
 
 
-@handlers.button("a-decline", needs=Permission.WATCH)
+@handlers.button("a-decline")
 def decline(context: BotContext) -> View:
     """Decline an action requested by another admin, or withdraw one's own."""
     result = approvals.decline(*context.caller, context.number())

@@ -23,17 +23,17 @@ from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 
-handlers = Handlers()
+handlers = Handlers(Permission.BROADCAST)
 WRITING = f"{ADMIN_STEP}cast"
 _LIST = "a-casts"
 _MAX_SHOWN = 8
 _LABEL_LENGTH = 30
-handlers.button("a-cast-new", needs=Permission.BROADCAST)(
+handlers.button("a-cast-new")(
     lambda context: menu.form(context, "broadcast-ask-text", _LIST, step=WRITING)
 )
 
 
-@handlers.button("a-casts", needs=Permission.BROADCAST)
+@handlers.button("a-casts")
 def list_broadcasts(context: BotContext) -> View:
     """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
@@ -49,7 +49,7 @@ def list_broadcasts(context: BotContext) -> View:
     return menu.card(context, title, context.translate(key), rows=rows)
 
 
-@handlers.step(WRITING, needs=Permission.BROADCAST)
+@handlers.step(WRITING)
 def take_text(context: BotContext) -> View:
     """Store the draft and show its preview with the possible audiences."""
     page = render(context.text)
@@ -94,7 +94,7 @@ def _find_broadcast(context: BotContext) -> Broadcast:
     return broadcast
 
 
-@handlers.button("a-cast-ask", needs=Permission.BROADCAST)
+@handlers.button("a-cast-ask")
 def ask_send(context: BotContext) -> View:
     """Ask for confirmation in a new message; the preview stays above."""
     broadcast, whom = _draft(context)
@@ -132,7 +132,7 @@ handlers.button("a-cast")(partial(_watch, build_first=progress_screen))
 handlers.button("a-cast-yes")(partial(_watch, build_first=send))
 
 
-@handlers.button("a-cast-stop", needs=Permission.BROADCAST, twice=True)
+@handlers.button("a-cast-stop", twice=True)
 def stop(context: BotContext) -> View:
     """Stop sending, after a confirmation."""
     broadcast_id = _find_broadcast(context).broadcast_id

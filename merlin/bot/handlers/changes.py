@@ -34,6 +34,7 @@ from merlin.bot.handlers.example_proof import (
     finding_lines,
     format_price,
     leave_dialog,
+    proof_handler,
     replacement_lines,
     require_chosen_card,
     require_chosen_dataset,
@@ -42,10 +43,11 @@ from merlin.bot.handlers.example_proof import (
     show_screen,
 )
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import AS_NEW_MESSAGE
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import Button, FormattedMessage
 from merlin.core.i18n import cut, text
+from merlin.core.permissions import Permission
 from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
@@ -54,6 +56,7 @@ from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import example_yaml
 
+handlers = Handlers(Permission.EDIT_EXAMPLES)
 _MAX_EDITS = 80
 _LABEL_LENGTH = 48
 _MAX_TEXT = 1500
@@ -69,6 +72,7 @@ _STATE_SIGNS = {
 }
 
 
+@handlers.button("ex:changes")
 def list_changes(context: BotContext) -> View:
     """List the user's newest edits, one entry per commit."""
     leave_dialog(context)
@@ -83,6 +87,7 @@ def list_changes(context: BotContext) -> View:
     return menu.list_card(context, title, keys, edits, entry, data, back, place=1)
 
 
+@handlers.button("ex:change")
 def show_change(context: BotContext) -> View:
     """Show the state of an edit and the possible actions."""
     leave_dialog(context)
@@ -136,6 +141,7 @@ def conflict_buttons(
     )
 
 
+@handlers.button("ex:mine")
 def keep_mine(context: BotContext) -> View:
     """Resolve a conflict with the user's own text, unless the other text changed meanwhile."""
     seen = context.argument(2)
@@ -146,6 +152,7 @@ def keep_mine(context: BotContext) -> View:
     return saved_view(context, edit.dataset)
 
 
+@handlers.button("ex:theirs")
 def keep_theirs(context: BotContext) -> View:
     """Resolve a conflict with the other text; the rest of the batch is committed."""
     changes.solve(*context.caller, context.argument(1), "theirs")
@@ -153,6 +160,8 @@ def keep_theirs(context: BotContext) -> View:
     return _build_resolved_view(context, "examples-theirs-stays")
 
 
+@handlers.button("ex:mend")
+@proof_handler
 def conflict_draft(context: BotContext) -> Draft:
     """Return a draft with the user's own text that replaces the other, for editing."""
     own, theirs = changes.conflict(*context.caller, context.argument(1))
@@ -160,12 +169,14 @@ def conflict_draft(context: BotContext) -> Draft:
     return Draft(own.dataset, own.inside, theirs.blob, text, is_gone=is_gone, change=own.change_id)
 
 
+@handlers.button("ex:retry")
 def retry(context: BotContext) -> View:
     """Retry an edit that the repository refused."""
     changes.retry(*context.caller, context.argument(1))
     return show_change(context)
 
 
+@handlers.button("ex:drop", "ex:drop-yes")
 def drop(context: BotContext) -> View:
     """Drop a waiting edit, after a confirmation."""
     if context.argument(0) == "drop":
@@ -187,6 +198,7 @@ MAX_REASON_LENGTH = 500
 _QUESTION_LENGTH = 200
 
 
+@handlers.button("ex:queue")
 def show_queue(context: BotContext) -> View:
     """List the waiting proposals, oldest first."""
     leave_dialog(context)
@@ -207,6 +219,7 @@ def show_queue(context: BotContext) -> View:
 _ANSWER_LENGTH = 180
 
 
+@handlers.button("ex:several")
 def show_page(context: BotContext) -> View:
     """Show the questions and answers of a page of the queue, to approve or decline all."""
     page = context.number(1)
@@ -247,6 +260,7 @@ def _read_shown(context: BotContext) -> list[Proposal]:
     return matching
 
 
+@handlers.button("ex:all-yes")
 async def approve_all(context: BotContext) -> None:
     """Request the commits of the proposals shown; those with errors stay in the queue."""
     ctx = context.services
@@ -264,7 +278,7 @@ async def approve_all(context: BotContext) -> None:
     ]
     skipped = sum(len(edits) for _, edits in edits_by_dataset) - sum(map(len, approvable))
 
-    def approve() -> View:
+    def approve(context: BotContext) -> View:
         for ids in filter(None, approvable):
             proposals.approve_several(*context.caller, ids, commit_editor(context))
         count = sum(map(len, approvable))
@@ -273,6 +287,7 @@ async def approve_all(context: BotContext) -> None:
     await show_screen(context, approve)
 
 
+@handlers.button("ex:all-no")
 def decline_all(context: BotContext) -> View:
     """Decline the proposals that were shown."""
     ids = [proposal.proposal_id for proposal in _read_shown(context)]
@@ -286,6 +301,8 @@ def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
     return menu.card(context, context.translate(key, **arguments), rows=(queue_button,))
 
 
+@handlers.button("ex:prop")
+@proof_handler
 def proposal_draft(context: BotContext) -> Draft:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
@@ -293,6 +310,7 @@ def proposal_draft(context: BotContext) -> Draft:
     return Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
 
 
+@handlers.button("ex:no")
 def ask_reason(context: BotContext) -> View:
     """Ask why the proposal is declined."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
@@ -306,6 +324,7 @@ def ask_reason(context: BotContext) -> View:
     )
 
 
+@handlers.button("ex:no-yes")
 def decline(context: BotContext) -> View:
     """Decline a proposal, by a button or with a written reason, which its author gets as a message.
 
@@ -332,6 +351,9 @@ def decline(context: BotContext) -> View:
     return _queue_card(context, "examples-declined-notified" if is_sent else "examples-declined")
 
 
+handlers.step(DECLINE)(example_draft.text_handler(decline))
+
+
 _MAX_LISTED = 10
 _LINE_LENGTH = 120
 _EDIT_SIGNS: Mapping[ChangeKind, str] = {
@@ -341,6 +363,7 @@ _EDIT_SIGNS: Mapping[ChangeKind, str] = {
 }
 
 
+@handlers.button("ex:undo")
 async def undo(context: BotContext) -> None:
     """Undo a commit of one example at once; for any other commit show what would be undone."""
     ctx, commit = context.services, context.argument(1)
@@ -366,9 +389,11 @@ async def undo(context: BotContext) -> None:
     batch, revert, files = result
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     if preview.is_good and _is_one_example(batch):
-        await show_screen(context, lambda: undo_confirmed(context))
+        await show_screen(context, undo_confirmed)
     else:
-        await show_screen(context, lambda: _confirm_undo(context, batch[0], revert, files, preview))
+        await show_screen(
+            context, lambda context: _confirm_undo(context, batch[0], revert, files, preview)
+        )
 
 
 def _is_one_example(batch: Sequence[Change]) -> bool:
@@ -412,6 +437,7 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
         yield context.translate("examples-more", count=len(edits) - _MAX_LISTED)
 
 
+@handlers.button("ex:undo-yes")
 def undo_confirmed(context: BotContext) -> View:
     """Request the commit that undoes another commit."""
     commit, editor = context.argument(1), commit_editor(context)
@@ -422,6 +448,7 @@ def undo_confirmed(context: BotContext) -> View:
     return saved_view(context, dataset, "examples-undone-title", message)
 
 
+@handlers.button("ex:vains")
 def list_unanswered(context: BotContext) -> View:
     """List the unanswered questions, newest first."""
     leave_dialog(context)
@@ -443,6 +470,7 @@ def list_unanswered(context: BotContext) -> View:
     return menu.list_card(context, title, keys, waiting, entry, data, back, place=2)
 
 
+@handlers.button("ex:vain")
 def answer_unanswered(context: BotContext) -> View:
     """Ask for the answer to a question as in a new example, or show the example that answers it."""
     name, question = require_chosen_dataset(context), _require_chosen_question(context)
@@ -466,6 +494,7 @@ def answer_unanswered(context: BotContext) -> View:
     )
 
 
+@handlers.button("ex:vain-no")
 def dismiss_unanswered(context: BotContext) -> View:
     """Dismiss an unanswered question, with a button to restore it."""
     leave_dialog(context)
@@ -478,6 +507,7 @@ def dismiss_unanswered(context: BotContext) -> View:
     return menu.card(context, title, message, rows=(undo, back))
 
 
+@handlers.button("ex:vain-back")
 def restore_unanswered(context: BotContext) -> View:
     """Restore a dismissed question."""
     unanswered.restore(*context.caller, require_chosen_dataset(context), context.argument(2))

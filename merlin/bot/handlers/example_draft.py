@@ -10,17 +10,19 @@ Long texts are sent as files.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 from merlin.app import answer_changes
 from merlin.app.answer_changes import AnswerChange, AnswerChangeKind
 from merlin.app.changes import DatasetFiles
 from merlin.app.inbox import Update
+from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -34,34 +36,52 @@ from merlin.bot.handlers.example_proof import (
     dataset_title,
     dialog_value,
     draft_of_example,
-    editor_handler,
     edits_of,
     merge_turns,
+    proof_handler,
     require_chosen_dataset,
     require_chosen_example,
     require_current_draft,
-    require_editing,
-    require_editing_here,
     require_step,
     show_screen,
     turn_lines,
 )
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.bot.registry import Handlers
+from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
 from merlin.core.i18n import cut
 from merlin.core.json_fields import get_object, get_text
+from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 
-QUESTION, ANSWER, TAGS = "ex-question", "ex-answer", "ex-tags"
+handlers = Handlers(Permission.EDIT_EXAMPLES)
+QUESTION, ANSWER, WORDING = "ex-question", "ex-answer", "ex-wording"
 MAX_TURNS = 60
 _MAX_SHOWN_TURNS = 6
 _TURN_LENGTH = 300
 _SEPARATORS = re.compile(r"[,;\s]+")
 
 
+def text_handler(act: Act | Handler) -> Handler:
+    """Return a handler of a step that expects text: it calls `act` with the text in the context.
+
+    Without a text an error is shown.
+    """
+
+    async def handle(context: BotContext) -> None:
+        text = await read_text(context)
+        if inspect.iscoroutinefunction(act):
+            await act(replace(context, text=text))
+        else:
+            await show_screen(replace(context, text=text), cast("Act", act))
+
+    return handle
+
+
+@handlers.button("ex:add")
 def ask_question(context: BotContext) -> View:
     """Start a new example."""
     return _ask_next(context, Draft(require_chosen_dataset(context)))
@@ -107,6 +127,9 @@ def take_question(context: BotContext) -> View:
     return _ask_next(context, _with_turn(draft, USER, context.text))
 
 
+@handlers.step(ANSWER)
+@text_handler
+@proof_handler
 def add_answer_to_draft(context: BotContext) -> Draft:
     """Return the draft with the answer."""
     return _with_turn(require_current_draft(context), ASSISTANT, context.text)
@@ -116,6 +139,7 @@ def _with_turn(draft: Draft, role: str, text: str) -> Draft:
     return replace(draft, turns=(*draft.turns, (role, text.strip())))
 
 
+@handlers.button("ex:turn")
 def ask_turn(context: BotContext) -> View:
     """Ask for another question."""
     require_step(context, PROOF)
@@ -125,11 +149,32 @@ def ask_turn(context: BotContext) -> View:
     return _ask_turn(context, draft, QUESTION, "ex:look")
 
 
+@handlers.button("ex:unturn")
 def undo_turn(context: BotContext) -> View:
     """Remove the last turn and ask for it again."""
     require_step(context, QUESTION, ANSWER, PROOF)
     draft = require_current_draft(context)
     return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
+
+
+@handlers.button("ex:wording")
+def ask_wording(context: BotContext) -> View:
+    """Ask for a second wording of a new example's question."""
+    require_step(context, PROOF)
+    title = context.translate("examples-wording")
+    text = context.translate("examples-ask-wording")
+    return ask(context, WORDING, title, text, back="ex:look", draft=require_current_draft(context))
+
+
+@handlers.step(WORDING)
+@text_handler
+@proof_handler
+def worded_draft(context: BotContext) -> Draft:
+    """Return the draft with the second wording. Raises Refused if it equals the question."""
+    draft, text = require_current_draft(context), context.text.strip()
+    if text in {content for _, content in draft.turns}:
+        raise Refused("the same words", "examples-wording-same")
+    return replace(draft, wording=text)
 
 
 PICK = "ex-pick"
@@ -141,6 +186,7 @@ _SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
 ForwardedMessage = Mapping[str, Any]
 
 
+@handlers.button("ex:fwd")
 def ask_forwarded(context: BotContext) -> View:
     """Ask for a forwarded chat."""
     return _build_forwarded_view(context, require_chosen_dataset(context), [], 0)
@@ -179,10 +225,12 @@ def _build_forwarded_view(
 def _read_forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
     """Return the dataset and the forwarded messages. Raises NotFound, Refused at another step."""
     require_step(context, PICK)
-    name = require_editing(context, str(dialog_value(context, "dataset")))
+    name = str(dialog_value(context, "dataset"))
+    require_editing(*context.caller, name)
     return name, list(dialog_value(context, "heard") or [])
 
 
+@handlers.step(PICK)
 def take_forwarded(context: BotContext) -> View:
     """Add forwarded messages; for any other message repeat what is expected."""
     name, earlier = _read_forwarded_messages(context)
@@ -228,12 +276,14 @@ def author(update: Update) -> tuple[str, bool]:
     return f"name {origin.get('sender_user_name', '')}", False
 
 
+@handlers.button("ex:picks")
 def show_messages(context: BotContext) -> View:
     """Show another page of the messages."""
     name, messages = _read_forwarded_messages(context)
     return _build_forwarded_view(context, name, messages, context.number(1))
 
 
+@handlers.button("ex:pick")
 def switch_role(context: BotContext) -> View:
     """Switch the role of a message to the next: question, answer, left out."""
     name, messages = _read_forwarded_messages(context)
@@ -245,6 +295,8 @@ def switch_role(context: BotContext) -> View:
     return _build_forwarded_view(context, name, messages, context.number(2))
 
 
+@handlers.button("ex:picked")
+@proof_handler
 def make_picked_draft(context: BotContext) -> Draft:
     """Return the draft of the messages with a role."""
     name, messages = _read_forwarded_messages(context)
@@ -291,11 +343,18 @@ _FIELD_TITLES: Mapping[str, str] = {
 }
 
 
+@handlers.button("ex:edit")
 def ask_edit(context: BotContext) -> View:
     """Ask for a new text of an existing example."""
     draft = draft_of_example(require_chosen_example(context))
     back = f"ex:one:{admin.short_hash(draft.dataset)}:{admin.short_hash(draft.example_id)}"
     return ask_field(context, draft, context.argument(3), back)
+
+
+@handlers.button("ex:word")
+def ask_draft_field(context: BotContext) -> View:
+    """Ask for a new text of one field of the current draft."""
+    return ask_field(context, require_current_draft(context), context.argument(1), "ex:look")
 
 
 def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
@@ -337,6 +396,22 @@ def _get_current_text(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
+@handlers.step(REWORD, "ex-tags")
+@text_handler
+@proof_handler
+def take_field(context: BotContext) -> Draft:
+    """Return the draft with the new text of the field that was asked for."""
+    field = str(dialog_value(context, "field") or "t")
+    return reword_draft(require_current_draft(context), field, context.text)
+
+
+@handlers.button("ex:untag")
+@proof_handler
+def remove_tags(context: BotContext) -> Draft:
+    """Return the draft without tags."""
+    return replace(require_current_draft(context), tags=())
+
+
 def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
     """Return the draft with a new first question (q), last answer (a), tags (t) or file (y)."""
     if field == "t":
@@ -357,6 +432,7 @@ def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
     return replace(draft, turns=tuple(turns))
 
 
+@handlers.button("ex:whole")
 def send_file(context: BotContext) -> View:
     """Send the file of the draft."""
     draft = require_current_draft(context)
@@ -370,25 +446,6 @@ def send_file(context: BotContext) -> View:
 
 # More than any provider accepts as one example.
 MAX_CHARACTERS = 200_000
-
-
-def text_handler(act: Act | Handler) -> Handler:
-    """Return a handler of a step that expects text: it calls `act` with the text in the context.
-
-    Without a text an error is shown.
-    """
-    handle_text = editor_handler(act)
-
-    async def handle(context: BotContext) -> None:
-        try:
-            text = await read_text(context)
-        except MerlinError as error:
-            reason = error
-            await show_screen(context, lambda: menu.error_view(context, reason))
-            return
-        await handle_text(replace(context, text=text))
-
-    return handle
 
 
 async def read_text(context: BotContext) -> str:
@@ -416,12 +473,13 @@ _ANSWER_LENGTH = 160
 _KINDS = {AnswerChangeKind.NEW: "➕", AnswerChangeKind.LOST: "➖", AnswerChangeKind.OTHER: "🔁"}
 
 
+@handlers.button("ex:answers")
 async def compare_answers(context: BotContext) -> None:
     """Show which answers the current draft would change."""
     ctx = context.services
 
     def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
-        require_editing_here(context, (draft := require_current_draft(context)).dataset)
+        draft = require_current_draft(context)
         plan = answer_changes.plan_comparison(ctx, context.actor, draft.dataset)
         return *plan, edits_of(context, draft)
 
@@ -429,7 +487,7 @@ async def compare_answers(context: BotContext) -> None:
     compare = answer_changes.compare_answers
     comparison = await asyncio.to_thread(compare, ctx, files, questions, edits, context.language)
 
-    def build_view() -> View:
+    def build_view(context: BotContext) -> View:
         key, counts = comparison.summary
         lines = [_answer_change(context, change) for change in comparison.changes[:_MAX_CHANGES]]
         if len(comparison.changes) > _MAX_CHANGES:

@@ -10,25 +10,24 @@ is derived from its question and unique. The proof of a correction shows what it
 from __future__ import annotations
 
 import asyncio
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 from merlin.app import changes, examples, proposals, test_questions
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
-from merlin.app.inbox import Dialog, Dialogs
-from merlin.app.permissions import may_edit_examples
+from merlin.app.inbox import Dialog
+from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
-from merlin.bot.registry import EDITOR_STEP, require_role
+from merlin.bot.registry import EDITOR_STEP, Handlers, show_with_role
 from merlin.core import money
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
@@ -42,6 +41,7 @@ from merlin.dataset.preview import unified_diff
 from merlin.dataset.proposals import DISTIL, Proposals, mask_personal_data
 from merlin.dataset.split import TEST
 
+handlers = Handlers(Permission.EDIT_EXAMPLES)
 USER, ASSISTANT = "user", "assistant"
 DraftTurns = tuple[tuple[str, str], ...]
 
@@ -123,86 +123,26 @@ def merge_turns(messages: Sequence[tuple[str, str]]) -> DraftTurns:
     return tuple(turns)
 
 
-VERB = "ex"
-
-
-def editor_handler(act: Act | Handler) -> Handler:
-    """Return a handler that shows the view of `act` to users who may edit examples.
-
-    A handler finishes the update itself; if it raises, the reason is shown.
-    """
-
-    async def handle(context: BotContext) -> None:
-        if not inspect.iscoroutinefunction(act):
-            # Messages and buttons run concurrently, so the dialog may have changed.
-            dialogs, place = Dialogs(context.db, context.bot_id), (context.chat_id, context.user_id)
-            show = cast("Act", act)
-            await show_screen(context, lambda: show(replace(context, dialog=dialogs.get(*place))))
-            return
-        try:
-            await act(context)
-        except MerlinError as error:
-            reason = error
-            await show_screen(context, lambda: menu.error_view(context, reason))
-
-    return handle
-
-
-async def show_screen(context: BotContext, act: Callable[[], View]) -> None:
+async def show_screen(context: BotContext, act: Act) -> None:
     """Reply with the view of `act`, or its error, only to users who may edit examples."""
-
-    def screen() -> View:
-        if not may_edit(context):
-            leave_dialog(context)
-        return require_role(Permission.EDIT_EXAMPLES, lambda _: act())(context)
-
-    await context.show(screen)
-
-
-def may_edit(context: BotContext) -> bool:
-    """Return whether the user may edit examples, and in this chat."""
-    return context.is_private and context.authority.may(Permission.EDIT_EXAMPLES)
-
-
-def list_editable_datasets(context: BotContext) -> list[DatasetCard]:
-    """Return the datasets that the user may edit, by name."""
-    return examples.datasets(*context.caller)
-
-
-def card_title(context: BotContext, card: DatasetCard) -> str:
-    """Return the display title of a dataset."""
-    return card.title.get(context.language) or card.name
+    await show_with_role(context, Permission.EDIT_EXAMPLES, act)
 
 
 def dataset_title(context: BotContext, name: str) -> str:
     """Return the display title of a dataset that the user may edit."""
-    cards = (card for card in list_editable_datasets(context) if card.name == name)
-    return next((card_title(context, card) for card in cards), name)
+    cards = (card for card in examples.datasets(*context.caller) if card.name == name)
+    return next((card.name_in(context.language) for card in cards), name)
 
 
 def require_chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    cards = list_editable_datasets(context)
+    cards = examples.datasets(*context.caller)
     return admin.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
 
 
 def require_chosen_dataset(context: BotContext) -> str:
     """Return the name of the dataset in the callback data. Raises NotFound."""
     return require_chosen_card(context).name
-
-
-def require_editing(context: BotContext, name: str) -> str:
-    """Return the dataset's name if the user may edit it. Raises NotFound."""
-    if not may_edit_examples(*context.caller, name):
-        raise NotFound("not theirs", "admin-no-dataset")
-    return name
-
-
-def require_editing_here(context: BotContext, name: str) -> str:
-    """Return the dataset's name if the user may edit it in this chat. Raises NotFound."""
-    if not may_edit(context):
-        raise NotFound("not theirs", "bot-button-old")
-    return require_editing(context, name)
 
 
 def require_chosen_example(context: BotContext) -> ExampleView:
@@ -224,7 +164,7 @@ def require_current_draft(context: BotContext) -> Draft:
     draft = draft_of(dialog_value(context, "draft"))
     if draft is None:
         raise NotFound("no draft", "examples-no-draft")
-    require_editing(context, draft.dataset)
+    require_editing(*context.caller, draft.dataset)
     return draft
 
 
@@ -284,7 +224,7 @@ def model_answer(context: BotContext, proposal_id: int) -> str:
     return context.translate("examples-model-answer", words=cut(masked, _ANSWER_LENGTH))
 
 
-PROOF, WORDING = "ex-proof", "ex-wording"
+PROOF = "ex-proof"
 MAX_FINDINGS = 6
 _TEXT_LENGTH = 1400
 _DIFF_LENGTH = 1000
@@ -299,7 +239,13 @@ def proof_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> 
         text = context.translate(note) if note else ""
         await show_proof(context, lambda: read_draft(context), text)
 
-    return editor_handler(handle)
+    return handle
+
+
+handlers.button("ex:look")(proof_handler(require_current_draft))
+# Buttons of messages sent by earlier versions, where more steps led to the proof.
+handlers.button("ex:turns", "ex:tags")(proof_handler(require_current_draft))
+handlers.step(PROOF, "ex-turns")(proof_handler(require_current_draft, "examples-press-button"))
 
 
 async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str = "") -> None:
@@ -311,15 +257,15 @@ async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note:
 
     def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
         draft = read_draft()
-        require_editing_here(context, draft.dataset)
-        edits = edits_of(context, draft)
         files = changes.read_files(ctx, context.actor, draft.dataset)
         old = FileIndex(context.db).text(draft.before) if draft.before else None
-        return draft, files, edits, old
+        return draft, files, edits_of(context, draft), old
 
     draft, files, edits, old = await context.store.read(read)
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, edits)
-    await show_screen(context, lambda: _proof_view(context, draft, edits[0], old, preview, note))
+    await show_screen(
+        context, lambda context: _proof_view(context, draft, edits[0], old, preview, note)
+    )
 
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
@@ -507,6 +453,8 @@ def _test_button(draft: Draft) -> menu.Entry:
     return ("examples-no-test" if example.split == TEST else "examples-for-test", "ex:test")
 
 
+@handlers.button("ex:test")
+@proof_handler
 def switch_test(context: BotContext) -> Draft:
     """Return the draft with the test mark switched. Raises Refused if it cannot be parsed."""
     draft = require_current_draft(context)
@@ -528,6 +476,7 @@ def back_data(draft: Draft) -> str:
     return "ex:unturn" if draft.turns else f"ex:ds:{dataset_hash}"
 
 
+@handlers.button("ex:save")
 def save(context: BotContext) -> View:
     """Request a commit of the draft that was shown."""
     require_step(context, PROOF)
@@ -545,22 +494,6 @@ def save(context: BotContext) -> View:
         changes.save(ctx, actor, draft.dataset, edits, editor=editor)
     context.stop_waiting()
     return saved_view(context, draft.dataset)
-
-
-def ask_wording(context: BotContext) -> View:
-    """Ask for a second wording of a new example's question."""
-    require_step(context, PROOF)
-    title = context.translate("examples-wording")
-    text = context.translate("examples-ask-wording")
-    return ask(context, WORDING, title, text, back="ex:look", draft=require_current_draft(context))
-
-
-def worded_draft(context: BotContext) -> Draft:
-    """Return the draft with the second wording. Raises Refused if it equals the question."""
-    draft, text = require_current_draft(context), context.text.strip()
-    if text in {content for _, content in draft.turns}:
-        raise Refused("the same words", "examples-wording-same")
-    return replace(draft, wording=text)
 
 
 def saved_view(

@@ -1,4 +1,4 @@
-"""/examples: datasets, their examples (list, search, one example), imports, and all their buttons.
+"""/examples: datasets, their examples (list, search, one example) and imports.
 
     datasets -> dataset -> add | forward | find | list | import | unanswered
                 proof of a draft -> Save -> a Change, committed by the daemon
@@ -6,49 +6,43 @@
     review queue -> proof -> approve | decline; several at once
     changes under way -> conflict: mine | theirs | edit; committed: undo
 
-The callback data of every button is `ex:<action>:…`. Drafts are stored in the dialog and survive a
-restart. A file to import stays at Telegram: on Save it is downloaded and checked again.
+Drafts are stored in the dialog and survive a restart. A file to import stays at Telegram: on Save
+it is downloaded and checked again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from io import BufferedReader, BytesIO
 from typing import Any
 
 from merlin.app import examples
-from merlin.app.changes import DatasetFiles, PreviewView, count_open, read_files
+from merlin.app.changes import PreviewView, count_open, read_files
 from merlin.app.changes import save as save_changes
 from merlin.app.examples import ExampleView
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
-from merlin.bot.context import Act, BotContext, Handler
-from merlin.bot.handlers import admin, changes, example_draft, example_proof
-from merlin.bot.handlers.example_draft import ask_field, reword_draft, text_handler
+from merlin.bot.context import BotContext
+from merlin.bot.handlers import admin, example_draft
+from merlin.bot.handlers.example_draft import text_handler
 from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
-    card_title,
     commit_editor,
     dataset_title,
     dialog_value,
     draft_of,
     draft_of_example,
-    editor_handler,
     finding_line,
     finding_lines,
     format_price,
     leave_dialog,
-    list_editable_datasets,
     proof_handler,
     require_chosen_card,
     require_chosen_dataset,
     require_chosen_example,
-    require_current_draft,
-    require_editing,
-    require_editing_here,
     saved_view,
     show_screen,
 )
@@ -58,6 +52,7 @@ from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut
+from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
 from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.drafts import is_table, read_pasted
@@ -68,9 +63,11 @@ from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.layout import example_path
 
-handlers = Handlers()
+handlers = Handlers(Permission.EDIT_EXAMPLES)
 
 
+@handlers.command("examples")
+@handlers.button("ex", "ex:home", f"ex:{AS_NEW_MESSAGE}")
 def examples_home(context: BotContext) -> View:
     """List the datasets that the user may edit; the typed command keeps a draft."""
     if context.verb:
@@ -79,10 +76,10 @@ def examples_home(context: BotContext) -> View:
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
         return Button(
-            f"{card_title(context, card)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
+            f"{card.name_in(context.language)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
         )
 
-    cards, title = list_editable_datasets(context), context.translate("admin-examples")
+    cards, title = examples.datasets(*context.caller), context.translate("admin-examples")
     keys, rows = ("examples-which", "admin-no-datasets"), (_shared_buttons(context), admin.HOME)
     return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
 
@@ -97,6 +94,7 @@ def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
     )
 
 
+@handlers.button("ex:ds")
 def show_dataset(context: BotContext) -> View:
     """Show a dataset, the number of its findings, and the actions for its examples."""
     leave_dialog(context)
@@ -124,7 +122,7 @@ def show_dataset(context: BotContext) -> View:
         context.translate(key, count=count) for key, count in counts.items() if count
     ) or context.translate("examples-no-findings")
     count = context.translate("examples-count", count=card.examples)
-    return menu.card(context, card_title(context, card), count, health, rows=rows)
+    return menu.card(context, card.name_in(context.language), count, health, rows=rows)
 
 
 FIND = "ex-find"
@@ -136,6 +134,7 @@ _MAX_FINDINGS = 5
 _MAX_VERSIONS = 10
 
 
+@handlers.button("ex:list")
 def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
     leave_dialog(context)
@@ -149,7 +148,7 @@ def list_examples(context: BotContext) -> View:
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
         menu.back(f"ex:ds:{dataset_hash}"),
     )
-    return menu.card(context, card_title(context, card), text, rows=rows)
+    return menu.card(context, card.name_in(context.language), text, rows=rows)
 
 
 def _example_entries(
@@ -168,6 +167,7 @@ def _example_entries(
     yield from menu.page_buttons(data, page, page * PAGE_SIZE + len(page_items))
 
 
+@handlers.button("ex:flaws")
 def show_findings(context: BotContext) -> View:
     """Show a page of the findings of a dataset, with a button for each example."""
     leave_dialog(context)
@@ -187,11 +187,12 @@ def show_findings(context: BotContext) -> View:
     ]
     lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
     more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
-    title = f"{context.translate('examples-problems')} · {card_title(context, card)}"
+    title = f"{context.translate('examples-problems')} · {card.name_in(context.language)}"
     text = lines or context.translate("examples-no-findings")
     return menu.card(context, title, text, rows=(*links, *more, menu.back(f"ex:ds:{dataset_hash}")))
 
 
+@handlers.button("ex:find")
 def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
     name = require_chosen_dataset(context)
@@ -200,6 +201,7 @@ def ask_query(context: BotContext) -> View:
     return ask(context, FIND, title, text, back=back, values={"dataset": name})
 
 
+@handlers.button("ex:found")
 async def find_examples(context: BotContext) -> None:
     """Search for the words of the message, or show another page of the results."""
     name = str(dialog_value(context, "dataset") or "")
@@ -207,7 +209,7 @@ async def find_examples(context: BotContext) -> None:
     if context.verb:
         query = str(dialog_value(context, "words") or "")
         if not name or not query:
-            await show_screen(context, lambda: admin_refusal(context))
+            await show_screen(context, admin_refusal)
             return
     # Searching many examples is slow, so it runs outside the thread that writes.
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
@@ -217,8 +219,7 @@ async def find_examples(context: BotContext) -> None:
     )
     page_matches = matches[page * PAGE_SIZE :]
 
-    def act() -> View:
-        require_editing(context, name)
+    def act(context: BotContext) -> View:
         key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=menu.one_line(query, 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
@@ -229,6 +230,10 @@ async def find_examples(context: BotContext) -> None:
     await show_screen(context, act)
 
 
+handlers.step(FIND)(text_handler(find_examples))
+
+
+@handlers.button("ex:one")
 def show_example(context: BotContext) -> View:
     """Show an example: its text, the builds that contain it, and its findings."""
     leave_dialog(context)
@@ -267,6 +272,7 @@ def show_example(context: BotContext) -> View:
     return menu.card(context, title, text_block, details, rows=rows)
 
 
+@handlers.button("ex:past")
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
     file = require_chosen_example(context)
@@ -297,6 +303,7 @@ _ADDED_LENGTH = 120
 _LINE_LENGTH = 160
 
 
+@handlers.button("ex:import")
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = require_chosen_dataset(context)
@@ -324,9 +331,8 @@ async def receive_import(context: BotContext) -> None:
         else:
             return
 
-    def ask_again() -> View:
+    def ask_again(context: BotContext) -> View:
         """Say what was wrong; the file shown before can still be saved."""
-        require_editing(context, name)
         save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
         rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short_hash(name)}"))
         return menu.card(context, note, rows=rows)
@@ -337,15 +343,17 @@ async def receive_import(context: BotContext) -> None:
 async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -> None:
     """Show what a file or a text would add. Raises NotFound, Refused."""
     plan = await _plan_import(context, name, source)
-    await show_screen(context, lambda: _import_view(context, *plan, source))
+    await show_screen(context, lambda context: _import_view(context, *plan, source))
 
 
+@handlers.button("ex:pairs")
 async def import_pairs(context: BotContext) -> None:
     """Show the examples that the questions and answers of a forwarded chat would add."""
     name, table = await context.store.read(lambda: example_draft.read_picked_table(context))
     await _show_import(context, name, {"text": table})
 
 
+@handlers.step(example_draft.QUESTION)
 async def receive_question(context: BotContext) -> None:
     """Take the question of a new example, or a table or a forwarded chat with several."""
     draft = draft_of(dialog_value(context, "draft"))
@@ -359,26 +367,20 @@ async def _plan_import(
     context: BotContext, name: str, source: dict[str, Any]
 ) -> tuple[ImportPlan, PreviewView]:
     """Return what a file or a text would add. Raises NotFound, Refused."""
-    ctx = context.services
-
-    def read() -> DatasetFiles:
-        require_editing_here(context, name)
-        return read_files(ctx, context.actor, name)
-
-    files = await context.store.read(read)
+    files = await context.store.read(lambda: read_files(*context.caller, name))
     if "text" in source:
         lines = read_pasted(str(source["text"]))
     else:
         content = await fetch(context, str(source["id"]), MAX_BYTES)
         lines = read_import_lines(BufferedReader(BytesIO(content)), str(source["name"]))
-    return await asyncio.to_thread(examples.plan, ctx, files, lines)
+    return await asyncio.to_thread(examples.plan, context.services, files, lines)
 
 
 def _import_view(
     context: BotContext, plan: ImportPlan, preview: PreviewView, source: dict[str, Any]
 ) -> View:
     """Show the result of an import, and wait for Save or for another file."""
-    name, good = require_editing(context, plan.dataset), plan.good_edits
+    name, good = plan.dataset, plan.good_edits
     counts = context.translate(
         "examples-import-counts",
         lines=plan.lines,
@@ -428,17 +430,18 @@ def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
         yield context.translate("examples-more", count=len(reports) - _MAX_LINES)
 
 
+@handlers.button("ex:take")
 async def take_import(context: BotContext) -> None:
     """Request a commit of the valid examples in the file that was shown."""
     name, source = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
     if context.step != IMPORT or not source:
-        await show_screen(context, lambda: admin_refusal(context))
+        await show_screen(context, admin_refusal)
         return
 
     plan, _ = await _plan_import(context, name, source)
 
-    def save() -> View:
-        name, good = require_editing(context, plan.dataset), plan.good_edits
+    def save(context: BotContext) -> View:
+        name, good = plan.dataset, plan.good_edits
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
         subject, editor = import_subject(len(good), name), commit_editor(context)
@@ -449,91 +452,8 @@ async def take_import(context: BotContext) -> None:
     await show_screen(context, save)
 
 
-# The action of a button, by the word after `ex:`.
-ACTIONS: Mapping[str, Handler | Act] = {
-    "home": examples_home,
-    "ds": show_dataset,
-    "add": example_draft.ask_question,
-    "turn": example_draft.ask_turn,
-    "unturn": example_draft.undo_turn,
-    "look": proof_handler(require_current_draft),
-    # Buttons of messages sent by earlier versions, where more steps led to the proof.
-    "turns": proof_handler(require_current_draft),
-    "tags": proof_handler(require_current_draft),
-    "test": proof_handler(example_proof.switch_test),
-    "wording": example_proof.ask_wording,
-    "word": lambda context: ask_field(
-        context, require_current_draft(context), context.argument(1), "ex:look"
-    ),
-    "untag": proof_handler(lambda context: replace(require_current_draft(context), tags=())),
-    "whole": example_draft.send_file,
-    "answers": example_draft.compare_answers,
-    "save": example_proof.save,
-    "list": list_examples,
-    "flaws": show_findings,
-    "find": ask_query,
-    "found": find_examples,
-    "one": show_example,
-    "past": show_history,
-    "edit": example_draft.ask_edit,
-    # The Save button of the proof is the confirmation.
-    "del": proof_handler(
-        lambda context: draft_of_example(require_chosen_example(context), is_gone=True)
-    ),
-    "fwd": example_draft.ask_forwarded,
-    "picks": example_draft.show_messages,
-    "pick": example_draft.switch_role,
-    "picked": proof_handler(example_draft.make_picked_draft),
-    "pairs": import_pairs,
-    "vains": changes.list_unanswered,
-    "vain": changes.answer_unanswered,
-    "vain-no": changes.dismiss_unanswered,
-    "vain-back": changes.restore_unanswered,
-    "import": ask_import,
-    "take": take_import,
-    "queue": changes.show_queue,
-    "prop": proof_handler(changes.proposal_draft),
-    "no": changes.ask_reason,
-    "no-yes": changes.decline,
-    "several": changes.show_page,
-    "all-yes": changes.approve_all,
-    "all-no": changes.decline_all,
-    "changes": changes.list_changes,
-    "change": changes.show_change,
-    "mine": changes.keep_mine,
-    "theirs": changes.keep_theirs,
-    "mend": proof_handler(changes.conflict_draft),
-    "retry": changes.retry,
-    "drop": changes.drop,
-    "drop-yes": changes.drop,
-    "undo": changes.undo,
-    "undo-yes": changes.undo_confirmed,
-}
-
-
-@handlers.button(example_proof.VERB)
-async def handle_button(context: BotContext) -> None:
-    """Run the action of a button."""
-    action = context.argument(0)
-    name = "home" if action in {"", AS_NEW_MESSAGE} else action
-    await editor_handler(ACTIONS.get(name, admin_refusal))(context)
-
-
-def _reworded_draft(context: BotContext) -> Draft:
-    field = str(dialog_value(context, "field") or "t")
-    return reword_draft(require_current_draft(context), field, context.text)
-
-
-handlers.command("examples")(editor_handler(examples_home))
-handlers.step(example_draft.QUESTION)(editor_handler(receive_question))
-handlers.step(example_draft.ANSWER)(text_handler(proof_handler(example_draft.add_answer_to_draft)))
-handlers.step(example_draft.TAGS, example_draft.REWORD)(
-    text_handler(proof_handler(_reworded_draft))
-)
-handlers.step(example_proof.WORDING)(text_handler(proof_handler(example_proof.worded_draft)))
-handlers.step(example_proof.PROOF, "ex-turns")(
-    proof_handler(require_current_draft, "examples-press-button")
-)
-handlers.step(FIND)(text_handler(find_examples))
-handlers.step(example_draft.PICK)(editor_handler(example_draft.take_forwarded))
-handlers.step(changes.DECLINE)(text_handler(changes.decline))
+@handlers.button("ex:del")
+@proof_handler
+def draft_deletion(context: BotContext) -> Draft:
+    """Return the draft that deletes an example: the Save button of its proof confirms it."""
+    return draft_of_example(require_chosen_example(context), is_gone=True)

@@ -47,6 +47,7 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
     return menu.text_view(context, "consent-ask", yes, no, other)
 
 
+@handlers.button("consent:show", "consent:give")
 def show_consent(context: BotContext) -> View:
     """Show whether consent was given, with buttons to give or revoke it."""
     if not proposals.has_consent(*context.caller):
@@ -56,6 +57,7 @@ def show_consent(context: BotContext) -> View:
     return menu.text_view(context, "consent-given", revoke, count=count)
 
 
+@handlers.button("consent:no")
 def decline_consent(context: BotContext) -> View:
     """Store the refusal and forget the text that was to be sent.
 
@@ -69,6 +71,7 @@ def decline_consent(context: BotContext) -> View:
     return menu.text_view(context, "consent-declined", _TO_CONSENT)
 
 
+@handlers.button("consent:revoke")
 def revoke_consent(context: BotContext) -> View:
     """Ask for confirmation, then revoke the consent and everything that was sent under it."""
     if context.arguments[1:] != ("sure",):
@@ -278,6 +281,7 @@ async def ask_instead(context: BotContext) -> None:
     await context.store.do(context.stop_waiting)
 
 
+@handlers.button("consent:yes")
 def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that waits for it."""
     proposals.give_consent(*context.caller)
@@ -290,23 +294,6 @@ def give_consent(context: BotContext) -> View:
     if "words" not in context.dialog_values:
         return _ask_correction(context, turn)
     return _preview(context, turn, context.dialog_values)
-
-
-_CONSENT_ACT = menu.by_argument(
-    {
-        "show": show_consent,
-        "give": show_consent,
-        "yes": give_consent,
-        "no": decline_consent,
-        "revoke": revoke_consent,
-    }
-)
-
-
-@handlers.button("consent")
-def handle_consent_button(context: BotContext) -> View:
-    """Run the action of a consent button, in the private chat only."""
-    return (_CONSENT_ACT if context.is_private else menu.outdated_view)(context)
 
 
 def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:

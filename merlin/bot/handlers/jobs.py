@@ -26,7 +26,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import short_hash, show_live
 from merlin.bot.menu import View
-from merlin.bot.registry import Handlers, require_role
+from merlin.bot.registry import Handlers, show_with_role
 from merlin.bot.rendering import sparkline
 from merlin.core import money
 from merlin.core.charts import plot_png
@@ -38,7 +38,7 @@ from merlin.core.training_events import describe_event, event_lines
 from merlin.db.requests import Request
 from merlin.training.jobs import JobState
 
-handlers = Handlers()
+handlers = Handlers(Permission.WATCH)
 
 
 def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
@@ -152,7 +152,7 @@ def launch(context: BotContext) -> View:
     return await_daemon(context, partial(jobs.launch, dataset=dataset), _LIST)
 
 
-@handlers.button("a-jobs", needs=Permission.WATCH)
+@handlers.button("a-jobs")
 def list_jobs(context: BotContext) -> View:
     """Show a page of the jobs, newest first."""
 
@@ -232,7 +232,7 @@ async def show_picture(
     read: Callable[[], Callable[[], bytes] | None],
     build_view: Callable[[BotContext, bytes], View],
 ) -> None:
-    """Show the view of `act` with a picture, b"" for none, drawn outside the database thread.
+    """Show a view with a picture, b"" for none, drawn outside the database thread.
 
     `read` quickly returns the function that draws it, or None.
     """
@@ -245,8 +245,7 @@ async def show_picture(
 
     draw = await context.store.read(read_or_none)
     content = await asyncio.to_thread(draw) if draw else b""
-    checked_view = require_role(Permission.WATCH, lambda context: build_view(context, content))
-    await context.show(lambda: checked_view(context))
+    await show_with_role(context, Permission.WATCH, lambda context: build_view(context, content))
 
 
 def picture_view(view: View, name: str, content: bytes) -> View:
@@ -255,7 +254,7 @@ def picture_view(view: View, name: str, content: bytes) -> View:
     return View(replace(view.page or FormattedMessage(""), file=file), is_new=True)
 
 
-@handlers.button("a-events", needs=Permission.WATCH)
+@handlers.button("a-events")
 def show_events(context: BotContext) -> View:
     """Show the newest events of a job, oldest first."""
     job = _job_of(context)

@@ -28,7 +28,7 @@ from merlin.core.score_charts import plot_scores_png
 from merlin.training.models import Overlap
 from merlin.training.scores import Evaluation
 
-handlers = Handlers()
+handlers = Handlers(Permission.WATCH)
 
 
 def evaluation_text(scores: Evaluation | None, language: str) -> str:
@@ -72,7 +72,7 @@ _SCORES = ("right", "chrf", "equal", "unknown")
 _MAX_HISTORY = 15
 
 
-@handlers.button("a-models", needs=Permission.WATCH)
+@handlers.button("a-models")
 def list_datasets(context: BotContext) -> View:
     """List the datasets with their live models."""
     serving = serving_models(*context.caller)
@@ -86,7 +86,7 @@ def list_datasets(context: BotContext) -> View:
     return menu.list_card(context, title, keys, names, entry, "a-models", admin.HOME)
 
 
-@handlers.button("a-set", needs=Permission.WATCH)
+@handlers.button("a-set")
 def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
@@ -128,7 +128,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
     return Button(f"{sign}{model.build} · {state}{score}", f"{verb}:{model.job}")
 
 
-@handlers.button("a-history", needs=Permission.WATCH)
+@handlers.button("a-history")
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
@@ -156,7 +156,7 @@ def model_of(
     return models.read_of_job(*context.caller, context.number(place), permission)
 
 
-@handlers.button("a-model", needs=Permission.WATCH)
+@handlers.button("a-model")
 def show_model(context: BotContext) -> View:
     """Show a model."""
     view = model_of(context)
@@ -234,7 +234,7 @@ def accept(context: BotContext) -> View:
     return await_daemon(context, partial(models.accept, model_id=view.id), back)
 
 
-@handlers.button("a-against", needs=Permission.WATCH)
+@handlers.button("a-against")
 def ask_comparison(context: BotContext) -> View:
     """Ask which model to compare with."""
     view = model_of(context)
@@ -248,7 +248,7 @@ def ask_comparison(context: BotContext) -> View:
     return menu.card(context, view.title, message, rows=rows)
 
 
-@handlers.button("a-compare", needs=Permission.WATCH)
+@handlers.button("a-compare")
 def compare(context: BotContext) -> View:
     """Compare two models."""
     first, second = model_of(context), model_of(context, 1)

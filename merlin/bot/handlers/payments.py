@@ -42,13 +42,13 @@ from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
 from merlin.providers.payments import Gateway
 
-handlers = Handlers()
+handlers = Handlers(Permission.REFUNDS)
 ADDING = f"{ADMIN_STEP}code"
 # "SUMMER 20% 100": the code, a percentage or a number of days, the maximum number of users.
 _CODE_PATTERN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
 
-@handlers.button("a-codes", needs=Permission.REFUNDS)
+@handlers.button("a-codes")
 def list_codes(context: BotContext) -> View:
     """Show a page of the codes, newest first."""
 
@@ -75,7 +75,7 @@ def _code_of(context: BotContext) -> StoredPromo:
     return admin.find_by_hash(context, codes, lambda promo: promo.code, key="promo-unknown")
 
 
-@handlers.button("a-code", needs=Permission.REFUNDS)
+@handlers.button("a-code")
 def show_code(context: BotContext) -> View:
     """Show a code."""
     promo = _code_of(context)
@@ -94,7 +94,7 @@ def show_code(context: BotContext) -> View:
     return menu.card(context, promo.code, message, rows=rows)
 
 
-@handlers.button("a-code-off", needs=Permission.REFUNDS, twice=True)
+@handlers.button("a-code-off", twice=True)
 def stop_code(context: BotContext) -> View:
     """Stop a code, after a confirmation."""
     code = _code_of(context).code
@@ -106,7 +106,7 @@ def stop_code(context: BotContext) -> View:
     return replace(show_code(context), alert=context.translate("pay-admin-code-stopped"))
 
 
-@handlers.button("a-code-add", needs=Permission.REFUNDS)
+@handlers.button("a-code-add")
 def choose_code_plan(context: BotContext) -> View:
     """Ask for the plan of a new code."""
     buttons = [
@@ -118,7 +118,7 @@ def choose_code_plan(context: BotContext) -> View:
     return menu.card(context, title, message, rows=(*buttons, menu.back("a-codes:0")))
 
 
-@handlers.button("a-code-for", needs=Permission.REFUNDS)
+@handlers.button("a-code-for")
 def ask_code(context: BotContext) -> View:
     """Ask for the code and its discount or days."""
     plans = payments.plans_for_codes(context.services)
@@ -128,7 +128,7 @@ def ask_code(context: BotContext) -> View:
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
 
 
-@handlers.step(ADDING, needs=Permission.REFUNDS)
+@handlers.step(ADDING)
 def add_code(context: BotContext) -> View:
     """Create the code of the message. Raises Refused if it is invalid."""
     match = _CODE_PATTERN.fullmatch(context.text.strip())
@@ -154,7 +154,7 @@ def add_code(context: BotContext) -> View:
 _MAX_PURCHASES = 200
 
 
-@handlers.button("a-buys", needs=Permission.REFUNDS)
+@handlers.button("a-buys")
 def list_purchases(context: BotContext) -> View:
     """Show a page of a user's purchases, newest first."""
     user_id, actor, purchases = context.number(), context.actor, []
@@ -180,7 +180,7 @@ def purchase_button(context: BotContext, purchase: Purchase) -> Button:
     return Button(line, f"a-buy:{purchase.purchase_id}")
 
 
-@handlers.button("a-buy", needs=Permission.REFUNDS)
+@handlers.button("a-buy")
 def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     """Show a purchase, by default that of the callback data. Raises NotFound."""
     order_id = purchase_id or context.argument(0)
@@ -241,7 +241,7 @@ def _refund_line(context: BotContext, refund: Refund) -> str:
 _GATEWAYS = {Gateway.STARS: Currency.XTR, Gateway.YOOKASSA: Currency.RUB}
 
 
-@handlers.button("a-pay", needs=Permission.REFUNDS)
+@handlers.button("a-pay")
 def payments_home(context: BotContext) -> View:
     """Show the totals of the month and when Stars were last compared with Telegram."""
     comparison, last = "", read_last_comparison(Settings(context.db))
@@ -276,7 +276,7 @@ def _month_lines(context: BotContext) -> list[str]:
     return lines
 
 
-@handlers.button("a-pays", needs=Permission.REFUNDS)
+@handlers.button("a-pays")
 def show_newest_payments(context: BotContext) -> View:
     """Show a page of all purchases; the callback data names the last one before the page."""
     before = next((argument for argument in context.arguments if argument != AS_NEW_MESSAGE), "")
@@ -301,7 +301,7 @@ REASON = f"{ADMIN_STEP}refund"
 SURE = f"{ADMIN_STEP}refund-sure"
 
 
-@handlers.button("a-back", "a-back-all", needs=Permission.REFUNDS)
+@handlers.button("a-back", "a-back-all")
 def choose_refund(context: BotContext) -> View:
     """Ask for the amount of a refund, or for the reason, because Stars are refunded in full."""
     grant, purchase_id = context.number(), context.argument(1)
@@ -329,7 +329,7 @@ def _refundable(
     return details, rest
 
 
-@handlers.step(PART, needs=Permission.REFUNDS)
+@handlers.step(PART)
 def take_amount(context: BotContext) -> View:
     """Take the amount of the message. Raises Refused for an invalid amount."""
     values = context.dialog_values
@@ -349,7 +349,7 @@ def _ask_reason(context: BotContext, values: Mapping[str, Any]) -> View:
     return menu.form(context, key, back, step=REASON, values=values, most=MAX_REASON_LENGTH)
 
 
-@handlers.step(REASON, needs=Permission.REFUNDS)
+@handlers.step(REASON)
 def reason(context: BotContext) -> View:
     """Take the reason of the message and ask for confirmation."""
     values = context.dialog_values
@@ -378,13 +378,13 @@ def _confirm_refund(context: BotContext, message: str, values: Mapping[str, Any]
     return menu.confirmation_card(context, message, sure, f"a-buy:{values['purchase']}")
 
 
-@handlers.step(SURE, needs=Permission.REFUNDS)
+@handlers.step(SURE)
 def repeat_confirmation(context: BotContext) -> View:
     """Ask to press the button instead of writing."""
     return _confirm_refund(context, context.translate("pay-admin-press"), context.dialog_values)
 
 
-@handlers.button("a-back-yes", needs=Permission.REFUNDS)
+@handlers.button("a-back-yes")
 def refund(context: BotContext) -> View:
     """Request the refund; the process that owns the gateway sends it. Raises Refused."""
     refund_id, values = context.number(), context.dialog_values

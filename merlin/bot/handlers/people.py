@@ -37,16 +37,16 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
 
-handlers = Handlers()
+handlers = Handlers(Permission.USERS)
 E = TypeVar("E", bound=StrEnum)
 SEARCH_STEP = f"{ADMIN_STEP}find"
 _MAX_ENTRIES = 5
-handlers.button("a-find", needs=Permission.USERS)(
+handlers.button("a-find")(
     lambda context: menu.form(context, "people-ask-find", "a-users:0", step=SEARCH_STEP)
 )
 
 
-@handlers.button("a-users", needs=Permission.USERS)
+@handlers.button("a-users")
 def list_people(context: BotContext) -> View:
     """Show a page of the users, newest first."""
     page = context.number()
@@ -76,7 +76,7 @@ def user_title(context: BotContext, person: UserView) -> str:
     return f"{sign}{name} · {person.id}"
 
 
-@handlers.step(SEARCH_STEP, needs=Permission.USERS)
+@handlers.step(SEARCH_STEP)
 def search_people(context: BotContext) -> View:
     """Show the users or orders that match the text; the next message searches again."""
     query, people, orders = context.text.strip(), list[UserView](), list[Purchase]()
@@ -103,7 +103,7 @@ def require_other_person(context: BotContext) -> UserView:
     return users.require_another(*context.caller, context.number())
 
 
-@handlers.button("a-user", needs=Permission.USERS)
+@handlers.button("a-user")
 def show_person(context: BotContext, alert: str = "") -> View:
     """Show a user with the possible actions."""
     person = users.details(*context.caller, context.number(), _MAX_ENTRIES)
@@ -166,7 +166,7 @@ def _choose(
     return menu.card(context, user_title(context, person), context.translate(key), rows=rows)
 
 
-@handlers.button("a-block", needs=Permission.USERS, twice=True)
+@handlers.button("a-block", twice=True)
 def block_person(context: BotContext) -> View:
     """Block the user. Raises Refused for oneself and for another admin."""
     person = require_other_person(context)
@@ -177,14 +177,14 @@ def block_person(context: BotContext) -> View:
     return show_person(context, "people-blocked")
 
 
-@handlers.button("a-unblock", needs=Permission.USERS)
+@handlers.button("a-unblock")
 def unblock_person(context: BotContext) -> View:
     """Unblock the user."""
     users.unblock(*context.caller, context.number())
     return show_person(context, "people-unblocked")
 
 
-@handlers.button("a-plan", needs=Permission.USERS)
+@handlers.button("a-plan")
 def choose_plan(context: BotContext) -> View:
     """List the plans."""
     person = person_of(context)
@@ -198,7 +198,7 @@ def choose_plan(context: BotContext) -> View:
     return _choose(context, person, "people-ask-plan", choices, f"a-user:{person.id}")
 
 
-@handlers.button("a-plan-set", needs=Permission.USERS)
+@handlers.button("a-plan-set")
 def set_plan(context: BotContext) -> View:
     """Set the user's plan. Raises NotFound for a plan that is not configured any more."""
     plan_hash = context.argument(1)
@@ -368,7 +368,7 @@ def give_plan(context: BotContext) -> View:
     return show_person(context, "people-plan-given")
 
 
-@handlers.button("a-role", needs=Permission.USERS)
+@handlers.button("a-role")
 def choose_role(context: BotContext) -> View:
     """List the roles that can be granted."""
     person, choices = require_other_person(context), []
@@ -381,7 +381,7 @@ def choose_role(context: BotContext) -> View:
     return _choose(context, person, "people-ask-role", choices, f"a-user:{person.id}")
 
 
-@handlers.button("a-scopes", needs=Permission.USERS)
+@handlers.button("a-scopes")
 def list_scopes(context: BotContext) -> View:
     """List the datasets that a teacher has or can get."""
     person = require_other_person(context)
@@ -404,7 +404,7 @@ def _scope_argument(context: BotContext, index: int, extra: Sequence[str] = ()) 
     return admin.find_by_hash(context, names, index=index, key="admin-no-dataset")
 
 
-@handlers.button("a-role-ask", needs=Permission.USERS, twice=True)
+@handlers.button("a-role-ask", twice=True)
 def grant(context: BotContext) -> View:
     """Grant the role."""
     person, role = require_other_person(context), _enum_argument(context, Role)
@@ -422,7 +422,7 @@ def grant(context: BotContext) -> View:
     return show_person(context, "people-granted")
 
 
-@handlers.button("a-scope-off", needs=Permission.USERS, twice=True)
+@handlers.button("a-scope-off", twice=True)
 def revoke_scope(context: BotContext) -> View:
     """Revoke a teacher's dataset."""
     person = require_other_person(context)

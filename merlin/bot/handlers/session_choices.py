@@ -6,7 +6,6 @@ prompt directly, and saves it as a preset of the user's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from itertools import groupby
 
@@ -14,7 +13,7 @@ from merlin.app import courses
 from merlin.app.ask import request_of_session
 from merlin.billing.quota import allows_model
 from merlin.bot import menu
-from merlin.bot.context import Act, BotContext
+from merlin.bot.context import BotContext
 from merlin.bot.handlers.answering import (
     answering_model,
     fit_window,
@@ -88,6 +87,7 @@ def remove_preset(context: BotContext, session: sessions.Session) -> sessions.Se
     return sessions.clear_prompt(session, preset.model.pair if preset and preset.model else None)
 
 
+@handlers.button("preset:off", "system:clear")
 def remove_prompt(context: BotContext) -> View:
     """Remove the session's system prompt; the default model answers again."""
     context.sessions.change(fit_window(context, remove_preset(context, context.open_session())))
@@ -99,6 +99,7 @@ _RU_EN = "ru-en"
 
 
 @handlers.command("preset")
+@handlers.button("preset", "preset:list")
 def list_presets(context: BotContext) -> View:
     """List all presets; the session's preset is marked."""
     session = context.open_session()
@@ -128,7 +129,9 @@ def _built_in(context: BotContext) -> list[str]:
     ]
 
 
-def _choose_preset(context: BotContext) -> View:
+@handlers.button("preset:set")
+def choose_preset(context: BotContext) -> View:
+    """Set a built-in or configured preset in the session."""
     name = context.argument(1)
     if name == sessions.TRANSLATOR:
         pairs = [(f"presets-pair-{pair}", f"preset:pair:{pair}") for pair in (_RU_EN, "other")]
@@ -164,6 +167,14 @@ def _apply_and_confirm(
     return menu.paragraphs(context, *parts, rows=rows)
 
 
+@handlers.button("preset:pair")
+def choose_pair(context: BotContext) -> View:
+    """Start the translator of Russian and English, or ask for another language pair."""
+    if context.argument(1) == _RU_EN:
+        return _start_translator(context, context.translate("presets-pair-ru-en"))
+    return menu.form(context, "presets-pair-type", step=PAIR_STEP)
+
+
 @handlers.step(PAIR_STEP)
 def take_pair(context: BotContext) -> View:
     """Take the language pair for the translator."""
@@ -179,7 +190,8 @@ def _start_translator(context: BotContext, pair: str) -> View:
     return _apply_and_confirm(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
 
 
-def _handle_own_preset(context: BotContext) -> View:
+@handlers.button("preset:own", "preset:drop", "preset:dropped")
+def handle_own_preset(context: BotContext) -> View:
     """Run the action of a button on an own preset: use, ask for confirmation, delete."""
     preset = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
     if preset is None:
@@ -196,25 +208,12 @@ def _handle_own_preset(context: BotContext) -> View:
     return menu.text_view(context, "presets-dropped", _TO_PRESETS, name=preset.name)
 
 
-_PRESET_VERBS: Mapping[str, Act] = {
-    "list": list_presets,
-    "set": _choose_preset,
-    "pair": lambda context: (
-        _start_translator(context, context.translate("presets-pair-ru-en"))
-        if context.argument(1) == _RU_EN
-        else menu.form(context, "presets-pair-type", step=PAIR_STEP)
-    ),
-    "own": _handle_own_preset,
-    "drop": _handle_own_preset,
-    "dropped": _handle_own_preset,
-    "off": remove_prompt,
-}
-handlers.button("preset")(menu.by_argument(_PRESET_VERBS, "list"))
-
-
 TEXT_STEP = "system-text"
 NAME_STEP = "system-name"
 handlers.step(TEXT_STEP)(lambda context: _set_prompt(context, context.text))
+handlers.button("system:set")(
+    lambda context: menu.form(context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH)
+)
 
 
 @handlers.command("system")
@@ -222,16 +221,20 @@ def set_system_prompt(context: BotContext) -> View:
     """Set the text after the command; without one show the current system prompt."""
     # `command_text` lacks the parts that a client split off; they are joined only to `text`.
     rest = context.text.split(maxsplit=1)[1:]
-    return _set_prompt(context, rest[0]) if rest else _show_current_prompt(context)
+    return _set_prompt(context, rest[0]) if rest else show_current_prompt(context)
 
 
-def _ask_preset_name(context: BotContext) -> View:
+@handlers.button("system:save")
+def ask_preset_name(context: BotContext) -> View:
+    """Ask for the name under which the session's system prompt is saved."""
     if not context.open_session().system:
         return menu.alert(context.translate("system-none"))
     return menu.form(context, "system-name-ask", step=NAME_STEP, most=sessions.PROMPT_LENGTH)
 
 
-def _show_current_prompt(context: BotContext) -> View:
+@handlers.button("system", "system:show")
+def show_current_prompt(context: BotContext) -> View:
+    """Show the session's system prompt."""
     session = context.open_session()
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
@@ -275,29 +278,24 @@ def take_preset_name(context: BotContext) -> View:
 _SET, _SAVE, _CLEAR = [
     (f"system-button-{verb}", f"system:{verb}") for verb in ("set", "save", "clear")
 ]
-_SYSTEM_VERBS: Mapping[str, Act] = {
-    "show": _show_current_prompt,
-    "set": lambda context: menu.form(
-        context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH
-    ),
-    "save": _ask_preset_name,
-    "clear": remove_prompt,
-}
-handlers.button("system")(menu.by_argument(_SYSTEM_VERBS, "show"))
 
 
 _TO_COURSES = ("courses-button-list", "course:list:0")
 _TO_MODELS = ("models-button-list", "model:list:0")
 
 
-def _open_chosen_course(context: BotContext) -> View:
+@handlers.button("course:open")
+def open_chosen_course(context: BotContext) -> View:
+    """Start a session about a course."""
     course = courses.active(context.services).by_id.get(context.number(1))
     if course is None:
         raise NotFound("no such course", "courses-not-available")
     return _start_course(context, course)
 
 
-def _leave_course(context: BotContext) -> View:
+@handlers.button("course:all")
+def leave_course(context: BotContext) -> View:
+    """Start a session about the default topic."""
     _start_session(context, None)
     return menu.text_view(context, "courses-all-chosen", _TO_COURSES)
 
@@ -313,6 +311,7 @@ def open_course(context: BotContext, slug: str) -> View:
 
 
 @handlers.command("course")
+@handlers.button("course", "course:list")
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
     active = courses.active(context.services).courses
@@ -363,14 +362,6 @@ def _start_session(context: BotContext, dataset: str | None) -> None:
     context.sessions.change(fit_window(context, bare))
 
 
-_COURSE_VERBS: Mapping[str, Act] = {
-    "list": list_courses,
-    "open": _open_chosen_course,
-    "all": _leave_course,
-}
-handlers.button("course")(menu.by_argument(_COURSE_VERBS, "list"))
-
-
 _CENT = MICRO // 100
 # The maximum length of a model's title on a button.
 LABEL_LENGTH = 49
@@ -391,6 +382,7 @@ def allowed_models(
 
 
 @handlers.command("model")
+@handlers.button("model:list")
 def list_choices(context: BotContext) -> View:
     """List the models that can be chosen, and show which one answers."""
     session = context.open_session()
@@ -413,6 +405,10 @@ def list_choices(context: BotContext) -> View:
     lines.append(context.translate("models-hint"))
     page_row = menu.page_buttons("model:list", page, len(choices))
     return menu.message(context, "\n\n".join(lines), *buttons, *page_row)
+
+
+# Under an answer, which must stay.
+handlers.button("model")(lambda context: replace(list_choices(context), is_new=True))
 
 
 def _model_line(context: BotContext, count: int, option: model_catalogue.ModelOption) -> str:
@@ -443,7 +439,9 @@ def _format_price(language: str, price: Price | None) -> str:
     )
 
 
-def _choose_model(context: BotContext) -> View:
+@handlers.button("model:use")
+def choose_model(context: BotContext) -> View:
+    """Set a model in the session."""
     session, sign = context.open_session(), context.argument(1)
     option = next(
         (candidate for candidate in allowed_models(context, session) if candidate.sign == sign),
@@ -472,7 +470,8 @@ def _choose_model(context: BotContext) -> View:
     )
 
 
-def _choose_newest(context: BotContext) -> View:
+@handlers.button("model:auto")
+def choose_newest(context: BotContext) -> View:
     """Reset the session's model to the newest one."""
     session = replace(context.open_session(), provider=None, model_id=None)
     context.sessions.change(fit_window(context, session))
@@ -482,12 +481,5 @@ def _choose_newest(context: BotContext) -> View:
     )
 
 
-_MODEL_VERBS: Mapping[str, Act] = {
-    # Without an argument and "newest": under an answer, which must stay.
-    "": lambda context: replace(list_choices(context), is_new=True),
-    "list": list_choices,
-    "use": _choose_model,
-    "auto": _choose_newest,
-    "newest": lambda context: replace(_choose_newest(context), is_new=True),
-}
-handlers.button("model")(menu.by_argument(_MODEL_VERBS))
+# Under an answer, too.
+handlers.button("model:newest")(lambda context: replace(choose_newest(context), is_new=True))

@@ -233,15 +233,9 @@ TEXTS = (INFO, PRIVACY, TERMS)
 TEXT_STEP = "own-words"
 
 
-def _may_edit(context: BotContext) -> bool:
-    return context.is_private and context.authority.may(Permission.EDIT_TEXTS)
-
-
-@handlers.button("own")
+@handlers.button("own", needs=Permission.EDIT_TEXTS)
 def choose_text(context: BotContext) -> View:
     """List the texts, or ask for a new text of the one in the callback data."""
-    if not _may_edit(context):
-        return menu.outdated_view(context)
     if _is_text(context.arguments):
         context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
         return _ask_text(context, ".".join(context.arguments))
@@ -266,12 +260,11 @@ def _ask_text(context: BotContext, name: str) -> View:
     return menu.message(context, message, bool(current) and drop_button, menu.back_or_cancel("own"))
 
 
-@handlers.step(TEXT_STEP)
+@handlers.step(TEXT_STEP, needs=Permission.EDIT_TEXTS)
 def take_text(context: BotContext) -> View:
     """Store the new text."""
     text_id = tuple(context.dialog_values.get("text", ()))
-    if not _may_edit(context) or not _is_text(text_id):
-        context.stop_waiting()
+    if not _is_text(text_id):
         return menu.text_view(context, "bot-cancelled")
     new_text = context.text.strip()
     if not 0 < len(new_text) <= MAX_CHARACTERS:
@@ -279,10 +272,10 @@ def take_text(context: BotContext) -> View:
     return _store_text(context, ".".join(text_id), new_text)
 
 
-@handlers.button("own-drop")
+@handlers.button("own-drop", needs=Permission.EDIT_TEXTS)
 def drop_text(context: BotContext) -> View:
     """Delete a text; its history is in the audit log."""
-    if not _may_edit(context) or not _is_text(context.arguments):
+    if not _is_text(context.arguments):
         return menu.outdated_view(context)
     return _store_text(context, ".".join(context.arguments), "")
 
@@ -316,7 +309,8 @@ def info(context: BotContext) -> View:
     )
     parts = [version, *models, _info_session(context, session), next(filter(None, own_texts), "")]
     parts.append(context.translate("bot-info-commands"))
-    edit = _may_edit(context) and ("bot-texts-edit", "own")
+    may_edit = context.is_private and context.authority.may(Permission.EDIT_TEXTS)
+    edit = may_edit and ("bot-texts-edit", "own")
     return menu.paragraphs(context, *parts, rows=(edit,))
 
 
