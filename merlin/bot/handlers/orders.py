@@ -26,7 +26,6 @@ from merlin.app.shop import place_order
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import plan_named, plan_title
-from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import format_time
@@ -135,8 +134,6 @@ async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callabl
 
 log = get_logger(__name__)
 
-_METHOD = "answerPreCheckoutQuery"
-
 
 async def answer_checkout(context: BotContext) -> None:
     """Answer a pre-checkout query, then finish the update."""
@@ -149,11 +146,9 @@ async def answer_checkout(context: BotContext) -> None:
     answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
     if reason:
         answer["error_message"] = context.translate(reason)
-    await context.bot_api.answer_query(_METHOD, answer)
-    if reason:
-        await context.finish_silently(UpdateState.REFUSED, reason)
-    else:
-        await context.finish_silently(UpdateState.ANSWERED)
+    await context.bot_api.answer_query("answerPreCheckoutQuery", answer)
+    state = UpdateState.REFUSED if reason else UpdateState.ANSWERED
+    await context.finish_silently(state, reason)
 
 
 def refusal_reason(context: BotContext) -> str:
@@ -211,7 +206,7 @@ def _store_payment(context: BotContext) -> None:
 @handlers.button("renewal")
 def renewal(context: BotContext) -> View:
     """Show when a plan renews and ask whether to stop it."""
-    own_renewal = _require_own_renewal(context)
+    own_renewal = plans.find_renewal(*context.own_caller, context.number())
     at = context.moment(own_renewal.next_at)
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     arguments = {"title": title, "at": at, "gateway": own_renewal.gateway.value}
@@ -219,20 +214,11 @@ def renewal(context: BotContext) -> View:
     return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
-def _require_own_renewal(context: BotContext) -> Renewal:
-    """Return the user's renewal named by the callback data. Raises NotFound if it is off."""
-    try:
-        return plans.find_renewal(*context.own_caller, context.number())
-    except NotFound:
-        raise NotFound("no such renewal", "pay-renewal-none") from None
-
-
 @handlers.button("renewal-off")
 def stop_renewal(context: BotContext) -> View:
     """Stop the renewal; for Stars the payment worker notifies Telegram."""
-    own_renewal = _require_own_renewal(context)
-    plans.stop_renewal(*context.own_caller, own_renewal.renewal_id)
-    title = plan_title(context.services.plans, own_renewal.plan, context.language)
+    stopped = plans.stop_renewal(*context.own_caller, context.number())
+    title = plan_title(context.services.plans, stopped.plan, context.language)
     text = context.translate("pay-stopped", title=title)
     return replace(show_plan(context), alert=text, is_loud=True)
 

@@ -122,7 +122,6 @@ pay-ask-stop = The plan “{ $title }” auto-renews on { $at }, { $gateway ->
        *[yookassa] with your saved card or wallet
     }. Turn off auto-renewal? You keep the days you've paid for.
 pay-stopped = Auto-renewal of “{ $title }” is off. You keep the days you've paid for.
-pay-renewal-none = Auto-renewal not found: it may already be off.
 pay-left = [Left { $period ->
         [beyond] in all
         [day] for today
