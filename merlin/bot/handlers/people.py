@@ -21,7 +21,6 @@ from merlin.app import users
 from merlin.app.inbox import Dialog
 from merlin.app.payments import list_payments
 from merlin.app.users import UserView
-from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
 from merlin.bot import menu
@@ -33,7 +32,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.bot.rendering import audit_text, reference_name
 from merlin.core import i18n
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button, button_rows
 from merlin.core.permissions import Permission, Role
 
@@ -262,20 +261,11 @@ def take_amount(context: BotContext) -> View:
     return _ask_days(context, person, kind, amount)
 
 
-def _amount_argument(context: BotContext) -> int:
-    """Return the amount in the callback data. Raises Refused."""
-    amount = context.number(2)
-    if not 1 <= amount <= MAX_GIFT:
-        raise Refused(f"a gift of {amount}", "quota-gift-amount", most=MAX_GIFT)
-    return amount
-
-
 @handlers.button("a-gift-d", needs=Permission.GIFTS)
 def choose_question_days(context: BotContext) -> View:
     """Ask for how long the questions are valid."""
-    return _ask_days(
-        context, person_of(context), _enum_argument(context, Format), _amount_argument(context)
-    )
+    kind, amount = _enum_argument(context, Format), context.number(2)
+    return _ask_days(context, person_of(context), kind, amount)
 
 
 def _ask_days(context: BotContext, person: UserView, kind: Format, amount: int) -> View:
@@ -297,9 +287,7 @@ def _day_choices(
 @handlers.button("a-gift-ask", needs=Permission.GIFTS, twice=True)
 def give_questions(context: BotContext) -> View:
     """Give the questions and notify the user."""
-    person = person_of(context)
-    kind = _enum_argument(context, Format)
-    amount = _amount_argument(context)
+    person, kind, amount = person_of(context), _enum_argument(context, Format), context.number(2)
     days = min(context.number(3), _MAX_QUESTION_DAYS)
     if not menu.is_confirmed(context):
         text = context.translate(
@@ -352,10 +340,8 @@ def choose_plan_days(context: BotContext) -> View:
 
 @handlers.button("a-term-ask", needs=Permission.GIFTS, twice=True)
 def give_plan(context: BotContext) -> View:
-    """Give the plan and notify the user. Raises Refused for an invalid number of days."""
+    """Give the plan and notify the user."""
     person, plan, days = person_of(context), _plan_argument(context), context.number(2)
-    if not 1 <= days <= MAX_DAYS:
-        raise Refused(f"a plan for {days} days", "bot-button-old")
     if not menu.is_confirmed(context):
         title = plan.title_in(context.language)
         who = user_title(context, person)
