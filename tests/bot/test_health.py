@@ -98,6 +98,20 @@ def test_alarm_has_an_action_button_and_stays_in_the_chat(telegram, settings):
     assert telegram.answers("vera")[0].text == alarm.text
 
 
+def test_notices_of_a_canary_and_of_withdrawn_consent_lead_to_the_models(telegram, settings):
+    canary = {"version": "neurotypology-2", "against": "neurotypology-1", "share": 10}
+    revoked = {"count": 1, "models": "neurotypology-1"}
+    for key, arguments in (
+        ("notice-canary", {"dataset": "neurotypology", "answers": 50, **canary}),
+        ("notice-revoked", {"dataset": "neurotypology", **revoked}),
+    ):
+        add_notices(settings, (key, arguments))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: len(texts(telegram)) == 2)
+    buttons = [key["text"] for letter in telegram.answers("vera") for key in letter.keys[0]]
+    assert buttons == ["🧠 Модели", "🧠 Модели"]
+
+
 def test_alarms_with_one_cause_become_one_message_with_instructions(telegram, settings):
     down = ("notice-provider", {"provider": "chat", "reason": "нет ответа"})
     settings = replace(settings, pace=replace(settings.pace, group_s=3600.0))
