@@ -406,7 +406,7 @@ class Purchases(Repository):
         )
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether `due` would return any; only reads, so it blocks no writer."""
+        """Return whether `claim_due` would return any; only reads, so it blocks no writer."""
         is_due = PURCHASE.look_at <= iso(now)
         return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
 

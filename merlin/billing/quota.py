@@ -229,7 +229,7 @@ class Gifts(Repository):
     def give(self, gift: Gift) -> int:
         """Store a gift, write it to the audit log, return its id; a gift of the same key is kept.
 
-        Raises Refused if the amount is not 1 to MOST.
+        Raises Refused if the amount is not 1 to MAX_GIFT.
         """
         if not 1 <= gift.amount <= MAX_GIFT:
             raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MAX_GIFT)

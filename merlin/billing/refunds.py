@@ -142,7 +142,7 @@ class Refunds(Repository):
             raise Refused("a refund is under way", "billing-refund-under-way")
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
-        """Return whether `due` would return any; does not write, so it blocks no writer."""
+        """Return whether `claim_due` would return any; only reads, so it blocks no writer."""
         query = REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)
         return self.db.value(query) is not None
 

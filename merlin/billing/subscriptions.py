@@ -6,7 +6,7 @@ the payment a day before the plan ends, then daily, three times at most; three d
 payment the person is reminded and can stop it.
 
 Term: the period in which a person has a plan. A term bought while the same plan still runs begins
-when that ends. Different plans run in parallel, and the higher one counts (`plan.plan_of`).
+when that ends. Different plans run in parallel, and the higher one counts (`quota.plan_of`).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Term:
     """A plan from `starts_at` up to `ends_at`.
 
     `key` identifies what is given only once: "grant:17", "trial:plus". `grant_id` is the ledger's
-    row that it was given for. `by` as in `account.audit`.
+    row that it was given for. `by` as in `db.audit`.
     """
 
     term_id: int

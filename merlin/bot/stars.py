@@ -109,7 +109,7 @@ class StarsGateway:
         await self._call("editUserStarSubscription", {**fields, "is_canceled": True})
 
     async def list_transactions(self, offset: int) -> StarsPage:
-        """Return up to MAX_MOVED transactions from an offset, oldest first. Raises PaymentError."""
+        """Return a page of transactions from an offset, oldest first. Raises PaymentError."""
         fields = {"offset": offset, "limit": STARS_PAGE_SIZE}
         response = await self._call("getStarTransactions", fields)
         transactions = response.get("transactions") if isinstance(response, Mapping) else None

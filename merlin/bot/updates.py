@@ -145,7 +145,7 @@ class Addressee:
 
 
 def find_addressee(update: Update, bot_id: int, bot_name: str) -> Addressee:
-    """Return the addressee of a group message; an empty Address for other updates."""
+    """Return the addressee of a group message; an empty one for other updates."""
     message = _message(update)
     text, marks = _read_text(message)
     units = text.encode("utf-16-le")

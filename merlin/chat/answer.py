@@ -226,7 +226,7 @@ FAILURES, FAILURE_WINDOW_S = 3, 600.0
 
 
 class CircuitBreaker:
-    """Skips a model for a minute after `FAILURES` failures in a row within `WITHIN_S`.
+    """Skips a model for a minute after `FAILURES` failures in a row within ten minutes.
 
     Then one question probes it while others still skip it: an answer closes the circuit, a failure
     keeps it open for another minute. Each process has its own state: learning it takes three

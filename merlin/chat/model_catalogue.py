@@ -260,7 +260,7 @@ class ModelCatalogue(Repository):
         return None if row is None else serving_of(row)
 
     def serving_row(self, dataset: str | None) -> Row | None:
-        """Return the row of what `serving` returns, with its training data's settings."""
+        """Return the row of what `find_serving` returns, with its training data's settings."""
         return self.db.row(_FIRST() if dataset is None else _OF(dataset=dataset))
 
     def canary_row(self, dataset: str) -> Row | None:
