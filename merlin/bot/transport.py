@@ -17,7 +17,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from http import HTTPStatus
@@ -31,7 +30,7 @@ from telegram.request import BaseRequest, RequestData
 
 from merlin.config.settings import TelegramLimits
 from merlin.core.log import get_logger, redact
-from merlin.core.rate_limit import TokenBucket
+from merlin.core.rate_limit import TokenBucket, TokenBuckets
 
 log = get_logger(__name__)
 
@@ -209,18 +208,6 @@ class EditSkipped(TelegramError):
     """A progress edit was not sent, because a limit is near or the chat is flooded."""
 
 
-@dataclass(slots=True)
-class Chat:
-    """The limiter of one chat, and the end of its flood wait (seconds of the loop's clock)."""
-
-    bucket: TokenBucket
-    cool_until: float = 0.0
-
-    def is_idle(self, now: float) -> bool:
-        """Return whether evicting this chat changes nothing: no used slots, no flood wait."""
-        return not self.bucket.full_in_s(now) and self.cool_until <= now
-
-
 class RateLimiter(BaseRateLimiter[SendClass]):
     """Rate limiter of all requests but getUpdates; a 429 delays only its own chat."""
 
@@ -229,7 +216,9 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         per_s = limits.overall_per_s
         # Bursts of a sixth of a second: the worst second stays near the limit.
         self._overall = TokenBucket(per_s, max(1.0, per_s / 6))
-        self._chats: dict[str, Chat] = {}
+        self._buckets = TokenBuckets(MAX_CHATS)
+        # The end of each chat's flood wait, in seconds of the loop's clock.
+        self._cool_until: dict[str, float] = {}
 
     async def initialize(self) -> None:
         """Nothing is to be opened."""
@@ -256,7 +245,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         chat_id = data.get("chat_id")
         if send_class is SendClass.URGENT or chat_id is None:
             return await callback(*args, **kwargs)
-        chat = self._chat(str(chat_id))
+        chat = str(chat_id)
         while True:
             await self._wait_for_slot(chat, send_class)
             try:
@@ -264,42 +253,31 @@ class RateLimiter(BaseRateLimiter[SendClass]):
             except RetryAfter as flood:
                 wait = flood.retry_after
                 seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
-                chat.cool_until = max(chat.cool_until, _now() + seconds)
-                log.warning("telegram asks a chat to wait", chat=str(chat_id), seconds=seconds)
+                self._cool_until[chat] = max(self._cool_until.get(chat, 0), _now() + seconds)
+                log.warning("telegram asks a chat to wait", chat=chat, seconds=seconds)
                 if send_class is SendClass.PROGRESS:
                     raise EditSkipped("flood wait") from flood
 
-    async def _wait_for_slot(self, chat: Chat, send_class: SendClass) -> None:
-        now = _now()
+    async def _wait_for_slot(self, chat: str, send_class: SendClass) -> None:
+        now, limits = _now(), self._limits
+        per_s, burst = limits.group_per_min / 60, GROUP_BURST
+        if chat.isdecimal():
+            per_s, burst = limits.private_per_s, PRIVATE_BURST
+        bucket = self._buckets.get(chat, per_s, burst, now)
         if send_class is SendClass.PROGRESS:
-            buckets = chat.bucket, self._overall
-            if chat.cool_until > now or not all(bucket.has(_SPARE, now) for bucket in buckets):
+            buckets = bucket, self._overall
+            is_cooling = self._cool_until.get(chat, 0) > now
+            if is_cooling or not all(bucket.has(_SPARE, now) for bucket in buckets):
                 raise EditSkipped("a limit is near")
             for bucket in buckets:
                 bucket.reserve(now)
             return
-        await _sleep_until(now + chat.bucket.reserve(now))
-        while chat.cool_until > _now():
-            await _sleep_until(chat.cool_until)
+        await _sleep_until(now + bucket.reserve(now))
+        while (until := self._cool_until.get(chat, 0)) > _now():
+            await _sleep_until(until)
+        self._cool_until.pop(chat, None)
         now = _now()
         await _sleep_until(now + self._overall.reserve(now))
-
-    def _chat(self, chat_id: str) -> Chat:
-        chat = self._chats.get(chat_id)
-        if chat is not None:
-            return chat
-        if len(self._chats) >= MAX_CHATS:
-            now = _now()
-            self._chats = {
-                key: limited_chat
-                for key, limited_chat in self._chats.items()
-                if not limited_chat.is_idle(now)
-            }
-        bucket = TokenBucket(self._limits.group_per_min / 60, GROUP_BURST)
-        if chat_id.isdecimal():
-            bucket = TokenBucket(self._limits.private_per_s, PRIVATE_BURST)
-        chat = self._chats[chat_id] = Chat(bucket)
-        return chat
 
 
 def _now() -> float:
