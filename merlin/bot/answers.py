@@ -31,13 +31,13 @@ from merlin.chat.sessions import ChatPlace, WindowCounter
 from merlin.chat.turns import StoredAnswer, Turn
 from merlin.core.formatted_text import (
     Button,
-    Entity,
     FormattedMessage,
     button_rows,
     copy_buttons,
     get_first_part,
+    in_entity,
+    join_pages,
     split,
-    utf16_length,
 )
 from merlin.core.i18n import cut, text
 from merlin.core.money import Cost
@@ -312,10 +312,8 @@ def render_turn(
         body = join_pages(_transcript_page(turn.question.text, is_whole=is_script), body)
     elif turn.question.text and not turn.question.message_id:
         # Asked by a button: the chat has no message with the question.
-        body = join_pages(_quote_page(turn.question.text, "blockquote"), body)
-    if stored_answer.note.strip():
-        note = stored_answer.note
-        body = join_pages(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
+        body = join_pages(in_entity("blockquote", turn.question.text), body)
+    body = join_pages(body, in_entity("italic", stored_answer.note))
     # Editors may see a refused question.
     tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
     rows = (
@@ -335,20 +333,7 @@ def _transcript_page(question: str, *, is_whole: bool) -> FormattedMessage:
     message = "\n\n".join(document_texts(question)) or question
     if len(message) > HEARD_LENGTH and not is_whole:
         message = f"{message[:HEARD_LENGTH]}…"
-    return _quote_page(f"🎙 {message}", "expandable_blockquote" if is_whole else "blockquote")
-
-
-def _quote_page(line: str, kind: str) -> FormattedMessage:
-    return FormattedMessage(line, (Entity(kind, 0, utf16_length(line)),))
-
-
-def join_pages(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
-    """Return both pages joined by an empty line."""
-    if not first.text.strip():
-        return second
-    start = utf16_length(first.text) + 2
-    moved = tuple(replace(mark, offset=mark.offset + start) for mark in second.marks)
-    return FormattedMessage(f"{first.text}\n\n{second.text}", (*first.marks, *moved))
+    return in_entity("expandable_blockquote" if is_whole else "blockquote", f"🎙 {message}")
 
 
 # Notes under an answer, or in place of one.

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog
 from merlin.core.errors import ApprovalNeeded, MerlinError
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import (
+    Button,
+    FormattedMessage,
+    in_entity,
+    join_pages,
+    prepend,
+)
 from merlin.core.i18n import cut
 
 if TYPE_CHECKING:
@@ -26,6 +32,8 @@ Row = tuple[Button, ...]
 Entry: TypeAlias = "Button | tuple[str, str] | tuple[str, str, str] | Literal[False] | None"
 RowOf: TypeAlias = "Entry | Sequence[Entry]"
 Rows: TypeAlias = "Iterable[RowOf]"
+# A part of a card.
+Part: TypeAlias = "str | FormattedMessage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ def message(context: BotContext, text: str, *rows: RowOf) -> View:
 
 def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
     """Return a view of the non-empty parts, separated by empty lines."""
-    return message(context, _GAP.join(filter(None, parts)), *rows)
+    return message(context, "\n\n".join(filter(None, parts)), *rows)
 
 
 def text_view(context: BotContext, key: str, *rows: RowOf, **arguments: object) -> View:
@@ -132,30 +140,16 @@ def choice_button(label: str, data: str, *, is_chosen: bool) -> Button:
     return Button(f"{'✓ ' if is_chosen else ''}{label}", data)
 
 
-_GAP = "\n\n"
+def code_block(text: str, language: str = "yaml") -> FormattedMessage:
+    """Return a text in monospace; `language` is for syntax highlighting."""
+    return in_entity("pre", printable(text), language)
 
 
-@dataclass(frozen=True, slots=True)
-class CodeBlock:
-    """A text in monospace; `language` is for syntax highlighting."""
-
-    text: str
-    language: str = "yaml"
-
-
-def card(context: BotContext, title: str, *parts: str | CodeBlock, rows: Rows = ()) -> View:
+def card(context: BotContext, title: str, *parts: Part, rows: Rows = ()) -> View:
     """Return a view: the title in bold, the non-empty parts, rows as for `buttons_of`."""
-    message, marks = title, [Entity("bold", 0, utf16_length(title))]
-    for part in parts:
-        text = printable(part.text if isinstance(part, CodeBlock) else part)
-        if not text.strip():
-            continue
-        if isinstance(part, CodeBlock):
-            marks.append(
-                Entity("pre", utf16_length(message + _GAP), utf16_length(text), part.language)
-            )
-        message = f"{message}{_GAP}{text}"
-    return View(FormattedMessage(message, tuple(marks), buttons_of(context, *rows)))
+    pages = (FormattedMessage(printable(part)) if isinstance(part, str) else part for part in parts)
+    page = join_pages(in_entity("bold", title), *pages)
+    return View(replace(page, buttons=buttons_of(context, *rows)))
 
 
 def list_card(
@@ -268,7 +262,7 @@ def with_heading(view: View, text: str) -> View:
     """Return a view with a text above its page, if it has one."""
     if view.page is None:
         return view
-    return replace(view, page=replace(view.page, text=f"{text}\n\n{view.page.text}"))
+    return replace(view, page=prepend(f"{text}\n\n", view.page))
 
 
 def printable(text: str) -> str:

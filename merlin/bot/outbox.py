@@ -34,7 +34,7 @@ from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
 from merlin.bot.transport import ConnectionState, EditSkipped
-from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
@@ -239,7 +239,9 @@ class OutboxSender:
         # An edit is idempotent, so it needs no repeat mark.
         if may_edit and await self._bot_api.edit(message.chat_id, edit_of, message.page):
             return edit_of
-        page = _with_repeat_mark(message.page, language) if is_repeat else message.page
+        page = message.page
+        if is_repeat:
+            page = prepend(f"{text(language, 'bot-repeat')}\n", page)
         return await self._bot_api.send(message.chat_id, page, message.target)
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
@@ -262,15 +264,6 @@ class OutboxSender:
             Users(self._db).mark_unreachable(chat_id)
 
         await self._store.do(work)
-
-
-def _with_repeat_mark(page: FormattedMessage, language: str) -> FormattedMessage:
-    """Return the page with the repeat mark above it."""
-    mark = f"{text(language, 'bot-repeat')}\n"
-    marks = tuple(
-        replace(entity, offset=entity.offset + utf16_length(mark)) for entity in page.marks
-    )
-    return replace(page, text=f"{mark}{page.text}", marks=marks)
 
 
 LIVE_S = 120.0

@@ -326,6 +326,28 @@ def split(message: FormattedMessage) -> list[FormattedMessage]:
     return parts
 
 
+def in_entity(kind: str, text: str, value: str = "") -> FormattedMessage:
+    """Return a message whose whole text is one entity."""
+    return FormattedMessage(text, (Entity(kind, 0, utf16_length(text), value),))
+
+
+def prepend(text: str, message: FormattedMessage) -> FormattedMessage:
+    """Return the message with a text in front of it; its entities move along."""
+    shift = utf16_length(text)
+    marks = tuple(replace(mark, offset=mark.offset + shift) for mark in message.marks)
+    return replace(message, text=f"{text}{message.text}", marks=marks)
+
+
+def join_pages(*pages: FormattedMessage) -> FormattedMessage:
+    """Return messages as one, without buttons: those with a text, separated by empty lines."""
+    joined = FormattedMessage("")
+    for page in pages:
+        if page.text.strip():
+            following = prepend(f"{joined.text}\n\n", page) if joined.text else page
+            joined = FormattedMessage(following.text, (*joined.marks, *following.marks))
+    return joined
+
+
 def get_first_part(message: FormattedMessage) -> FormattedMessage:
     """Return the part of a growing `message` that fits one message, with its buttons."""
     return replace(next(_split_text(message), FormattedMessage("")), buttons=message.buttons)

@@ -12,10 +12,11 @@ from merlin.app.examples import view_of
 from merlin.app.inbox import Update
 from merlin.bot.handlers.example_draft import author, reword_draft
 from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example, merge_turns
-from merlin.bot.menu import CodeBlock, card, cut
+from merlin.bot.menu import card, code_block
 from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
+from merlin.core.i18n import cut
 from merlin.dataset.changes import Edit, check_path
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import free_example_id, parse_example
@@ -117,7 +118,7 @@ def test_tags_are_split_by_any_separator():
 
 
 def test_card_escapes_code_blocks_and_removes_invalid_characters():
-    parts = ("слово", CodeBlock("a: \ud83d\0\n"), "", CodeBlock("  ", "diff"), "конец")
+    parts = ("слово", code_block("a: \ud83d\0\n"), "", code_block("  ", "diff"), "конец")
     page = card(None, "😀 Т", *parts).page
     assert page.text == "😀 Т\n\nслово\n\na: ?�\n\nконец"
     bold, pre = page.marks

@@ -102,16 +102,16 @@ def show_change(context: BotContext) -> View:
     return menu.card(context, title, state, reason, *_texts(context, edit), rows=rows)
 
 
-def _texts(context: BotContext, edit: Change) -> Iterator[str | menu.CodeBlock]:
+def _texts(context: BotContext, edit: Change) -> Iterator[menu.Part]:
     """Yield both texts of a conflict, or the text of the edit."""
     nothing = context.translate("examples-no-file")
     if edit.theirs is not None:
         yield context.translate("examples-mine-is")
-        yield menu.CodeBlock(cut(edit.text or nothing, _MAX_TEXT))
+        yield menu.code_block(cut(edit.text or nothing, _MAX_TEXT))
         yield context.translate("examples-theirs-is")
-        yield menu.CodeBlock(cut(edit.theirs.text or nothing, _MAX_TEXT))
+        yield menu.code_block(cut(edit.theirs.text or nothing, _MAX_TEXT))
     elif edit.text is not None:
-        yield menu.CodeBlock(cut(edit.text, _MAX_TEXT))
+        yield menu.code_block(cut(edit.text, _MAX_TEXT))
 
 
 def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:

@@ -365,7 +365,7 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     title = context.translate(_FIELD_TITLES[field])
     hint = context.translate(f"examples-reword-hint-{field}")
     is_short = utf16_length(current) <= _MAX_SHOWN_UNITS
-    parts = (menu.CodeBlock(current, kind), hint) if is_short else (hint,)
+    parts = (menu.code_block(current, kind), hint) if is_short else (hint,)
     no_tags = field == "t" and bool(current) and ("examples-no-tags", "ex:untag")
     values, rows = {"field": field}, (no_tags,)
     view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, values=values)

@@ -172,7 +172,7 @@ def ask(
     context: BotContext,
     step: str,
     title: str,
-    *parts: str | menu.CodeBlock,
+    *parts: menu.Part,
     back: str,
     draft: Draft | None = None,
     rows: menu.Rows = (),
@@ -340,9 +340,7 @@ def _proof_view(
 _ROLES = {"system": "⚙️", USER: "👤", ASSISTANT: "🤖"}
 
 
-def _preview(
-    context: BotContext, old: str | None, new: str | None
-) -> Iterator[str | menu.CodeBlock]:
+def _preview(context: BotContext, old: str | None, new: str | None) -> Iterator[menu.Part]:
     """Yield the example as question and answer, and the diff to the current file.
 
     An example with more than messages is shown as its file.
@@ -358,12 +356,12 @@ def _preview(
         test_note = context.translate("examples-for-test") if is_test else ""
         yield admin.join_lines(tags and f"🏷 {tags}", test_note)
     else:
-        yield menu.CodeBlock(cut(text, _TEXT_LENGTH))
+        yield menu.code_block(cut(text, _TEXT_LENGTH))
     if old is not None and new is not None:
         # The diff without file names and line numbers.
         lines = unified_diff(old, new).split("\n")[3:]
         diff = "\n".join("⋯" if line.startswith("@@") else line for line in lines)
-        yield menu.CodeBlock(cut(diff, _DIFF_LENGTH), "diff")
+        yield menu.code_block(cut(diff, _DIFF_LENGTH), "diff")
 
 
 def turn_lines(turns: Sequence[tuple[str, str]]) -> list[str]:

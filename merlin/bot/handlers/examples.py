@@ -239,7 +239,7 @@ def show_example(context: BotContext) -> View:
     leave_dialog(context)
     file = require_chosen_example(context)
     dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
-    text_block = menu.CodeBlock(
+    text_block = menu.code_block(
         cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
     )
     target = f"{dataset_hash}:{example_hash}"

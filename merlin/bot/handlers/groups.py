@@ -20,7 +20,6 @@ from merlin.app import courses
 from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
 from merlin.app.inbox import UpdateState
 from merlin.bot import menu
-from merlin.bot.answers import join_pages
 from merlin.bot.bot_api import keyboard_fields, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
@@ -39,10 +38,10 @@ from merlin.bot.updates import Addressee, find_addressee, find_named_bot
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import (
     Button,
-    Entity,
     FormattedMessage,
     get_first_part,
-    utf16_length,
+    in_entity,
+    join_pages,
 )
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.json_fields import get_integer, get_object, get_text
@@ -306,8 +305,7 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
     results = []
     for index, answer in enumerate(answers):
         head = menu.one_line(answer.question, MAX_CHARACTERS)
-        question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
-        page = get_first_part(join_pages(question, render(answer.answer)))
+        page = get_first_part(join_pages(in_entity("bold", head), render(answer.answer)))
         title = menu.one_line(answer.question, _TITLE_LENGTH)
         results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results

@@ -192,7 +192,7 @@ def show_job(context: BotContext) -> View:
         ),
         menu.back(_LIST),
     )
-    chart = menu.CodeBlock(loss_chart(job, context.language), "")
+    chart = menu.code_block(loss_chart(job, context.language), "")
     return menu.card(context, _title(context, job), _job_text(context, job), chart, rows=rows)
 
 
@@ -220,7 +220,7 @@ async def send_losses(context: BotContext) -> None:
         job = _job_of(context)
         if not content:
             return menu.alert(context.translate("chart-none"))
-        chart = menu.CodeBlock(loss_chart(job, context.language), "")
+        chart = menu.code_block(loss_chart(job, context.language), "")
         card = menu.card(context, _title(context, job), chart)
         return picture_view(card, f"losses-{job.id}.png", content)
 

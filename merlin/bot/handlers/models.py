@@ -256,7 +256,7 @@ def compare(context: BotContext) -> View:
     message = context.translate("admin-compare-legend")
     if not comparison.is_same:
         message = context.translate("admin-compare-differ", shared=comparison.shared)
-    table = menu.CodeBlock(comparison_table(first, second, comparison, context.language), "")
+    table = menu.code_block(comparison_table(first, second, comparison, context.language), "")
     title, rows = context.translate("admin-compare"), (menu.back(f"a-model:{first.job}"),)
     return menu.card(context, title, message, table, rows=rows)
 

@@ -38,7 +38,7 @@ from merlin.bot.registry import Handlers
 from merlin.bot.rendering import allowance_text, pack_text
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
@@ -236,7 +236,6 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
     title, days = plan.title_in(context.language), plan.trial_days
     can_try = can_start_trial(context.services, context.user_id, plan)
     parts = [
-        title,
         plan.described(context.language),
         "\n".join(_content_lines(context, plan, current)),
         _combination_note(context, plan, current),
@@ -246,9 +245,8 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
     trial = can_try and Button(
         translate("pay-button-trial", days=days), f"try:{short_hash(plan.name)}"
     )
-    rows = menu.buttons_of(context, *_buy_buttons(context, plan, promo), trial, TO_PLAN)
-    bold = (Entity("bold", 0, utf16_length(title)),)
-    return View(FormattedMessage("\n\n".join(filter(None, parts)), bold, rows))
+    rows: menu.Rows = (*_buy_buttons(context, plan, promo), trial, TO_PLAN)
+    return menu.card(context, title, *parts, rows=rows)
 
 
 def _content_lines(context: BotContext, plan: Plan, current: CurrentPlan) -> list[str]:

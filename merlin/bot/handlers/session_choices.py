@@ -25,7 +25,7 @@ from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat import model_catalogue, sessions
 from merlin.core.errors import NotFound
-from merlin.core.formatted_text import Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import cut, format_number, text
 from merlin.core.money import MICRO, Price
 from merlin.course.catalogue import Course
@@ -239,11 +239,9 @@ def show_current_prompt(context: BotContext) -> View:
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
     headline = context.translate("system-now", name=preset_title(context, session.preset) or "none")
-    quote = Entity(
-        "expandable_blockquote", utf16_length(headline) + 2, utf16_length(session.system)
-    )
-    rows = menu.buttons_of(context, (_SET, _SAVE), _CLEAR)
-    return View(FormattedMessage(f"{headline}\n\n{session.system}", (quote,), rows))
+    quote = in_entity("expandable_blockquote", session.system)
+    page = join_pages(FormattedMessage(headline), quote)
+    return View(replace(page, buttons=menu.buttons_of(context, (_SET, _SAVE), _CLEAR)))
 
 
 def _set_prompt(context: BotContext, text: str) -> View:

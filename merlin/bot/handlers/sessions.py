@@ -48,7 +48,7 @@ from merlin.chat.sessions import (
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound
-from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Attachment, Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
@@ -106,15 +106,15 @@ def _summary_view(context: BotContext, old: Session, summary: str) -> View:
     """Show the summary with which the new session starts, or say that nothing has changed."""
     if not summary:
         return replace(menu.text_view(context, "summary-failed"), is_new=True)
-    headline = context.translate("summary-heading")
     ending = context.translate("summary-tail" if context.is_private else "groups-summary-tail")
-    mark = Entity("expandable_blockquote", utf16_length(headline) + 2, utf16_length(summary))
+    page = join_pages(
+        FormattedMessage(context.translate("summary-heading")),
+        in_entity("expandable_blockquote", summary),
+        FormattedMessage(ending),
+    )
     # Groups cannot reopen earlier sessions.
     back = context.is_private and ("summary-back", f"session-open:{old.session_id}")
-    rows = menu.buttons_of(context, back)
-    return View(
-        FormattedMessage(f"{headline}\n\n{summary}\n\n{ending}", (mark,), rows), is_new=True
-    )
+    return View(replace(page, buttons=menu.buttons_of(context, back)), is_new=True)
 
 
 NAME_STEP = "session-name"
