@@ -81,12 +81,9 @@ def revoke_consent(context: BotContext) -> View:
     if models is None:
         return menu.text_view(context, "consent-none")
     context.stop_waiting()
-    content = context.translate("consent-revoked")
-    if models:
-        names = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
-        message = context.translate("consent-models", count=len(models), models=names)
-        content = f"{content}\n\n{message}"
-    return menu.message(context, content)
+    names = ", ".join(models[:MAX_NAMED]) + ("…" if models[MAX_NAMED:] else "")
+    trained = context.translate("consent-models", count=len(models), models=names) if models else ""
+    return menu.paragraphs(context, context.translate("consent-revoked"), trained)
 
 
 _COMMIT_LENGTH = 10
@@ -309,14 +306,12 @@ def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, An
         "message": int(correction_values.get("message", 0)),
     }
     context.wait(Dialog(SENDING, values))
-    message = text(language, "fix-preview", question=question.words, answer=answer.words)
     kinds_found = dict.fromkeys((*question.found, *answer.found))
-    if kinds_found:
-        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
-        message = f"{message}\n\n{text(language, 'fix-masked', kinds=kinds)}"
-    return menu.message(
-        context, message, ("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL
-    )
+    kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
+    preview = text(language, "fix-preview", question=question.words, answer=answer.words)
+    masked = text(language, "fix-masked", kinds=kinds) if kinds else ""
+    rows = (("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL)
+    return menu.paragraphs(context, preview, masked, rows=rows)
 
 
 @handlers.button("fix-send")

@@ -344,10 +344,10 @@ def take_code(context: BotContext) -> View:
         message = context.translate(error.key, **error.arguments)
         if tries >= MAX_ATTEMPTS:
             context.stop_waiting()
-            return menu.message(context, f"{message}\n\n{context.translate('pay-code-too-many')}")
+            return menu.paragraphs(context, message, context.translate("pay-code-too-many"))
         context.wait(Dialog(CODE_STEP, {"tries": tries}))
-        message = f"{message}\n\n{context.translate('pay-code-again')}"
-        return menu.message(context, message, menu.back_or_cancel("plan:0"))
+        rows = (menu.back_or_cancel("plan:0"),)
+        return menu.paragraphs(context, message, context.translate("pay-code-again"), rows=rows)
 
 
 def _use_code(context: BotContext) -> View:

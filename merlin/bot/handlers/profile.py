@@ -270,13 +270,13 @@ def _send_to_admins(context: BotContext, text: str) -> View:
         _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()
     ]
     context.outbox.put(messages)
-    return menu.message(context, _render_sent_text(context, "paysupport-sent"))
+    return _sent_view(context, "paysupport-sent")
 
 
-def _render_sent_text(context: BotContext, key: str) -> str:
+def _sent_view(context: BotContext, key: str) -> View:
     """Return the confirmation of a sent text, with a note if a file was left out."""
     file_note = context.translate("paysupport-text-only") if context.attachment is not None else ""
-    return "\n\n".join(filter(None, [context.translate(key), file_note]))
+    return menu.paragraphs(context, context.translate(key), file_note)
 
 
 def _is_valid(text: str) -> bool:
@@ -338,4 +338,4 @@ def send_answer(context: BotContext) -> View:
     Audit(context.db).note(
         person_reference(context.user_id), _ANSWER_ACTION, person_reference(user_id)
     )
-    return menu.message(context, _render_sent_text(context, "paysupport-answer-sent"))
+    return _sent_view(context, "paysupport-answer-sent")

@@ -115,9 +115,9 @@ def list_presets(context: BotContext) -> View:
         for key, verb in [*((name, f"set:{name}") for name in keys), *own_keys]
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
-    message = f"{now}\n\n{context.translate('presets-hint')}"
     rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
-    return menu.message(context, message, *rows, bool(session.system) and _OFF_BUTTON)
+    rows_with_off = (*rows, bool(session.system) and _OFF_BUTTON)
+    return menu.paragraphs(context, now, context.translate("presets-hint"), rows=rows_with_off)
 
 
 def _built_in(context: BotContext) -> list[str]:
@@ -402,7 +402,7 @@ def list_choices(context: BotContext) -> View:
         buttons.append(replace(label, label=cut(label.label, LABEL_LENGTH)))
     lines.append(context.translate("models-hint"))
     page_row = menu.page_buttons("model:list", page, len(choices))
-    return menu.message(context, "\n\n".join(lines), *buttons, *page_row)
+    return menu.paragraphs(context, *lines, rows=(*buttons, *page_row))
 
 
 # Under an answer, which must stay.

@@ -192,13 +192,11 @@ def open_session(context: BotContext) -> View:
     """Reopen a session and show its last question."""
     session = _require_session(context)
     context.sessions.switch(context.place, session.session_id)
-    text = context.translate("session-opened", title=session_title(session, context))
-    messages = context.turns.read_history(session.session_id, 1)
-    question = next((message.content for message in messages if message.role == "user"), None)
-    if question is not None:
-        question = menu.one_line(question, _QUESTION_LENGTH + 1)
-        text = f"{text}\n\n{context.translate('session-open-question', question=question)}"
-    return menu.message(context, text, _ALL)
+    parts = [context.translate("session-opened", title=session_title(session, context))]
+    for message in context.turns.read_history(session.session_id, 1)[:1]:
+        question = menu.one_line(message.content, _QUESTION_LENGTH + 1)
+        parts.append(context.translate("session-open-question", question=question))
+    return menu.paragraphs(context, *parts, rows=(_ALL,))
 
 
 @handlers.button("session-name")
@@ -410,7 +408,7 @@ def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
         parts.append(context.translate("bot-new-leaves", choices=dropped))
     if choices:
         parts.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
-    return menu.message(context, "\n\n".join(parts), *rows)
+    return menu.paragraphs(context, *parts, rows=rows)
 
 
 def excess_sessions(context: BotContext) -> Sequence[Session]:

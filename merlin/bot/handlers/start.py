@@ -38,7 +38,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import Session
-from merlin.core.formatted_text import Button, Entity, FormattedMessage, utf16_length
+from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Permission
 from merlin.training.models import Model, Serving, overlap_of, proof_of
@@ -254,10 +254,10 @@ def _is_text(value: object) -> bool:
 def _ask_text(context: BotContext, name: str) -> View:
     current = Settings(context.db).get(name)
     message = context.translate("bot-texts-ask", name=name, most=MAX_CHARACTERS)
-    if current:
-        message = f"{message}\n\n{context.translate('bot-texts-now')}\n{current}"
+    now = f"{context.translate('bot-texts-now')}\n{current}" if current else ""
     drop_button = ("bot-texts-delete", f"own-drop:{name.replace('.', ':')}", "danger")
-    return menu.message(context, message, bool(current) and drop_button, menu.back_or_cancel("own"))
+    rows = (bool(current) and drop_button, menu.back_or_cancel("own"))
+    return menu.paragraphs(context, message, now, rows=rows)
 
 
 @handlers.step(TEXT_STEP, needs=Permission.EDIT_TEXTS)
@@ -368,10 +368,9 @@ def show_help(context: BotContext) -> View:
     staff = staff_commands(context.authority)
     if staff:
         groups.append(("help-staff", staff))
-    message, marks = text(language, "bot-help"), []
+    pages = [FormattedMessage(text(language, "bot-help"))]
     for key, names in groups:
-        heading = text(language, key)
-        marks.append(Entity("bold", utf16_length(message) + 2, utf16_length(heading)))
+        heading = in_entity("bold", text(language, key))
         rows = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-        message = "\n".join([f"{message}\n\n{heading}", *rows])
-    return View(FormattedMessage(f"{message}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
+        pages.append(replace(heading, text="\n".join([heading.text, *rows])))
+    return View(join_pages(*pages, FormattedMessage(text(language, "bot-help-end"))))
