@@ -16,7 +16,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from merlin.account.users import User, Users
+from merlin.account.users import Users
 from merlin.app import payments
 from merlin.app.inbox import Dialog
 from merlin.app.orders import OrderDetails
@@ -40,6 +40,7 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.permissions import Permission
+from merlin.db.audit import person_reference
 from merlin.providers.payments import Gateway
 
 handlers = Handlers(Permission.REFUNDS)
@@ -157,21 +158,14 @@ _MAX_PURCHASES = 200
 @handlers.button("a-buys")
 def list_purchases(context: BotContext) -> View:
     """Show a page of a user's purchases, newest first."""
-    user_id, actor, purchases = context.number(), context.actor, []
+    user_id, purchases = context.number(), list[Purchase]()
     if user_id:
-        purchases = payments.list_payments(
-            context.services, actor, _MAX_PURCHASES, whose=str(user_id)
-        )
-    person = Users(context.db).get(user_id)
-    who = _user_title(person) if person is not None else f"— · {user_id}"
-    back = menu.back(f"a-user:{user_id}" if person is not None else "a-pay")
+        purchases = payments.list_payments(*context.caller, _MAX_PURCHASES, whose=str(user_id))
+    who = reference_name(context.services, person_reference(user_id), context.language)
+    back = menu.back(f"a-user:{user_id}" if Users(context.db).get(user_id) else "a-pay")
     title, keys = context.translate("pay-admin-of", who=who), ("", "pay-admin-none")
     entry, data = partial(purchase_button, context), f"a-buys:{user_id}"
     return menu.list_card(context, title, keys, purchases, entry, data, back, place=1)
-
-
-def _user_title(person: User) -> str:
-    return f"{person.shown_name or '—'} · {person.user_id}"
 
 
 def purchase_button(context: BotContext, purchase: Purchase) -> Button:
@@ -186,11 +180,11 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     order_id = purchase_id or context.argument(0)
     details = payments.show_payment(*context.caller, order_id)
     purchase, language = details.purchase, context.language
-    person = Users(context.db).get(purchase.user_id) if purchase.user_id else None
+    payer = person_reference(purchase.user_id)
     summary = text(
         language,
         "pay-admin-what",
-        who=_user_title(person) if person is not None else "—",
+        who=reference_name(context.services, payer, language) if purchase.user_id else "—",
         price=purchase.order.amount.format(language),
         gateway=text(language, f"pay-gateway-{purchase.order.gateway.value}"),
         state=order_state(context, purchase),
