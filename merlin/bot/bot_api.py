@@ -37,7 +37,6 @@ from merlin.app.outbox import Target
 from merlin.bot.transport import (
     READ_S,
     AiohttpRequest,
-    ConnectionState,
     EditSkipped,
     NotSent,
     SendClass,
@@ -186,11 +185,11 @@ class BotApi:
     def __init__(
         self,
         bot: ExtBot[SendClass],
-        connection: ConnectionState,
+        transport: AiohttpRequest,
         on_migrated: OnMigrated | None = None,
     ) -> None:
         self._bot = bot
-        self._connection = connection
+        self._transport = transport
         self._on_migrated = on_migrated
 
     async def _call(
@@ -227,7 +226,7 @@ class BotApi:
                     method = "sendPhoto" if page.file.is_picture else "sendDocument"
                     message = await self._call(method, at | caption_fields(page), file=page.file)
             except TelegramError as error:
-                meaning = self._classify(error, chat_id)
+                meaning = _classify(error, chat_id)
                 if meaning is ApiError.UNKNOWN:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
@@ -239,9 +238,8 @@ class BotApi:
                 if meaning is not ApiError.NOT_SENT:
                     raise
             else:
-                self._connection.record_success()
                 return int(message["message_id"])
-            await self._connection.pause(attempt)
+            await self._transport.pause(attempt)
             attempt += 1
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
@@ -263,7 +261,7 @@ class BotApi:
             try:
                 return await self.send(chat_id, page, spot)
             except SendUnknown:
-                await self._connection.pause(attempt)
+                await self._transport.pause(attempt)
             attempt += 1
 
     async def edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
@@ -276,7 +274,7 @@ class BotApi:
             try:
                 await self._call("editMessageText", _build_edit(chat_id, message_id, page))
             except TelegramError as error:
-                meaning = self._classify(error, chat_id)
+                meaning = _classify(error, chat_id)
                 if meaning in {ApiError.UNCHANGED, ApiError.GONE, ApiError.MIGRATED}:
                     return meaning is ApiError.UNCHANGED
                 if meaning is ApiError.REFUSED and page.marks:
@@ -285,9 +283,8 @@ class BotApi:
                 if meaning is ApiError.REFUSED:
                     raise
             else:
-                self._connection.record_success()
                 return True
-            await self._connection.pause(attempt)
+            await self._transport.pause(attempt)
             attempt += 1
 
     async def try_edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
@@ -335,11 +332,10 @@ class BotApi:
         except EditSkipped:
             return False
         except TelegramError as error:
-            return self._classify(error, fields["chat_id"]) in {
+            return _classify(error, fields["chat_id"]) in {
                 ApiError.UNCHANGED,
                 ApiError.MIGRATED,
             }
-        self._connection.record_success()
         return True
 
     async def answer_query(self, method: str, fields: Mapping[str, Any]) -> bool:
@@ -354,14 +350,12 @@ class BotApi:
         Raises EditSkipped for a progress call if a rate limit is near.
         """
         try:
-            result = await self._call(method, fields, send_class)
+            return await self._call(method, fields, send_class)
         except EditSkipped:
             raise
         except TelegramError as error:
             log.info("a Telegram call failed", method=method, reason=redact(str(error)))
             return None
-        self._connection.record_success()
-        return result
 
     async def refresh_bot(self) -> None:
         """Call getMe once, without retry: the bot's name and settings may have changed."""
@@ -376,23 +370,20 @@ class BotApi:
         Raises ChatUnreachable, TelegramError: BadRequest if it is rejected permanently.
         """
         try:
-            result = await self._call(method, fields)
+            return await self._call(method, fields)
         except TelegramError as error:
-            self._classify(error, int(fields.get("chat_id", 0)))
+            _classify(error, int(fields.get("chat_id", 0)))
             raise
-        self._connection.record_success()
-        return result
 
-    def _classify(self, error: TelegramError, chat_id: int) -> ApiError:
-        """Classify the error. Raises ChatUnreachable, ChatClosed."""
-        meaning = api_error(error)
-        if meaning is ApiError.CLOSED:
-            raise ChatClosed(str(chat_id)) from error
-        if meaning is ApiError.UNREACHABLE:
-            raise ChatUnreachable(str(chat_id)) from error
-        if isinstance(error, NetworkError) and meaning in {ApiError.NOT_SENT, ApiError.UNKNOWN}:
-            self._connection.record_failure(error)
-        return meaning
+
+def _classify(error: TelegramError, chat_id: int) -> ApiError:
+    """Return what an error means. Raises ChatUnreachable, ChatClosed."""
+    meaning = api_error(error)
+    if meaning is ApiError.CLOSED:
+        raise ChatClosed(str(chat_id)) from error
+    if meaning is ApiError.UNREACHABLE:
+        raise ChatUnreachable(str(chat_id)) from error
+    return meaning
 
 
 def _build_edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:

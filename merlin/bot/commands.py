@@ -25,7 +25,7 @@ from telegram.error import TelegramError
 
 from merlin.bot.processor import ALLOWED_UPDATES
 from merlin.bot.services import BotServices, run_forever
-from merlin.bot.transport import ConnectionState
+from merlin.bot.transport import AiohttpRequest
 from merlin.core.heartbeat import BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
@@ -68,7 +68,7 @@ def staff_commands(authority: Authority) -> tuple[str, ...]:
 
 
 async def send_settings(
-    bot: Bot, connection: ConnectionState, services: BotServices, bugs: BugCount
+    bot: Bot, transport: AiohttpRequest, services: BotServices, bugs: BugCount
 ) -> None:
     """Send all settings to Telegram, retrying until they are accepted; then update staff menus."""
     for scope, names in (
@@ -78,19 +78,19 @@ async def send_settings(
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
-            await _retry_until_accepted(connection, call)
+            await _retry_until_accepted(transport, call)
     if services.config.api.public_url.startswith(_HTTPS):
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
         await _retry_until_accepted(
-            connection, partial(bot.set_chat_menu_button, menu_button=button)
+            transport, partial(bot.set_chat_menu_button, menu_button=button)
         )
     if services.webhook is not None:
         url, secret = services.webhook
         call = partial(
             bot.set_webhook, url, secret_token=secret, allowed_updates=list(ALLOWED_UPDATES)
         )
-        await _retry_until_accepted(connection, call)
+        await _retry_until_accepted(transport, call)
     await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
 
 
@@ -153,7 +153,7 @@ def _staff_menus(bot: Bot, services: BotServices) -> Callable[[], Awaitable[None
 
 
 async def _retry_until_accepted(
-    connection: ConnectionState, call: Callable[[], Awaitable[bool]]
+    transport: AiohttpRequest, call: Callable[[], Awaitable[bool]]
 ) -> None:
     for attempt in count():
         try:
@@ -162,4 +162,4 @@ async def _retry_until_accepted(
             log.info("telegram has not accepted it yet", reason=redact(str(error)))
         else:
             return
-        await connection.pause(attempt)
+        await transport.pause(attempt)

@@ -32,12 +32,12 @@ from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import MAX_CONCURRENT, UpdatePoller, message_authors
 from merlin.bot.services import BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
-from merlin.bot.transport import AiohttpRequest, ConnectionState
+from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
-from merlin.core.log import get_logger
+from merlin.core.log import get_logger, redact
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.change_watch import Changes, changes_of
 
@@ -126,7 +126,7 @@ def model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]:
 
 async def run(services: BotServices, stop: asyncio.Event) -> None:
     """Serve until `stop` is set, then shut down. Raises ConfigError for a wrong token."""
-    transport = AiohttpRequest()
+    transport = AiohttpRequest(longest_pause_s=services.pace.longest_pause_s)
     await transport.initialize()
     try:
         await Bot(services, transport).serve(stop)
@@ -139,17 +139,16 @@ class Bot:
 
     def __init__(self, services: BotServices, transport: AiohttpRequest) -> None:
         self._services, self._transport = services, transport
-        self._connection = ConnectionState(services.pace.longest_pause_s)
         self._application, self._processor = create_application(services, transport)
-        bot_api = BotApi(self._application.bot, self._connection, self._move_group)
-        sender = OutboxSender(services, bot_api, self._connection)
+        bot_api = BotApi(self._application.bot, transport, self._move_group)
+        sender = OutboxSender(services, bot_api, transport)
         data = self._application.bot_data
         data.services, data.bot_api, data.sender = services, bot_api, sender
         data.answer_service = AnswerService(services.answerers, services.retry_policy)
         data.files = Files(transport, services.token, services.base_url)
         register(self._application)
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)
-        self._poller = UpdatePoller(services, transport, self._connection, self._processor)
+        self._poller = UpdatePoller(services, transport, self._processor)
         self._notices = NoticeSender(services, sender)
         self._bugs = BugCount()
         payments = with_stars(services, bot_api)
@@ -173,7 +172,7 @@ class Bot:
         ]
         parts.append(
             asyncio.create_task(
-                send_settings(self._application.bot, self._connection, self._services, self._bugs)
+                send_settings(self._application.bot, self._transport, self._services, self._bugs)
             )
         )
         self._notify("READY=1")
@@ -222,8 +221,8 @@ class Bot:
         except InvalidToken:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
-            # Telegram may be down: pending updates are answered when it is back.
-            self._connection.record_failure(error)
+            # Pending updates are answered when it is back.
+            log.info("telegram did not tell the bot's name", reason=redact(str(error)))
 
     async def _move_group(self, old_id: int, new_id: int) -> None:
         """Move the data of a group to its supergroup."""
@@ -236,7 +235,7 @@ class Bot:
         attempt = 0
         bot = self._application.bot
         while not bot.username:
-            await self._connection.pause(attempt)
+            await self._transport.pause(attempt)
             await self._check_token()
             attempt += 1
         settings = Settings(self._services.db)
@@ -288,7 +287,7 @@ class Bot:
                 pid=os.getpid(),
                 since=self._since,
                 at=services.clock(),
-                step="telegram is down" if self._connection.is_down else "serving",
+                step="telegram is down" if self._transport.is_down else "serving",
                 counters={
                     "waiting": self._inbox.count_unfinished(),
                     "queued": self._processor.waiting,

@@ -33,7 +33,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Tar
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
-from merlin.bot.transport import ConnectionState, EditSkipped
+from merlin.bot.transport import AiohttpRequest, EditSkipped
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -155,13 +155,13 @@ def _is_unconfirmed(outgoing: QueuedMessage) -> bool:
 class OutboxSender:
     """Sends stored messages; the caller keeps the order of a chat."""
 
-    def __init__(self, services: BotServices, bot_api: BotApi, connection: ConnectionState) -> None:
+    def __init__(self, services: BotServices, bot_api: BotApi, transport: AiohttpRequest) -> None:
         self._store = services.store
         self._db = services.db
         self._outbox = services.outbox
         self._owner = services.owner
         self._bot_api = bot_api
-        self._connection = connection
+        self._transport = transport
 
     async def deliver(
         self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
@@ -249,7 +249,7 @@ class OutboxSender:
         attempt = 0
         try:
             while not await self._bot_api.send_typing(outgoing.letter.chat_id):
-                await self._connection.pause(attempt)
+                await self._transport.pause(attempt)
                 attempt += 1
         except ChatUnreachable:
             await self._drop(outgoing)

@@ -27,15 +27,14 @@ from itertools import pairwise, zip_longest
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
+from telegram.error import Conflict, InvalidToken, NetworkError, RetryAfter, TelegramError
 from telegram.ext import BaseUpdateProcessor
-from telegram.request import BaseRequest
 
 from merlin.account.users import User, Users
 from merlin.app.inbox import Inbox, Update, read_update
 from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
-from merlin.bot.transport import ConnectionState, pause
+from merlin.bot.transport import AiohttpRequest, pause
 from merlin.bot.updates import (
     MAX_PARTS,
     WAIT_S,
@@ -333,13 +332,11 @@ class UpdatePoller:
     def __init__(
         self,
         services: BotServices,
-        transport: BaseRequest,
-        connection: ConnectionState,
+        transport: AiohttpRequest,
         processor: ChatProcessor,
     ) -> None:
         self._services = services
         self._transport = transport
-        self._connection = connection
         self._processor = processor
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
@@ -369,7 +366,7 @@ class UpdatePoller:
             await self._leads.wait()
             raw = await self._poll()
             if raw is None:
-                await self._connection.pause(attempt)
+                await self._transport.pause(attempt)
                 attempt += 1
                 continue
             attempt = 0
@@ -399,9 +396,9 @@ class UpdatePoller:
         except TelegramError as error:
             if isinstance(error, InvalidToken):
                 log.warning("telegram rejects the bot's token")
-            self._connection.record_failure(error)
+            if not isinstance(error, NetworkError):  # those are counted already
+                self._transport.record_failure(str(error))
             return None
-        self._connection.record_success()
         self._has_conflict = False
         return batch if isinstance(batch, list) else []
 

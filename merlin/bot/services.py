@@ -15,7 +15,7 @@ from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.app.inbox import Owner
 from merlin.app.outbox import Outbox
-from merlin.bot.transport import pause
+from merlin.bot.transport import LONGEST_PAUSE_S, pause
 from merlin.chat.answer import RetryPolicy
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
@@ -46,7 +46,7 @@ class Pace:
     group_s: float = 60.0
     broadcast_per_s: int = 20
     beat_s: float = 1.0
-    longest_pause_s: float = 30.0
+    longest_pause_s: float = LONGEST_PAUSE_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""HTTP transport for python-telegram-bot on aiohttp, connection state and rate limiter.
+"""HTTP transport for python-telegram-bot on aiohttp, and its rate limiter.
 
 One session with keep-alive. The library's own transport scans its connection list for each
 request; this one takes a free connection in O(1). Errors never contain the URL, because the URL
@@ -46,38 +46,10 @@ async def pause(attempt: int, longest_s: float) -> None:
     await asyncio.sleep(longest * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
 
 
-class ConnectionState:
-    """Whether the recent calls of one bot succeeded."""
-
-    def __init__(self, longest_pause_s: float) -> None:
-        self._longest_pause_s = longest_pause_s
-        self._failed = 0
-
-    @property
-    def is_down(self) -> bool:
-        """Return whether several calls in a row have failed."""
-        return self._failed >= DOWN_AFTER
-
-    def record_success(self) -> None:
-        """Record that Telegram responded."""
-        if self.is_down:
-            log.info("telegram answers again", failed_calls=self._failed)
-        self._failed = 0
-
-    def record_failure(self, error: Exception) -> None:
-        """Record that Telegram did not respond."""
-        self._failed += 1
-        if self._failed == DOWN_AFTER:
-            log.error("telegram does not answer", reason=redact(str(error)))
-
-    async def pause(self, attempt: int) -> None:
-        """Wait before a retry."""
-        await pause(attempt, self._longest_pause_s)
-
-
 CONNECT_S = 5.0
 READ_S = 20.0
 KEEP_ALIVE_S = 15.0
+LONGEST_PAUSE_S = 30.0
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -88,14 +60,39 @@ class NotSent(NetworkError):
 
 
 class AiohttpRequest(BaseRequest):
-    """All requests of one bot over one aiohttp session, with no limit on concurrency."""
+    """All requests of one bot over one aiohttp session, with no limit on concurrency.
 
-    def __init__(self, connect_s: float = CONNECT_S, read_s: float = READ_S) -> None:
+    It knows whether Telegram responds: the successes and failures of all calls are counted here.
+    """
+
+    def __init__(
+        self,
+        connect_s: float = CONNECT_S,
+        read_s: float = READ_S,
+        longest_pause_s: float = LONGEST_PAUSE_S,
+    ) -> None:
         self._connect_s = connect_s
         self._read_s = read_s
+        self._longest_pause_s = longest_pause_s
         self._session: aiohttp.ClientSession | None = None
+        self._failed = 0
         # Number of responses with status 429, too many requests.
         self.floods = 0
+
+    @property
+    def is_down(self) -> bool:
+        """Return whether several calls in a row have failed."""
+        return self._failed >= DOWN_AFTER
+
+    def record_failure(self, reason: str) -> None:
+        """Count a call to which Telegram did not respond."""
+        self._failed += 1
+        if self._failed == DOWN_AFTER:
+            log.error("telegram does not answer", reason=redact(reason))
+
+    async def pause(self, attempt: int) -> None:
+        """Wait before a retry."""
+        await pause(attempt, self._longest_pause_s)
 
     @property
     def read_timeout(self) -> float | None:
@@ -134,9 +131,24 @@ class AiohttpRequest(BaseRequest):
         connect_s = _timeout_or(connect_timeout, self._connect_s)
         read_s = _timeout_or(read_timeout, self._read_s)
         body, headers = _body(request_data)
-        async with self.open(method, url, body, headers, connect_s, read_s) as answer:
-            self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
-            return answer.status, await answer.read()
+        try:
+            async with self.open(method, url, body, headers, connect_s, read_s) as answer:
+                content = await answer.read()
+        except NetworkError as error:
+            self.record_failure(str(error))
+            raise
+        self._record_response(answer.status, content)
+        return answer.status, content
+
+    def _record_response(self, status: int, content: bytes) -> None:
+        self.floods += status == HTTPStatus.TOO_MANY_REQUESTS
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.record_failure(f"status {status}")
+        # A page of a proxy is no response of Telegram's.
+        elif status == HTTPStatus.OK and content.startswith(b"{"):
+            if self.is_down:
+                log.info("telegram answers again", failed_calls=self._failed)
+            self._failed = 0
 
     @asynccontextmanager
     async def open(
