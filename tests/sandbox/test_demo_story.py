@@ -7,6 +7,7 @@ import io
 import pytest
 
 from merlin.config import load
+from merlin.dataset.commit_message import format_subject
 from merlin.sandbox.demo.place import Ports, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -66,6 +67,16 @@ def test_commit_subject_sends_no_commands_to_the_terminal(lab):
     lab.repository.commit("Red \x1b[31m\u202e words")
     lab.tick()
     assert " Red \\x1b[31m\\u202e words\n" in read_report(lab)
+
+
+def test_commit_of_a_page_is_told_in_the_words_of_the_edit(lab):
+    lab.repository.example("trial", 40)
+    lab.repository.commit("Add example q40")
+    lab.tick()
+    expected = format_subject("Add example q40", "ru")
+    assert expected != "Add example q40"
+    assert f" {expected}\n" in read_report(lab, "ru")
+    assert read_progress(lab.config, "ru")["subject"] == expected
 
 
 def test_reason_for_no_training_is_reported(lab):

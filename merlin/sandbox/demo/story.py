@@ -19,6 +19,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
+from merlin.dataset.commit_message import format_subject
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
@@ -173,7 +174,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,
-        "subject": verdict.subject,
+        "subject": format_subject(verdict.subject, language),
         "verdict": verdict.verdict,
         "steps": _steps(ctx, verdict, job, serving_model, language),
         "progress": _JOB_PROGRESS.get(job.state) if job else None,
@@ -229,7 +230,7 @@ def _notes(
     ctx: Context, verdict: VerdictView, job: JobDetails | None, language: str
 ) -> dict[str, str]:
     notes = {
-        "committed": f"{verdict.commit[:8]} {verdict.subject}",
+        "committed": f"{verdict.commit[:8]} {format_subject(verdict.subject, language)}",
         "checked": _check_note(verdict, language),
     }
     if verdict.build:
