@@ -93,6 +93,13 @@ def test_only_admins_have_billing_in_their_menu(shop):
     assert "/admin/billing" in shop.admin.get("/admin/board").text
 
 
+def test_refund_says_what_the_buyer_loses(shop, sold):
+    plan, pack = (page_text(shop.admin.get(f"/admin/billing/{order}")) for order in sold.orders)
+    assert "Срок сократится на ту же долю." in plan
+    assert "Вопросы пакета пропадут, только если вернуть всё." in pack
+    assert "Срок сократится" not in pack
+
+
 def test_confirmed_refund_returns_the_money_once(shop, sold):
     Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]

@@ -289,7 +289,10 @@ page-refund-state-sending = отправляется
 page-refund-state-done = возвращено
 page-refund-state-refused = отклонён
 page-refund-go = Вернуть деньги, до { $amount }
-page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. Срок сократится на ту же долю.
+page-refund-hint = Можно вернуть до { $rest }. Пустое поле — вся сумма. { $kind ->
+    [pack] Вопросы пакета пропадут, только если вернуть всё.
+   *[plan] Срок сократится на ту же долю.
+}
 page-refund-whole = Вернём всю сумму, { $rest }: вернуть часть Telegram не позволяет.
 page-refund-amount = Сумма, ₽
 page-refund-reason = Причина
