@@ -285,6 +285,15 @@ def test_poll_without_changes_returns_204(staff, path):
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
+def test_failed_training_can_be_tried_again_from_the_board(staff):
+    with staff.browser_client(VERA) as client:
+        verdicts = client.get("/api/verdicts").json()["verdicts"]
+        failed = next(each for each in verdicts if each["verdict"] == "failed" and each["build"])
+        page = client.get("/admin/board", params={"commit": failed["commit"]}).text
+        launch = f'/admin/jobs?launch={failed["dataset"]}#launch"'
+        assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
+
+
 def test_board_of_the_api_supports_not_modified(staff):
     with staff.browser_client(VERA) as client:
         board = client.get("/api/board")
