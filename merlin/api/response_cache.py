@@ -40,6 +40,7 @@ from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.errors import NotFound
+from merlin.core.web.assets import sent_etags, takes_gzip
 from merlin.core.web.browser import language_of_header
 from merlin.course.catalogue import Catalogue
 from merlin.db.processes import read_change_counter
@@ -136,8 +137,7 @@ def etag_of(seed: bytes) -> str:
 
 def not_modified(request: Request, tag: str, language: str) -> Response | None:
     """Return 304 if the request has this tag, else None."""
-    tags = {value.strip() for value in request.headers.get("if-none-match", "").split(",")}
-    if not tags & {tag, f"W/{tag}", "*"}:
+    if not sent_etags(request.headers) & {tag, "*"}:
         return None
     return with_etag(
         Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag
@@ -158,6 +158,7 @@ SMALL = 700
 # Longer headers are truncated; parsed headers are memoized.
 MAX_HEADER_LENGTH = 500
 _language = lru_cache(1024)(language_of_header)
+_packs = lru_cache(256)(takes_gzip)
 
 
 def cache_layer(app: ASGIApp) -> ASGIApp:
@@ -191,14 +192,13 @@ class CatalogueRequest:
         self.services: ApiServices = scope["app"].state.services
         self.cache: CatalogueCache = scope["app"].state.catalogue
         headers = Headers(scope=scope)
-        languages, encodings, tags = (
-            ", ".join(headers.getlist(name))
-            for name in ("accept-language", "accept-encoding", "if-none-match")
+        languages, encodings = (
+            ", ".join(headers.getlist(name)) for name in ("accept-language", "accept-encoding")
         )
         self.language = _language(languages[:MAX_HEADER_LENGTH], self.services.config.language)
         self._scope = scope
-        self._known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
-        self._packs = takes_gzip(encodings[:MAX_HEADER_LENGTH])
+        self._known = sent_etags(headers)
+        self._packs = _packs(encodings[:MAX_HEADER_LENGTH])
 
     def tag(self, version: int) -> str:
         """Return the ETag, without quotes, of the answer at a version of the catalogue."""
@@ -243,16 +243,6 @@ class CatalogueRequest:
             "Access-Control-Allow-Origin": "*",
             "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
         }
-
-
-@lru_cache(256)
-def takes_gzip(header: str) -> bool:
-    """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
-    for part in header.lower().split(","):
-        name, _, parameter = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
-    return False
 
 
 # Attempts to build an answer while the catalogue changes.

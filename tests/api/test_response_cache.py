@@ -13,14 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from merlin.api.app import repeat
-from merlin.api.response_cache import (
-    POLL_INTERVAL_S,
-    CachedAnswer,
-    CatalogueCache,
-    takes_gzip,
-)
+from merlin.api.response_cache import POLL_INTERVAL_S, CachedAnswer, CatalogueCache
 from merlin.app.context import Context
 from merlin.core.clock import utc_now
+from merlin.core.web.assets import takes_gzip
 from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE_INDEX

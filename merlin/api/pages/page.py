@@ -53,6 +53,7 @@ from merlin.core.web.assets import (
     Assets,
     asset_response,
     compressed_response,
+    sent_etags,
 )
 from merlin.core.web.templates import Templates
 from merlin.core.word_difference import merge_words
@@ -523,8 +524,7 @@ def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Respon
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
     # Weak: the same for the compressed and the plain body.
     tag = f'W/"{digest[:20]}"'
-    client_tags = {value.strip() for value in request.headers.get("if-none-match", "").split(",")}
-    if tag not in client_tags:
+    if tag.removeprefix("W/") not in sent_etags(request.headers):
         return tag, None
     headers = {"ETag": tag, "Cache-Control": REVALIDATE, "Vary": VARY}
     return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)

@@ -18,6 +18,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -91,16 +92,25 @@ def asset_response(assets: Assets, request: Request, name: str) -> Response:
     if asset is None:
         raise HTTPException(404)
     headers = {"Cache-Control": IMMUTABLE, "Vary": "Accept-Encoding"}
-    if not accepts_gzip(request):
+    if not takes_gzip(request.headers.get("accept-encoding", "")):
         return Response(asset.plain, media_type=asset.media_type, headers=headers)
     headers["Content-Encoding"] = "gzip"
     return Response(asset.packed, media_type=asset.media_type, headers=headers)
 
 
-def accepts_gzip(request: Request) -> bool:
-    """Return whether the browser accepts gzip; all current ones do."""
-    accepted = request.headers.get("accept-encoding", "")
-    return any(part.strip().partition(";")[0] == "gzip" for part in accepted.split(","))
+def takes_gzip(header: str) -> bool:
+    """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
+    for part in header.lower().split(","):
+        name, _, parameter = part.partition(";")
+        if name.strip() in ("gzip", "*"):
+            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+    return False
+
+
+def sent_etags(headers: Headers) -> set[str]:
+    """Return the tags of If-None-Match, strong and weak ones alike (RFC 9110, 13.1.2)."""
+    header = ", ".join(headers.getlist("if-none-match"))
+    return {tag.strip().removeprefix("W/") for tag in header.split(",")}
 
 
 VARY = "Accept-Language, Accept-Encoding, Cookie, HX-Request"
@@ -118,7 +128,8 @@ def compressed_response(
     content = text.encode("utf-8", "replace")
     # With "no-referrer", browsers would send no Origin with our own forms.
     headers = {"Vary": VARY, "Referrer-Policy": "same-origin"}
-    if len(content) > _MIN_COMPRESSED_SIZE and accepts_gzip(request):
+    accepted = request.headers.get("accept-encoding", "")
+    if len(content) > _MIN_COMPRESSED_SIZE and takes_gzip(accepted):
         content = gzip.compress(content, 5, mtime=0)
         headers["Content-Encoding"] = "gzip"
     return HTMLResponse(content, status.value, headers)
