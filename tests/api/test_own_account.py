@@ -214,6 +214,8 @@ def test_user_name_change_requires_the_current_password(site):
         assert "нынешний пароль" in browser.post("/me/password", data={"name": "b.petrov"}).text
         right = {"name": "b.petrov", "current": PASSWORD}
         assert browser.put("/api/user/name", json=right).json()["name"] == "b.petrov"
+        long_name = browser.post("/me/password", data={"name": "b" * 33, "current": PASSWORD})
+        assert "В логине от 2 до 32 знаков" in long_name.text
         # A refused password leaves the name unchanged.
         both = {"name": "boris.p", "current": PASSWORD, "password": "password1234"}
         assert browser.post("/me/password", data=both).status_code == 422

@@ -16,12 +16,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import (
-    MAX_PASSWORD_LENGTH,
-    MIN_PASSWORD_LENGTH,
-    check_password_strength,
-    fold_name,
-)
+from merlin.account.accounts import check_password_strength, fold_name
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
@@ -58,7 +53,6 @@ from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 Next = Annotated[str, Form()]
-_MIN_NAME_LENGTH, _MAX_NAME_LENGTH = 2, 64
 
 
 @router.get("/sign-in")
@@ -87,7 +81,7 @@ async def by_password(
     back = local_address(next)
     response = seen_other(back)
     user_name = name.strip()
-    if not (0 < len(user_name) <= _MAX_NAME_LENGTH and 0 < len(password) <= MAX_PASSWORD_LENGTH):
+    if not (user_name and password):
         return _sign_in_page(context, back, name, context.say("both-needed"), 422)
     try:
         await auth.sign_in_by_password(request, response, user_name, password)
@@ -308,15 +302,11 @@ async def set_password(
     """Set a user name, a password, or both."""
     name = name.strip()
     me = await context.read(accounts.read_own_account)
-    is_new = bool(name) and name != me.name
-    if (is_new and not _MIN_NAME_LENGTH <= len(name) <= _MAX_NAME_LENGTH) or (
-        password and not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH
-    ):
-        return await _page(context, wrong=context.say("password-shape"), form="password", name=name)
     try:
+        # Before the name is changed.
         if password:
             check_password_strength(password, fold_name(name))
-        if is_new:
+        if name and name != me.name:
             await require_password(request, context, current or None)
             await context.write(accounts.set_name, name)
         if password:

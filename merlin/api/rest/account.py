@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
-from merlin.account.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
+from merlin.account.accounts import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, ApiKey, Scope
 from merlin.api.auth import (
     SIGN_IN,
@@ -120,7 +120,7 @@ class NameBody(Body):
 
     name: str = Field(
         min_length=2,
-        max_length=64,
+        max_length=MAX_NAME_LENGTH,
         description="Letters a-z, digits, `.`, `_` and `-`; starts with a letter.",
     )
     current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)

@@ -19,6 +19,7 @@ from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from merlin.account.accounts import MAX_PASSWORD_LENGTH
 from merlin.account.sign_ins import MAX_BYTES, LoginState, read_telegram_data
 from merlin.api import auth
 from merlin.api.auth import (
@@ -66,7 +67,7 @@ class PasswordBody(Body):
     """A username with its password."""
 
     name: str = Field(min_length=1, max_length=64)
-    password: str = Field(min_length=1, max_length=256)
+    password: str = Field(min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 class SignedInView(Shape):

@@ -99,7 +99,6 @@ page-password-change = Change password
 page-password-current = Current password
 page-password-new = New password
 page-password-hint = 10 characters or more. Common and leaked passwords aren't accepted.
-page-password-shape = Username: 2 to 64 characters, Latin letters, digits and . _ -; password: at least 10 characters.
 page-save = Save
 page-appearance = Appearance
 page-language = Language

@@ -100,7 +100,6 @@ page-password-change = Сменить пароль
 page-password-current = Нынешний пароль
 page-password-new = Новый пароль
 page-password-hint = От 10 знаков. Распространённые и утёкшие пароли не подойдут.
-page-password-shape = Логин: от 2 до 64 знаков, латинские буквы, цифры и . _ -; пароль не короче 10 знаков.
 page-save = Сохранить
 page-appearance = Внешний вид
 page-language = Язык
