@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.api.rest.courses import (
-    CourseShown,
-    Grouped,
-    MaterialsShown,
-    MaterialWhole,
-    SemesterCount,
-    TeacherShown,
-)
+from merlin.api.rest.courses import CourseShown, MaterialShown, MaterialWhole
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
@@ -41,10 +34,7 @@ def test_course_list_contains_every_active_course_by_semester(still_site):
     assert (first.id, first.semester) == (still_site.course_id("algorithms"), 1)
     assert (first.name, first.teachers) == ("Алгоритмы и структуры данных", ["boris"])
     assert first.description.startswith("Изучение")
-    assert (first.materials, first.counts.model_dump()) == (
-        4,
-        {"lecture": 2, "seminar": 1, "lab": 1},
-    )
+    assert (first.materials, first.counts) == (4, {"lecture": 2, "seminar": 1, "lab": 1})
 
 
 def test_names_are_in_the_requested_language_or_in_all_on_request(still_site):
@@ -60,10 +50,13 @@ def test_names_are_in_the_requested_language_or_in_all_on_request(still_site):
 
 
 def test_courses_are_grouped_by_semester_on_request(still_site):
-    grouped = Grouped.model_validate(still_site.client.get("/api/courses?group=semester").json())
+    grouped = still_site.client.get("/api/courses?group=semester").json()
     semesters = [
-        (semester.number, [course.slug for course in semester.courses])
-        for semester in grouped.semesters
+        (
+            semester["number"],
+            [CourseShown.model_validate(course).slug for course in semester["courses"]],
+        )
+        for semester in grouped["semesters"]
     ]
     assert semesters == [(1, ["algorithms"]), (2, ["networks"])]
     alone = still_site.client.get("/api/courses?semester=2").json()
@@ -152,11 +145,9 @@ def test_course_is_shown_by_id(still_site):
 def test_materials_are_sorted_by_type_then_lesson(still_site):
     course_id = still_site.course_id("algorithms")
     body = still_site.client.get(f"/api/courses/{course_id}/materials").json()
-    assert MaterialsShown.model_validate(body).course_name == "Алгоритмы и структуры данных"
-    assert body["course_id"] == course_id
-    materials = [
-        (material["material_type"], material["lesson_number"]) for material in body["materials"]
-    ]
+    assert (body["course_id"], body["course_name"]) == (course_id, "Алгоритмы и структуры данных")
+    shown = [MaterialShown.model_validate(material) for material in body["materials"]]
+    materials = [(material.material_type, material.lesson_number) for material in shown]
     assert materials == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
     assert [material["type_code"] for material in body["materials"]] == [
         "lecture",
@@ -256,16 +247,11 @@ def test_teacher_named_in_course_yaml_can_read_their_closed_course(site):
 
 
 def test_semesters_and_teachers_are_listed(still_site):
-    semesters = [
-        SemesterCount.model_validate(document)
-        for document in still_site.client.get("/api/semesters").json()
-    ]
-    assert [(semester.number, semester.courses) for semester in semesters] == [(1, 1), (2, 1)]
-    (teacher,) = (
-        TeacherShown.model_validate(document)
-        for document in still_site.client.get("/api/teachers").json()
-    )
-    assert (teacher.name, [course.slug for course in teacher.courses]) == ("boris", ["algorithms"])
+    semesters = still_site.client.get("/api/semesters").json()
+    assert semesters == [{"number": 1, "courses": 1}, {"number": 2, "courses": 1}]
+    (teacher,) = still_site.client.get("/api/teachers").json()
+    names = [course["slug"] for course in teacher["courses"]]
+    assert (teacher["name"], names) == ("boris", ["algorithms"])
 
 
 def test_pagination_links_use_the_public_url(tmp_path):

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, Field
 from pydantic.config import JsonDict
+from typing_extensions import TypedDict
 
 from merlin.api.problems import NAMED, refusal
 from merlin.chat.answer import Ending, Reply
@@ -41,10 +42,8 @@ class ErrorShown(BaseModel):
     code: str
 
 
-class ErrorAnswer(BaseModel):
-    """An error in the format of the OpenAI protocol."""
-
-    error: ErrorShown
+# An error in the format of the OpenAI protocol.
+ErrorAnswer = TypedDict("ErrorAnswer", {"error": ErrorShown})
 
 
 class ModelCard(BaseModel):
@@ -56,11 +55,7 @@ class ModelCard(BaseModel):
     owned_by: str
 
 
-class ModelCards(BaseModel):
-    """All models of the API."""
-
-    object: str
-    data: list[ModelCard]
+ModelCards = TypedDict("ModelCards", {"object": str, "data": list[ModelCard]})
 
 
 class Extension(BaseModel):
@@ -99,30 +94,17 @@ class Extension(BaseModel):
     sources: list[str] = Field(description="Sources of a composed answer; else empty.")
 
 
-class Message(BaseModel):
-    """The answer."""
-
-    role: str
-    content: str
-    refusal: str | None
-    annotations: list[Any]
-
-
-class CompletionChoice(BaseModel):
-    """A choice; there is always exactly one."""
-
-    index: int
-    message: Message
-    logprobs: None
-    finish_reason: str
-
-
-class Usage(BaseModel):
-    """Tokens as counted by the provider."""
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+Message = TypedDict(
+    "Message",
+    {"role": str, "content": str, "refusal": str | None, "annotations": list[Any]},
+)
+# There is always exactly one.
+CompletionChoice = TypedDict(
+    "CompletionChoice",
+    {"index": int, "message": Message, "logprobs": None, "finish_reason": str},
+)
+# Tokens as counted by the provider.
+Usage = TypedDict("Usage", {"prompt_tokens": int, "completion_tokens": int, "total_tokens": int})
 
 
 class Completion(BaseModel):

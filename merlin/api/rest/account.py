@@ -30,7 +30,7 @@ from merlin.api.auth import (
     require_password,
 )
 from merlin.api.problems import Language, problems
-from merlin.api.schema import WHOLE, Body, Id, Part, Shape, operation_router, read_cursor
+from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
 from merlin.app.accounts import NewKey, OwnAccount, SignInView, UsageView
 from merlin.app.sessions import SessionView, TurnView
@@ -209,35 +209,35 @@ class RatingBody(Body):
     )
 
 
-class CorrectionView(Shape):
-    """The correction as editors see it, with personal data masked."""
-
-    dataset: str
-    question: str
-    answer: str
-
-
-class RatingView(Shape):
-    """The current rating of an answer."""
-
-    value: Rating | None = Field(description="Rating; null if there is none.")
-    correction: CorrectionView | None = Field(
-        default=None, description="Correction that was submitted with this call; else null."
-    )
+# The correction as editors see it, with personal data masked.
+CorrectionView = TypedDict("CorrectionView", {"dataset": str, "question": str, "answer": str})
+_Value = Annotated[Rating | None, Field(description="Rating; null if there is none.")]
+_Correction = Annotated[
+    CorrectionView | None,
+    Field(description="Correction that was submitted with this call; else null."),
+]
+RatingView = TypedDict("RatingView", {"value": _Value, "correction": _Correction})
 
 
 @rating_router.get("", summary="Get my rating of an answer", responses=problems(404))
 async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
     """Return the caller's rating of an answer they received."""
     turn = await caller.read(sessions.get_turn, turn_id)
-    return RatingView(value=turn.rating)
+    return {"value": turn.rating, "correction": None}
 
 
 @rating_router.post("", summary="Rate an answer", responses=problems(404, 409))
 async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
-    return RatingView.from_object({"value": body.value, "correction": draft}, language)
+    correction: CorrectionView | None = None
+    if draft is not None:
+        correction = {
+            "dataset": draft.dataset,
+            "question": draft.question,
+            "answer": draft.answer,
+        }
+    return {"value": body.value, "correction": correction}
 
 
 @rating_router.delete(

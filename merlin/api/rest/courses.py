@@ -17,6 +17,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
@@ -72,14 +73,8 @@ class _Exact(Shape):
     model_config = ConfigDict(extra="forbid")
 
 
-class Counts(_Exact):
-    """The number of materials of each type."""
-
-    lecture: int
-    seminar: int
-    lab: int
-
-
+# The number of materials of each type.
+Counts = TypedDict("Counts", {"lecture": int, "seminar": int, "lab": int})
 _ByLanguage = Annotated[
     dict[str, str] | None,
     Field(
@@ -104,24 +99,9 @@ class CourseShown(_Exact):
     descriptions: _ByLanguage = None
 
 
-class SemesterShown(_Exact):
-    """A semester with its courses."""
-
-    number: int
-    courses: list[CourseShown]
-
-
-class Grouped(_Exact):
-    """Courses by semester."""
-
-    semesters: list[SemesterShown]
-
-
-class SemesterCount(_Exact):
-    """A semester with its number of courses."""
-
-    number: int
-    courses: int
+SemesterShown = TypedDict("SemesterShown", {"number": int, "courses": list[CourseShown]})
+Grouped = TypedDict("Grouped", {"semesters": list[SemesterShown]})
+SemesterCount = TypedDict("SemesterCount", {"number": int, "courses": int})
 
 
 class CourseNamed(_Exact):
@@ -132,11 +112,8 @@ class CourseNamed(_Exact):
     name: InLanguage = Field(validation_alias="title")
 
 
-class TeacherShown(_Exact):
-    """A teacher with their courses."""
-
-    name: str = Field(description="Username.")
-    courses: list[CourseNamed]
+_Username = Annotated[str, Field(description="Username.")]
+TeacherShown = TypedDict("TeacherShown", {"name": _Username, "courses": list[CourseNamed]})
 
 
 class MaterialShown(_Exact):
@@ -156,12 +133,10 @@ class MaterialShown(_Exact):
     has_text: bool
 
 
-class MaterialsShown(_Exact):
-    """The materials of a course, by type, then lesson."""
-
-    course_id: int
-    course_name: str
-    materials: list[MaterialShown]
+# The materials of a course, by type, then lesson.
+MaterialsShown = TypedDict(
+    "MaterialsShown", {"course_id": int, "course_name": str, "materials": list[MaterialShown]}
+)
 
 
 class MaterialWhole(MaterialShown):
@@ -175,12 +150,8 @@ class MaterialWhole(MaterialShown):
 MarkedField = Literal["name", "description", "title"]
 
 
-class TextRange(_Exact):
-    """The position of a match; `start` and `length` are in Unicode code points."""
-
-    field: MarkedField
-    start: int
-    length: int
+# The position of a match; `start` and `length` are in Unicode code points.
+TextRange = TypedDict("TextRange", {"field": MarkedField, "start": int, "length": int})
 
 
 class CourseFound(CourseShown):
@@ -197,15 +168,19 @@ class MaterialFound(MaterialShown):
     found: list[TextRange]
 
 
-class Results(_Exact):
-    """Search results, best first."""
-
-    query: str
-    suggestion: str | None = Field(
-        description="Corrected query that was used instead; null if none was."
-    )
-    courses: list[CourseFound]
-    materials: list[MaterialFound]
+_Suggestion = Annotated[
+    str | None, Field(description="Corrected query that was used instead; null if none was.")
+]
+# Search results, best first.
+Results = TypedDict(
+    "Results",
+    {
+        "query": str,
+        "suggestion": _Suggestion,
+        "courses": list[CourseFound],
+        "materials": list[MaterialFound],
+    },
+)
 
 
 class Favourite(BaseModel):
@@ -220,15 +195,9 @@ class Favourite(BaseModel):
 _COURSES = TypeAdapter(list[CourseShown])
 
 
-def course_view(course: Course, language: str, *, in_all: bool) -> CourseShown:
-    """Return a course; `in_all`: with its texts in every language."""
-    view = CourseShown.from_object(course, language)
-    return _in_all(view, course) if in_all else view
-
-
 def _in_all(view: CourseShown, course: Course) -> CourseShown:
-    texts = {"names": course.name, "descriptions": course.description}
-    return view.model_copy(update=texts)
+    """Return a course with its texts in every language."""
+    return view.model_copy(update={"names": course.name, "descriptions": course.description})
 
 
 def course_fields(course: Course, language: str) -> Json:
@@ -252,7 +221,7 @@ def kind_of(value: str) -> str | None:
 def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return the ranges of these fields that match."""
     return [
-        TextRange(field=field, start=start, length=end - start)
+        {"field": field, "start": start, "length": end - start}
         for field in fields
         for start, end in highlight_spans(getattr(shape, field), result)
     ]
@@ -307,8 +276,8 @@ async def list_courses(
         if group is None:
             return items, link
         semesters = groupby(items, key=lambda course: course.semester)
-        grouped = [SemesterShown(number=number, courses=list(group)) for number, group in semesters]
-        return Grouped(semesters=grouped), link
+        grouped = [{"number": number, "courses": [*group]} for number, group in semesters]
+        return {"semesters": grouped}, link
 
     return await catalogue_answer(request, make)
 
@@ -324,7 +293,8 @@ async def get_course(request: Request, course_id: Id, languages: Languages = Non
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course = courses.get(ctx, actor, course_id)
-        return course_view(course, language, in_all=languages == "all"), ""
+        view = CourseShown.from_object(course, language)
+        return _in_all(view, course) if languages == "all" else view, ""
 
     return await course_answer(request, make)
 
@@ -352,9 +322,12 @@ async def list_materials(
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
-        chosen = [material for material in materials if requested in (None, material.kind)]
-        values = {**course_fields(course, language), "materials": chosen}
-        return MaterialsShown.from_object(values, language), ""
+        chosen = [
+            MaterialShown.from_object(material, language)
+            for material in materials
+            if requested in (None, material.kind)
+        ]
+        return {**course_fields(course, language), "materials": chosen}, ""
 
     return await course_answer(request, make)
 
@@ -369,14 +342,10 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     """Return a material with its text, if it has one."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
-        material_view = courses.material(ctx, actor, course_id, material_id)
-        view = MaterialShown.from_object(material_view.material, language)
-        arguments = {
-            **course_fields(material_view.course, language),
-            **dict(view),
-            "text": material_view.text,
-        }
-        return MaterialWhole(**arguments), ""
+        details = courses.material(ctx, actor, course_id, material_id)
+        view = MaterialShown.from_object(details.material, language)
+        fields = course_fields(details.course, language)
+        return MaterialWhole(**fields, **dict(view), text=details.text), ""
 
     return await course_answer(request, make)
 
@@ -407,10 +376,9 @@ async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses with their courses, sorted by username."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        led = courses.teachers(ctx).items()
         items = [
-            TeacherShown.from_object({"name": name, "courses": taught}, language)
-            for name, taught in led
+            {"name": name, "courses": [CourseNamed.from_object(each, language) for each in taught]}
+            for name, taught in courses.teachers(ctx).items()
         ]
         return items, ""
 
@@ -486,12 +454,12 @@ async def search(
         matches, by_course = courses.search(ctx, query, limit)
         materials, by_material = courses.search_materials(ctx, query, limit)
         suggestion = by_course.suggestion or by_material.suggestion
-        results = Results(
-            query=query,
-            suggestion=suggestion or None,
-            courses=[_course(course, by_course, language) for course in matches],
-            materials=[_material(*material, by_material, language) for material in materials],
-        )
+        results: Results = {
+            "query": query,
+            "suggestion": suggestion or None,
+            "courses": [_course(course, by_course, language) for course in matches],
+            "materials": [_material(*material, by_material, language) for material in materials],
+        }
         return results, ""
 
     return await catalogue_answer(request, make)

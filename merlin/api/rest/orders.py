@@ -158,11 +158,8 @@ _Stars = Annotated[
 PriceShown = TypedDict("PriceShown", {"roubles": _Roubles, "stars": _Stars})
 
 
-class AllowanceShown(Shape):
-    """The limits of one question format, by period; null if unlimited."""
-
-    day: int | None
-    month: int | None
+# The limits of one question format, by period; null if unlimited.
+AllowanceShown = TypedDict("AllowanceShown", {"day": int | None, "month": int | None})
 
 
 class PlanShown(Shape):
@@ -232,7 +229,7 @@ def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
         "title": plan.title_in(language),
         "about": plan.described(language),
         "is_default": plan_offer.is_default,
-        "formats": {kind: allowance_of(plan, kind) for kind in Format},
+        "formats": {kind: dict(allowance_of(plan, kind)) for kind in Format},
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,
         "pack": plan.questions,
         "trial_days": plan.trial_days or 0,
