@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from difflib import Match, SequenceMatcher
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from merlin.api.schema import Page
@@ -65,34 +65,9 @@ def last_day(context: PageContext, end: datetime) -> str:
     return until(context, end - timedelta(seconds=1))
 
 
-def span(context: PageContext, length: timedelta) -> str:
-    """Return a duration in its largest unit: "4 мин"."""
-    return i18n.format_duration(context.language, length)
-
-
 def number(context: PageContext, value: float, digits: int = 0) -> str:
     """Return a number with thousands separators and so many decimals."""
     return format_number(context.language, value, digits)
-
-
-def signed(context: PageContext, value: float) -> str:
-    """Return an integer with its sign."""
-    return i18n.format_signed(context.language, value)
-
-
-def money(context: PageContext, micro: int, currency: str) -> str:
-    """Return an amount in millionths: "0,79 $"; below a cent with four decimals."""
-    return format_cost(context.language, micro, currency)
-
-
-def price(context: PageContext, micro: int, currency: str) -> str:
-    """Return a price in millionths: "0,79 $", "бесплатно"."""
-    return format_price(context.language, micro, currency)
-
-
-def estimate(context: PageContext, micro: int, currency: str) -> str:
-    """Return an estimated cost: "около 0,79 $", "меньше 0,01 $", "бесплатно"."""
-    return format_estimate(context.language, micro, currency)
 
 
 def state_text(context: PageContext, family: str, name: str) -> str:
@@ -190,11 +165,6 @@ def amount_of(context: PageContext, kind: Format, amount: int) -> str:
     return context.say(f"brings-{kind.value}", count=amount, said=number(context, amount))
 
 
-def stored_text(context: PageContext, key: str, arguments: Mapping[str, Any]) -> str:
-    """Return the text of a stored key, the key itself if it has no text."""
-    return i18n.render_stored_text(context.language, key, arguments)
-
-
 def sum_of(context: PageContext, amount: Amount) -> str:
     """Return an amount of money; a negative one with its sign in front."""
     absolute = Amount(abs(amount.minor), amount.currency).format(context.language)
@@ -216,16 +186,27 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
     return context.may(Permission(permission), dataset)
 
 
-_DRAWN: tuple[Callable[..., object], ...] = (
-    *(when, day, day_of_year, until, last_day, span, number, signed, money, price, minor, sum_of),
-    *(estimate, badge, order_badge, state_text, stored_text, score, goods, plan_title),
-    *(amount_of, stored_amount, may),
+_OF_CONTEXT: tuple[Callable[..., object], ...] = (
+    *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge),
+    *(state_text, score, goods, plan_title, amount_of, stored_amount, may),
 )
+_OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
+    "span": i18n.format_duration,
+    "signed": i18n.format_signed,
+    "stored_text": i18n.render_stored_text,
+    "money": format_cost,
+    "price": format_price,
+    "estimate": format_estimate,
+}
 
 
 def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     """Return the formatting functions of templates, as `fmt`."""
-    return {formatter.__name__: partial(formatter, context) for formatter in _DRAWN}
+    of_context = {formatter.__name__: partial(formatter, context) for formatter in _OF_CONTEXT}
+    of_language = {
+        name: partial(format_, context.language) for name, format_ in _OF_LANGUAGE.items()
+    }
+    return {**of_context, **of_language}
 
 
 def next_href(page: Page) -> str:

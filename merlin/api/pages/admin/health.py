@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
-from merlin.api.pages.formatting import day, money, number
+from merlin.api.pages.formatting import day, number
 from merlin.api.pages.page import PageContext, UserAdminContext, render_page
 from merlin.app.health import HealthView, ProcessView, health, runbook
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
@@ -19,7 +19,7 @@ from merlin.core import time_charts
 from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
-from merlin.core.money import MICRO
+from merlin.core.money import MICRO, format_cost
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.db.notices import cause_of
 
@@ -217,12 +217,12 @@ def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Car
     summary = context.say(
         "trend-money",
         count=len(days),
-        income=money(context, income, currency),
-        spend=money(context, spend, currency),
+        income=format_cost(context.language, income, currency),
+        spend=format_cost(context.language, spend, currency),
     )
     rows = time_charts.AREA.rows(scale, context.language)
     columns = time_charts.column_ticks([day(context, money_day.day) for money_day in days])
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_grouped_bars(scale, drawn))
     keys = (("p", context.say("trend-income")), ("t", context.say("trend-spend")))
-    figure = sign + money(context, abs(income - spend), currency)
+    figure = sign + format_cost(context.language, abs(income - spend), currency)
     return Card("money", figure, summary, chart, keys)
