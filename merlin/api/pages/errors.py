@@ -46,12 +46,11 @@ def add_not_found_page(app: FastAPI) -> None:
     """Register the handler of unknown addresses: a page for people, a problem for programs."""
 
     @app.exception_handler(404)
-    async def handle_not_found(request: Request, error: Exception) -> Response:
+    async def handle_not_found(request: Request, _error: Exception) -> Response:
         is_person = "text/html" in request.headers.get("accept", "")
-        is_problem = isinstance(error, Problem | MerlinError)
-        if is_problem or not is_person or request.scope["path"].startswith(_PROGRAMS):
-            return answer(request, HTTPStatus.NOT_FOUND, "not-found")
-        return error_page(request, 404)
+        if is_person and not request.scope["path"].startswith(_PROGRAMS):
+            return error_page(request, 404)
+        return answer(request, HTTPStatus.NOT_FOUND, "not-found")
 
 
 def _page_of(request: Request, error: Exception) -> Response:
@@ -75,10 +74,9 @@ def _status(error: Exception) -> int:
         return status_of(error)
     if isinstance(error, HTTPException):
         return error.status_code
-    if isinstance(error, RequestValidationError):
-        # An invalid id in the path, or an incomplete form.
-        return 404 if any(item["loc"][:1] == ("path",) for item in error.errors()) else 422
-    return int(HTTPStatus.SERVICE_UNAVAILABLE)
+    # An invalid id in the path, or an incomplete form.
+    faults = error.errors() if isinstance(error, RequestValidationError) else ()
+    return 404 if any(fault["loc"][:1] == ("path",) for fault in faults) else 422
 
 
 def error_page(request: Request, status: int, text_status: int | None = None) -> Response:

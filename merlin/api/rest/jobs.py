@@ -262,32 +262,6 @@ async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> 
     return await accepted(request, caller, act)
 
 
-class VerdictShown(Shape):
-    """The result of a commit for one dataset."""
-
-    id: int
-    commit: str
-    dataset: str
-    position: int | None = Field(
-        description="Position of the commit on the branch; null if no longer contained."
-    )
-    verdict: VerdictStatus
-    subject: str
-    author: str
-    committed_at: datetime
-    updated_at: datetime
-    build: str | None
-    job: int | None
-    served_until: datetime | None = Field(
-        description="When its model was last replaced; null if it is live or never was."
-    )
-    reason: InLanguage = Field(
-        validation_alias="why",
-        description='Explanation in the caller\'s language; "" if there is none.',
-    )
-    findings: list[FindingShown] = Field(description="The first 50 findings.")
-
-
 class NewestVerdict(Shape):
     """The newest verdict of a dataset."""
 
@@ -296,7 +270,27 @@ class NewestVerdict(Shape):
     subject: str
     updated_at: datetime
     build: str | None
-    reason: InLanguage = Field(validation_alias="why")
+    reason: InLanguage = Field(
+        validation_alias="why",
+        description='Explanation in the caller\'s language; "" if there is none.',
+    )
+
+
+class VerdictShown(NewestVerdict):
+    """The result of a commit for one dataset."""
+
+    id: int
+    dataset: str
+    position: int | None = Field(
+        description="Position of the commit on the branch; null if no longer contained."
+    )
+    author: str
+    committed_at: datetime
+    job: int | None
+    served_until: datetime | None = Field(
+        description="When its model was last replaced; null if it is live or never was."
+    )
+    findings: list[FindingShown] = Field(description="The first 50 findings.")
 
 
 class DatasetShown(Shape):
