@@ -12,22 +12,8 @@ from starlette.routing import BaseRoute
 
 from merlin.api.middleware import HEADERS
 from merlin.api.openapi import topic_words
-from merlin.api.pages import (
-    account,
-    board,
-    catalogue,
-    chat,
-    orders,
-    page,
-    plans,
-)
-from merlin.api.pages.admin import (
-    approvals,
-    health,
-    jobs,
-    payments,
-    people,
-)
+from merlin.api.pages import account, board, catalogue, chat, orders, page, plans
+from merlin.api.pages.admin import health, jobs, payments, people
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import PublicContext, render_page
@@ -36,10 +22,7 @@ from merlin.api.pages.teach import course as teach_course
 from merlin.core.i18n import text
 
 TOPICS = (catalogue, account, plans, chat, orders)
-STAFF = (
-    *(board, teach_course, examples, changes),
-    *(health, jobs, people, payments, approvals),
-)
+STAFF = (board, teach_course, examples, changes, health, jobs, people, payments)
 
 
 def page_routes() -> list[BaseRoute]:

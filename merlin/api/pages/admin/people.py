@@ -1,4 +1,4 @@
-"""Users: roles, quotas, blocking; and the audit log, newest first.
+"""Users: roles, quotas, blocking; the audit log; actions that wait for a second admin's approval.
 
 Each change needs confirmation.
 """
@@ -19,13 +19,15 @@ from merlin.api.pages.page import (
     FormToken,
     PageContext,
     UserAdminContext,
+    ViewerContext,
     refusal_text,
     render_page,
 )
 from merlin.api.rest.people import users_part
 from merlin.api.schema import LINE, Id, Part, SearchQuery, part
-from merlin.app import users
+from merlin.app import approvals, users
 from merlin.app.actor import Actor
+from merlin.app.approvals import ApprovalView
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.app.users import UserDetails
@@ -33,6 +35,7 @@ from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.db.audit import person_reference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -163,3 +166,46 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
     }
     status = 409 if wrong else 200
     return render_page(context, "admin_user.html", view, status=status, keep=NEVER_KEPT)
+
+
+@router.get("/admin/approvals")
+async def show_approvals(
+    context: ViewerContext, said: Literal["", "asked", "approved", "declined"] = ""
+) -> Response:
+    """Return the pending approvals; `said` names the action just done."""
+    return await _approvals_page(context, message=context.say(f"result-{said}") if said else "")
+
+
+@router.post("/admin/approvals/{number}/{decision}")
+async def decide(
+    context: ViewerContext, number: Id, decision: Literal["approve", "decline"], once: FormToken
+) -> Response:
+    """Approve or decline; a second submission finds it decided."""
+    del once
+    act = approvals.approve if decision == "approve" else approvals.decline
+    try:
+        done = await context.write(act, number)
+    except Refused as error:
+        return await _approvals_page(context, refusal_text(context, error))
+    if done.reason is not None:
+        return await _approvals_page(context, refusal_text(context, done.reason))
+    return seen_other(f"/admin/approvals?said={decision}d")
+
+
+async def _approvals_page(context: PageContext, wrong: str = "", message: str = "") -> Response:
+    def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
+        waiting = approvals.list_waiting(ctx, actor)
+        people = {view.approval.subject for view in waiting}
+        people |= {person_reference(view.approval.asked_by) for view in waiting}
+        return waiting, dict(users.display_names(ctx, sorted(people)))
+
+    waiting, names = await context.read(read)
+    view = {
+        "approvals": waiting,
+        "names": names,
+        "erased": ERASED,
+        "wrong_words": wrong,
+        "message": message,
+    }
+    status = 409 if wrong else 200
+    return render_page(context, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)
