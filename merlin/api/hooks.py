@@ -206,7 +206,7 @@ async def telegram(request: Request) -> Response:
     """Store an update; Telegram resends it unless the status is 200."""
     services = services_of(request)
     if services.webhook_bot is None or not services.telegram_secret:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+        raise NotFound("no such hook")
     secret = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
         raise _refuse(request, "telegram")
@@ -286,7 +286,7 @@ async def payment(request: Request) -> Response:
     services = services_of(request)
     shop = services.config.payments.yookassa
     if shop is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+        raise NotFound("no such hook")
     host = request.client.host if request.client else ""
     if not is_in_networks(host, shop.networks):
         refused = request.app.state.traffic.hooks_refused

@@ -30,8 +30,9 @@ from merlin.api.auth import (
     require_signed_in,
 )
 from merlin.api.openai_compat.requests import ChatCompletionRequest
-from merlin.api.problems import FOR_ALL, KEY, Problem, components, problems
+from merlin.api.problems import FOR_ALL, KEY, components, problems
 from merlin.api.schema import operation_router
+from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 
 router = operation_router(include_in_schema=False)
@@ -47,7 +48,7 @@ _FILES = {
 async def part(name: str) -> Response:
     """Return one of Swagger UI's files."""
     if name not in _FILES:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+        raise NotFound(f"no file {name}")
     folder, media_type = _FILES[name]
     day = {"Cache-Control": "public, max-age=86400"}
     return FileResponse(folder / name, media_type=media_type, headers=day)

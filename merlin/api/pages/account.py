@@ -5,11 +5,9 @@ Each action is a form that redirects back, and works without scripts.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form
@@ -38,6 +36,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
+from merlin.api.rest.account import export_file
 from merlin.app import accounts
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -365,10 +364,4 @@ async def erase(
 @router.get("/me/export")
 async def export(context: SignedInContext) -> Response:
     """Return all stored data of the person as a file."""
-    data = await context.read(accounts.export)
-    content = json.dumps(data, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
-    headers = {
-        "Content-Disposition": 'attachment; filename="merlin.json"',
-        "Cache-Control": NEVER_KEPT,
-    }
-    return Response(content, HTTPStatus.OK.value, headers, "application/json")
+    return await export_file(context)

@@ -40,7 +40,7 @@ from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
 from merlin.billing.quota import plans_for_sale
 from merlin.core.clock import in_zone
-from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
+from merlin.core.errors import DatasetError, Forbidden, MerlinError, NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text, zone_name
 from merlin.core.permissions import Permission
 from merlin.core.web import browser
@@ -263,11 +263,6 @@ SignedInContext = Annotated[PageContext, Depends(_signed_in)]
 SAME_ORIGIN = [Depends(require_same_origin)]
 
 
-def page_not_found() -> Problem:
-    """Return the problem of a page that does not exist for this person."""
-    return Problem(HTTPStatus.NOT_FOUND, "not-found")
-
-
 def require_page_permission(
     permission: Permission,
 ) -> Callable[[PageContext, Person], Awaitable[PageContext]]:
@@ -275,7 +270,7 @@ def require_page_permission(
 
     async def opened(context: PublicContext, caller: Person) -> PageContext:
         if not caller.may(permission):
-            raise page_not_found()
+            raise NotFound(f"no {permission}")
         return context
 
     return opened

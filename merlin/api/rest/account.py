@@ -7,6 +7,7 @@ accessible to that person only.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from typing import Annotated, Any
 from fastapi import Depends
 from pydantic import Field, StringConstraints
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from typing_extensions import TypedDict
 
 from merlin.account.accounts import MAX_NAME_LENGTH, MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
@@ -101,9 +102,15 @@ async def show_usage(caller: Reader, language: Language) -> UsageView:
 @usage_router.get("/export", summary="Export my data", responses=_EXPORT)
 async def export(caller: Reader) -> Response:
     """Return all stored data of the caller as one JSON file."""
+    return await export_file(caller)
+
+
+async def export_file(caller: Caller) -> Response:
+    """Return the file with all data of a caller."""
     data = await caller.read(accounts.export)
+    content = json.dumps(data, ensure_ascii=False, indent=2).encode("utf-8", "replace")
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
-    return JSONResponse(data, HTTPStatus.OK, headers)
+    return Response(content, headers=headers, media_type="application/json")
 
 
 me_router = operation_router(prefix="/api/user", tags=["me"])

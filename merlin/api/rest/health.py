@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from http import HTTPStatus
 from typing import Annotated
 
 from pydantic import Field
@@ -20,7 +19,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import JobViewer, UserViewer
 from merlin.api.hooks import is_from_network
-from merlin.api.problems import Problem, problems
+from merlin.api.problems import problems
 from merlin.api.schema import InLanguage, Shape, operation_router
 from merlin.api.services import ApiServices, services_of
 from merlin.app.actor import Actor
@@ -37,7 +36,7 @@ from merlin.app.health import (
 )
 from merlin.app.status import status
 from merlin.config import INSTALLATION_HEADER, installation_id
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.heartbeat import DATABASE_STATES, Heartbeat
 from merlin.core.log import get_logger, redact
 
@@ -188,9 +187,9 @@ async def database_state(services: ApiServices) -> str:
 
 
 def require_monitoring_address(request: Request) -> None:
-    """Raise Problem 404 unless the call comes from a monitoring address."""
+    """Raise NotFound unless the call comes from a monitoring address."""
     if not is_from_network(request, services_of(request).config.api.monitoring):
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+        raise NotFound("not for this address")
 
 
 def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:

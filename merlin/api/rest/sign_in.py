@@ -39,6 +39,7 @@ from merlin.app import sign_in
 from merlin.app.accounts import OwnAccount
 from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
+from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
 from merlin.core.web.browser import read_cookie
@@ -241,7 +242,7 @@ def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
     services = services_of(request)
     issuer = services.issuer
     if issuer is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "not-found")
+        raise NotFound("no issuer")
     return services, issuer
 
 

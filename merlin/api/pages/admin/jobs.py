@@ -28,7 +28,6 @@ from merlin.api.pages.page import (
     PageContext,
     PromoterContext,
     ViewerContext,
-    page_not_found,
     refusal_text,
     render_fragment,
     render_page,
@@ -63,7 +62,7 @@ async def show_asked(context: ViewerContext, number: Id) -> Response:
     """Return the state of a daemon request, for a script that polls until it ends."""
     request = await read_daemon_request(context, number)
     if request is None:
-        raise page_not_found()
+        raise NotFound(f"no request {number}")
     return render_fragment(context, "admin_request.html", {"daemon_request": request})
 
 

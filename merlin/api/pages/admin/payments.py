@@ -20,7 +20,6 @@ from merlin.api.pages.page import (
     PATTERN,
     PageContext,
     RefundContext,
-    page_not_found,
     refusal_text,
     render_page,
 )
@@ -269,7 +268,7 @@ async def refund(
     details = await context.read(payments.show_payment, purchase_id)
     remaining = details.remaining_amounts.get(back.grant)
     if remaining is None:
-        raise page_not_found()
+        raise NotFound(f"no grant {back.grant}")
     reason, amount = " ".join(back.reason.split()), _amount(back.amount, remaining)
     wrong = _wrong(context, reason, amount, remaining)
     if amount is not None and not wrong and back.sure:

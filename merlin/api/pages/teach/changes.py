@@ -26,7 +26,6 @@ from merlin.api.pages.page import (
     PageContext,
     TeacherContext,
     form_token,
-    page_not_found,
     refusal_text,
     render_fragment,
     render_page,
@@ -161,7 +160,7 @@ async def show_note(context: TeacherContext, change_id: Hex) -> Response:
     """Return the line with the state of an edit."""
     note = await find_noted_change(context, change_id)
     if note is None:
-        raise page_not_found()
+        raise NotFound(f"no change {change_id}")
     response = render_fragment(context, "note_part.html", {"note": note})
     if note.is_indexed:
         response.headers["HX-Trigger"] = "change-indexed"  # lists with the edit refresh themselves
