@@ -30,7 +30,6 @@ from merlin.account.api_keys import Scope, digest, is_secret
 from merlin.account.sign_ins import LIFE as CODE_LIFE
 from merlin.account.sign_ins import (
     LONGEST,
-    PAYLOAD,
     WITHIN_TELEGRAM,
     Login,
     SignInMethod,
@@ -191,19 +190,18 @@ async def sign_in_by_password(
     return entered
 
 
-async def start_login(request: Request, response: Response) -> tuple[Login, str, str | None]:
+async def start_login(request: Request, response: Response) -> tuple[Login, str, str]:
     """Start a login that is confirmed in the bot; return it, its key and the link to the bot.
 
-    The link is None while the bot's name is unknown. Raises Problem 429 if the limit is exceeded.
+    The link is "" while the bot's name is unknown. Raises Problem 429 if the limit is exceeded.
     """
     services, limits = services_of(request), request.app.state.limits
     limits.count_login(request.scope)
     place = mask_ip_address(request.client.host if request.client else "")
     agent = browser_of(request).agent
-    login, key, browser, name = await services.write(sign_in.start_login, agent, place)
+    login, key, browser, link = await services.write(sign_in.start_login, agent, place)
     set_cookie(request, response, LOGIN, browser, CODE_LIFE)
-    link = f"{services.config.telegram.link_url.rstrip('/')}/{name}?start={PAYLOAD}{key}"
-    return login, key, link if name else None
+    return login, key, link
 
 
 async def look_at_login(request: Request) -> Login | None:

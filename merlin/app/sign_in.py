@@ -9,6 +9,7 @@ from datetime import datetime
 from merlin.account.accounts import Account, Accounts
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.sign_ins import (
+    PAYLOAD,
     Login,
     Logins,
     SignIn,
@@ -20,7 +21,7 @@ from merlin.account.users import User, Users
 from merlin.app.accounts import OwnAccount, read_own_account
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.texts import BOT_NAME, Settings
+from merlin.app.texts import bot_link
 from merlin.core.errors import Refused
 from merlin.core.permissions import Authority
 from merlin.db.audit import Audit, person_reference
@@ -135,9 +136,10 @@ def by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
 def start_login(ctx: Context, agent: str, place: str) -> tuple[Login, str, str, str]:
     """Start a login that is confirmed in the bot.
 
-    Return it, the secrets of its link and of the browser, and the bot's name ("" if unknown).
+    Return it, the secrets of its link and of the browser, and the link ("" for an unknown bot).
     """
-    return *Logins(ctx.db, ctx.clock).start(agent, place), Settings(ctx.db).get(BOT_NAME)
+    login, key, browser = Logins(ctx.db, ctx.clock).start(agent, place)
+    return login, key, browser, bot_link(ctx, f"{PAYLOAD}{key}")
 
 
 def find_login(ctx: Context, secret: str) -> Login | None:

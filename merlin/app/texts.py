@@ -5,6 +5,8 @@ The bot also stores its id and name here, for the API, which has no token to ask
 
 from __future__ import annotations
 
+import re
+
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.core.clock import iso
@@ -20,6 +22,16 @@ MAX_CHARACTERS = 1500
 # The operator's texts are settings with these names and a language: privacy.ru.
 PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"
+# Source: core.telegram.org/bots/features, "Deep linking".
+_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def bot_link(ctx: Context, payload: str) -> str:
+    """Return the link that opens the bot with a payload; "" if the bot or the link is unknown."""
+    name = Settings(ctx.db).get(BOT_NAME)
+    if not name or not _PAYLOAD.fullmatch(payload):
+        return ""
+    return f"{ctx.config.telegram.link_url.rstrip('/')}/{name}?start={payload}"
 
 
 def legal_text(settings: Settings, name: str, language: str) -> str:

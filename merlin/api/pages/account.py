@@ -115,7 +115,7 @@ async def by_code(request: Request, context: PublicContext, next: Next = "/") ->
     login, key, url = await auth.start_login(request, cookie_response)
     command = "" if url else f"/start {PAYLOAD}{key}"
     back, state = local_address(next), LoginState.PENDING
-    response = _code_page(context, back, state, login.number, url or "", command)
+    response = _code_page(context, back, state, login.number, url, command)
     for value in cookie_response.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
     return response

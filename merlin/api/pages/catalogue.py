@@ -28,7 +28,6 @@ from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
-    bot_href,
     check_etag,
     course_href,
     render_fragment,
@@ -42,6 +41,7 @@ from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.courses import CourseDetails
+from merlin.app.texts import bot_link
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.browser import read_cookie
@@ -259,7 +259,7 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
 
     def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
         details = courses.details(ctx, actor, course_id)
-        return details, bot_href(context.services, details.course)
+        return details, bot_href(ctx, details.course)
 
     details, bot = await context.read(read)
     tag, unchanged = check_etag(
@@ -277,6 +277,11 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
         "bot_href": bot,
     }
     return render_page(context, "course.html", view, tag=tag)
+
+
+def bot_href(ctx: Context, course: Course) -> str:
+    """Return the link that opens the bot on a course, "" if unknown."""
+    return bot_link(ctx, f"course_{course.slug}")
 
 
 async def find_course(context: PublicContext, course_id: Id) -> Course:

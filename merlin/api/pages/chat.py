@@ -29,7 +29,7 @@ from merlin.account.api_keys import Scope, digest
 from merlin.api.openai_compat.chat import ChatStream, watch_question
 from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
 from merlin.api.openai_compat.responses import answer_note, reply_error
-from merlin.api.pages.catalogue import OneCourse
+from merlin.api.pages.catalogue import OneCourse, bot_href
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
@@ -39,7 +39,6 @@ from merlin.api.pages.page import (
     PageContext,
     PublicContext,
     SignedInContext,
-    bot_href,
     course_href,
     refusal_text,
     render_page,
@@ -284,7 +283,7 @@ async def _page(
     chat = await context.read(
         course_chat.read_chat, course, session_id, source_of=turn, before=before
     )
-    href = await context.read(lambda _ctx, _actor: bot_href(services, course))
+    href = await services.read(bot_href, course)
     left, is_over = await _describe_quota(context, course)
     is_opened = doing in {"correct", "tell"}
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()

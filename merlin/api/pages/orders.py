@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -25,22 +24,27 @@ from merlin.account.accounts import is_telegram_id
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import (
-    PLANS,
     SAME_ORIGIN,
     PageContext,
     SignedInContext,
-    bot_link,
     refusal_text,
     render_fragment,
     render_page,
 )
-from merlin.api.pages.plans import can_open_payment_page, can_pay_here, plan_features, takes_roubles
+from merlin.api.pages.plans import (
+    PLANS,
+    can_open_payment_page,
+    can_pay_here,
+    plan_features,
+    takes_roubles,
+)
 from merlin.api.rate_limits import Limits
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
+from merlin.app.texts import bot_link
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import ID_LENGTH, POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
@@ -156,7 +160,6 @@ async def _page(
     context: PageContext, plan: Plan, form: CheckoutForm, wrong: str = "", wrong_contact: str = ""
 ) -> Response:
     promo, wrong_code = await _read_code(context, plan, form.code)
-    read_href = partial(bot_link, context.services, PLANS)
     shop = context.services.config.payments.yookassa
     view = {
         "plan": plan,
@@ -165,7 +168,7 @@ async def _page(
         # The price on the button, so that no one pays a price they have not seen.
         "total": prices(plan, promo)[0] if takes_roubles(context, plan) else None,
         "promo": promo,
-        "bot_href": await context.services.store.read(read_href) if plan.xtr else "",
+        "bot_href": await context.services.read(bot_link, PLANS) if plan.xtr else "",
         "typed": form,
         "code": form.code.strip(),
         "wrong_code": wrong_code,

@@ -32,11 +32,10 @@ from merlin.api.auth import Anyone, Caller, Person, require_same_origin
 from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
-from merlin.api.services import ApiServices, services_of
+from merlin.api.services import services_of
 from merlin.app import courses
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course
-from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
 from merlin.billing.quota import plans_for_sale
 from merlin.core.clock import in_zone
@@ -75,25 +74,6 @@ def assets() -> Assets:
 async def asset(request: Request, name: str) -> Response:
     """Return one asset. Raises Problem 404 for an unknown or outdated name."""
     return asset_response(assets(), request, name)
-
-
-# Source: core.telegram.org/bots/features, "Deep linking": A-Z, a-z, 0-9, _ and -, at most 64.
-_PAYLOAD = re.compile(r"[A-Za-z0-9_-]{1,64}")
-# The bot's start payload for buying plans with Stars.
-PLANS = "plan"
-
-
-def bot_href(services: ApiServices, course: Course) -> str:
-    """Return the link that opens the bot on this course, "" if unknown; reads rows."""
-    return bot_link(services, f"course_{course.slug}")
-
-
-def bot_link(services: ApiServices, payload: str) -> str:
-    """Return the link that opens the bot with a payload, "" if unknown; reads rows."""
-    name = Settings(services.db).get(BOT_NAME)
-    if not name or not _PAYLOAD.fullmatch(payload):
-        return ""
-    return f"{services.config.telegram.link_url.rstrip('/')}/{name}?start={payload}"
 
 
 PATTERN = "^[0-9a-f]{32}$"

@@ -22,12 +22,10 @@ from starlette.responses import Response
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import amount_of, number, until
 from merlin.api.pages.page import (
-    PLANS,
     SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
-    bot_link,
     is_in_telegram,
     refusal_text,
     render_page,
@@ -43,7 +41,7 @@ from merlin.app.plans import (
     my_subscriptions,
     read_current_plan,
 )
-from merlin.app.texts import TERMS, Settings, legal_text
+from merlin.app.texts import TERMS, Settings, bot_link, legal_text
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import (
     Allowance,
@@ -62,6 +60,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway
 
+# The bot's start payload for buying plans with Stars.
+PLANS = "plan"
 # A feature and whether the plan has it; missing features are listed too.
 Line = tuple[str, bool]
 

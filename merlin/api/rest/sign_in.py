@@ -149,7 +149,7 @@ async def start_login(request: Request, response: Response) -> LoginView:
     """Start a sign-in that is confirmed in the bot: open `url`, then poll `/api/auth/wait`."""
     login, key, url = await auth.start_login(request, response)
     return LoginView(
-        key=key, number=login.number, url=url, expires_at=login.expires_at, poll_s=POLL_S
+        key=key, number=login.number, url=url or None, expires_at=login.expires_at, poll_s=POLL_S
     )
 
 
