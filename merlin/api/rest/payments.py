@@ -6,6 +6,7 @@ refunds, renewals and promo codes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from http import HTTPStatus
@@ -17,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
-from merlin.api.auth import RefundAdmin
+from merlin.api.auth import Caller, RefundAdmin
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.schema import (
@@ -26,6 +27,7 @@ from merlin.api.schema import (
     Body,
     Hex,
     Line,
+    Page,
     Part,
     Shape,
     operation_router,
@@ -156,6 +158,21 @@ class RefundBody(Body):
     reason: Annotated[Line, Field(min_length=1, max_length=MAX_REASON_LENGTH)]
 
 
+async def payments_part(
+    caller: Caller, page: Page, state: str, whose: str = ""
+) -> Sequence[Purchase]:
+    """Return one part of the orders and set the Link header; `whose`: of a user or order number.
+
+    Raises Problem 422 for an unknown cursor.
+    """
+    query = (page.size + 1, page.after(""), state, whose)
+    try:
+        purchases = await caller.read(payments.list_payments, *query)
+    except NotFound:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
+    return page.take_part(purchases, lambda purchase: purchase.purchase_id)
+
+
 @payment_router.get("", summary="List payments")
 async def list_payments(
     caller: RefundAdmin,
@@ -166,15 +183,8 @@ async def list_payments(
     ] = None,
 ) -> PaymentList:
     """Return all users' orders, paid or not, newest first."""
-    query = (page.size + 1, page.after(""), state.value if state else "")
-    try:
-        purchases = await caller.read(payments.list_payments, *query)
-    except NotFound:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
-    part_purchases = page.take_part(purchases, lambda purchase: purchase.purchase_id)
-    return {
-        "payments": [order_view(PaymentShown, purchase, language) for purchase in part_purchases]
-    }
+    purchases = await payments_part(caller, page, state.value if state else "")
+    return {"payments": [order_view(PaymentShown, purchase, language) for purchase in purchases]}
 
 
 @payment_router.get("/{order_id}", summary="Get a payment", responses=problems(404))

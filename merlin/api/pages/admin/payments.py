@@ -5,17 +5,17 @@ A refund needs confirmation: the first form shows amount and reason again, the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Path, Query
+from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
     PATTERN,
     PageContext,
@@ -23,7 +23,8 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.schema import MAX_ID
+from merlin.api.rest.payments import payments_part
+from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -33,7 +34,7 @@ from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo, StoredPromo
-from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
+from merlin.billing.purchases import ID_LENGTH, PurchaseState
 from merlin.billing.quota import MAX_GIFT
 from merlin.billing.refunds import MAX_REASON_LENGTH
 from merlin.billing.report import count_tests, day_start, sum_by_gateway
@@ -138,8 +139,7 @@ def code_state(promo: StoredPromo, now: datetime) -> str:
     return "used-up" if is_used_up else "on"
 
 
-_PAGE, _MAX_DIFFERENCES = 30, 20
-_ORDER = f"^([0-9a-f]{{{ID_LENGTH}}})?$"
+_MAX_DIFFERENCES = 20
 _MONEY = (EntryKind.PAYMENT, EntryKind.REFUND)
 
 
@@ -170,33 +170,24 @@ def days_of(
 @router.get("/admin/billing")
 async def show_billing(
     context: RefundContext,
+    page: Part,
     state: PurchaseState | Literal[""] = "",
     person: Annotated[str, Query(max_length=ID_LENGTH)] = "",
-    before: Annotated[str, Query(pattern=_ORDER)] = "",
 ) -> Response:
     """Return the totals, and the newest orders of a state or a person."""
     now, zone = context.services.clock(), zone_of(context.services.config.timezone)
     last, this = months(now, zone)
     # The form sends "" for all states.
     chosen = str(state)
+    purchases = await payments_part(context, page, chosen, person)
 
-    def read() -> tuple[list[Entry], list[Purchase], Mapping[str, str], StarComparison]:
-        until = now + timedelta(days=1)
-        moved = payments.list_entries(context.services, context.actor, last, until)
-        query = (_PAGE + 1, before, chosen, person)
-        try:
-            purchases = payments.list_payments(context.services, context.actor, *query)
-        except NotFound:
-            purchases = []
+    def read(ctx: Context, actor: Actor) -> tuple[list[Entry], Mapping[str, str], StarComparison]:
+        moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
         buyers = [person_reference(purchase.user_id) for purchase in purchases]
-        return (
-            [entry for entry, _ in moved],
-            purchases,
-            users.display_names(context.services, buyers),
-            read_last_comparison(Settings(context.services.db)),
-        )
+        compared = read_last_comparison(Settings(ctx.db))
+        return [entry for entry, _ in moved], users.display_names(ctx, buyers), compared
 
-    entries, purchases, names, compared = await context.services.store.read(read)
+    entries, names, compared = await context.read(read)
     until = now.astimezone(zone).date()
     charts = {
         currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
@@ -208,12 +199,12 @@ async def show_billing(
         },
         "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
-        "orders": purchases[:_PAGE],
+        "orders": purchases,
         "names": names,
         "states": SHOWN,
         "chosen": chosen,
         "person": person,
-        "next_href": _next(purchases, chosen, person),
+        "next_href": next_href(page),
         "compared": compared,
         "most": _MAX_DIFFERENCES,
     }
@@ -232,16 +223,6 @@ SHOWN = (
 )
 
 
-def _next(purchases: Sequence[Purchase], state: str, person: str) -> str:
-    if len(purchases) <= _PAGE:
-        return ""
-    query = {"state": state, "person": person, "before": purchases[_PAGE - 1].purchase_id}
-    return "/admin/billing?" + urlencode({name: value for name, value in query.items() if value})
-
-
-PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]
-
-
 class RefundForm(BaseModel):
     """The refund form; `amount` "" is all that remains; `sure` is set by the second form."""
 
@@ -255,14 +236,14 @@ class RefundForm(BaseModel):
 
 
 @router.get("/admin/billing/{purchase_id}")
-async def show_payment(context: RefundContext, purchase_id: PurchaseId) -> Response:
+async def show_payment(context: RefundContext, purchase_id: Hex) -> Response:
     """Return one payment."""
     return await _page(context, purchase_id)
 
 
 @router.post("/admin/billing/{purchase_id}/refund")
 async def refund(
-    context: RefundContext, purchase_id: PurchaseId, back: Annotated[RefundForm, Form()]
+    context: RefundContext, purchase_id: Hex, back: Annotated[RefundForm, Form()]
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, purchase_id)
