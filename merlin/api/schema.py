@@ -189,6 +189,14 @@ Words = Annotated[str, StringConstraints(pattern=WORDS)]
 Id = Annotated[int, Path(ge=1, le=MAX_ID)]
 Name = Annotated[str, Path(min_length=1, max_length=200, pattern=LINE)]
 Hex = Annotated[str, Path(pattern="^[0-9a-f]{32}$")]
+Number = Annotated[int, Field(ge=1, le=MAX_ID)]
+CommitId = Annotated[
+    str,
+    Query(
+        pattern="^([0-9a-f]{4,64})?$",
+        description="Return only verdicts of the commit with this id or id prefix.",
+    ),
+]
 SearchQuery = Annotated[
     str, Query(max_length=200, pattern=LINE, description="Words to search for.")
 ]

@@ -37,6 +37,7 @@ from merlin.api.pages.page import (
 from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
 from merlin.api.rest.account import export_file
+from merlin.api.schema import MAX_ID
 from merlin.app import accounts
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
@@ -169,7 +170,7 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
     return response
 
 
-Number = Annotated[int, Form(ge=1, le=2**53 - 1)]
+Number = Annotated[int, Form(ge=1, le=MAX_ID)]
 Words = Annotated[str, Form(max_length=300)]
 # Preselected scopes of a new key.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})

@@ -28,6 +28,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
+from merlin.api.schema import CommitId
 from merlin.app import approvals, teaching
 from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
 from merlin.app.health import health
@@ -45,7 +46,7 @@ class BoardQuery:
     """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
     show: CardFilter = "all"
-    commit: Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")] = ""
+    commit: CommitId = ""
     seen: Annotated[str | None, Query(max_length=80)] = None
 
 

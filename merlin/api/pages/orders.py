@@ -39,6 +39,7 @@ from merlin.api.pages.plans import (
     takes_roubles,
 )
 from merlin.api.rate_limits import Limits
+from merlin.api.schema import MAX_ID
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount
@@ -282,7 +283,7 @@ async def show_order(context: SignedInContext, purchase: OwnOrder, said: Said = 
 async def show_live(
     context: SignedInContext,
     purchase: OwnOrder,
-    since: Annotated[int, Query(ge=0, le=2**53 - 1)],
+    since: Annotated[int, Query(ge=0, le=MAX_ID)],
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing if it still equals `was`."""

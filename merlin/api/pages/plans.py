@@ -30,6 +30,7 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
+from merlin.api.schema import MAX_ID
 from merlin.app import plans
 from merlin.app.orders import list_orders
 from merlin.app.plans import (
@@ -209,7 +210,7 @@ def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
 
 @router.post("/me/renewals/stop", dependencies=SAME_ORIGIN)
 async def stop_renewal(
-    context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=2**53 - 1)]
+    context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=MAX_ID)]
 ) -> Response:
     """Stop one of the person's renewals; for Stars the bot notifies Telegram."""
     with suppress(NotFound):  # it is stopped already

@@ -278,7 +278,6 @@ def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeSho
 
 example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tags=["examples"])
 
-MAX_FILE_CHARACTERS = 1_000_000
 MAX_TAGS = 50
 _TAG_LETTERS = 64
 ExampleId = Annotated[str, Path(min_length=1, max_length=1000, pattern=LINE)]
@@ -314,7 +313,7 @@ class ExampleBody(Body):
         ]
         | None
     ) = None
-    text: Annotated[Words, Field(min_length=1, max_length=MAX_FILE_CHARACTERS)] | None = Field(
+    text: Annotated[Words, Field(min_length=1, max_length=MAX_CHARACTERS)] | None = Field(
         default=None,
         description="Content of the file in YAML, instead of `question`, `answer` and `tags`.",
     )

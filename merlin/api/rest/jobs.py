@@ -28,6 +28,7 @@ from merlin.api.response_cache import etag_of, not_modified, with_etag
 from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
     Body,
+    CommitId,
     DatasetName,
     Id,
     InLanguage,
@@ -417,13 +418,7 @@ async def list_verdicts(
     caller: JobViewer,
     page: Part,
     dataset: DatasetName = "",
-    commit: Annotated[
-        str,
-        Query(
-            pattern="^([0-9a-f]{4,64})?$",
-            description="Return only verdicts of the commit with this id or id prefix.",
-        ),
-    ] = "",
+    commit: CommitId = "",
 ) -> VerdictList:
     """Return the verdicts, newest first."""
     views = await part(caller, page, dataset, partial(verdicts.list_recent, commit=commit))

@@ -17,7 +17,6 @@ from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Query
-from pydantic import Field
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
@@ -33,7 +32,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.rest.jobs import RequestAct, failure, picture_of
-from merlin.api.schema import LINE, MAX_ID, DatasetName, Id, Name, Part, part
+from merlin.api.schema import LINE, MAX_ID, CommitId, DatasetName, Id, Name, Number, Part, part
 from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
 from merlin.app.board import read_commit
@@ -54,7 +53,7 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 MAX_LINES = 200
 # Id of the daemon request that the page reports on.
-Asked = Annotated[int, Query(ge=0, le=2**53 - 1)]
+Asked = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/admin/asked/{number}")
@@ -292,7 +291,6 @@ def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
 
 
 _HISTORY = 20
-Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
 Back = Annotated[Literal["", "evaluation"], Form()]
@@ -403,12 +401,9 @@ async def show_build(context: ViewerContext, version: Name) -> Response:
     return render_page(context, "admin_build.html", {"build": build, "diff": diff, "most": MAX_IDS})
 
 
-Commit = Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")]
-
-
 @router.get("/admin/verdicts")
 async def show_verdicts(
-    context: ViewerContext, page: Part, dataset: DatasetName = "", commit: Commit = ""
+    context: ViewerContext, page: Part, dataset: DatasetName = "", commit: CommitId = ""
 ) -> Response:
     """Return the verdicts; those of one commit with every step to the serving model."""
     verdict_views = [] if commit else await part(context, page, dataset, verdicts.list_recent)

@@ -30,7 +30,7 @@ from merlin.api.pages.page import (
     render_fragment,
     render_page,
 )
-from merlin.api.schema import MAX_ID, Hex, Name
+from merlin.api.schema import Hex, Name, Number
 from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeState, ChangeView, EditNotGood, Make, PreviewView, StaleEdit
@@ -252,7 +252,6 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
 
 
 _BATCH_SIZE = 50
-Number = Annotated[int, Field(ge=1, le=MAX_ID)]
 
 
 @router.get("/courses/{course_id}/proposals")

@@ -19,6 +19,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.pages.errors import PageRoute
@@ -39,7 +40,7 @@ from merlin.api.pages.teach.changes import (
     find_noted_change,
 )
 from merlin.api.rest.changes import ExampleBody
-from merlin.api.schema import LINE, Name, Page, Part, SearchQuery
+from merlin.api.schema import LINE, Name, Page, Part
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
@@ -60,7 +61,6 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
 ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
-Back = Annotated[str, Form(max_length=6000)]
 
 
 # The script of the page asks for no more.
@@ -160,33 +160,32 @@ _NAMES = {
     "split": "split",
     "has_finding": "finding",
 }
-Narrow = Annotated[str, Query(max_length=200, pattern=LINE)]
 
 
-async def filters_of(
-    dataset: Name,
-    query: SearchQuery = "",
-    tag: Narrow = "",
-    author: Narrow = "",
-    split: Literal["", "train", "test"] = "",
-    finding: Literal["", "any"] = "",
+async def filters_of(dataset: Name, request: Request) -> Filters:
+    """Return the filters of the page's address."""
+    return _read_filters(dataset, request.query_params.multi_items())
+
+
+async def filters_of_form(
+    dataset: Name, back: Annotated[str, Form(max_length=6000)] = ""
 ) -> Filters:
-    """Return the filters of the query string."""
-    example_filter = ExampleFilter(query.strip(), tag, author, split, finding == "any")
-    return Filters(base_of(dataset), example_filter)
+    """Return the filters of the list that a form was sent from."""
+    return _read_filters(dataset, parse_qsl(back))
 
 
 Filtered = Annotated[Filters, Depends(filters_of)]
+FilteredForm = Annotated[Filters, Depends(filters_of_form)]
 
 
-def _filters_back(dataset: str, back: str) -> Filters:
-    """Return the filters of a form's `back` field; invalid values are ignored."""
-    values = {name: value for name, value in parse_qsl(back) if re.search(LINE, value)}
+def _read_filters(dataset: str, query: Iterable[tuple[str, str]]) -> Filters:
+    """Return the filters of a query; invalid values are ignored."""
+    values = {name: value[:200] for name, value in query if re.search(LINE, value)}
     split = values.get("split", "")
     example_filter = ExampleFilter(
-        values.get("query", "")[:200],
-        values.get("tag", "")[:200],
-        values.get("author", "")[:200],
+        values.get("query", "").strip(),
+        values.get("tag", ""),
+        values.get("author", ""),
         split if split in ("train", "test") else "",
         values.get("finding") == "any",
     )
@@ -274,7 +273,7 @@ async def begin_example(
     question: Annotated[str, Form(max_length=100_000)] = "",
 ) -> Response:
     """Return a form with a user's question; sent by POST, so no address or log holds it."""
-    filters = _filters_back(dataset.name, "")
+    filters = _read_filters(dataset.name, ())
     return await _page(
         context, dataset, page, filters, OpenExample(ExampleForm(question=question.strip()))
     )
@@ -288,7 +287,8 @@ async def draft_example(
     form: Annotated[ExampleForm, Form()],
 ) -> Response:
     """Store an edited or new example as a draft."""
-    filters, result = _filters_back(dataset.name, form.back), FormResult(context.say("needs-both"))
+    filters = _read_filters(dataset.name, parse_qsl(form.back))
+    result = FormResult(context.say("needs-both"))
     if form.is_whole:
         try:
             act, content = drafts.draft_example, form.words()
@@ -309,46 +309,49 @@ async def draft_example(
 async def remove_example(
     context: TeacherContext,
     dataset: EditedDataset,
+    filters: FilteredForm,
     example: FormId,
     revision: Annotated[str, Form(max_length=80)] = "",
-    back: Back = "",
 ) -> Response:
     """Store the removal of an example as a draft."""
     await context.write(drafts.draft_removal, dataset.name, example, revision)
-    return seen_other(_filters_back(dataset.name, back).href())
+    return seen_other(filters.href())
 
 
 @router.post("/datasets/{dataset}/examples/drop")
 async def drop_drafts(
     context: TeacherContext,
     dataset: EditedDataset,
+    filters: FilteredForm,
     example: Annotated[str, Form(max_length=1000, pattern=LINE)] = "",
-    back: Back = "",
 ) -> Response:
     """Delete the draft of one example, or all drafts."""
     await context.write(drafts.drop_draft, dataset.name, example)
-    return seen_other(_filters_back(dataset.name, back).href())
+    return seen_other(filters.href())
 
 
 @router.post("/datasets/{dataset}/examples/keep")
 async def keep_mine(
     context: TeacherContext,
     dataset: EditedDataset,
+    filters: FilteredForm,
     example: FormId,
     revision: Annotated[str, Form(max_length=80)] = "",
-    back: Back = "",
 ) -> Response:
     """Let a draft override the concurrent edit that was shown beside it."""
     await context.write(drafts.keep_mine, dataset.name, example, revision)
-    return seen_other(_filters_back(dataset.name, back).href())
+    return seen_other(filters.href())
 
 
 @router.post("/datasets/{dataset}/examples/save")
 async def save_drafts(
-    context: TeacherContext, dataset: EditedDataset, page: Part, once: FormToken, back: Back = ""
+    context: TeacherContext,
+    dataset: EditedDataset,
+    page: Part,
+    filters: FilteredForm,
+    once: FormToken,
 ) -> Response:
     """Submit one commit of all drafts; refused ones stay, with the reason."""
-    filters = _filters_back(dataset.name, back)
     try:
         change = await drafts.save_drafts(context.services, context.actor, dataset.name, once)
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
@@ -363,10 +366,10 @@ async def save_drafts(
 
 @router.post("/datasets/{dataset}/examples/answers")
 async def compare_answers(
-    context: TeacherContext, dataset: EditedDataset, page: Part, back: Back = ""
+    context: TeacherContext, dataset: EditedDataset, page: Part, filters: FilteredForm
 ) -> Response:
     """Return the list with the answers that the drafts would change."""
-    filters, name = _filters_back(dataset.name, back), dataset.name
+    name = dataset.name
     try:
         edits = await context.read(drafts.list_edits, name)
         plan = await context.read(answer_changes.plan_comparison, name)
@@ -411,7 +414,7 @@ async def paste_table(
     act: Annotated[Literal["look", "take"], Form()] = "look",
 ) -> Response:
     """Show the meaning of each row of a table or a file, or store the selected rows as drafts."""
-    filters, name, paste = _filters_back(dataset.name, ""), dataset.name, Paste(table, file_name)
+    filters, name, paste = _read_filters(dataset.name, ()), dataset.name, Paste(table, file_name)
     try:
         if act == "take" and line:
             await context.write(drafts.draft_pasted_rows, name, table, frozenset(line))
