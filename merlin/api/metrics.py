@@ -182,35 +182,24 @@ def _build_queue_metrics(queues: Sequence[QueueView], now: datetime) -> Iterable
 
 def _build_serving_metrics(models: Sequence[Serving]) -> Iterable[Metric]:
     serving: list[Sample] = []
-    for serving_model in models:
-        model, build = serving_model.model.model_id, serving_model.model.build_version
-        serving.append((1, {"dataset": serving_model.dataset, "model": model, "build": build}))
+    for one in models:
+        model, build = one.model.model_id, one.model.build_version
+        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
     yield gauge("merlin_serving_model", "1 for the live model of each dataset.", *serving)
     about = "Time at which the model went live, in seconds since 1970."
-    since = (
-        (serving_model.since.timestamp(), {"dataset": serving_model.dataset})
-        for serving_model in models
-    )
+    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
     yield gauge("merlin_serving_since_seconds", about, *since)
 
 
 def _build_budget_metrics(budget: Sequence[BudgetView]) -> Iterable[Metric]:
-    labelled = [
-        (
-            provider_budget,
-            {"provider": provider_budget.provider, "currency": provider_budget.currency.lower()},
-        )
-        for provider_budget in budget
-    ]
+    def labels(one: BudgetView) -> dict[str, str]:
+        return {"provider": one.provider, "currency": one.currency.lower()}
+
     about = "Maximum possible cost of this month's trainings."
-    spent = ((provider_budget.spent_micro / _MICRO, labels) for provider_budget, labels in labelled)
+    spent = ((one.spent_micro / _MICRO, labels(one)) for one in budget)
     yield gauge("merlin_training_spent", about, *spent)
     about = "Monthly limit of the cost of trainings, if there is one."
-    caps = (
-        (provider_budget.cap_micro / _MICRO, labels)
-        for provider_budget, labels in labelled
-        if provider_budget.cap_micro
-    )
+    caps = ((one.cap_micro / _MICRO, labels(one)) for one in budget if one.cap_micro)
     yield gauge("merlin_training_budget", about, *caps)
 
 

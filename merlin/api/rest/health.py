@@ -32,12 +32,11 @@ from merlin.app.health import (
     SunsetView,
     health,
     processes,
-    snapshot,
 )
 from merlin.app.status import status
 from merlin.config import INSTALLATION_HEADER, installation_id
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.heartbeat import DATABASE_STATES, Heartbeat
+from merlin.core.heartbeat import DATABASE_STATES
 from merlin.core.log import get_logger, redact
 
 status_router = operation_router(prefix="/api", tags=["office"])
@@ -165,14 +164,14 @@ async def readyz(request: Request) -> Response:
     services = services_of(request)
     require_monitoring_address(request)
     state = await database_state(services)
-    processes: dict[str, dict[str, object]] = {}
+    views: dict[str, dict[str, object]] = {}
     try:
-        current = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
-        processes = _ready_processes(current.heartbeats, services.clock())
+        found = await asyncio.wait_for(services.read(processes), ANSWER_S)
+        views = _ready_processes(found, services.clock())
     except (MerlinError, TimeoutError):
         state = "silent"
     is_ready = state == "ok"
-    content = {"ready": is_ready, "database": state, "processes": processes}
+    content = {"ready": is_ready, "database": state, "processes": views}
     return JSONResponse(content, 200 if is_ready else 503)
 
 
@@ -192,13 +191,12 @@ def require_monitoring_address(request: Request) -> None:
         raise NotFound("not for this address")
 
 
-def _ready_processes(beats: Sequence[Heartbeat], now: datetime) -> dict[str, dict[str, object]]:
+def _ready_processes(found: Sequence[ProcessView], now: datetime) -> dict[str, dict[str, object]]:
     """Return the newest heartbeat of each process; several hosts may run the same one."""
-    newest = {beat.process: beat for beat in sorted(beats, key=lambda beat: beat.at)}
     values: dict[str, dict[str, object]] = {
         name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS
     }
-    for name, beat in newest.items():
-        age_s = round((now - beat.at).total_seconds(), 1)
-        values[name] = {"alive": beat.is_alive(now), "age_s": age_s, "step": beat.step}
+    for view in sorted(found, key=lambda view: view.at):
+        age_s = round((now - view.at).total_seconds(), 1)
+        values[view.process] = {"alive": view.alive, "age_s": age_s, "step": view.step}
     return values

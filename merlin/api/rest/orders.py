@@ -19,11 +19,7 @@ from typing_extensions import TypedDict
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, Language, Problem, problems
-from merlin.api.rest.payments import (
-    OrderShown,
-    RenewalShown,
-    order_view,
-)
+from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view
 from merlin.api.schema import (
     MAX_PAGE_SIZE,
     Body,
@@ -181,12 +177,8 @@ class PlanShown(Shape):
     )
     courses: list[str] = Field(description="Courses that the plan applies to; empty for all.")
     price: PriceShown | None = Field(description="Price; null if the plan is not for sale.")
-    days: int | None = Field(
-        description="Duration in days; null for a question pack, which does not expire."
-    )
-    pack: dict[Format, int] = Field(
-        description="Questions in the pack by format; empty for a plan."
-    )
+    days: Days
+    pack: Pack
     is_renewed: bool = Field(
         validation_alias="renewed", description="Whether the plan can be renewed automatically."
     )

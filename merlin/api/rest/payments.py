@@ -48,7 +48,13 @@ from merlin.core.i18n import text
 from merlin.core.money import MAX_MINOR, Amount
 from merlin.providers.payments import Gateway
 
-BOUGHT = "Title of the purchase at the time of the order, in the caller's language."
+Days = Annotated[
+    int | None,
+    Field(description="Duration in days; null for a question pack, which does not expire."),
+]
+Pack = Annotated[
+    dict[Format, int], Field(description="Questions in the pack by format; empty for a plan.")
+]
 
 
 class OrderShown(Shape):
@@ -58,13 +64,11 @@ class OrderShown(Shape):
     state: PurchaseState
     gateway: Gateway
     plan: str
-    title: str = Field(description=BOUGHT)
-    days: int | None = Field(
-        description="Duration in days; null for a question pack, which does not expire."
+    title: str = Field(
+        description="Title of the purchase at the time of the order, in the caller's language."
     )
-    pack: dict[Format, int] = Field(
-        description="Questions in the pack by format; empty for a plan."
-    )
+    days: Days
+    pack: Pack
     amount: Amount
     promo: str = Field(description='Promo code that reduced the price; "" if there is none.')
     saves_payment_method: bool = Field(
