@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -201,13 +200,10 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
         files, pending = index.files(dataset), changes.list_pending(dataset)
         if not files:
             raise missing_dataset(dataset)
-        materials: list[Material] = []
-        with suppress(NotFound):
-            materials = Catalogue(ctx.db).materials(dataset)
         return DatasetFiles(
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending),
-            materials=materials,
+            materials=Catalogue(ctx.db).materials(dataset),
             build=index.find_newest_build(dataset),
             mark=(*(file.blob for file in files), *(each.change_id for each in pending)),
             is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),

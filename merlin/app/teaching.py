@@ -16,33 +16,16 @@ from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course, list_led_courses
-from merlin.app.views import Both
 from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
 from merlin.core.errors import NotFound
 from merlin.core.fields import described
 from merlin.course.catalogue import Course
-from merlin.course.editing import CourseEdits, CourseFiles, MaterialDraft, MaterialText
-from merlin.dataset.spec import MaterialKind
+from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 
 __all__ = ["MaterialDraft", "list_led_courses"]
 
 By = Literal["day", "week"]
 _MAX_DISLIKED = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaughtMaterial:
-    """A material as in its files, including pending edits."""
-
-    id: int | None = described("Id of the material; null until it is committed.")
-    place: int = described("Position in course.yaml, starting at 0.")
-    type: MaterialKind
-    lesson: int
-    title: Both
-    text: str | None
-    text_path: str | None
-    file_url: str | None
-    revision: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,24 +81,7 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
         active=card.get("active", True),
         teachers=card.get("teachers", []),
         revision=course_files.revision,
-        materials=[
-            _material(material, course_files) for material in course_files.lessons(files.materials)
-        ],
-    )
-
-
-def _material(material: MaterialText, course_files: CourseFiles) -> TaughtMaterial:
-    spec, entry = material.spec, course_files.value["materials"][material.place]
-    return TaughtMaterial(
-        id=material.material_id,
-        place=material.place,
-        type=spec.kind,
-        lesson=spec.lesson,
-        title=Both(**entry["title"]),
-        text=material.words,
-        text_path=spec.text or None,
-        file_url=spec.file_url or None,
-        revision=material.revision,
+        materials=course_files.lessons(files.materials),
     )
 
 
@@ -139,7 +105,7 @@ def edit_material(
     """Return the edits that change a material."""
     course_files = CourseFiles(files.files)
     material = course_files.material(files.materials, material_id)
-    require_revision(revision, material.revision, draft.text or None, material.words)
+    require_revision(revision, material.revision, draft.text or None, material.text)
     return course_files.change_material(material.place, draft)
 
 
@@ -147,9 +113,9 @@ def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEd
     """Return the edits that move a material within course.yaml."""
     course_files = CourseFiles(files.files)
     material = course_files.material(files.materials, material_id)
-    spec, title = material.spec, course_files.value["materials"][material.place]["title"]
-    text = material.words or ""
-    draft = MaterialDraft(spec.kind, spec.lesson, title, text, spec.file_url, place)
+    title, text = course_files.value["materials"][material.place]["title"], material.text or ""
+    file_url = material.file_url or ""
+    draft = MaterialDraft(material.type, material.lesson, title, text, file_url, place)
     return course_files.change_material(material.place, draft)
 
 
@@ -157,7 +123,7 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     """Return the edits that remove a material, and its text if no other material refers to it."""
     course_files = CourseFiles(files.files)
     material = course_files.material(files.materials, material_id)
-    require_revision(revision, material.revision, None, material.words)
+    require_revision(revision, material.revision, None, material.text)
     return course_files.remove_material(material.place)
 
 

@@ -1,4 +1,4 @@
-"""Building blocks of views: texts by language, conversion from and to plain values.
+"""Building blocks of views: conversion from and to plain values.
 
 A view is a frozen dataclass of raw values, without localized texts.
 """
@@ -7,26 +7,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 V = TypeVar("V", bound="DataclassInstance")
-
-
-@dataclass(frozen=True, slots=True)
-class Both:
-    """A text by language; null if missing."""
-
-    ru: str | None = None
-    en: str | None = None
-
-    def text(self, language: str) -> str:
-        """Return the text in a language, else in the other one, "" for none."""
-        first, second = (self.ru, self.en) if language == "ru" else (self.en, self.ru)
-        return first or second or ""
 
 
 def finite(value: Any) -> Any:

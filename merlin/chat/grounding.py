@@ -105,7 +105,7 @@ def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
 def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
     return [
         (course_material, content)
-        for course_material in catalogue.course_materials(dataset)
+        for course_material in catalogue.materials(dataset)
         if course_material.has_text and (content := catalogue.text(dataset, course_material.text))
     ]
 

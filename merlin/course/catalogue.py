@@ -199,14 +199,7 @@ class Catalogue(Repository):
         return courses[0]
 
     def materials(self, slug: str) -> list[Material]:
-        """Return a course's materials by kind, lesson and position in its file. Raises NotFound."""
-        materials = self.course_materials(slug)
-        if not materials:
-            self.course(slug)
-        return materials
-
-    def course_materials(self, slug: str) -> list[Material]:
-        """Return the same as `materials`, an empty list for an unknown course."""
+        """Return a course's materials by kind, lesson and position in its file."""
         rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
         return sorted(map(_material, rows), key=lambda material: KINDS.index(material.kind))
 

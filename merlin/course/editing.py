@@ -19,13 +19,14 @@ from itertools import chain, count
 from typing import Any
 
 from merlin.core.errors import NotFound, Refused
+from merlin.core.fields import described
 from merlin.course.catalogue import Material, match_materials
 from merlin.dataset import commit_message
 from merlin.dataset.changes import Edit
 from merlin.dataset.entries import FileText
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import COURSE_FILE, MATERIALS
-from merlin.dataset.spec import MaterialSpec, course_spec, validate_file
+from merlin.dataset.spec import MaterialKind, MaterialSpec, course_spec, validate_file
 from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
 from merlin.dataset.yaml_io import format_document, read_yaml
 
@@ -48,17 +49,31 @@ class MaterialDraft:
 
 
 @dataclass(frozen=True, slots=True)
-class MaterialText:
-    """A material in the course's files; `words` is its Markdown, None without a text.
+class Both:
+    """A text by language; null if missing."""
 
-    `material_id` is None until a commit with it is recorded. `revision` changes with any of its
-    values.
-    """
+    ru: str | None = None
+    en: str | None = None
 
-    place: int
-    material_id: int | None
-    spec: MaterialSpec
-    words: str | None
+    def text(self, language: str) -> str:
+        """Return the text in a language, else in the other one, "" for none."""
+        first, second = (self.ru, self.en) if language == "ru" else (self.en, self.ru)
+        return first or second or ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaughtMaterial:
+    """A material as in its files, including pending edits."""
+
+    id: int | None = described("Id of the material; null until it is committed.")
+    place: int = described("Position in course.yaml, starting at 0.")
+    type: MaterialKind
+    lesson: int
+    title: Both
+    text: str | None
+    text_path: str | None
+    file_url: str | None
+    # Changes with any of its values.
     revision: str
 
 
@@ -91,21 +106,32 @@ class CourseFiles:
         """Return the course's own fields as they are in the file."""
         return {key: self.value[key] for key in COURSE_FIELDS if key in self.value}
 
-    def lessons(self, materials: Sequence[Material]) -> list[MaterialText]:
+    def lessons(self, materials: Sequence[Material]) -> list[TaughtMaterial]:
         """Return the materials in the file's order, with their ids."""
         ids = match_materials(materials, self.spec.materials)
-        lessons = []
-        for place, spec in enumerate(self.spec.materials):
-            file = self._files.get(spec.text)
-            values = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
-            text = file.text if file else None
-            lessons.append(MaterialText(place, ids[place], spec, text, _digest(values)))
-        return lessons
+        return [
+            self._lesson(place, material_id, spec)
+            for place, (material_id, spec) in enumerate(zip(ids, self.spec.materials, strict=True))
+        ]
 
-    def material(self, materials: Sequence[Material], material_id: int) -> MaterialText:
+    def _lesson(self, place: int, material_id: int | None, spec: MaterialSpec) -> TaughtMaterial:
+        file, entry = self._files.get(spec.text), self.value["materials"][place]
+        return TaughtMaterial(
+            id=material_id,
+            place=place,
+            type=spec.kind,
+            lesson=spec.lesson,
+            title=Both(**entry["title"]),
+            text=file.text if file else None,
+            text_path=spec.text or None,
+            file_url=spec.file_url or None,
+            revision=_digest({"entry": entry, "blob": file.blob if file else ""}),
+        )
+
+    def material(self, materials: Sequence[Material], material_id: int) -> TaughtMaterial:
         """Return a material. Raises NotFound if the file no longer has it."""
         for lesson in self.lessons(materials):
-            if lesson.material_id == material_id:
+            if lesson.id == material_id:
                 return lesson
         raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
 

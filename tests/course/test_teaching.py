@@ -134,7 +134,7 @@ def test_material_is_found_by_id():
         Material(7, 2, "lab", {"ru": "Ссылка", "en": "Ссылка"}, "", "https://example.com/a")
     ]
     lesson = make_files().material(materials, 7)
-    assert (lesson.place, lesson.words) == (1, None)
+    assert (lesson.place, lesson.text) == (1, None)
     with pytest.raises(NotFound):
         make_files().material(materials, 8)
 

@@ -46,9 +46,10 @@ from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import JobDetails, JobView, QuoteView
 from merlin.app.models import ModelView, PromotionView, ServingView
 from merlin.app.status import dataset_of_name, datasets_by_name
-from merlin.app.views import Both, finite
+from merlin.app.views import finite
 from merlin.core.charts import plot_png
 from merlin.core.i18n import render_stored_text
+from merlin.course.editing import Both
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import Request as StoredRequest
 from merlin.db.requests import RequestKind, RequestState

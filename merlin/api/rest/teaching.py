@@ -35,8 +35,7 @@ from merlin.app import teaching
 from merlin.app.changes import Make
 from merlin.app.permissions import get_led_course
 from merlin.app.teaching import By, Questions, TaughtDetails
-from merlin.app.views import Both
-from merlin.course.editing import MaterialDraft
+from merlin.course.editing import Both, MaterialDraft
 
 MAX_CHARACTERS = 400_000
 MAX_TEACHERS = 100
