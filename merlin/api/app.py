@@ -24,23 +24,14 @@ from starlette.requests import Request
 from merlin import __version__
 from merlin.api.auth import identify_caller
 from merlin.api.hooks import Debouncer, daemon_request
-from merlin.api.middleware import (
-    Traffic,
-    body_size_rule,
-    path_alias,
-    request_guard,
-)
+from merlin.api.middleware import Traffic, body_size_rule, path_alias, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
 from merlin.api.pages.errors import add_not_found_page
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
-from merlin.api.response_cache import (
-    POLL_INTERVAL_S,
-    CatalogueCache,
-    cache_layer,
-)
+from merlin.api.response_cache import POLL_INTERVAL_S, CatalogueCache, cache_layer
 from merlin.api.routers import api_routes
 from merlin.api.services import ApiServices
 from merlin.app.answer_counts import AnswerCounts

@@ -95,13 +95,11 @@ class Extension(BaseModel):
 
 
 Message = TypedDict(
-    "Message",
-    {"role": str, "content": str, "refusal": str | None, "annotations": list[Any]},
+    "Message", {"role": str, "content": str, "refusal": str | None, "annotations": list[Any]}
 )
 # There is always exactly one.
 CompletionChoice = TypedDict(
-    "CompletionChoice",
-    {"index": int, "message": Message, "logprobs": None, "finish_reason": str},
+    "CompletionChoice", {"index": int, "message": Message, "logprobs": None, "finish_reason": str}
 )
 # Tokens as counted by the provider.
 Usage = TypedDict("Usage", {"prompt_tokens": int, "completion_tokens": int, "total_tokens": int})

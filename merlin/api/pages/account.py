@@ -18,13 +18,7 @@ from merlin.account.accounts import check_password_strength, fold_name
 from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
-from merlin.api.auth import (
-    POLL_S,
-    SIGN_IN,
-    change_password,
-    delete_cookie,
-    require_password,
-)
+from merlin.api.auth import POLL_S, SIGN_IN, change_password, delete_cookie, require_password
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.page import (
     SAME_ORIGIN,

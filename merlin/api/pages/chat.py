@@ -119,11 +119,7 @@ async def delete_talk(
 
 
 @router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=SAME_ORIGIN)
-async def restore_talk(
-    course: OneCourse,
-    context: SignedInContext,
-    session_id: Id,
-) -> Response:
+async def restore_talk(course: OneCourse, context: SignedInContext, session_id: Id) -> Response:
     """Restore a deleted session and show it."""
     await context.write(sessions.restore, session_id)
     return seen_other(f"{_href(course)}/{session_id}")

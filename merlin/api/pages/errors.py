@@ -15,13 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.pages.page import (
-    Layout,
-    header_name,
-    page_language,
-    render_template,
-    sign_in_href,
-)
+from merlin.api.pages.page import Layout, header_name, page_language, render_template, sign_in_href
 from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact

@@ -153,10 +153,7 @@ async def list_sign_ins(caller: Person) -> SignInList:
 
 
 @me_router.delete(
-    "/sign-ins/{sign_in_id}",
-    summary="End a sign-in",
-    status_code=204,
-    responses=problems(404),
+    "/sign-ins/{sign_in_id}", summary="End a sign-in", status_code=204, responses=problems(404)
 )
 async def close_sign_in(
     request: Request, response: Response, sign_in_id: Id, caller: Person
@@ -239,11 +236,7 @@ async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
     correction: CorrectionView | None = None
     if draft is not None:
-        correction = {
-            "dataset": draft.dataset,
-            "question": draft.question,
-            "answer": draft.answer,
-        }
+        correction = {"dataset": draft.dataset, "question": draft.question, "answer": draft.answer}
     return {"value": body.value, "correction": correction}
 
 

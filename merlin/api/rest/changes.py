@@ -238,10 +238,7 @@ async def retry_change(response: Response, caller: MaterialEditor, change_id: He
 
 
 @router.delete(
-    "/{change_id}",
-    summary="Withdraw an edit",
-    status_code=204,
-    responses=problems(404, 409),
+    "/{change_id}", summary="Withdraw an edit", status_code=204, responses=problems(404, 409)
 )
 async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
     """Delete an edit that is waiting, parked or in conflict; 409 once it is committed."""
@@ -249,10 +246,7 @@ async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
 
 
 @router.post(
-    "/{change_id}/undo",
-    summary="Revert a committed edit",
-    openapi_extra=NAMED,
-    **EDIT_ROUTE,
+    "/{change_id}/undo", summary="Revert a committed edit", openapi_extra=NAMED, **EDIT_ROUTE
 )
 async def undo_change(edit: Edit, change_id: Hex) -> Response:
     """Submit an edit that restores the files as they were before this commit."""
@@ -344,7 +338,7 @@ _WHOLE = {
             "application/json": {
                 "schema": {
                     "anyOf": [required_schema("text"), required_schema("question", "answer")]
-                },
+                }
             }
         }
     }
@@ -388,12 +382,7 @@ async def examples_part(
     openapi_extra=_WHOLE | NAMED,
 )
 async def add_example(
-    request: Request,
-    caller: SignedIn,
-    dataset: Name,
-    body: ExampleBody,
-    *,
-    dry_run: DryRun = False,
+    request: Request, caller: SignedIn, dataset: Name, body: ExampleBody, *, dry_run: DryRun = False
 ) -> Response:
     """Submit an edit that adds the example; without permission to edit, a proposal.
 

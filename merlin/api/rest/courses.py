@@ -21,13 +21,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
-from merlin.api.problems import (
-    FOR_ALL,
-    NOT_MODIFIED,
-    Problem,
-    headers_of,
-    problems,
-)
+from merlin.api.problems import FOR_ALL, NOT_MODIFIED, Problem, headers_of, problems
 from merlin.api.response_cache import (
     catalogue_answer,
     course_answer,
@@ -283,10 +277,7 @@ async def list_courses(
 
 
 @course_router.get(
-    "/courses/{course_id}",
-    summary="Get a course",
-    response_model=CourseShown,
-    **ONE_COURSE,
+    "/courses/{course_id}", summary="Get a course", response_model=CourseShown, **ONE_COURSE
 )
 async def get_course(request: Request, course_id: Id, languages: Languages = None) -> Response:
     """Return a course; an inactive course is visible only to its editors."""

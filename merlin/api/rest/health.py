@@ -56,11 +56,7 @@ class DatasetLine(Shape):
 
 StatusShown = TypedDict(
     "StatusShown",
-    {
-        "datasets": list[DatasetLine],
-        "queues": dict[str, int],
-        "processes": Sequence[ProcessView],
-    },
+    {"datasets": list[DatasetLine], "queues": dict[str, int], "processes": Sequence[ProcessView]},
 )
 
 

@@ -366,9 +366,7 @@ async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
 
 
 @dataset_router.get(
-    "/{dataset}/quote",
-    summary="Get the cost of the next training",
-    responses=problems(404, 409),
+    "/{dataset}/quote", summary="Get the cost of the next training", responses=problems(404, 409)
 )
 async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
     """Return the estimated cost of training the newest build, and whether it can be launched."""
@@ -390,10 +388,7 @@ verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 
 @verdict_router.get(
-    "/board",
-    summary="Get the board",
-    response_model=Board,
-    responses=NOT_MODIFIED | problems(404),
+    "/board", summary="Get the board", response_model=Board, responses=NOT_MODIFIED | problems(404)
 )
 async def show_board(
     request: Request, response: Response, caller: JobViewer, dataset: DatasetName = ""
@@ -416,10 +411,7 @@ VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
 
 @verdict_router.get("/verdicts", summary="List verdicts", responses=problems(404))
 async def list_verdicts(
-    caller: JobViewer,
-    page: Part,
-    dataset: DatasetName = "",
-    commit: CommitId = "",
+    caller: JobViewer, page: Part, dataset: DatasetName = "", commit: CommitId = ""
 ) -> VerdictList:
     """Return the verdicts, newest first."""
     views = await part(caller, page, dataset, partial(verdicts.list_recent, commit=commit))

@@ -55,8 +55,7 @@ class OrderBody(Body):
         default="", description='Promo code for a discount; "" for none.'
     )
     contact: Annotated[Line, Field(max_length=MAX_CONTACT_LENGTH)] = Field(
-        default="",
-        description='Email address or phone number for the receipt; "" for none.',
+        default="", description='Email address or phone number for the receipt; "" for none.'
     )
     save_payment_method: bool = Field(
         default=False,

@@ -206,10 +206,7 @@ async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -
     response_model=None,
     openapi_extra=NAMED,
     responses={
-        202: {
-            "model": Refund,
-            "description": "The refund was stored and is sent within seconds",
-        },
+        202: {"model": Refund, "description": "The refund was stored and is sent within seconds"},
         **problems(400, 404, 409),
     },
 )
@@ -295,8 +292,7 @@ class PromoBody(Body):
     days: Annotated[int, Field(ge=0, le=MAX_DAYS, strict=True), WHOLE] = 0
     percent: Annotated[int, Field(ge=0, le=MAX_PERCENT, strict=True), WHOLE] = 0
     most_uses: Annotated[int, Field(ge=1, le=_MAX_USES, strict=True), WHOLE] | None = Field(
-        default=None,
-        description="Maximum number of uses, one per person; null if unlimited.",
+        default=None, description="Maximum number of uses, one per person; null if unlimited."
     )
     ends_in_days: Annotated[int, Field(ge=1, le=MAX_DAYS, strict=True), WHOLE] | None = Field(
         default=None, description="Days until the code expires; null if it never expires."

@@ -190,10 +190,7 @@ async def edit_course(
 
 
 @router.post(
-    "/courses/{course_id}/materials",
-    summary="Add a material",
-    openapi_extra=NAMED,
-    **EDIT_ROUTE,
+    "/courses/{course_id}/materials", summary="Add a material", openapi_extra=NAMED, **EDIT_ROUTE
 )
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
     """Submit an edit that adds the material and the file with its text."""
