@@ -285,6 +285,13 @@ def test_poll_without_changes_returns_204(staff, path):
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
+def test_course_form_takes_descriptions_as_long_as_course_yaml_allows(staff):
+    with staff.browser_client(VERA) as client:
+        page = client.get(fill_path(staff, "/courses/{course_id}/edit")).text
+    limits = re.findall(r'<textarea name="about_[a-z]+"[^>]* maxlength="(\d+)"', page)
+    assert limits == ["5000", "5000"]
+
+
 def test_failed_training_can_be_tried_again_from_the_board(staff):
     with staff.browser_client(VERA) as client:
         verdicts = client.get("/api/verdicts").json()["verdicts"]

@@ -117,8 +117,6 @@ me_router = operation_router(prefix="/api/user", tags=["me"])
 
 
 SignInList = TypedDict("SignInList", {"sign_ins": list[SignInView]})
-
-
 ClosedSignIns = TypedDict("ClosedSignIns", {"closed": int})
 
 
@@ -252,8 +250,6 @@ session_router = operation_router(prefix="/api/user/sessions", tags=["sessions"]
 
 
 SessionList = TypedDict("SessionList", {"sessions": Sequence[SessionView]})
-
-
 TurnList = TypedDict("TurnList", {"turns": Sequence[TurnView]})
 
 

@@ -219,8 +219,6 @@ model_router = operation_router(prefix="/api", tags=["models"])
 
 
 ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
-
-
 PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
 
 

@@ -188,8 +188,6 @@ class PlanShown(Shape):
 
 
 PlansShown = TypedDict("PlansShown", {"plans": list[PlanShown]})
-
-
 PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 
