@@ -253,11 +253,10 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
     if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's default
         del responses["422"]
     if path.startswith("/api/"):
-        for status, response in problems(
-            *_statuses(verb, operation, is_asked=bool(security))
-        ).items():
+        statuses = _statuses(path, verb, operation, is_asked=bool(security))
+        for status, response in problems(*statuses).items():
             responses.setdefault(str(status), response)
-    operation["responses"] = dict(sorted(responses.items()))
+    operation["responses"] = dict(sorted(item for item in responses.items() if item[1]))
     _add_headers(operation)
     # Add sample values.
     for parameter in operation.get("parameters", ()):
@@ -268,18 +267,20 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
         operation["requestBody"]["content"]["application/json"]["example"] = body
 
 
-def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
+def _statuses(path: str, verb: str, operation: Json, *, is_asked: bool) -> set[int]:
     """Return the statuses that any call of this kind can have."""
-    statuses = {429}
+    statuses, parameters = {429}, operation.get("parameters", ())
+    if "{" in path or any(parameter["name"] == "dataset" for parameter in parameters):
+        statuses |= {404}  # it names something
     if is_asked:
         statuses |= {401, 403}  # an invalid key; a blocked person
     if verb in _BODY:
         statuses |= {413}
     if "requestBody" in operation:
         statuses |= {415, 422}
-    if operation.get("parameters"):
+    if parameters:
         statuses |= {422}
-    if KEY in operation.get("parameters", ()):
+    if KEY in parameters:
         statuses |= {400, 409}  # an invalid idempotency key; the first call still runs
     return statuses
 

@@ -97,11 +97,9 @@ class Extension(BaseModel):
 Message = TypedDict(
     "Message", {"role": str, "content": str, "refusal": str | None, "annotations": list[Any]}
 )
-# There is always exactly one.
 CompletionChoice = TypedDict(
     "CompletionChoice", {"index": int, "message": Message, "logprobs": None, "finish_reason": str}
 )
-# Tokens as counted by the provider.
 Usage = TypedDict("Usage", {"prompt_tokens": int, "completion_tokens": int, "total_tokens": int})
 
 
@@ -117,8 +115,8 @@ class Completion(BaseModel):
         description="Build of the model, as in `merlin.build`; omitted if there is none.",
         json_schema_extra=_remove_default,
     )
-    choices: list[CompletionChoice]
-    usage: Usage
+    choices: list[CompletionChoice] = Field(description="There is always exactly one.")
+    usage: Usage = Field(description="Tokens as counted by the provider.")
     merlin: Extension
 
 

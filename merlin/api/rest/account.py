@@ -75,9 +75,7 @@ async def make_key(body: KeyBody, caller: Person) -> NewKey:
     return await caller.write(accounts.make_key, *key_fields)
 
 
-@key_router.delete(
-    "/{key_id}", summary="Revoke an API key", status_code=204, responses=problems(404)
-)
+@key_router.delete("/{key_id}", summary="Revoke an API key", status_code=204)
 async def revoke_key(key_id: Id, caller: Person) -> None:
     """Revoke an API key with immediate effect."""
     await caller.write(accounts.revoke_key, key_id)
@@ -150,9 +148,7 @@ async def list_sign_ins(caller: Person) -> SignInList:
     return {"sign_ins": await caller.read(accounts.list_sign_ins, caller.credential)}
 
 
-@me_router.delete(
-    "/sign-ins/{sign_in_id}", summary="End a sign-in", status_code=204, responses=problems(404)
-)
+@me_router.delete("/sign-ins/{sign_in_id}", summary="End a sign-in", status_code=204)
 async def close_sign_in(
     request: Request, response: Response, sign_in_id: Id, caller: Person
 ) -> None:
@@ -211,24 +207,24 @@ class RatingBody(Body):
     )
 
 
-# The correction as editors see it, with personal data masked.
+# The correction as editors see it.
 CorrectionView = TypedDict("CorrectionView", {"dataset": str, "question": str, "answer": str})
 _Value = Annotated[Rating | None, Field(description="Rating; null if there is none.")]
 _Correction = Annotated[
     CorrectionView | None,
-    Field(description="Correction that was submitted with this call; else null."),
+    Field(description="Correction submitted with this call, personal data masked; else null."),
 ]
 RatingView = TypedDict("RatingView", {"value": _Value, "correction": _Correction})
 
 
-@rating_router.get("", summary="Get my rating of an answer", responses=problems(404))
+@rating_router.get("", summary="Get my rating of an answer")
 async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
     """Return the caller's rating of an answer they received."""
     turn = await caller.read(sessions.get_turn, turn_id)
     return {"value": turn.rating, "correction": None}
 
 
-@rating_router.post("", summary="Rate an answer", responses=problems(404, 409))
+@rating_router.post("", summary="Rate an answer", responses=problems(409))
 async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
     draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
@@ -238,9 +234,7 @@ async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language
     return {"value": body.value, "correction": correction}
 
 
-@rating_router.delete(
-    "", summary="Delete my rating of an answer", status_code=204, responses=problems(404)
-)
+@rating_router.delete("", summary="Delete my rating of an answer", status_code=204)
 async def unrate(turn_id: Id, caller: Writer) -> None:
     """Delete the caller's rating of an answer; 204 even if there is none."""
     await caller.write(feedback.take_rating_back, turn_id)
@@ -263,24 +257,20 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     return {"sessions": page.take_part(views, *sort)}
 
 
-@session_router.get("/{session_id}", summary="Get a session", responses=problems(404))
+@session_router.get("/{session_id}", summary="Get a session")
 async def show_session(session_id: Id, caller: Reader) -> SessionView:
     """Return one session."""
     return await caller.read(sessions.get, session_id)
 
 
-@session_router.get(
-    "/{session_id}/turns", summary="List the turns of a session", responses=problems(404)
-)
+@session_router.get("/{session_id}/turns", summary="List the turns of a session")
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
     views = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
     return {"turns": page.take_part(views, lambda view: view.id)}
 
 
-@session_router.delete(
-    "/{session_id}", summary="Delete a session", status_code=204, responses=problems(404)
-)
+@session_router.delete("/{session_id}", summary="Delete a session", status_code=204)
 async def delete_session(session_id: Id, caller: Writer) -> None:
     """Delete a session with its turns; its questions still count towards the plan's limits."""
     await caller.write(sessions.delete, session_id)

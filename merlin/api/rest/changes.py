@@ -119,7 +119,7 @@ EDIT_ROUTE: dict[str, Any] = {
     "responses": {
         202: {"model": ChangeShown, "description": "The edit was submitted"},
         200: {"model": PreviewShown, "description": "The preview of a dry run"},
-        **problems(400, 404, 409),
+        **problems(400, 409),
     },
 }
 
@@ -188,7 +188,7 @@ async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     return {"changes": [ChangeShown.from_object(view, caller.language) for view in part_views]}
 
 
-@router.get("/{change_id}", summary="Get an edit", responses=problems(404))
+@router.get("/{change_id}", summary="Get an edit")
 async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Return an edit with its state; for a conflict, with both versions of each file."""
     return ChangeShown.from_object(await caller.read(changes.get, change_id), caller.language)
@@ -198,7 +198,7 @@ async def show_change(caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     "/{change_id}/again",
     summary="Resolve a conflict",
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems(400, 404, 409),
+    responses=problems(400, 409),
 )
 async def solve_change(
     response: Response, caller: MaterialEditor, change_id: Hex, body: Solution
@@ -230,16 +230,14 @@ async def solve_change(
     "/{change_id}/retry",
     summary="Retry a parked edit",
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems(404, 409),
+    responses=problems(409),
 )
 async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Queue an edit again that the repository rejected; 409 if it is not parked."""
     return _accept(caller, response, await caller.write(changes.retry, change_id))
 
 
-@router.delete(
-    "/{change_id}", summary="Withdraw an edit", status_code=204, responses=problems(404, 409)
-)
+@router.delete("/{change_id}", summary="Withdraw an edit", status_code=204, responses=problems(409))
 async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
     """Delete an edit that is waiting, parked or in conflict; 409 once it is committed."""
     await caller.write(changes.drop, change_id)
@@ -349,11 +347,10 @@ ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
         "description": "The edit was submitted, or a proposal if the caller may not edit",
     },
     200: {"model": PreviewShown | ProposalView, "description": "The preview of a dry run"},
-    **problems(404),
 }
 
 
-@example_router.get("", summary="List or search examples", responses=problems(404))
+@example_router.get("", summary="List or search examples")
 async def list_examples(
     caller: MaterialEditor, dataset: Name, page: Part, query: SearchQuery = ""
 ) -> ExampleList:
@@ -404,7 +401,7 @@ async def add_example(
     return await run_once(request, caller, add)
 
 
-@example_router.get("/{example_id:path}", summary="Get an example", responses=problems(404))
+@example_router.get("/{example_id:path}", summary="Get an example")
 async def show_example(caller: MaterialEditor, dataset: Name, example_id: ExampleId) -> ExampleView:
     """Return an example at the newest commit."""
     return await caller.read(examples.get, dataset, example_id)

@@ -144,8 +144,9 @@ class MaterialWhole(MaterialShown):
 MarkedField = Literal["name", "description", "title"]
 
 
-# The position of a match; `start` and `length` are in Unicode code points.
-TextRange = TypedDict("TextRange", {"field": MarkedField, "start": int, "length": int})
+_Start = Annotated[int, Field(description="In Unicode code points, as is `length`.")]
+# The position of a match.
+TextRange = TypedDict("TextRange", {"field": MarkedField, "start": _Start, "length": int})
 
 
 class CourseFound(CourseShown):
@@ -223,7 +224,7 @@ def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list
 
 # A route about one course; an inactive one is visible to its editors only.
 ONE_COURSE: dict[str, Any] = {
-    "responses": NOT_MODIFIED | problems(401, 403, 404),
+    "responses": NOT_MODIFIED | problems(401, 403),
     "openapi_extra": FOR_ALL,
 }
 course_router = operation_router(prefix="/api", tags=["courses"])
@@ -358,10 +359,7 @@ async def list_semesters(request: Request) -> Response:
 
 
 @course_router.get(
-    "/teachers",
-    summary="List teachers",
-    response_model=list[TeacherShown],
-    responses=NOT_MODIFIED,
+    "/teachers", summary="List teachers", response_model=list[TeacherShown], responses=NOT_MODIFIED
 )
 async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses with their courses, sorted by username."""
@@ -516,7 +514,11 @@ async def add_favourite(body: Favourite, caller: Keeper) -> Response:
 
 
 @favourite_router.delete(
-    "/{course_id}", summary="Remove a favourite course", status_code=204, response_class=Response
+    "/{course_id}",
+    summary="Remove a favourite course",
+    status_code=204,
+    response_class=Response,
+    openapi_extra={"responses": {"404": {}}},  # never
 )
 async def remove_favourite(course_id: Id, caller: Keeper) -> Response:
     """Remove a course from the favourites; 204 even if it was not a favourite."""

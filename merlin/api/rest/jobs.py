@@ -132,7 +132,7 @@ async def list_requests(caller: Asker) -> RequestList:
     return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
-@request_router.get("/{request_id}", summary="Get a request", responses=problems(404))
+@request_router.get("/{request_id}", summary="Get a request")
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     """Return one of the caller's requests, or a request for a dataset that the caller may watch."""
     stored = await caller.read(requests.get, request_id)
@@ -167,13 +167,13 @@ class Launch(Body):
     dataset: Annotated[Line, Field(min_length=1, max_length=200)]
 
 
-@router.get("", summary="List jobs", responses=problems(404))
+@router.get("", summary="List jobs")
 async def list_jobs(caller: JobViewer, page: Part, dataset: DatasetName = "") -> JobList:
     """Return the fine-tune jobs, newest first."""
     return {"jobs": await part(caller, page, dataset, jobs.list_recent)}
 
 
-@router.get("/{job_id}", summary="Get a job", responses=problems(404))
+@router.get("/{job_id}", summary="Get a job")
 async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
     """Return a job with its event log, checkpoints and losses."""
     return await caller.read(jobs.get, job_id)
@@ -183,7 +183,7 @@ async def show_job(caller: JobViewer, job_id: Id) -> JobDetails:
     "/{job_id}/loss.png",
     summary="Get the loss chart of a job",
     response_class=Response,
-    responses=_PICTURE | NOT_MODIFIED | problems(404),
+    responses=_PICTURE | NOT_MODIFIED,
 )
 async def show_job_losses(
     request: Request, caller: JobViewer, job_id: Id, theme: Theme = "light"
@@ -222,13 +222,13 @@ ModelList = TypedDict("ModelList", {"models": Sequence[ModelView]})
 PromotionList = TypedDict("PromotionList", {"promotions": Sequence[PromotionView]})
 
 
-@model_router.get("/models", summary="List models", responses=problems(404))
+@model_router.get("/models", summary="List models")
 async def list_models(caller: JobViewer, page: Part, dataset: DatasetName = "") -> ModelList:
     """Return the fine-tuned models, newest first."""
     return {"models": await part(caller, page, dataset, models.list_recent)}
 
 
-@model_router.get("/promotions", summary="List promotions", responses=problems(404))
+@model_router.get("/promotions", summary="List promotions")
 async def list_promotions(
     caller: JobViewer, page: Part, dataset: DatasetName = ""
 ) -> PromotionList:
@@ -236,7 +236,7 @@ async def list_promotions(
     return {"promotions": await part(caller, page, dataset, models.history)}
 
 
-@model_router.get("/models/{model_id}", summary="Get a model", responses=problems(404))
+@model_router.get("/models/{model_id}", summary="Get a model")
 async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
     """Return a fine-tuned model with its evaluation."""
     return await caller.read(models.get, model_id)
@@ -316,19 +316,19 @@ build_router = operation_router(prefix="/api/builds", tags=["builds"])
 BuildList = TypedDict("BuildList", {"builds": Sequence[BuildView]})
 
 
-@build_router.get("", summary="List builds", responses=problems(404))
+@build_router.get("", summary="List builds")
 async def list_builds(caller: JobViewer, page: Part, dataset: DatasetName = "") -> BuildList:
     """Return the builds, newest first."""
     return {"builds": await part(caller, page, dataset, builds.list_recent)}
 
 
-@build_router.get("/{version}", summary="Get a build", responses=problems(404))
+@build_router.get("/{version}", summary="Get a build")
 async def show_build(caller: JobViewer, version: Name) -> BuildDetails:
     """Return a build by its version (such as `neurotypology-7`) or a prefix of its digest."""
     return await caller.read(builds.get, version)
 
 
-@build_router.get("/{old}/diff/{new}", summary="Compare two builds", responses=problems(404))
+@build_router.get("/{old}/diff/{new}", summary="Compare two builds")
 async def compare_builds(caller: JobViewer, old: Name, new: Name) -> BuildDiff:
     """Return the ids of the examples that differ between two builds, by kind of difference."""
     return await caller.read(builds.compare, old, new)
@@ -357,14 +357,14 @@ async def list_datasets(caller: JobViewer) -> DatasetList:
     }
 
 
-@dataset_router.get("/{dataset}", summary="Get a dataset", responses=problems(404))
+@dataset_router.get("/{dataset}", summary="Get a dataset")
 async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     """Return a dataset with the checker's findings at its newest commit."""
     return DatasetDetails.from_object(await caller.read(dataset_of_name, dataset), caller.language)
 
 
 @dataset_router.get(
-    "/{dataset}/quote", summary="Get the cost of the next training", responses=problems(404, 409)
+    "/{dataset}/quote", summary="Get the cost of the next training", responses=problems(409)
 )
 async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
     """Return the estimated cost of training the newest build, and whether it can be launched."""
@@ -385,9 +385,7 @@ async def roll_back(
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])
 
 
-@verdict_router.get(
-    "/board", summary="Get the board", response_model=Board, responses=NOT_MODIFIED | problems(404)
-)
+@verdict_router.get("/board", summary="Get the board", response_model=Board, responses=NOT_MODIFIED)
 async def show_board(
     request: Request, response: Response, caller: JobViewer, dataset: DatasetName = ""
 ) -> Board | Response:
@@ -407,7 +405,7 @@ async def show_board(
 VerdictList = TypedDict("VerdictList", {"verdicts": list[VerdictShown]})
 
 
-@verdict_router.get("/verdicts", summary="List verdicts", responses=problems(404))
+@verdict_router.get("/verdicts", summary="List verdicts")
 async def list_verdicts(
     caller: JobViewer, page: Part, dataset: DatasetName = "", commit: CommitId = ""
 ) -> VerdictList:

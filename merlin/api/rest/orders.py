@@ -112,13 +112,13 @@ async def list_orders(caller: Reader, language: Language) -> OrderList:
     return {"orders": [order_view(OrderShown, purchase, language) for purchase in purchases]}
 
 
-@order_router.get("/{order_id}", summary="Get an order", responses=problems(404))
+@order_router.get("/{order_id}", summary="Get an order")
 async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
     """Return one of the caller's orders."""
     return order_view(OrderShown, await caller.read(orders.show_order, order_id), language)
 
 
-@order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
+@order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(409, 502))
 async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPage:
     """Return the order's payment page; repeated calls return the same page.
 
@@ -131,7 +131,7 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
 
 
 @order_router.delete(
-    "/{order_id}", summary="Cancel an order", status_code=204, responses=problems(404, 409)
+    "/{order_id}", summary="Cancel an order", status_code=204, responses=problems(409)
 )
 async def give_up_order(caller: Person, order_id: Hex) -> None:
     """Cancel an unpaid order; 409 if it is in any other state."""
@@ -153,7 +153,7 @@ _Stars = Annotated[
 PriceShown = TypedDict("PriceShown", {"roubles": _Roubles, "stars": _Stars})
 
 
-# The limits of one question format, by period; null if unlimited.
+# The limits of one question format.
 AllowanceShown = TypedDict("AllowanceShown", {"day": int | None, "month": int | None})
 
 
@@ -164,7 +164,9 @@ class PlanShown(Shape):
     title: str = Field(description="Title in the caller's language.")
     about: str = Field(description='Description in the caller\'s language; "" if there is none.')
     is_default: bool = Field(description="Whether this is the plan of users without another one.")
-    formats: dict[Format, AllowanceShown]
+    formats: dict[Format, AllowanceShown] = Field(
+        description="Limits of each question format by period; null if unlimited."
+    )
     window: int | None = Field(
         description="Maximum tokens of a conversation; null for the model's maximum."
     )
@@ -198,7 +200,7 @@ async def list_plans(caller: Anyone, language: Language) -> PlansShown:
     return {"plans": [_plan_answer(offer, language) for offer in offers]}
 
 
-@plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(404, 409))
+@plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(409))
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
     """Start the free trial of a plan, once per person; 409 if it was used or the plan is active."""
     days = await caller.write(plans.start_trial, plan)
@@ -252,12 +254,7 @@ async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     return {"renewals": renewals}
 
 
-@renewal_router.delete(
-    "/renewals/{renewal_id}",
-    summary="Cancel an auto-renewal",
-    status_code=204,
-    responses=problems(404),
-)
+@renewal_router.delete("/renewals/{renewal_id}", summary="Cancel an auto-renewal", status_code=204)
 async def stop_renewal(caller: Person, renewal_id: Id) -> None:
     """Cancel an auto-renewal; the plan stays active until the end of the paid period."""
     await caller.write(plans.stop_renewal, renewal_id)

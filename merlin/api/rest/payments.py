@@ -191,7 +191,7 @@ async def list_payments(
     return {"payments": [order_view(PaymentShown, purchase, language) for purchase in purchases]}
 
 
-@payment_router.get("/{order_id}", summary="Get a payment", responses=problems(404))
+@payment_router.get("/{order_id}", summary="Get a payment")
 async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -> PaymentDetails:
     """Return an order with its ledger entries and refunds."""
     details = await caller.read(payments.show_payment, order_id)
@@ -207,7 +207,7 @@ async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -
     openapi_extra=NAMED,
     responses={
         202: {"model": Refund, "description": "The refund was stored and is sent within seconds"},
-        **problems(400, 404, 409),
+        **problems(400, 409),
     },
 )
 async def refund_payment(
@@ -321,9 +321,7 @@ async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
     return await caller.write(payments.add_code, promo)
 
 
-@promo_router.delete(
-    "/{code}", summary="Deactivate a promo code", status_code=204, responses=problems(404)
-)
+@promo_router.delete("/{code}", summary="Deactivate a promo code", status_code=204)
 async def stop_promo(caller: RefundAdmin, code: Code) -> None:
     """Deactivate a promo code; plans and discounts already granted remain."""
     await caller.write(payments.stop_code, code)

@@ -62,13 +62,13 @@ async def list_users(caller: UserAdmin, page: Part, query: SearchQuery = "") -> 
     return await users_part(caller, page, query)
 
 
-@router.get("/users/{user_id}", summary="Get a user", responses=problems(404))
+@router.get("/users/{user_id}", summary="Get a user")
 async def show_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Return a user."""
     return await caller.read(users.get, user_id)
 
 
-@router.post("/users/{user_id}/roles", summary="Grant a role", responses=problems(404, 409))
+@router.post("/users/{user_id}/roles", summary="Grant a role", responses=problems(409))
 async def grant_role(caller: UserAdmin, user_id: Id, body: RoleBody) -> UserView:
     """Grant a role, which replaces the previous one; scopes of a teacher are added up.
 
@@ -77,7 +77,7 @@ async def grant_role(caller: UserAdmin, user_id: Id, body: RoleBody) -> UserView
     return await caller.write(users.grant_role, user_id, body.role, body.scope)
 
 
-@router.delete("/users/{user_id}/roles", summary="Revoke a role", responses=problems(404, 409))
+@router.delete("/users/{user_id}/roles", summary="Revoke a role", responses=problems(409))
 async def revoke_role(
     caller: UserAdmin,
     user_id: Id,
@@ -94,13 +94,13 @@ async def revoke_role(
     return await caller.write(users.revoke_role, user_id, scope or None)
 
 
-@router.post("/users/{user_id}/block", summary="Block a user", responses=problems(404, 409))
+@router.post("/users/{user_id}/block", summary="Block a user", responses=problems(409))
 async def block_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Block a user; 409 for yourself and for another admin."""
     return await caller.write(users.block, user_id)
 
 
-@router.post("/users/{user_id}/unblock", summary="Unblock a user", responses=problems(404, 409))
+@router.post("/users/{user_id}/unblock", summary="Unblock a user", responses=problems(409))
 async def unblock_user(caller: UserAdmin, user_id: Id) -> UserView:
     """Unblock a user."""
     return await caller.write(users.unblock, user_id)

@@ -170,7 +170,7 @@ async def list_taught_courses(caller: Reading) -> TaughtCourses:
 @router.get(
     "/teacher/courses/{course_id}",
     summary="Get the editable source of a course",
-    responses=problems(404, 409),
+    responses=problems(409),
 )
 async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDetails:
     """Return a course as in its files, including pending edits.
@@ -234,11 +234,7 @@ async def _answer_edit(edit: EditCall, course_id: int, make: Make, once: str = "
     return await edit.answer(dataset, make, once)
 
 
-@router.get(
-    "/courses/{course_id}/questions",
-    summary="Get question statistics of a course",
-    responses=problems(404),
-)
+@router.get("/courses/{course_id}/questions", summary="Get question statistics of a course")
 async def show_questions(
     caller: MaterialEditor,
     course_id: Id,
