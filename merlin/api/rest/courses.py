@@ -223,11 +223,8 @@ def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list
 
 
 # A route about one course; an inactive one is visible to its editors only.
-ONE_COURSE: dict[str, Any] = {
-    "responses": NOT_MODIFIED | problems(401, 403),
-    "openapi_extra": FOR_ALL,
-}
-course_router = operation_router(prefix="/api", tags=["courses"])
+ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": FOR_ALL}
+course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
 Languages = Annotated[
     Literal["all"] | None,
@@ -235,12 +232,7 @@ Languages = Annotated[
 ]
 
 
-@course_router.get(
-    "/courses",
-    summary="List courses",
-    response_model=list[CourseShown] | Grouped,
-    responses=NOT_MODIFIED,
-)
+@course_router.get("/courses", summary="List courses", response_model=list[CourseShown] | Grouped)
 async def list_courses(
     request: Request,
     limit: Limit = None,
@@ -342,12 +334,7 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     return await course_answer(request, make)
 
 
-@course_router.get(
-    "/semesters",
-    summary="List semesters",
-    response_model=list[SemesterCount],
-    responses=NOT_MODIFIED,
-)
+@course_router.get("/semesters", summary="List semesters", response_model=list[SemesterCount])
 async def list_semesters(request: Request) -> Response:
     """Return each semester with its number of active courses."""
 
@@ -358,9 +345,7 @@ async def list_semesters(request: Request) -> Response:
     return await catalogue_answer(request, make)
 
 
-@course_router.get(
-    "/teachers", summary="List teachers", response_model=list[TeacherShown], responses=NOT_MODIFIED
-)
+@course_router.get("/teachers", summary="List teachers", response_model=list[TeacherShown])
 async def list_teachers(request: Request) -> Response:
     """Return the teachers of active courses with their courses, sorted by username."""
 
@@ -374,7 +359,7 @@ async def list_teachers(request: Request) -> Response:
     return await catalogue_answer(request, make)
 
 
-search_router = operation_router(prefix="/api", tags=["courses"])
+search_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
 # Search results end here: refining the query is more useful.
 DEEPEST = 1_000
@@ -387,12 +372,7 @@ Words = Annotated[
 ]
 
 
-@search_router.get(
-    "/courses/search",
-    summary="Search courses",
-    response_model=list[CourseFound],
-    responses=NOT_MODIFIED,
-)
+@search_router.get("/courses/search", summary="Search courses", response_model=list[CourseFound])
 async def search_courses(
     request: Request, query: Words, limit: Limit = None, cursor: After = ""
 ) -> Response:
@@ -423,12 +403,7 @@ async def refuse_change() -> None:
     raise problem
 
 
-@search_router.get(
-    "/search",
-    summary="Search courses and materials",
-    response_model=Results,
-    responses=NOT_MODIFIED,
-)
+@search_router.get("/search", summary="Search courses and materials", response_model=Results)
 async def search(
     request: Request,
     query: Words,
