@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form
+from fastapi import Form
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -19,9 +19,8 @@ from merlin.account.api_keys import MAX_DAYS, MAX_LABEL_LENGTH, REQUIRED_PERMISS
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import POLL_S, SIGN_IN, change_password, delete_cookie, require_password
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
-    SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -45,7 +44,7 @@ from merlin.core.permissions import Authority
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 Next = Annotated[str, Form()]
 
 
@@ -63,7 +62,7 @@ async def sign_in(
     return _sign_in_page(context, back, refused=reason)
 
 
-@router.post("/sign-in/password", dependencies=SAME_ORIGIN)
+@router.post("/sign-in/password")
 async def by_password(
     request: Request,
     context: PublicContext,
@@ -103,7 +102,7 @@ def _sign_in_page(
     return render_page(context, "sign_in.html", view, status=status, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code", dependencies=SAME_ORIGIN)
+@router.post("/sign-in/code")
 async def by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Start a login that is confirmed in the bot, and show its number and link."""
     cookie_response = Response()
@@ -139,7 +138,7 @@ def _code_page(
     return render_page(context, "sign_in_code.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/sign-in/code/finish", dependencies=SAME_ORIGIN)
+@router.post("/sign-in/code/finish")
 async def finish(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Continue if the login was confirmed in the bot; else show its state."""
     back = local_address(next)
@@ -152,7 +151,7 @@ async def finish(request: Request, context: PublicContext, next: Next = "/") -> 
     return _code_page(context, back, state, number)
 
 
-@router.post("/sign-out", dependencies=SAME_ORIGIN)
+@router.post("/sign-out")
 async def sign_out(request: Request, context: PublicContext) -> Response:
     """Sign out of this browser; other browsers stay signed in."""
     response = seen_other("/")
@@ -228,7 +227,7 @@ async def _page(
     return render_page(context, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
 
-@router.post("/me/keys", dependencies=SAME_ORIGIN)
+@router.post("/me/keys")
 async def make_key(
     context: SignedInContext,
     label: Words = "",
@@ -247,7 +246,7 @@ async def make_key(
     return await _page(context, secret=new_key.secret)
 
 
-@router.post("/me/keys/revoke", dependencies=SAME_ORIGIN)
+@router.post("/me/keys/revoke")
 async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     """Revoke a key; does nothing if it is already revoked."""
     with suppress(NotFound):
@@ -255,7 +254,7 @@ async def revoke_key(context: SignedInContext, key_id: Number) -> Response:
     return seen_other("/me#keys")
 
 
-@router.post("/me/sign-ins/close", dependencies=SAME_ORIGIN)
+@router.post("/me/sign-ins/close")
 async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: Number) -> Response:
     """Sign out of one browser."""
     response = seen_other("/me#sign-ins")
@@ -266,7 +265,7 @@ async def close_sign_in(request: Request, context: SignedInContext, sign_in_id: 
     return response
 
 
-@router.post("/me/sign-ins/close-all", dependencies=SAME_ORIGIN)
+@router.post("/me/sign-ins/close-all")
 async def close_all(request: Request, context: SignedInContext) -> Response:
     """Sign out of all browsers, including the current one."""
     response = seen_other("/")
@@ -275,7 +274,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
     return response
 
 
-@router.post("/me/language", dependencies=SAME_ORIGIN)
+@router.post("/me/language")
 async def set_language(context: SignedInContext, language: Words = "") -> Response:
     """Set the language of pages and bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
@@ -285,7 +284,7 @@ async def set_language(context: SignedInContext, language: Words = "") -> Respon
     return response
 
 
-@router.post("/me/password", dependencies=SAME_ORIGIN)
+@router.post("/me/password")
 async def set_password(
     request: Request,
     context: SignedInContext,
@@ -329,7 +328,7 @@ async def _erase_page(context: PageContext, wrong: str = "") -> Response:
     )
 
 
-@router.post("/me/erase", dependencies=SAME_ORIGIN)
+@router.post("/me/erase")
 async def erase(
     request: Request,
     context: SignedInContext,

@@ -14,11 +14,11 @@ from datetime import timedelta
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from starlette.responses import Response
 
 from merlin.api.pages.admin.jobs import curve_view, evaluation_href
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import day_of_year, state_text
 from merlin.api.pages.page import (
     LedCourse,
@@ -52,7 +52,7 @@ class BoardQuery:
 
 Asked = Annotated[BoardQuery, Depends()]
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 
 async def render_board(

@@ -20,10 +20,10 @@ from http import HTTPStatus
 from typing import Annotated
 from urllib.parse import SplitResult, urlencode, urlsplit
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PageContext,
@@ -49,7 +49,7 @@ from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course, Material
 from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 Chosen = Annotated[int | None, Form(ge=1, le=MAX_ID)]
 

@@ -20,7 +20,7 @@ from itertools import groupby
 from typing import Annotated, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
@@ -30,12 +30,11 @@ from merlin.api.openai_compat.chat import ChatStream, watch_question
 from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
 from merlin.api.openai_compat.responses import answer_note, reply_error
 from merlin.api.pages.catalogue import OneCourse, bot_href
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PATTERN,
-    SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -69,7 +68,7 @@ from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 MAX_CHARACTERS = 4000
 # Number of words in the text fragment of a passage.
@@ -103,7 +102,7 @@ async def show_talk(
     return await _page(context, course, session_id, turn=turn, doing=doing)
 
 
-@router.post("/courses/{course_id}/chat/{session_id}/delete", dependencies=SAME_ORIGIN)
+@router.post("/courses/{course_id}/chat/{session_id}/delete")
 async def delete_talk(
     course: OneCourse,
     context: SignedInContext,
@@ -118,14 +117,14 @@ async def delete_talk(
     )
 
 
-@router.post("/courses/{course_id}/chat/{session_id}/restore", dependencies=SAME_ORIGIN)
+@router.post("/courses/{course_id}/chat/{session_id}/restore")
 async def restore_talk(course: OneCourse, context: SignedInContext, session_id: Id) -> Response:
     """Restore a deleted session and show it."""
     await context.write(sessions.restore, session_id)
     return seen_other(f"{_href(course)}/{session_id}")
 
 
-@router.post("/courses/{course_id}/chat", dependencies=SAME_ORIGIN)
+@router.post("/courses/{course_id}/chat")
 async def ask(
     course: OneCourse,
     context: SignedInContext,
@@ -181,7 +180,7 @@ async def ask(
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
-@router.post("/courses/{course_id}/chat/turns/{turn_id}", dependencies=SAME_ORIGIN)
+@router.post("/courses/{course_id}/chat/turns/{turn_id}")
 async def judge(
     course: OneCourse,
     context: SignedInContext,

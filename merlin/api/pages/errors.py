@@ -1,20 +1,21 @@
-"""Error pages.
+"""Error pages, and the router of all pages.
 
-`PageRoute` is the route class of all pages: programs get problems as JSON, people get an
-explanation, what they can do, and the request id. An error page needs no database.
+Programs get problems as JSON, people get an explanation, what they can do, and the request id. An
+error page needs no database. Forms are accepted from our own pages only, and over HTTPS.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 
-from fastapi import FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.auth import Caller
+from merlin.api.auth import Caller, require_same_origin
 from merlin.api.pages.page import Layout, header_name, page_language, render_template, sign_in_href
 from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
@@ -101,5 +102,14 @@ def error_page(request: Request, status: int, text_status: int | None = None) ->
     return response
 
 
-# The class of every page's route.
-PageRoute = page_route(error_page, _page_of, _EXPECTED, MAX_BYTES)
+async def _require_own_form(request: Request) -> None:
+    if request.method == "POST":
+        require_same_origin(request)
+
+
+_PageRoute = page_route(error_page, _page_of, _EXPECTED, MAX_BYTES)
+_DEPENDENCIES = [Depends(_require_own_form)]
+# A router of pages.
+page_router = partial(
+    APIRouter, route_class=_PageRoute, include_in_schema=False, dependencies=_DEPENDENCIES
+)

@@ -16,15 +16,14 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Depends, Form, Path, Query
+from fastapi import Depends, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.account.accounts import is_telegram_id
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import (
-    SAME_ORIGIN,
     PageContext,
     SignedInContext,
     refusal_text,
@@ -57,7 +56,7 @@ from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.providers.payments import Gateway, normalise_contact
 
 log = get_logger(__name__)
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 PlanName = Annotated[str, Path(max_length=100)]
 # Longer than any code or address; a longer value is refused, not truncated.
 _MAX_INPUT_LENGTH = 500
@@ -87,7 +86,7 @@ async def show_checkout(
     return await _page(context, plan, CheckoutForm(code=code))
 
 
-@router.post("/checkout/{name}", dependencies=SAME_ORIGIN)
+@router.post("/checkout/{name}")
 async def buy(
     context: SignedInContext, name: PlanName, form: Annotated[CheckoutForm, Form()]
 ) -> Response:
@@ -316,7 +315,7 @@ async def redirect_to_gateway(context: SignedInContext, purchase: OwnOrder) -> R
     return render_page(context, "pay.html", view, keep=NEVER_KEPT)
 
 
-@router.post("/orders/{order_id}/pay", dependencies=SAME_ORIGIN)
+@router.post("/orders/{order_id}/pay")
 async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Request the payment page again: the same order, the same idempotency key."""
     if purchase is None:
@@ -327,7 +326,7 @@ async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
     return await redirect_to_payment(context, purchase.purchase_id)
 
 
-@router.post("/orders/{order_id}/cancel", dependencies=SAME_ORIGIN)
+@router.post("/orders/{order_id}/cancel")
 async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Cancel an order; one that is over stays as it is."""
     if purchase is None:

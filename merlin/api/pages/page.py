@@ -28,7 +28,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.account.users import User
-from merlin.api.auth import Anyone, Caller, Person, require_same_origin
+from merlin.api.auth import Anyone, Caller, Person
 from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
 from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
@@ -239,8 +239,6 @@ async def _signed_in(context: PublicContext, caller: Person) -> PageContext:  # 
 
 # Pages that require sign-in.
 SignedInContext = Annotated[PageContext, Depends(_signed_in)]
-# For forms: refuses cross-site requests.
-SAME_ORIGIN = [Depends(require_same_origin)]
 
 
 def require_page_permission(

@@ -16,13 +16,12 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Form, Path, Query
+from fastapi import Form, Path, Query
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import amount_of, number, until
 from merlin.api.pages.page import (
-    SAME_ORIGIN,
     PageContext,
     PublicContext,
     SignedInContext,
@@ -149,7 +148,7 @@ def can_pay_here(context: PageContext, purchase: Purchase) -> bool:
     return is_ours and _accepts_roubles(context, purchase.order.promise.plan)
 
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 
 def my_plan(context: PageContext) -> dict[str, object]:
@@ -208,7 +207,7 @@ def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
     return renewal.renewal_id, title, about
 
 
-@router.post("/me/renewals/stop", dependencies=SAME_ORIGIN)
+@router.post("/me/renewals/stop")
 async def stop_renewal(
     context: SignedInContext, renewal_id: Annotated[int, Form(ge=1, le=MAX_ID)]
 ) -> Response:
@@ -230,7 +229,7 @@ async def show_plans(
     return await _page(context, tried=tried)
 
 
-@router.post("/plans/{name}/trial", dependencies=SAME_ORIGIN)
+@router.post("/plans/{name}/trial")
 async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
     """Start the trial of a plan, or show that it was used already."""
     try:
@@ -251,7 +250,7 @@ async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
     return seen_other(f"/plans?tried={quote(name)}")
 
 
-@router.post("/plans/code", dependencies=SAME_ORIGIN)
+@router.post("/plans/code")
 async def use_code(
     context: SignedInContext, code: Annotated[str, Form(max_length=500)] = ""
 ) -> Response:

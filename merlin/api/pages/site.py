@@ -6,7 +6,6 @@ is started by a file (`web/static/reference.js`).
 
 from __future__ import annotations
 
-from fastapi import APIRouter
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
@@ -14,7 +13,7 @@ from merlin.api.middleware import HEADERS
 from merlin.api.openapi import topic_words
 from merlin.api.pages import account, board, catalogue, chat, orders, page, plans
 from merlin.api.pages.admin import health, jobs, payments, people
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import PublicContext, render_page
 from merlin.api.pages.teach import changes, examples
@@ -36,7 +35,7 @@ def page_routes() -> list[BaseRoute]:
     ]
 
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 # Swagger UI draws its icons from data: addresses.
 _POLICY = HEADERS["Content-Security-Policy"] + "; img-src 'self' data:"

@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 
-from fastapi import APIRouter
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import day, number
 from merlin.api.pages.page import PageContext, UserAdminContext, render_page
 from merlin.app.health import HealthView, ProcessView, health, runbook
@@ -23,7 +22,7 @@ from merlin.core.money import MICRO, format_cost
 from merlin.core.web.assets import NEVER_KEPT
 from merlin.db.notices import cause_of
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 _ALARMS = 20
 # Age of the oldest entry from which a queue is highlighted.

@@ -16,10 +16,10 @@ from functools import partial
 from typing import Annotated, Literal
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href, number
 from merlin.api.pages.page import (
     FormToken,
@@ -49,7 +49,7 @@ from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 MAX_LINES = 200
 # Id of the daemon request that the page reports on.

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import PATTERN, PageContext, RefundContext, refusal_text, render_page
 from merlin.api.rest.payments import payments_part
@@ -39,7 +39,7 @@ from merlin.core.money import Amount, Currency, roubles
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db.audit import person_reference
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 _MAX_CODES = 200
 # Leaves room for a day and a time zone offset.

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Concatenate, Literal, ParamSpec
 
-from fastapi import APIRouter, Form, Query
+from fastapi import Form, Query
 from starlette.responses import Response
 
 from merlin.account.users import ERASED
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import next_href
 from merlin.api.pages.page import (
     FormToken,
@@ -37,7 +37,7 @@ from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db.audit import person_reference
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 Named = Annotated[str, Query(max_length=200, pattern=LINE)]
 P = ParamSpec("P")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Query
+from fastapi import Depends, Form, Query
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
     PATTERN,
     REFUSALS,
@@ -133,7 +133,7 @@ async def edit(
         return FormResult(refusal_text(context, error))
 
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 Noted = Annotated[str, Query(pattern="^([0-9a-f]{32})?$")]
 

@@ -13,11 +13,11 @@ import asyncio
 from functools import partial
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import Depends, Form
 from pydantic import Field
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     FormToken,
@@ -46,7 +46,7 @@ from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import KINDS, Course
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 Revision = Annotated[str, Form(max_length=64)]
 

@@ -17,12 +17,12 @@ from itertools import zip_longest
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, urlencode
 
-from fastapi import APIRouter, Depends, File, Form, Query, UploadFile
+from fastapi import Depends, File, Form, Query, UploadFile
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.api.pages.errors import PageRoute
+from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
     REFUSALS,
     FormToken,
@@ -57,7 +57,7 @@ from merlin.core.web.assets import seen_other
 from merlin.dataset.drafts import read_pasted
 from merlin.dataset.import_lines import ImportedLine
 
-router = APIRouter(route_class=PageRoute, include_in_schema=False)
+router = page_router()
 
 ExampleId = Annotated[str, Query(min_length=1, max_length=1000, pattern=LINE)]
 FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
