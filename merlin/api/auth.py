@@ -37,7 +37,7 @@ from merlin.account.sign_ins import (
     mask_ip_address,
 )
 from merlin.account.users import User
-from merlin.api.problems import ROOT, Problem, language_of_request
+from merlin.api.problems import ROOT, Problem, headers_of, language_of_request
 from merlin.api.rate_limits import Limits, LoginThrottle, make_too_many_requests_problem, network_of
 from merlin.api.services import ApiServices, services_of
 from merlin.app import accounts, sign_in
@@ -326,9 +326,17 @@ async def _find_caller(request: Request) -> Caller:
     )
 
 
-async def require_signed_in(
-    request: Request, caller: Annotated[Caller, Depends(identify_caller)]
-) -> Caller:
+async def caller_of_route(request: Request, response: Response) -> Caller:
+    """Return the caller; the answer's headers name their language. Raises as `identify_caller`."""
+    caller = await identify_caller(request)
+    response.headers.update(headers_of(caller.language))
+    return caller
+
+
+Anyone = Annotated[Caller, Depends(caller_of_route)]
+
+
+async def require_signed_in(request: Request, caller: Anyone) -> Caller:
     """Return the caller. Raises Problem 401 if not signed in, or with no key in the header."""
     if caller.user is None:
         is_program = "authorization" in request.headers or request.scope["path"].startswith(ROOT)
@@ -389,7 +397,6 @@ def require_scope(caller: Caller, scope: Scope) -> None:
         raise make_missing_scope_problem(scope)
 
 
-Anyone = Annotated[Caller, Depends(identify_caller)]
 SignedIn = Annotated[Caller, Depends(require_signed_in)]
 Person = Annotated[Caller, Depends(require_person)]
 # Scope and permission; the operations check the dataset or course.

@@ -25,7 +25,7 @@ from starlette.responses import FileResponse, Response
 from merlin.api.auth import (
     SIGN_IN,
     RequiredAccess,
-    identify_caller,
+    caller_of_route,
     require_person,
     require_signed_in,
 )
@@ -234,7 +234,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
         return [{"key": [required.scope.value]}, *own], f"{scope_note}{permission_note}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
-    return (list(FOR_ALL["security"]) if identify_caller in calls else []), ""
+    return (list(FOR_ALL["security"]) if caller_of_route in calls else []), ""
 
 
 def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:

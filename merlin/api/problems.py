@@ -14,10 +14,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import Depends, FastAPI
+from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
@@ -54,15 +54,6 @@ def headers_of(language: str) -> dict[str, str]:
     """Return the language headers of an answer, by which caches distinguish languages."""
     return {"Content-Language": language, "Vary": "Accept-Language"}
 
-
-async def answer_language(request: Request, response: Response) -> str:
-    """Return the language of a route's answer and set its headers."""
-    language = language_of_request(request)
-    response.headers.update(headers_of(language))
-    return language
-
-
-Language = Annotated[str, Depends(answer_language)]
 
 MAX_ERRORS = 20
 _PLACES = frozenset({"body", "query", "path", "header", "cookie"})

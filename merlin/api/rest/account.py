@@ -30,7 +30,7 @@ from merlin.api.auth import (
     delete_cookie,
     require_password,
 )
-from merlin.api.problems import Language, problems
+from merlin.api.problems import problems
 from merlin.api.schema import WHOLE, Body, Id, Part, operation_router, read_cursor
 from merlin.app import accounts, feedback, sessions
 from merlin.app.accounts import NewKey, OwnAccount, SignInView, UsageView
@@ -92,9 +92,9 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
 
 
 @usage_router.get("/usage", summary="Get my usage and limits")
-async def show_usage(caller: Reader, language: Language) -> UsageView:
+async def show_usage(caller: Reader) -> UsageView:
     """Return the remaining quota of each question format, and this month's usage."""
-    return await caller.read(accounts.usage, language)
+    return await caller.read(accounts.usage, caller.language)
 
 
 @usage_router.get("/export", summary="Export my data", responses=_EXPORT)
@@ -225,9 +225,9 @@ async def show_rating(turn_id: Id, caller: Reader) -> RatingView:
 
 
 @rating_router.post("", summary="Rate an answer", responses=problems(409))
-async def rate(turn_id: Id, body: RatingBody, caller: Writer, language: Language) -> RatingView:
+async def rate(turn_id: Id, body: RatingBody, caller: Writer) -> RatingView:
     """Rate an answer, or replace the rating; a correction is submitted to the editors."""
-    draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, language)
+    draft = await caller.write(feedback.rate, turn_id, body.value, body.correction, caller.language)
     correction: CorrectionView | None = None
     if draft is not None:
         correction = {"dataset": draft.dataset, "question": draft.question, "answer": draft.answer}

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, Language, Problem, problems
+from merlin.api.problems import NAMED, Problem, problems
 from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view
 from merlin.api.schema import (
     MAX_PAGE_SIZE,
@@ -106,27 +106,27 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
 
 @order_router.get("", summary="List my orders")
-async def list_orders(caller: Reader, language: Language) -> OrderList:
+async def list_orders(caller: Reader) -> OrderList:
     """Return the caller's 100 newest orders, including those placed in the bot."""
     purchases = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
-    return {"orders": [order_view(OrderShown, purchase, language) for purchase in purchases]}
+    return {"orders": [order_view(OrderShown, purchase, caller.language) for purchase in purchases]}
 
 
 @order_router.get("/{order_id}", summary="Get an order")
-async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
+async def show_order(caller: Reader, order_id: Hex) -> OrderShown:
     """Return one of the caller's orders."""
-    return order_view(OrderShown, await caller.read(orders.show_order, order_id), language)
+    return order_view(OrderShown, await caller.read(orders.show_order, order_id), caller.language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(409, 502))
-async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPage:
+async def pay_order(caller: Person, order_id: Hex) -> PayPage:
     """Return the order's payment page; repeated calls return the same page.
 
     409 if the order is final: create a new one. 502 if YooKassa declines. 503 with `Retry-After` if
     YooKassa does not respond: nothing was charged, and a retry does not create a second payment.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
-    view = order_view(OrderShown, purchase, language)
+    view = order_view(OrderShown, purchase, caller.language)
     return {"pay_url": view.pay_url, "order": view}
 
 
@@ -194,21 +194,21 @@ PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 
 
 @plan_router.get("", summary="List plans")
-async def list_plans(caller: Anyone, language: Language) -> PlansShown:
+async def list_plans(caller: Anyone) -> PlansShown:
     """Return the plans with prices; the free plan is the first."""
     offers = await caller.read(plans.list_plans)
-    return {"plans": [_plan_answer(offer, language) for offer in offers]}
+    return {"plans": [_plan_answer(offer, caller.language) for offer in offers]}
 
 
 @plan_router.post("/{plan}/trial", summary="Start a free trial", responses=problems(409))
-async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
+async def try_plan(caller: Person, plan: Name) -> PlanGiven:
     """Start the free trial of a plan, once per person; 409 if it was used or the plan is active."""
     days = await caller.write(plans.start_trial, plan)
-    return _give_plan(caller, plan, days, language)
+    return _give_plan(caller, plan, days)
 
 
-def _give_plan(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
-    title = plan_title(caller.services.plans, plan, language)
+def _give_plan(caller: Caller, plan: str, days: int) -> PlanGiven:
+    title = plan_title(caller.services.plans, plan, caller.language)
     return {"plan": plan, "title": title, "days": days}
 
 
@@ -242,9 +242,10 @@ class CodeBody(Body):
 
 
 @renewal_router.get("/renewals", summary="List my auto-renewals")
-async def list_renewals(caller: Reader, language: Language) -> RenewalList:
+async def list_renewals(caller: Reader) -> RenewalList:
     """Return the caller's active and former auto-renewals."""
-    subscriptions, sold_plans = await caller.read(plans.my_subscriptions), caller.services.plans
+    subscriptions = await caller.read(plans.my_subscriptions)
+    sold_plans, language = caller.services.plans, caller.language
     renewals = [
         RenewalShown.from_object(
             {**asdict(renewal), "title": plan_title(sold_plans, renewal.plan, language)}, language
@@ -261,7 +262,7 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
 
 
 @renewal_router.post("/promos/redeem", summary="Redeem a promo code", responses=problems(409))
-async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
+async def redeem_code(caller: Person, body: CodeBody) -> PlanGiven:
     """Redeem a promo code that grants days of a plan, once per person; 409 if it is not valid."""
     promo = await caller.write(plans.redeem_code, body.code)
-    return _give_plan(caller, promo.plan, promo.days, language)
+    return _give_plan(caller, promo.plan, promo.days)

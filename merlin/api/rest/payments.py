@@ -20,7 +20,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import Caller, RefundAdmin
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, Language, Problem, problems
+from merlin.api.problems import NAMED, Problem, problems
 from merlin.api.schema import (
     LINE,
     WHOLE,
@@ -180,7 +180,6 @@ async def payments_part(
 @payment_router.get("", summary="List payments")
 async def list_payments(
     caller: RefundAdmin,
-    language: Language,
     page: Part,
     state: Annotated[
         PurchaseState | None, Query(description="Return only orders in this state.")
@@ -188,15 +187,17 @@ async def list_payments(
 ) -> PaymentList:
     """Return all users' orders, paid or not, newest first."""
     purchases = await payments_part(caller, page, state.value if state else "")
-    return {"payments": [order_view(PaymentShown, purchase, language) for purchase in purchases]}
+    return {
+        "payments": [order_view(PaymentShown, purchase, caller.language) for purchase in purchases]
+    }
 
 
 @payment_router.get("/{order_id}", summary="Get a payment")
-async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -> PaymentDetails:
+async def show_payment(caller: RefundAdmin, order_id: Hex) -> PaymentDetails:
     """Return an order with its ledger entries and refunds."""
     details = await caller.read(payments.show_payment, order_id)
     rows = {"entries": details.entries, "refunds": details.refunds}
-    return order_view(PaymentDetails, details.purchase, language, **rows)
+    return order_view(PaymentDetails, details.purchase, caller.language, **rows)
 
 
 @payment_router.post(
