@@ -356,10 +356,9 @@ async def require_person(caller: Annotated[Caller, Depends(require_signed_in)]) 
 
 def make_missing_scope_problem(*any_of: Scope) -> Problem:
     """Return the problem of a key without any of these scopes (RFC 6750, 3.1)."""
-    problem = Problem(HTTPStatus.FORBIDDEN, "missing-scope", scopes=" / ".join(any_of))
     challenge = f'Bearer error="insufficient_scope", scope="{" ".join(any_of)}"'
-    problem.headers["WWW-Authenticate"] = challenge
-    return problem
+    headers, scopes = {"WWW-Authenticate": challenge}, " / ".join(any_of)
+    return Problem(HTTPStatus.FORBIDDEN, "missing-scope", headers, scopes=scopes)
 
 
 @dataclass(frozen=True, slots=True)

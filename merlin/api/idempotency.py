@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller
-from merlin.api.problems import Problem, answer
+from merlin.api.problems import Problem
 from merlin.api.services import ApiServices, services_of
 from merlin.core.errors import DatasetError, Forbidden, NotFound, Refused
 from merlin.db import idempotency
@@ -87,11 +87,10 @@ async def run_once_streamed(
         headers = {**outcome.headers, REPLAYED: "true"}
         return Response(outcome.body, outcome.status, headers, outcome.media_type or None)
     if outcome == "other":
-        return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
     if outcome == "running":
-        response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
-        response.headers["Retry-After"] = str(RETRY_S)
-        return response
+        retry = {"Retry-After": str(RETRY_S)}
+        raise Problem(HTTPStatus.CONFLICT, "idempotency-running", retry)
     return await _run_operation(services, outcome, operation)
 
 

@@ -190,12 +190,18 @@ REFUSALS: tuple[tuple[type[MerlinError], HTTPStatus, str], ...] = (
 class Problem(Exception):
     """An HTTP error: a status and a code with a text `api-problem-<code>`."""
 
-    def __init__(self, status: HTTPStatus, code: str, **arguments: object) -> None:
+    def __init__(
+        self,
+        status: HTTPStatus,
+        code: str,
+        headers: Mapping[str, str] | None = None,
+        **arguments: object,
+    ) -> None:
         super().__init__(code)
         self.status = status
         self.code = code
+        self.headers = headers or {}
         self.arguments = arguments
-        self.headers: dict[str, str] = {}
 
 
 def status_of(error: Problem | MerlinError) -> int:
@@ -250,9 +256,8 @@ def _payment_problem(request: Request, error: Exception) -> Response:
     """Return the answer to a failed payment operation; the cause is in the log."""
     if not isinstance(error, GatewayUnavailable):
         return answer(request, HTTPStatus.BAD_GATEWAY, "gateway-declined")
-    response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "gateway-unavailable")
-    response.headers["Retry-After"] = "30"
-    return response
+    status, retry = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "30"}
+    return problem_response(request, Problem(status, "gateway-unavailable", retry))
 
 
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
@@ -269,9 +274,8 @@ def _with_methods(app: FastAPI, request: Request, response: Response) -> Respons
 
 def unavailable(request: Request) -> Response:
     """Return 503 with Retry-After."""
-    response = answer(request, HTTPStatus.SERVICE_UNAVAILABLE, "unavailable")
-    response.headers["Retry-After"] = "5"
-    return response
+    status, retry = HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "5"}
+    return problem_response(request, Problem(status, "unavailable", retry))
 
 
 def problem_response(request: Request, problem: Problem) -> Response:

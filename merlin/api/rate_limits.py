@@ -89,9 +89,8 @@ MAX_WAITING = 20
 def make_too_many_requests_problem(wait_s: float) -> Problem:
     """Return problem 429 with the time to wait."""
     seconds = max(math.ceil(wait_s), 1)
-    problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=seconds)
-    problem.headers["Retry-After"] = str(seconds)
-    return problem
+    headers = {"Retry-After": str(seconds)}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", headers, seconds=seconds)
 
 
 class LoginThrottle:

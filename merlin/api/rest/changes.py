@@ -214,12 +214,9 @@ async def solve_change(
             first = next(
                 finding for finding in preview.findings if finding.severity is Severity.ERROR
             )
-            arguments = {
-                "path": first.path,
-                "line": first.line,
-                "reason": first.text(caller.language),
-            }
-            raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **arguments)
+            status, reason = HTTPStatus.UNPROCESSABLE_ENTITY, first.text(caller.language)
+            path, line = first.path, first.line
+            raise Problem(status, "not-good-text", path=path, line=line, reason=reason)
         change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
     else:
         change = await caller.write(changes.solve, change_id, body.take, body.theirs_revision)

@@ -398,9 +398,7 @@ async def search_courses(
 @search_router.patch("/courses/search", include_in_schema=False)
 async def refuse_change() -> None:
     """Refuse to edit `search` as a course. Raises Problem 405."""
-    problem = Problem(HTTPStatus.METHOD_NOT_ALLOWED, "wrong-method")
-    problem.headers["Allow"] = "GET"
-    raise problem
+    raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, "wrong-method", {"Allow": "GET"})
 
 
 @search_router.get("/search", summary="Search courses and materials", response_model=Results)
