@@ -23,6 +23,7 @@ from merlin.app.views import finite, view_of
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Renewals, Term, Terms
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described
 from merlin.core.permissions import DangerousAct, Permission, Role
@@ -70,6 +71,8 @@ class AuditEntry(Entry):
     # Names of the people mentioned, "" if they have none.
     by_name: str | None = field(default=None, metadata=INTERNAL)
     target_name: str | None = field(default=None, metadata=INTERNAL)
+    # Names of people and versions of models among the values of `arguments`.
+    names: Mapping[str, str] = field(default_factory=dict, metadata=INTERNAL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +127,12 @@ def audit_log(
     if not actor.may(Permission.USERS):
         return []
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
-    called = display_names(ctx, [each for entry in found for each in (entry.by, entry.target)])
+    mentions = [mention for entry in found for mention in _mentions(entry)]
+    called = display_names(ctx, [*mentions, *(each.by for each in found)])
+    catalogue = ModelCatalogue(ctx.db)
+    versions = {
+        name: model.build_version for name in set(mentions) if (model := catalogue.model(name))
+    }
     return [
         view_of(
             AuditEntry,
@@ -132,9 +140,16 @@ def audit_log(
             arguments=finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),
+            names={**called, **versions},
         )
         for each in found
     ]
+
+
+def _mentions(entry: Entry) -> list[str]:
+    """Return the target and the values of arguments, which may name people and models."""
+    values = (entry.arguments.get(name) for name in ("asked_by", "model", "from", "to"))
+    return [entry.target, *(value for value in values if isinstance(value, str))]
 
 
 def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from merlin.account.users import Users
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
+from merlin.training.promote import Promotions
 from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
@@ -184,6 +185,18 @@ def test_audit_log_is_paginated_and_filtered_by_person(staff_visitor, staff_site
     rows.first.get_by_role("link", name="Пётр").click()
     page.get_by_role("link", name="Все действия этого человека").click()
     expect(page.get_by_text("Записей нет.")).to_be_visible()
+
+
+def test_audit_log_names_the_people_and_models_of_an_action(staff_visitor, staff_site):
+    number = staff_site.add_user(next(staff_site.numbers))
+    Users(staff_site.db).set_name(number, "Пётр Заявкин")
+    model = Promotions(staff_site.db).model("algorithms-1")
+    details = {"to": model.model_id, "asked_by": f"user:{number}"}
+    Audit(staff_site.db).note(f"user:{VERA}", "ask.rollback", "dataset:algorithms", details)
+    page = staff_visitor.open("/admin/audit", VERA)
+    row = page.locator("tbody tr").first
+    expect(row).to_contain_text("стало: algorithms-1, просил: Пётр Заявкин")
+    expect(row).not_to_contain_text(model.model_id)
 
 
 def test_header_links_depend_on_permissions(staff_visitor, staff_site):
