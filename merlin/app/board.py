@@ -180,7 +180,7 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     with ctx.db.snapshot():
         seen, beats = _list_visible_datasets(ctx, actor, dataset), processes(ctx)
         files, counts = FileIndex(ctx.db), _counts(ctx)
-        titles = {**{name: {} for name in files.trees()}, **files.titles()}
+        titles = {**{name: {} for name in files.read_trees()}, **files.read_titles()}
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
         # Not a course alone: it stays when a rewritten history never had its dataset.
         known = {*titles, *(name for name, _ in counts)}

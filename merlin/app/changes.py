@@ -197,7 +197,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         index, changes = FileIndex(ctx.db), _changes(ctx)
-        files, pending = index.files(dataset), changes.list_pending(dataset)
+        files, pending = index.list_files(dataset), changes.list_pending(dataset)
         if not files:
             raise missing_dataset(dataset)
         return DatasetFiles(
@@ -358,7 +358,7 @@ def list_recent(ctx: Context, actor: Actor, limit: int = 50, before: str = "") -
     """
     with ctx.db.snapshot():
         by = None if actor.may(Permission.USERS) else asker(actor)
-        firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).text
+        firsts, text = _changes(ctx).batches(by, limit, before), FileIndex(ctx.db).read_text
         return [_view(_changes(ctx).list_of_batch(first.batch), text) for first in firsts]
 
 
@@ -375,7 +375,7 @@ def count_open(ctx: Context, actor: Actor) -> int:
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
-        return _view(_require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).text)
+        return _view(_require_own_batch(ctx, actor, change_id), FileIndex(ctx.db).read_text)
 
 
 def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
@@ -385,7 +385,7 @@ def is_indexed(ctx: Context, actor: Actor, change_id: str) -> bool:
     """
     change = _require_own_batch(ctx, actor, change_id)[0]
     committed = _changes(ctx).list_committed(change.dataset, ctx.clock() - _FRESH)
-    files = FileIndex(ctx.db).texts(change.dataset, [each.inside for each in committed])
+    files = FileIndex(ctx.db).read_texts(change.dataset, [each.inside for each in committed])
     return change.state is ChangeState.COMMITTED and not is_behind([*files.values()], committed)
 
 
@@ -482,7 +482,7 @@ def make_undo(ctx: Context, actor: Actor, change_id: str) -> tuple[str, Make]:
 
     Raises NotFound, Forbidden; making the edits raises Refused if files were changed since.
     """
-    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).text
+    batch, text = _require_editable(ctx, actor, change_id), FileIndex(ctx.db).read_text
     texts = {each.before: text(each.before) for each in batch if each.before}
 
     def make(files: DatasetFiles) -> CourseEdits:
@@ -514,7 +514,7 @@ def plan_undo(ctx: Context, actor: Actor, mark: str) -> tuple[list[Change], Reve
     """
     batch = list_of_commit(ctx, actor, mark)
     index, dataset = FileIndex(ctx.db), batch[0].dataset
-    return batch, plan_revert(batch, index.blobs(dataset), index.text)
+    return batch, plan_revert(batch, index.read_blobs(dataset), index.read_text)
 
 
 def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
@@ -524,8 +524,8 @@ def draft_undo(ctx: Context, actor: Actor, mark: str) -> tuple[Edit, bool]:
     """
     (one,) = list_of_commit(ctx, actor, mark)
     index = FileIndex(ctx.db)
-    blobs = index.blobs(one.dataset)
-    return revert_change(one, blobs, index.text), was_edited_since(one, blobs)
+    blobs = index.read_blobs(one.dataset)
+    return revert_change(one, blobs, index.read_text), was_edited_since(one, blobs)
 
 
 def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:

@@ -94,7 +94,7 @@ def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         drafts = _drafts(ctx).list_of_user(actor.user_id, dataset)
-        files = FileIndex(ctx.db).texts(dataset, [draft.edit.path for draft in drafts])
+        files = FileIndex(ctx.db).read_texts(dataset, [draft.edit.path for draft in drafts])
     return [_draft_view(dataset, draft.edit, files) for draft in reversed(drafts)]
 
 
@@ -128,7 +128,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     def read(ctx: Context) -> tuple[list[Edit], list[FileText], Build | None, Serving | None]:
         edits, index = list_edits(ctx, actor, dataset), FileIndex(ctx.db)
         paths = [DATASET_FILE, *(edit.path for edit in edits)]
-        files = index.texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
+        files = index.read_texts(dataset, paths) if len(edits) <= _MAX_CHECKED else {}
         serving = Promotions(ctx.db, ctx.clock).list_serving().get(dataset) if edits else None
         return edits, list(files.values()), index.find_newest_build(dataset), serving
 
@@ -168,7 +168,7 @@ def draft_example(
     by_path = {draft.edit.path: draft for draft in drafts.list_of_user(actor.user_id, dataset)}
     path = example_path(example_id) if example_id else ""
     draft = by_path.get(path)
-    current = index.texts(dataset, [path]).get(path) if path else None
+    current = index.read_texts(dataset, [path]).get(path) if path else None
     if path and draft is None and current is None:
         raise NotFound(f"no example {example_id}", "change-no-example")
     text = _edited_text(draft, current, content)
@@ -180,7 +180,7 @@ def draft_example(
         for known_path, known in by_path.items():
             if known.edit.before is None and known.edit.text == text:
                 return example_id_of(known_path)
-        taken_ids = [*index.example_ids(dataset), *map(example_id_of, by_path)]
+        taken_ids = [*index.list_example_ids(dataset), *map(example_id_of, by_path)]
         path = example_path(free_example_id(text, taken_ids))
     if current is not None and current.text == text and current.blob == revision:
         drafts.drop(actor.user_id, dataset, path)
@@ -209,7 +209,7 @@ def draft_removal(ctx: Context, actor: Actor, dataset: str, example_id: str, rev
     """Store the removal of an example, or delete the draft of a new one. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     path = example_path(example_id)
-    if path not in FileIndex(ctx.db).texts(dataset, [path]):
+    if path not in FileIndex(ctx.db).read_texts(dataset, [path]):
         drop_draft(ctx, actor, dataset, example_id)
         return
     _drafts(ctx).put(actor.user_id, dataset, Edit(path, revision, None))
@@ -382,7 +382,7 @@ def draft_pasted_rows(
     drafted = [draft.edit.path for draft in example_drafts.list_of_user(actor.user_id, dataset)]
     if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
-    names = NameAllocator([*FileIndex(ctx.db).example_ids(dataset), *map(example_id_of, drafted)])
+    names = NameAllocator([*FileIndex(ctx.db).list_example_ids(dataset), *map(example_id_of, drafted)])
     drafted_count = 0
     for row in rows:
         if row.example is None or not row.is_offered:

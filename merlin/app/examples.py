@@ -77,7 +77,7 @@ class ExampleContent:
 
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     """Return the datasets whose examples the actor may edit, by name."""
-    cards = FileIndex(ctx.db).datasets()
+    cards = FileIndex(ctx.db).list_datasets()
     return [card for card in cards if may_edit_examples(ctx, actor, card.name)]
 
 
@@ -90,7 +90,7 @@ def list_recent(
     """
     require_editing(ctx, actor, dataset)
     index = FileIndex(ctx.db)
-    files = index.examples(dataset, offset, limit, after)
+    files = index.list_examples(dataset, offset, limit, after)
     if not files and not index.is_known(dataset):
         raise missing_dataset(dataset)
     return [view_of(file) for file in files]
@@ -144,7 +144,7 @@ def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
         raise missing_dataset(name)
     with suppress(NotFound):
         course = Catalogue(ctx.db).course(name)
-    return DatasetView(name=name, title=index.title(name), course=course)
+    return DatasetView(name=name, title=index.read_title(name), course=course)
 
 
 def browse(
@@ -164,7 +164,7 @@ def browse(
     with ctx.db.snapshot():
         entries = ExampleEntries(ctx.db).find(dataset, example_filter, limit, before)
         findings_by_path: dict[str, list[Finding]] = {entry.path: [] for entry in entries}
-        for finding in FileIndex(ctx.db).findings(dataset, list(findings_by_path)):
+        for finding in FileIndex(ctx.db).list_findings(dataset, list(findings_by_path)):
             findings_by_path[finding.path].append(finding)
     return [
         ListedExample(example=view_of(entry), entry=entry, findings=findings_by_path[entry.path])
@@ -181,7 +181,7 @@ def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
     """Return a dataset as of its newest commit, checked. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    files = FileIndex(ctx.db).files(dataset)
+    files = FileIndex(ctx.db).list_files(dataset)
     if not files:
         raise missing_dataset(dataset)
     return check_files(dataset, files, ctx.config.example_tokens)
@@ -212,13 +212,13 @@ def view_of(file: FileText) -> ExampleView:
 def ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
     """Return the sorted ids of a dataset's examples. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).example_ids(dataset)
+    return FileIndex(ctx.db).list_example_ids(dataset)
 
 
 def findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
     """Return the checker's findings on a dataset at its newest commit. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).findings(dataset)
+    return FileIndex(ctx.db).list_findings(dataset)
 
 
 def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
@@ -254,7 +254,7 @@ def free_id(
         *rows.list_committed(dataset, ctx.clock() - _COMMIT_DELAY),
     )
     taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
-    taken += [*FileIndex(ctx.db).example_ids(dataset), *other_ids]
+    taken += [*FileIndex(ctx.db).list_example_ids(dataset), *other_ids]
     return f"{folder}{free_example_id(text, (name.removeprefix(folder) for name in taken))}"
 
 

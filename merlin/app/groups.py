@@ -153,7 +153,7 @@ class Groups(BotRepository):
             # Message ids of the supergroup start again at 1.
             of_sessions = TURN.session_id.in_(session_ids)
             self.db.change(TURN.update({"question_id": 0}).where(of_sessions))
-            is_sent = of_sessions & (TURN.state == TurnState.TOLD.value)
+            is_sent = of_sessions & (TURN.state == TurnState.DELIVERED.value)
             self.db.change(TURN.update({"placeholder_id": None}).where(is_sent))
 
     def _move_messages(self, old_id: int, new_id: int) -> None:

@@ -67,7 +67,7 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
     if before := _before(now, retention.turns_days):
         # Turns of web pages (bot 0) are never resumed, whatever their state.
-        is_over = (t.TURN.state == TurnState.TOLD.value) | (t.TURN.bot_id == 0)
+        is_over = (t.TURN.state == TurnState.DELIVERED.value) | (t.TURN.bot_id == 0)
         yield t.TURN, is_over & (t.TURN.asked_at < before)
         yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
         unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)

@@ -77,7 +77,7 @@ def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
         statuses, visible = status(ctx, actor).datasets, actor.list_visible_datasets()
-        cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).datasets()}
+        cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).list_datasets()}
         names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
         return [
             view_of(
@@ -100,7 +100,7 @@ def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
         view = views.get(name)
         if view is None:
             raise missing_dataset(name)
-        return replace(view, findings=FileIndex(ctx.db).findings(name))
+        return replace(view, findings=FileIndex(ctx.db).list_findings(name))
 
 
 def _queues(ctx: Context) -> dict[str, int]:

@@ -167,7 +167,7 @@ def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
     """Return the datasets that a teacher can be assigned, by name."""
     if not actor.may(Permission.USERS):
         return []
-    files = {dataset.name for dataset in FileIndex(ctx.db).datasets()}
+    files = {dataset.name for dataset in FileIndex(ctx.db).list_datasets()}
     return sorted(files.union(models.dataset_names(ctx, actor)))
 
 

@@ -371,11 +371,11 @@ class Purchases(Repository):
             self.db.change(PROMO_USE.update({"purchase_id": other}).where(condition))
 
     @transaction
-    def claim_call(self, purchase_id: str, at: datetime, within: timedelta) -> bool:
-        """Store that the gateway is called now; False after another call `within` a time."""
-        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - within))
+    def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
+        """Store that the gateway is called now; False while another claim is younger than `ttl`."""
+        is_free = PURCHASE.asked_at.is_null() | (PURCHASE.asked_at <= iso(at - ttl))
         # A call in the future is from before the clock was set back.
-        is_free |= PURCHASE.asked_at > iso(at + abs(within))
+        is_free |= PURCHASE.asked_at > iso(at + abs(ttl))
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["look_at"] = iso(at + next_poll_delay(0))

@@ -300,7 +300,7 @@ class Reason(StrEnum):
 
     REFUSED = "refused"
     DISLIKED = "disliked"
-    TOLD = "told"
+    REPORTED = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +404,7 @@ class EditorQuestions(Repository):
         condition = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
         query = TOLD_QUESTION.select().where(condition).order_by(TOLD_QUESTION.id.desc())
         decrypted = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
-        reasons = frozenset({Reason.TOLD})
+        reasons = frozenset({Reason.REPORTED})
         return [
             UnansweredQuestion(
                 row["turn_id"] or 0, text, from_iso(row["at"]), reasons, is_shown=True

@@ -39,7 +39,7 @@ class TurnState(StrEnum):
     # The values are stored in the database.
     ASKED = "asked"
     WRITTEN = "written"
-    TOLD = "told"
+    DELIVERED = "told"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def with_author(question: str, name: str) -> str:
 
 def answering_model(db: Database, update_id: int) -> str | None:
     """Return the model that answered an update, None until its complete answer is shown."""
-    is_shown = (TURN.update_id == update_id) & (TURN.state == TurnState.TOLD.value)
+    is_shown = (TURN.update_id == update_id) & (TURN.state == TurnState.DELIVERED.value)
     found = db.value(TURN.select(TURN.model_id).where(is_shown))
     return None if found is None else str(found)
 
@@ -164,7 +164,7 @@ _WRITE = Prepared(
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )
-_TOLD = Prepared(TURN.update({"state": TurnState.TOLD.value}).where(_OF))
+_DELIVERED = Prepared(TURN.update({"state": TurnState.DELIVERED.value}).where(_OF))
 _HISTORY = Prepared(
     TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
     .where(
@@ -244,7 +244,7 @@ class Turns(BotRepository):
     @transaction
     def mark_delivered(self, update_id: int) -> None:
         """Store that the complete answer is shown in the chat."""
-        self.db.change(_TOLD(bot=self._bot_id, update_id=update_id))
+        self.db.change(_DELIVERED(bot=self._bot_id, update_id=update_id))
 
     def read_history(
         self, session_id: int, limit: int, without: int = 0, asker: int = 0

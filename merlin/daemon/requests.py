@@ -33,7 +33,7 @@ log = get_logger(__name__)
 Result = Mapping[str, object]
 Doer = Callable[[DaemonServices, Request], Result]
 # Kinds that notify the other admins immediately, if a person sent the request.
-_TOLD = (
+_NOTIFYING = (
     RequestKind.PROMOTE,
     RequestKind.ACCEPT,
     RequestKind.ROLLBACK,
@@ -80,7 +80,7 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
 
 
 def _finish(services: DaemonServices, request: Request, result: Result) -> None:
-    if request.kind in _TOLD and is_person(request.by):
+    if request.kind in _NOTIFYING and is_person(request.by):
         arguments = {**result, "by": request.by}
         key, once = f"notice-deed-{request.kind}", f"deed:{request.request_id}"
         Notices(services.db).tell(OTHERS, key, arguments, once=once)

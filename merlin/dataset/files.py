@@ -81,7 +81,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     head = index.find_newest_commit()
     if head is None or not source.has_mirror:
         return False
-    trees, before = source.dataset_trees(head), index.trees()
+    trees, before = source.dataset_trees(head), index.read_trees()
     # Folders with an invalid name are rejected and cannot be edited.
     now = {name: tree for name, tree in trees.items() if layout.is_valid_name(name)}
     changed = [name for name, tree in now.items() if before.get(name) != tree]
@@ -89,7 +89,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
         moved = source.changes(before[name], now[name]) if before.get(name) else None
         if moved is None:
             by_path = {entry.path: entry for entry in source.entries(head, name)}
-            moved = {**dict.fromkeys(index.blobs(name)), **by_path}
+            moved = {**dict.fromkeys(index.read_blobs(name)), **by_path}
         # No other path was ever stored: some are not even text that a database takes.
         files = {
             path: each.blob if each is not None and _is_shown(each) else None
@@ -121,7 +121,7 @@ def _texts(
     source: GitSource, index: FileIndex, blobs: Sequence[str]
 ) -> Iterator[dict[str, str | None]]:
     """Yield the texts that are not cached yet, in batches."""
-    left: Iterable[tuple[str, bytes]] = source.read(index.unknown(blobs))
+    left: Iterable[tuple[str, bytes]] = source.read(index.list_uncached(blobs))
     found = iter(left)
     while chunk := dict(islice(found, _AT_ONCE)):
         yield {blob: _text(content) for blob, content in chunk.items()}
@@ -191,7 +191,7 @@ _TREES = Prepared(DATASET_TREE.select())
 class FileIndex(Repository):
     """The cached files of all datasets at the newest commit."""
 
-    def datasets(self) -> list[DatasetCard]:
+    def list_datasets(self) -> list[DatasetCard]:
         """Return all datasets at the newest commit, by name."""
         count = fn.COUNT(DATASET_FILE.path).alias("examples")
         joined = (DATASET_FILE.dataset == DATASET_TREE.dataset) & _is_example()
@@ -202,13 +202,13 @@ class FileIndex(Repository):
             .group_by(DATASET_TREE.dataset)
         )
         rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
-        titles = self.titles()
+        titles = self.read_titles()
         return [
             DatasetCard(row["dataset"], titles.get(row["dataset"], {}), row["examples"])
             for row in rows
         ]
 
-    def titles(self) -> dict[str, Localised]:
+    def read_titles(self) -> dict[str, Localised]:
         """Return dataset -> title, empty when dataset.yaml could not be parsed."""
         newest = join_newest(VERDICT.select(VERDICT.dataset, VERDICT.spec))
         specs = ((row["dataset"], load_spec(row["spec"])) for row in self.db.rows(newest))
@@ -219,7 +219,7 @@ class FileIndex(Repository):
         row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
         return row is not None and row["tree"] != _INCOMPLETE
 
-    def title(self, dataset: str) -> Localised:
+    def read_title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
         row = self._verdict(dataset)
         spec = load_spec(row["spec"]) if row else None
@@ -230,7 +230,7 @@ class FileIndex(Repository):
         query = VERDICT.select().where((VERDICT.dataset == dataset) & ON_LINE)
         return self.db.row(query.order_by(VERDICT.position.desc()))
 
-    def examples(
+    def list_examples(
         self, dataset: str, offset: int = 0, limit: int = 20, after: str = ""
     ) -> list[FileText]:
         """Return example files by id, broken ones included; only ids greater than `after`."""
@@ -241,7 +241,7 @@ class FileIndex(Repository):
     def find(self, text: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
         """Return example files with all words of `text`, by dataset, newest change first."""
         entries, found = ExampleEntries(self.db), list[FileText]()
-        for name in [dataset] if dataset is not None else sorted(self.trees()):
+        for name in [dataset] if dataset is not None else sorted(self.read_trees()):
             left = limit - len(found)
             found += entries.find(name, ExampleFilter(query=text), left) if left else []
         return found
@@ -257,22 +257,22 @@ class FileIndex(Repository):
             )
         return found[0]
 
-    def texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:
+    def read_texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:
         """Return path -> file for the paths that exist; at most a few hundred paths."""
         named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(list(paths))
         return {each.path: each for each in self._read(_files().where(named))}
 
-    def files(self, dataset: str) -> list[FileText]:
+    def list_files(self, dataset: str) -> list[FileText]:
         """Return all files of a dataset, by path."""
         mine = _files().where(DATASET_FILE.dataset == dataset)
         return self._read(mine.order_by(DATASET_FILE.path))
 
-    def blobs(self, dataset: str) -> Mapping[str, str]:
+    def read_blobs(self, dataset: str) -> Mapping[str, str]:
         """Return path -> blob of all files of a dataset."""
         query = DATASET_FILE.select().where(DATASET_FILE.dataset == dataset)
         return {row["path"]: row["blob"] for row in self.db.rows(query)}
 
-    def findings(self, dataset: str, paths: Sequence[str] | None = None) -> list[Finding]:
+    def list_findings(self, dataset: str, paths: Sequence[str] | None = None) -> list[Finding]:
         """Return the findings of the check at the newest commit that changed the dataset.
 
         With `paths` only those on these files.
@@ -285,13 +285,13 @@ class FileIndex(Repository):
             query = query.where(FINDING.path.in_(list(paths)))
         return FINDINGS.read_all(self.db.rows(query))
 
-    def example_ids(self, dataset: str) -> list[str]:
+    def list_example_ids(self, dataset: str) -> list[str]:
         """Return the ids of a dataset's examples, in order."""
         query = DATASET_FILE.select(DATASET_FILE.path)
         rows = self.db.rows(query.where((DATASET_FILE.dataset == dataset) & _is_example()))
         return sorted(example_id_of(row["path"]) for row in rows)
 
-    def text(self, blob: str) -> str | None:
+    def read_text(self, blob: str) -> str | None:
         """Return the text of a blob, None when it is not cached."""
         found = self.db.value(
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob == blob)
@@ -332,11 +332,11 @@ class FileIndex(Repository):
         found = self.db.value(_NEWEST_COMMIT())
         return None if found is None else str(found)
 
-    def trees(self) -> Mapping[str, str]:
+    def read_trees(self) -> Mapping[str, str]:
         """Return dataset -> id of the cached tree."""
         return {row["dataset"]: row["tree"] for row in self.db.rows(_TREES())}
 
-    def unknown(self, blobs: Sequence[str]) -> list[str]:
+    def list_uncached(self, blobs: Sequence[str]) -> list[str]:
         """Return the blobs whose text is not cached."""
         known: set[str] = set()
         for portion in in_portions(blobs, CHUNK):
@@ -395,7 +395,7 @@ class FileIndex(Repository):
 
     def drop(self, dataset: str) -> None:
         """Delete the files of a removed dataset and their unused texts."""
-        blobs = set(self.blobs(dataset).values())
+        blobs = set(self.read_blobs(dataset).values())
         ExampleEntries(self.db).drop(dataset)
         self._drop(dataset)
         self._delete_unused(blobs)

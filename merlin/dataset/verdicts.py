@@ -197,7 +197,7 @@ def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
     transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
 
 
-_TOLD = (
+_NOTED_STATUSES = (
     VerdictStatus.SERVING,
     VerdictStatus.REJECTED,
     VerdictStatus.SUPERSEDED,
@@ -215,7 +215,7 @@ _STATUSES_AT_ONCE = 20
 _WITHOUT_NOTE = Prepared(
     VERDICT.select(VERDICT.commit_sha)
     .join(NOTED, JOIN.LEFT_OUTER, on=(NOTED.commit_sha == VERDICT.commit_sha))
-    .where(VERDICT.word.in_([status.value for status in _TOLD]) & ON_LINE)
+    .where(VERDICT.word.in_([status.value for status in _NOTED_STATUSES]) & ON_LINE)
     .where(NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at))
     .limit(_AT_ONCE)
 )

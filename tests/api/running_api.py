@@ -109,7 +109,7 @@ class Site:
         for name, tree in trees.items():
             file_index.add({blob: data.decode() for blob, data in tree.blobs.items()})
             paths = {entry.path: entry.blob for entry in tree.entries}
-            paths = {**dict.fromkeys(file_index.blobs(name)), **paths}
+            paths = {**dict.fromkeys(file_index.read_blobs(name)), **paths}
             file_index.keep(name, str(hash(str(sorted(paths.items())))), paths)
 
     def override_services(self, **fields):

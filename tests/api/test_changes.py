@@ -45,7 +45,7 @@ def examples(name=""):
 
 
 def files_in_git(site):
-    return {file.path: file.text for file in FileIndex(site.db).files("algorithms")}
+    return {file.path: file.text for file in FileIndex(site.db).list_files("algorithms")}
 
 
 def edit(client, text, name="face/q0001"):

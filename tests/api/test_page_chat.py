@@ -146,7 +146,7 @@ def add_example(database, number, question, answer):
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
     files, path = FileIndex(database), f"examples/{name}.yaml"
     files.add({blob: text})
-    files.keep("algorithms", name, {**files.blobs("algorithms"), path: blob})
+    files.keep("algorithms", name, {**files.read_blobs("algorithms"), path: blob})
     ExampleEntries(database).follow("algorithms", {path: blob})
 
 

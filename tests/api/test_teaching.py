@@ -74,7 +74,7 @@ def materials(site, slug="algorithms"):
 
 
 def files_in_git(site, slug="algorithms"):
-    return {file.path: file.text for file in FileIndex(site.db).files(slug)}
+    return {file.path: file.text for file in FileIndex(site.db).list_files(slug)}
 
 
 def test_teacher_sees_only_their_own_courses(site, teacher):

@@ -76,9 +76,11 @@ def test_examples_are_paginated_by_id(database):
     books.add({"1" * 40: "было\n"})
     names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
     books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
-    assert [example.example_id for example in books.examples(FACE, limit=2)] == ["a", "b/c"]
-    assert [example.example_id for example in books.examples(FACE, limit=2, after="b/c")] == ["я"]
-    assert books.examples(FACE, limit=2, after="я") == []
+    assert [example.example_id for example in books.list_examples(FACE, limit=2)] == ["a", "b/c"]
+    assert [example.example_id for example in books.list_examples(FACE, limit=2, after="b/c")] == [
+        "я"
+    ]
+    assert books.list_examples(FACE, limit=2, after="я") == []
 
 
 def test_requests_of_a_user_are_listed_newest_first(database, clock):

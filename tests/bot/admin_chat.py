@@ -109,7 +109,7 @@ def store_dataset(settings, dataset="trial", count=12, **extra_texts):
         migrate(database)
         file_index = FileIndex(database)
         file_index.add({blobs[path]: text for path, text in texts.items()})
-        removed = dict.fromkeys(file_index.blobs(dataset))
+        removed = dict.fromkeys(file_index.read_blobs(dataset))
         file_index.keep(dataset, f"tree-{len(texts)}-{hash(str(texts))}", {**removed, **blobs})
     return blobs
 

@@ -30,12 +30,12 @@ def edit_path(staff_site, slug="algorithms"):
 
 
 def find_file(staff_site, path, dataset="algorithms"):
-    return next(file for file in FileIndex(staff_site.db).files(dataset) if file.path == path)
+    return next(file for file in FileIndex(staff_site.db).list_files(dataset) if file.path == path)
 
 
 def count_files_with(staff_site, text, dataset="algorithms"):
     """Return how many files in folders of a dataset contain this text."""
-    files = FileIndex(staff_site.db).files(dataset)
+    files = FileIndex(staff_site.db).list_files(dataset)
     return sum(text in (file.text or "") for file in files if "/" in file.path)
 
 
@@ -82,7 +82,7 @@ def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
     staff_site.committer.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
-        file.path for file in FileIndex(staff_site.db).files("neurotypology")
+        file.path for file in FileIndex(staff_site.db).list_files("neurotypology")
     }
 
 

@@ -43,7 +43,7 @@ def dataset(staff_site):
 
 def read_examples(staff_site, base):
     """Return id -> text of a dataset's examples."""
-    files = FileIndex(staff_site.db).files(base.split("/")[2])
+    files = FileIndex(staff_site.db).list_files(base.split("/")[2])
     return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
 
 

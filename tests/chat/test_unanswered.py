@@ -36,7 +36,7 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
     assert second.wordings == [(questions[2].words, 1), (questions[0].words, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
     assert (second.last(), second.last(Reason.DISLIKED)) == (questions[4].at, questions[2].at)
-    assert second.last(Reason.TOLD) is None
+    assert second.last(Reason.REPORTED) is None
 
 
 def test_wording_without_consent_is_hidden():
@@ -48,11 +48,11 @@ def test_wording_without_consent_is_hidden():
 def test_question_both_refused_and_reported_is_counted_once():
     refused = [unanswered(2, "Куда?", Reason.REFUSED), unanswered(1, "Кто?", Reason.REFUSED)]
     reported = [
-        unanswered(2, "Куда?", Reason.TOLD),
-        unanswered(0, "Где?", Reason.TOLD),
-        unanswered(9, "О?", Reason.TOLD),
+        unanswered(2, "Куда?", Reason.REPORTED),
+        unanswered(0, "Где?", Reason.REPORTED),
+        unanswered(9, "О?", Reason.REPORTED),
     ]
     merged = merge_questions(refused, reported)
     assert [question.words for question in merged] == ["Куда?", "Кто?", "Где?", "О?"]
-    assert merged[0].reasons == {Reason.REFUSED, Reason.TOLD}
+    assert merged[0].reasons == {Reason.REFUSED, Reason.REPORTED}
     assert group_questions([]) == []

@@ -409,17 +409,17 @@ def test_file_index_follows_the_commits(lab):
     lab.tick("changes", "fetch")
     with opened(lab.config) as database:
         shelf = FileIndex(database)
-        (card,) = shelf.datasets()
+        (card,) = shelf.list_datasets()
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
         new = shelf.get("trial", "face/new")
         assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
         assert [file.example_id for file in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
-        ids = [example.example_id for example in shelf.examples("trial", limit=100)]
+        ids = [example.example_id for example in shelf.list_examples("trial", limit=100)]
         assert "q3" not in ids
         assert ids[0] == "face/new"
-        assert shelf.files("trial")[0].path == "dataset.yaml"
-        assert {finding.rule for finding in shelf.findings("trial")} == {"few-examples"}
-        assert shelf.text(deleted_blob) == text, "what an editor took away can be put back"
+        assert shelf.list_files("trial")[0].path == "dataset.yaml"
+        assert {finding.rule for finding in shelf.list_findings("trial")} == {"few-examples"}
+        assert shelf.read_text(deleted_blob) == text, "what an editor took away can be put back"
 
 
 def test_binary_files_are_listed_without_a_text(lab):
@@ -446,7 +446,7 @@ def test_removed_dataset_leaves_the_file_index(lab):
     lab.repository.commit("Remove")
     lab.tick("fetch")
     with opened(lab.config) as database:
-        assert FileIndex(database).datasets() == []
+        assert FileIndex(database).list_datasets() == []
 
 
 def test_already_committed_edit_stays_committed(lab):

@@ -193,7 +193,7 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
                 lab.repository.dataset(f"more-{number}", count=40)
                 lab.repository.commit()
                 fetch(services)
-                assert len(FileIndex(services.db).files(f"more-{number}")) == 41
+                assert len(FileIndex(services.db).list_files(f"more-{number}")) == 41
         finally:
             is_over.set()
             sweeping.join()
@@ -202,10 +202,10 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
 def test_lost_texts_are_read_again(lab):
     lab.tick("fetch")
     with opened(lab.config) as database:
-        before = FileIndex(database).files("trial")
+        before = FileIndex(database).list_files("trial")
         database.change(DATASET_TEXT.delete())
-        assert FileIndex(database).files("trial") == []
+        assert FileIndex(database).list_files("trial") == []
     assert len(missing_texts(lab)) == len({file.blob for file in before})
     lab.tick("retain")
     with opened(lab.config) as database:
-        assert FileIndex(database).files("trial") == before
+        assert FileIndex(database).list_files("trial") == before

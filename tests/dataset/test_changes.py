@@ -226,28 +226,28 @@ def test_editor_without_a_telegram_account_gets_no_notice(rows, database, clock)
 def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     index = FileIndex(database)
     texts = {"1" * 40: "title: x\n", "2" * 40: "Ёлка\n", "3" * 40: None}
-    assert index.unknown(sorted(texts)) == sorted(texts)
+    assert index.list_uncached(sorted(texts)) == sorted(texts)
     index.add(texts)
     index.add(texts)
-    assert index.unknown(["1" * 40, "4" * 40]) == ["4" * 40]
+    assert index.list_uncached(["1" * 40, "4" * 40]) == ["4" * 40]
     files = {"dataset.yaml": "1" * 40, "examples/b.yaml": "2" * 40, "examples/a.yaml": "3" * 40}
     index.keep("trial", "t1", files)
-    assert index.trees() == {"trial": "t1"}
-    (card,) = index.datasets()
+    assert index.read_trees() == {"trial": "t1"}
+    (card,) = index.list_datasets()
     assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
-    assert [example.example_id for example in index.examples("trial")] == ["a", "b"]
-    assert [example.example_id for example in index.examples("trial", offset=1, limit=1)] == ["b"]
+    assert [example.example_id for example in index.list_examples("trial")] == ["a", "b"]
+    assert [example.example_id for example in index.list_examples("trial", offset=1, limit=1)] == ["b"]
     assert [example.example_id for example in index.find("елк")] == ["b"]
     assert [example.example_id for example in index.find("елк", "other")] == []
     assert [example.example_id for example in index.find(" ", limit=1)] == ["b"]  # the newest
     assert index.get("trial", "a").text is None
-    assert [file.path for file in index.files("trial")] == sorted(files)
-    assert index.findings("trial") == []
+    assert [file.path for file in index.list_files("trial")] == sorted(files)
+    assert index.list_findings("trial") == []
     assert (index.find_newest_commit(), index.find_newest_build("trial")) == (None, None)
     deleted = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])
     index.keep("trial", "t2", {"dataset.yaml": "1" * 40, **deleted})
-    assert index.unknown(sorted(texts)) == ["2" * 40, "3" * 40]
+    assert index.list_uncached(sorted(texts)) == ["2" * 40, "3" * 40]
     with pytest.raises(NotFound):
         index.get("trial", "a")
     index.drop("trial")
-    assert (index.datasets(), index.unknown(["1" * 40])) == ([], ["1" * 40])
+    assert (index.list_datasets(), index.list_uncached(["1" * 40])) == ([], ["1" * 40])

@@ -359,7 +359,7 @@ def test_large_dataset_is_written_in_small_transactions(tmp_path, clock):
         index.add(dict.fromkeys(files.values(), "текст\n"))
         index.keep(FACE, "t1", files)
         assert len(builds.get(world.ctx, OPERATOR, f"{FACE}-1").examples) == 3000
-        assert index.example_ids(FACE) == sorted(str(number) for number in range(3000))
+        assert index.list_example_ids(FACE) == sorted(str(number) for number in range(3000))
         assert max(sizes) < sum(sizes) / 6
 
 

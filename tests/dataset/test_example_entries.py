@@ -120,7 +120,7 @@ def test_tags_follow_the_file(datasets):
 
 
 def test_dataset_without_entries_gets_them_at_the_next_update(datasets):
-    blobs = dict(datasets.files.blobs("face"))
+    blobs = dict(datasets.files.read_blobs("face"))
     datasets.entries.drop("face")
     assert datasets.find_ids() == []
     datasets.files.keep("face", "as before", blobs)
@@ -144,7 +144,7 @@ def test_author_split_and_finding_filters_narrow_the_list(database, clock):
     assert datasets.find_ids(FACE, author="nobody") == []
     assert datasets.find_ids(FACE, has_finding=True) == ["x"]
     assert facets.with_finding == 1
-    assert datasets.files.findings(FACE, ["examples/x.yaml"]) == [finding]
+    assert datasets.files.list_findings(FACE, ["examples/x.yaml"]) == [finding]
     (row,) = datasets.entries.find(FACE, ExampleFilter(split="test"), 5)
     assert (row.author, row.split) == ("anna", "test")
     assert row.at is not None

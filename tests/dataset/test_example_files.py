@@ -24,8 +24,8 @@ def index(database):
 
 
 def test_ids_are_listed_in_order_without_other_files(index):
-    assert index.example_ids(FACE) == ["a", "b/c"]
-    assert index.example_ids("other") == []
+    assert index.list_example_ids(FACE) == ["a", "b/c"]
+    assert index.list_example_ids("other") == []
 
 
 def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock):
@@ -33,10 +33,14 @@ def test_text_replaced_by_an_editor_is_kept_for_a_revert(index, database, clock)
     edit = Edit("examples/b/c.yaml", OLD, "стало\n")
     changes.put(make_changes(FACE, [edit], ChangeRequest(telegram_editor(7, "Вера"), "7", AT)))
     index.keep(FACE, "t2", {"examples/b/c.yaml": NEW})
-    assert (index.text(OLD), index.text(NEW), index.text("3" * 40)) == ("было\n", "стало\n", None)
+    assert (index.read_text(OLD), index.read_text(NEW), index.read_text("3" * 40)) == (
+        "было\n",
+        "стало\n",
+        None,
+    )
     database.change(CHANGE.delete().where(CHANGE.by_whom == "7"))
     assert index.delete_unused_texts() == 1
-    assert (index.text(OLD), index.text(NEW)) == (None, "стало\n")
+    assert (index.read_text(OLD), index.read_text(NEW)) == (None, "стало\n")
 
 
 def test_builds_holding_an_example_are_named(index, database, clock):

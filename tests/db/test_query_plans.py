@@ -68,7 +68,7 @@ def test_ticks_never_scan_a_whole_table(database, clock):
     Changes(database).claim()
     notify_editors(database)
     FileIndex(database).find_newest_commit()
-    FileIndex(database).trees()
+    FileIndex(database).read_trees()
     (job,) = world.launch()
     world.finish(job)
     world.prove()

@@ -258,7 +258,7 @@ async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note:
     def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
         draft = read_draft()
         files = changes.read_files(ctx, context.actor, draft.dataset)
-        old = FileIndex(context.db).text(draft.before) if draft.before else None
+        old = FileIndex(context.db).read_text(draft.before) if draft.before else None
         return draft, files, edits_of(context, draft), old
 
     draft, files, edits, old = await context.store.read(read)
