@@ -20,7 +20,7 @@ from peewee import JOIN, fn
 
 from merlin.app.actor import Actor, require_approval
 from merlin.app.context import Context
-from merlin.app.outbox import MAX_ATTEMPTS, OutgoingState
+from merlin.app.outbox import MAX_ATTEMPTS, ON_THE_WAY, OutgoingState
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import language_of
@@ -77,7 +77,6 @@ _OPEN = Prepared(
     .where(BROADCAST.started_at.is_null(False) & BROADCAST.ended_at.is_null())  # noqa: FBT003 - peewee's own
     .order_by(BROADCAST.id)
 )
-_WAITING = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 
 
 class Broadcasts(BotRepository):
@@ -105,7 +104,8 @@ class Broadcasts(BotRepository):
 
     def get(self, broadcast_id: int) -> Broadcast | None:
         """Return a broadcast, or None."""
-        return _BROADCASTS.find(self.db, BROADCAST.select().where(self._by_id(broadcast_id)))
+        condition = self._match(BROADCAST, id=broadcast_id)
+        return _BROADCASTS.find(self.db, BROADCAST.select().where(condition))
 
     def count_recipients(self) -> Mapping[str, int]:
         """Return the number of reachable users by language."""
@@ -130,7 +130,7 @@ class Broadcasts(BotRepository):
             "total": total,
             "started_at": iso(self._clock()),
         }
-        condition = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.DRAFT.value)
+        condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.DRAFT.value)
         if not total or not self.db.change(BROADCAST.update(values).where(condition)):
             return False
         self.db.bump()
@@ -139,7 +139,7 @@ class Broadcasts(BotRepository):
     @transaction
     def stop(self, broadcast_id: int) -> bool:
         """Stop sending, and delete its unsent messages; return False if it does not run."""
-        condition = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.RUNNING.value)
         update = BROADCAST.update({"state": BroadcastState.STOPPED.value})
         if not self.db.change(update.where(condition)):
             return False
@@ -150,7 +150,7 @@ class Broadcasts(BotRepository):
 
     def list_started(self, limit: int) -> list[Broadcast]:
         """Return the started broadcasts, newest first."""
-        condition = self._of_bot() & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        condition = self._match(BROADCAST) & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
         return _BROADCASTS.read_all(self.db.rows(query), self.db)
 
@@ -163,16 +163,17 @@ class Broadcasts(BotRepository):
         is_retried = (OUTGOING.state == OutgoingState.UNKNOWN.value) & (
             OUTGOING.tries < MAX_ATTEMPTS
         )
-        condition = (OUTGOING.bot_id == self._bot_id) & OUTGOING.update_id.is_null()
-        return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(_WAITING) | is_retried))
+        condition = self._match(OUTGOING) & OUTGOING.update_id.is_null()
+        return self.db.count(OUTGOING, condition & (OUTGOING.state.in_(ON_THE_WAY) | is_retried))
 
     @transaction
     def next(self, broadcast_id: int, limit: int) -> Sequence[int]:
         """Advance the cursor; return the users to write to now.
 
-        None within `STEP_INTERVAL` of the last step.
+        Nobody within `STEP_INTERVAL` of the last step.
         """
-        row = self.db.row(self.db.for_update(BROADCAST.select().where(self._by_id(broadcast_id))))
+        condition = self._match(BROADCAST, id=broadcast_id)
+        row = self.db.row(self.db.for_update(BROADCAST.select().where(condition)))
         if row is None or row["state"] != BroadcastState.RUNNING.value or row["is_whole"]:
             return ()
         now = self._clock()
@@ -186,7 +187,7 @@ class Broadcasts(BotRepository):
                 break
             values["cursor_id"] = user_id
             user_ids += [user_id] if is_recipient else []
-        self.db.change(BROADCAST.update(values).where(self._by_id(broadcast_id)))
+        self.db.change(BROADCAST.update(values).where(condition))
         return user_ids
 
     def _users_after(self, row: Row) -> Iterator[tuple[int, bool]]:
@@ -208,7 +209,8 @@ class Broadcasts(BotRepository):
         `failed`: refused, or delivery is unknown. After the end these are the stored numbers: the
         messages are deleted later.
         """
-        broadcast = BROADCAST.select(BROADCAST.deliveries).where(self._by_id(broadcast_id))
+        condition = self._match(BROADCAST, id=broadcast_id)
+        broadcast = BROADCAST.select(BROADCAST.deliveries).where(condition)
         if stored := self.db.value(broadcast):
             return Counter(load_json(stored))
         query = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
@@ -219,24 +221,18 @@ class Broadcasts(BotRepository):
     @transaction
     def end(self, broadcast_id: int) -> bool:
         """Record that the end was reported, and the result; return False if it was already."""
-        condition = self._by_id(broadcast_id) & BROADCAST.ended_at.is_null()
+        condition = self._match(BROADCAST, id=broadcast_id) & BROADCAST.ended_at.is_null()
         deliveries = dump_json(self.count_deliveries(broadcast_id))
         values = {"ended_at": iso(self._clock()), "deliveries": deliveries}
         if not self.db.change(BROADCAST.update(values).where(condition)):
             return False
-        is_running = self._by_id(broadcast_id) & (BROADCAST.state == BroadcastState.RUNNING.value)
+        is_running = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.RUNNING.value)
         self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(is_running))
         return True
 
     def _messages(self, broadcast_id: int) -> Any:
         prefix = Broadcast(broadcast_id, 0, "", BroadcastState.DRAFT).prefix
-        return (OUTGOING.bot_id == self._bot_id) & OUTGOING.key.startswith(prefix)
-
-    def _by_id(self, broadcast_id: int) -> Any:
-        return self._of_bot() & (BROADCAST.id == broadcast_id)
-
-    def _of_bot(self) -> Any:
-        return BROADCAST.bot_id == self._bot_id
+        return self._match(OUTGOING) & OUTGOING.key.startswith(prefix)
 
 
 EVERYBODY = "all"

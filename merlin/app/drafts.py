@@ -382,7 +382,9 @@ def draft_pasted_rows(
     drafted = [draft.edit.path for draft in example_drafts.list_of_user(actor.user_id, dataset)]
     if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
-    names = NameAllocator([*FileIndex(ctx.db).list_example_ids(dataset), *map(example_id_of, drafted)])
+    names = NameAllocator(
+        [*FileIndex(ctx.db).list_example_ids(dataset), *map(example_id_of, drafted)]
+    )
     drafted_count = 0
     for row in rows:
         if row.example is None or not row.is_offered:

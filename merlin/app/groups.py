@@ -9,10 +9,9 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any
 
 from merlin.app import outbox
-from merlin.app.outbox import OutgoingState, Target
+from merlin.app.outbox import ON_THE_WAY, OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.dataset.builds import is_in_build
@@ -94,11 +93,7 @@ def stem_share(stems: Sequence[str], text: str) -> float:
     return sum(matches) / len(stems)
 
 
-_WAITING = (
-    OutgoingState.PENDING.value,
-    OutgoingState.SENDING.value,
-    OutgoingState.UNKNOWN.value,
-)
+_WAITING = (*ON_THE_WAY, OutgoingState.UNKNOWN.value)
 
 
 class Groups(BotRepository):
@@ -106,7 +101,7 @@ class Groups(BotRepository):
 
     def get(self, chat_id: int) -> Group | None:
         """Return a group's settings, or None if it is unknown."""
-        row = self.db.row(GROUP_SETTING.select().where(self._by_chat(chat_id)))
+        row = self.db.row(GROUP_SETTING.select().where(self._match(GROUP_SETTING, chat_id=chat_id)))
         if row is None:
             return None
         return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
@@ -122,7 +117,8 @@ class Groups(BotRepository):
     def mark_left(self, chat_id: int) -> None:
         """Record that the bot is not in the group any more; its settings are kept for a while."""
         query = GROUP_SETTING.update({"gone_at": iso(self._clock())})
-        self.db.change(query.where(self._by_chat(chat_id) & GROUP_SETTING.gone_at.is_null()))
+        condition = self._match(GROUP_SETTING, chat_id=chat_id) & GROUP_SETTING.gone_at.is_null()
+        self.db.change(query.where(condition))
 
     @transaction
     def move(self, old_id: int, new_id: int) -> None:
@@ -137,12 +133,11 @@ class Groups(BotRepository):
 
     def _move_sessions(self, old_id: int, new_id: int) -> None:
         """Move sessions; the open one stays open unless the supergroup has its own."""
-        of_bot = SESSION.bot_id == self._bot_id
-        in_supergroup = of_bot & (SESSION.chat_id == new_id) & (SESSION.thread_id == 0)
+        in_supergroup = self._match(SESSION, chat_id=new_id, thread_id=0)
         unused = in_supergroup & (SESSION.touched_at == "")
         unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
         self.db.change(SESSION.delete().where(unused))
-        condition = of_bot & (SESSION.chat_id == old_id)
+        condition = self._match(SESSION, chat_id=old_id)
         if self.db.row(SESSION.select(SESSION.id).where(in_supergroup & (SESSION.is_open == 1))):
             self.db.change(SESSION.update({"is_open": 0}).where(condition))
         session_ids = [
@@ -157,16 +152,13 @@ class Groups(BotRepository):
             self.db.change(TURN.update({"placeholder_id": None}).where(is_sent))
 
     def _move_messages(self, old_id: int, new_id: int) -> None:
-        condition = (OUTGOING.bot_id == self._bot_id) & (OUTGOING.chat_id == old_id)
+        condition = self._match(OUTGOING, chat_id=old_id)
         condition &= OUTGOING.state.in_(_WAITING)
         for row in self.db.rows(OUTGOING.select().where(condition)):
             page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
             body = self.db.cipher.seal(outbox.dump_page(page, Target()))
             update = OUTGOING.update({"chat_id": new_id, "body": body})
             self.db.change(update.where(OUTGOING.id == row["id"]))
-
-    def _by_chat(self, chat_id: int) -> Any:
-        return (GROUP_SETTING.bot_id == self._bot_id) & (GROUP_SETTING.chat_id == chat_id)
 
 
 # The number of a user's newest answers to search: each has to be decrypted.
@@ -192,7 +184,7 @@ class InlineQueries(BotRepository):
 
     def _read_newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
         is_answered = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
-        condition = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & is_answered
+        condition = self._match(TURN, user_id=user_id) & is_answered
         query = TURN.select(TURN.question, TURN.answer).where(condition & (TURN.format == "text"))
         for row in self.db.rows(query.order_by(TURN.id.desc()).limit(_MAX_SEARCHED_TURNS)):
             question = decrypt(self.db.cipher, row["question"])
@@ -231,7 +223,7 @@ class InlineQueries(BotRepository):
             "at": iso(self._clock()),
         }
         self.db.add(INLINE_QUESTION, values)
-        condition = self._of_bot() & (INLINE_QUESTION.user_id == user_id)
+        condition = self._match(INLINE_QUESTION, user_id=user_id)
         ids = INLINE_QUESTION.select(INLINE_QUESTION.id).where(condition)
         ids = ids.order_by(INLINE_QUESTION.id.desc())
         oldest = self.db.row(ids.offset(MAX_STORED_QUESTIONS).limit(1))
@@ -242,12 +234,9 @@ class InlineQueries(BotRepository):
 
     def question(self, token: str) -> str | None:
         """Return the question of a token, or None if it is not stored any more."""
-        condition = self._of_bot() & (INLINE_QUESTION.token == token)
+        condition = self._match(INLINE_QUESTION, token=token)
         row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(condition))
         return None if row is None else decrypt(self.db.cipher, row["question"])
-
-    def _of_bot(self) -> Any:
-        return INLINE_QUESTION.bot_id == self._bot_id
 
 
 def _question_answers(rows: Iterable[Row]) -> Iterator[QuestionAnswer]:

@@ -14,7 +14,7 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
-from merlin.app.outbox import OutgoingState
+from merlin.app.outbox import ON_THE_WAY
 from merlin.config import Config
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
@@ -32,15 +32,13 @@ from merlin.training.models import Serving
 from merlin.training.policy import month_start
 from merlin.training.promote import Promotions
 
-_WAITING_STATES = (OutgoingState.PENDING, OutgoingState.SENDING)
-
 
 def _list_waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
     """Yield each queue with its table and the condition of its waiting rows."""
     yield "requests", REQUEST, REQUEST.state == RequestState.WAITING.value
     yield "notices", NOTICE, NOTICE.handed_over_at.is_null()
     yield "updates", UPDATE, UPDATE.state == UpdateState.WAITING.value
-    yield "letters", OUTGOING, OUTGOING.state.in_([state.value for state in _WAITING_STATES])
+    yield "letters", OUTGOING, OUTGOING.state.in_(ON_THE_WAY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,8 +105,8 @@ class Dialogs(BotRepository):
     @transaction
     def end(self, chat_id: int, user_id: int) -> bool:
         """Close the dialog; return whether one was open."""
-        condition = (DIALOG.bot_id == self._bot_id) & (DIALOG.chat_id == chat_id)
-        return self.db.change(DIALOG.delete().where(condition & (DIALOG.user_id == user_id))) > 0
+        condition = self._match(DIALOG, chat_id=chat_id, user_id=user_id)
+        return self.db.change(DIALOG.delete().where(condition)) > 0
 
 
 LEASE_S = 10.0
@@ -357,7 +357,7 @@ class Inbox(BotRepository):
         now = iso(self._clock())
         if self.db.change(_TAKE(bot=self._bot_id, chat_id=chat_id, now=now, **arguments)):
             return True
-        condition = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
+        condition = self._match(LEASE, chat_id=chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
         if not owner.is_dead(holder):
             return False
@@ -383,9 +383,8 @@ class Inbox(BotRepository):
 
     def _read_in_order(self, these: Any) -> list[Update]:
         # In Telegram's order: webhooks of several apis may have stored them in another.
-        query = (
-            UPDATE.select().where(self._make_waiting_condition() & these).order_by(UPDATE.update_id)
-        )
+        waiting = self._match(UPDATE, state=UpdateState.WAITING.value) & these
+        query = UPDATE.select().where(waiting).order_by(UPDATE.update_id)
         found = []
         for row in self.db.rows(query):
             # An update that cannot be decrypted has no body: its sender can still be notified.
@@ -432,22 +431,19 @@ class Inbox(BotRepository):
     @transaction
     def renew(self, owner: Owner) -> None:
         """Renew every lease of this owner."""
-        condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        condition = self._match(LEASE, owner=str(owner))
         self.db.change(LEASE.update({"until": self._get_lease_end()}).where(condition))
 
     @transaction
     def release(self, owner: Owner) -> None:
         """Release every chat of this owner."""
-        condition = (LEASE.bot_id == self._bot_id) & (LEASE.owner == str(owner))
+        condition = self._match(LEASE, owner=str(owner))
         if self.db.change(LEASE.update({"owner": ""}).where(condition)):
             self.db.bump()
 
     def count_unfinished(self) -> int:
         """Return the number of unfinished updates."""
         return int(self.db.value(_COUNT_WAITING(bot=self._bot_id)))
-
-    def _make_waiting_condition(self) -> Any:
-        return (UPDATE.bot_id == self._bot_id) & (UPDATE.state == UpdateState.WAITING.value)
 
     def _get_lease_end(self) -> str:
         return iso(self._clock() + timedelta(seconds=LEASE_S))

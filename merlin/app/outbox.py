@@ -70,6 +70,10 @@ class OutgoingState(StrEnum):
     DROPPED = "dropped"
 
 
+# The states, as stored, of messages that were never in doubt and are not sent yet.
+ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """Where in a chat a message goes; 0 means none.
@@ -156,12 +160,11 @@ def load_page(text: str) -> tuple[FormattedMessage, Target]:
 
 
 _OVER = (RequestState.DONE.value, RequestState.FAILED.value)
-_ON_THE_WAY = (OutgoingState.PENDING.value, OutgoingState.SENDING.value)
 # The result edits the message that the press shows, so it must come second.
 _ANSWERS_ON_THE_WAY = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
     (OUTGOING.bot_id == ERRAND.bot_id)
     & (OUTGOING.update_id == ERRAND.update_id)
-    & OUTGOING.state.in_(_ON_THE_WAY)
+    & OUTGOING.state.in_(ON_THE_WAY)
 )
 _FINISHED = Prepared(
     ERRAND.select(
@@ -185,8 +188,8 @@ class WaitingRequests(BotRepository):
 
     def has_request(self, chat_id: int, message_id: int) -> bool:
         """Return whether a message already waits for a result."""
-        condition = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
-        return self.db.row(ERRAND.select().where(self._mine() & condition)) is not None
+        condition = self._match(ERRAND, chat_id=chat_id, message_id=message_id)
+        return self.db.row(ERRAND.select().where(condition)) is not None
 
     def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
@@ -196,11 +199,8 @@ class WaitingRequests(BotRepository):
     @transaction
     def forget(self, request_id: int) -> bool:
         """Delete a waiting request as its result is handed over; False if another process did."""
-        condition = self._mine() & (ERRAND.request_id == request_id)
+        condition = self._match(ERRAND, request_id=request_id)
         return self.db.change(ERRAND.delete().where(condition)) > 0
-
-    def _mine(self) -> Any:
-        return ERRAND.bot_id == self._bot_id
 
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)
@@ -291,7 +291,7 @@ class Outbox(BotRepository):
         """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
-        query = OUTGOING.select().where(self._mine() & condition).order_by(OUTGOING.id)
+        query = OUTGOING.select().where(self._match(OUTGOING) & condition).order_by(OUTGOING.id)
         return [self._outgoing(row) for row in self.db.rows(query)]
 
     @transaction
@@ -323,8 +323,8 @@ class Outbox(BotRepository):
             "body": "",
             "settled_at": iso(self._clock()),
         }
-        waiting = (OUTGOING.chat_id == chat_id) & OUTGOING.state.in_(_BEFORE_SENDING)
-        return self.db.change(OUTGOING.update(dropped).where(self._mine() & waiting))
+        waiting = self._match(OUTGOING, chat_id=chat_id) & OUTGOING.state.in_(_BEFORE_SENDING)
+        return self.db.change(OUTGOING.update(dropped).where(waiting))
 
     @transaction
     def list_unprompted(self, owner: Owner, limit: int) -> list[QueuedMessage]:
@@ -336,20 +336,17 @@ class Outbox(BotRepository):
         return [self._outgoing(row) for row in rows]
 
     def _doubt(self, condition: Any) -> None:
-        sending = self._mine() & condition & (OUTGOING.state == OutgoingState.SENDING.value)
+        sending = self._match(OUTGOING, state=OutgoingState.SENDING.value) & condition
         if self.db.change(OUTGOING.update({"state": OutgoingState.UNKNOWN.value}).where(sending)):
             self._give_up(condition)
 
     def _give_up(self, condition: Any) -> None:
         """Settle messages in doubt after the last attempt, and delete their text."""
-        given_up = self._mine() & condition & (OUTGOING.state == OutgoingState.UNKNOWN.value)
+        given_up = self._match(OUTGOING, state=OutgoingState.UNKNOWN.value) & condition
         given_up &= (OUTGOING.tries >= MAX_ATTEMPTS) & OUTGOING.settled_at.is_null()
         values = {"body": "", "settled_at": iso(self._clock())}
         if count := self.db.change(OUTGOING.update(values).where(given_up)):
             log.warning("messages with unknown delivery were given up", count=count)
-
-    def _mine(self) -> Any:
-        return OUTGOING.bot_id == self._bot_id
 
     def _outgoing(self, row: Row) -> QueuedMessage:
         page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")

@@ -129,15 +129,15 @@ class Ratings(BotRepository):
 
     def find_turn(self, chat_id: int, message_id: int) -> int | None:
         """Return the turn that a message of the bot shows, None for any other message."""
-        condition = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
+        condition = self._match(TURN, placeholder_id=message_id)
         query = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
         turn_id = self.db.value(query.where(condition & (SESSION.chat_id == chat_id)))
         if turn_id is None:
             # The outbox sent the answer, or its last part.
-            is_sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
+            is_sent = self._match(OUTGOING, chat_id=chat_id, message_id=message_id)
             same_update = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
             by_outgoing = OUTGOING.select(TURN.id).join(TURN, on=same_update)
-            turn_id = self.db.value(by_outgoing.where(is_sent & (OUTGOING.bot_id == self._bot_id)))
+            turn_id = self.db.value(by_outgoing.where(is_sent))
         return None if turn_id is None else int(turn_id)
 
     def thumbs(self, model_id: str) -> Counter[Rating]:

@@ -162,7 +162,7 @@ class Sessions(BotRepository):
     @transaction
     def change(self, session: Session) -> None:
         """Store a session's changeable columns; texts that cannot be decrypted are kept."""
-        condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
+        condition = self._match(SESSION, id=session.session_id)
         choices = _SESSIONS.write(session, self.db, but=_UNCHANGED_COLUMNS)
         row = self.db.row(SESSION.select().where(condition)) or {}
         for name in row.keys() & SESSION.sealed:
@@ -187,7 +187,7 @@ class Sessions(BotRepository):
     @transaction
     def touch(self, session_id: int, title: str) -> None:
         """Store the time of use; set the title unless there is one."""
-        condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session_id)
+        condition = self._match(SESSION, id=session_id)
         self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(condition))
         if title:
             named = SESSION.update({"title": self.db.cipher.seal(title)})
@@ -251,8 +251,8 @@ class Sessions(BotRepository):
         return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
 
     def _at(self, place: ChatPlace) -> Any:
-        chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
-        return chat & (SESSION.thread_id == place.thread_id) & IN_USE
+        of_place = self._match(SESSION, chat_id=place.chat_id, thread_id=place.thread_id)
+        return of_place & IN_USE
 
     def _used_sessions(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")

@@ -164,7 +164,7 @@ _WRITE = Prepared(
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )
-_DELIVERED = Prepared(TURN.update({"state": TurnState.DELIVERED.value}).where(_OF))
+_MARK_DELIVERED = Prepared(TURN.update({"state": TurnState.DELIVERED.value}).where(_OF))
 _HISTORY = Prepared(
     TURN.select(TURN.question, TURN.answer, TURN.user_id, TURN.asker)
     .where(
@@ -191,7 +191,7 @@ class Turns(BotRepository):
 
     def get(self, turn_id: int) -> Turn | None:
         """Return a turn by its id."""
-        condition = (TURN.bot_id == self._bot_id) & (TURN.id == turn_id)
+        condition = self._match(TURN, id=turn_id)
         return self._turn(self.db.row(TURN.select().where(condition)))
 
     def get_own(self, turn_id: int, user_id: int) -> Turn | None:
@@ -201,7 +201,7 @@ class Turns(BotRepository):
 
     def of_message(self, place: ChatPlace, message_id: int) -> Turn | None:
         """Return the newest turn of a person's message in a chat."""
-        own_condition = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
+        own_condition = self._match(SESSION, chat_id=place.chat_id)
         # A group's session has many people; the turn stores the author of the message.
         condition = (TURN.question_id == message_id) & (TURN.user_id == place.user_id)
         condition &= TURN.session_id.in_(SESSION.select(SESSION.id).where(own_condition))
@@ -244,7 +244,7 @@ class Turns(BotRepository):
     @transaction
     def mark_delivered(self, update_id: int) -> None:
         """Store that the complete answer is shown in the chat."""
-        self.db.change(_DELIVERED(bot=self._bot_id, update_id=update_id))
+        self.db.change(_MARK_DELIVERED(bot=self._bot_id, update_id=update_id))
 
     def read_history(
         self, session_id: int, limit: int, without: int = 0, asker: int = 0
@@ -291,19 +291,16 @@ class Turns(BotRepository):
     def _costs(self, these: Any) -> list[Cost] | None:
         spent = fn.SUM(TURN.cost_micro).alias("micro")
         # A refused question cost nothing; a summary costs without an answer.
-        these &= self._mine() & ((TURN.answer != "") | (TURN.currency != ""))
+        these &= self._match(TURN) & ((TURN.answer != "") | (TURN.currency != ""))
         sums = TURN.select(TURN.currency, spent).where(these)
         rows = self.db.rows(sums.group_by(TURN.currency).order_by(TURN.currency))
         # Without a currency: those whose price is not known.
         known = [row for row in rows if row["currency"]]
         return [Cost(int(row["micro"]), row["currency"]) for row in known] if rows else None
 
-    def _mine(self) -> Any:
-        return TURN.bot_id == self._bot_id
-
     def _answered_turns(self, session_id: int) -> Any:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
-        return self._mine() & (TURN.session_id == session_id) & counts
+        return self._match(TURN, session_id=session_id) & counts
 
     def _decrypt(self, sealed: str) -> str | None:
         return decrypt(self.db.cipher, sealed)

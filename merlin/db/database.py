@@ -24,7 +24,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from functools import cache, wraps
+from functools import cache, reduce, wraps
+from operator import and_
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -651,6 +652,11 @@ class BotRepository(Repository):
     def __init__(self, db: Database, bot_id: int, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._bot_id = bot_id
+
+    def _match(self, table: Table, **values: object) -> Any:
+        """Return the condition for this bot's rows of a table that have these values."""
+        columns = {"bot_id": self._bot_id, **values}.items()
+        return reduce(and_, (getattr(table, name) == value for name, value in columns))
 
 
 S = TypeVar("S", bound=Repository)

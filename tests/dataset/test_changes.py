@@ -236,7 +236,9 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     (card,) = index.list_datasets()
     assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
     assert [example.example_id for example in index.list_examples("trial")] == ["a", "b"]
-    assert [example.example_id for example in index.list_examples("trial", offset=1, limit=1)] == ["b"]
+    assert [example.example_id for example in index.list_examples("trial", offset=1, limit=1)] == [
+        "b"
+    ]
     assert [example.example_id for example in index.find("елк")] == ["b"]
     assert [example.example_id for example in index.find("елк", "other")] == []
     assert [example.example_id for example in index.find(" ", limit=1)] == ["b"]  # the newest
