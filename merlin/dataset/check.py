@@ -142,7 +142,7 @@ def check(
     `limit_tokens`: base model -> maximum tokens of a training example.
     """
     index, known = ExampleIndex(), dict[str, Example]()
-    checked = _check(name, index, entries, read, limit_tokens, known)
+    checked = check_whole(name, index, entries, read, limit_tokens, known, for_build=False)
     good, duplicates = (
         tuple(known[each] for each in index.ids_of(status)) for status in (GOOD, DUPLICATE)
     )
@@ -160,14 +160,51 @@ def check_whole(
     entries: Sequence[Entry],
     read: Read,
     limit_tokens: Mapping[str, int] | None = None,
+    known: dict[str, Example] | None = None,
     *,
     for_build: bool = True,
 ) -> CheckedDataset:
     """Read a complete dataset into an empty index, or missing leaves into an existing one.
 
-    Without `for_build` it takes half the time, and the result cannot be built.
+    `known` collects the examples by id. Without `for_build` it takes half the time, and the result
+    cannot be built.
     """
-    return _check(name, index, entries, read, limit_tokens, for_build=for_build)
+    layout = read_layout(entries)
+    _store_files(index, layout, read)
+    spec, course, findings = _read_settings(name, index)
+    limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
+    tokens = TokenLimit(spec.system if spec else "", limit)
+    method = spec.recipe.method if spec else SUPERVISED
+    if not index.is_new and method != index.state("method"):
+        raise _OtherMethod
+    index.set_state("method", method)
+    parse = partial(_parse, method, None if for_build else tokens, keeps_example=known is not None)
+    _store_examples(index, layout.examples, read, parse, known)
+    if index.is_new:
+        index.touch_all()
+        index.set_state("tree is read", "yes")
+    else:
+        index.touch(example_id_of(entry.path) for entry in layout.examples)
+    judge(index, spec, tokens)
+    statuses = index.statuses()
+    good = statuses.get(GOOD, 0)
+    findings += [*index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
+    findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
+    off = spec.rules_off if spec else {}
+    enabled = (finding for finding in findings if finding.rule not in off)
+    files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
+    return CheckedDataset(
+        name=name,
+        spec=spec,
+        course=course,
+        good=good,
+        duplicate=statuses.get(DUPLICATE, 0),
+        rejected=files + statuses.get(TOO_LONG, 0) + statuses.get(LEAK, 0),
+        findings=tuple(
+            sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
+        ),
+        index=index,
+    )
 
 
 def check_changes(
@@ -224,58 +261,6 @@ def _parse(
         return blob, ParsedFile(None, findings)
     row = index_row(example, method, limit)
     return blob, ParsedFile(example if keeps_example else None, findings, row)
-
-
-def _check(
-    name: str,
-    index: ExampleIndex,
-    entries: Sequence[Entry],
-    read: Read,
-    limit_tokens: Mapping[str, int] | None,
-    known: dict[str, Example] | None = None,
-    *,
-    for_build: bool = False,
-) -> CheckedDataset:
-    """Store the files, judge the affected groups, and return the checked dataset.
-
-    `known` collects the examples by id.
-    """
-    layout = read_layout(entries)
-    _store_files(index, layout, read)
-    spec, course, findings = _read_settings(name, index)
-    limit = (limit_tokens or {}).get(spec.recipe.base_model) if spec else None
-    tokens = TokenLimit(spec.system if spec else "", limit)
-    method = spec.recipe.method if spec else SUPERVISED
-    if not index.is_new and method != index.state("method"):
-        raise _OtherMethod
-    index.set_state("method", method)
-    parse = partial(_parse, method, None if for_build else tokens, keeps_example=known is not None)
-    _store_examples(index, layout.examples, read, parse, known)
-    if index.is_new:
-        index.touch_all()
-        index.set_state("tree is read", "yes")
-    else:
-        index.touch(example_id_of(entry.path) for entry in layout.examples)
-    judge(index, spec, tokens)
-    statuses = index.statuses()
-    good = statuses.get(GOOD, 0)
-    findings += [*index.findings(), *_pairs(index), *_find_too_long(index, tokens)]
-    findings += [*lint_dataset(index, spec), *_few(good), *_few_tests(index, spec)]
-    off = spec.rules_off if spec else {}
-    enabled = (finding for finding in findings if finding.rule not in off)
-    files = index.count_files(_REJECTED, _BROKEN) + int(index.state("beyond") or 0)
-    return CheckedDataset(
-        name=name,
-        spec=spec,
-        course=course,
-        good=good,
-        duplicate=statuses.get(DUPLICATE, 0),
-        rejected=files + statuses.get(TOO_LONG, 0) + statuses.get(LEAK, 0),
-        findings=tuple(
-            sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
-        ),
-        index=index,
-    )
 
 
 def _store_files(index: ExampleIndex, layout: Layout, read: Read) -> None:

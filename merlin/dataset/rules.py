@@ -70,80 +70,14 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return next(iter(get_close_matches(word, known, n=1)), "")
 
 
-def _list_file_rules(
-    path: str, severity: Severity = Severity.ERROR, **texts: str
-) -> Iterator[Rule]:
+def _list_rules(path: str, severity: Severity = Severity.ERROR, **texts: str) -> Iterator[Rule]:
     for name, example in texts.items():
         yield Rule(name.replace("_", "-"), example, path, severity)
 
 
-def _list_command_rules(severity: Severity = Severity.ERROR, **commands: str) -> Iterator[Rule]:
-    yield from _list_file_rules("", severity, **commands)
-
-
-_YAML = _list_file_rules(
-    _QUESTION,
-    yaml_syntax="messages:\n  - user: What is this: a list?\n",
-    too_deep="messages: [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]\n",
-    several_documents=f"{ABOUT}---\n{ABOUT}",
-    alias="messages:\n  - user: *question\n",
-    anchor="messages:\n  - user: &question What is a list?\n",
-    tag="messages:\n  - user: !!str What is a list?\n",
-    merge_key="messages:\n  - user: What is a list?\n  - assistant: Items.\n<<: {split: test}\n",
-    duplicate_key="tags: [list]\ntags: [items]\n",
-    complex_key="? [messages]\n: none\n",
-)
-_SCHEMA = _list_file_rules(
-    _QUESTION,
-    unknown_key=f"{ABOUT}author: Vera\n",
-    misspelt_key=f"{ABOUT}tag: [tuple]\n",
-    missing_key="tags: [list]\n",
-    missing_one_of="messages:\n  - role: user\n",
-    wrong_type=f"{ABOUT}tags: tuple\n",
-    not_one_of=f"{ABOUT}split: tests\n",
-    too_short=f'{ABOUT}source: ""\n',
-    too_long=f"{ABOUT}tags: [{'long' * 17}]\n",
-    too_few_items="messages: []\n",
-    two_in_one="messages:\n  - user: What is a list?\n    assistant: Items.\n",
-    too_many_items=f"{ABOUT}tags: [{', '.join(f't{place}' for place in range(51))}]\n",
-    same_items=f"{ABOUT}tags: [tuple, tuple]\n",
-)
-_OFF = _list_file_rules(
-    DATASET_FILE,
-    unknown_rule=f'{_DATASET}check: {{off: {{near-duplicates: "Both wordings are meant."}}}}\n',
-    always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
-    no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
-)
-_GATE = _list_file_rules(DATASET_FILE, Severity.NOTE, few_tests=f"{_DATASET}gate: not_worse\n")
-_PAIRS = _list_file_rules(
-    DATASET_FILE, no_rejected=_DATASET.replace("base_model", "method: dpo, base_model")
-)
-_COURSE = _list_file_rules(
-    COURSE_FILE,
-    too_small="semester: 0\nname: {en: Python}\n",
-    too_big="semester: 13\nname: {en: Python}\n",
-    wrong_form="""\
-semester: 1
-name: {en: Python}
-materials:
-  - {lesson: 1, type: lab, title: {en: Lists}, file_url: www.example.com/lists.pdf}
-""",
-    missing_text="""\
-semester: 1
-name: {en: Python}
-materials:
-  - {lesson: 1, type: lab, title: {en: Lists}, text: materials/lists.md}
-""",
-)
-_TURNS = _list_file_rules(
-    _QUESTION,
-    empty_content='messages:\n  - user: What is a list?\n  - assistant: ""\n',
-    system_not_first="messages:\n  - user: What is a list?\n  - system: Be brief.\n",
-    wrong_turn="messages:\n  - user: What is a list?\n  - user: And a tuple?\n",
-    last_not_assistant="messages:\n  - user: What is a list?\n",
-)
-_FILES = (
-    *_list_command_rules(
+_RULES = (
+    *_list_rules(
+        "",
         too_large=f"head -c 2000000 /dev/zero > {_QUESTION}",
         not_utf8=f"printf 'messages:\\n  - user: \\377\\n' > {_QUESTION}",
         bom=f"printf '\\357\\273\\277messages: []\\n' > {_QUESTION}",
@@ -168,7 +102,8 @@ _FILES = (
             f"echo 'rejected: A list that nobody can change.' >> {ABOUT_PATH}"
         ),
     ),
-    *_list_command_rules(
+    *_list_rules(
+        "",
         Severity.WARNING,
         executable=f"chmod +x {ABOUT_PATH}",
         not_an_example=f"touch {EXAMPLES}notes.txt",
@@ -180,7 +115,8 @@ _FILES = (
             f"sed 's/A list.*/Список, который не изменить./' {ABOUT_PATH} > {_QUESTION}"
         ),
     ),
-    *_list_command_rules(
+    *_list_rules(
+        "",
         Severity.NOTE,
         stray_file="touch draft.docx",
         one_sided_tags=(
@@ -192,13 +128,76 @@ _FILES = (
             f"> {EXAMPLES}$n.yaml; done"
         ),
     ),
-    *_list_file_rules(
+    *_list_rules(
         _CONFIG,
         too_many_tokens="models:\n  recall: {training_example: 10}\n",
     ),
-)
-_MEANING = (
-    *_list_file_rules(
+    *_list_rules(
+        _QUESTION,
+        yaml_syntax="messages:\n  - user: What is this: a list?\n",
+        too_deep="messages: [[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]\n",
+        several_documents=f"{ABOUT}---\n{ABOUT}",
+        alias="messages:\n  - user: *question\n",
+        anchor="messages:\n  - user: &question What is a list?\n",
+        tag="messages:\n  - user: !!str What is a list?\n",
+        merge_key=(
+            "messages:\n  - user: What is a list?\n  - assistant: Items.\n<<: {split: test}\n"
+        ),
+        duplicate_key="tags: [list]\ntags: [items]\n",
+        complex_key="? [messages]\n: none\n",
+    ),
+    *_list_rules(
+        _QUESTION,
+        unknown_key=f"{ABOUT}author: Vera\n",
+        misspelt_key=f"{ABOUT}tag: [tuple]\n",
+        missing_key="tags: [list]\n",
+        missing_one_of="messages:\n  - role: user\n",
+        wrong_type=f"{ABOUT}tags: tuple\n",
+        not_one_of=f"{ABOUT}split: tests\n",
+        too_short=f'{ABOUT}source: ""\n',
+        too_long=f"{ABOUT}tags: [{'long' * 17}]\n",
+        too_few_items="messages: []\n",
+        two_in_one="messages:\n  - user: What is a list?\n    assistant: Items.\n",
+        too_many_items=f"{ABOUT}tags: [{', '.join(f't{place}' for place in range(51))}]\n",
+        same_items=f"{ABOUT}tags: [tuple, tuple]\n",
+    ),
+    *_list_rules(
+        DATASET_FILE,
+        unknown_rule=f'{_DATASET}check: {{off: {{near-duplicates: "Both wordings are meant."}}}}\n',
+        always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
+        no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
+    ),
+    *_list_rules(DATASET_FILE, Severity.NOTE, few_tests=f"{_DATASET}gate: not_worse\n"),
+    *_list_rules(
+        DATASET_FILE, no_rejected=_DATASET.replace("base_model", "method: dpo, base_model")
+    ),
+    *_list_rules(
+        COURSE_FILE,
+        too_small="semester: 0\nname: {en: Python}\n",
+        too_big="semester: 13\nname: {en: Python}\n",
+        wrong_form="""\
+semester: 1
+name: {en: Python}
+materials:
+  - {lesson: 1, type: lab, title: {en: Lists}, file_url: www.example.com/lists.pdf}
+""",
+        missing_text="""\
+semester: 1
+name: {en: Python}
+materials:
+  - {lesson: 1, type: lab, title: {en: Lists}, text: materials/lists.md}
+""",
+    ),
+    # Without an example: every JSON Schema keyword in our schemas has its own rule.
+    *_list_rules("", wrong_value=""),
+    *_list_rules(
+        _QUESTION,
+        empty_content='messages:\n  - user: What is a list?\n  - assistant: ""\n',
+        system_not_first="messages:\n  - user: What is a list?\n  - system: Be brief.\n",
+        wrong_turn="messages:\n  - user: What is a list?\n  - user: And a tuple?\n",
+        last_not_assistant="messages:\n  - user: What is a list?\n",
+    ),
+    *_list_rules(
         _QUESTION,
         leak="""\
 messages:
@@ -207,7 +206,7 @@ messages:
 split: test
 """,
     ),
-    *_list_file_rules(
+    *_list_rules(
         _QUESTION,
         Severity.WARNING,
         contradiction="messages:\n  - user: What is a tuple?\n  - assistant: A number.\n",
@@ -228,12 +227,12 @@ split: test
         cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
         direction_mark='messages:\n  - user: Which side?\n  - assistant: "left\\u202Eright"\n',
     ),
-    *_list_file_rules(
+    *_list_rules(
         f"{EXAMPLES}About.yaml",
         Severity.WARNING,
         case_twin="messages:\n  - user: What is a list?\n  - assistant: Items.\n",
     ),
-    *_list_file_rules(
+    *_list_rules(
         _QUESTION,
         Severity.NOTE,
         unused_rejected="""\
@@ -256,44 +255,22 @@ messages:
   - assistant: Items in a row, and in they go.
 """,
     ),
-)
-_IMPORTS = (
-    *_list_file_rules(_JSONL, import_json='{"messages": [\n'),
-    *_list_file_rules(
-        _LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'
-    ),
-    *_list_file_rules(
+    # Without an example: what a base model knows depends on the model.
+    *_list_rules("", Severity.NOTE, known_to_base=""),
+    *_list_rules(_JSONL, import_json='{"messages": [\n'),
+    *_list_rules(_LIST, import_list='[{"instruction": "What is a list?", "output": "Items."}\n'),
+    *_list_rules(
         _JSONL,
         Severity.WARNING,
         import_left_keys='{"instruction": "What is a list?", "output": "Items.", "id": 7}\n',
     ),
-    *_list_file_rules(
+    *_list_rules(
         _CSV,
         import_heading="term,meaning\nlist,items\n",
         import_csv='question,answer\nWhat is a list?,"Items"?\n',
         import_cells="question,answer\nWhat is a list?,Items, in a row\n",
     ),
-    *_list_file_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
+    *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
 )
-# Without an example: what a base model knows depends on the model.
-_ASKED = _list_file_rules("", Severity.NOTE, known_to_base="")
-# Without an example: every JSON Schema keyword in our schemas has its own rule.
-_OTHER = _list_file_rules("", wrong_value="")
 
-RULES: Mapping[str, Rule] = {
-    rule.name: rule
-    for rule in (
-        *_FILES,
-        *_YAML,
-        *_SCHEMA,
-        *_OFF,
-        *_GATE,
-        *_PAIRS,
-        *_COURSE,
-        *_OTHER,
-        *_TURNS,
-        *_MEANING,
-        *_ASKED,
-        *_IMPORTS,
-    )
-}
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
