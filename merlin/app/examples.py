@@ -103,15 +103,18 @@ def find(
 
     Raises NotFound.
     """
-    index = FileIndex(ctx.db)
+    index, entries = FileIndex(ctx.db), ExampleEntries(ctx.db)
     if dataset:
         require_editing(ctx, actor, dataset)
-    files = index.find(text, dataset or None, limit)
-    if dataset and not files and not index.is_known(dataset):
+    found = list[ExampleView]()
+    for name in [dataset] if dataset else sorted(index.read_trees()):
+        # Before the search: examples that the actor may not edit do not count for the limit.
+        if len(found) < limit and (dataset or may_edit_examples(ctx, actor, name)):
+            files = entries.find(name, ExampleFilter(query=text), limit - len(found))
+            found += map(view_of, files)
+    if dataset and not found and not index.is_known(dataset):
         raise missing_dataset(dataset)
-    names = {file.dataset for file in files}
-    is_editable = {name: may_edit_examples(ctx, actor, name) for name in names}
-    return [view_of(file) for file in files if is_editable[file.dataset]]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
 from merlin.dataset.builds import Build, build_from_row, select_builds_with, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
-from merlin.dataset.entries import ExampleEntries, ExampleFilter, FileText, read_blobs
+from merlin.dataset.entries import ExampleEntries, FileText, read_blobs
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.spec import Localised, load_spec
@@ -237,14 +237,6 @@ class FileIndex(Repository):
         later = DATASET_FILE.path > (example_path(after) if after else "")
         mine = _files().where((DATASET_FILE.dataset == dataset) & _is_example() & later)
         return self._read(mine.order_by(DATASET_FILE.path).offset(offset).limit(limit))
-
-    def find(self, text: str, dataset: str | None = None, limit: int = 20) -> list[FileText]:
-        """Return example files with all words of `text`, by dataset, newest change first."""
-        entries, found = ExampleEntries(self.db), list[FileText]()
-        for name in [dataset] if dataset is not None else sorted(self.read_trees()):
-            left = limit - len(found)
-            found += entries.find(name, ExampleFilter(query=text), left) if left else []
-        return found
 
     def get(self, dataset: str, example_id: str) -> FileText:
         """Return one example's file. Raises NotFound."""

@@ -93,6 +93,17 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
 
 
+def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_not_edit(ctx):
+    FileIndex(ctx.db).keep("trial", "t1", {"examples/b.yaml": OLD})
+    teacher = Actor.person(ANNA, Authority(Role.TEACHER, frozenset({"trial"})))
+
+    def find(actor, *dataset, limit=1):
+        return [view.id for view in examples.find(ctx, actor, "было", *dataset, limit=limit)]
+
+    assert (find(EDITOR), find(EDITOR, limit=2)) == (["a"], ["a", "b"])
+    assert (find(teacher), find(teacher, "trial"), find(EDITOR, "trial")) == (["b"], ["b"], ["b"])
+
+
 def test_only_admins_see_changes_of_others(ctx):
     change = save(ctx)
     other_editor = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")

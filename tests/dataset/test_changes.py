@@ -19,6 +19,7 @@ from merlin.dataset.changes import (
     make_changes,
 )
 from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
@@ -239,9 +240,8 @@ def test_file_index_keeps_finds_and_drops_a_datasets_files(database):
     assert [example.example_id for example in index.list_examples("trial", offset=1, limit=1)] == [
         "b"
     ]
-    assert [example.example_id for example in index.find("елк")] == ["b"]
-    assert [example.example_id for example in index.find("елк", "other")] == []
-    assert [example.example_id for example in index.find(" ", limit=1)] == ["b"]  # the newest
+    found = ExampleEntries(database).find("trial", ExampleFilter("елк"), limit=5)
+    assert [example.example_id for example in found] == ["b"]
     assert index.get("trial", "a").text is None
     assert [file.path for file in index.list_files("trial")] == sorted(files)
     assert index.list_findings("trial") == []
