@@ -188,15 +188,27 @@ def approve(
         raise Refused("broken", "change-has-errors")
     rejected = example.rejected.content if example.rejected else ""
     draft = replace(original, question=example.question, answer=example.answer, rejected=rejected)
-    rows = Proposals(ctx.db, ctx.clock)
-    if rows.approve(proposal_id, draft, editor, actor.user_id, example.tags) is None:
+    _approve(ctx, actor, {proposal_id: draft}, editor, example.tags)
+
+
+def _approve(
+    ctx: Context,
+    actor: Actor,
+    drafts: Mapping[int, Draft],
+    editor: Editor,
+    tags: tuple[str, ...] = (),
+) -> str:
+    by = changes.asker(actor)
+    change_id = Proposals(ctx.db, ctx.clock).approve(drafts, editor, by, tags)
+    if change_id is None:
         raise Refused("decided already", "examples-decided")
+    return change_id
 
 
 def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:
     """Decline a proposal and delete its text; return it as it was. Raises NotFound, Refused."""
     proposal = get_waiting(ctx, actor, proposal_id)
-    if not Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason):
+    if not Proposals(ctx.db, ctx.clock).decline(proposal_id, changes.asker(actor), reason):
         raise Refused("decided already", "examples-decided")
     return proposal
 
@@ -247,11 +259,7 @@ def approve_several(
     drafts = {
         proposal_id: get_waiting(ctx, actor, proposal_id).draft for proposal_id in proposal_ids
     }
-    author, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
-    change_id = Proposals(ctx.db, ctx.clock).approve_all(drafts, author, asker)
-    if change_id is None:
-        raise Refused("decided already", "examples-decided")
-    return change_id
+    return _approve(ctx, actor, drafts, editor or changes.editor_of(ctx, actor))
 
 
 def decline_several(ctx: Context, actor: Actor, proposal_ids: Collection[int]) -> int:

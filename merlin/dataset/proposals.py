@@ -302,22 +302,12 @@ class Proposals(Repository):
 
     @transaction
     def approve(
-        self, proposal_id: int, draft: Draft, editor: Editor, by: int, tags: tuple[str, ...] = ()
-    ) -> str | None:
-        """Create the Change that adds `draft` as an example; return its id.
-
-        The commit's author is `editor`; `by` is the user who approved. None if the proposal is
-        no longer waiting.
-        """
-        return self.approve_all({proposal_id: draft}, editor, str(by), tags)
-
-    @transaction
-    def approve_all(
         self, drafts: Mapping[int, Draft], editor: Editor, by: str, tags: tuple[str, ...] = ()
     ) -> str | None:
         """Create one batch of changes for proposals of one dataset; return its first Change's id.
 
-        `by` identifies the requester as in `Change`. None if any proposal is no longer waiting.
+        The commit's author is `editor`; `by` identifies who approved, as in `Change`. None if any
+        proposal is no longer waiting.
         """
         # Locked, so that of two processes one approves.
         these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*drafts]))
@@ -374,11 +364,11 @@ class Proposals(Repository):
         return NameAllocator(each.removeprefix(draft.folder) for each in (*existing, *named))
 
     @transaction
-    def decline(self, proposal_id: int, by: int | str, reason: str = "") -> bool:
+    def decline(self, proposal_id: int, by: str, reason: str = "") -> bool:
         """Decline a proposal and erase its texts; False if it is no longer waiting."""
         why = self.db.cipher.seal(reason) if reason else ""
         values = {**_FORGOTTEN, "reason": why}
-        return self._review(proposal_id, ProposalState.DECLINED, str(by), values)
+        return self._review(proposal_id, ProposalState.DECLINED, by, values)
 
     def _review(self, proposal_id: int, state: ProposalState, by: str, fields: Row) -> bool:
         reviewer = person_reference(int(by)) if by.isdecimal() else by

@@ -57,7 +57,7 @@ def accept_correction(lab):
     """Make a correction by anna an example in git."""
     with open_proposals(lab) as (proposals, _):
         number = proposals.add(ANNA, DRAFT)
-        proposals.approve(number, DRAFT, telegram_editor(BORIS, "Борис"), BORIS)
+        proposals.approve({number: DRAFT}, telegram_editor(BORIS, "Борис"), str(BORIS))
     lab.tick("fetch", "changes", "fetch")
     with open_proposals(lab) as (_, following):
         following.follow()
