@@ -48,13 +48,9 @@ class Amount:
         """Format the amount: "299 ₽", "1 299,90 ₽" (ru), "₽1,299.90" (en), "200 ⭐"."""
         if self.currency is Currency.XTR:
             return f"{self.minor} ⭐"
-        roubles, kopecks = divmod(self.minor, _KOPECKS)
-        if language == "ru":
-            thousands = f"{roubles:,}".replace(",", "\N{NO-BREAK SPACE}")
-            fraction = f",{kopecks:02d}" if kopecks else ""
-            return f"{thousands}{fraction}\N{NO-BREAK SPACE}₽"
-        fraction = f".{kopecks:02d}" if kopecks else ""
-        return f"₽{roubles:,}{fraction}"
+        digits = 2 if self.minor % _KOPECKS else 0
+        number = format_number(language, self.minor / _KOPECKS, digits)
+        return _place_sign(language, number, self.currency)
 
 
 def roubles(value: float | str) -> Amount:
@@ -128,10 +124,14 @@ def _digits(micro: int) -> int:
 def format_cost(language: str, micro: int, currency: str) -> str:
     """Format a cost in millionths: "0,79 $", "0,0012 $", "0,000005 $"."""
     amount = format_number(language, micro / MICRO, _digits(micro))
+    return _place_sign(language, amount, currency)
+
+
+def _place_sign(language: str, number: str, currency: str) -> str:
     sign = _SIGNS.get(currency, currency)
     if language == "en" and len(sign) == 1:
-        return f"{sign}{amount}"
-    return f"{amount}{_NBSP}{sign}"
+        return f"{sign}{number}"
+    return f"{number}{_NBSP}{sign}"
 
 
 def format_price(language: str, micro: int, currency: str) -> str:
