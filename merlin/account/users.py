@@ -308,6 +308,10 @@ class Users(Repository):
         running = self.db.rows(_RUNNING(user_id=user_id, now=iso(self._clock())))
         return self._user(row, tuple(each["plan"] for each in running))
 
+    def get_or_new(self, user_id: int) -> User:
+        """Return the user, one without any settings if they never wrote."""
+        return self.get(user_id) or User(user_id)
+
     @transaction
     def mark_unreachable(self, user_id: int) -> None:
         """Store that messages to this person are refused."""

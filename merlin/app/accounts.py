@@ -327,4 +327,4 @@ def _user(ctx: Context, actor: Actor) -> User:
     """Return the actor's row, or an empty one for a user who never wrote. Raises NotFound."""
     if not actor.user_id:
         raise NotFound("not signed in", "account-no-user", user="")
-    return Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
+    return Users(ctx.db, ctx.clock).get_or_new(actor.user_id)

@@ -402,7 +402,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
 
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     """Return the actor's plan for questions about a dataset, and its remaining quota."""
-    user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
+    user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
     left = Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from merlin.account.accounts import is_telegram_id
-from merlin.account.users import User, Users
+from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.settlement import format_amount, plan_ends, reason_key
@@ -100,7 +100,7 @@ class CurrentPlan(Subscriptions):
 def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
     """Return the actor's current plan; `dataset` is that of the open session."""
     now, mine = ctx.clock(), my_subscriptions(ctx, actor)
-    user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
+    user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.list_all(actor.user_id)
     found = CurrentPlan(

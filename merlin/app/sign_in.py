@@ -82,7 +82,7 @@ def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | 
 
 
 def _load_user(ctx: Context, user_id: int) -> tuple[User, Authority]:
-    user = Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
+    user = Users(ctx.db, ctx.clock).get_or_new(user_id)
     return user, ctx.roles.authority(user_id)
 
 

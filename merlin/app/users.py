@@ -422,7 +422,7 @@ def _require_user(
 
 def _another(ctx: Context, actor: Actor, user_id: int) -> User:
     if actor.is_operator:
-        return Users(ctx.db, ctx.clock).get(user_id) or User(user_id)
+        return Users(ctx.db, ctx.clock).get_or_new(user_id)
     user = _require_user(ctx, actor, user_id)
     if user_id == actor.user_id:
         raise Refused("themselves", "people-not-self")

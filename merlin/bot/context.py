@@ -62,7 +62,7 @@ KnownUser: TypeAlias = tuple[User, Dialog | None]
 
 def read_known_user(services: BotServices, update: Update) -> KnownUser:
     """Return the stored sender and their dialog; call it within the store's work."""
-    user = Users(services.db).get(update.user_id) or User(update.user_id)
+    user = Users(services.db).get_or_new(update.user_id)
     return user, read_dialog(services, update)
 
 

@@ -23,7 +23,7 @@ from zoneinfo import available_timezones
 
 from telegram.error import BadRequest
 
-from merlin.account.users import User, Users
+from merlin.account.users import Users
 from merlin.app import accounts
 from merlin.app.outbox import OutgoingMessage
 from merlin.app.payment_worker import end_subscriptions
@@ -285,7 +285,7 @@ def _is_valid(text: str) -> bool:
 
 def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
     """Return the text as an encrypted message: a notice would store it in plain text."""
-    reader = Users(context.db).get(admin) or User(admin)
+    reader = Users(context.db).get_or_new(admin)
     language = context.services.language_of(admin)
     admin_context = replace(context, language=language, user=reader)
     user_id = str(context.user_id)
