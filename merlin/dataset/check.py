@@ -52,12 +52,11 @@ from merlin.dataset.spec import (
     read_dataset,
 )
 from merlin.dataset.split import FEWEST, TEST, has_gate
-from merlin.git.source import Entry
+from merlin.git.source import BlobReader, Entry
 
 __all__ = [
     "FEWEST",
     "CheckedDataset",
-    "Read",
     "check",
     "check_changes",
     "check_once",
@@ -66,7 +65,6 @@ __all__ = [
     "normalise",
 ]
 
-Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 _CHUNK = 500  # examples per insert
 _ONE_TURN = 3  # a system text, a question, an answer
@@ -133,7 +131,7 @@ class CheckedDataset:
 def check(
     name: str,
     entries: Sequence[Entry],
-    read: Read,
+    read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
 ) -> CheckedDataset:
     """Check the dataset `name` and return the result with its examples.
@@ -149,7 +147,7 @@ def check(
     return replace(checked, examples=good, duplicates=duplicates)
 
 
-def check_once(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
+def check_once(name: str, entries: Sequence[Entry], read: BlobReader) -> CheckedDataset:
     """Check a dataset in half the time: the result has no examples and cannot be built."""
     return check_whole(name, ExampleIndex(), entries, read, for_build=False)
 
@@ -158,7 +156,7 @@ def check_whole(
     name: str,
     index: ExampleIndex,
     entries: Sequence[Entry],
-    read: Read,
+    read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     known: dict[str, Example] | None = None,
     *,
@@ -211,7 +209,7 @@ def check_changes(
     name: str,
     index: ExampleIndex,
     changes: Mapping[str, Entry | None],
-    read: Read,
+    read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
     *,
     for_build: bool = True,
@@ -232,7 +230,7 @@ def check_changes(
     return None if exceeds_limits(*index.sizes()) else checked
 
 
-def check_settings(name: str, entries: Sequence[Entry], read: Read) -> CheckedDataset:
+def check_settings(name: str, entries: Sequence[Entry], read: BlobReader) -> CheckedDataset:
     """Check dataset.yaml and course.yaml only, without examples."""
     layout = read_layout(entries)
     files = [each for each in (layout.dataset, layout.course) if each]
@@ -263,7 +261,7 @@ def _parse(
     return blob, ParsedFile(example if keeps_example else None, findings, row)
 
 
-def _store_files(index: ExampleIndex, layout: Layout, read: Read) -> None:
+def _store_files(index: ExampleIndex, layout: Layout, read: BlobReader) -> None:
     """Store all files except examples."""
     settings = {_DATASET: layout.dataset, _COURSE: layout.course}
     contents = dict(read([entry.blob for entry in settings.values() if entry]))
@@ -294,7 +292,7 @@ def _read_settings(
 def _store_examples(
     index: ExampleIndex,
     entries: Sequence[Entry],
-    read: Read,
+    read: BlobReader,
     parse: Callable[[tuple[str, bytes]], tuple[str, ParsedFile]],
     known: dict[str, Example] | None,
 ) -> None:

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Lock
 
-from merlin.dataset.check import CheckedDataset, Read, check, check_changes, check_whole
+from merlin.dataset.check import CheckedDataset, check, check_changes, check_whole
 from merlin.dataset.entries import FileText
 from merlin.dataset.example import Example, count_example, read_example
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec
-from merlin.git.source import FILE, Entry
+from merlin.git.source import FILE, BlobReader, Entry
 
 _NO_TEXT = b"\xff"  # invalid UTF-8 for the checker, as in the file itself
 
@@ -154,7 +154,7 @@ def _entries(files: Mapping[str, tuple[str, bytes]]) -> list[Entry]:
     return [Entry(path, blob, FILE, len(content)) for path, (blob, content) in files.items()]
 
 
-def _reader(files: Mapping[str, tuple[str, bytes]]) -> Read:
+def _reader(files: Mapping[str, tuple[str, bytes]]) -> BlobReader:
     contents = dict(files.values())
     return lambda blobs: ((blob, contents[blob]) for blob in blobs)
 

@@ -10,14 +10,14 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from merlin.core.errors import ConfigError, Refused, SourceError
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry, blob_id
+from merlin.git.source import EXECUTABLE, FILE, SYMLINK, BlobReader, Entry, blob_id
 
 HOME = "datasets"
 _OTHER = "000000"  # sockets, devices: git has no mode for them
@@ -105,10 +105,7 @@ def _find_containing(path: Path) -> Folder | None:
     return None
 
 
-Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
-
-
-def work_tree(folder: Path) -> tuple[list[Entry], Read]:
+def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
     Files larger than `MAX_FILE_BYTES` are listed, but not read.

@@ -7,6 +7,7 @@ it printable.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -29,6 +30,10 @@ class Entry:
     blob: str
     mode: str
     size: int
+
+
+# Yields (blob, bytes) of the given blobs, in their order.
+BlobReader = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
