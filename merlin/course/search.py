@@ -35,7 +35,7 @@ from merlin.core.vocabulary import (
     vector_query,
     word_positions,
 )
-from merlin.db.database import CHUNK, Database, Repository, Row
+from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
 T = TypeVar("T")
@@ -135,8 +135,8 @@ def follow_entries(db: Database, course_id: int) -> None:
     query = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
     stored = {row["id"]: row for row in db.rows(query)}
     outdated = [number for number, row in stored.items() if entries.get(number) != row]
-    for start in range(0, len(outdated), CHUNK):
-        db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(outdated[start : start + CHUNK])))
+    for portion in in_portions(outdated, CHUNK):
+        db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(portion)))
     new = [row for number, row in entries.items() if stored.get(number) != row]
     db.add_many(SEARCH_ENTRY, new)
 

@@ -1,5 +1,1 @@
-"""What a dataset is and whether it is good: reading, checking and counting examples.
-
-Pure domain: it is handed bytes and tree entries by a `Source` and knows no git, no database
-and no provider.
-"""
+"""Datasets: their files and checks, the examples in git and in the database, changes and builds."""

@@ -39,6 +39,7 @@ from merlin.dataset.changes import (
     Edit,
 )
 from merlin.dataset.layout import DATASET_FILE
+from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, GitFailed, lock_mirror
@@ -298,9 +299,8 @@ class GitBranch:
     def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return mode and blob in the head's tree by path."""
         found = {}
-        for at in range(0, len(paths), _AT_ONCE):
-            batch_paths = paths[at : at + _AT_ONCE]
-            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *batch_paths):
+        for some in in_portions(paths, _AT_ONCE):
+            for (mode, _, name), path in mirror.list_tree(self._run, head, "--", *some):
                 found[path] = (mode, name)
         return found
 
