@@ -7,7 +7,7 @@ reads only rows that were created or finished since the one before.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from threading import Lock
 
 from peewee import fn
@@ -16,6 +16,7 @@ from prometheus_client import Counter, Histogram, Metric
 from merlin.app.context import Context
 from merlin.app.trends import Outcome, outcome_of, seconds_of
 from merlin.core.clock import from_iso
+from merlin.core.money import MICRO
 from merlin.db.database import Row
 from merlin.db.tables import JOB, JOB_CHANGE, TURN
 from merlin.training.jobs import FINAL
@@ -28,7 +29,6 @@ _JOB_SECONDS = (60, 300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400)
 MAX_MODELS = 20
 # A question without an answer by then belongs to a killed process.
 _MAX_ANSWER_TIME = timedelta(hours=1)
-_MICROS = 1_000_000
 
 
 class AnswerCounts:
@@ -82,7 +82,7 @@ class AnswerCounts:
         self._recent_models: dict[tuple[str, str], None] = {}
         self._last_turn_id: int | None = None
         self._last_change_id = 0
-        self._pending: dict[int, datetime] = {}
+        self._pending: set[int] = set()
         self._lock = Lock()
 
     def update(self, ctx: Context) -> None:
@@ -100,13 +100,13 @@ class AnswerCounts:
                 *(TURN.cost_micro, TURN.currency, TURN.first_ms),
             ).where(condition)
             oldest = ctx.clock() - _MAX_ANSWER_TIME
+            self._pending = set()
             for row in ctx.db.rows(rows):
                 self._last_turn_id = max(self._last_turn_id, row["id"])
-                self._pending.pop(row["id"], None)
                 if row["written_at"]:
                     self._count(row)
-                elif (asked_at := from_iso(row["asked_at"])) > oldest:
-                    self._pending[row["id"]] = asked_at
+                elif from_iso(row["asked_at"]) > oldest:
+                    self._pending.add(row["id"])
 
     def _count_jobs(self, ctx: Context) -> None:
         query = (
@@ -138,7 +138,7 @@ class AnswerCounts:
         for kind in ("input", "output"):
             self.tokens.labels(*model, kind).inc(row[f"{kind}_tokens"] or 0)
         if row["currency"]:
-            self.cost.labels(*model, row["currency"].lower()).inc(row["cost_micro"] / _MICROS)
+            self.cost.labels(*model, row["currency"].lower()).inc(row["cost_micro"] / MICRO)
 
     def _touch(self, model: tuple[str, str]) -> None:
         """Mark a model as most recently used; drop the metrics of the least recently used one."""
