@@ -34,13 +34,13 @@ from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetV
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
+from merlin.core.money import MICRO
 from merlin.training.models import Serving
 
 router: APIRouter = operation_router(tags=["process"])
 
 STATUSES = frozenset({"success", "error", "noop"})
 FORGET_AFTER_S = 86_400.0
-_MICRO = 1_000_000
 _NO_LABELS: dict[str, str] = {}
 _TASK_LABELS = ("process", "host", "task")
 _SHOWN: dict[int | str, dict[str, Any]] = {
@@ -196,10 +196,10 @@ def _build_budget_metrics(budget: Sequence[BudgetView]) -> Iterable[Metric]:
         return {"provider": one.provider, "currency": one.currency.lower()}
 
     about = "Maximum possible cost of this month's trainings."
-    spent = ((one.spent_micro / _MICRO, labels(one)) for one in budget)
+    spent = ((one.spent_micro / MICRO, labels(one)) for one in budget)
     yield gauge("merlin_training_spent", about, *spent)
     about = "Monthly limit of the cost of trainings, if there is one."
-    caps = ((one.cap_micro / _MICRO, labels(one)) for one in budget if one.cap_micro)
+    caps = ((one.cap_micro / MICRO, labels(one)) for one in budget if one.cap_micro)
     yield gauge("merlin_training_budget", about, *caps)
 
 

@@ -34,13 +34,13 @@ from merlin.core.tracing import open_span
 from merlin.db.database import Database
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
+from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import NOT_COUNTED, Answer
 
 if TYPE_CHECKING:
     # The client needs aiohttp, which not every process loads.
     from merlin.providers.openai_chat import OpenAIChat
 
-SPENT = "insufficient_quota"
 COOLDOWN_S = 60.0
 # A model that selects among taught answers has finished by then.
 _MIN_STREAM_S = 0.3
@@ -394,7 +394,7 @@ class AnswerService:
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
                 return await self._ask_alone(attempt, str(refusal), faults)
-            kind = "spent" if refusal.code == SPENT else "refused"
+            kind = "spent" if refusal.code == NO_CREDIT else "refused"
             now = asyncio.get_running_loop().time()
             if kind == "spent" and self._skipped_until.get(choice.provider, now) <= now:
                 self._skipped_until[choice.provider] = now + COOLDOWN_S
@@ -434,7 +434,7 @@ class AnswerService:
             tries += 1
             try:
                 if self._skipped_until.get(attempt.choice.provider, 0) > clock():
-                    raise ProviderError("left alone: its quota is spent", code=SPENT)
+                    raise ProviderError("left alone: its quota is spent", code=NO_CREDIT)
                 with open_span("chat", {"gen_ai.operation.name": "chat"}, kind=SpanKind.CLIENT):
                     return await self._ask_once(attempt)
             except ProviderBusy as busy:

@@ -344,7 +344,12 @@ def _check_node(node: Node) -> ImportedLine:
 
 _HEADINGS = {"вопрос": "question", "ответ": "answer", "теги": "tags"}
 _REQUIRED = ("question", "answer")
-_TAGS = re.compile(r"[,;\s]+")
+_TAG_SEPARATORS = re.compile(r"[,;\s]+")
+
+
+def split_tags(text: str) -> list[str]:
+    """Return the tags in a text, separated by commas, semicolons or white space, each once."""
+    return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
 
 
 def is_heading(cells: Sequence[str]) -> bool:
@@ -407,7 +412,7 @@ def _parse_row(number: int, heading: Sequence[str], cells: Sequence[str]) -> Imp
         return _reject(number, "import-cells", found=str(len(cells)), expected=str(len(heading)))
     row = {name: cell.replace("\r\n", "\n") for name, cell in zip(heading, cells, strict=False)}
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
-    tags = list(dict.fromkeys(filter(None, _TAGS.split(row.get("tags", "")))))
+    tags = split_tags(row.get("tags", ""))
     value: dict[str, Any] = {"messages": messages, **({"tags": tags} if tags else {})}
     return _check_node(_build_node(value, number, 1))
 

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message, Usage
+from merlin.openai_protocol.errors import NO_CREDIT
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
@@ -23,7 +24,7 @@ HYPERPARAMETERS: Mapping[str, frozenset[str]] = {
     "mistral": frozenset({"n_epochs", "training_steps", "learning_rate", "weight_decay"}),
     "yandex": frozenset({"learning_rate", "n_samples"}),
 }
-UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
+UNAUTHORISED = 401
 _NO_PERMISSION = 403
 
 

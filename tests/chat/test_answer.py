@@ -12,7 +12,6 @@ from merlin.chat.answer import (
     COOLDOWN_S,
     FAILURE_WINDOW_S,
     MAX_ANSWER_LENGTH,
-    SPENT,
     AnswerService,
     Ending,
     RetryPolicy,
@@ -20,6 +19,7 @@ from merlin.chat.answer import (
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
+from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
@@ -229,7 +229,7 @@ class EmptyAccount:
 
     async def stream(self, *_):
         self.calls += 1
-        raise ProviderError("no money", code=SPENT, status=429)
+        raise ProviderError("no money", code=NO_CREDIT, status=429)
         yield  # makes this function an async generator
 
     async def find_first_model(self):

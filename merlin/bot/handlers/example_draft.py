@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -55,6 +54,7 @@ from merlin.core.i18n import cut
 from merlin.core.json_fields import get_object, get_text
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
+from merlin.dataset.import_lines import split_tags
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
@@ -62,7 +62,6 @@ QUESTION, ANSWER, WORDING = "ex-question", "ex-answer", "ex-wording"
 MAX_TURNS = 60
 _MAX_SHOWN_TURNS = 6
 _TURN_LENGTH = 300
-_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 def text_handler(act: Act | Handler) -> Handler:
@@ -415,8 +414,7 @@ def remove_tags(context: BotContext) -> Draft:
 def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
     """Return the draft with a new first question (q), last answer (a), tags (t) or file (y)."""
     if field == "t":
-        tags = (tag.strip("#") for tag in _SEPARATORS.split(new_text))
-        return replace(draft, tags=tuple(dict.fromkeys(filter(None, tags))))
+        return replace(draft, tags=tuple(split_tags(new_text.replace("#", " "))))
     if field not in ("q", "a"):
         file_text = new_text if new_text.endswith("\n") else f"{new_text}\n"
         return replace(draft, text=file_text, turns=(), question=None, answer=None, tags=None)
