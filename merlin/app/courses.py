@@ -116,11 +116,8 @@ def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether a dataset belongs to an inactive course that the actor does not lead."""
     if dataset in active(ctx).by_slug:
         return False
-    try:
-        course = Catalogue(ctx.db).course(dataset)
-    except NotFound:
-        return False
-    return not is_led(ctx, actor, course)
+    course = Catalogue(ctx.db).find_course(dataset)
+    return course is not None and not is_led(ctx, actor, course)
 
 
 def materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:

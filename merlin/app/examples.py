@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -142,11 +141,10 @@ class ListedExample:
 def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
     """Return a dataset whose examples the actor may edit. Raises NotFound."""
     require_editing(ctx, actor, name)
-    index, course = FileIndex(ctx.db), None
+    index = FileIndex(ctx.db)
     if not index.is_known(name):
         raise missing_dataset(name)
-    with suppress(NotFound):
-        course = Catalogue(ctx.db).course(name)
+    course = Catalogue(ctx.db).find_course(name)
     return DatasetView(name=name, title=index.read_title(name), course=course)
 
 

@@ -59,11 +59,8 @@ def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether the actor may change the examples of a dataset."""
     if actor.may(Permission.EDIT_EXAMPLES, dataset):
         return True
-    try:
-        course = Catalogue(ctx.db).course(dataset)
-    except NotFound:
-        return False
-    return is_led(ctx, actor, course)
+    course = Catalogue(ctx.db).find_course(dataset)
+    return course is not None and is_led(ctx, actor, course)
 
 
 def require_editing(ctx: Context, actor: Actor, dataset: str) -> None:

@@ -8,7 +8,6 @@ here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 
@@ -111,10 +110,8 @@ def propose(ctx: Context, actor: Actor, draft: Draft, *, dry_run: bool = False) 
     Raises NotFound for a dataset that is not open to users; Refused without the consent, or with
     too many waiting proposals.
     """
-    is_open = draft.dataset == ctx.default_dataset
-    with suppress(NotFound):
-        is_open = is_open or Catalogue(ctx.db).course(draft.dataset).is_active
-    if not is_open:
+    course = Catalogue(ctx.db).find_course(draft.dataset)
+    if draft.dataset != ctx.default_dataset and not (course and course.is_active):
         raise NotFound(f"{draft.dataset} is not open", "api-problem-not-found-detail")
     if not has_consent(ctx, actor):
         raise Refused("no consent", "api-problem-consent-needed-detail")

@@ -17,7 +17,6 @@ from typing import Any, get_args
 from peewee import Case, fn
 
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import NotFound
 from merlin.core.i18n import LANGUAGES
 from merlin.course.search import follow_entries
 from merlin.dataset.check import CheckedDataset
@@ -191,12 +190,9 @@ class Catalogue(Repository):
         """Return a course by id, active or not; None if unknown."""
         return next(iter(self._courses("id = ?", course_id)), None)
 
-    def course(self, slug: str) -> Course:
-        """Return a course by slug, active or not. Raises NotFound."""
-        courses = self._courses("slug = ?", slug)
-        if not courses:
-            raise NotFound(f"no course {slug}", "course-none", course=slug)
-        return courses[0]
+    def find_course(self, slug: str) -> Course | None:
+        """Return a course by slug, active or not; None if unknown."""
+        return next(iter(self._courses("slug = ?", slug)), None)
 
     def materials(self, slug: str) -> list[Material]:
         """Return a course's materials by kind, lesson and position in its file."""

@@ -122,7 +122,7 @@ class Site:
         self.app.state.services = replace(services, commit_wait_s=seconds)
 
     def course_id(self, slug):
-        return Catalogue(self.db).course(slug).course_id
+        return Catalogue(self.db).find_course(slug).course_id
 
     def add_favourite(self, user_id, course_id):
         """Add a course to a user's favourites."""

@@ -86,7 +86,7 @@ def test_materials_are_sorted_by_kind_and_lesson_and_found_by_id(catalogue):
     seminar = replace(make_course("x", titles=["S"]).materials[0], kind="seminar")
     lectures = make_course("x", titles=["A", "B"]).materials
     catalogue.teach({"x": make_course("x", materials=(seminar, *reversed(lectures)))})
-    course, listing = catalogue.rows.course("x"), catalogue.rows
+    course, listing = catalogue.rows.find_course("x"), catalogue.rows
     materials = listing.materials("x")
     assert [material.title("ru") for material in materials] == ["A", "B", "S"]
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
@@ -100,7 +100,7 @@ def test_materials_are_sorted_by_kind_and_lesson_and_found_by_id(catalogue):
 
 
 def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
-    course = catalogue.rows.course("a")
+    course = catalogue.rows.find_course("a")
     first, second = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
     assert [first, second] == [(True, course), (False, course)]
     assert courses.favourites(ctx, ANNA) == [course]
@@ -112,7 +112,7 @@ def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
 
 
 def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx):
-    course, closed = catalogue.rows.course("a"), catalogue.rows.course("closed")
+    course, closed = catalogue.rows.find_course("a"), catalogue.rows.find_course("closed")
     for course_id in (10**12, closed.course_id):
         with pytest.raises(NotFound):
             courses.add_favourite(ctx, ANNA, course_id)
@@ -159,7 +159,7 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
 
 
 def test_inactive_course_is_visible_only_to_its_editors(catalogue, ctx):
-    closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
+    closed, course = catalogue.rows.find_course("closed"), catalogue.rows.find_course("a")
     editor = Actor.person(3, Authority(Role.EDITOR))
     assert courses.get(ctx, editor, closed.course_id) == closed
     assert courses.get(ctx, Actor(), course.course_id) == course
@@ -169,7 +169,7 @@ def test_inactive_course_is_visible_only_to_its_editors(catalogue, ctx):
 
 
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):
-    closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
+    closed, course = catalogue.rows.find_course("closed"), catalogue.rows.find_course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert get_led_course(ctx, teacher, course.course_id) == course
     assert [course.slug for course in teaching.list_led_courses(ctx, teacher)] == ["a"]

@@ -80,7 +80,7 @@ def test_special_characters_are_matched_literally(catalogue, letters):
         {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
     )
     hits = catalogue.index.containing(letters.casefold(), "course", 10)
-    assert hits == [(catalogue.rows.course("a").course_id, 0)]
+    assert hits == [(catalogue.rows.find_course("a").course_id, 0)]
 
 
 def test_number_of_results_is_limited(catalogue):
@@ -134,7 +134,7 @@ def test_rolled_back_commit_does_not_change_the_index(catalogue, database):
 
 def test_query_never_fails_and_has_no_operators(catalogue):
     catalogue.teach(judged_courses())
-    everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
+    everything = {f"-{catalogue.rows.find_course(slug).course_id}" for slug in judged_courses()}
     for query in make_hostile_queries(300):
         result = catalogue.search(query, limit=100)
         assert len(result.hits) <= len(everything)
@@ -160,7 +160,7 @@ def test_migrated_database_with_courses_requires_reindexing(empty_url):
         undo_migration(database)
         migrate(database, STEPS)
         assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
-        assert Catalogue(database).course("python").counts["lecture"] == 2
+        assert Catalogue(database).find_course("python").counts["lecture"] == 2
         catalogue.teach({"python": PYTHON})
         assert catalogue.found("питону") == ["python"]
         assert Catalogue(database).is_whole()

@@ -1,5 +1,4 @@
 # Courses
-course-none = Course { $course } not found: see `merlin courses`.
 courses-none = No dataset has a course.yaml yet.
 course-active = active
 course-inactive = inactive

@@ -1,5 +1,4 @@
 # Курсы
-course-none = Курс { $course } не найден: посмотрите `merlin courses`.
 courses-none = Пока ни у одного набора нет course.yaml.
 course-active = открыт
 course-inactive = закрыт

@@ -213,15 +213,15 @@ class FrontPage(StandIn):
         def enter() -> tuple[NewSignIn, str]:
             page = _FIRST_PAGES[person.name]
             with writing_context(self._config, makes_key=True) as ctx:
-                if wants_corrections:
-                    course = Catalogue(ctx.db).course(self._place.script.dataset)
+                course = Catalogue(ctx.db).find_course(self._place.script.dataset)
+                if wants_corrections and course:
                     page = f"courses/{course.course_id}/proposals"
                 person_fields = (person.person_id, person.first_name, browser_of(request))
                 return sign_in.by_openid(ctx, *person_fields), page
 
         try:
             new_sign_in, page = await run_in_threadpool(enter)
-        except (Blocked, NotFound):  # blocked by an admin, or nothing is committed yet
+        except Blocked:  # by an admin
             return RedirectResponse(self._place.api_url, 303)
         response = RedirectResponse(f"{self._place.api_url}{page}", 303)
         remember_browser(request, response, new_sign_in)

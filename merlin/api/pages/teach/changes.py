@@ -244,9 +244,8 @@ async def _page(context: PageContext, change_id: str, wrong: str = "") -> Respon
 async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     """Return a change, why it waits or was refused, and its diff when applied."""
     change = await context.read(changes.get, change_id)
-    reason, course = change.why(context.language), None
-    with suppress(NotFound):
-        course = await context.services.read(lambda ctx: Catalogue(ctx.db).course(change.dataset))
+    reason = change.why(context.language)
+    course = await context.services.read(lambda ctx: Catalogue(ctx.db).find_course(change.dataset))
     seen = f"{change.state.value}.{len(reason)}"
     return {"change": change, "reason": reason, "seen": seen, "course": course}
 
