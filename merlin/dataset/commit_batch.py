@@ -192,8 +192,7 @@ class GitBranch:
 
     def head(self) -> str | None:
         """Return the head after a fetch. Raises SourceError if a known branch is gone."""
-        with mirror.as_source_errors():
-            head = self._source.fetcher.fetch()
+        head = self._source.fetch()
         if head is None and mirror.read_ref(self._run, HEAD_REF) is not None:
             raise SourceError("the branch is gone", "change-no-branch", branch=self._source.branch)
         return head
@@ -227,10 +226,8 @@ class GitBranch:
                 return BatchResult(conflicts=conflicts)
             if not lines:
                 # The branch's newest commit that changed the batch's first file, else its head.
-                path = f":(literal,top){self._path(batch.first.path)}"
-                arguments = ("log", "-1", "--first-parent", "--format=%H")
-                made = self._run(*arguments, head, "--", path).decode().split() if head else []
-                return BatchResult(made[0] if made else head, is_there=True)
+                made = self._find_newest(head, self._path(batch.first.path)) if head else ""
+                return BatchResult(made or head, is_there=True)
             tree = self._tree(head, lines, scratch, lock)
             return BatchResult(self._commit(head, batch, tree, lock))
 
@@ -283,18 +280,14 @@ class GitBranch:
         if not written or declared in written or self._entries(head, [path]):
             return
         # A dataset that never had the file is left to the check.
-        arguments = (
-            "log",
-            "-1",
-            "--first-parent",
-            "--format=%H",
-            head,
-            "--",
-            f":(literal,top){path}",
-        )
-        if self._run(*arguments):
+        if self._find_newest(head, path):
             text = f"{dataset} is not in the repository any more"
             raise Refused(text, "change-dataset-gone", dataset=dataset)
+
+    def _find_newest(self, head: str, path: str) -> str:
+        """Return the branch's newest commit that changed this path, "" for none."""
+        arguments = ("log", "-1", "--first-parent", "--format=%H", head, "--")
+        return self._run(*arguments, f":(literal,top){path}").decode().strip()
 
     def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
         """Return mode and blob in the head's tree by path."""

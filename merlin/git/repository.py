@@ -272,7 +272,7 @@ class GitSource:
         self._push_notes = push_notes
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
         self.run = self._git.run
-        self.fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run)
+        self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run)
         self._trees: dict[str, dict[str, str]] = {}
 
     @property
@@ -283,12 +283,12 @@ class GitSource:
     def fetch(self) -> str | None:
         """Fetch the branch; return its head, None if it is empty or deleted."""
         with mirror.as_source_errors():
-            return self.fetcher.fetch()
+            return self._fetcher.fetch()
 
     def remote_head(self) -> str | None:
         """Return the branch's head in the remote repository, None if there is none."""
         with mirror.as_source_errors():
-            return self.fetcher.remote_head()
+            return self._fetcher.remote_head()
 
     def check_push(self) -> None:
         """Check whether the repository would accept a push. Raises SourceError."""
