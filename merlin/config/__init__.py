@@ -284,11 +284,11 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     if not config.allow_plain_http:
         yield from _find_in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:
-        yield "api.openid: needs api.public_url, to which people come back"
+        yield at("api.openid", "config-no-public-url")
     yield from _engine_faults(config.engine)
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
-        yield "payments.yookassa: needs api.public_url, to which people come back"
+        yield at("payments.yookassa", "config-no-public-url")
 
 
 def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:

@@ -15,8 +15,8 @@ from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 from merlin.core.reasons import describe_yaml_error
 
-# A text by its key, as `core.text` fills it into another one; a plain string stays as it is.
-Fault = Mapping[str, object] | str
+# A text by its key, as `core.text` fills it into another one.
+Fault = Mapping[str, object]
 # By pydantic's name of an error: its text, what it calls a limit, the kind that it wants.
 _KEYS = {
     "greater_than_equal": "config-too-little",

@@ -171,7 +171,7 @@ def _network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError:
-        raise ValueError(f"{text} is neither an address nor a network") from None
+        raise PydanticCustomError("config-no-network", "no network", {"found": text}) from None
     return text
 
 

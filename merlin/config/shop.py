@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from merlin.config.faults import Fault, at
 from merlin.config.section import (
     Line,
     Many,
@@ -108,7 +109,7 @@ class PlanPrice(NotEmpty):
     @classmethod
     def _whole_kopecks(cls, rub: float) -> float:
         if Decimal(str(rub)) * 100 % 1:
-            raise ValueError(f"{rub!r} is no whole number of kopecks")
+            raise PydanticCustomError("config-no-kopecks", "no kopecks", {"found": rub})
         return rub
 
 
@@ -290,41 +291,38 @@ class PaymentsConfig(Section):
     yookassa: Opt[YooKassaConfig] = None
 
 
-def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator[str]:
-    """Yield a line for everything that is wrong with the plans as goods."""
+def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator[Fault]:
+    """Yield everything that is wrong with the plans as goods."""
     for number, (name, plan) in enumerate(plans.items()):
         place = f"plans.{name}"
         if number == 0 and (plan.price or plan.pack or plan.courses):
-            yield f"{place}: the first plan is everybody's, so it has no price, pack or courses"
+            yield at(place, "config-first-plan")
         has_stars = plan.price is not None and plan.price.stars is not None
         has_roubles = plan.price is not None and plan.price.rub is not None
         if has_roubles and payments.yookassa is None:
-            yield f"{place}.price.rub: payments.yookassa is missing, which takes roubles"
+            yield at(f"{place}.price.rub", "config-no-shop")
         if has_roubles and not has_stars and name not in payments.not_digital:
-            yield (
-                f"{place}.price.stars: is missing; Telegram's terms ask that digital goods sold"
-                " elsewhere are sold for Stars too (or name the plan in payments.not_digital)"
-            )
-        yield from (f"{place}{fault}" for fault in _faults(plan))
+            yield at(f"{place}.price.stars", "config-no-stars")
+        yield from _faults(place, plan)
 
 
-def _faults(plan: Plan) -> Iterator[str]:
+def _faults(place: str, plan: Plan) -> Iterator[Fault]:
     if plan.price and not plan.pack and plan.days is None:
-        yield ".days: is missing; say for how long it is bought, or what pack it is"
+        yield at(f"{place}.days", "config-no-days")
     if not plan.price and (plan.pack or plan.renewed):
-        yield ".price: is missing; a pack and a renewed plan are bought"
-    yield from _renewal_faults(plan)
+        yield at(f"{place}.price", "config-no-price")
+    yield from _renewal_faults(place, plan)
     counts = plan.text or plan.voice or plan.photo or plan.document
     if plan.pack and (counts or plan.trial_days or plan.courses):
-        yield ".pack: a pack has no numbers a day, no trial and no courses of its own"
+        yield at(f"{place}.pack", "config-pack-limits")
 
 
-def _renewal_faults(plan: Plan) -> Iterator[str]:
+def _renewal_faults(place: str, plan: Plan) -> Iterator[Fault]:
     stars = plan.price.stars if plan.price else None
     most = MAX_STARS_RENEWED if plan.renewed else MAX_STARS
     if stars is not None and stars > most:
-        yield f".price.stars: Telegram takes {most} Stars at most"
+        yield at(f"{place}.price.stars", "config-most-stars", limit=str(most))
     if plan.renewed and plan.pack:
-        yield ".renewed: a pack is not renewed"
+        yield at(f"{place}.renewed", "config-pack-renewed")
     if plan.renewed and stars is not None and plan.days != STARS_PERIOD_DAYS:
-        yield f".days: Telegram renews every {STARS_PERIOD_DAYS} days and no other number"
+        yield at(f"{place}.days", "config-renewed-days", days=str(STARS_PERIOD_DAYS))

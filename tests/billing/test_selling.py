@@ -10,6 +10,7 @@ from merlin.billing.quota import Format, plan_named, plans_for_sale
 from merlin.config import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
 from merlin.core.errors import ConfigError
+from merlin.core.i18n import text
 from merlin.core.money import roubles, stars
 from tests.billing.plan_shop import PLAN_SETTINGS, PLANS
 
@@ -92,6 +93,19 @@ def test_invalid_sale_setting_is_reported_with_its_place(tmp_path, plan, message
     assert message in error_text(tmp_path, plan)
 
 
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (price(299.999), "299.999 — не целое число копеек"),
+        ({**PACK, "renewed": True}, "plans.sold.renewed: пакет не продлевается"),
+    ],
+)
+def test_invalid_sale_setting_is_reported_in_russian(tmp_path, plan, message):
+    with pytest.raises(ConfigError) as wrong:
+        load_config(tmp_path, {"free": FREE, "sold": plan})
+    assert message in text("ru", wrong.value.key, **wrong.value.arguments)
+
+
 def test_price_in_roubles_requires_a_shop(tmp_path):
     assert "payments.yookassa is missing" in error_text(tmp_path, PLUS, {})
     config = load_config(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
@@ -100,7 +114,7 @@ def test_price_in_roubles_requires_a_shop(tmp_path):
 
 @pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
 def test_first_plan_must_be_free(tmp_path, first):
-    with pytest.raises(ConfigError, match=r"plans\.mine: the first plan is everybody's"):
+    with pytest.raises(ConfigError, match=r"plans\.mine: everyone has the first plan"):
         load_config(tmp_path, {"mine": first, "other": FREE})
 
 
