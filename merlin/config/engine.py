@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from merlin.config.faults import at, wrong
 from merlin.config.section import (
     Day,
     Device,
@@ -22,7 +23,6 @@ from merlin.config.section import (
     setting,
 )
 from merlin.config.settings import ModelConfig, Rate, TlsConfig
-from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
 OWN_BACKENDS = ("transformers", "onnx")
@@ -265,11 +265,6 @@ class EngineSettings:
     tls: TlsConfig | None = None
 
     def check(self) -> None:
-        """Raise ConfigError where the engine would be open to everybody, or the pace is no time."""
+        """Raise ConfigError where the engine would be open to everybody."""
         if not self.key and not is_loopback(self.host):
-            raise ConfigError(
-                f"engine.credential: without a key the engine may listen on 127.0.0.1 only,"
-                f" not on {self.host}; set MERLIN_ENGINE_KEY"
-            )
-        if not 0 <= self.pace_s < float("inf"):
-            raise ConfigError("engine.pace_s: must be 0 or a number of seconds above it")
+            raise wrong([at("engine.credential", "config-engine-open", host=self.host)])

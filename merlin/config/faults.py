@@ -43,6 +43,7 @@ _KINDS = {
     "date_type": "string",
     "int_type": "integer",
     "float_type": "number",
+    "finite_number": "number",
     "bool_type": "boolean",
     "tuple_type": "array",
     "mapping_type": "object",

@@ -40,7 +40,9 @@ _DEVICE = r"(cpu|mps|cuda(:\d+)?)"
 class Section(BaseModel):
     """A group of keys: no others, no conversions (`"1"` is no number), never changed."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, defer_build=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, defer_build=True, allow_inf_nan=False
+    )
 
 
 class NotEmpty(Section):

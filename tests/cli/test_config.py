@@ -34,6 +34,11 @@ FAULTS = [
     ("language: ru\nlanguage: en", ":3: The key “language” is already there in line 2"),
     ("sunsets: {gpt: 2027-13-01}", ":2:16: 2027-13-01 isn't a possible date or number"),
     (f"daemon: {{tick_s: {'9' * 5000}}}", ":2:18: 99"),
+    ("daemon: {tick_s: .inf}", ":2: daemon.tick_s: expected a number, got Infinity"),
+    (
+        "models: {m: {price: {input: .inf, output: 1, training: 1}}}",
+        ":2: models.m.price.input: expected a number, got Infinity",
+    ),
     (f"language: {'x' * 5000}", "xxx… isn't valid"),
     ("api: &a {listen: *a}", ":2: Nested too deeply"),
     (f"api: {'[' * 200_000}", ":2: Nested too deeply"),

@@ -159,9 +159,3 @@ def test_address_in_use_is_named(tmp_path):
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match=f"engine.listen: 127.0.0.1:{port}"):
             serve(EngineSettings(tmp_path, "127.0.0.1", port, KEY))
-
-
-@pytest.mark.parametrize("pace_s", [-1.0, float("nan"), float("inf")])
-def test_pace_must_be_a_finite_non_negative_number(tmp_path, pace_s):
-    with pytest.raises(ConfigError, match="pace_s"):
-        EngineSettings(tmp_path, "127.0.0.1", 0, KEY, pace_s=pace_s).check()

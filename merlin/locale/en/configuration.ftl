@@ -58,3 +58,4 @@ config-pack-limits = a pack has no numbers a day, no trial and no courses of its
 config-pack-renewed = a pack isn't renewed
 config-most-stars = Telegram takes { $limit } Stars at most
 config-renewed-days = Telegram renews every { $days } days and no other number
+config-engine-open = without a key the engine may listen on 127.0.0.1 only, not on { $host }; set MERLIN_ENGINE_KEY

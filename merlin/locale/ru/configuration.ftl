@@ -58,3 +58,4 @@ config-pack-limits = у пакета нет вопросов на день, пр
 config-pack-renewed = пакет не продлевается
 config-most-stars = Telegram принимает не больше { $limit } звёзд
 config-renewed-days = Telegram продлевает только каждые { $days } дней
+config-engine-open = без ключа движок слушает только 127.0.0.1, а не { $host }; задайте MERLIN_ENGINE_KEY
