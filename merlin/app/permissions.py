@@ -52,7 +52,7 @@ def get_led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
         return course
     if course and course.is_active:
         raise Forbidden(f"others lead the course {course_id}")
-    raise NotFound(f"no course {course_id}")
+    raise NotFound(f"no course {course_id}", "course-unknown")
 
 
 def may_edit_examples(ctx: Context, actor: Actor, dataset: str) -> bool:

@@ -47,7 +47,7 @@ class TaughtDetails:
         for material in self.materials:
             if material.id == material_id:
                 return material
-        raise NotFound(f"no material {material_id}")
+        raise NotFound(f"no material {material_id}", "material-unknown")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
