@@ -329,7 +329,9 @@ def _find_unreadable_addresses(config: Config) -> Iterator[Fault]:
     own = [("database", config.database)]
     own += [("repository.url", url if "://" in url else f"ssh://{url.replace(':', '/', 1)}")]
     bad = [(place, url) for place, url in own if not _is_address(url, has_port=False)]
-    bad = bad or [(place, url) for place, url in _addresses(config) if not _is_address(url)]
+    if not bad:  # the address of the repository is parsed for the next ones
+        others = [("api.public_url", config.api.public_url), *_addresses(config)]
+        bad = [(place, url) for place, url in others if not _is_address(url)]
     for place, url in bad:
         yield at(place, "config-wrong-form", found=url, example="https://example.com:8443")
 

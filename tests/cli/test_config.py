@@ -51,6 +51,7 @@ FAULTS = [
         "providers:\n- {name: a, base_url: 'http://127.0.0.1:99999/v1'}",
         ": providers.a.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
     ),
+    ("api: {public_url: 'http://[::1'}", ": api.public_url: http://[::1 isn't valid; an example"),
 ]
 
 
