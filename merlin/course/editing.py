@@ -110,11 +110,13 @@ class CourseFiles:
         """Return the materials in the file's order, with their ids."""
         ids = match_materials(materials, self.spec.materials)
         return [
-            self._lesson(place, material_id, spec)
+            self._build_material(place, material_id, spec)
             for place, (material_id, spec) in enumerate(zip(ids, self.spec.materials, strict=True))
         ]
 
-    def _lesson(self, place: int, material_id: int | None, spec: MaterialSpec) -> TaughtMaterial:
+    def _build_material(
+        self, place: int, material_id: int | None, spec: MaterialSpec
+    ) -> TaughtMaterial:
         file, entry = self._files.get(spec.text), self.value["materials"][place]
         return TaughtMaterial(
             id=material_id,
