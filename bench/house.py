@@ -137,13 +137,22 @@ def _is_protocol(node: ast.ClassDef) -> bool:
 
 def _methods(node: ast.ClassDef) -> frozenset[str]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    names = {node.name for node in node.body if isinstance(node, kinds)}
+    names = {member.name for member in node.body if isinstance(member, kinds)}
     return frozenset(name for name in names if not name.startswith("_"))
+
+
+def _members(node: ast.ClassDef) -> frozenset[str]:
+    """Return the public methods and the class attributes: these can implement a property."""
+    targets = [
+        target for each in node.body if isinstance(each, ast.Assign) for target in each.targets
+    ]
+    targets += [each.target for each in node.body if isinstance(each, ast.AnnAssign)]
+    return _methods(node) | {target.id for target in targets if isinstance(target, ast.Name)}
 
 
 def _count_single(protocols: Sequence[ast.ClassDef], classes: Sequence[ast.ClassDef]) -> int:
     """Count the Protocols whose public methods are all in one other class at most."""
-    others = [_methods(node) for node in classes if not _is_protocol(node)]
+    others = [_members(node) for node in classes if not _is_protocol(node)]
     required = [_methods(protocol) for protocol in protocols]
     return sum(sum(names <= other for other in others) <= 1 for names in required if names)
 

@@ -34,28 +34,8 @@ from merlin.bot.context import (
     is_awaited,
     read_known_user,
 )
-from merlin.bot.handlers import (
-    admin,
-    approvals,
-    broadcasts,
-    changes,
-    example_draft,
-    example_proof,
-    examples,
-    feedback,
-    groups,
-    jobs,
-    models,
-    orders,
-    payments,
-    people,
-    plans,
-    profile,
-    questions,
-    session_choices,
-    sessions,
-    start,
-)
+from merlin.bot.handlers import feedback, groups, orders, questions, start
+from merlin.bot.handlers.modules import MODULES
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP, admin_refusal
@@ -68,12 +48,6 @@ from merlin.core.tracing import Attributes, open_span
 log = get_logger(__name__)
 
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
-
-_MODULES = (
-    *(start, session_choices, sessions, groups, profile, plans, orders, feedback),
-    *(admin, changes, example_draft, example_proof, examples, jobs, models, people, payments),
-    *(broadcasts, approvals, questions),
-)
 
 
 def create_application(
@@ -127,7 +101,7 @@ class _Bot(ext.ExtBot[SendClass]):
 def register(application: BotApplication) -> None:
     """Add every guard and handler."""
     application.add_handler(ext.TypeHandler(telegram.Update, _guard), group=-1)
-    for module in _MODULES:
+    for module in MODULES:
         module.handlers.add_to(application)
     own_membership = ext.ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(

@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from itertools import groupby
@@ -26,9 +25,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from merlin.account.api_keys import Scope, digest
-from merlin.api.openai_compat.chat import ChatStream, watch_question
-from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
-from merlin.api.openai_compat.responses import answer_note, reply_error
+from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse, bot_href
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import when
@@ -44,6 +41,7 @@ from merlin.api.pages.page import (
     set_next_message,
 )
 from merlin.api.pages.teach.changes import base_of
+from merlin.api.pages.turn_stream import TurnStream
 from merlin.api.problems import Problem
 from merlin.api.schema import MAX_ID, Id
 from merlin.app import course_chat, sessions
@@ -51,22 +49,19 @@ from merlin.app.ask import ChatQuestion, show_quota
 from merlin.app.plans import has_shop
 from merlin.app.sessions import SessionView
 from merlin.billing.quota import Format
-from merlin.chat.answer import Ending, Reply
 from merlin.chat.grounding import source_name
-from merlin.chat.model_catalogue import Candidate
 from merlin.chat.turns import TurnState
 from merlin.core.clock import in_zone
-from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
-from merlin.core.messages import Message
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
 from merlin.openai_protocol.errors import ApiError
-from merlin.openai_protocol.responses import DONE, EVENT_STREAM, event
+from merlin.openai_protocol.responses import EVENT_STREAM
 
 router = page_router()
 
@@ -347,55 +342,3 @@ async def _describe_quota(context: PageContext, course: Course) -> tuple[str, bo
     until = when(context, of_text.resets_at)
     message = context.say("left-questions", remaining=of_text.remaining, until=until)
     return message, of_text.remaining == 0
-
-
-class TurnStream(ChatStream):
-    """A chat question of a page: stored with its reservation, its answer with its cost."""
-
-    is_kept = True
-
-    def __init__(
-        self, request: Request, context: PageContext, question: ChatQuestion, session_id: int
-    ) -> None:
-        self._chat_question, self._session_id = question, session_id
-        dataset = question.place.dataset
-        chat_request = Question(name_of(dataset or ""), dataset, (Message("user", question.text),))
-        asker = asker_of(context, question.number, dataset)
-        super().__init__(context, request.app.state.answer_service, chat_request, asker)
-
-    def _reserve(self) -> Candidate | None:
-        ctx = self._services
-        self.conversation, self.turn = course_chat.open_turn(
-            ctx, self._chat_question, self._session_id
-        )
-        if self.conversation.refusal is not None:
-            raise quota_error(self._asker, self.conversation.refusal, ctx.clock())
-        messages = (
-            *self.conversation.summary,
-            *self.conversation.history,
-            *self._question.conversation,
-        )
-        self._question = replace(self._question, conversation=messages)
-        return self.conversation.first
-
-    def _charge(self, reply: Reply) -> None:
-        language = self._chat_question.language
-        if reply.ending is Ending.STOPPED:
-            note_text = text(language, "page-stopped")
-        else:
-            note_text = str(reply_error(reply, language) or answer_note(language, reply))
-        course_chat.close_turn(self._services, self.conversation, self.turn, reply, note_text)
-
-    async def events(self) -> AsyncIterator[bytes]:
-        """Yield the ids of turn and session, then the answer's pieces, as events."""
-        try:
-            place = {"turn": self.turn.turn_id, "talk": self.turn.question.session_id}
-            yield event(place)
-            async for piece in self.pieces():
-                yield event({"text": piece})
-            await self.reply()
-            yield DONE
-        except (ApiError, MerlinError) as error:
-            yield event({"error": str(error)})
-        finally:
-            self.stop.press()
