@@ -41,10 +41,10 @@ daemon: {tick_s: 0.2, quiet_s: 0}
 TELEGRAM = f"""[Unit]
 Before=merlin-bot.service
 [Service]
-ExecStart={PYTHON} -c "from pathlib import Path; \
-from merlin.sandbox.server import serve; \
+ExecStart={PYTHON} -c "from merlin.sandbox.server import serve_from_arguments; \
 from merlin.sandbox.telegram.server import TelegramStandIn; \
-serve(TelegramStandIn(Path('/srv/telegram'), token='{TOKEN}'), '127.0.0.1', 8081)"
+serve_from_arguments(lambda args: TelegramStandIn(args.folder, token='{TOKEN}'))" \
+--port 8081 --folder /srv/telegram
 [Install]
 WantedBy=multi-user.target
 """
