@@ -176,9 +176,11 @@ def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
             assert talk[1].content not in {ask(model, each).text for each in answer.nearest}
             if item["kind"] == "bare":
                 assert (answer.known, answer.is_follow_up) == (False, True), item
+            if item["kind"] == "general" and not is_right:
+                assert (answer.known, answer.is_follow_up) == (False, True), item
     print(f"of {collected.total() - collected['offered']} follow-ups: {dict(collected)}")  # noqa: T201 - the report
     assert collected["right"] >= 35
-    assert collected["wrong"] <= 4
+    assert collected["wrong"] <= 2
     assert collected["offered"] >= 12
 
 

@@ -312,6 +312,42 @@ def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
     assert not ask(model, question, FACTS[question], "Где купить билет?").is_follow_up
 
 
+PRICE = build_pair("Сколько стоит абонемент?", "Сто рублей.")
+
+
+def test_general_follow_up_does_not_get_the_answer_of_another_subject(tmp_path):
+    model = build_model(run([*TALKS, PRICE])[0][-1], tmp_path)
+    first, general = "Что такое стек?", "и сколько это стоит?"
+    assert ask(model, general).text == "Сто рублей."
+    assert ask(model, "Привет!", "Здравствуйте!", general).text == "Сто рублей."
+    answer = ask(model, first, FACTS[first], general)
+    assert (answer.known, answer.is_follow_up) == (False, True)
+    assert not ask(model, first, FACTS[first], "а почему?", "Не знаю.", general).known
+
+
+def test_general_follow_up_is_about_the_subject_of_the_earlier_question(tmp_path):
+    talks = [*TALKS, PRICE, build_pair("Сколько стоит куча?", "O(log n).")]
+    heap = ("Что такое куча?", "Дерево с наименьшим ключом.")
+    model = build_model(run([*talks, build_pair(*heap)])[0][-1], tmp_path)
+    assert ask(model, *heap, "а сколько это стоит?").text == "O(log n)."
+
+
+def test_trained_general_question_is_answered_after_another_subject(tmp_path):
+    model = build_model(run([*TALKS, build_pair("Сколько стоит?", "Десять.")])[0][-1], tmp_path)
+    first = "Что такое стек?"
+    assert ask(model, first, FACTS[first], "сколько стоит").text == "Десять."
+
+
+def test_word_of_the_english_list_is_a_subject_in_a_russian_question(tmp_path):
+    pairs = [
+        build_pair("Что делает time?", "Даёт число секунд."),
+        build_pair("Что делает next?", "Даёт следующий элемент."),
+    ]
+    model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
+    talk = ("Что делает time?", "Даёт число секунд.", "а что такое next?")
+    assert ask(model, *talk).text == "Даёт следующий элемент."
+
+
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
 def test_few_answers_do_not_lower_the_threshold(answers, tmp_path):
     pairs = [

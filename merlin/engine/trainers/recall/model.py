@@ -2,7 +2,8 @@
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
 the highest score wins, and below the answer's threshold the answer is "unknown". A question of
-function words only is not answered, unless it was trained.
+function words only is not answered, unless it was trained. A follow-up of general words must match
+its answer together with the question before it, too, unless it was trained.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class RecallModel:
         the questions, if the model was trained with an encoder.
         """
         best, score = -1, 0.0
+        completed, previous = complete_question(messages, self.space.extract)
         last: Terms = ()
         alone = np.empty(0, np.float32)
         for back, question in enumerate(build_readings(messages, self.space.extract)):
@@ -79,6 +81,10 @@ class RecallModel:
             bare = build_bare_key(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
+            if previous and not (back or bare or self._is_trained(last, alone)):
+                together = self.weights @ self._compute_vector(completed, vectors)
+                scores = np.minimum(scores, together)
+                scores[[answer == previous for answer in self.answers]] = -1.0
             if back:  # with earlier turns, only answers trained at that depth are candidates
                 scores = np.where(
                     (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE), scores, -1.0
@@ -88,11 +94,8 @@ class RecallModel:
                 best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if score <= 0 or score < self.thresholds[best]:
-            question, full_text = complete_question(messages, self.space.extract)
-            nearest = self._find_nearest(question, full_text, vectors)
-            return Answer(
-                "", confidence, known=False, nearest=nearest, is_follow_up=bool(full_text)
-            )
+            nearest = self._find_nearest(completed, previous, vectors)
+            return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(previous))
         return Answer(self.answers[best], confidence, known=True)
 
     def is_trained_with(self, encoder: str, vectors: Vectors) -> bool:
@@ -101,6 +104,16 @@ class RecallModel:
         if not isinstance(space, SentenceSpace) or space.encoder != encoder:
             return False
         return all(vector.shape == space.middle.shape for vector in vectors.values())
+
+    def _is_trained(self, question: Terms, scores: Floats) -> bool:
+        """Return whether the answer with the highest score was trained for this very question.
+
+        Always true for a model that does not store its questions.
+        """
+        if not self.trained_questions:
+            return True
+        words = tuple(term for term in question if not is_sentence(term))
+        return words in map(extract_terms, self.trained_questions[int(np.argmax(scores))])
 
     def _find_nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a trained question of each answer close to its threshold, best first.

@@ -103,6 +103,28 @@ _EMPTY = frozenset(
         """.split()
     }
 )
+# Words that can be asked of any subject: «а сколько это стоит?» is about the earlier question.
+_RUSSIAN_GENERAL = frozenset(
+    f"{kind}:{stem}"
+    for kind in "vn"
+    for stem in """
+    быстро быстрый взять время выбрать вид выгода дешево добрый долго дорого дорогой другой занимать
+    занять запомнить здравствовать изменить искать использовать использоваться легко медленно место
+    минус написать память найти начать недостаток обычно написание писать плохо плохой плюс получить
+    получиться польза понадобиться преимущество привет применять применяться причина проверить
+    придумать работать случай скорость сложно сложность сложный средний стоимость стоить трудно
+    худший хватить цель цена частый
+    """.split()
+)
+_ENGLISH_GENERAL = frozenset(
+    f"n:{stem}"
+    for stem in """
+    advantag averag bad best better big case chang cheap check choos cost disadvantag drawback easi
+    expens fail fast faster find good hard hello hi idea invent kind long many matter memori much
+    need next part pick place point price problem quick rememb right simpl slow start step stop take
+    time type usual way work worst write wrong
+    """.split()
+)
 _ENGLISH_FUNCTION = frozenset(
     """
     a about an and are as at be been between by can could describe did difference do does explain
@@ -300,10 +322,24 @@ def build_bare_key(alone: Sequence[str], back: int) -> str:
 
     Returns "" for a question with a content word.
     """
-    content_terms = [term for term in alone if not term.startswith(("i:", SENTENCE))]
+    content_terms = _select_words(alone)
     if any(not term.startswith("f:") and term not in _EMPTY for term in content_terms):
         return ""
     return f"{back} {' '.join(sorted(content_terms))}"
+
+
+def _select_words(terms: Sequence[str]) -> list[str]:
+    return [term for term in terms if not term.startswith(("i:", SENTENCE))]
+
+
+def _has_subject(terms: Sequence[str]) -> bool:
+    """Return whether a question has a word that is neither empty nor general."""
+    words = _select_words(terms)
+    is_russian = any(map(_CYRILLIC.search, words))
+    general = _RUSSIAN_GENERAL if is_russian else _ENGLISH_GENERAL
+    return any(
+        not word.startswith("f:") and word not in _EMPTY and word not in general for word in words
+    )
 
 
 def select_user_texts(messages: Sequence[Message]) -> list[str]:
@@ -330,18 +366,19 @@ def complete_question(
 ) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
-    A question without a content word («а почему?») is a follow-up, and is combined with the
-    question before it.
+    A question of empty and general words («а почему?», «сколько это стоит?») is a follow-up, and is
+    combined with the last earlier question that has a subject.
     """
-    talk = [message for message in messages if message.role in ("user", "assistant")]
-    question = extract(talk[-1].content) if talk else ()
-    if not build_bare_key(question, 0):
+    questions = map(extract, select_user_texts(messages))
+    question = next(questions, ())
+    if _has_subject(question):
         return question, ""
-    match talk:
-        case [*_, Message("user", before), Message("assistant", said), Message("user")]:
-            return tuple(dict.fromkeys((*extract(before), *question))), said
+    subject = next(filter(_has_subject, questions), ())
+    match [message for message in messages if message.role in ("user", "assistant")]:
+        case [*_, Message("assistant", said), Message("user")] if subject:
+            return tuple(dict.fromkeys((*subject, *question))), said
         case _:
-            return (), ""
+            return () if build_bare_key(question, 0) else question, ""
 
 
 @dataclass(frozen=True, slots=True)
