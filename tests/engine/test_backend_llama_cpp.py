@@ -185,7 +185,7 @@ def test_server_is_stopped_even_when_the_stopping_task_is_cancelled(
         first = backend._process._child.pid
         os.kill(first, signal.SIGSTOP)
         # A process that is not stopped yet would handle the SIGTERM instead of leaving it pending.
-        os.waitid(os.P_PID, first, os.WSTOPPED | os.WNOWAIT)
+        await asyncio.to_thread(os.waitid, os.P_PID, first, os.WSTOPPED | os.WNOWAIT)
         leaving = asyncio.create_task(read_answer(backend, adapter))
         await asyncio.to_thread(wait_until, lambda: is_asked_to_end(first))
         leaving.cancel()

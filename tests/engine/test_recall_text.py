@@ -5,14 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.trainers.recall.text import (
-    NO_WORDS,
-    WEIGHTS,
-    Space,
-    build_features,
-    draw_vectors,
-    extract_terms,
-)
+from merlin.engine.trainers.recall.space import WEIGHTS, Space, build_features, draw_vectors
+from merlin.engine.trainers.recall.text import NO_WORDS, extract_terms
 
 pytestmark = pytest.mark.unit
 

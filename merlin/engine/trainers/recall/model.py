@@ -19,9 +19,9 @@ from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
 from merlin.engine.trainers.recall.draws import Floats, Integers
 from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
+from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,
-    Space,
     Terms,
     build_bare_key,
     build_readings,
@@ -30,13 +30,13 @@ from merlin.engine.trainers.recall.text import (
 )
 
 # Format 1 had one threshold for all answers, and answered questions without a content word; format
-# 2 did not store trained questions, so none are suggested.
-FORMAT = 3
+# 2 did not store trained questions, so none are suggested; format 3 had no synonyms.
+FORMAT = 4
 _CACHED_TERMS = 50_000
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that score at
 # least MIN_SHARE of their threshold. On the shipped sets the right one is suggested for 11 of 12
 # paraphrases and 10 of 46 hard questions, and any for 3 of 135 off-topic ones.
-MAX_NEAREST, MIN_SHARE = 3, 0.55
+MAX_NEAREST, MIN_SHARE = 3, 0.4
 
 
 @dataclass
@@ -187,7 +187,8 @@ def load_model(path: Path) -> RecallModel:
     with np.load(path, allow_pickle=False) as arrays:
         card = json.loads(arrays["card"].tobytes())
         known, seen_in = arrays["known"].astype(np.int64), arrays["seen_in"].astype(np.int64)
-        space = Space(known, seen_in, card["documents"], card["seed"], card["dimensions"])
+        numbers = card["documents"], card["seed"], card["dimensions"]
+        space = Space(known, seen_in, card.get("synonyms", {}), *numbers)
         if "encoder" in card:
             space = SentenceSpace(space, card["encoder"], arrays["middle"], arrays["axes"])
         is_first = card["format"] == 1

@@ -16,11 +16,10 @@ import numpy as np
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats
+from merlin.engine.trainers.recall.space import EARLIER_WEIGHT, Space
 from merlin.engine.trainers.recall.text import (
     EARLIER,
-    EARLIER_WEIGHT,
     SENTENCE,
-    Space,
     Terms,
     extract_terms,
     select_user_texts,
@@ -64,7 +63,14 @@ class SentenceSpace(Space):
     extract = staticmethod(extract_sentence_terms)
 
     def __init__(self, words: Space, encoder: str, middle: Floats, axes: Floats) -> None:
-        super().__init__(words.known, words.seen_in, words.documents, words.seed, words.dimensions)
+        super().__init__(
+            words.known,
+            words.seen_in,
+            words.synonyms,
+            words.documents,
+            words.seed,
+            words.dimensions,
+        )
         self.encoder, self.middle, self.axes = encoder, middle, axes
 
     @classmethod

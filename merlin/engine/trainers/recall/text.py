@@ -1,33 +1,23 @@
-"""Text features of `recall`: from text to terms, and from terms to vectors.
+"""Terms of `recall`: from texts and conversations to terms.
 
 A term is a lemma with a prefix for its kind: `f` function word, `v` verb and the like, `n` any
-other word, `i` kind of question. The kinds have weights, because otherwise "what", "is" and
-"create" would match unrelated questions. A term has the feature `w:<term>` and, if it is a content
-word of more than three letters, its character n-grams of 3 to 5, which together weigh as much as
-the term. Vectors are neither learned nor stored: they are random vectors seeded by the feature's
-hash and a seed, the same on every machine.
+other word, `i` kind of question.
 
 A follow-up («А если наоборот?») has too few words of its own, so it is also combined with the
-user's earlier turns, whose terms are marked and have a lower weight. System texts are ignored.
+user's earlier turns, whose terms are marked. System texts are ignored.
 """
 
 from __future__ import annotations
 
 import re
 import threading
-import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
-import numpy as np
-
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.draws import Floats, Integers
-from merlin.engine.trainers.recall.draws import draw_normal as normal_rows
 
-WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
 MAX_DEPTH = 2
 # The minimum score of a follow-up's answer without the earlier turns: otherwise «спасибо» after a
@@ -39,13 +29,6 @@ EARLIER = "<"
 SENTENCE = "s:"
 Terms = tuple[str, ...]
 Extractor = Callable[..., Terms]
-HASH_BITS = 20
-_MASK = (1 << HASH_BITS) - 1
-_MIN_WITH_NGRAMS_LENGTH = 4
-_NGRAMS = (3, 4, 5)
-# The weight of earlier turns relative to the follow-up question.
-EARLIER_WEIGHT = 0.5
-_ROWS_AT_ONCE = 512
 
 _TOKEN = re.compile(
     r"\*{1,2}[a-z_]\w*"  # *args, **kwargs
@@ -176,9 +159,15 @@ def _build_term(token: str, *, is_russian: bool) -> str:
     if token.isascii() and token.isalpha():
         # in a Russian question `for`, `if` or `with` is the subject, not a function word
         kind = "f" if token in _ENGLISH_FUNCTION and not is_russian else "n"
-        with _stemmer_lock:
-            return f"{kind}:{_load_english_stemmer().stemWord(token)}"
+        return f"{kind}:{stem_english(token)}"
     return f"n:{token}"
+
+
+def stem_english(word: str) -> str:
+    """Return the stem of an English word in lower case."""
+    with _stemmer_lock:
+        stem: str = _load_english_stemmer().stemWord(word)
+    return stem
 
 
 def _build_russian_term(token: str) -> str:
@@ -203,118 +192,6 @@ def _load_english_stemmer() -> Any:  # snowballstemmer is untyped
     import snowballstemmer  # noqa: PLC0415 - needed for Latin words only
 
     return snowballstemmer.stemmer("english")
-
-
-@lru_cache(maxsize=200_000)
-def build_features(term: str) -> tuple[Integers, Floats]:
-    """Return the hashes and the weights of one term's features.
-
-    A term of an earlier turn has one prefix `<` per turn back: `<n:дуал`.
-    """
-    bare = term.lstrip("<")
-    back = len(term) - len(bare)
-    kind, stem = bare.split(":", 1)
-    weight = WEIGHTS[kind] * EARLIER_WEIGHT**back
-    names = [f"w:{bare}"]
-    values = [weight]
-    if kind in "nv" and len(stem) >= _MIN_WITH_NGRAMS_LENGTH:
-        marked = f"<{stem}>"
-        grams = dict.fromkeys(
-            marked[start : start + size]
-            for size in _NGRAMS
-            for start in range(len(marked) - size + 1)
-        )
-        names += grams
-        values += [weight / len(grams) ** 0.5] * len(grams)
-    turn = f"{back} back: " if back else ""
-    hashes = [zlib.crc32((turn + name).encode()) & _MASK for name in names]
-    return np.array(hashes, np.int64), np.array(values, np.float32)
-
-
-def draw_vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
-    """Return one fixed random vector per hash: shape (len(hashes), dimensions), N(0, 1/dimensions).
-
-    The rows are independent of each other.
-    """
-    rows = np.empty((len(hashes), dimensions), np.float32)
-    for first in range(0, len(hashes), _ROWS_AT_ONCE):
-        part = slice(first, first + _ROWS_AT_ONCE)
-        rows[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
-    return rows
-
-
-class Space:
-    """The feature space of one training file: its features and their document frequencies.
-
-    `known` are the sorted hashes, `seen_in` the number of `documents` in which each occurs. An
-    unseen feature has the highest weight and no vector, so an unrelated question has a short
-    vector. `extract` returns the terms of a text.
-    """
-
-    extract = staticmethod(extract_terms)
-
-    def __init__(
-        self, known: Integers, seen_in: Integers, documents: int, seed: int, dimensions: int
-    ) -> None:
-        self.known = known
-        self.seen_in = seen_in
-        self.documents = documents
-        self.seed = seed
-        self.dimensions = dimensions
-        self._rarity = np.log((documents + 1) / (seen_in + 0.5)).astype(np.float32)
-        self.rarest = np.float32(np.log((documents + 1) / 0.5))
-
-    @classmethod
-    def from_documents(
-        cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int
-    ) -> Space:
-        """Build the space of these documents, each given by its distinct terms."""
-        pairs = [
-            np.unique(np.concatenate([build_features(term)[0] for term in document]))
-            for document in documents
-        ]
-        known, seen_in = np.unique(np.concatenate(pairs), return_counts=True)
-        return cls(known, seen_in, len(documents), seed, dimensions)
-
-    def place(
-        self,
-        terms: Sequence[str],
-        vectors: Mapping[str, Floats] | None = None,  # noqa: ARG002 - for texts, of which it has none
-    ) -> tuple[Floats, Floats]:
-        """Return each term's vector, shape (len(terms), dimensions), and its mass.
-
-        The mass is the squared length the vector would have if every feature were known.
-        """
-        parts = [build_features(term) for term in terms]
-        hashes = np.concatenate([part[0] for part in parts])
-        values = np.concatenate([part[1] for part in parts])
-        starts = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
-        where = np.minimum(np.searchsorted(self.known, hashes), len(self.known) - 1)
-        is_known = self.known[where] == hashes
-        values = values * np.where(is_known, self._rarity[where], self.rarest)
-        mass = np.add.reduceat(values * values, starts)
-        return self._sum_vectors(hashes, np.where(is_known, values, 0.0), starts), mass
-
-    def build_card(self) -> dict[str, object]:
-        """Return its fields of a model's card."""
-        return {"documents": self.documents, "seed": self.seed, "dimensions": self.dimensions}
-
-    def get_arrays(self) -> dict[str, Any]:
-        """Return its arrays in a model's file."""
-        return {"known": self.known.astype(np.uint32), "seen_in": self.seen_in.astype(np.uint32)}
-
-    def _sum_vectors(self, hashes: Integers, values: Floats, starts: Integers) -> Floats:
-        """Sum the vectors of each term's features, in batches to limit the memory."""
-        sums = np.empty((len(starts), self.dimensions), np.float32)
-        distinct, rows = np.unique(hashes, return_inverse=True)
-        table = draw_vectors(distinct, self.seed, self.dimensions)
-        ends = np.append(starts[1:], len(hashes))
-        for first in range(0, len(starts), _ROWS_AT_ONCE):
-            last = min(first + _ROWS_AT_ONCE, len(starts))
-            part = slice(starts[first], ends[last - 1])
-            weighed = table[rows[part]] * values[part, None]
-            sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)
-        return sums
 
 
 def build_bare_key(alone: Sequence[str], back: int) -> str:

@@ -25,9 +25,9 @@ from merlin.engine.trainers.recall.sentences import (
     is_sentence,
     truncate,
 )
+from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
     Extractor,
-    Space,
     Turn,
     build_bare_key,
     extract_terms,

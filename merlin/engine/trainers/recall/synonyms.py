@@ -1,0 +1,47 @@
+"""Words that people use for each other in questions, by language.
+
+Each line of `synonyms.ru.txt` and `synonyms.en.txt` is a group: synonyms, the words of one family
+(«осень», «осенний»), other spellings, irregular forms. A line that begins with `#` is a heading.
+Russian words are lemmas, English ones are stemmed here. A group has only words that could replace
+each other in a question about the same thing, because a wrong pair leads to a wrong answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
+
+from merlin.engine.trainers.recall.text import stem_english
+
+# Terms by the stem of a word that has none of its own.
+Synonyms = Mapping[str, Sequence[str]]
+
+
+def find_synonyms(terms: Collection[str]) -> Synonyms:
+    """Return the words that are not in `terms`, each with its synonyms in `terms`."""
+    known: dict[str, list[str]] = {}
+    for term in sorted(terms):
+        kind, stem = term.split(":", 1)
+        if kind in ("n", "v"):
+            known.setdefault(stem, []).append(term)
+    found: dict[str, dict[str, None]] = {}
+    for group in read_groups():
+        synonyms = [term for stem in group for term in known.get(stem, ())]
+        for stem in group if synonyms else ():
+            if stem not in known:
+                found.setdefault(stem, {}).update(dict.fromkeys(synonyms))
+    return {stem: list(found[stem]) for stem in sorted(found)}
+
+
+@cache
+def read_groups() -> tuple[tuple[str, ...], ...]:
+    """Return the groups of both languages, as stems."""
+    russian = _read_lines("ru")
+    english = [[stem_english(word) for word in words] for words in _read_lines("en")]
+    return tuple(tuple(dict.fromkeys(words)) for words in (*russian, *english))
+
+
+def _read_lines(language: str) -> list[list[str]]:
+    text = files(__package__).joinpath(f"synonyms.{language}.txt").read_text("utf-8")
+    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]

@@ -1,0 +1,71 @@
+"""Words of a question that were not trained are read as their trained synonyms."""
+
+import itertools
+
+import pymorphy3
+import pytest
+
+from merlin.engine.trainers.recall import synonyms
+from merlin.engine.trainers.recall.synonyms import find_synonyms
+from merlin.engine.trainers.recall.text import extract_terms, normalise
+from tests.engine.test_recall_train import ask, build_model, build_pair, run
+
+pytestmark = pytest.mark.unit
+
+ANALYZER = pymorphy3.MorphAnalyzer(lang="ru")
+
+TRAINED = {
+    "How often should I oil the chain?": "Every two hundred kilometres.",
+    "Which lock is the safest?": "A hardened shackle lock.",
+    "What should I do if my bike was stolen?": "Call the police.",
+    "Сколько живёт пчела?": "Сорок дней.",
+    "Когда качают мёд?": "В июле.",
+    "Чем лечат клеща осенью?": "Полосками.",
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    epochs, _ = run([build_pair(*pair) for pair in TRAINED.items()])
+    return build_model(epochs[-1], tmp_path_factory.mktemp("model"))
+
+
+@pytest.mark.parametrize(
+    ("question", "trained"),
+    [
+        ("how frequently to lubricate it?", "How often should I oil the chain?"),
+        ("most secure padlock", "Which lock is the safest?"),
+        ("the theft of a bicycle", "What should I do if my bike was stolen?"),
+        ("срок пчелиной жизни", "Сколько живёт пчела?"),
+        ("осеннее лечение", "Чем лечат клеща осенью?"),
+    ],
+)
+def test_question_that_shares_no_word_is_answered(model, question, trained):
+    before = extract_terms(trained)
+    assert not [term for term in extract_terms(question) if term[0] in "nv" and term in before]
+    assert ask(model, question).text == TRAINED[trained]
+
+
+def test_trained_word_keeps_its_own_meaning():
+    assert "frequent" not in find_synonyms({"n:frequent", "n:often"})
+
+
+def test_word_without_trained_synonyms_is_unknown(model):
+    assert not ask(model, "Сколько стоит шоколад?").known
+
+
+def test_earlier_turn_is_read_with_synonyms_too(tmp_path):
+    follow_ups = [
+        [*build_pair("Сколько живёт пчела?", "Сорок дней."), *build_pair("А зимой?", "Полгода.")],
+        [*build_pair("Сколько живёт муха?", "Месяц."), *build_pair("А зимой?", "Спит.")],
+    ]
+    model = build_model(run(follow_ups)[0][-1], tmp_path)
+    assert ask(model, "Пчелиный срок", "Сорок дней.", "А зимой?").text == "Полгода."
+
+
+def test_each_word_of_the_lists_can_be_found():
+    for group in synonyms.read_groups():
+        assert len(group) > 1, group
+        for word in itertools.filterfalse(str.isascii, group):
+            lemmas = {normalise(parsed.normal_form) for parsed in ANALYZER.parse(word)}
+            assert word in lemmas, word
