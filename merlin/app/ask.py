@@ -325,7 +325,7 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
     if price is None:
         return None
-    micro = price.answer(reply.usage.input_tokens, reply.usage.output_tokens)
+    micro = price.answer(reply.usage)
     return Cost(micro, price.currency)
 
 
@@ -336,6 +336,7 @@ def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply])
         usage = Usage(
             usage.input_tokens + reply.usage.input_tokens,
             usage.output_tokens + reply.usage.output_tokens,
+            usage.cached_tokens + reply.usage.cached_tokens,
         )
         cost = cost_of(ctx, reply)
         if cost is not None and currency in {"", cost.currency}:

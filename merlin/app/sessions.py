@@ -104,6 +104,7 @@ _TOTALS = (
     fn.COUNT(TURN.id).alias("turns"),
     fn.SUM(TURN.input_tokens).alias("input"),
     fn.SUM(TURN.output_tokens).alias("output"),
+    fn.SUM(TURN.cached_tokens).alias("cached"),
     fn.SUM(TURN.cost_micro).alias("micro"),
 )
 
@@ -198,6 +199,7 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
                 "model": turn.model,
                 "input_tokens": turn.usage.input_tokens,
                 "output_tokens": turn.usage.output_tokens,
+                "cached_tokens": turn.usage.cached_tokens,
                 "cost_micro": turn.cost.micro if turn.cost else 0,
                 "currency": turn.cost.currency if turn.cost else "",
             }
@@ -254,7 +256,7 @@ def _turn(ctx: Context, row: Row) -> TurnView:
     return _TURNS.read(
         row,
         ctx.db,
-        usage=Usage(row["input_tokens"], row["output_tokens"]),
+        usage=Usage(row["input_tokens"], row["output_tokens"], row["cached_tokens"]),
         cost=Cost(row["cost_micro"], row["currency"]) if row["currency"] else None,
         rating=Rating(row["rating"]) if row["rating"] else None,
         is_private=row["chat_id"] == row["user_id"],
@@ -275,8 +277,8 @@ def _turns() -> Any:
 
 def _totals(rows: list[Row]) -> tuple[int, Usage, tuple[Cost, ...]]:
     """Return the number of turns, their tokens, and one cost per currency."""
-    turns, input_tokens, output_tokens = (
-        sum(int(row[name]) for row in rows) for name in ("turns", "input", "output")
+    turns, *tokens = (
+        sum(int(row[name]) for row in rows) for name in ("turns", "input", "output", "cached")
     )
     costs = (Cost(int(row["micro"]), row["currency"]) for row in rows if row["currency"])
-    return turns, Usage(input_tokens, output_tokens), tuple(costs)
+    return turns, Usage(*tokens), tuple(costs)

@@ -131,7 +131,7 @@ NO_MESSAGE = -1
 _OF = (TURN.bot_id == Parameter("bot")) & (TURN.update_id == Parameter("update_id"))
 _FIND = Prepared(TURN.select().where(_OF).limit(1))
 _EMPTY = "answer note ending offer standing provider model_id currency nearest"
-_NONE = "input_tokens output_tokens cost_micro is_replaced"
+_NONE = "input_tokens output_tokens cached_tokens cost_micro is_replaced"
 _NEW = Prepared(
     TURN.insert(
         {
@@ -159,8 +159,8 @@ _REPLACE = Prepared(
 _WRITE = Prepared(
     TURN.update(
         parameters(
-            "state answer note ending provider model_id input_tokens output_tokens standing"
-            " cost_micro currency offer written_at known nearest first_ms"
+            "state answer note ending provider model_id input_tokens output_tokens cached_tokens"
+            " standing cost_micro currency offer written_at known nearest first_ms"
         )
     ).where(_OF & (TURN.state == TurnState.ASKED.value))
 )

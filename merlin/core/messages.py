@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from merlin.core.errors import ProviderError
+from merlin.core.fields import described
 
 # The name of `most_tokens`: that of most servers, and the one that newer models of OpenAI demand.
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
@@ -101,7 +102,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The tokens of one turn, as counted by the provider."""
+    """The tokens of one turn, as counted by the provider; the cached are part of the input."""
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_tokens: int = described("Input tokens that were in the provider's cache.", 0)

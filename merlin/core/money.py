@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import computed_field
 
 from merlin.core.i18n import LANGUAGES, format_number, text
+from merlin.core.messages import Usage
 
 _KOPECKS = 100
 # Above any price in a shop, and within the integers of every database.
@@ -108,9 +109,11 @@ class Price:
         """Return the cost of training on `tokens` tokens, in millionths, rounded up."""
         return -(-tokens * self.training_micro // MICRO)
 
-    def answer(self, input_tokens: int, output_tokens: int) -> int:
+    def answer(self, usage: Usage) -> int:
         """Return the cost of one answer, in millionths, rounded up."""
-        total = input_tokens * self.input_micro + output_tokens * self.output_micro
+        total = (usage.input_tokens - usage.cached_tokens) * self.input_micro
+        total += usage.cached_tokens * self.cached_input_micro
+        total += usage.output_tokens * self.output_micro
         return -(-total // MICRO)
 
 

@@ -207,8 +207,8 @@ SESSION = _table(
 TURN = _table(
     "turn",
     "id bot_id update_id session_id user_id question_id format state question answer note ending"
-    " offer standing placeholder_id provider model_id input_tokens output_tokens cost_micro"
-    " currency is_replaced asked_at written_at asker known nearest first_ms",
+    " offer standing placeholder_id provider model_id input_tokens output_tokens cached_tokens"
+    " cost_micro currency is_replaced asked_at written_at asker known nearest first_ms",
     sealed="question answer note asker nearest",
 )
 DIALOG = _table(

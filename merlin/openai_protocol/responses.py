@@ -40,7 +40,7 @@ class ChatAnswer:
         self,
         content: str,
         reason: str,
-        usage: Mapping[str, int],
+        usage: Json,
         logprobs: Mapping[str, object] | None = None,
     ) -> Json:
         """Return a complete answer (ChatCompletion)."""
@@ -65,7 +65,7 @@ class ChatAnswer:
         """Return the chunk with the finish reason."""
         return self._chunk({}, reason)
 
-    def usage_chunk(self, usage: Mapping[str, int]) -> Json:
+    def usage_chunk(self, usage: Json) -> Json:
         """Return the chunk with the usage."""
         return {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
 
@@ -89,12 +89,13 @@ class ChatAnswer:
         return {**head, "system_fingerprint": self.fingerprint} if self.fingerprint else head
 
 
-def usage_object(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
+def usage_object(prompt_tokens: int, completion_tokens: int, cached_tokens: int = 0) -> Json:
     """Return the token counts of an answer (CompletionUsage)."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": cached_tokens},
     }
 
 

@@ -143,9 +143,13 @@ def parse_usage(raw: object) -> Usage:
     """Return token counts, NOT_COUNTED if they are missing or implausible."""
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
-    counts = [int(_read_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    is_counted = any(counts) and all(0 <= count <= _MAX_TOKENS for count in counts)
-    return Usage(*counts) if is_counted else NOT_COUNTED
+    sent, answered = (
+        int(_read_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")
+    )
+    if not 0 < max(sent, answered) <= _MAX_TOKENS or min(sent, answered) < 0:
+        return NOT_COUNTED
+    cached = int(_read_number(get_object(raw, "prompt_tokens_details"), "cached_tokens") or 0)
+    return Usage(sent, answered, cached if 0 <= cached <= sent else 0)
 
 
 def _read_known(raw: Json) -> bool | None:

@@ -47,8 +47,7 @@ class Query:
 
     def cost(self, price: Price | None, usage: Usage = NOT_COUNTED) -> int:
         """Return the cost of those tokens in millionths; 0 without a price."""
-        used = self.used(usage)
-        return price.answer(used.input_tokens, used.output_tokens) if price else 0
+        return price.answer(self.used(usage)) if price else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +214,8 @@ class AnswerCache:
             record = json.loads(line)
             if [record["provider"], record["model"]] != list(self._model):
                 return
-            usage = Usage(int(record["input_tokens"]), int(record["output_tokens"]))
+            counts = record["input_tokens"], record["output_tokens"], record.get("cached_tokens", 0)
+            usage = Usage(*map(int, counts))
             answer = Answer(str(record["answer"]), usage, record["known"], record["finish_reason"])
             self._replies[str(record["digest"])] = Reply(answer, float(record["seconds"]))
         except (ValueError, KeyError, TypeError):
@@ -238,6 +238,7 @@ class AnswerCache:
             "finish_reason": answer.finish_reason,
             "input_tokens": answer.usage.input_tokens,
             "output_tokens": answer.usage.output_tokens,
+            "cached_tokens": answer.usage.cached_tokens,
             "seconds": reply.seconds,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)

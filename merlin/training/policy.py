@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from merlin.config.engine import EngineConfig
 from merlin.config.settings import BudgetConfig
+from merlin.core.messages import Usage
 from merlin.core.money import Price, cost_argument
 from merlin.dataset.builds import Build
 from merlin.dataset.preview import Preview
@@ -123,7 +124,7 @@ def estimate_proof(price: Price, test_tokens: int) -> int:
 
     Each is paid once; answers may be longer than the references, so all tokens count as both.
     """
-    return price.answer(test_tokens, test_tokens)
+    return price.answer(Usage(test_tokens, test_tokens))
 
 
 def find_budget_refusal(

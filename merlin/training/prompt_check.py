@@ -258,7 +258,7 @@ def _measure(
         for question, reply in zip(questions, ordered, strict=True)
     ]
     price = variant_queries.price
-    costs = [price.answer(usage.input_tokens, usage.output_tokens) for usage in used if price]
+    costs = [price.answer(usage) for usage in used if price]
     scores = score_answers(answers, questions)
     report = VariantReport(
         variant=variant_queries.variant,

@@ -42,6 +42,19 @@ def test_user_over_the_daily_spending_limit_is_refused_and_others_are_not(tmp_pa
         assert rows == [("notice-answers-person",)]
 
 
+def test_cached_tokens_are_counted_and_cost_their_own_price(tmp_path):
+    config = make_priced_config(MODEL, input=3, cached_input=1, output=0)
+    with run_chat_api(tmp_path, caps=AnswerBudget(per_day=1), config=config) as (site, provider):
+        with chat_client(site) as client:
+            whole = ask(client, "Что такое граф?").json()["usage"]
+            provider.behave(cached_tokens=2)
+            cached = ask(client, "Что такое граф?").json()["usage"]
+        assert whole == {**cached, "prompt_tokens_details": {"cached_tokens": 0}}
+        assert cached["prompt_tokens_details"] == {"cached_tokens": 2}
+        both = 2 * (3 * whole["prompt_tokens"]) - 2 * (3 - 1)
+        assert site.database.sql("SELECT SUM(micro) FROM answer_cost") == [(both,)]
+
+
 def test_spent_daily_budget_refuses_everyone(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
     with run_chat_api(tmp_path, caps=caps, config=DEAR) as (site, _), chat_client(site) as client:

@@ -55,6 +55,7 @@ class _OtherProviderHandler(Handler):
     def post(self):
         self.server.asked.append(json.loads(self.body()))
         usage = {"prompt_tokens": 550, "completion_tokens": 4}
+        usage["prompt_tokens_details"] = {"cached_tokens": 512}
         pieces = ["Ответ ", "издалека"]
         chunks = [{"choices": [{"delta": {"content": text}}], "usage": usage} for text in pieces]
         chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
@@ -108,9 +109,11 @@ def test_one_user_can_use_two_providers_of_different_dialects(group_chat, provid
     group_chat.say("А нос?")
     assert answering_models(provider) == ["stand-in-base", "stand-in-base"]
     turns = select_rows(
-        group_chat.settings, "SELECT provider, model_id, input_tokens FROM turn ORDER BY id"
+        group_chat.settings,
+        "SELECT provider, model_id, input_tokens, cached_tokens, cost_micro FROM turn ORDER BY id",
     )
-    assert turns[1] == ("elsewhere", LARGE, 550)
+    # 38 tokens at 0.30, 512 cached at 0.15 and 4 of the answer at 1.20 per million.
+    assert turns[1] == ("elsewhere", LARGE, 550, 512, 93)
     assert [turn[0] for turn in turns] == ["chat", "elsewhere", "chat"]
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import keys, language_of, text
+from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
 from merlin.core.reasons import GIT_REASONS, REASONS
 
@@ -75,7 +76,12 @@ def test_training_cost_is_rounded_up_to_whole_millionths(tokens, micro):
 
 
 def test_answer_cost_counts_input_and_output():
-    assert MINI.answer(1_000, 1_000) == 1_500
+    assert MINI.answer(Usage(1_000, 1_000)) == 1_500
+
+
+def test_cached_input_has_its_own_price():
+    assert MINI.answer(Usage(1_000, 1_000, cached_tokens=1_000)) == 1_350
+    assert MINI.answer(Usage(1_000, 0, cached_tokens=400)) == 240
 
 
 def test_amount_is_shown_with_its_currency():

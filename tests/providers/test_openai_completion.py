@@ -42,6 +42,17 @@ def test_unstreamed_answer_has_usage_and_the_known_flag(server, asker):
     assert "stream" not in call.json
 
 
+@pytest.mark.parametrize(
+    ("details", "cached"),
+    [({"cached_tokens": 8}, 8), (None, 0), ("x", 0)]
+    + [({"cached_tokens": tokens}, 0) for tokens in (None, -5, 13, 1e300, "8")],
+)
+def test_cached_tokens_are_part_of_the_input(server, asker, details, cached):
+    usage = {"prompt_tokens": 12, "completion_tokens": 3, "prompt_tokens_details": details}
+    server.will(make_completion(usage=usage))
+    assert asker.ask("ft:x", QUESTION).usage == Usage(12, 3, cached)
+
+
 @pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
 def test_invalid_token_count_is_ignored(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}

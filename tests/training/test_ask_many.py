@@ -134,12 +134,21 @@ def test_interruption_keeps_the_answers_under_way(provider, asker):
 
 def test_stored_answers_are_read_again(tmp_path):
     messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
-    reply = Reply(Answer("Стопка.", Usage(12, 3), known=True, finish_reason="stop"), 0.25)
+    reply = Reply(Answer("Стопка.", Usage(12, 3, 8), known=True, finish_reason="stop"), 0.25)
     AnswerCache(tmp_path, "engine", "recall").keep(messages, reply)
     reopened = AnswerCache(tmp_path, "engine", "recall")
     assert reopened.get(messages) == reply
     assert reopened.get(messages[1:]) is None
     assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
+
+
+def test_answer_stored_by_the_version_before_had_no_cached_tokens(tmp_path):
+    messages = [Message("user", "one")]
+    AnswerCache(tmp_path, "p", "m").keep(messages, Reply(Answer("1", Usage(12, 3)), 1.0))
+    path = tmp_path / ANSWERS_FILE
+    path.write_text(path.read_text("utf-8").replace(', "cached_tokens": 0', ""), "utf-8")
+    assert "cached_tokens" not in path.read_text("utf-8")
+    assert AnswerCache(tmp_path, "p", "m").get(messages).answer.usage == Usage(12, 3)
 
 
 def test_truncated_line_loses_only_itself(tmp_path):

@@ -100,7 +100,16 @@ Message = TypedDict(
 CompletionChoice = TypedDict(
     "CompletionChoice", {"index": int, "message": Message, "logprobs": None, "finish_reason": str}
 )
-Usage = TypedDict("Usage", {"prompt_tokens": int, "completion_tokens": int, "total_tokens": int})
+PromptTokensDetails = TypedDict("PromptTokensDetails", {"cached_tokens": int})
+Usage = TypedDict(
+    "Usage",
+    {
+        "prompt_tokens": int,
+        "completion_tokens": int,
+        "total_tokens": int,
+        "prompt_tokens_details": PromptTokensDetails,
+    },
+)
 
 
 class Completion(BaseModel):
@@ -213,8 +222,9 @@ def make_last_chunks(
     return [*chunks, answer.usage_chunk(_usage(reply))] if answer.with_usage else chunks
 
 
-def _usage(reply: Reply) -> dict[str, int]:
-    return usage_object(reply.usage.input_tokens, reply.usage.output_tokens)
+def _usage(reply: Reply) -> Json:
+    used = reply.usage
+    return usage_object(used.input_tokens, used.output_tokens, used.cached_tokens)
 
 
 def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json:

@@ -47,7 +47,14 @@ from merlin.engine.training_file import ROLES, join_texts
 from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.requests import read_body
-from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
+from merlin.openai_protocol.responses import (
+    DONE,
+    EVENT_STREAM,
+    ChatAnswer,
+    Json,
+    event,
+    usage_object,
+)
 
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
@@ -180,7 +187,7 @@ async def _build_completion(model: str, answer: AnswerStream) -> dict[str, objec
     return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
 
 
-def _build_usage(finish: Finish) -> dict[str, int]:
+def _build_usage(finish: Finish) -> Json:
     return usage_object(finish.prompt_tokens, finish.completion_tokens)
 
 

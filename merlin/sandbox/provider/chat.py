@@ -45,6 +45,7 @@ from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
     ChatAnswer,
+    Json,
     event,
     model_object,
     usage_object,
@@ -94,7 +95,7 @@ async def create_completion(account: Account, request: Request) -> Response:
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
         raise context_exceeded(prompt, window)
-    usage = usage_object(prompt, count_tokens(content))
+    usage = usage_object(prompt, count_tokens(content), account.behaviour.cached_tokens)
     options = body.get("stream_options") or {}
     with_usage = bool(body.get("stream") and options.get("include_usage"))
     answer = ChatAnswer(body["model"], time.time(), with_usage=with_usage)
@@ -168,7 +169,7 @@ def _wants_examples(body: Mapping[str, Any]) -> bool:
 
 
 async def _stream_events(
-    account: Account, answer: ChatAnswer, message: str, usage: Mapping[str, int], reason: str
+    account: Account, answer: ChatAnswer, message: str, usage: Json, reason: str
 ) -> AsyncIterator[bytes]:
     await account.pause("think_s")
     yield event(answer.first_chunk())

@@ -47,7 +47,8 @@ class Behaviour:
     `think_s` passes before an answer's first word, `piece_s` between its words; a change of either
     also affects answers in progress.
     `fixed_answer`, when set, is every answer, verbatim; `fixed_transcript` is the transcript of
-    every recording. `extension` is returned with every answer as `merlin`, as our engine does.
+    every recording. `cached_tokens` of each question are in the cache. `extension` is returned with
+    every answer as `merlin`, as our engine does.
     """
 
     states: tuple[str, ...] = DEFAULT_STATES
@@ -59,6 +60,7 @@ class Behaviour:
     context_window: int = 16_000
     fixed_answer: str = ""
     fixed_transcript: str = ""
+    cached_tokens: int = 0
     extension: dict[str, Any] = field(default_factory=dict)
 
 
