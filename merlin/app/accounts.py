@@ -16,7 +16,6 @@ from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
-from merlin.app.settlement import RUNNING
 from merlin.app.views import view_of
 from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
 from merlin.billing.subscriptions import Renewals, Terms
@@ -29,7 +28,6 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.tables import TURN
-from merlin.providers.payments import Gateway
 
 __all__ = ["Scope", "SignInMethod"]
 
@@ -293,7 +291,7 @@ def prepare_erasure(ctx: Context, actor: Actor) -> str:
     """
     renewals, is_running = Renewals(ctx.db), False
     for renewal in renewals.list_of_user(actor.user_id):
-        if renewal.gateway is Gateway.STARS and renewal.state in RUNNING:
+        if renewal.subscriptions:
             renewals.stop(renewal.renewal_id, actor.user_id)
             is_running = True
     if is_running:

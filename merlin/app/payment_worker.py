@@ -37,7 +37,7 @@ from merlin.app.reconciliation import INTERVAL, reconcile
 from merlin.billing.ledger import Ledger
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import Refund, Refunds
-from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
+from merlin.billing.subscriptions import Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
 from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError
 from merlin.core.heartbeat import BugCount
@@ -290,8 +290,9 @@ class PaymentWorker:
             return
         store, renewals = self.ctx.store, Renewals(self.ctx.db, self.ctx.clock)
         for renewal in await store.read(partial(renewals.list_stopping, gateway.name)):
-            if await end_subscription(gateway, renewal):
-                await store.do(partial(renewals.mark_stopped, renewal.renewal_id))
+            for subscription in renewal.to_cancel:
+                if await end_subscription(gateway, renewal.user_id, subscription):
+                    await store.do(partial(renewals.mark_stopped, renewal, subscription))
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
         task = asyncio.create_task(self._supervise(work, about))
@@ -319,20 +320,20 @@ class PaymentWorker:
             self.ring()
 
 
-async def end_subscription(gateway: PaymentGateway, renewal: Renewal) -> bool:
-    """End a renewal at the gateway; False if the outcome is not known."""
+async def end_subscription(gateway: PaymentGateway, user_id: int, subscription: str) -> bool:
+    """End a subscription at the gateway; False if the outcome is not known."""
     try:
-        await gateway.end_subscription(renewal.user_id, renewal.method)
+        await gateway.end_subscription(user_id, subscription)
     except GatewayUnavailable:
         return False
     except PaymentError:
         # The gateway knows no such subscription, so it charges nothing.
-        log.warning("the gateway does not know the subscription", renewal=renewal.renewal_id)
+        log.warning("the gateway does not know the subscription", subscription=subscription)
     return True
 
 
 async def end_subscriptions(ctx: Context, user_id: int) -> None:
-    """End all renewals at the gateway of a person who deletes their data.
+    """End all subscriptions at the gateway of a person who deletes their data.
 
     Admins are notified of those that were not confirmed.
     """
@@ -340,11 +341,9 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
     if gateway is None:
         return
     mine = await ctx.store.read(lambda: Renewals(ctx.db).list_of_user(user_id))
-    for renewal in mine:
-        if renewal.gateway is not gateway.name or renewal.state not in settlement.RUNNING:
-            continue
-        if not await end_subscription(gateway, renewal):
-            arguments, once = {"charge": renewal.method}, f"runs-on:{renewal.method}"
+    for charge in (charge for renewal in mine for charge in renewal.subscriptions):
+        if not await end_subscription(gateway, user_id, charge):
+            arguments, once = {"charge": charge}, f"runs-on:{charge}"
             tell = Notices(ctx.db, ctx.clock).tell
             await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", arguments, once))
 

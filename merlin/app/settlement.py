@@ -16,7 +16,7 @@ from merlin.app.context import Context
 from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
-from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
+from merlin.billing.subscriptions import RUNNING, Renewal, Renewals, RenewalState, Terms
 from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, keys
@@ -180,7 +180,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
     if ends is None or not (purchase.order.keeps_method and payment.method_id):
         return
     # A plan that Telegram renews is not paid twice; it does so until the bot cancels it.
-    if not any(each.gateway is Gateway.STARS and each.state in RUNNING for each in mine):
+    if not any(each.subscriptions for each in mine):
         new = Renewal(
             renewal_id=0,
             user_id=user_id,
@@ -196,10 +196,6 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
         Renewals(ctx.db).begin(new)
 
 
-# STOPPING: Telegram renews it until the bot cancels it.
-RUNNING = (RenewalState.ON, RenewalState.STOPPING)
-
-
 def _renewed_by_telegram(
     ctx: Context, purchase: Purchase, payment: GatewayPayment, renewals: list[Renewal]
 ) -> None:
@@ -209,15 +205,11 @@ def _renewed_by_telegram(
         (renewal for renewal in renewals if renewal.gateway is Gateway.STARS and renewal.method),
         None,
     )
-    # Telegram identifies a subscription by its first payment.
-    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    paid = (entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
-    first = next(paid, "") or payment.outside_id
+    first = _find_subscription(ctx, purchase)
     if known is None or known.method != first:
         plan, on = purchase.order.promise.plan, RenewalState.ON
-        Renewals(ctx.db).begin(
-            Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
-        )
+        new = Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
+        _begin_subscription(ctx, purchase, known, new)
     elif known.state is RenewalState.ON:
         Renewals(ctx.db).schedule(known.renewal_id, until)
     elif known.state is RenewalState.OFF and (known.stopped_at is None or known.stopped_at < at):
@@ -226,6 +218,30 @@ def _renewed_by_telegram(
             known, state=RenewalState.ON, consented_at=at, next_at=until, stopped_at=None
         )
         Renewals(ctx.db).begin(on_again)
+
+
+def _find_subscription(ctx: Context, purchase: Purchase) -> str:
+    """Return a paid purchase's first payment, by which Telegram identifies its subscription."""
+    entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
+    return next(entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
+
+
+def _begin_subscription(
+    ctx: Context, purchase: Purchase, known: Renewal | None, new: Renewal
+) -> None:
+    """Store a subscription. If another of the plan runs, the newer one stays, the older ends.
+
+    Two links of one plan can both be paid before either payment is reported.
+    """
+    replaced, newer = (known.replaced if known else ()), new
+    if known is not None and known.state in RUNNING:
+        older, newer = (known, new) if known.consented_at <= new.consented_at else (new, known)
+        replaced = (*replaced, older.method)
+        once = f"subscribed-twice:{older.method}"
+        values = _bought(purchase, purchase.order.amount)
+        _tell(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
+    replaced = tuple(method for method in replaced if method != newer.method)
+    Renewals(ctx.db).begin(replace(newer, replaced=replaced))
 
 
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:
@@ -318,8 +334,7 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
     once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
     _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, gateway_refund.amount), once)
     for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
-        is_this = each.plan == purchase.order.promise.plan and each.gateway is Gateway.STARS
-        if is_this and each.state is RenewalState.ON:
+        if each.gateway is gateway and each.method == _find_subscription(ctx, purchase):
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)
 
 

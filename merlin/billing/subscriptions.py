@@ -47,6 +47,10 @@ class RenewalState(StrEnum):
     FAILED = "failed"
 
 
+# STOPPING: Telegram renews it until the bot cancels it.
+RUNNING = (RenewalState.ON, RenewalState.STOPPING)
+
+
 @dataclass(frozen=True, slots=True)
 class Renewal:
     """The renewal of one plan of a person.
@@ -54,7 +58,8 @@ class Renewal:
     `method` is the saved method's id, or the first payment's in Stars; `method_title` its display
     name. `next_at` is the time of the next payment; `consented_at` when the person agreed.
     `announced_price`, in kopecks, is that of the reminder of the next payment, None before it.
-    `stopped_at` is when Telegram confirmed the end of one in Stars.
+    `stopped_at` is when Telegram confirmed the end of one in Stars. `replaced` are the first
+    payments of earlier subscriptions in Stars that Telegram renews until the bot cancels them.
     """
 
     renewal_id: int
@@ -70,6 +75,19 @@ class Renewal:
     contact: str = ""
     announced_price: int | None = None
     stopped_at: datetime | None = None
+    replaced: tuple[str, ...] = ()
+
+    @property
+    def subscriptions(self) -> tuple[str, ...]:
+        """Return the first payments of the subscriptions that Telegram renews."""
+        is_running = self.gateway is Gateway.STARS and self.state in RUNNING
+        return (*self.replaced, self.method) if is_running else self.replaced
+
+    @property
+    def to_cancel(self) -> tuple[str, ...]:
+        """Return the first payments of the subscriptions that the bot has to cancel."""
+        is_on = self.state is RenewalState.ON
+        return self.replaced if is_on else self.subscriptions
 
     def limit(self, price: Amount) -> Amount:
         """Return what to charge for a plan: its price, but not more than was announced."""
@@ -140,6 +158,8 @@ class Renewals(Repository):
         row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
         row["reminded_for"] = ""
         self.db.upsert(RENEWAL, {"user_id": renewal.user_id, "plan": renewal.plan}, row)
+        if renewal.to_cancel:
+            self.db.bump()
         condition = (RENEWAL.user_id == renewal.user_id) & (RENEWAL.plan == renewal.plan)
         return int(self.db.value(RENEWAL.select(RENEWAL.id).where(condition)))
 
@@ -170,18 +190,25 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
     def list_stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
-        """Return the renewals that must be cancelled at the gateway."""
+        """Return the renewals with subscriptions to cancel at the gateway."""
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value
-        is_stopping &= RENEWAL.till == gateway.value
+        is_stopping = (is_stopping | (RENEWAL.replaced != "")) & (RENEWAL.till == gateway.value)
         rows = self.db.rows(RENEWAL.select().where(is_stopping).order_by(RENEWAL.id).limit(limit))
         return _RENEWALS.read_all(rows, self.db)
 
     @transaction
-    def mark_stopped(self, renewal_id: int) -> bool:
-        """Store that Telegram has cancelled it; False if already stored."""
-        condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
-        values = {"state": RenewalState.OFF.value, "stopped_at": iso(self._clock())}
-        return self.db.change(RENEWAL.update(values).where(condition)) > 0
+    def mark_stopped(self, renewal: Renewal, subscription: str) -> None:
+        """Store that Telegram has cancelled a subscription; nothing if already stored."""
+        condition = RENEWAL.id == renewal.renewal_id
+        query = self.db.for_update(RENEWAL.select().where(condition))
+        stored = _RENEWALS.find(self.db, query)
+        if stored is None or subscription not in stored.to_cancel:
+            return
+        values: Row = {"state": RenewalState.OFF.value, "stopped_at": iso(self._clock())}
+        if subscription in stored.replaced:
+            left = (each for each in stored.replaced if each != subscription)
+            values = {"replaced": " ".join(left)}
+        self.db.change(RENEWAL.update(values).where(condition))
 
     @transaction
     def end_unpaid(self, before: datetime) -> None:

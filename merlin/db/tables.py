@@ -159,7 +159,7 @@ REFUND = _table(
 RENEWAL = _table(
     "renewal",
     "id user_id plan till method method_title contact state consented_at next_at tries"
-    " reminded_for announced_price stopped_at",
+    " reminded_for announced_price stopped_at replaced",
     sealed="method contact",
 )
 PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at")

@@ -136,7 +136,7 @@ def test_erasure_on_a_page_waits_for_a_renewal_in_stars_and_for_an_answer(site):
     with site.browser_client(ANNA) as anna:
         assert "отключается в Telegram" in anna.post("/me/erase", data=sure).text
         assert renewals.find(ANNA, number).state is RenewalState.STOPPING
-        renewals.mark_stopped(number)
+        renewals.mark_stopped(renewals.find(ANNA, number), "stx")
         conversation = Conversation(site)
         conversation.add_question(1)
         assert "готовится ответ" in anna.post("/me/erase", data=sure).text

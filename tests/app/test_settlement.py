@@ -15,10 +15,11 @@ from merlin.app.personal_data import PersonalRecords
 from merlin.app.settlement import Outcome, expire, reason_key
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
+from merlin.config.shop import PlanPrice
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, Status
 from merlin.sandbox.yookassa.server import REASONS
-from tests.billing.plan_shop import ANNA, BORIS
+from tests.billing.plan_shop import ANNA, BORIS, PLANS
 
 pytestmark = pytest.mark.integration
 
@@ -174,6 +175,57 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
 
 
+def order_two_subscriptions(shop):
+    """Return orders of one plan before and after its price changed: each has a link of its own."""
+    orders = []
+    for stars in (200, 250):
+        (plus,) = [plan for plan in PLANS if plan.name == "plus"]
+        changed = plus.model_copy(update={"price": PlanPrice(stars=stars)})
+        shop.ctx.config.plans["plus"] = changed
+        orders.append(shop.order(gateway=Gateway.STARS))
+    return orders
+
+
+def pay_stars(shop, purchase, charge, at):
+    month = timedelta(days=30)
+    payment = shop.make_payment(purchase, charge, at=at, paid_until=at + month)
+    assert shop.apply_payment(purchase, payment) is Outcome.PAID
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    return renewal
+
+
+@pytest.mark.parametrize("reported", [("first", "second"), ("second", "first")])
+def test_older_of_two_stars_subscriptions_of_a_plan_ends_and_its_owner_is_told(
+    shop, clock, reported
+):
+    renewals, first_at = shop.billing.renewals, clock()
+    orders = dict(zip(("first", "second"), order_two_subscriptions(shop), strict=True))
+    paid_at = {"first": first_at, "second": first_at + timedelta(seconds=1)}
+    for charge in reported:
+        renewal = pay_stars(shop, orders[charge], charge, paid_at[charge])
+    assert (renewal.method, renewal.state, renewal.replaced) == ("second", "on", ("first",))
+    assert shop.list_notices(ANNA).count("notice-stars-subscribed-twice") == 1
+    assert [each.to_cancel for each in renewals.list_stopping(Gateway.STARS)] == [("first",)]
+    for _ in range(2):
+        renewals.mark_stopped(renewal, "first")
+    assert not renewals.list_stopping(Gateway.STARS)
+    renewal = pay_stars(shop, orders["second"], "later", first_at + timedelta(days=30))
+    assert (renewal.method, renewal.state, renewal.subscriptions) == ("second", "on", ("second",))
+
+
+def test_refund_of_a_replaced_stars_subscription_keeps_the_newer(shop, clock):
+    orders = dict(zip(("first", "second"), order_two_subscriptions(shop), strict=True))
+    for charge, order in orders.items():
+        pay_stars(shop, order, charge, clock())
+        clock.move(1)
+    for charge, state in (("first", "on"), ("second", "stopping")):
+        returned = shop.make_refund(charge, charge, orders[charge].order.amount)
+        refund = partial(settlement.receive_refund, shop.ctx, returned)
+        assert shop.db.transact(refund) is Outcome.RETURNED
+        (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+        assert (renewal.method, renewal.state) == ("second", state)
+
+
 @pytest.mark.parametrize(("paid_after_s", "state"), [(-60, "off"), (60, "on")])
 def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
     shop, clock, paid_after_s, state
@@ -188,7 +240,7 @@ def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
     clock.move(30 * 86_400)
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert shop.billing.renewals.stop(renewal.renewal_id, ANNA)
-    assert shop.billing.renewals.mark_stopped(renewal.renewal_id)
+    shop.billing.renewals.mark_stopped(renewal, "first")
     # Telegram's report of it arrives later.
     assert pay("second", clock() + timedelta(seconds=paid_after_s)) is Outcome.PAID
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)

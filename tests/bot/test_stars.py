@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.telegram.queries import pay
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.running_bot import RunningBot, add_live_model, select_rows
 from tests.bot.stars_buyer import Buyer, change_rows, ledger, selling_settings
@@ -283,6 +284,26 @@ def test_subscriber_cannot_pay_the_link_of_an_earlier_offer(buyer):
     buyer.pay(newer)
     assert "This plan already auto-renews" in buyer.try_to_pay(earlier)
     assert len(buyer.payments()) == 1
+
+
+def test_earlier_of_two_subscriptions_paid_at_once_ends_at_telegram(buyer, selling_bot):
+    telegram, _ = selling_bot
+    earlier = slug_of(buyer)
+    change_rows(buyer.settings, "UPDATE purchase SET promise = REPLACE(promise, 'Always', 'Ever')")
+    newer = slug_of(buyer)
+    buyer.pay(earlier)
+    # The bot agreed to it before the first payment was reported.
+    telegram.act(
+        lambda acting: pay(acting.world, acting.person(buyer.who), acting.world.invoices[newer])
+    )
+    telegram.wait_for(lambda: len(thank_messages(buyer)) == 2)
+    first, second = (payment[3] for payment in buyer.payments())
+    telegram.wait_for(lambda: telegram.subscriptions()[first]["is_canceled"])
+    assert not telegram.subscriptions()[second]["is_canceled"]
+    telegram.wait_for(lambda: not buyer.renewals()[0].replaced)
+    assert (buyer.renewals()[0].method, buyer.renewals()[0].state) == (second, "on")
+    told = [message.text for message in telegram.answers(buyer.who)]
+    assert any("You subscribed to the plan “Always” twice" in text for text in told)
 
 
 def test_billing_buttons_of_another_user_do_nothing(buyer, selling_bot):

@@ -26,6 +26,7 @@ from merlin.app.shop import place_order
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import plan_named, plan_title
+from merlin.billing.subscriptions import RUNNING
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import format_time
@@ -177,7 +178,7 @@ def refusal_reason(context: BotContext) -> str:
 def _renews(context: BotContext, plan: str) -> bool:
     """Return whether a plan of the user renews itself; Telegram does until it confirms the stop."""
     own = plans.my_subscriptions(*context.own_caller)
-    return any(each.plan == plan and each.state in settlement.RUNNING for each in own.renewals)
+    return any(each.plan == plan and each.state in RUNNING for each in own.renewals)
 
 
 async def receive_payment_update(context: BotContext) -> None:

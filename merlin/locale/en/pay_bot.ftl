@@ -140,6 +140,7 @@ pay-left-none = [This was the last { $kind ->
 pay-bought = Recent orders of this user:
 notice-stars-unknown = Stars arrived without an order: { NUMBER($stars) } ⭐ from user { $user }, payment { $charge }, the invoice said “{ $payload }”. Nothing was granted; the user knows you'll look into it.
 notice-stars-odd = We got your payment of { NUMBER($stars) } ⭐ but can't match it to an order. We're on it; no answer in a day? /paysupport
+notice-stars-subscribed-twice = You subscribed to the plan “{ $en }” twice. We're turning off the earlier subscription: Telegram will charge you once a month. The days of both payments are yours. Want one payment back? /paysupport
 notice-stars-left = Telegram reports a refund of { NUMBER($stars) } ⭐ to user { $user } for payment { $charge }, which isn't in our records.
 notice-stars-missing = The Stars payment { $charge } is in our records, but Telegram doesn't list it. Compare: merlin billing reconcile
 notice-payment-unread = Telegram reports a payment by user { $user } that we can't read (update { $update }). Nothing was granted.
