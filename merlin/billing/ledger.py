@@ -20,14 +20,14 @@ from typing import Any
 
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
-from merlin.billing.quota import Gift, Gifts, Source
+from merlin.billing.quota import Format, Gift, Gifts, Source
 from merlin.billing.subscriptions import REMIND_BEFORE, Renewals, Term, Terms, term_start
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import named
 from merlin.core.money import Amount
 from merlin.db.database import Repository, lock_known_user, transaction
-from merlin.db.tables import LEDGER, PURCHASE, QUOTA_GIFT
+from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
@@ -70,6 +70,11 @@ class Entry:
     def is_empty(self) -> bool:
         """Return whether it is a grant that grants nothing, because its payment is refunded."""
         return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
+
+
+def pack_key(grant_id: int, kind: Format) -> str:
+    """Return the key of the gift of a pack's questions of one format."""
+    return f"grant:{grant_id}:{kind.value}"
 
 
 def sum_refunds(entries: Sequence[Entry]) -> int:
@@ -181,7 +186,7 @@ class Ledger(Repository):
         if promise.pack:
             until = None if lasts is None else now + lasts
             for kind, amount in promise.pack.items():
-                key = f"grant:{grant_id}:{kind.value}"
+                key = pack_key(grant_id, kind)
                 Gifts(self.db, self._clock).give(Gift(user_id, kind, amount, BY, "", until, key))
         elif lasts is not None:
             starts = term_start(
@@ -232,20 +237,19 @@ class Ledger(Repository):
         return refund
 
     def _revoke(self, purchase: Purchase, grant: Entry) -> None:
-        """Revoke the grant, completely if no money is left for it."""
+        """Revoke the share of a grant that is not paid any more; of a pack, rounded down."""
         rest, length = (
             self.remaining_amount(grant.entry_id),
             timedelta(days=purchase.order.promise.days or 0),
         )
         Terms(self.db, self._clock).shorten(grant.entry_id, length, grant.amount, rest)
+        for kind, amount in purchase.order.promise.pack.items():
+            kept = -(-amount * rest.minor // grant.amount.minor)
+            key = pack_key(grant.entry_id, kind)
+            Gifts(self.db, self._clock).reduce(purchase.user_id, key, kept)
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
-            now = iso(self._clock())
-            is_of_grant = QUOTA_GIFT.user_id == purchase.user_id
-            is_of_grant &= QUOTA_GIFT.key.startswith(f"grant:{grant.entry_id}:")
-            is_open = QUOTA_GIFT.expires_at.is_null() | (QUOTA_GIFT.expires_at > now)
-            self.db.change(QUOTA_GIFT.update({"expires_at": now}).where(is_of_grant & is_open))
         self._reschedule_renewals(purchase)
         entries = self.entries(purchase.purchase_id)
         grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)

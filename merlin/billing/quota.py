@@ -247,6 +247,17 @@ class Gifts(Repository):
             Audit(self.db, self._clock).note(gift.by, "quota.gift", whose, values)
         return gift_id
 
+    def reduce(self, user_id: int, key: str, amount: int) -> None:
+        """Leave `amount` questions of a gift, at least those used; one without any ends now.
+
+        Call it within a transaction.
+        """
+        now = self._clock()
+        for gift in (each for each in self.list_all(user_id) if each.key == key):
+            ends = {"expires_at": iso(min(now, gift.expires_at or now))}
+            values = {"amount": max(amount, gift.used)} if amount else ends
+            self.db.change(QUOTA_GIFT.update(values).where(QUOTA_GIFT.id == gift.gift_id))
+
     def open_gift(self, user_id: int, kind: Format) -> int | None:
         """Return the gift to use next: the one with questions left that ends first."""
         rows = self.db.rows(self._open(user_id).where(QUOTA_GIFT.format == kind.value))

@@ -96,7 +96,7 @@ def test_only_admins_have_billing_in_their_menu(shop):
 def test_refund_says_what_the_buyer_loses(shop, sold):
     plan, pack = (page_text(shop.admin.get(f"/admin/billing/{order}")) for order in sold.orders)
     assert "Срок сократится на ту же долю." in plan
-    assert "Вопросы пакета пропадут, только если вернуть всё." in pack
+    assert "Вопросов в пакете станет меньше на ту же долю" in pack
     assert "Срок сократится" not in pack
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections import Counter as Counts
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from fractions import Fraction
 from itertools import pairwise
+from math import ceil
 
 from merlin.account.users import User
 from merlin.app.settlement import expire
@@ -233,8 +235,7 @@ class History:
         assert self.shop.refund(payment.grant, minor, outside_id) is not None
         payment.refunded += minor
         payment.refunds.append((outside_id, minor))
-        if payment.refunded == payment.paid:
-            self._end_gifts(payment)
+        self._reduce_gifts(payment)
 
     def _refund_empty_grant(self, payment):
         """Carry out the refund that was requested for a payment without a grant."""
@@ -248,12 +249,17 @@ class History:
         refunds = self.shop.billing.refunds.list_of_purchase(payment.purchase.purchase_id)
         return [refund for refund in refunds if refund.payment_id == payment.outside_id]
 
-    def _end_gifts(self, payment):
+    def _reduce_gifts(self, payment):
         keys = {f"grant:{payment.grant.entry_id}:{kind.value}" for kind in PACK}
+        rest = payment.paid - payment.refunded
         for gift in self.quotas.gifts.list_all(self.user_id):
             if gift.key in keys:
                 expected = self.gifts[gift.gift_id]
-                expected[2] = min(expected[2], self.clock())
+                if rest:
+                    kept = ceil(Fraction(PACK[expected[0]] * rest, payment.paid))
+                    expected[1] = max(kept, self.count_questions(gift_id=gift.gift_id))
+                else:
+                    expected[2] = min(expected[2], self.clock())
 
     def refund_again(self):
         refunds = [(payment, refund) for payment in self.payments for refund in payment.refunds]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 import pytest
 
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import Format
+from merlin.billing.quota import Format, Quotas, plan_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
 from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, list_terms, read_state, show_quota
@@ -60,13 +60,28 @@ def test_partial_refund_shortens_the_term_in_proportion(shop, clock):
     assert shop.find_faults() == []
 
 
-def test_pack_is_kept_until_it_is_fully_refunded(shop):
+def test_partial_refund_of_a_pack_removes_its_share_of_the_questions(shop):
     _, grant = shop.buy(plan="voices")
-    shop.refund(grant, 100)
-    assert show_quota(shop, Format.VOICE).gifts == 10
-    shop.refund(grant)
-    assert show_quota(shop, Format.VOICE).gifts == 0
+    left = []
+    for minor in (100, 1900, 2950, 2475, 2474, None):
+        shop.refund(grant, minor)
+        left.append([show_quota(shop, kind).gifts for kind in (Format.VOICE, Format.PHOTO)])
+    # 98, 79, 49.50, 24.75, 0.01 and no roubles of 99 are left.
+    assert left == [[10, 5], [8, 4], [5, 3], [3, 2], [1, 1], [0, 0]]
     assert shop.find_faults() == []
+
+
+def test_partial_refund_of_a_pack_keeps_the_questions_already_asked(shop):
+    _, grant = shop.buy(plan="voices")
+    quotas, plan = Quotas(shop.db, 1, shop.clock), plan_of(shop.ctx.plans, ())
+    for update_id in range(4):
+        assert quotas.reserve(ANNA, update_id, Format.VOICE, plan, UTC) is None
+    shop.refund(grant, 8000)
+    assert show_quota(shop, Format.VOICE).gifts == 0
+    (gift,) = [each for each in quotas.gifts.list_all(ANNA) if each.kind is Format.VOICE]
+    assert (gift.amount, gift.used) == (4, 4)
+    quotas.give_back(3)
+    assert show_quota(shop, Format.VOICE).gifts == 1
 
 
 def test_refund_removes_only_the_gifts_of_its_own_grant(shop):

@@ -45,6 +45,7 @@ from merlin.app.plans import find_discount
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.app.texts import bot_link
+from merlin.billing.ledger import pack_key
 from merlin.billing.promo_codes import Promo, prices
 from merlin.billing.purchases import ID_LENGTH, POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
@@ -369,7 +370,7 @@ async def _view(
 
     details, gifts, bot_href = await services.store.read(read)
     purchase, pack = details.purchase, details.purchase.order.promise.pack
-    packs = {f"grant:{grant.entry_id}:{kind.value}" for grant in details.grants for kind in pack}
+    packs = {pack_key(grant.entry_id, kind) for grant in details.grants for kind in pack}
     state = purchase.state_at(context.services.clock())
     by_card = purchase.order.gateway is Gateway.YOOKASSA
     waits, is_by_hand = state.is_unpaid, purchase.order.renewal_id is None

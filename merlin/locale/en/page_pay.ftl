@@ -278,7 +278,7 @@ page-refund-state-done = refunded
 page-refund-state-refused = declined
 page-refund-go = Refund, up to { $amount }
 page-refund-hint = You can refund up to { $rest }. Leave blank to refund all of it. { $kind ->
-    [pack] The questions of the pack are removed only if you refund all of it.
+    [pack] The same share of the questions is removed; those already asked stay.
    *[plan] The same share of the time is removed.
 }
 page-refund-whole = All { $rest } will be refunded: Telegram refunds in full only.

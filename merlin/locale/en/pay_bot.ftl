@@ -190,7 +190,7 @@ pay-admin-no-amount = That isn't an amount. Send roubles, such as 150 or 99.90; 
 pay-admin-ask-reason = Send the reason in one message, up to { NUMBER($most) } characters. It's saved with the order.
 pay-admin-ask-refund = Refund { $price } for “{ $title }” to user { $user }? Reason: { $reason }. { $whole ->
         [yes] The purchase will be removed.
-       *[no] The plan becomes shorter by the refunded part; a pack stays.
+       *[no] The plan becomes shorter by the refunded part; a pack loses the same share of its questions.
     } { $gateway ->
         [stars] Auto-renewal will be turned off, if it's on.
        *[yookassa] {""}
