@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import attrgetter
+from time import monotonic
 from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
@@ -40,6 +41,7 @@ from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
+from merlin.core.rate_limit import TokenBucket
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
 
@@ -324,28 +326,41 @@ def start_plan_trial(context: BotContext) -> View:
 
 
 CODE_STEP = "pay-code"
-# Limits guessing of codes.
-MAX_ATTEMPTS = 5
+# Guesses of codes by one person: so many at once, then one more after each pause.
+MAX_GUESSES, GUESS_PAUSE_S = 5, 300.0
+
+
+def _guesses_of(context: BotContext, now: float) -> TokenBucket:
+    guesses = context.services.code_guesses
+    return guesses.get(context.user_id, 1 / GUESS_PAUSE_S, MAX_GUESSES, now)
 
 
 @handlers.button("code")
 def ask_code(context: BotContext) -> View:
-    """Ask for the code."""
-    return menu.form(context, "pay-ask-code", "plan:0", step=CODE_STEP, values={"tries": 0})
+    """Ask for the code, unless too many were wrong."""
+    now = monotonic()
+    if not _guesses_of(context, now).has(1, now):
+        return menu.alert(context.translate("pay-code-too-many"), is_loud=True)
+    return menu.form(context, "pay-ask-code", "plan:0", step=CODE_STEP)
 
 
 @handlers.step(CODE_STEP)
 def take_code(context: BotContext) -> View:
     """Take the code of the message."""
+    now = monotonic()
+    guesses, too_many = _guesses_of(context, now), context.translate("pay-code-too-many")
+    if not guesses.has(1, now):
+        context.stop_waiting()
+        return menu.paragraphs(context, too_many)
     try:
         return context.db.transact(lambda: _use_code(context))
     except MerlinError as error:
-        tries = int(context.dialog_values.get("tries", 0)) + 1
+        guesses.take(now)
         message = context.translate(error.key, **error.arguments)
-        if tries >= MAX_ATTEMPTS:
+        if not guesses.has(1, now):
             context.stop_waiting()
-            return menu.paragraphs(context, message, context.translate("pay-code-too-many"))
-        context.wait(Dialog(CODE_STEP, {"tries": tries}))
+            return menu.paragraphs(context, message, too_many)
+        context.wait(Dialog(CODE_STEP))
         rows = (menu.back_or_cancel("plan:0"),)
         return menu.paragraphs(context, message, context.translate("pay-code-again"), rows=rows)
 
