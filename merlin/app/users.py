@@ -19,10 +19,11 @@ from merlin.app import models
 from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
+from merlin.app.shop import plan_titles
 from merlin.app.views import finite, view_of
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
-from merlin.billing.subscriptions import Renewals, Term, Terms
+from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described
@@ -244,9 +245,10 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 
 
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
-    """Unblock a person. Raises NotFound."""
+    """Unblock a person, and tell them which plans no longer renew. Raises NotFound."""
     _require_user(ctx, actor, user_id)
-    Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
+    if Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False):
+        _notify_ended_renewals(ctx, user_id)
     return get(ctx, actor, user_id)
 
 
@@ -452,6 +454,14 @@ def _view(ctx: Context, user: User) -> UserView:
         current_plan=plan_of(ctx.plans, user.plans).name,
         language=user.speaks(ctx.config.language),
     )
+
+
+def _notify_ended_renewals(ctx: Context, user_id: int) -> None:
+    """Notify an unblocked person of their plans whose renewal the block turned off, or they did."""
+    for renewal in Renewals(ctx.db).list_of_user(user_id) if is_telegram_id(user_id) else ():
+        if renewal.state in (RenewalState.STOPPING, RenewalState.OFF):
+            values = plan_titles(ctx, renewal.plan)
+            Notices(ctx.db, ctx.clock).tell(str(user_id), "notice-unblocked-renewal", values)
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:

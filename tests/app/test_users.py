@@ -119,12 +119,20 @@ def test_gifts_of_one_key_are_given_and_notified_once(ctx):
 )
 def test_block_stops_the_renewals_of_the_user_alone(ctx, gateway, state):
     now = ctx.clock()
+    perform(ctx, users.block, ADMIN, ANNA)
+    perform(ctx, users.unblock, ADMIN, ANNA)
+    assert not Notices(ctx.db).list_newest(str(ANNA), 5)
     for user_id in (ANNA, BORIS):
         renewal = Renewal(0, user_id, "full", gateway, "card-1", RenewalState.ON, now, now)
         ctx.db.transact(partial(Renewals(ctx.db).begin, renewal))
     perform(ctx, users.block, ADMIN, ANNA)
     renewals = [*Renewals(ctx.db).list_of_user(ANNA), *Renewals(ctx.db).list_of_user(BORIS)]
     assert [renewal.state for renewal in renewals] == [state, "on"]
+    # Unblocked people are told, once, that the renewal stays off.
+    for _ in range(2):
+        perform(ctx, users.unblock, ADMIN, ANNA)
+    told = [notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5)]
+    assert told == ["notice-unblocked-renewal"]
 
 
 def test_default_plan_is_stored_as_no_plan(ctx):

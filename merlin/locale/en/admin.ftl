@@ -159,6 +159,7 @@ people-days = { $days ->
     }
 people-ask-gift = Give: { $who }, { $format } — { $amount }, for: { $long }.
 people-gift-sent = Gift sent
+notice-unblocked-renewal = The bot answers you again. Auto-renewal of the plan “{ $en }” is off, so you won't be charged for it. To turn it on, buy the plan again: /plan
 notice-role = Your role is now: { $role }.
 notice-role-scopes = Your role is now: { $role } ({ $scopes }). Start with /admin
 notice-gift = You got gift questions: { $format } — { $amount }. They're used once the plan's questions run out.

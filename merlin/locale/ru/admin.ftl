@@ -164,6 +164,7 @@ people-days = { $days ->
     }
 people-ask-gift = Подарить: { $who }, { $format } — { $amount }, срок: { $long }.
 people-gift-sent = Подарок отправлен
+notice-unblocked-renewal = Бот снова вам отвечает. Автопродление плана «{ $ru }» выключено, деньги за него не спишутся. Чтобы включить его, купите план ещё раз: /plan
 notice-role = Ваша роль теперь: { $role }.
 notice-role-scopes = Ваша роль теперь: { $role } ({ $scopes }). Начните с /admin
 notice-gift = Вам подарили вопросы: { $format } — { $amount }. Они тратятся, когда вопросы плана закончились.
