@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
+from itertools import islice
 from typing import Any
 
 from peewee import chunked, fn
@@ -348,12 +349,13 @@ class Users(Repository):
         if text.isascii() and text.isdigit():
             found = self.get(int(text)) if len(text) < len(str(2**63)) else None
             return [] if found is None else [found]
-        requested, found_by_name = text.strip().casefold(), list[User]()
-        for row in self.db.rows(_newest().where(USER.shown_name != "")) if requested else ():
-            user = self._user(row)
-            if requested in user.shown_name.casefold() and len(found_by_name) < limit:
-                found_by_name.append(user)
-        return self._with_terms(found_by_name)
+        requested = text.strip().casefold()
+        rows = self.db.rows(_newest().where(USER.shown_name != "")) if requested else ()
+        # Names are encrypted: each is decrypted until enough are found.
+        found_by_name = (
+            user for user in map(self._user, rows) if requested in user.shown_name.casefold()
+        )
+        return self._with_terms([*islice(found_by_name, limit)])
 
     def count(self) -> int:
         """Return the number of people who have written."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from structlog.testing import capture_logs
 
 from merlin.account.users import Consents, Roles, User, Users
 from merlin.billing.quota import Source
@@ -113,6 +114,19 @@ def test_users_are_found_by_id_or_part_of_their_name(users):
     assert [user.user_id for user in users.find("ёлкин")] == [BORIS, ANNA]
     assert [user.user_id for user in users.find(" АННА ")] == [ANNA]
     assert len(users.find("ёлкин", limit=1)) == 1
+
+
+def test_search_ends_with_the_last_person_it_returns(users, url):
+    users.set_name(BORIS, "Борис Ёлкин")
+    with open_database(url, cipher=Cipher({"lost": b"x" * 32}, "lost")) as other:
+        Users(other).set_name(ANNA, "Анна Ёлкина")
+    # Reading the name of Anna, who came first, is logged: its key is lost.
+    with capture_logs() as logs:
+        assert [user.user_id for user in users.find("ёлкин", limit=1)] == [BORIS]
+    assert logs == []
+    with capture_logs() as logs:
+        assert [user.user_id for user in users.find("ёлкин")] == [BORIS]
+    assert [entry["event"] for entry in logs] == ["a stored text cannot be opened"]
 
 
 @pytest.mark.parametrize("query", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
