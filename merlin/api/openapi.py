@@ -77,6 +77,7 @@ BODIES: Mapping[str, Any] = {
     "refund_payment": {"minor": 10000, "reason": "не подошло"},
     "make_promo": {"code": "LETO", "plan": "plus", "percent": 20},
     "rate": {"value": "up"},
+    "erase_me": {"sure": True},
     "set_name": {"name": "anna.k"},
     "set_password": {"password": "семь синих слонов"},
     "sign_in_by_telegram": {"init_data": "user=%7B%22id%22%3A1001%7D&auth_date=1795176000&hash=0"},

@@ -145,6 +145,34 @@ def test_erasure_on_a_page_waits_for_a_renewal_in_stars_and_for_an_answer(site):
     assert find_tables_with(site, ANNA) == set()
 
 
+def test_program_deletes_all_data_of_the_person_who_is_signed_in(site):
+    path, sure = "/api/user/erasure", {"sure": True}
+    set_password(site, BORIS, "boris")
+    now, renewals = utc_now(), Renewals(site.db)
+    renewal = Renewal(0, BORIS, "plus", Gateway.STARS, "stx", RenewalState.ON, now, now)
+    number = renewals.begin(renewal)
+    with site.browser_client(BORIS) as boris:
+        key = site.key_headers(BORIS)
+        assert site.client.post(path, json=sure, headers=key).status_code == 403
+        for body in ({}, {"sure": False}, {"sure": "yes"}):
+            assert boris.post(path, json=body).status_code == 422
+        age_sign_ins(site)
+        assert boris.post(path, json=sure).status_code == 403
+        assert boris.post(path, json={**sure, "current": "не тот пароль"}).status_code == 401
+        assert renewals.find(BORIS, number).state is RenewalState.ON
+        sure["current"] = PASSWORD
+        waiting = boris.post(path, json=sure)
+        assert (waiting.status_code, "в Telegram" in waiting.json()["detail"]) == (409, True)
+        renewals.mark_stopped(renewals.find(BORIS, number), "stx")
+        erased = boris.post(path, json=sure)
+        assert (erased.status_code, erased.json()["models"]) == (200, [])
+        assert erased.json()["deleted"]["renewal"] == 1
+        assert boris.get("/api/user").status_code == 401
+        assert site.client.get("/api/user", headers=key).status_code == 401
+    assert find_tables_with(site, BORIS) == set()
+    assert find_tables_with(site, ANNA)
+
+
 def test_user_name_is_unique_and_cannot_be_a_teachers(site):
     with site.browser_client(ANNA) as anna, site.browser_client(BORIS) as boris:
         assert anna.put("/api/user/name", json={"name": "Petrova"}).json()["name"] == "petrova"

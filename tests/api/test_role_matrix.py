@@ -58,7 +58,8 @@ OPERATIONS = {
     "priced": "list_plans",
     "self": """
         place_order list_orders list_renewals redeem_code try_plan list_favourites add_favourite
-        remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password sign_out
+        remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password erase_me
+        sign_out
         list_keys make_key list_sessions show_usage export list_taught_courses list_changes
         list_requests list_openai_models show_openai_model create_chat_completion""",
     "anna's": """
@@ -94,7 +95,7 @@ HIDDEN = [
 PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
 ORDER = ("get", "put", "patch", "post", "delete")
 # These end every sign-in of the caller, or all but the current one.
-LAST = {"set_password", "close_all_sign_ins", "sign_out"}
+LAST = {"set_password", "close_all_sign_ins", "sign_out", "erase_me"}
 
 
 @pytest.fixture(scope="module")
@@ -240,29 +241,6 @@ def sort_key(name):
     return name in LAST, ORDER.index(TOLD[name][1])
 
 
-def test_permitted_callers_are_accepted(site, callers):
-    wrong = []
-    for name in sorted(TOLD, key=sort_key):
-        callers.browsers.clear()
-        for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
-            if expected != "ok":
-                continue
-            answer = callers.call(name, caller)
-            if not (is_as_expected(answer, expected) or (name, answer.status_code) in NOT_HERE):
-                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
-    assert wrong == []
-
-
-# Not configured on this site, or already gone for the second caller.
-NOT_HERE = {
-    ("begin_openid", 404),
-    ("finish_openid", 404),
-    ("sign_in_by_telegram", 401),
-    ("sign_in_by_password", 401),
-    ("telegram", 401),
-}
-
-
 def test_inactive_course_is_visible_only_to_its_editors(site, callers):
     closed = site.course_id("closed")
     path = f"/api/courses/{closed}"
@@ -283,3 +261,27 @@ def test_role_below_admin_cannot_raise_itself(site, callers, role):
     answer = callers.http.post(address, json={"role": "admin"}, headers=headers)
     assert answer.status_code == 403
     assert site.roles.authority(PEOPLE[caller]).role is role
+
+
+def test_permitted_callers_are_accepted(site, callers):
+    # The last test: in the end the callers delete their data.
+    wrong = []
+    for name in sorted(TOLD, key=sort_key):
+        callers.browsers.clear()
+        for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
+            if expected != "ok":
+                continue
+            answer = callers.call(name, caller)
+            if not (is_as_expected(answer, expected) or (name, answer.status_code) in NOT_HERE):
+                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
+    assert wrong == []
+
+
+# Not configured on this site, or already gone for the second caller.
+NOT_HERE = {
+    ("begin_openid", 404),
+    ("finish_openid", 404),
+    ("sign_in_by_telegram", 401),
+    ("sign_in_by_password", 401),
+    ("telegram", 401),
+}

@@ -8,9 +8,9 @@ accessible to that person only.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends
 from pydantic import Field, StringConstraints
@@ -37,6 +37,7 @@ from merlin.app.accounts import NewKey, OwnAccount, SignInView, UsageView
 from merlin.app.sessions import SessionView, TurnView
 from merlin.chat.feedback import Rating
 from merlin.core.clock import iso
+from merlin.core.errors import Refused
 from merlin.dataset.proposals import MAX_CHARACTERS
 
 key_router = operation_router(prefix="/api/user/keys", tags=["keys"])
@@ -136,6 +137,20 @@ class NewPasswordBody(Body):
     current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
+class ErasureBody(Body):
+    """The confirmation of an erasure; `current` is the current password, if one is set."""
+
+    sure: Literal[True]
+    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
+
+
+_Deleted = Annotated[Mapping[str, int], Field(description="Deleted rows by table.")]
+_Models = Annotated[
+    list[str], Field(description="Models that were trained on the person's corrections.")
+]
+Erasure = TypedDict("Erasure", {"deleted": _Deleted, "models": _Models})
+
+
 @me_router.get("", summary="Get my account")
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the caller's account and permissions."""
@@ -187,6 +202,23 @@ async def set_password(request: Request, body: NewPasswordBody, caller: Person) 
     """
     await change_password(request, caller, body.password, body.current)
     return await caller.read(accounts.read_own_account)
+
+
+@me_router.post("/erasure", summary="Delete all my data", responses=problems(409))
+async def erase_me(
+    request: Request, response: Response, body: ErasureBody, caller: Person
+) -> Erasure:
+    """Delete all data of the caller for good, and sign out everywhere.
+
+    Requires the current password, unless the caller signed in by other means in the last 10
+    minutes. 409: a renewal in Stars is being turned off, or an answer is on its way.
+    """
+    await require_password(request, caller, body.current)
+    if awaited := await caller.write(accounts.prepare_erasure):
+        raise Refused("an erasure has to wait", awaited)
+    deleted, models = await caller.write(accounts.erase)
+    delete_cookie(request, response, SIGN_IN)
+    return {"deleted": deleted, "models": models}
 
 
 rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])
