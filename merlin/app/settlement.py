@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from merlin.account.users import Users
 from merlin.app.context import Context
 from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
@@ -101,6 +102,10 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Ou
         return Outcome.SENT_BACK
     if purchase.user_id:
         _record_renewal(ctx, purchase, payment)
+        user = Users(ctx.db, ctx.clock).get(purchase.user_id)
+        if user is not None and user.is_blocked:
+            # Blocked since the payment was begun: charged for no plan any more.
+            Renewals(ctx.db).stop_all(purchase.user_id)
     return Outcome.PAID
 
 

@@ -238,9 +238,7 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
     if not actor.is_operator and ctx.roles.authority(user_id).may(Permission.USERS):
         raise Refused("an admin", "people-not-admin")
     Users(ctx.db, ctx.clock).block(user_id, actor.name)
-    renewals = Renewals(ctx.db, ctx.clock)
-    for renewal in renewals.list_of_user(user_id):
-        renewals.stop(renewal.renewal_id, user_id)
+    Renewals(ctx.db, ctx.clock).stop_all(user_id)
     return get(ctx, actor, user_id)
 
 

@@ -189,6 +189,12 @@ class Renewals(Repository):
             return True
         return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
+    @transaction
+    def stop_all(self, user_id: int) -> None:
+        """End every renewal of a person."""
+        for renewal in self.list_of_user(user_id):
+            self.stop(renewal.renewal_id, user_id)
+
     def list_stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
         """Return the renewals with subscriptions to cancel at the gateway."""
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value

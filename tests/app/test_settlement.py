@@ -175,6 +175,23 @@ def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clo
     assert (entry.kind, entry.by) == (EntryKind.REFUND, "user")
 
 
+@pytest.mark.parametrize(
+    ("gateway", "state"), [(Gateway.YOOKASSA, "off"), (Gateway.STARS, "stopping")]
+)
+def test_person_blocked_before_their_payment_arrives_is_not_charged_again(
+    shop, clock, gateway, state
+):
+    purchase = shop.order(gateway=gateway, keeps_method=True)
+    shop.users.block(ANNA, "user:1003")
+    saved = {"method_id": "card-1"} if gateway is Gateway.YOOKASSA else {}
+    saved = saved or {"paid_until": clock() + timedelta(days=30)}
+    payment = shop.make_payment(purchase, "late", **saved)
+    assert shop.apply_payment(purchase, payment) is Outcome.PAID
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    assert (renewal.method, renewal.state) == (saved.get("method_id", "late"), state)
+    assert shop.list_plans() == ["plus"]
+
+
 def order_two_subscriptions(shop):
     """Return orders of one plan before and after its price changed: each has a link of its own."""
     orders = []
