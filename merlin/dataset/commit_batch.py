@@ -43,7 +43,7 @@ from merlin.db.database import in_portions
 from merlin.db.intents import Intents, IntentState
 from merlin.git import mirror, push
 from merlin.git.mirror import HEAD_REF, GitFailed, lock_mirror
-from merlin.git.source import EXECUTABLE, FILE
+from merlin.git.source import EXECUTABLE, FILE, SHA1_DIGITS
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -171,7 +171,6 @@ def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
 
 SHOWN_BYTES = 1_000_000
 _AT_ONCE = 500
-_SHA1_DIGITS = 40
 _SCRATCH = "merlin.change"
 
 
@@ -220,7 +219,7 @@ class GitBranch:
                 if name != change.before:
                     conflicts[change.change_id] = self._make_conflict(name)
                 # An all-zero object id removes an entry from an index.
-                nothing = "0" * len(name or "0" * _SHA1_DIGITS)
+                nothing = "0" * len(name or "0" * SHA1_DIGITS)
                 lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
             if conflicts:
                 return BatchResult(conflicts=conflicts)

@@ -33,6 +33,7 @@ from merlin.core.errors import ConfigError, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.git.remote_url import CONTROL, RemoteUrl
+from merlin.git.source import SHA1_DIGITS
 
 HEAD_REF = "refs/merlin/head"
 NOTES_REF = "refs/notes/merlin"
@@ -106,6 +107,15 @@ def read_ref(run: GitRunner, name: str) -> str | None:
     """Return the object id of a ref in the mirror, None if it does not exist."""
     refs = run("for-each-ref", "--format=%(objectname)", "--", name).decode().split()
     return refs[0] if refs else None
+
+
+def create_repository(run: GitRunner, head: str | None, lock: int | None = None) -> None:
+    """Create a bare repository, or complete one, with the hash of the remote's `head`."""
+    run("init", "--bare", "--quiet", "--template=", f"--object-format={_hash_of(head)}", lock=lock)
+
+
+def _hash_of(object_id: str | None) -> str:
+    return "sha256" if object_id and len(object_id) > SHA1_DIGITS else "sha1"
 
 
 def list_tree(run: GitRunner, *arguments: str) -> Iterator[tuple[list[str], str]]:
@@ -368,7 +378,7 @@ def _remove_leftovers(mirror: Path) -> None:
 
 
 class _MirrorDamaged(Exception):
-    """The mirror is damaged and can be replaced."""
+    """The mirror is damaged, or has another hash than the remote, and can be replaced."""
 
 
 class MirrorFetcher:
@@ -410,7 +420,7 @@ class MirrorFetcher:
                 raise _MirrorDamaged
             # Completes a partially created repository too.
             if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
-                self._run("init", "--bare", "--quiet", "--template=", lock=lock)
+                create_repository(self._run, self._list_remote().get(self._branch), lock)
             return self._update(lock)
         except GitFailed as failure:
             if existed and not check_integrity(self._mirror, self._run):
@@ -424,6 +434,9 @@ class MirrorFetcher:
         head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
         if head is None or head == old_head:
             return head
+        # A repository that was empty or made anew can have the other hash than the mirror.
+        if self._run("rev-parse", "--show-object-format").decode().strip() != _hash_of(head):
+            raise _MirrorDamaged
         refspecs = [f"+{self._branch}:{HEAD_REF}"]
         if NOTES_REF in remote_refs and remote_refs[NOTES_REF] not in local_refs.values():
             # A mirror restored from a backup has notes, but may lack the newest.
@@ -432,9 +445,11 @@ class MirrorFetcher:
             )
         self._fetch_objects(head, refspecs, lock)
         new_head = self._run_for_refs("for-each-ref", _COMMIT_REFS, HEAD_REF).get(HEAD_REF)
-        if new_head is None:
+        if new_head is None and read_ref(self._run, HEAD_REF) == head:
             text = f"{self._branch} is at {head}, which is no commit"
             raise SourceError(text, "git-branch-no-commit", branch=self._branch)
+        if new_head in (None, old_head):  # git fetches no history that is cut off, and exits with 0
+            raise SourceError(f"{self._remote.url} is a shallow clone", "git-shallow")
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
@@ -448,7 +463,8 @@ class MirrorFetcher:
             raise SourceError(str(failure), failure.key, reason=reason) from failure
 
     def _run_for_refs(self, *arguments: str) -> dict[str, str]:
-        lines = self._run(*arguments).decode("utf-8", "replace").splitlines()
+        # Only "\n" ends a line: a ref's name can have the other line ends of Unicode.
+        lines = self._run(*arguments).decode("utf-8", "replace").split("\n")
         return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line)}
 
     def _fetch_objects(self, head: str, refspecs: Sequence[str], lock: int) -> None:

@@ -28,6 +28,7 @@ from merlin.git.mirror import (
     REMOTE_NOTES_REF,
     GitFailed,
     GitRunner,
+    create_repository,
     format_stderr,
     list_tree,
     read_ref,
@@ -188,12 +189,12 @@ def push_branch(
     return True
 
 
-def check_push(run: GitRunner, remote: RemoteUrl) -> None:
+def check_push(run: GitRunner, remote: RemoteUrl, head: str | None) -> None:
     """Check by a dry run whether a push would be accepted; `run` works in an empty folder.
 
-    Raises SourceError.
+    `head` is the remote's. Raises SourceError.
     """
-    run("init", "--bare", "--quiet", "--template=")
+    create_repository(run, head)
     tree = run("hash-object", "-w", "-t", "tree", "/dev/null").decode().strip()
     commit = run("commit-tree", tree, "-m", "Ask for the right to push").decode().strip()
     try:

@@ -153,7 +153,7 @@ def _read_size(answers: BinaryIO, name: str, kind: str) -> int:
 
 
 MAX_BLOB_BYTES = 2_000_000
-_COMMIT_ID = re.compile(r"[0-9a-f]{4,40}")
+_COMMIT_ID = re.compile(r"[0-9a-f]{4,64}")
 _MAX_CACHED_TREES = 64
 _DELETED_MODE = "000000"
 _NOT_FOUND = 127  # exit status of the shell and of env for a missing program
@@ -292,9 +292,8 @@ class GitSource:
 
     def check_push(self) -> None:
         """Check whether the repository would accept a push. Raises SourceError."""
-        mirror.write_git_config(self.mirror, self.remote)
         with mirror.as_source_errors():
-            push.check_push(self.run, self.remote)
+            push.check_push(self.run, self.remote, self._fetcher.remote_head())
 
     def commits_since(
         self, head: str, known: Collection[str], since: Collection[str] = ()

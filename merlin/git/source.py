@@ -56,7 +56,7 @@ class Commit:
     is_readable: bool = True
 
 
-_SHA1_DIGITS = 40
+SHA1_DIGITS = 40
 
 
 def blob_id(text: str | bytes, like: str = "") -> str:
@@ -66,6 +66,6 @@ def blob_id(text: str | bytes, like: str = "") -> str:
     """
     content = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
     data = b"blob %d\0" % len(content) + content
-    if len(like) > _SHA1_DIGITS:
+    if len(like) > SHA1_DIGITS:
         return hashlib.sha256(data).hexdigest()
     return hashlib.sha1(data, usedforsecurity=False).hexdigest()

@@ -41,6 +41,66 @@ def test_branch_that_points_at_a_tree_is_an_error_until_it_points_at_a_commit(re
     assert source.fetch() == head
 
 
+def test_refs_of_any_other_name_are_ignored(remote, source):
+    head = remote.commit(a="раз")
+    for separator in "\u0085", "\u2028", "\u2029":
+        remote.git("update-ref", f"refs/heads/x{separator}y/refs/heads/main", head)
+    assert source.fetch() == head
+
+
+def test_shallow_clone_is_an_error_until_its_history_is_complete(remote, make_source, tmp_path):
+    remote.commit(a="раз")
+    remote.commit(a="два")
+    clone, url = tmp_path / "clone", f"file://{remote.path}"
+    remote.git("clone", "--quiet", "--depth=1", url, str(clone))
+    source = make_source(str(clone))
+    with pytest.raises(SourceError) as raised:
+        source.fetch()
+    assert raised.value.key == "git-shallow"
+    remote.git("-C", str(clone), "fetch", "--quiet", "--unshallow")
+    head = source.fetch()
+    assert [commit.position for commit in source.commits_since(head, ())] == [2]
+
+
+def test_remote_that_became_shallow_does_not_hide_its_new_commits(remote, make_source, tmp_path):
+    old_head = remote.commit(a="раз")
+    source = make_source(str(tmp_path / "clone"))
+    remote.git("clone", "--quiet", str(remote.path), str(tmp_path / "clone"))
+    assert source.fetch() == old_head
+    for text in "два", "три":
+        remote.commit(a=text)
+    (tmp_path / "clone").rename(tmp_path / "complete")
+    remote.git("clone", "--quiet", "--depth=1", f"file://{remote.path}", str(tmp_path / "clone"))
+    with pytest.raises(SourceError) as raised:
+        source.fetch()
+    assert raised.value.key == "git-shallow"
+
+
+def test_repository_with_sha256_is_read(remote, source, tmp_path):
+    remote.path.rename(tmp_path / "sha1")
+    subprocess.run(
+        ["git", "init", "--quiet", "--object-format=sha256", "-b", "main", remote.path], check=True
+    )
+    assert source.fetch() is None
+    head = remote.commit(a="раз")
+    assert len(head) == 64
+    assert source.fetch() == head
+    assert read_texts(source, head) == {"a.yaml": "раз"}
+    assert source.resolve(head) == head
+
+
+def test_repository_made_anew_with_another_hash_is_read(remote, source, tmp_path):
+    remote.commit(a="раз")
+    source.fetch()
+    remote.path.rename(tmp_path / "sha1")
+    subprocess.run(
+        ["git", "init", "--quiet", "--object-format=sha256", "-b", "main", remote.path], check=True
+    )
+    head = remote.commit(a="два")
+    assert source.fetch() == head
+    assert read_texts(source, head) == {"a.yaml": "два"}
+
+
 def test_fetch_without_changes_writes_nothing(remote, source, tmp_path):
     head = remote.commit(a="1")
     source.fetch()

@@ -1,6 +1,7 @@
 git-url = repository.url must be https, ssh or a local path: { $url }
 git-branch = repository.branch isn't a branch name: { $branch }
 git-branch-no-commit = { $branch } in the datasets repository doesn't point at a commit.
+git-shallow = The datasets repository is a shallow clone, so its history is incomplete. Run there: git fetch --unshallow
 git-directory = repository.directory isn't a folder inside a repository: { $directory }
 git-absent = git isn't installed on this machine.
 git-failed = The datasets repository can't be read now: { $reason }

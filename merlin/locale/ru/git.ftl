@@ -1,6 +1,7 @@
 git-url = repository.url должен быть https, ssh или путём на этой машине: { $url }
 git-branch = repository.branch не похож на имя ветки: { $branch }
 git-branch-no-commit = { $branch } в репозитории с примерами указывает не на коммит.
+git-shallow = Репозиторий с примерами — неполный клон: в нём не вся история. Выполните в нём: git fetch --unshallow
 git-directory = repository.directory не похож на папку внутри репозитория: { $directory }
 git-absent = На этой машине не установлен git.
 git-failed = Репозиторий с примерами сейчас не читается: { $reason }
