@@ -25,7 +25,7 @@ from bench.figures import line
 from bench.lint_faults import ANSWERS, HARMLESS, SENTENCES, UNLIKE, WORDINGS, fill
 from merlin.core.messages import Message
 from merlin.dataset.check import CheckedDataset, check
-from merlin.dataset.example import Example, normalise, write_example
+from merlin.dataset.example import Example, detect_language, normalise, write_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.lint import lint_dataset, lint_example
 from merlin.dataset.work_tree import folders, work_tree
@@ -278,7 +278,12 @@ def _load_hosts(language: str) -> list[Example]:
                 for example in _check_shipped(place, name).examples
             ]
     paths_with_findings = {finding.path for finding in _check_examples(hosts).findings}
-    return [host for host in hosts if host.path not in paths_with_findings]
+    languages = {language, ""}  # a sentence of another language in an answer would be a fault
+    return [
+        host
+        for host in hosts
+        if host.path not in paths_with_findings and detect_language(host.answer) in languages
+    ]
 
 
 def _count_warnings(place: str, name: str) -> tuple[int, int]:

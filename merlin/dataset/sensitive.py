@@ -20,12 +20,21 @@ SECRET = re.compile(
     # The key of Amazon's documentation ends in EXAMPLE.
     r"|\b(?:AKIA|ASIA)(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}\b"
     r"|(?i:secret_(?:access_)?key)[\"' =:]{1,5}[A-Za-z0-9/+]{40}"
+    r"|\bAQVN[A-Za-z0-9_-]{35,}|\by[0-3]_[A-Za-z0-9_-]{50,}"
+    r"|\bt1\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{80,}"
+    r"|\blive_(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{40,}|\bnpm_[A-Za-z0-9]{36}\b"
+    r"|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
     r"|\bAIza[A-Za-z0-9_-]{35}|\bxox[abeprs]-[A-Za-z0-9-]{20,}|\b[rs]k_live_[A-Za-z0-9]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-\d"
 )
-# Addresses in the domains reserved by RFC 2606 belong to nobody.
-MAIL = re.compile(r"[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)[\w-]{1,63}\.[\w.-]{2,63}")
+# Addresses in the domains reserved by RFC 2606 belong to nobody. The last label of a domain has no
+# digits: vue@3.4.1 is a package, root@10.0.0.1 a login. git@host is a git server, name@x.service a
+# unit of systemd.
+MAIL = re.compile(
+    r"(?<![\w.+-])(?!git@)[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)"
+    r"(?:[\w-]{1,63}\.){1,8}(?!service\b)(?:xn--[\w-]{2,59}|[^\W\d_]{2,24})(?![^\W_])"
+)
 _GAP = "[ \u00a0()\u2010\u2011-]"
 PHONE = re.compile(
     rf"(?<![\d+])\+\d(?:{_GAP}{{0,2}}\d){{9,13}}(?!\d)"

@@ -25,6 +25,9 @@ def check_with(**more):
     ("answer", "rule", "shown"),
     [
         ("Пишите на anna@mail.university", "personal", "anna@mail.university"),
+        ("Пишите на _anna.petrova+kurs@mail.co.uk_.", "personal", "_anna.petrova+kurs@mail.co.uk"),
+        ("почта@институт.рф, a@xn--80aesd.xn--p1ai", "personal", "почта@институт.рф"),
+        ("Пишите на a@xn--80aesd.xn--p1ai!", "personal", "a@xn--80aesd.xn--p1ai"),
         ("Звоните +7 (912) 345-67-89", "personal", "+7 (9**) ***-**-89"),
         ("Ключ sk-abcdefghijklmnop1234", "secret", ""),
         ("Токен 1234567890:AAabcdefghijklmnopqrstuvwxyz0123456", "secret", ""),
@@ -50,6 +53,21 @@ def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
     assert len(checked.examples) == 61
 
 
+@pytest.mark.parametrize(
+    "key",
+    [
+        f"AQVN{'1a' * 18}",
+        f"y0_{'AgAAAAAb' * 7}",
+        f"t1.{'9euelZ' * 4}.{'Ab0-_' * 18}",
+        f"live_{'aB3-' * 11}",
+        f"npm_{'aB3' * 12}",
+        f"SG.{'aB' * 11}.{'x' * 43}",
+    ],
+)
+def test_keys_of_providers_are_secrets(key):
+    assert only_finding(check_with(a=example_yaml(answer=f"Ключ {key}")), "secret")
+
+
 def test_secret_is_not_repeated_in_the_finding():
     checked = check_with(a=example_yaml(answer="Ключ sk-abcdefghijklmnop1234"))
     finding = only_finding(checked, "secret")
@@ -62,6 +80,9 @@ def test_secret_is_not_repeated_in_the_finding():
         *("anna@example.com", "list[int]@property", "7 912 345", "2**31-1", "👩‍🔬 эмодзи"),
         *("Карта 4276 3800 1234 5670", "ИНН 500100732258", "СНИЛС 112-233-445 96"),
         *("Компилятор не может помочь.", "К сожалению, я не могу применить эту скидку."),
+        *("git clone git@github.com:course/homework.git", "npm install react@18.2.0"),
+        *("Шаг actions/checkout@v4.1.1", "ssh root@192.168.10.15", "start getty@tty1.service"),
+        *("live_model_stays_until_the_next_one_has_been_tested", "npm_config_registry"),
         *("Тест 4242 4242 4242 4242", "ISBN 978-5-17-118366-6", "AKIAIOSFODNN7EXAMPLE"),
     ],
 )
