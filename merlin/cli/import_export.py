@@ -6,10 +6,12 @@ files that editors write.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -110,13 +112,15 @@ def _read_files(
     """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
-            if str(path) == "-":
-                yield from read_import_lines(sys.stdin.buffer, "-", import_format)  # type: ignore[arg-type]
-            else:
-                with path.open("rb") as file:
-                    yield from read_import_lines(file, str(path), import_format)
+            with _open_file(path) as file:
+                yield from read_import_lines(file, str(path), import_format)
         except OSError as error:
             raise make_unreadable_file_error(path, error) from error
+
+
+def _open_file(path: Path) -> BufferedReader:
+    """Open a file, or stdin for "-"; its reader closes it, and a second "-" is empty."""
+    return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if str(path) == "-" else path.open("rb")
 
 
 def _print_lines(plan: ImportPlan) -> None:

@@ -16,6 +16,7 @@ import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, time
 from io import BufferedReader, BytesIO, TextIOWrapper
 from itertools import count
 from typing import Any, Literal
@@ -467,7 +468,14 @@ def _sheet_rows(content: BytesIO) -> Iterator[list[str]]:
     for number, row in enumerate(rows, start=1):
         if number > MAX_EXAMPLES:
             raise ValueError("too many rows")
-        cells = ["" if value is None else str(value).strip() for value in row]
+        cells = [_cell_text(value) for value in row]
         while cells and not cells[-1]:
             cells.pop()
         yield cells
+
+
+def _cell_text(value: object) -> str:
+    """Return a cell's text; openpyxl returns a date as midnight of that day."""
+    if isinstance(value, datetime) and value.time() == time.min:
+        return value.date().isoformat()
+    return "" if value is None else str(value).strip()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import sys
@@ -358,12 +357,16 @@ def test_import_without_good_lines_makes_no_commit(lab, run):
     assert (code, "can't be read" in captured.err, count(lab)) == (2, True, "1")
 
 
-def test_import_reads_stdin(lab, run_json, monkeypatch):
-    text = json.dumps(chat("Где вход?", "Тут."))
-    monkeypatch.setattr(
-        sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
-    )
-    document = run_json("import", "-", "--dataset", "trial")
+def test_import_reads_stdin_once(lab, run, run_json, monkeypatch, tmp_path):
+    file = tmp_path / "stdin"
+    file.write_text(json.dumps(chat("Где вход?", "Тут.")), encoding="utf-8")
+    with file.open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        code, captured = run("import", "-", "-", "--dataset", "trial")
+    assert (code, "-:1:1: error empty-file" in captured.err, count(lab)) == (1, True, "1")
+    with file.open() as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        document = run_json("import", "-", "--dataset", "trial")
     assert (document["taken"], count(lab)) == (1, "2")
 
 
