@@ -39,12 +39,11 @@ from merlin.git.mirror import (
 from merlin.git.remote_url import RemoteUrl, parse_remote_url
 from merlin.git.source import GITLINK, Commit, Entry
 
-EMPTY_TREES = frozenset(
-    {
-        "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
-        "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
-    }
-)
+# Length of an object id -> the empty tree, which git knows without an object.
+EMPTY_TREES = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
 MAX_COMMIT_BYTES = 2_000_000
 _SIGNATURE = re.compile(rb"(?P<name>[^<>]*)<(?P<email>[^<>]*)> (?P<seconds>\d+)")
 _CODECS = re.compile(
@@ -319,16 +318,19 @@ class GitSource:
             return list(parse_commits(answers, positions))[::-1]
 
     def dataset_trees(self, commit: str) -> dict[str, str]:
-        """Return folder name -> tree id of the dataset folders, ordered by name."""
+        """Return folder name -> tree id of the dataset folders, ordered by name.
+
+        A submodule is an empty folder here, so that it is rejected and not silently left out.
+        """
         check_object_ids([commit])
         if commit not in self._trees:
             paths = [f"{self.directory}/"] if self.directory else []
             with self._marking_errors():
                 entries = list(mirror.list_tree(self.run, commit, "--", *paths))
             trees = {
-                path.rpartition("/")[2]: tree
-                for (_, kind, tree), path in entries
-                if kind == "tree" and tree not in EMPTY_TREES
+                path.rpartition("/")[2]: EMPTY_TREES[len(tree)] if mode == GITLINK else tree
+                for (mode, kind, tree), path in entries
+                if mode == GITLINK or (kind == "tree" and tree != EMPTY_TREES[len(tree)])
             }
             if len(self._trees) >= _MAX_CACHED_TREES:
                 self._trees.clear()

@@ -10,7 +10,7 @@ import pytest
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
-from tests.support.pipeline_lab import DATASET, Lab
+from tests.support.pipeline_lab import DATASET, Lab, Repository
 
 pytestmark = pytest.mark.integration
 
@@ -200,6 +200,22 @@ def test_commit_that_only_removes_an_example_is_trained(lab, provider):
     (lab.repository.folder / "datasets/trial/examples/q0.yaml").unlink()
     lab.repository.commit()
     lab.until_serving("trial-2")
+
+
+def test_submodule_in_place_of_a_dataset_is_rejected_until_it_is_a_folder(lab):
+    other = Repository(lab.folder / "other")
+    other.dataset("moved")
+    commit = other.commit()
+    git = lab.repository.git
+    git("update-index", "--add", "--cacheinfo", f"160000,{commit},datasets/moved")
+    git("commit", "-q", "-m", "Add a submodule")
+    lab.tick("fetch")
+    assert (lab.status("moved")["verdict"], lab.status("trial")["verdict"]) == ("rejected", "built")
+    git("rm", "-q", "--cached", "datasets/moved")
+    lab.repository.dataset("moved")
+    lab.repository.commit("Add its files instead")
+    lab.tick("fetch")
+    assert lab.status("moved")["verdict"] == "built"
 
 
 def test_waiting_build_of_a_removed_dataset_is_never_launched(lab, provider):
