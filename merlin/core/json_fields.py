@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from merlin.core.formatted_text import join_surrogates
@@ -19,6 +20,15 @@ def parse_json(content: str) -> object:
     if "\\u" in content:
         json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """Return the JSON object in a file, empty if the file is missing or contains anything else."""
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
 
 
 def get_object(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

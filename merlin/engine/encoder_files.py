@@ -8,11 +8,11 @@ pooling.
 from __future__ import annotations
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 
 from merlin.core.durable_files import sha256_of
+from merlin.core.json_fields import read_json_object
 
 ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
 # The files that the vectors depend on.
@@ -29,12 +29,7 @@ def find_onnx(folder: Path) -> Path | None:
 
 def takes_first_token(folder: Path) -> bool:
     """Return whether the pooling takes the first token (CLS) instead of the mean."""
-    try:
-        config = json.loads((folder / POOLING).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    if not isinstance(config, dict):
-        return False
+    config = read_json_object(folder / POOLING)
     # the format of sentence-transformers from 6 on, and the older one
     return config.get("pooling_mode") == "cls" or config.get("pooling_mode_cls_token") is True
 

@@ -87,11 +87,29 @@ def test_weights_in_several_files_are_counted_together(library, tmp_path):
     assert card.parameters == 12_000
 
 
-def test_truncated_weights_are_refused(library, tmp_path):
-    (tmp_path / "base" / WEIGHTS).write_bytes(b"\xff" * 20)
+DEEP = b"[" * 100_000
+
+
+@pytest.mark.parametrize("weights", [b"\xff" * 20, len(DEEP).to_bytes(8, "little") + DEEP])
+def test_broken_weights_are_refused(library, tmp_path, weights):
+    (tmp_path / "base" / WEIGHTS).write_bytes(weights)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-broken-weights"
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "key"),
+    [
+        ("tokenizer_config.json", DEEP, "library-no-template"),
+        ("model.safetensors.index.json", DEEP, "library-no-shard"),
+        ("model.safetensors.index.json", b'{"weight_map": {"a": []}}', "library-no-shard"),
+    ],
+)
+def test_unreadable_description_of_a_base_is_refused(library, tmp_path, file, content, key):
+    (tmp_path / "base" / file).write_bytes(content)
+    with pytest.raises(Untrainable, match=key):
+        library.folder()
 
 
 def test_base_for_embeddings_needs_no_chat_template(library, tmp_path):

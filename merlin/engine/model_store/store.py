@@ -25,6 +25,7 @@ from pydantic import TypeAdapter
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
+from merlin.core.json_fields import read_json_object
 from merlin.engine.encoder_files import find_onnx
 from merlin.engine.trainers.base import Untrainable
 
@@ -57,7 +58,7 @@ def check_files(folder: Path, model: EngineModelConfig) -> None:
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _refused("library-no-tokenizer", folder)
-    has_template = _read_json(folder / "tokenizer_config.json").get("chat_template") or any(
+    has_template = read_json_object(folder / "tokenizer_config.json").get("chat_template") or any(
         (folder / name).is_file() for name in TEMPLATES
     )
     if not model.embeddings and not has_template:
@@ -71,7 +72,7 @@ def count_parameters(folder: Path) -> int:
 
 def read_context(folder: Path) -> int:
     """Return the context window in tokens from config.json, 0 if it names none."""
-    config = _read_json(folder / "config.json")
+    config = read_json_object(folder / "config.json")
     inside = config.get("text_config")
     config |= inside if isinstance(inside, dict) else {}
     windows = (config.get(name) for name in WINDOWS)
@@ -80,9 +81,9 @@ def read_context(folder: Path) -> int:
 
 def _check_weights(folder: Path) -> None:
     if (folder / SHARDS).is_file():
-        named = _read_json(folder / SHARDS).get("weight_map")
-        shards = set(named.values()) if isinstance(named, dict) else set()
-        missing = sorted(name for name in shards if not (folder / str(name)).is_file())
+        named = read_json_object(folder / SHARDS).get("weight_map")
+        shards = set(map(str, named.values())) if isinstance(named, dict) else set()
+        missing = sorted(name for name in shards if not (folder / name).is_file())
         if missing or not shards:
             raise _refused("library-no-shard", folder, file=", ".join(missing) or SHARDS)
     elif not (folder / WEIGHTS).is_file():
@@ -97,16 +98,15 @@ def _count_in_file(path: Path) -> int:
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
         shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
-    except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        struct.error,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as error:
         raise _refused("library-broken-weights", path.parent, file=path.name) from error
-
-
-def _read_json(path: Path) -> dict[str, object]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
 
 
 def _refused(key: str, folder: Path, **arguments: object) -> Refused:
