@@ -369,7 +369,7 @@ class OpenAIProvider:
 
     def delete_model(self, model_id: str) -> None:
         with ignore_missing():
-            self._client.models.delete(model_id)
+            self._client.models.with_raw_response.delete(model_id)
 
     def close(self) -> None:
         """Close the connections."""

@@ -112,7 +112,12 @@ def test_refused_key_is_one_clear_error(proxy):
 
 
 @pytest.mark.parametrize(
-    "response", [make_response(200, "<html/>", "text/html"), make_response(200, [])]
+    "response",
+    [
+        make_response(200, "<html/>", "text/html"),
+        make_response(200, []),
+        make_response(200, "[" * 100_000),
+    ],
 )
 def test_server_without_the_protocol_is_reported(proxy, response):
     proxy.change_request = lambda _call: response

@@ -91,11 +91,13 @@ def test_file_is_found_by_its_exact_name_through_all_pages(server, provider):
     assert second.query["after"] == ["file-7"]
 
 
-def test_deleting_a_missing_file_is_no_error(server, provider, reply):
-    server.will({"id": "file-1", "deleted": True}, reply({"error": {"message": "no"}}, 404))
-    for _ in range(2):
-        provider.delete_file("file-1")
-    assert [call.method for call in server.calls] == ["DELETE", "DELETE"]
+@pytest.mark.parametrize("kind", ["file", "model"])
+def test_deletion_needs_no_body_and_nothing_to_delete(server, provider, reply, kind):
+    server.will({"deleted": True}, reply(b""), reply({"error": {"message": "no"}}, 404))
+    delete = provider.delete_file if kind == "file" else provider.delete_model
+    for _ in range(3):
+        delete(f"{kind}-1")
+    assert [call.method for call in server.calls] == ["DELETE", "DELETE", "DELETE"]
 
 
 def test_refused_deletion_is_an_error(server, provider, reply):

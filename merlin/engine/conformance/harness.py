@@ -20,9 +20,11 @@ import openai
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from merlin.core.errors import ConfigError, ProviderBusy, ProviderError, Refused
+from merlin.core.json_fields import get_list, get_object
 from merlin.core.log import hide_secrets
 from merlin.core.loopback import is_loopback
-from merlin.openai_protocol.errors import NO_MODEL, one_line
+from merlin.openai_protocol.client import json_object
+from merlin.openai_protocol.errors import NO_MODEL, InvalidResponse, one_line
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +200,10 @@ def _list_model_names(server: Server) -> list[str]:
     if answer.status_code in _FORBIDDEN:
         raise Refused("the key is refused", "provider-test-key-refused", url=server.base_url)
     try:
-        body = answer.json()
-    except ValueError:
+        listed = get_list(json_object(answer.content), "data")
+    except InvalidResponse:
         return []
-    listed = body.get("data") if isinstance(body, dict) else None
-    cards = listed if answer.status_code == _OK and isinstance(listed, list) else []
+    cards = listed if answer.status_code == _OK else []
     return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
 
 
@@ -322,11 +323,9 @@ def _describe_call(response: httpx2.Response) -> str:
 
 def _parse_error(response: httpx2.Response) -> Mapping[str, object]:
     try:
-        body = json.loads(response.content)
-    except (ValueError, RecursionError):
+        return get_object(json_object(response.content), "error")
+    except InvalidResponse:
         return {}
-    error = body.get("error") if isinstance(body, dict) else None
-    return error if isinstance(error, dict) else {}
 
 
 def _to_printable(value: object) -> str:
