@@ -52,6 +52,8 @@ Json = Mapping[str, object]
 _CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
 # A hundred times any model's window; unbounded values would overflow sums in the database.
 _MAX_TOKENS = 1_000_000_000
+# The same for all tokens or steps of a training.
+_MAX_COUNT = 1_000 * _MAX_TOKENS
 # Similar questions that a server suggests: how many are shown; characters of each.
 MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 
@@ -79,7 +81,7 @@ def parse_job(raw: Json) -> JobReport:
         provider_job_id=require_text(raw, "id"),
         status=require_text(raw, "status"),
         model_id=get_text(raw, "fine_tuned_model") or None,
-        trained_tokens=int(_read_number(raw, "trained_tokens") or 0),
+        trained_tokens=_read_count(raw, "trained_tokens"),
         error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
         created_at=parse_timestamp(raw, "created_at"),
         finished_at=parse_timestamp(raw, "finished_at"),
@@ -109,7 +111,7 @@ def parse_checkpoint(raw: Json) -> Checkpoint:
     metrics = get_object(raw, "metrics")
     return Checkpoint(
         model_id=require_text(raw, "fine_tuned_model_checkpoint"),
-        step=int(_read_number(raw, "step_number") or 0),
+        step=_read_count(raw, "step_number"),
         metrics={
             key: number for key in metrics if (number := _read_number(metrics, key)) is not None
         },
@@ -177,6 +179,12 @@ def _read_number(raw: Json, key: str) -> float | int | None:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return value if abs(value) < float("inf") else None
+
+
+def _read_count(raw: Json, key: str) -> int:
+    """Return a number of tokens or steps, 0 if it is missing or implausible."""
+    count = int(_read_number(raw, key) or 0)
+    return count if 0 <= count <= _MAX_COUNT else 0
 
 
 def parse_timestamp(raw: Json, key: str) -> datetime | None:

@@ -198,6 +198,8 @@ def test_job_report_keeps_the_servers_own_words(server, provider):
         {"error": {"code": None, "message": None, "param": None}},
         {"error": "", "trained_tokens": "many", "finished_at": "later"},
         {"trained_tokens": True, "finished_at": 1e300},
+        {"trained_tokens": 10**30},
+        {"trained_tokens": -1},
     ],
 )
 def test_missing_fields_of_a_job_are_empty(server, provider, empty):
@@ -253,15 +255,16 @@ def test_checkpoints_are_sorted_by_step_with_numeric_metrics(server, provider):
             "step_number": step,
             "metrics": {"train_loss": 0.5, "full_valid_loss": None, "step": step, "note": "x"},
         }
-        for step in (20, 10)
+        for step in (20, 10, 10**30)
     ]
-    server.will(make_page(rows[0], more=True), make_page(rows[1]))
+    server.will(make_page(rows[0], more=True), make_page(*rows[1:]))
     checkpoints = provider.list_checkpoints("ftjob-1")
     assert [(checkpoint.model_id, checkpoint.step) for checkpoint in checkpoints] == [
+        (f"ft:x:{10**30}", 0),
         ("ft:x:10", 10),
         ("ft:x:20", 20),
     ]
-    assert checkpoints[0].metrics == {"train_loss": 0.5, "step": 10}
+    assert checkpoints[1].metrics == {"train_loss": 0.5, "step": 10}
 
 
 def test_models_keep_the_servers_order_and_have_their_last_day(server, provider):
