@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from merlin.core.i18n import format_number, text
+from merlin.core.json_fields import is_number
 
 if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
@@ -65,7 +66,7 @@ def read_losses(
     """
     metrics = [event for event in events if isinstance(event, dict)]
     numbered = ((metric.get("step", metric.get("epoch")), metric) for metric in metrics)
-    points = [(step, metric) for step, metric in numbered if isinstance(step, int | float)]
+    points = [(step, metric) for step, metric in numbered if is_number(step)]
     steps = [point for point in points if "epoch" not in point[1]]
     step_losses = _extract_series(steps, _TRAIN_KEYS)
     all_points = [*points, *checkpoints]
@@ -78,9 +79,7 @@ def read_losses(
 
 def read_positive(value: object) -> float:
     """Return a value if it is a positive number, else 0: a setting can be "auto"."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0.0
-    return max(float(value), 0.0)
+    return max(float(value), 0.0) if is_number(value) and not isinstance(value, bool) else 0.0
 
 
 def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dict[float, float]:
@@ -88,7 +87,7 @@ def _extract_series(points: Iterable[StepMetrics], keys: tuple[str, ...]) -> dic
     for step, metrics in points:
         for key in keys:
             value = metrics.get(key)
-            if isinstance(value, int | float) and math.isfinite(value):
+            if is_number(value):
                 series[step] = float(value)
     return series
 

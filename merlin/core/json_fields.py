@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from merlin.core.formatted_text import join_surrogates
 
@@ -53,3 +54,8 @@ def get_integer(values: Mapping[str, Any], name: str) -> int:
     """Return a whole number, 0 if it is missing."""
     value = values.get(name)
     return value if isinstance(value, int) else 0
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Return whether a value is a number that a float can hold: no infinity, no NaN."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max

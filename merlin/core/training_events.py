@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from merlin.core.i18n import format_number, keys, text
+from merlin.core.json_fields import is_number
 
-_NUMBER = int | float
 # Source: the events of OpenAI's fine-tuning jobs, and those of `merlin.engine`.
 _MESSAGES = {
     "created": r"Created fine-tuning job.*",
@@ -79,14 +79,14 @@ def describe_event(message: str, data: object, language: str) -> str:
 
 
 def _has_step(data: object) -> bool:
-    return isinstance(data, Mapping) and isinstance(data.get("step"), _NUMBER)
+    return isinstance(data, Mapping) and is_number(data.get("step"))
 
 
 def _describe_metrics(data: Mapping[str, object], language: str) -> str:
     parts = [text(language, "job-event-step", step=data["step"])]
-    if isinstance(data.get("epoch"), _NUMBER):
+    if is_number(data.get("epoch")):
         parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
     for name, key in _LOSSES.items():
-        if isinstance(loss := data.get(name), _NUMBER):
+        if is_number(loss := data.get(name)):
             parts.append(f"{text(language, key)} {format_number(language, loss, 3)}")
     return ", ".join(parts)

@@ -128,6 +128,15 @@ def test_training_shows_progress_and_is_silent_after_five_times_the_usual_interv
     assert card.needs_care
 
 
+def test_step_that_is_not_a_number_gives_no_progress(world):
+    world.push(1, make_examples())
+    (job,) = world.launch()
+    assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
+    store_metrics(world, job.job_id, [{"step": float("nan"), "total_steps": 400}])
+    (card,) = read_board(world.ctx, OPERATOR).cards
+    assert card.training.progress.share is None
+
+
 def test_teacher_sees_only_the_datasets_of_their_courses(world):
     world.push(1, make_examples())
     world.push(2, make_examples(), spec=make_spec("trial"))

@@ -9,8 +9,9 @@ from io import BytesIO
 import pytest
 from PIL import Image
 
-from merlin.core.charts import DARK, LIGHT, plot_png, read_losses
+from merlin.core.charts import DARK, LIGHT, plot_png, read_losses, read_positive
 from merlin.core.score_charts import Score, plot_scores, plot_scores_png
+from merlin.core.training_events import describe_event
 
 pytestmark = pytest.mark.unit
 
@@ -163,3 +164,15 @@ def test_epoch_mean_is_not_among_the_losses_of_steps():
 def test_epoch_losses_are_used_when_there_are_no_step_losses():
     events = [{"step": 5 * n, "epoch": n, "train_loss": 3.0 - n} for n in (1, 2)]
     assert read_losses(events)["train"] == [(5, 2.0), (10, 1.0)]
+
+
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), 10**400, -(10**400)], ids=["nan", "inf", "big", "-big"]
+)
+def test_numbers_that_no_float_holds_are_no_measurements(value):
+    measured = {"step": 1, "train_loss": 2.0, "epoch": 1}
+    events = [measured, {**measured, "step": value}, {"step": 2, "train_loss": value}]
+    assert read_losses(events)["train"] == [(1, 2.0)]
+    assert read_positive(value) == 0
+    for name in measured:
+        assert describe_event("message", {**measured, name: value}, "en")
