@@ -9,12 +9,16 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.users import Users
+from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
+from merlin.db.tables import VERDICT
+from merlin.db.values import dump_json
 from merlin.training.promote import Promotions
 from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
+from tests.db.pipeline_rows import make_examples, make_spec
 
 pytestmark = pytest.mark.integration
 
@@ -61,6 +65,20 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     expect(page.get_by_text("связи нет")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("связи нет")).to_have_count(0)
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PHONE])
+def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff_site, view):
+    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}"
+    rows.push(40 + view["viewport"]["width"], make_examples(12), spec=make_spec(name))
+    change = {"reason": "canary", "arguments": dump_json({"share": 10, "answers": 50})}
+    states, tried = (VerdictStatus.BUILT, VerdictStatus.TRAINING), VERDICT.dataset == name
+    assert transition(rows.db, states[:1], states[1], rows.clock(), tried, change=change) == 1
+    page = staff_visitor.open("/admin/board", VERA, **view)
+    card = page.locator(f"[aria-labelledby^=of-{name}] .slip")
+    expect(card).to_contain_text("отвечает части людей")
+    too_wide = "cards => cards.filter(it => it.scrollWidth > it.clientWidth).length"
+    assert page.locator(".slip").evaluate_all(too_wide) == 0
 
 
 def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site):
