@@ -52,6 +52,26 @@ def requested_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
+def test_where_the_default_model_belongs_to_a_course_that_course_is_the_chosen_one(
+    tmp_path, telegram, provider
+):
+    settings = bot_settings(tmp_path, telegram, provider, default_dataset="everything")
+    add_live_model(settings, "stand-in-base", dataset="everything")
+    courses = [course_row(1, "everything", "Азы"), course_row(2, "graphs", "Графы")]
+    with open_database(settings.database) as database:
+        database.add_many(COURSE, courses)
+    with RunningBot(settings):
+        anna = ChatUser(telegram, settings)
+        assert "Сейчас разговор о курсе «Азы»." in anna.say("/course").text
+        assert anna.labels == ["✓ Азы", "Графы"]
+        anna.press("course:open:2")
+        anna.say("/course")
+        assert anna.labels == ["Азы", "✓ Графы"]
+        # An old message may still have the button of all topics.
+        anna.press("course:all", forged=True)
+        assert "Новый разговор о курсе «Азы»." in anna.last.text
+
+
 def test_active_courses_are_listed_by_semester(anna):
     text = anna.say("/course").text
     assert text.index("1 семестр") < text.index("Питон") < text.index("2 семестр")

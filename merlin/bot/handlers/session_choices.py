@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from merlin.app import courses
-from merlin.app.ask import request_of_session
+from merlin.app.ask import dataset_of, request_of_session
 from merlin.billing.quota import allows_model
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -294,8 +294,17 @@ def open_chosen_course(context: BotContext) -> View:
 @handlers.button("course:all")
 def leave_course(context: BotContext) -> View:
     """Start a session about the default topic."""
+    if default_course := _find_default_course(context):
+        return _start_course(context, default_course)
     _start_session(context, None)
     return menu.text_view(context, "courses-all-chosen", _TO_COURSES)
+
+
+def _find_default_course(context: BotContext) -> Course | None:
+    """Return the active course that answers where none is chosen, None for no course."""
+    bare = replace(context.open_session(), dataset=None)
+    dataset = dataset_of(context.services, bare)
+    return courses.active(context.services).by_slug.get(dataset or "")
 
 
 def open_course(context: BotContext, slug: str) -> View:
@@ -318,7 +327,9 @@ def list_courses(context: BotContext) -> View:
         return menu.text_view(context, "courses-none-yet")
     page_items, page = menu.paginate(active, context.number(1))
     titles = {course.course_id: course.title(context.language) for course in active}
-    current = next((course.course_id for course in active if course.slug == session.dataset), None)
+    default_course = _find_default_course(context)
+    chosen = session.dataset or (default_course.dataset if default_course else None)
+    current = next((course.course_id for course in active if course.dataset == chosen), None)
     lines = [
         context.translate("courses-now", course="none" if current is None else titles[current])
     ]
@@ -329,11 +340,12 @@ def list_courses(context: BotContext) -> View:
         menu.choice_button(
             titles[course.course_id],
             f"course:open:{course.course_id}",
-            is_chosen=session.dataset == course.dataset,
+            is_chosen=course.course_id == current,
         )
         for course in page_items
     ]
-    all_button = session.dataset is not None and ("courses-button-all", "course:all")
+    has_all = session.dataset is not None and default_course is None
+    all_button = has_all and ("courses-button-all", "course:all")
     page_row = menu.page_buttons("course:list", page, len(active))
     return menu.message(context, "\n".join(lines), *buttons, all_button, *page_row)
 
