@@ -130,8 +130,15 @@ def parse_payment(body: Body) -> GatewayPayment:
         refunded=0 if refunded is None else _read_amount(refunded).minor,
         at=_parse_time(body, "captured_at") or _parse_time(body, "created_at"),
         method_id=get_text(method, "id") if is_saved else "",
-        method_title=get_text(method, "title") if is_saved else "",
+        method_title=_read_method_title(method) if is_saved else "",
     )
+
+
+def _read_method_title(method: Body) -> str:
+    """Return a card as "Mir *4444": YooKassa's own title, "Bank card *4444", is always English."""
+    card = get_object(method, "card")
+    parts = get_text(card, "card_type"), get_text(card, "last4")
+    return "{} *{}".format(*parts) if all(parts) else get_text(method, "title")
 
 
 def parse_refund(body: Body) -> GatewayRefund:

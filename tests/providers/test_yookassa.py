@@ -45,7 +45,7 @@ def test_payment_is_created_for_its_purchase_and_read_again(yookassa, gateway):
     paid = asyncio.run(gateway.find(payment.outside_id))
     assert (paid.status, paid.is_paid, paid.is_test) == (Status.SUCCEEDED, True, True)
     assert paid.amount == Amount(29_900, Currency.RUB)
-    assert (paid.method_id, paid.method_title) == (payment.outside_id, "Bank card *4444")
+    assert (paid.method_id, paid.method_title) == (payment.outside_id, "MasterCard *4444")
     assert paid.at is not None
     assert paid.at.utcoffset() == timedelta(0)
 

@@ -91,8 +91,13 @@ class Payment:
             "metadata": dict(self.request.metadata),
         }
         if self.method_id:
-            card = {"type": "bank_card", "id": self.method_id, "title": "Bank card *4444"}
-            payment["payment_method"] = {**card, "saved": self.is_method_saved}
+            payment["payment_method"] = {
+                "type": "bank_card",
+                "id": self.method_id,
+                "saved": self.is_method_saved,
+                "title": "Bank card *4444",
+                "card": {"last4": "4444", "card_type": "MasterCard"},
+            }
         if self.captured_at is not None:
             payment["captured_at"] = api_time(self.captured_at)
             payment["refunded_amount"] = money(self.returned)
