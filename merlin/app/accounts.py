@@ -242,9 +242,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     )
     titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
-        term
-        for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id)
-        if term.ends_at > max(now, term.starts_at)
+        term for term in Terms(ctx.db, ctx.clock).list_of_user(actor.user_id) if term.is_open(now)
     )
     return UsageView(
         plan=quota.plan.name,

@@ -258,19 +258,24 @@ class Ledger(Repository):
         self._advance(purchase, is_back)
 
     def _reschedule_renewals(self, purchase: Purchase) -> None:
-        """Let the plan's next payment follow its end after a refund; without a term there is none.
+        """Let the plan's next payment follow its end after a refund; end it without a paid term.
 
-        The person is reminded before it, as of every payment. Telegram sets the date of one in
-        Stars.
+        A trial or a gift that goes on leads to no payment. The person is reminded before it, as of
+        every payment. Telegram sets the date of one in Stars.
         """
         plan, now, renewals = purchase.order.promise.plan, self._clock(), Renewals(self.db)
-        terms = Terms(self.db, self._clock).list_of_user(purchase.user_id)
-        ends = max((term.ends_at for term in terms if term.plan == plan), default=now)
+        terms = [
+            term
+            for term in Terms(self.db, self._clock).list_of_user(purchase.user_id)
+            if term.plan == plan and term.is_open(now)
+        ]
+        is_paid = any(term.grant_id is not None for term in terms)
+        ends = max((term.ends_at for term in terms), default=now)
         for renewal in [
             each for each in renewals.list_of_user(purchase.user_id) if each.plan == plan
         ]:
             is_later = ends < renewal.next_at and not renewal.tries
-            if ends <= now:
+            if not is_paid:
                 renewals.stop(renewal.renewal_id, purchase.user_id)
             elif is_later and renewal.gateway is Gateway.YOOKASSA:
                 renewals.schedule(renewal.renewal_id, max(ends, now + REMIND_BEFORE))

@@ -114,6 +114,10 @@ class Term:
     grant_id: int | None = None
     by: str = ""
 
+    def is_open(self, now: datetime) -> bool:
+        """Return whether some of its time is left; a refunded term to come has no length."""
+        return self.ends_at > max(now, self.starts_at)
+
 
 def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
     """Return when a new term of a plan begins: now, or when the last one of it ends."""

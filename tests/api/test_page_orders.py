@@ -164,6 +164,23 @@ def test_pack_and_its_refunds_are_shown(shop):
     assert "Возвращено 59 ₽" in page
 
 
+def test_refund_of_a_plan_bought_during_the_trial_ends_its_renewal(shop):
+    anna = shop.buyer()
+    anna.http.post("/plans/plus/trial")
+    order_id = press_pay(anna, keeps="true")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    assert "MasterCard *4444" in page_text(anna.http.get("/me"))
+    shop.yookassa.refund(order_id, None)
+    shop.wait_for_state(order_id, "refunded")
+    page = page_text(anna.http.get(f"/orders/{order_id}"))
+    assert "Деньги возвращены: 299 ₽" in page
+    assert "План «Плюс»" not in page  # its month had not begun
+    account = page_text(anna.http.get("/me"))
+    assert re.search(r"План «Плюс» до \d+", account)  # the trial goes on
+    assert "следующее списание" not in account
+
+
 def test_live_update_returns_204_until_the_order_changes(shop):
     anna = shop.buyer()
     order_id = press_pay(anna)

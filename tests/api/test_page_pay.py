@@ -88,7 +88,7 @@ def test_trial_starts_only_once(shop):
     assert "Попробовать бесплатно: 3 дня" in page_text(anna.http.get("/plans"))
     begun = anna.http.post("/plans/plus/trial")
     assert begun.status_code == 303
-    assert "План «Плюс» ваш: до" in page_text(anna.http.get(begun.headers["location"]))
+    assert "План «Плюс» действует до" in page_text(anna.http.get(begun.headers["location"]))
     assert "Попробовать" not in page_text(anna.http.get("/plans"))
     twice = anna.http.post("/plans/plus/trial")
     assert twice.headers["location"] == begun.headers["location"]
@@ -133,7 +133,7 @@ def test_promo_code_lowers_the_price_and_invalid_code_shows_its_reason(shop):
 def test_promo_codes_can_be_used_on_the_plans_page(shop):
     anna = shop.buyer()
     days = anna.http.post("/plans/code", data={"code": " week "})
-    assert "План «Плюс» ваш: до" in page_text(anna.http.get(days.headers["location"]))
+    assert "План «Плюс» действует до" in page_text(anna.http.get(days.headers["location"]))
     again = anna.http.post("/plans/code", data={"code": "WEEK"})
     assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
     less = anna.http.post("/plans/code", data={"code": "less20"})

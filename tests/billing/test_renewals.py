@@ -177,6 +177,17 @@ def test_full_refund_ends_the_renewal(shop, gateway, ended):
     assert shop.billing.renewals.list_of_user(BORIS)[0].state is RenewalState.ON
 
 
+def test_full_refund_ends_the_renewal_of_a_plan_whose_trial_goes_on(shop, clock):
+    shop.start_trial()
+    _, grant = shop.buy()
+    shop.start_renewal()
+    shop.refund(grant, 15_000)
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.ON
+    shop.refund(grant)
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.OFF
+    assert shop.list_plans() == ["plus"]
+
+
 @pytest.mark.parametrize(("minor", "is_soon"), [(15_000, False), (29_000, True)])
 def test_next_payment_follows_a_plan_that_a_refund_shortened(shop, clock, minor, is_soon):
     _, grant = shop.buy()

@@ -101,7 +101,7 @@ pay-button-renewal = Автопродление «{ $title }»
 pay-button-subscribe = Подписаться за { $price }
 pay-button-order = Оплатить «{ $title }» · { $price }
 pay-button-purchases = Заказы этого человека
-pay-trial-started = План «{ $title }» ваш на { $days ->
+pay-trial-started = План «{ $title }» включён на { $days ->
         [one] { NUMBER($days) } день
         [few] { NUMBER($days) } дня
        *[many] { NUMBER($days) } дней
