@@ -41,8 +41,8 @@ def serving_version(lab):
 
 def test_models_are_listed_with_the_serving_one_and_scores(chat):
     chat.press("a-models")
-    assert "trial · trial-2" in chat.labels
-    chat.press("trial · trial-2")
+    assert "Проба · trial-2" in chat.labels
+    chat.press("Проба · trial-2")
     assert "Отвечает trial-2" in chat.last.text
     assert chat.labels[0].startswith("▸ trial-2 · текущая")
     chat.press("a-model:1")
@@ -52,7 +52,7 @@ def test_models_are_listed_with_the_serving_one_and_scores(chat):
 
 def test_two_models_are_compared_side_by_side(chat):
     chat.press("a-models")
-    chat.press("trial · trial-2")
+    chat.press("Проба · trial-2")
     chat.press("a-model:2")
     chat.press("a-against:2")
     chat.press("a-compare:2:1")
@@ -98,7 +98,7 @@ def press_mark(chat):
 def test_rollback_names_its_model_and_is_done_once(chat, lab):
     mark = press_mark(chat)
     chat.press_forged(f"a-rollback:{mark}")
-    assert "trial-1" in chat.last.text
+    assert "Вернуть набору «Проба» прежнюю модель trial-1?" in chat.last.text
     yes = chat.button_data("a-rollback-yes")
     chat.press(yes)
     lab.tick("serve")

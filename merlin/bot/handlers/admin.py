@@ -31,7 +31,9 @@ from merlin.core.formatted_text import Button, FormattedMessage, button_rows
 from merlin.core.heartbeat import describe_step
 from merlin.core.i18n import cut, keys, text
 from merlin.core.permissions import Permission
+from merlin.course.catalogue import localised
 from merlin.dataset.commit_message import format_subject
+from merlin.dataset.files import FileIndex
 from merlin.db.notices import Notice, cause_of
 
 T = TypeVar("T")
@@ -100,6 +102,11 @@ def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
     names = dataset_names(*context.caller, permission)
     return find_by_hash(context, names, key="admin-no-dataset")
+
+
+def dataset_title(context: BotContext, name: str) -> str:
+    """Return a dataset's title in the user's language, or its name."""
+    return localised(FileIndex(context.db).read_title(name), context.language) or name
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:

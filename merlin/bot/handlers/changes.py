@@ -29,7 +29,6 @@ from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
     commit_editor,
-    dataset_title,
     dialog_value,
     finding_lines,
     format_price,
@@ -486,7 +485,7 @@ def answer_unanswered(context: BotContext) -> View:
             menu.back(f"ex:vains:{dataset_hash}:0"),
         )
         message = context.translate("page-unanswered-exists")
-        title = dataset_title(context, name)
+        title = admin.dataset_title(context, name)
         return menu.card(context, title, question.question, message, rows=rows)
     draft = Draft(name, turns=((USER, question.question),))
     return example_draft.ask_answer(
@@ -503,7 +502,7 @@ def dismiss_unanswered(context: BotContext) -> View:
     dataset_hash = admin.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
     message = context.translate("unanswered-dismissed", question=question.question)
-    title, back = dataset_title(context, name), menu.back(f"ex:vains:{dataset_hash}:0")
+    title, back = admin.dataset_title(context, name), menu.back(f"ex:vains:{dataset_hash}:0")
     return menu.card(context, title, message, rows=(undo, back))
 
 

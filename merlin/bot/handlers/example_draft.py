@@ -32,7 +32,6 @@ from merlin.bot.handlers.example_proof import (
     Draft,
     DraftTurns,
     ask,
-    dataset_title,
     dialog_value,
     draft_of_example,
     edits_of,
@@ -107,7 +106,9 @@ def _ask_turn(
     newest = draft.turns[-_MAX_SHOWN_TURNS:]
     lines = turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
     conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
-    title = context.translate("examples-preview-new", dataset=dataset_title(context, draft.dataset))
+    title = context.translate(
+        "examples-preview-new", dataset=admin.dataset_title(context, draft.dataset)
+    )
     prompt = context.translate(_PROMPTS[step])
     return ask(context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows)
 
@@ -199,7 +200,7 @@ def _build_forwarded_view(
     note: str = "",
 ) -> View:
     """Show the messages with their roles, and wait for more."""
-    title = context.translate("examples-preview-new", dataset=dataset_title(context, name))
+    title = context.translate("examples-preview-new", dataset=admin.dataset_title(context, name))
     hint_key = "examples-ask-forward"
     rows: list[menu.RowOf] = []
     if messages:

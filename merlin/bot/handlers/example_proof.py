@@ -128,12 +128,6 @@ async def show_screen(context: BotContext, act: Act) -> None:
     await show_with_role(context, Permission.EDIT_EXAMPLES, act)
 
 
-def dataset_title(context: BotContext, name: str) -> str:
-    """Return the display title of a dataset that the user may edit."""
-    cards = (card for card in examples.datasets(*context.caller) if card.name == name)
-    return next((card.name_in(context.language) for card in cards), name)
-
-
 def require_chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
     cards = examples.datasets(*context.caller)
@@ -308,7 +302,9 @@ def _proof_view(
 
     `preview` is the checker's result, `old` the current text of the file, None for none.
     """
-    title = context.translate(_title_key(draft), dataset=dataset_title(context, draft.dataset))
+    title = context.translate(
+        _title_key(draft), dataset=admin.dataset_title(context, draft.dataset)
+    )
     verdict = "examples-no-errors" if preview.is_good else "examples-has-errors"
     if edit.text == old:
         verdict = "examples-nothing-changed"

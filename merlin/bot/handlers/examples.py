@@ -31,7 +31,6 @@ from merlin.bot.handlers.example_proof import (
     Draft,
     ask,
     commit_editor,
-    dataset_title,
     dialog_value,
     draft_of,
     draft_of_example,
@@ -197,7 +196,7 @@ def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
     name = require_chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-    text = context.translate("examples-ask-find", dataset=dataset_title(context, name))
+    text = context.translate("examples-ask-find", dataset=admin.dataset_title(context, name))
     return ask(context, FIND, title, text, back=back, values={"dataset": name})
 
 
@@ -307,7 +306,7 @@ _LINE_LENGTH = 160
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
     name = require_chosen_dataset(context)
-    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
+    title = context.translate("examples-import-title", dataset=admin.dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short_hash(name)}"
     return ask(context, IMPORT, title, text, back=back, values={"dataset": name})
@@ -390,7 +389,7 @@ def _import_view(
     )
     label = context.translate("examples-save-many", count=len(good))
     save = Button(label, "ex:take", style="success") if good else None
-    title = context.translate("examples-import-title", dataset=dataset_title(context, name))
+    title = context.translate("examples-import-title", dataset=admin.dataset_title(context, name))
     added = [_added_example(edit) for edit in good[:_MAX_ADDED]]
     if len(good) > _MAX_ADDED:
         added.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))

@@ -109,7 +109,7 @@ def choose_launch(context: BotContext) -> View:
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
-        return Button(name, f"a-price:{short_hash(name)}")
+        return Button(admin.dataset_title(context, name), f"a-price:{short_hash(name)}")
 
     return menu.list_card(context, title, keys, names, entry, "a-launch", menu.back(_LIST))
 

@@ -78,7 +78,8 @@ def list_datasets(context: BotContext) -> View:
     serving = serving_models(*context.caller)
 
     def entry(name: str) -> Button:
-        label = f"{name} · {serving[name].build if name in serving else '–'}"
+        title = admin.dataset_title(context, name)
+        label = f"{title} · {serving[name].build if name in serving else '–'}"
         return Button(label, f"a-set:{short_hash(name)}:0")
 
     names = dataset_names(*context.caller, Permission.WATCH)
@@ -106,7 +107,8 @@ def show_dataset(context: BotContext) -> View:
         ("admin-history", f"a-history:{dataset_hash}"),
         menu.back("a-models"),
     )
-    message = context.translate("admin-live-model-none", dataset=name)
+    title = admin.dataset_title(context, name)
+    message = context.translate("admin-live-model-none", dataset=title)
     if serving:
         message = context.translate(
             "admin-serving-now",
@@ -118,7 +120,7 @@ def show_dataset(context: BotContext) -> View:
         )
         if serving.removed:
             message += "\n" + context.translate("page-board-removed")
-    return menu.card(context, name, message, rows=rows)
+    return menu.card(context, title, message, rows=rows)
 
 
 def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Button:
@@ -144,8 +146,9 @@ def show_history(context: BotContext) -> View:
         )
         for entry in models.history(*context.caller, name, _MAX_HISTORY)
     ]
-    message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=name)
-    title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short_hash(name)}:0"
+    dataset, back = admin.dataset_title(context, name), f"a-set:{short_hash(name)}:0"
+    message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=dataset)
+    title = context.translate("admin-history-of", dataset=dataset)
     return menu.card(context, title, message, rows=(menu.back(back),))
 
 
@@ -228,7 +231,9 @@ def accept(context: BotContext) -> View:
     view = model_of(context, permission=Permission.EDIT_EXAMPLES)
     back = f"a-model:{view.job}"
     if not menu.is_confirmed(context):
-        message = context.translate("admin-ask-accept", build=view.title, dataset=view.dataset)
+        message = context.translate(
+            "admin-ask-accept", build=view.title, dataset=admin.dataset_title(context, view.dataset)
+        )
         reason = _render_held_reason(context, view)
         return menu.confirm(context, f"{message}\n\n{reason}", "admin-accept", back, view.job)
     return await_daemon(context, partial(models.accept, model_id=view.id), back)
@@ -267,7 +272,11 @@ def promote(context: BotContext) -> View:
     model = model_of(context, permission=Permission.PROMOTE)
     back = f"a-model:{model.job}"
     if not menu.is_confirmed(context):
-        message = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
+        message = context.translate(
+            "admin-ask-promote",
+            build=model.title,
+            dataset=admin.dataset_title(context, model.dataset),
+        )
         proof = evaluation_text(model.scores, context.language)
         return menu.confirm(context, f"{message}\n\n{proof}", "admin-promote", back, model.job)
     return await_daemon(context, partial(models.promote, model_id=model.id), back)
@@ -280,7 +289,7 @@ def pin(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash = short_hash(name)
     if not menu.is_confirmed(context):
-        message = context.translate(f"admin-ask-{verb}", dataset=name)
+        message = context.translate(f"admin-ask-{verb}", dataset=admin.dataset_title(context, name))
         return menu.confirm(
             context, message, f"admin-{verb}", f"a-set:{dataset_hash}:0", dataset_hash
         )
@@ -295,7 +304,9 @@ def roll_back(context: BotContext) -> View:
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_confirmed(context):
         target = models.rollback_target(*context.caller, name)
-        message = context.translate("admin-ask-rollback", dataset=name, build=target.title)
+        message = context.translate(
+            "admin-ask-rollback", dataset=admin.dataset_title(context, name), build=target.title
+        )
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.
         return menu.confirm(context, message, "admin-rollback", back, dataset_hash, target.job)

@@ -99,20 +99,20 @@ admin-scores-title = Test of { $model }: share of right answers, %
 admin-its-job = ⚙️ Its training
 admin-promote = ⬆️ Make live
 admin-accept = ✅ Accept these answers
-admin-ask-accept = Make { $build } live in { $dataset }, although it answers these questions differently? They won't stop later models while their answers in the dataset stay the same.
+admin-ask-accept = Make { $build } live in “{ $dataset }”, although it answers these questions differently? They won't stop later models while their answers in the dataset stay the same.
 admin-held = 🛑 Doesn't answer people yet: { $reason }.
     { $list }{ $more ->
         [0] { "" }
        *[other] { " " }… and { $more } more
     }
 admin-to-model = 🔎 View the model
-admin-ask-promote = Make { $build } the live model of { $dataset }? It starts answering at once.
+admin-ask-promote = Make { $build } the live model of “{ $dataset }”? It starts answering at once.
 admin-pin = 📌 Pin
-admin-ask-pin = Pin the live model of { $dataset }? Newer ones won't replace it until you unpin it.
+admin-ask-pin = Pin the live model of “{ $dataset }”? Newer ones won't replace it until you unpin it.
 admin-unpin = 📌 Unpin
-admin-ask-unpin = Unpin the model of { $dataset }? A newer tested model may go live right away.
+admin-ask-unpin = Unpin the model of “{ $dataset }”? A newer tested model may go live right away.
 admin-rollback = ⏪ Roll back
-admin-ask-rollback = Roll { $dataset } back to { $build }? The next newer model will replace it again.
+admin-ask-rollback = Roll “{ $dataset }” back to { $build }? The next newer model will replace it again.
 admin-not-available = This is no longer available to you.
 admin-to-job = ⚙️ Go to training
 admin-grouped = { $count ->

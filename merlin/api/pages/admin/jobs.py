@@ -41,13 +41,14 @@ from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, scores_
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
-from merlin.app.status import datasets_by_name, status
+from merlin.app.status import datasets_by_name
 from merlin.core.charts import plot_curve
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.course.catalogue import localised
 
 router = page_router()
 
@@ -204,16 +205,15 @@ async def launch_job(
     return await submit(context, partial(jobs.launch, dataset=dataset), once, "/admin/jobs")
 
 
-async def _launchable(context: PageContext) -> list[str]:
-    """Return the datasets with a build that the person may train."""
+async def _launchable(context: PageContext) -> dict[str, str]:
+    """Return dataset -> title of those with a build that the person may train."""
     if not context.may(Permission.LAUNCH):
-        return []
-    current = await context.read(status)
-    return [
-        name
-        for name, dataset_view in current.datasets.items()
-        if dataset_view.is_built and context.may(Permission.LAUNCH, name)
-    ]
+        return {}
+    return {
+        view.name: localised(view.title, context.language) or view.name
+        for view in await context.read(datasets_by_name)
+        if view.is_built and context.may(Permission.LAUNCH, view.name)
+    }
 
 
 async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:
