@@ -65,7 +65,7 @@ def test_launch_shows_its_price_and_the_remaining_budget(chat, lab):
     chat.say("/admin")
     chat.press("a-jobs:0")
     chat.press("a-launch:0")
-    chat.press("trial")
+    chat.press("Проба")
     assert "$" in chat.last.text
     assert "осталось" in chat.last.text
     assert "trial-2" in chat.last.text
@@ -81,11 +81,11 @@ def test_refused_launch_shows_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
     mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.button_data("a-price")
-    assert "уже есть обучение 1" in chat.press_forged(mark)
+    assert "уже обучена или обучается (обучение 1)" in chat.press_forged(mark)
     chat.press_forged(mark.replace("a-price", "a-launch-yes"))
     lab.tick("serve")
     chat.wait_for_text("⚠️")
-    assert "уже есть обучение 1" in chat.last.text
+    assert "уже обучена или обучается (обучение 1)" in chat.last.text
 
 
 def test_pending_request_is_not_repeated(chat):

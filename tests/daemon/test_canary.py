@@ -171,6 +171,9 @@ def test_share_doubles_until_everyone_is_asked_when_too_few_ask(lab):
         assert before <= people, "whom it answers it goes on answering"
         before = people
         shares.append(canary_rows(lab)[0]["share"])
+        with reading_context(lab.config) as ctx:
+            reason = list_newest(ctx)["trial"].why("ru")
+        assert ("остальным" in reason) == (shares[-1] < 1), reason
         update_table(lab, CANARY, until=LONG_AGO)
         lab.tick("promote")
     assert shares == [0.3, 0.6, 1.0]

@@ -157,7 +157,7 @@ def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, m
         ("nobody/stand-in-base", "“nobody”"),
         ("other/stand-in-bass", "stand-in-bass"),
         ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
-        ("stand-in/stand-in-base", "this version already has job 1"),
+        ("stand-in/stand-in-base", "already trained or in training (job 1)"),
     ],
 )
 def test_impossible_migration_is_refused_and_the_live_model_stays(

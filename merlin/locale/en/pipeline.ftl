@@ -49,7 +49,7 @@ held-forbidden = the provider “{ $provider }” doesn't let this account train
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
 
-launch-already = this version already has job { $job }
+launch-already = this version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
@@ -83,7 +83,10 @@ gate-worse = { $version } declines { $refused ->
        *[other] { $refused } test questions
     } that { $against } gets right, out of { $questions }: more than chance explains. { $against } keeps answering
 gate-floor = { $version } gets { $right } of { $questions } test questions right; dataset.yaml asks for at least { $floor }% (gate.floor.right)
-canary = { $version } answers { $share }% of people, { $against } the rest. Everyone gets it once each has given { $answers } answers and it does no worse
+canary = { $share ->
+    [100] { $version } is on trial and answers everyone: too few questions came to compare it with { $against }. It goes live unless it does worse
+   *[other] { $version } answers { $share }% of people, { $against } the rest. Everyone gets it once each has given { $answers } answers and it does no worse
+}
 canary-worse = { $version } was tried on some people and did worse: { $sign ->
         [failures] { $bad } of { $of } questions got no answer from it
        *[dislikes] { $bad } people pressed 👎 under { $of } answers

@@ -53,7 +53,7 @@ held-forbidden = поставщик «{ $provider }» не разрешает э
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
-launch-already = у этой версии уже есть обучение { $job }
+launch-already = эта версия набора уже обучена или обучается (обучение { $job }); новая появится после правки примеров
 launch-full = у поставщика «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
     [few] не завершены { $count } обучения
@@ -91,11 +91,14 @@ gate-worse = { $version } не отвечает на { $refused ->
        *[many] { $refused } тестовых вопросов, на которые
     } { $against } отвечает верно (всего вопросов: { $questions }). Это больше, чем объяснит случай. Пока отвечает { $against }
 gate-floor = { $version } верно отвечает на { $right } из { $questions } тестовых вопросов, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
-canary = { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
+canary = { $share ->
+    [100] { $version } на испытании отвечает всем: вопросов мало, и сравнить её с { $against } пока не вышло. Текущей она станет, если не окажется хуже
+   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
     } и новая окажется не хуже
+}
 canary-worse = { $version } отвечала части людей и оказалась хуже: { $sign ->
         [failures] без её ответа осталось { $bad ->
             [one] { $bad } вопрос
