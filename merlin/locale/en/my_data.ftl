@@ -30,7 +30,7 @@ my-data-kind = { $kind ->
     [favourite] courses in “My courses”
     [consent] consents
     [quota_use] counted questions
-    [quota_gift] gifts
+    [quota_gift] packs and gift questions
     [plan_term] plans
     [role_grant] rights
     [change] edits of examples

@@ -82,7 +82,6 @@ page-change-preview-other-files = In other files
 page-at-line = { $path }, line { $line }
 page-difference-of = Changes in { $path }
 
-page-change = Edit
 page-change-waiting = saving
 page-change-working = saving
 page-change-committed = saved

@@ -19,7 +19,7 @@ my-data-deleted = { $count ->
 
     Если напишете снова, начнём с чистого листа.
 }
-my-data-renewal = Автопродление за Stars отключается в Telegram. Повторите через минуту.
+my-data-renewal = Автопродление за звёзды отключается в Telegram. Повторите через минуту.
 my-data-answering = Для вас готовится ответ. Дождитесь его и повторите.
 my-data-kind = { $kind ->
     [turn] вопросы с ответами
@@ -31,7 +31,7 @@ my-data-kind = { $kind ->
     [favourite] курсы в «Моих курсах»
     [consent] согласия
     [quota_use] учёт вопросов
-    [quota_gift] подарки
+    [quota_gift] пакеты и подаренные вопросы
     [plan_term] планы
     [role_grant] права
     [change] правки примеров

@@ -83,7 +83,6 @@ page-change-preview-other-files = В других файлах
 page-at-line = { $path }, строка { $line }
 page-difference-of = Изменения в { $path }
 
-page-change = Правка
 page-change-waiting = сохраняется
 page-change-working = сохраняется
 page-change-committed = сохранена
