@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from merlin.account.users import Users
 from merlin.config import load
 from merlin.core.permissions import Role
 from merlin.sandbox.telegram.world import BORIS
@@ -55,9 +56,10 @@ def test_demo_in_english_trains_and_answers_in_english(tmp_path):
     log = json.loads(run_merlin("log", "algorithms", "--json", *config).stdout)
     assert [verdict["verdict"] for verdict in log] == ["serving", "serving"]
 
-    # Boris is a teacher of each course.
+    # Boris is a teacher of each course, known by his name from the start.
     with reading_context(load(folder / "config.yaml")) as ctx:
         boris = ctx.roles.authority(BORIS.person_id)
+        assert Users(ctx.db).get(BORIS.person_id).shown_name == "Boris"
     assert (boris.role, boris.scopes) == (Role.TEACHER, {"algorithms"})
 
     secrets = [path.read_text() for path in (folder / "credentials").iterdir()]
