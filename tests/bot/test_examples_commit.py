@@ -259,7 +259,7 @@ def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     chat.press("📥 Из файла")
     assert "Пришлите файл CSV, XLSX или JSON" in chat.say("эй").text
     proof = chat.send("words.csv", CSV)
-    assert "Строк: 4. Новых: 2, уже есть: 1, с ошибками: 1." in proof.text
+    assert "Получено: 4. Новых: 2, уже есть: 1, с ошибками: 1." in proof.text
     assert "➕ Кто там?\n🤖 Я.\n\n➕ Где?\n🤖 Тут." in proof.text
     assert "Строка 5:" in proof.text
     chat.press("💾 Сохранить 2 примера")
@@ -267,7 +267,7 @@ def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert commit_subject(lab) == "Вера: Import 2 examples into trial"
     assert "Я." in read_example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
-    assert "Из файла в trial: 2 примера. Отменить эту правку? Это изменит 2 файла" in chat.last.text
+    assert "2 новых примера в trial. Отменить эту правку? Это изменит 2 файла" in chat.last.text
     assert "🗑 кто-там: Кто там?\n🗑 где: Где?" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
@@ -358,7 +358,7 @@ def test_edits_before_a_large_import_stay_accessible(chat, lab):
     chat.press_forged("ex:home")
     assert "⏳ Правки (2)" in chat.labels
     chat.press("⏳ Правки (2)")
-    assert chat.labels[:2] == ["⏳ Из файла в trial: 90 примеров", "⏳ Новый пример «Где новое»"]
+    assert chat.labels[:2] == ["⏳ 90 новых примеров в trial", "⏳ Новый пример «Где новое»"]
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_edits_before_a_large_import_stay_accessible(chat, lab):
         ("a.jsonl", "{", "Строка 1:"),
         ("a.csv", b"\xff\xfe\x00", "UTF-8"),
         ("a.csv", "вопрос;цвет\nа;б\n", "question"),
-        ("a.csv", " ", "Строк: 1. Новых: 0"),
+        ("a.csv", " ", "Получено: 1. Новых: 0"),
         ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),
     ],
 )

@@ -81,7 +81,7 @@ def test_error_exits_with_1_and_a_linter_style_line(datasets):
     assert result.exit_code == 1
     assert result.stdout.splitlines()[0] == (
         "datasets/neurotypology/examples/bad.yaml:3:5: error empty-content: "
-        "Nothing is said: the answer is empty."
+        "Empty message: the answer has no text."
     )
 
 

@@ -19,14 +19,14 @@ LINES = [
         commit_message.file_subject("add", "materials/lecture-01.md"),
         "Новый файл materials/lecture-01.md",
     ),
-    (commit_message.import_subject(1, "trial"), "Из файла в trial: 1 пример"),
-    (commit_message.import_subject(22, "trial"), "Из файла в trial: 22 примера"),
+    (commit_message.import_subject(1, "trial"), "1 новый пример в trial"),
+    (commit_message.import_subject(22, "trial"), "22 новых примера в trial"),
     (commit_message.COURSE, "Правка карточки курса"),
     (commit_message.material_subject("Add", "lecture", 3), "Новый материал: Лекция 3"),
     (commit_message.material_subject("Remove", "lab", 1), "Удаление материала: Лабораторная 1"),
     (
         commit_message.revert_subject(commit_message.import_subject(5, "trial")),
-        "Отмена — Из файла в trial: 5 примеров",
+        "Отмена — 5 новых примеров в trial",
     ),
 ]
 

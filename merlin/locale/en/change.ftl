@@ -33,10 +33,10 @@ subject-example-add = New example { $example }
 subject-example-edit = Edit example { $example }
 subject-example-delete = Remove example { $example }
 subject-example-replace = Example { $example } in place of { $old }
-subject-import = From a file into { $dataset }: { $count ->
-    [one] { $count } example
-   *[other] { $count } examples
-  }
+subject-import = { $count ->
+    [one] { $count } new example
+   *[other] { $count } new examples
+  } in { $dataset }
 subject-undoing = Undone — { $subject }
 subject-examples = Edit { $count ->
         [one] { $count } example

@@ -65,12 +65,12 @@ finding-no-rejected = The method is dpo, and this example has no answer under re
 finding-same-rejected = The answer under rejected says the same as the last one: there's nothing to prefer.
 finding-unused-rejected = The answer under rejected isn't used: only recipe.method dpo trains on pairs.
 
-finding-empty-content = Nothing is said: { $role ->
+finding-empty-content = Empty message: { $role ->
         [system] the system text
         [user] the question
         [assistant] the answer
        *[tool] the function's answer
-    } is empty.
+    } has no text.
 finding-system-not-first = A system message can only stand first.
 finding-wrong-turn = Out of turn: { $expected } was expected, { $found } speaks.
 finding-last-not-assistant = The assistant must speak last, not { $found }.

@@ -142,12 +142,12 @@ examples-send-forwarded = Forward messages with text. What you've sent so far is
 examples-forward-full = One example holds up to { $most } messages. What you've sent so far is safe.
 examples-forward-none = Nothing selected yet.
 examples-pick-hint = Who said what? Tap a message to change its mark: 👤 question, 🤖 answer, ▫️ leave out. Messages in a row from one side are joined. You can forward more.
-examples-import-title = Examples from a file · { $dataset }
+examples-import-title = New examples · { $dataset }
 examples-ask-file = Send a CSV or XLSX file (columns question, answer and, optionally, tags; Russian names work too) or conversations as JSON (OpenAI, ShareGPT, Alpaca; one per line or a list), up to { $megabytes } MB. I'll show what's new in it first.
 examples-send-file = Send a CSV, XLSX or JSON file, or paste a table as a message.
-examples-import-counts = Lines: { $lines }. New: { $taken }, already known: { $duplicates }, with errors: { $rejected }.
+examples-import-counts = Received: { $lines }. New: { $taken }, already known: { $duplicates }, with errors: { $rejected }.
 examples-import-line = Line { $line }: { $words }
-examples-import-nothing = The file has nothing new to save.
+examples-import-nothing = There is nothing new to save.
 examples-save-many = 💾 Save { $count ->
         [one] { $count } example
        *[other] { $count } examples

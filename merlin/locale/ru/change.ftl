@@ -33,11 +33,11 @@ subject-example-add = Новый пример { $example }
 subject-example-edit = Правка примера { $example }
 subject-example-delete = Удаление примера { $example }
 subject-example-replace = Пример { $example } вместо { $old }
-subject-import = Из файла в { $dataset }: { $count ->
-    [one] { $count } пример
-    [few] { $count } примера
-   *[many] { $count } примеров
-  }
+subject-import = { $count ->
+    [one] { $count } новый пример
+    [few] { $count } новых примера
+   *[many] { $count } новых примеров
+  } в { $dataset }
 subject-undoing = Отмена — { $subject }
 subject-examples = { $count ->
         [one] Правка { $count } примера: { $dataset }

@@ -148,12 +148,12 @@ examples-send-forwarded = Перешлите сообщения с тексто�
 examples-forward-full = В один пример помещается до { $most } сообщений. Всё присланное сохранено.
 examples-forward-none = Пока ничего не выбрано.
 examples-pick-hint = Кто что сказал? Нажимайте на сообщение, чтобы сменить знак: 👤 вопрос, 🤖 ответ, ▫️ не берём. Сообщения одной стороны подряд соединятся. Можно переслать ещё.
-examples-import-title = Примеры из файла · { $dataset }
+examples-import-title = Новые примеры · { $dataset }
 examples-ask-file = Пришлите файл CSV или XLSX (столбцы question, answer и, если есть, tags; можно по-русски) или разговоры в JSON (OpenAI, ShareGPT, Alpaca; по одному в строке или списком), до { $megabytes } МБ. Сначала покажу, что в нём нового.
 examples-send-file = Пришлите файл CSV, XLSX или JSON либо вставьте таблицу сообщением.
-examples-import-counts = Строк: { $lines }. Новых: { $taken }, уже есть: { $duplicates }, с ошибками: { $rejected }.
+examples-import-counts = Получено: { $lines }. Новых: { $taken }, уже есть: { $duplicates }, с ошибками: { $rejected }.
 examples-import-line = Строка { $line }: { $words }
-examples-import-nothing = В файле нет новых примеров.
+examples-import-nothing = Новых примеров нет.
 examples-save-many = 💾 Сохранить { $count ->
         [one] { $count } пример
         [few] { $count } примера
