@@ -102,12 +102,6 @@ def test_account_without_telegram_is_an_unreachable_user(accounts):
     assert Users(accounts.db).count() == 1
 
 
-def test_password_requires_a_user_name(accounts):
-    with pytest.raises(Refused):
-        accounts.set_password(ANNA, "$hash", BY)
-    assert Audit(accounts.db).list_newest() == []
-
-
 def test_newest_browsers_are_known_until_the_password_changes(accounts):
     accounts.set_name(ANNA, "anna", BY)
     browsers = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]

@@ -61,13 +61,6 @@ def test_person_cap_blocks_only_that_person(costs, clock):
     assert costs.reached_cap(BORIS) is None
 
 
-def test_daily_cap_blocks_everyone(costs):
-    for user_id in (1, 2, 3, 4):
-        costs.record_answer(user_id, 300)
-    assert costs.reached_cap(ANNA).reach == "day"
-    assert costs.reached_cap(ANNA).spent == usd(1200)
-
-
 def test_currencies_are_summed_separately(costs):
     costs.record_answer(ANNA, 300)
     costs.record_answer(ANNA, 300, "RUB")

@@ -77,12 +77,6 @@ def test_every_recipient_gets_one_message_in_order_one_batch_a_second(broadcasts
     assert broadcasts.get(number).is_whole
 
 
-def test_only_recipients_of_the_chosen_language_are_selected(broadcasts):
-    number = start_broadcast(broadcasts, "en")
-    assert broadcasts.get(number).total == 5
-    assert broadcasts.next(number, 100) == [2, 4, 6, 8, 10]
-
-
 def test_users_who_join_after_the_start_are_excluded(broadcasts, users, clock):
     number = start_broadcast(broadcasts)
     clock.move(1)

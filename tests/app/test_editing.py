@@ -104,17 +104,6 @@ def test_search_finds_the_teachers_examples_behind_those_of_datasets_they_may_no
     assert (find(teacher), find(teacher, "trial"), find(EDITOR, "trial")) == (["b"], ["b"], ["b"])
 
 
-def test_only_admins_see_changes_of_others(ctx):
-    change = save(ctx)
-    other_editor = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
-    assert [each.id for each in changes.list_recent(ctx, ADMIN)] == [change.change_id]
-    assert changes.list_recent(ctx, other_editor) == []
-    with pytest.raises(NotFound):
-        changes.drop(ctx, other_editor, change.change_id)
-    changes.drop(ctx, ADMIN, change.change_id)
-    assert changes.get(ctx, EDITOR, change.change_id).state is ChangeState.REFUSED
-
-
 def test_former_editor_can_only_view_and_withdraw_their_change(ctx):
     change_id, former_editor = create_conflict(ctx), Actor.person(BORIS, Authority())
     assert changes.get(ctx, former_editor, change_id).files[0].theirs == "их\n"

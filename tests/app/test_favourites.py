@@ -64,12 +64,6 @@ def test_course_pages_follow_each_other_without_gaps_or_repeats(catalogue, ctx):
     assert slugs(read_page(ctx, 10, (1, "b"), semester=1)[0]) == ["я"]
 
 
-def test_course_is_found_by_id_whether_active_or_not(listing):
-    for course in listing.courses(active_only=False):
-        assert listing.course_by_id(course.course_id) == course
-    assert listing.course_by_id(10**12) is None
-
-
 def test_semesters_and_teachers_include_active_courses_only(catalogue, ctx):
     expected = {
         "one": make_course("one", teachers=("vera", "boris")),
@@ -156,16 +150,6 @@ def test_concurrent_threads_add_each_favourite_once(catalogue, database, url):
     assert sum(results) == len(ids)
     rows = database.rows(FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id))
     assert [row["course_id"] for row in rows] == sorted(ids)
-
-
-def test_inactive_course_is_visible_only_to_its_editors(catalogue, ctx):
-    closed, course = catalogue.rows.find_course("closed"), catalogue.rows.find_course("a")
-    editor = Actor.person(3, Authority(Role.EDITOR))
-    assert courses.get(ctx, editor, closed.course_id) == closed
-    assert courses.get(ctx, Actor(), course.course_id) == course
-    for actor, course_id in ((ANNA, closed.course_id), (editor, 10**12)):
-        with pytest.raises(NotFound):
-            courses.get(ctx, actor, course_id)
 
 
 def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalogue, ctx):

@@ -61,12 +61,6 @@ def test_example_shows_its_builds_models_and_answers(world, store_answer):
     assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 
-def test_example_of_the_test_split_is_tested_and_not_trained(world, store_answer):
-    store_answer(world.serve(1, make_examples()))
-    told = read_impact(world, "лицо/вопрос-000")
-    assert (told.builds, told.tests, told.models, told.answers) == (0, 1, 0, 0)
-
-
 def test_answers_of_another_provider_with_the_same_model_name_are_not_counted(world, store_answer):
     model = world.serve(1, make_examples())
     store_answer(model, provider="elsewhere")

@@ -89,23 +89,6 @@ def chat(database, clock):
     return make_chat
 
 
-def test_sessions_of_all_bots_are_listed_newest_first(anna, chat):
-    first, second = chat(), chat(bot=OTHER_BOT)
-    first.ask(1, "раз")
-    second.ask(1, "два")
-    sessions = anna.list_recent(10)
-    assert [session.title for session in sessions] == ["о чём: два", "о чём: раз"]
-    assert sessions[0].id == second.session.session_id
-
-
-def test_session_shows_its_usage_and_cost(anna, chat):
-    own_chat = chat()
-    own_chat.ask(1)
-    own_chat.ask(2)
-    (session,) = anna.list_recent(10)
-    assert (session.turns, session.usage, session.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
-
-
 def test_session_pages_continue_after_the_last_entry(anna, chat):
     for number in range(5):
         chat(bot=BOT + number).ask(number + 1)

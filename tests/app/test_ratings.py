@@ -69,19 +69,6 @@ def following(database, clock):
     return ProposalFollower(database, clock)
 
 
-def test_rating_can_be_set_changed_and_removed(ratings):
-    assert ratings.find(1, ANNA) is None
-    for rating in (Rating.UP, Rating.DOWN):
-        ratings.rate(1, ANNA, rating)
-        assert ratings.find(1, ANNA) is rating
-    ratings.rate(2, ANNA, Rating.UP)
-    ratings.rate(1, BORIS, Rating.DOWN)
-    assert ratings.thumbs("ft:face") == {Rating.UP: 1, Rating.DOWN: 2}
-    assert ratings.thumbs("other") == {}
-    ratings.rate(1, ANNA, None)
-    assert ratings.find(1, ANNA) is None
-
-
 def test_message_id_leads_to_its_turn(ratings):
     assert ratings.find_turn(ANNA, 42) == 2
     assert ratings.find_turn(ANNA, 99) is None

@@ -136,14 +136,6 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchas
     assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
-def test_payment_of_an_erased_user_is_accepted_and_admins_are_notified(shop, purchase, clock):
-    payment = shop.make_payment(purchase, "out")
-    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert shop.apply_payment(purchase, payment) is Outcome.PAID
-    assert shop.list_notices("admins") == ["notice-paid-nobody"]
-    assert shop.find_faults() == []
-
-
 def test_payment_during_an_erasure_notifies_admins_alone(shop, clock, run_beside):
     purchase = shop.order(gateway=Gateway.STARS)
     payment = shop.make_payment(purchase, "out", paid_until=clock() + timedelta(days=30))

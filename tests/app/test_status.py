@@ -102,11 +102,6 @@ def test_manifest_equals_the_file_in_the_build_folder(world, tmp_path):
     assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
 
 
-def test_missing_job_is_not_found(world):
-    with pytest.raises(NotFound):
-        world.job(9)
-
-
 def test_models_show_their_scores_and_which_one_serves(world):
     world.serve(1, make_examples(12))
     world.serve(2, make_examples(13))

@@ -235,16 +235,3 @@ def test_request_with_a_once_key_is_stored_and_audited_once(world):
         (entry.action, entry.target) for entry in Audit(world.db).list_newest(9, by=admin.name)
     ]
     assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
-
-
-def test_verdicts_have_findings_and_are_found_by_commit(world):
-    newest = verdicts.list_recent(world.ctx, OPERATOR, limit=1)[0]
-    assert len(newest.findings) == 1
-    assert world.of_commit(newest.commit[:6]) == [newest]
-
-
-def test_model_is_found_by_id(world):
-    newest = world.recent_models()[0]
-    assert models.get(world.ctx, OPERATOR, newest.id) == newest
-    with pytest.raises(NotFound):
-        models.get(world.ctx, OPERATOR, 99)

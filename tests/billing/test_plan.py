@@ -69,11 +69,6 @@ def load_config(tmp_path, text):
     return load(path)
 
 
-def test_nothing_is_limited_without_plans(tmp_path):
-    config = load_config(tmp_path, "")
-    assert (config.plans, config.timezone) == ({}, "UTC")
-
-
 def test_plans_keep_the_order_of_the_file(tmp_path):
     text = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
     assert [*load_config(tmp_path, text).plans] == ["zero", "all"]

@@ -81,14 +81,6 @@ def test_same_update_id_of_another_bot_is_another_question(quotas, database, clo
     assert show_quota(quotas).used == 2
 
 
-def test_failed_question_is_returned_to_the_quota(quotas):
-    for number in (1, 2):
-        reserve_question(quotas, number)
-    quotas.give_back(1)
-    assert show_quota(quotas).remaining == 1
-    assert reserve_question(quotas, 3) is None
-
-
 def test_first_of_charge_and_return_is_final(quotas, database):
     for number in (1, 2):
         reserve_question(quotas, number)
@@ -142,11 +134,6 @@ def test_changing_time_zones_gains_no_extra_daily_questions(quotas, clock):
     ]
     days = len({"2026-11-19", "2026-11-20"})  # the two local dates on Earth at nine in London
     assert results.count(None) == 2 * days
-
-
-def test_format_outside_the_plan_is_refused(quotas):
-    refusal = reserve_question(quotas, 1, VOICE)
-    assert (refusal.limit, refusal.remaining) == (0, 0)
 
 
 def test_without_plans_nothing_is_counted(quotas, database):
@@ -220,18 +207,6 @@ def test_gift_of_an_invalid_amount_is_refused(quotas, amount):
     with pytest.raises(Refused):
         give_gift(quotas, amount=amount)
     assert quotas.gifts.list_all(ANNA) == []
-
-
-def test_charge_is_rolled_back_with_its_transaction(quotas, database):
-    reserve_question(quotas, 1)
-
-    def charge_and_fail():
-        quotas.charge(1)
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        database.transact(charge_and_fail)
-    assert list_use_states(database) == ["reserved"]
 
 
 @pytest.mark.parametrize("is_known", [True, False])

@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 
 from merlin.app.personal_data import PersonalRecords
-from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
@@ -142,19 +141,6 @@ def test_impossible_refund_is_refused_with_a_reason(shop):
         shop.billing.refunds.request(grant.refers, None, "", VERA)
 
 
-def test_partial_refunds_are_possible_until_nothing_is_left(shop):
-    _, grant = shop.buy()
-    for number, minor in enumerate((10_000, 19_989, None)):
-        refund = request_refund(shop, grant, minor)
-        shop.billing.refunds.mark_done(
-            refund.refund_id, report_refund(shop, refund, f"back-{number}")
-        )
-    assert refund.amount.minor == 1
-    assert refusal_key(lambda: request_refund(shop, grant)) == "billing-refund-done"
-    assert shop.list_kinds()[2:] == ["refund", "refund", "refund", "revocation"]
-    assert shop.find_faults() == []
-
-
 def test_stars_can_only_be_refunded_whole(shop):
     _, grant = shop.buy(gateway=STARS)
     assert refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
@@ -181,18 +167,6 @@ def test_unanswered_refund_is_retried_with_growing_delays(shop, clock):
         clock.move(1)
         assert claim_due(shop) == [refund.refund_id]
     assert shop.billing.refunds.list_of_purchase(grant.purchase_id)[0].state is RefundState.SENDING
-
-
-def test_refund_refused_by_the_gateway_can_be_requested_again(shop):
-    _, grant = shop.buy()
-    refund = request_refund(shop, grant)
-    assert shop.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
-    assert not shop.billing.refunds.mark_refused(refund.refund_id, "again")
-    (row,) = shop.billing.refunds.list_of_purchase(grant.purchase_id)
-    assert (row.state, row.trouble) == (RefundState.REFUSED, "insufficient_funds")
-    assert claim_due(shop) == []
-    assert request_refund(shop, grant).refund_id != refund.refund_id
-    assert shop.billing.purchases.get(grant.purchase_id).state is PurchaseState.PAID
 
 
 def test_completed_refund_cannot_be_marked_refused(shop):

@@ -67,16 +67,6 @@ def test_stars_renewal_is_never_due(shop, clock):
     assert claim_due(shop) == []
 
 
-def test_renewal_is_stopped_only_by_its_owner(shop, clock):
-    renewal_id = shop.start_renewal()
-    assert not shop.billing.renewals.stop(renewal_id, BORIS)
-    assert shop.billing.renewals.stop(renewal_id, ANNA)
-    assert not shop.billing.renewals.stop(renewal_id, ANNA)
-    clock.move(29 * 86_400)
-    assert claim_due(shop) == []
-    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.OFF
-
-
 def test_new_consent_replaces_the_old_renewal(shop, clock):
     first = shop.start_renewal()
     shop.billing.renewals.stop(first, ANNA, RenewalState.FAILED)

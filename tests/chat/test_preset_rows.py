@@ -36,13 +36,6 @@ def test_preset_of_the_same_name_keeps_its_id(presets):
     assert (same_preset.preset_id, presets.list_of_user(ANNA)) == (poet.preset_id, [same_preset])
 
 
-def test_preset_can_be_deleted_only_by_its_owner(presets):
-    poet = presets.put(ANNA, "Поэт", "Стихами.")
-    assert not presets.delete(BORIS, poet.preset_id)
-    assert presets.delete(ANNA, poet.preset_id)
-    assert not presets.delete(ANNA, poet.preset_id)
-
-
 def test_undecryptable_preset_is_omitted(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
     with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:

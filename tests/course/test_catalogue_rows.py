@@ -125,18 +125,6 @@ def test_courses_are_sorted_by_semester_then_slug(world, rows):
     assert [course.slug for course in rows.courses()] == ["python", "a", "algorithms"]
 
 
-def test_rolled_back_commit_changes_no_course(world, rows, database):
-    push(world, 1, card())
-
-    def push_and_fail():
-        push(world, 2, card(semester=7))
-        raise KeyError
-
-    with pytest.raises(KeyError):
-        database.transact(push_and_fail)
-    assert rows.find_course(FACE).semester == 2
-
-
 def test_unknown_course_is_not_found(rows):
     assert rows.find_course("nothing") is None
     assert rows.materials("nothing") == []

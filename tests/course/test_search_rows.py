@@ -120,18 +120,6 @@ def test_unchanged_entries_are_not_rewritten(catalogue, database):
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
 
 
-def test_rolled_back_commit_does_not_change_the_index(catalogue, database):
-    catalogue.teach({"python": PYTHON})
-
-    def teach_and_fail():
-        catalogue.teach({"python": make_course("Змея")})
-        raise KeyError
-
-    with pytest.raises(KeyError):
-        database.transact(teach_and_fail)
-    assert (catalogue.found("питон"), catalogue.found("змея")) == (["python"], [])
-
-
 def test_query_never_fails_and_has_no_operators(catalogue):
     catalogue.teach(judged_courses())
     everything = {f"-{catalogue.rows.find_course(slug).course_id}" for slug in judged_courses()}

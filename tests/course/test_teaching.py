@@ -79,14 +79,6 @@ def test_text_replaces_a_link_and_a_link_replaces_a_text():
     assert read_course(to_link)["materials"][0]["file_url"] == "https://c.example"
 
 
-def test_text_used_by_another_material_is_kept():
-    proposed = make_files().change_material(
-        0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
-    )
-    assert list_paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
-    assert list_paths(make_files().remove_material(2)) == [(ChangeKind.EDIT, "course.yaml")]
-
-
 def test_unchanged_text_is_not_rewritten():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
     assert list_paths(make_files().change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]

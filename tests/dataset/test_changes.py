@@ -133,14 +133,6 @@ def _ids(*changes):
     return [change.change_id for change in changes]
 
 
-def test_waiting_edit_can_be_withdrawn(rows):
-    (change,) = put_edits(rows, "a")
-    assert rows.give_up(change.change_id)
-    assert rows.get(change.change_id).reason == "change-given-up"
-    assert rows.claim() is None
-    assert rows.give_up("none") is False
-
-
 def test_edit_that_cannot_be_decrypted_is_refused_and_does_not_block_others(rows, url, clock):
     with open_database(url, cipher=Cipher({"x": b"x" * 32}, "x")) as other:
         (lost,) = put_edits(Changes(other, clock), "a")

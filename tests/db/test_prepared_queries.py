@@ -80,16 +80,6 @@ def test_missing_parameter_raises_an_error_and_an_extra_one_does_not(database):
     assert database.rows(FOUND(least=0, most=1)) == []
 
 
-def test_failed_transaction_is_rolled_back(database):
-    def work():
-        database.change(intent("k"))
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError):
-        database.transact(work)
-    assert database.rows(FOUND(least=0)) == []
-
-
 def test_same_query_works_on_both_kinds_of_database(database, tmp_path):
     with open_database(f"sqlite://{tmp_path}/other.db") as other:
         migrate(other)
