@@ -12,20 +12,6 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def test_file_sent_by_a_person_can_be_downloaded(telegram, call):
-    upload = Upload("конспект.pdf", "application/pdf", b"%PDF-1.7")
-    telegram.send_file("anna", upload, caption="вот")
-
-    async def act(bot):
-        (update,) = await bot.get_updates()
-        file = await bot.get_file(update.message.document.file_id)
-        return update.message, bytes(await file.download_as_bytearray())
-
-    message, content = call(act)
-    assert (message.caption, message.document.file_name) == ("вот", "конспект.pdf")
-    assert content == b"%PDF-1.7"
-
-
 def test_voices_and_photos_have_their_fields(telegram, call):
     telegram.send_file("anna", Upload("v.oga", "audio/ogg", b"OggS"), kind="voice", seconds=7)
     telegram.send_file("anna", Upload("p.png", "image/png", PIXELS), kind="photo")
@@ -48,28 +34,10 @@ def test_picture_other_than_png_has_the_default_size(telegram, call):
     assert (largest.width, largest.height) == (640, 480)
 
 
-def test_album_is_several_messages_of_one_group(telegram, call):
-    pages = [Upload(f"{page}.png", "image/png", b"\x89PNG" + bytes([page])) for page in range(3)]
-    telegram.send_album("anna", pages, caption="конспект")
-    messages = [update.message for update in call(lambda bot: bot.get_updates())]
-    assert len({message.media_group_id for message in messages}) == 1
-    assert [message.caption for message in messages] == ["конспект", None, None]
-
-
 def test_empty_file_is_not_sent(telegram):
     with pytest.raises(Refused):
         telegram.send_file("anna", Upload("a.txt", "text/plain", b""))
     assert telegram.log("anna") == []
-
-
-def test_bot_sends_files(telegram, call):
-    async def act(bot):
-        await bot.send_document(1001, b"a,b", filename="t.csv", caption="таблица")
-        await bot.send_photo(1001, b"\x89PNG")
-
-    call(act)
-    kinds = [set(entry.message) & {"document", "photo"} for entry in telegram.log("anna")]
-    assert kinds == [{"document"}, {"photo"}]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from telegram.constants import UpdateType
-from telegram.error import BadRequest, ChatMigrated, Forbidden
+from telegram.error import BadRequest, Forbidden
 
 from merlin.sandbox.telegram.world import BOT_ID, BOT_NAME, SEMINAR, STUDY
 
@@ -64,44 +64,10 @@ def test_administrators_and_bots_without_privacy_mode_get_every_message(telegram
     assert telegram.say("anna@study", "привет всем")
 
 
-def test_group_message_names_its_author_and_group(telegram, call):
-    telegram.say("anna@study", "/ask вопрос")
-    (update,) = read_updates(call)
-    message = update.message
-    assert (message.chat.type, message.chat.title) == ("group", "Учебная группа")
-    assert (message.from_user.id, message.message_thread_id) == (1001, None)
-
-
-def test_any_group_member_can_press_a_button(telegram, call):
-    keys = {"inline_keyboard": [[{"text": "да", "callback_data": "y"}]]}
-    call(lambda bot: bot.send_message(GROUP, "?", reply_markup=keys))
-    telegram.press("boris@study", "y")
-    (update,) = read_updates(call)
-    query = update.callback_query
-    assert (query.from_user.id, query.message.chat.id) == (1002, GROUP)
-
-
-def test_members_and_administrators_of_a_group_are_reported(telegram, call):
-    async def act(bot):
-        people = (1001, 1002, 1003, BOT_ID)
-        return [(await bot.get_chat_member(GROUP, user)).status for user in people]
-
-    assert call(act) == ["member", "creator", "administrator", "member"]
-
-
 def test_member_of_a_private_chat_is_found_and_a_stranger_is_not(call):
     assert call(lambda bot: bot.get_chat_member(1001, 1001)).status == "member"
     with pytest.raises(BadRequest, match="Participant_id_invalid"):
         call(lambda bot: bot.get_chat_member(GROUP, 77))
-
-
-def test_removed_bot_is_notified_and_refused(telegram, call):
-    telegram.set_bot("vera@study", "kicked")
-    (update,) = read_updates(call)
-    assert update.my_chat_member.new_chat_member.status == "kicked"
-    with pytest.raises(Forbidden, match="bot was kicked from the group chat"):
-        call(lambda bot: bot.send_message(GROUP, "a"))
-    assert not telegram.say("anna@study", "/ask есть кто?")
 
 
 def test_readmitted_bot_is_notified_twice(telegram, call):
@@ -113,18 +79,6 @@ def test_readmitted_bot_is_notified_twice(telegram, call):
     assert left.my_chat_member.new_chat_member.status == "left"
     assert joined.my_chat_member.old_chat_member.status == "left"
     assert service.message.new_chat_members[0].id == BOT_ID
-
-
-def test_migrated_group_names_its_new_id(telegram, call):
-    telegram.migrate("boris@study")
-    old, new = (update.message for update in read_updates(call))
-    moved = telegram.group("study").group_id
-    assert (old.migrate_to_chat_id, new.migrate_from_chat_id) == (moved, GROUP)
-    with pytest.raises(ChatMigrated) as caught:
-        call(lambda bot: bot.send_message(GROUP, "a"))
-    assert caught.value.new_chat_id == moved
-    telegram.say("anna@study", "/ask где я?")
-    assert read_updates(call)[-1].message.chat.id == moved
 
 
 def test_reply_in_a_plain_supergroup_has_a_thread_that_is_not_a_topic(telegram, call):

@@ -18,18 +18,6 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def test_commands_are_stored_by_scope_and_language(telegram, call):
-    async def act(bot):
-        await bot.set_my_commands([BotCommand("help", "Помощь")], language_code="ru")
-        admin = BotCommandScopeChat(1003)
-        await bot.set_my_commands([BotCommand("admin", "Admin")], scope=admin)
-
-    call(act)
-    assert [telegram.menu(person)[0]["command"] for person in ("anna", "vera")] == ["help", "admin"]
-    call(lambda bot: bot.delete_my_commands(language_code="ru"))
-    assert telegram.menu("anna") == []
-
-
 def test_invalid_command_is_refused(call):
     with pytest.raises(BadRequest, match="Bot_command_invalid"):
         call(lambda bot: bot.set_my_commands([("Помощь", "x")]))
@@ -54,7 +42,3 @@ def test_most_specific_menu_is_shown(telegram, call):
     assert descriptions == ["спроси", "ask", "admin", "group", "lead"]
     commands = fetch(f"{telegram.page_url}control/menu?person=vera")[1]
     assert commands == [{"command": "admin", "description": "admin"}]
-
-
-def test_without_commands_there_is_no_menu(telegram):
-    assert telegram.menu("anna") == []

@@ -9,7 +9,6 @@ from telegram import (
     InlineKeyboardMarkup,
     ReplyParameters,
 )
-from telegram.error import Forbidden
 
 from tests.sandbox.telegram_client import fetch, read_refusal
 
@@ -20,14 +19,6 @@ YES = InlineKeyboardMarkup([[InlineKeyboardButton("Да", callback_data="yes")]]
 
 def make_key(**fields):
     return InlineKeyboardMarkup([[InlineKeyboardButton("k", **fields)]])
-
-
-def test_sent_message_is_in_the_log(telegram, call):
-    sent = call(lambda bot: bot.send_message(1001, "Привет", reply_markup=YES))
-    (logged,) = telegram.log("anna")
-    assert (logged.message_id, logged.text, logged.by_bot) == (sent.message_id, "Привет", True)
-    assert logged.keys == [[{"text": "Да", "callback_data": "yes"}]]
-    assert sent.chat.first_name == "Анна"
 
 
 def test_edits_keep_their_history(telegram, call):
@@ -116,18 +107,6 @@ def test_buttons_of_every_kind_are_kept_unchanged(telegram, call, fields):
     sent = call(lambda bot: bot.send_message(1001, "a", reply_markup=make_key(**fields)))
     assert sent.reply_markup == make_key(**fields)
     assert telegram.log("anna")[0].keys == [[make_key(**fields).inline_keyboard[0][0].to_dict()]]
-
-
-def test_unknown_chat_is_not_found(call):
-    assert read_refusal(call, lambda bot: bot.send_message(77, "a")) == "Chat not found"
-
-
-def test_message_to_someone_who_blocked_the_bot_is_forbidden(telegram, call):
-    telegram.block("anna")
-    message = read_refusal(call, lambda bot: bot.send_message(1001, "a"), Forbidden)
-    assert message == "Forbidden: bot was blocked by the user"
-    telegram.block("anna", blocked=False)
-    call(lambda bot: bot.send_message(1001, "a"))
 
 
 def test_bot_cannot_edit_messages_of_people(telegram, call):

@@ -27,22 +27,6 @@ def test_private_topics_need_the_owners_switch(telegram, call):
     assert (me.has_topics_enabled, me.allows_users_to_create_topics) == (True, True)
 
 
-def test_bot_creates_and_renames_a_private_topic(telegram_with_topics, call):
-    async def act(bot):
-        topic = await bot.create_forum_topic(1001, "Алгоритмы")
-        thread = topic.message_thread_id
-        sent = await bot.send_message(1001, "ответ", message_thread_id=thread)
-        await bot.edit_forum_topic(1001, thread, name="Сортировки")
-        return thread, sent
-
-    thread, sent = call(act)
-    assert (sent.message_thread_id, sent.is_topic_message) == (thread, True)
-    assert telegram_with_topics.topics("anna") == {thread: "Сортировки"}
-    assert [entry.text for entry in telegram_with_topics.answers(f"anna#{thread}")][1:2] == [
-        "ответ"
-    ]
-
-
 def test_people_write_in_their_topics(telegram_with_topics, call):
     thread = telegram_with_topics.make_topic("anna")
     telegram_with_topics.say(f"anna#{thread}", "вопрос")
@@ -65,15 +49,6 @@ def test_message_of_a_forum_topic_replies_to_the_topics_first_message(telegram, 
     message = call(lambda bot: bot.get_updates())[-1].message
     assert message.reply_to_message.forum_topic_created.name == "Лекции"
     assert not telegram.say(f"anna@seminar#{thread}", "между собой")
-
-
-def test_answer_stays_in_the_topic_of_its_question(telegram, call):
-    thread = telegram.make_topic("boris@seminar", "Лекции")
-    telegram.say(f"anna@seminar#{thread}", "/ask вопрос")
-    question_id = telegram.log("seminar")[-1].message_id
-    sent = call(lambda bot: bot.send_message(FORUM, "ответ", reply_to_message_id=question_id))
-    assert (sent.message_thread_id, sent.reply_to_message.text) == (thread, "/ask вопрос")
-    assert [entry.text for entry in telegram.answers(f"seminar#{thread}")] == ["ответ"]
 
 
 def test_general_topic_has_no_id_for_messages(telegram, call):

@@ -22,15 +22,6 @@ def read_texts(updates):
     return [update.message.text for update in updates]
 
 
-def test_updates_are_kept_until_the_offset_confirms_them(telegram, call):
-    first = telegram.say("anna", "раз")
-    telegram.say("boris", "два")
-    assert read_texts(call(lambda bot: bot.get_updates())) == ["раз", "два"]
-    assert read_texts(call(lambda bot: bot.get_updates())) == ["раз", "два"]
-    assert read_texts(call(lambda bot: bot.get_updates(offset=first + 1))) == ["два"]
-    assert [update["update_id"] for update in telegram.pending()] == [first + 1]
-
-
 def test_poll_respects_its_limit(telegram, call):
     for word in ("раз", "два", "три"):
         telegram.say("anna", word)
@@ -45,10 +36,6 @@ def test_long_poll_ends_when_an_update_arrives(telegram, call):
         return await poll
 
     assert read_texts(call(act)) == ["привет"]
-
-
-def test_empty_short_poll_answers_at_once(call):
-    assert call(lambda bot: bot.get_updates()) == ()
 
 
 def test_second_poller_ends_the_first(telegram, call):
@@ -155,15 +142,6 @@ def test_restart_with_the_same_folder_loses_nothing(tmp_path):
         assert [version["text"] for version in last.versions] == ["…", "ответ"]
         after.say("anna", "три")
         assert after.log("anna")[-1].message_id > last.message_id
-
-
-def test_restart_keeps_port_and_state(telegram, call):
-    address = telegram.base_url
-    telegram.say("anna", "раз")
-    telegram.stop()
-    telegram.start()
-    assert telegram.base_url == address
-    assert read_texts(call(lambda bot: bot.get_updates())) == ["раз"]
 
 
 def test_stopping_ends_a_long_poll(telegram):

@@ -182,18 +182,3 @@ def test_lists_are_newest_first_and_filtered_by_page_and_time():
         assert {item["id"] for item in early} <= set(ids[:2])
         for wrong in ("limit=0", "limit=101", "limit=x", "created_at.gte=soon"):
             assert client.request("GET", f"/payments?{wrong}")[0] == 400
-
-
-def test_receipts_are_registered_when_money_moves(client):
-    paid = client.pay("c1", receipt=make_receipt())
-    assert client.shop.receipts() == []
-    client.shop.choose("c1", "paid")
-    (registered,) = client.shop.receipts()
-    assert registered["payment_id"] == paid["id"]
-    assert registered["customer"]["email"] == "anna@example.com"
-
-
-@pytest.mark.parametrize("path", ["/payments/x", "/refunds/x"])
-def test_unknown_payment_or_refund_returns_404(client, path):
-    status, document = client.request("GET", path)
-    assert (status, document["type"], document["code"]) == (404, "error", "not_found")

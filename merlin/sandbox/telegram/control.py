@@ -266,9 +266,7 @@ class ControlSide:
         return values
 
     def _inline(self, person: str, query: str) -> dict[str, Any]:
-        """Return the results shown for an inline query; none until the bot answers."""
-        answer = self._actions.inline_answer(person, query)
-        return {"results": answer.results if answer else []}
+        return {"results": self._actions.inline_results(person, query)}
 
     def _invoice(self, slug: str) -> dict[str, Any]:
         """Return the invoice behind a link; empty for an unknown one."""

@@ -1,6 +1,6 @@
 """Callback, inline and pre-checkout queries; invoices and Stars.
 
-Inline results are cached for as long as the bot allows. A payment in Stars is an incoming
+A payment in Stars is an incoming
 StarTransaction; its refund is an outgoing one of the same id. An invoice is a message or lies
 behind a link; before a payment the bot gets a pre-checkout query.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from merlin.sandbox.telegram.arguments import Arguments, bad_request, inline_keyboard, target_chat
@@ -44,20 +43,8 @@ async def answer_callback_query(world: World, arguments: Arguments) -> bool:
 
 
 INLINE_TIMEOUT_S = 30.0
-DEFAULT_CACHE_S = 300
 MAX_RESULTS = 50
 MAX_ID_BYTES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class InlineAnswer:
-    """The bot's answer to an inline query, and until when it is cached for others."""
-
-    person_id: int
-    query: str
-    results: tuple[Mapping[str, Any], ...]
-    until: float
-    is_personal: bool
 
 
 async def answer_inline_query(world: World, arguments: Arguments) -> bool:
@@ -71,14 +58,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     if len({result["id"] for result in results}) < len(results):
         raise bad_request("RESULT_ID_DUPLICATE")
     world.record("answered", query_id=query_id)
-    until = time.time() + max(arguments.integer("cache_time", DEFAULT_CACHE_S), 0)
-    world.inline_answers[query_id] = InlineAnswer(
-        query.person_id,
-        query.update["query"],
-        results,
-        until,
-        arguments.flag("is_personal"),
-    )
+    world.inline_results[query.person_id, query.update["query"]] = results
     world.notify("inline", {"person_id": query.person_id, "query_id": query_id})
     return True
 
@@ -96,16 +76,6 @@ def _check_result(raw: dict[str, Any]) -> dict[str, Any]:
     markup = inline_keyboard(raw.get("reply_markup"))
     message = text_fields(content_arguments, "MESSAGE_TOO_LONG")
     return {**raw, "message": {**message, **({"reply_markup": markup} if markup else {})}}
-
-
-def cached_answer(world: World, person_id: int, query: str) -> InlineAnswer | None:
-    """Return the newest cached answer that Telegram would show without asking the bot."""
-    answer: InlineAnswer
-    for answer in reversed(world.inline_answers.values()):
-        is_fresh = answer.query == query and time.time() < answer.until
-        if is_fresh and (not answer.is_personal or answer.person_id == person_id):
-            return answer
-    return None
 
 
 PERIOD_S = 2_592_000

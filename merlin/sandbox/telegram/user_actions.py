@@ -41,9 +41,7 @@ from merlin.sandbox.telegram.messages import media_fields, reply_fields, store_u
 from merlin.sandbox.telegram.queries import (
     CHECKOUT_FIELDS,
     CHECKOUT_TIMEOUT_S,
-    InlineAnswer,
     balance,
-    cached_answer,
     invoice_of,
     pay,
     refund_stars,
@@ -422,10 +420,9 @@ class UserActions:
         return report_bot_status(self.world, person, person.as_user(), *statuses)
 
     def ask_inline(self, who: str | int, query: str) -> int:
-        """Type `@bot query` in any chat; returns 0 when Telegram shows a cached answer."""
+        """Type `@bot query` in any chat; the bot is asked each time, nothing is cached."""
         place = self.place(who)
-        if cached_answer(self.world, place.person.person_id, query):
-            return 0
+        self.world.inline_results.pop((place.person.person_id, query), None)
         values = {
             "id": str(secrets.randbits(62)),
             "from": place.person.as_user(),
@@ -435,22 +432,15 @@ class UserActions:
         }
         return self.world.add_update("inline_query", values)
 
-    def inline_answer(self, who: str | int, query: str) -> InlineAnswer | None:
-        """Return the results shown for `@bot query`, None while there are none."""
-        return cached_answer(self.world, self.person(who).person_id, query)
+    def inline_results(self, who: str | int, query: str) -> tuple[Mapping[str, Any], ...]:
+        """Return the results shown for `@bot query`; none until the bot answers."""
+        return self.world.inline_results.get((self.person(who).person_id, query), ())
 
     def choose(self, who: str | int, query: str, result_id: str) -> int:
-        """Send the result with this id from the newest answer to `query`."""
-        place = self.place(who)
-        result = self._find_result(place, query, result_id)
-        return self.send(place, {"via_bot": bot_user(), **result["message"]})
-
-    def _find_result(self, place: Place, query: str, result_id: str) -> dict[str, Any]:
-        for answer in reversed(self.world.inline_answers.values()):
-            if answer.person_id == place.person.person_id or not answer.is_personal:
-                for result in answer.results:
-                    if answer.query == query and result["id"] == result_id:
-                        return dict(result)
+        """Send the result with this id from the newest answer to `query`. Raises NotFound."""
+        for result in self.inline_results(who, query):
+            if result["id"] == result_id:
+                return self.send(self.place(who), {"via_bot": bot_user(), **result["message"]})
         raise NotFound(f"no result {result_id} for {query}")
 
     def set_bot(self, who: str | int, status: str) -> int:

@@ -245,8 +245,10 @@ class World:
     subscriptions: dict[str, dict[str, Any]] = field(default_factory=dict)
     # Invoice fields of each pre-checkout query: `title`, `period`, `chat_id` and `message_id`.
     checkouts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    # The bot's answers to inline queries by query id; a cache, so only in memory.
-    inline_answers: dict[str, Any] = field(default_factory=dict)
+    # The bot's results by person and inline query; shown while typing, so only in memory.
+    inline_results: dict[tuple[int, str], tuple[Mapping[str, Any], ...]] = field(
+        default_factory=dict
+    )
     listeners: list[Listener] = field(default_factory=list)
     last_message_id: int = 0
     pollers: int = 0
