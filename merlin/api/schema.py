@@ -246,7 +246,7 @@ class Texts(Body):
     ru: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
     en: Annotated[Words, Field(min_length=1, max_length=5000)] | None = None
 
-    def given(self) -> dict[str, str]:
+    def by_language(self) -> dict[str, str]:
         """Return the texts by language, without empty ones."""
         return {name: content for name, content in (("ru", self.ru), ("en", self.en)) if content}
 
@@ -259,7 +259,7 @@ def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any
 
 
 def _check_title(texts: Texts) -> Texts:
-    titles = texts.given().values()
+    titles = texts.by_language().values()
     if not titles or any("\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles):
         raise ValueError("a title of one line is required")
     return texts

@@ -225,7 +225,7 @@ class PaymentWorker:
     async def round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
-        await self._mind_the_clock(now)
+        await self._handle_clock_change(now)
         if self.keeps_calendar:
             self._begin_calendar(now)
         free = AT_ONCE - len(self._under_way)
@@ -248,7 +248,7 @@ class PaymentWorker:
             self._check_at = now + INTERVAL
             self._begin(self._check(now), check=iso(now))
 
-    async def _mind_the_clock(self, now: datetime) -> None:
+    async def _handle_clock_change(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""
         if step_s := self._steps.step_back_s():
             log.warning("the clock was set back", seconds=round(step_s, 1))
@@ -257,13 +257,13 @@ class PaymentWorker:
             return
         ctx, gateway = self.ctx, self.ctx.gateway
 
-        def hurry() -> None:
+        def make_all_due() -> None:
             if self.keeps_calendar:
                 Purchases(ctx.db, ctx.clock).make_due(now)
             if gateway is not None:
                 Refunds(ctx.db, ctx.clock).make_due(gateway.name, now)
 
-        await self.ctx.store.do(hurry)
+        await self.ctx.store.do(make_all_due)
         self._calendar_at, self._check_at, self._was_set_back = None, now, False
 
     async def _check(self, now: datetime) -> None:

@@ -285,7 +285,7 @@ async def _process_update(application: BotApplication, task: Task) -> None:
 async def _try_update(context: BotContext, *, is_first: bool) -> bool:
     """Try once to handle an update; after the second failure send the error message instead."""
     try:
-        await _reach(_handle, context)
+        await _handle_unreachable(_handle, context)
     except Exception:
         log.exception("an update could not be handled", update=context.update_id)
     else:
@@ -293,7 +293,7 @@ async def _try_update(context: BotContext, *, is_first: bool) -> bool:
     if is_first:
         return False
     try:
-        await _reach(questions.give_up, context)
+        await _handle_unreachable(questions.give_up, context)
     except Exception:
         log.exception("an update could not be ended", update=context.update_id)
         return False
@@ -323,7 +323,7 @@ def _parse_update(context: BotContext) -> telegram.Update:
         return telegram.Update(update_id)
 
 
-async def _reach(handle: Handler, context: BotContext) -> None:
+async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
     """Run `handle` on an update; mark the update failed if its chat is unreachable."""
     try:
         await handle(context)

@@ -433,7 +433,7 @@ class ProposalFollower(Repository):
         """Return whether `follow` has work to do; writes nothing."""
         approved = PROPOSAL.state == ProposalState.APPROVED.value
         on_its_way = PROPOSAL.select(PROPOSAL.id).where(approved | _WITHDRAWN)
-        return any(self.db.row(query) is not None for query in (on_its_way, _learnt()))
+        return any(self.db.row(query) is not None for query in (on_its_way, _select_unthanked()))
 
     def follow(self) -> None:
         """Process finished changes, remove withdrawn examples and thank users.
@@ -447,7 +447,7 @@ class ProposalFollower(Repository):
             self._check_removal(row, self._change(row["removal_id"]))
         for row in self._rows(_WITHDRAWN & (PROPOSAL.removal_id == "")):
             self._remove(row, self._change(row["change_id"]))
-        for row in self.db.rows(_learnt()):
+        for row in self.db.rows(_select_unthanked()):
             self._thank(row)
 
     def _rows(self, these: Any) -> list[Row]:
@@ -527,7 +527,7 @@ class ProposalFollower(Repository):
         self.db.change(PROPOSAL.update(values).where(is_same))
 
 
-def _learnt() -> Any:
+def _select_unthanked() -> Any:
     """Return the SELECT of users' proposals in a serving model that have no thanks yet."""
     states = [ProposalState.APPROVED.value, ProposalState.COMMITTED.value]
     open_ = PROPOSAL.state.in_(states) & (PROPOSAL.is_thanked == 0) & (PROPOSAL.example_id != "")

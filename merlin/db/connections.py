@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # excluded where the database is a file
 # A server may vanish without closing the connection: a call fails after ten seconds. Without
 # these options Linux waits for a quarter of an hour, and an idle connection for ever. Source:
 # PostgreSQL's documentation, 32.1.2.
-_SILENCE = {
+_TIMEOUTS = {
     "connect_timeout": 10,
     "tcp_user_timeout": 10_000,
     "keepalives_idle": 5,
@@ -117,7 +117,7 @@ class Postgresql(PostgresqlDatabase):
 
     def __init__(self, url: str, *, read_only: bool) -> None:
         self.registry = Registry()
-        options: dict[str, Any] = {"prefer_psycopg3": True, **_patience(url)}
+        options: dict[str, Any] = {"prefer_psycopg3": True, **_timeouts(url)}
         if read_only:
             options["options"] = "-c default_transaction_read_only=on"
         super().__init__(url, **options)
@@ -157,10 +157,10 @@ def _read_incoming(connection: Any, incoming: select.poll) -> bool:
 Handle = Sqlite | Postgresql
 
 
-def _patience(url: str) -> dict[str, Any]:
+def _timeouts(url: str) -> dict[str, Any]:
     """Return libpq's timeouts for a silent server, except those set by URL or environment."""
     named = postgresql_parameters(url)
-    return {key: value for key, value in _SILENCE.items() if key not in named}
+    return {key: value for key, value in _TIMEOUTS.items() if key not in named}
 
 
 def open_session(url: str, *, autocommit: bool = False) -> psycopg.Connection:
@@ -170,7 +170,7 @@ def open_session(url: str, *, autocommit: bool = False) -> psycopg.Connection:
     """
     import psycopg  # noqa: PLC0415 - SQLite does without it
 
-    return psycopg.connect(url, autocommit=autocommit, **_patience(url))
+    return psycopg.connect(url, autocommit=autocommit, **_timeouts(url))
 
 
 def sqlite_path(url: str) -> Path:

@@ -81,7 +81,7 @@ def _copy(
             text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
             raise MerlinError(text, "migrate-db-differs", table=table)
         if "id" in columns:
-            _go_on_counting(lite, target, table)
+            _continue_sequence(lite, target, table)
         copied[table] = sent[_ROWS]
         advance()
     return copied
@@ -118,7 +118,7 @@ def _postgresql_rows(
         yield from cursor.execute(_statement("SELECT {1} FROM {0}", table, columns))
 
 
-def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) -> None:
+def _continue_sequence(lite: sqlite3.Connection, target: Connection, table: str) -> None:
     """Set the sequences so that new rows get ids that no row ever had, including deleted ones."""
     query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
     given = lite.execute(query, (table,)).fetchone()

@@ -48,8 +48,8 @@ _POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
 _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
 
 # SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
-_MET = frozenset({"40001", "40P01", "55P03"})
-_SQLITE_MET = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
+_SQLITE_CONFLICTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
@@ -66,8 +66,8 @@ def is_lock_conflict(error: BaseException) -> bool:
     """Return whether another writer caused the error, so that a retry may succeed."""
     cause = _cause(error)
     if isinstance(cause, sqlite3.Error):
-        return _code(cause) in _SQLITE_MET
-    return getattr(cause, "sqlstate", None) in _MET
+        return _code(cause) in _SQLITE_CONFLICTS
+    return getattr(cause, "sqlstate", None) in _CONFLICT_STATES
 
 
 def describe_driver_error(error: Exception) -> MerlinError | None:
@@ -150,7 +150,7 @@ class Prepared:
 
     def __init__(self, query: Any) -> None:
         self._query = query
-        self._spelled: dict[str, tuple[str, tuple[object, ...]]] = {}
+        self._rendered: dict[str, tuple[str, tuple[object, ...]]] = {}
         self.is_select = isinstance(query, Select)
         # An INSERT returns the new id, unless the number of stored rows was requested.
         self.tells_id = isinstance(query, Insert) and not self._query._as_rowcount
@@ -161,13 +161,13 @@ class Prepared:
 
     def render_sql(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
         """Return the SQL and its values, with placeholders among them."""
-        found = self._spelled.get(handle.dialect)
+        found = self._rendered.get(handle.dialect)
         if found is None:
             query = self._query.clone().bind(handle)
             if self.tells_id and handle.returning_clause:
                 query = query.returning(*query._pk_returning())
             sql, values = query.sql()
-            found = self._spelled[handle.dialect] = (sql, tuple(values))
+            found = self._rendered[handle.dialect] = (sql, tuple(values))
         return found
 
 
@@ -275,12 +275,12 @@ class Database:
         """
         self._ready()
         if self._handle.in_transaction():
-            self.still_begun()
+            self.require_transaction()
             with self._handle.atomic():
                 yield
             return
         self._marks.wakes = False
-        with self._begun():
+        with self._begin():
             yield
             # Last, so that the row that every transaction updates is locked only briefly.
             if self._marks.wakes:
@@ -288,12 +288,12 @@ class Database:
                 self._execute(_BUMP if is_sqlite else f"WITH bumped AS ({_BUMP}) {_NOTIFY}")
 
     @contextmanager
-    def _begun(self) -> Iterator[None]:
+    def _begin(self) -> Iterator[None]:
         whole = self._handle.atomic()
-        self._patiently(whole.__enter__)
+        self._retry_conflicts(whole.__enter__)
         try:
             yield
-            self.still_begun()
+            self.require_transaction()
         except BaseException as error:
             # A broken connection has nothing to roll back; the original error is raised.
             with suppress(PeeweeException):
@@ -302,7 +302,7 @@ class Database:
         with driver_errors():
             whole.__exit__(None, None, None)
 
-    def still_begun(self) -> None:
+    def require_transaction(self) -> None:
         """Raise DatabaseAway if SQLite has ended the transaction by itself.
 
         It may do so when the disk is full: the writes so far are lost, and later ones would be
@@ -333,7 +333,7 @@ class Database:
 
         if self._handle.in_transaction():
             return once()
-        return self._patiently(once)
+        return self._retry_conflicts(once)
 
     def run_in_transaction(self, work: Callable[[], T]) -> T:
         """Return the result of `work`, run in the current transaction, or else in one of its own.
@@ -343,7 +343,7 @@ class Database:
         """
         return work() if self._handle.in_transaction() else self.transact(work)
 
-    def _patiently(self, call: Callable[[], T]) -> T:
+    def _retry_conflicts(self, call: Callable[[], T]) -> T:
         """Return `call()`, retried a bounded number of times while other writers conflict."""
         for attempt in range(TRIES):
             try:
@@ -555,7 +555,7 @@ class Database:
 
     def open(self) -> None:
         """Open this thread's connection. Raises MerlinError: away, damaged or busy."""
-        self._patiently(lambda: self._handle.connect(reuse_if_open=True))
+        self._retry_conflicts(lambda: self._handle.connect(reuse_if_open=True))
 
     def close(self) -> None:
         """Close the connections of all threads, after their work has ended."""
@@ -673,20 +673,20 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 
 
 # Executed for every question: a plain statement takes a tenth of the time.
-_HOLD = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
+_LOCK_USER = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 
 
 def lock_user(db: Database, user_id: int, clock: Clock) -> None:
     """Lock the person's row until the transaction ends; insert it if it is missing."""
     if db.dialect == "sqlite":  # where writing transactions are exclusive anyway
         return
-    if not db.sql(_HOLD, user_id):
+    if not db.sql(_LOCK_USER, user_id):
         first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
         db.add_new(USER, {**first, "first_seen_at": iso(clock())})
-        db.sql(_HOLD, user_id)
+        db.sql(_LOCK_USER, user_id)
 
 
 def lock_known_user(db: Database, user_id: int) -> None:
     """Lock the person's row like `lock_user`, without inserting it."""
     if db.dialect != "sqlite":
-        db.sql(_HOLD, user_id)
+        db.sql(_LOCK_USER, user_id)

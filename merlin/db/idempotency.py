@@ -3,9 +3,9 @@
     begun -> answered     the answer is stored for a day and repeated for the same call
     begun -> forgotten    nothing happened: the same key may be used again at once
 
-A call begun by a process that died may be repeated after `PATIENCE`, with the same number, by which
-the operation recognises what it has already done. Keys and requests are stored as SHA-256, answers
-encrypted.
+A call begun by a process that died may be repeated after `TAKEOVER_AFTER`, with the same number, by
+which the operation recognises what it has already done. Keys and requests are stored as SHA-256,
+answers encrypted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from merlin.db.database import Repository, Row, transaction
 from merlin.db.tables import IDEMPOTENCY
 from merlin.db.values import decrypt
 
-KEPT = timedelta(hours=24)
-PATIENCE = timedelta(minutes=10)
+LIFETIME = timedelta(hours=24)
+TAKEOVER_AFTER = timedelta(minutes=10)
 NUMBER_BITS = 62
 
 
@@ -83,15 +83,15 @@ class IdempotencyKeys(Repository):
         if row["request_hash"] != new["request_hash"]:
             return "other"
         if row["status"] is None:
-            return self._taken_over(row, now)
+            return self._take_over(row, now)
         body = decrypt(self.db.cipher, row["body"])
         if body is None:  # encrypted with a lost key: the answer cannot be repeated
             return "running"
         return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
 
-    def _taken_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
+    def _take_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
         """Begin a call again if its process did not finish it in time."""
-        if now - from_iso(row["at"]) < PATIENCE:
+        if now - from_iso(row["at"]) < TAKEOVER_AFTER:
             return "running"
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
         again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
@@ -117,5 +117,5 @@ class IdempotencyKeys(Repository):
 
     @transaction
     def clear(self, now: datetime) -> int:
-        """Delete rows older than `KEPT`; return their number."""
-        return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - KEPT)))
+        """Delete rows older than `LIFETIME`; return their number."""
+        return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - LIFETIME)))

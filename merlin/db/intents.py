@@ -62,7 +62,7 @@ class Intents(Repository):
         self._set(key, state=IntentState.SENDING.value, sent_at=iso(at), empty_finds=0)
 
     @transaction
-    def found_nothing(self, key: str) -> int:
+    def count_empty_find(self, key: str) -> int:
         """Count one search without a result; return the count."""
         self._set(key, empty_finds=INTENT.empty_finds + 1)
         return self._get(key).empty_finds

@@ -89,14 +89,14 @@ class Notices(Repository):
         A notice to admins waits for others if one of its key or cause was sent since `told_since`.
         """
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
-        if told_since is not None and (held := self._lately_sent(told_since)):
+        if told_since is not None and (held := self._recently_sent(told_since)):
             waiting = waiting.where((NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held))
         return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
 
-    def _lately_sent(self, since: datetime) -> list[str]:
+    def _recently_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
         # A time in the future is from before the clock was set back.
-        lately = self.db.rows(_LATELY_SENT(since=iso(since), until=iso(self._clock())))
+        lately = self.db.rows(_RECENTLY_SENT(since=iso(since), until=iso(self._clock())))
         found = {row["key"] for row in lately}
         causes = {cause_of(key) for key in found} - {""}
         return sorted(found.union(k for k, v in _CAUSE_BY_KEY.items() if v in causes) - NEWS)
@@ -115,7 +115,7 @@ class Notices(Repository):
 
 
 _NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})
-_LATELY_SENT = Prepared(
+_RECENTLY_SENT = Prepared(
     NOTICE.select(NOTICE.key)
     .where(NOTICE.to_whom == ADMINS)
     .where(NOTICE.handed_over_at.between(Parameter("since"), Parameter("until")))

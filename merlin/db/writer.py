@@ -158,7 +158,7 @@ class Store:
     def _do_all(self, pieces: list[_Task]) -> None:
         """Run all without savepoints, which take as long as the writes themselves."""
         for piece in pieces:
-            self.db.still_begun()
+            self.db.require_transaction()
             try:
                 piece.result = piece.work()
             except Exception as error:

@@ -238,7 +238,7 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
         # The clock was set back and the age of the call is unknown: it counts as made now.
         Intents(provider.db).sending(intent.key, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
-    finds = Intents(provider.db).found_nothing(intent.key)
+    finds = Intents(provider.db).count_empty_find(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)
     if finds < EMPTY_FINDS or now < settled:
         raise NotYet(max(settled, now + timedelta(seconds=min(1.0, provider.settle_s))))

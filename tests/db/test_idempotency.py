@@ -9,8 +9,8 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.idempotency import (
-    KEPT,
-    PATIENCE,
+    LIFETIME,
+    TAKEOVER_AFTER,
     IdempotencyKeys,
     StartedCall,
     StoredResponse,
@@ -62,7 +62,7 @@ def test_answered_call_cannot_be_forgotten(idempotency):
 
 def test_call_of_a_dead_process_starts_again_with_the_same_number(idempotency, clock):
     first = idempotency.begin(*CALL)
-    clock.move(PATIENCE.total_seconds() - 1)
+    clock.move(TAKEOVER_AFTER.total_seconds() - 1)
     assert idempotency.begin(*CALL) == "running"
     clock.move(1)
     assert idempotency.begin(*CALL) == first
@@ -71,7 +71,7 @@ def test_call_of_a_dead_process_starts_again_with_the_same_number(idempotency, c
 
 def test_key_is_free_again_after_a_day(idempotency, clock):
     idempotency.end(idempotency.begin(*CALL), TOLD)
-    clock.move(KEPT.total_seconds() - 1)
+    clock.move(LIFETIME.total_seconds() - 1)
     assert idempotency.clear(clock()) == 0
     assert idempotency.begin(*CALL) == TOLD
     clock.move(1)
@@ -92,7 +92,7 @@ def test_one_of_many_concurrent_calls_starts(idempotency, url, cipher, clock):
 
 def test_one_of_many_concurrent_takeovers_starts(idempotency, url, cipher, clock):
     idempotency.begin(*CALL)
-    clock.move(PATIENCE.total_seconds())
+    clock.move(TAKEOVER_AFTER.total_seconds())
 
     def begin(_):
         with open_database(url, cipher=cipher) as database:

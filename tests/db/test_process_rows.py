@@ -28,7 +28,7 @@ def test_intent_passes_its_states(database, clock):
     intent = intents.open("k", "upload")
     assert (intent.state, intent.outside_id, intent.sent_at) == (IntentState.READY, "", None)
     intents.sending("k", clock())
-    assert [intents.found_nothing("k"), intents.found_nothing("k")] == [1, 2]
+    assert [intents.count_empty_find("k"), intents.count_empty_find("k")] == [1, 2]
     reopened = intents.open("k", "upload")
     assert (reopened.state, reopened.sent_at, reopened.empty_finds) == (
         IntentState.SENDING,

@@ -164,7 +164,7 @@ async def sign_out(request: Request, context: PublicContext) -> Response:
 
 
 Number = Annotated[int, Form(ge=1, le=MAX_ID)]
-Words = Annotated[str, Form(max_length=300)]
+FormText = Annotated[str, Form(max_length=300)]
 # Preselected scopes of a new key.
 _USUAL = frozenset({Scope.COURSES_READ, Scope.CHAT_WRITE})
 
@@ -230,7 +230,7 @@ async def _page(
 @router.post("/me/keys")
 async def make_key(
     context: SignedInContext,
-    label: Words = "",
+    label: FormText = "",
     scopes: Annotated[list[Scope] | None, Form()] = None,
     days: Annotated[int, Form(ge=0, le=MAX_DAYS)] = 0,
 ) -> Response:
@@ -275,7 +275,7 @@ async def close_all(request: Request, context: SignedInContext) -> Response:
 
 
 @router.post("/me/language")
-async def set_language(context: SignedInContext, language: Words = "") -> Response:
+async def set_language(context: SignedInContext, language: FormText = "") -> Response:
     """Set the language of pages and bot; "" leaves it to browser and Telegram."""
     chosen = language if language in LANGUAGES else None
     await context.write(accounts.set_language, chosen)
@@ -288,9 +288,9 @@ async def set_language(context: SignedInContext, language: Words = "") -> Respon
 async def set_password(
     request: Request,
     context: SignedInContext,
-    name: Words = "",
-    current: Words = "",
-    password: Words = "",
+    name: FormText = "",
+    current: FormText = "",
+    password: FormText = "",
 ) -> Response:
     """Set a user name, a password, or both."""
     name = name.strip()
@@ -333,7 +333,7 @@ async def erase(
     request: Request,
     context: SignedInContext,
     sure: Annotated[Literal["yes", ""], Form()] = "",
-    current: Words = "",
+    current: FormText = "",
 ) -> Response:
     """Delete all data of the person, and show what it was."""
     if not sure:

@@ -50,7 +50,7 @@ class BoardQuery:
     seen: Annotated[str | None, Query(max_length=80)] = None
 
 
-Asked = Annotated[BoardQuery, Depends()]
+RequestedBoard = Annotated[BoardQuery, Depends()]
 
 router = page_router()
 
@@ -112,7 +112,7 @@ DAYS = 28
 
 
 @router.get("/teach")
-async def show_taught(context: TeacherContext, query: Asked) -> Response:
+async def show_taught(context: TeacherContext, query: RequestedBoard) -> Response:
     """Return the board of the courses and datasets that the person edits."""
     totals = await context.read(teaching.question_totals, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
@@ -120,7 +120,9 @@ async def show_taught(context: TeacherContext, query: Asked) -> Response:
 
 
 @router.get("/courses/{course_id}/board")
-async def show_course_board(context: TeacherContext, course: LedCourse, query: Asked) -> Response:
+async def show_course_board(
+    context: TeacherContext, course: LedCourse, query: RequestedBoard
+) -> Response:
     """Return the board of a course."""
     return await render_board(context, "teach_board.html", query, course.slug, course=course)
 
@@ -171,7 +173,7 @@ async def show_home(context: ViewerContext) -> Response:  # noqa: ARG001 - asks 
 
 
 @router.get("/admin/board")
-async def show_board(context: ViewerContext, query: Asked) -> Response:
+async def show_board(context: ViewerContext, query: RequestedBoard) -> Response:
     """Return the board of all datasets."""
     alerts = await _alerts(context)
     return await render_board(context, "admin_board.html", query, cares=alerts)

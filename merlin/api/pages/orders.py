@@ -231,7 +231,7 @@ def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseSta
     return f"/checkout/{name}" if state.rank == PurchaseState.EXPIRED.rank else ""
 
 
-Said = Annotated[str, Query(max_length=20)]
+NoticeName = Annotated[str, Query(max_length=20)]
 _ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 _MOST = 100
 # Suffix of `was` for a page that showed an unanswered gateway.
@@ -268,7 +268,9 @@ async def show_orders(context: SignedInContext) -> Response:
 
 
 @router.get("/orders/{order_id}")
-async def show_order(context: SignedInContext, purchase: OwnOrder, said: Said = "") -> Response:
+async def show_order(
+    context: SignedInContext, purchase: OwnOrder, said: NoticeName = ""
+) -> Response:
     """Return one order; `said` "silent": the gateway has just not responded."""
     if purchase is None:
         return not_found_page(context, "order")

@@ -162,7 +162,7 @@ class PageContext(Caller):
     @property
     def is_personal(self) -> bool:
         """Return whether the page depends on the person or on a message of the last form."""
-        return self.user is not None or bool(browser.read_cookie(self.request, SAID_COOKIE))
+        return self.user is not None or bool(browser.read_cookie(self.request, MESSAGE_COOKIE))
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages."""
@@ -208,8 +208,8 @@ def _field_errors(context: PageContext, error: ValidationError) -> Iterator[str]
 
 
 # The message of the last form, shown on the next page.
-SAID_COOKIE = "merlin_said"
-_SAID_S = 60
+MESSAGE_COOKIE = "merlin_said"
+_MESSAGE_S = 60
 
 
 async def page_context(request: Request, caller: Anyone) -> PageContext:
@@ -408,17 +408,17 @@ def _is_within(path: str, section: str) -> bool:
 def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
     """Set a message for the next page in a cookie; it must not contain secrets."""
     name, value = (
-        browser.cookie_name(context.request, SAID_COOKIE),
+        browser.cookie_name(context.request, MESSAGE_COOKIE),
         ".".join((key, *map(str, numbers))),
     )
     is_safe = browser.is_secure(context.request)
-    response.set_cookie(name, value, _SAID_S, secure=is_safe, httponly=True, samesite="lax")
+    response.set_cookie(name, value, _MESSAGE_S, secure=is_safe, httponly=True, samesite="lax")
     return response
 
 
 def _message(context: PageContext) -> tuple[str, int, str]:
     """Return the message of the last form: "<key>.<course id>", and a chat session id."""
-    key, *numbers = browser.read_cookie(context.request, SAID_COOKIE).split(".")
+    key, *numbers = browser.read_cookie(context.request, MESSAGE_COOKIE).split(".")
     course_id, session_id, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [
         0,
         0,
@@ -451,8 +451,8 @@ def render_page(
     response.headers["Cache-Control"] = keep
     if tag:
         response.headers["ETag"] = tag
-    if browser.read_cookie(context.request, SAID_COOKIE):
-        browser.set_preference(response, context.request, SAID_COOKIE, "")
+    if browser.read_cookie(context.request, MESSAGE_COOKIE):
+        browser.set_preference(response, context.request, MESSAGE_COOKIE, "")
     browser.note_language(response, context.request, context.language)
     return response
 

@@ -270,7 +270,7 @@ example_router = operation_router(prefix="/api/datasets/{dataset}/examples", tag
 MAX_TAGS = 50
 _TAG_LETTERS = 64
 ExampleId = Annotated[str, Path(min_length=1, max_length=1000, pattern=LINE)]
-Said = Annotated[Words, Field(min_length=1, max_length=100_000)]
+ExampleText = Annotated[Words, Field(min_length=1, max_length=100_000)]
 
 
 class ExampleBody(Body):
@@ -293,8 +293,8 @@ class ExampleBody(Body):
         },
     )
 
-    question: Said | None = None
-    answer: Said | None = None
+    question: ExampleText | None = None
+    answer: ExampleText | None = None
     tags: (
         Annotated[
             list[Annotated[Line, Field(min_length=1, max_length=_TAG_LETTERS)]],
@@ -310,7 +310,7 @@ class ExampleBody(Body):
         default=None, description="Revision that the update is based on; required if one exists."
     )
 
-    def words(self) -> ExampleContent:
+    def content(self) -> ExampleContent:
         """Return the text of the example."""
         return ExampleContent(self.question, self.answer, self.tags, self.text)
 
@@ -384,13 +384,13 @@ async def add_example(
     """
     make = None
     if await caller.read(may_edit_examples, dataset):
-        make = partial(examples.add_example, examples.write_new_example(body.words()))
+        make = partial(examples.add_example, examples.write_new_example(body.content()))
 
     async def add(number: int) -> Response:
         require_scope(caller, Scope.MATERIALS_WRITE if make else Scope.CHAT_WRITE)
         if make:
             return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
-        draft = proposals.draft_proposal(dataset, body.words(), caller.language)
+        draft = proposals.draft_proposal(dataset, body.content(), caller.language)
         proposal = await caller.write(proposals.propose, draft, dry_run=dry_run)
         status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
         return view_response(proposal, caller.language, status)
@@ -411,7 +411,7 @@ async def edit_example(
     """Submit an edit that changes the example."""
     revision = body.revision or if_match
     return await edit.answer(
-        dataset, partial(examples.edit_example, example_id, body.words(), revision)
+        dataset, partial(examples.edit_example, example_id, body.content(), revision)
     )
 
 

@@ -91,7 +91,7 @@ class MaterialBody(Body):
         return MaterialDraft(
             kind=kind_of(self.type) or "",
             lesson=self.lesson,
-            title=self.title.given(),
+            title=self.title.by_language(),
             text=self.text or "",
             file_url=self.file_url or "",
             place=self.place,
@@ -133,9 +133,9 @@ class CourseBody(Body):
             if getattr(self, key) is not None:
                 changes[key] = getattr(self, key)
         if self.name is not None:
-            changes["name"] = self.name.given()
+            changes["name"] = self.name.by_language()
         if self.description is not None:
-            changes["description"] = self.description.given() or None
+            changes["description"] = self.description.by_language() or None
         return changes
 
 

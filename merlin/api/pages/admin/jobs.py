@@ -54,7 +54,7 @@ router = page_router()
 
 MAX_LINES = 200
 # Id of the daemon request that the page reports on.
-Asked = Annotated[int, Query(ge=0, le=MAX_ID)]
+RequestNumber = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 
 @router.get("/admin/asked/{number}")
@@ -103,7 +103,7 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
 
 
 @router.get("/admin/jobs/{job_id}")
-async def show_job(context: ViewerContext, job_id: Id, asked: Asked = 0) -> Response:
+async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0) -> Response:
     """Return a job's page."""
     job = await context.read(jobs.get, job_id)
     view = {"daemon_request": await read_daemon_request(context, asked), **_live(context, job)}
@@ -180,7 +180,7 @@ async def show_jobs(
     page: Part,
     dataset: DatasetName = "",
     launch: DatasetName = "",
-    asked: Asked = 0,
+    asked: RequestNumber = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
     job_views = await part(context, page, dataset, jobs.list_recent)
@@ -229,12 +229,16 @@ async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, 
 
 _PERCENT, _MAX_SHOWN = 100, 100
 Against = Annotated[str, Query(max_length=200, pattern=LINE)]
-Shown = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
+AnswerFilter = Annotated[Literal["", "lost", "gained", "wrong", "right"], Query()]
 
 
 @router.get("/admin/models/{name}/evaluation")
 async def show_evaluation(
-    context: ViewerContext, name: Name, against: Against = "", show: Shown = "", asked: Asked = 0
+    context: ViewerContext,
+    name: Name,
+    against: Against = "",
+    show: AnswerFilter = "",
+    asked: RequestNumber = 0,
 ) -> Response:
     """Return a model's results at its test questions, compared with another model if any."""
     model_evaluation = await context.read(evaluation.read_evaluation, name, against)
@@ -270,7 +274,7 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
     return step if step < test[-1][0] else None
 
 
-def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
+def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
     """Return the answers to list, their number by kind, and the tags, worst first."""
     requested = [Change(show)] if show else [kind for kind in Change if kind is not Change.RIGHT]
     answers, compared = report.list_answers(*requested), report.comparison
@@ -298,7 +302,7 @@ Back = Annotated[Literal["", "evaluation"], Form()]
 
 @router.get("/admin/models")
 async def show_models(
-    context: ViewerContext, page: Part, dataset: DatasetName = "", asked: Asked = 0
+    context: ViewerContext, page: Part, dataset: DatasetName = "", asked: RequestNumber = 0
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
     model_views = await part(context, page, dataset, models.list_recent)

@@ -190,7 +190,7 @@ class MaterialForm(EditForm):
     act: Literal["check", "save"] = "check"
 
     @property
-    def words(self) -> str:
+    def normalised_text(self) -> str:
         """Return the text with LF line ends; browsers send CRLF."""
         return self.text.replace("\r\n", "\n")
 
@@ -200,7 +200,7 @@ class MaterialForm(EditForm):
             title=Texts(ru=self.title_ru.strip() or None, en=self.title_en.strip() or None),
             type=self.kind,
             lesson=self.lesson,
-            text=self.words if self.words.strip() else None,
+            text=self.normalised_text if self.normalised_text.strip() else None,
             file_url=self.file_url.strip() or None,
             revision=self.revision or None,
         )
@@ -209,7 +209,7 @@ class MaterialForm(EditForm):
         """Return the text key of what is missing, "" if the form is complete."""
         if not (self.title_ru.strip() or self.title_en.strip()):
             return "needs-title"
-        return "" if self.words.strip() or self.file_url.strip() else "needs-text"
+        return "" if self.normalised_text.strip() or self.file_url.strip() else "needs-text"
 
     def fields(self, context: PageContext) -> dict[str, str]:
         """Return the value of each field by its name in the person's language."""
@@ -219,7 +219,7 @@ class MaterialForm(EditForm):
             context.say("kind-of"): context.say(f"kind-{self.kind}") if self.kind in KINDS else "",
             context.say("lesson-number"): str(self.lesson),
             context.say("file-url"): self.file_url.strip(),
-            context.say("text-markdown"): self.words,
+            context.say("text-markdown"): self.normalised_text,
         }
 
 
@@ -316,7 +316,7 @@ async def _material_page(
     form: MaterialForm,
     result: FormResult,
 ) -> Response:
-    html, _ = await asyncio.to_thread(render_markdown, form.words, context.language)
+    html, _ = await asyncio.to_thread(render_markdown, form.normalised_text, context.language)
     view = {
         "course": course,
         "material_id": material_id,

@@ -78,7 +78,7 @@ class ExampleForm(BaseModel):
     revision: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=6000)
 
-    def words(self) -> ExampleContent:
+    def content(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
         body = ExampleBody(
             question=self.question.strip(),
@@ -291,7 +291,7 @@ async def draft_example(
     result = FormResult(context.say("needs-both"))
     if form.is_whole:
         try:
-            act, content = drafts.draft_example, form.words()
+            act, content = drafts.draft_example, form.content()
             await context.write(act, dataset.name, form.example, content, form.revision)
             return seen_other(filters.href())
         except NotFound:
