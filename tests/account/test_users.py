@@ -16,7 +16,7 @@ from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.migrations import STEPS, migrate
-from merlin.db.tables import ROLE_GRANT, USER
+from merlin.db.tables import ROLE_GRANT
 
 pytestmark = pytest.mark.integration
 
@@ -48,7 +48,6 @@ def audit_entries(database):
 
 
 def test_users_of_the_second_schema_are_migrated(empty_url):
-    from merlin.db.database import open_database
 
     with open_database(empty_url) as database:
         migrate(database, STEPS[:2])

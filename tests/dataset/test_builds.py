@@ -101,28 +101,6 @@ def test_shuffled_files_give_the_same_build():
         assert build_files(dict(shuffled)) == expected
 
 
-def test_another_process_gives_the_same_digest():
-    script = (
-        "from tests.support.dataset_tree import check_files, make_good_files\n"
-        "from merlin.dataset.builds import make_build\n"
-        "print(make_build(check_files(make_good_files(60))).digest)\n"
-    )
-    environment = {
-        "PYTHONPATH": str(ROOT),
-        "PYTHONHASHSEED": "1",
-        "LC_ALL": "C",
-        "TZ": "Asia/Omsk",
-    }
-    completed = subprocess.run(
-        [sys.executable, "-c", script],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert completed.stdout.strip() == build_files(make_good_files(60)).digest
-
-
 @pytest.mark.parametrize(
     "more",
     [

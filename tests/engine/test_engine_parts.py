@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from merlin.config.engine import EngineSettings, EngineTrainingConfig
+from merlin.config.engine import EngineTrainingConfig
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
@@ -25,13 +25,11 @@ from merlin.engine.database import (
     MIGRATIONS,
     Database,
     build_idempotency_key,
-    forget_response,
     run_once,
 )
 from merlin.engine.job_queue import JobThread, list_devices
 from merlin.engine.trainers.lora.trainer import build_command
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.running_engine import KEY
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
@@ -189,24 +187,6 @@ def test_concurrent_writers_do_not_interfere(rows):
     assert rows.select("SELECT COUNT(*) AS n FROM repeat") == [{"n": 80}]
 
 
-def test_operation_runs_once_per_idempotency_key(rows):
-    done = []
-
-    def act():
-        done.append(1)
-        return {"id": f"thing-{len(done)}"}
-
-    idempotency = build_idempotency_key("things", "key", {"a": 1})
-    first, was_done = run_once(rows, idempotency, act)
-    assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
-    assert run_once(rows, idempotency, act) == (first, True)
-    with pytest.raises(ApiError, match="another request"):
-        run_once(rows, build_idempotency_key("things", "key", {"a": 2}), act)
-    assert run_once(rows, build_idempotency_key("things", "", {"a": 1}), act)[0] != first
-    forget_response(rows, "thing-1")
-    assert run_once(rows, idempotency, act)[1] is False
-
-
 def test_old_idempotent_response_is_deleted(rows):
     run_once(rows, build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
     rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
@@ -282,19 +262,3 @@ def test_pause_after_errors_doubles_until_a_success():
     lane.start()
     lane.join()
     assert stop.waits == [1.0, 2.0, 4.0, 1.0, 2.0]
-
-
-def test_without_a_key_only_loopback_is_accepted(tmp_path):
-    for host, is_fine in (
-        ("127.0.0.1", True),
-        ("localhost", True),
-        ("::1", True),
-        ("10.0.0.1", False),
-    ):
-        settings = EngineSettings(tmp_path, host, 0, "")
-        if is_fine:
-            settings.check()
-        else:
-            with pytest.raises(Exception, match="MERLIN_ENGINE_KEY"):
-                settings.check()
-    EngineSettings(tmp_path, "10.0.0.1", 0, KEY).check()

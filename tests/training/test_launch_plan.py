@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import Refused
 from merlin.core.money import MICRO, Price
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import read_change_counter
@@ -230,13 +230,6 @@ def test_changed_system_text_makes_every_example_new(world, clock):
     assert world.launches.new_examples(verdict) == 12
 
 
-def test_unknown_build_or_job_raises_not_found(world):
-    assert world.launches.find_newest_attempt("none") is None
-    for get in (world.launches.build, world.jobs.get):
-        with pytest.raises(NotFound):
-            get(99)
-
-
 def test_concurrent_launches_do_not_exceed_the_monthly_cap(world, clock):
     """All were decided on the same account; the spent sum is read again when a job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
@@ -330,18 +323,3 @@ def test_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     assert (switched.model.job_id, switched.position) == (job.job_id, 1)
     assert world.statuses() == {"a001": "serving"}
     assert world.promote() == []
-
-
-def test_launch_over_the_providers_job_limit_stores_nothing(world, clock):
-    python = make_spec("python")
-    for position, spec in ((1, make_spec()), (2, python)):
-        world.record(make_commit(position), [world.outcome(spec, make_examples())], clock())
-    first, second = world.launches.list_waiting()
-    first_job, second_job = make_job(first, clock), make_job(second, clock)
-    launches = Launches(world.db, planning_config(active_jobs=1), clock)
-    job = launches.start(first, first_job, ())
-    assert job is not None
-    assert launches.start(second, second_job, ()) is None
-    assert [job.dataset for job in world.recent_jobs()] == [FACE]
-    world.finish(job)
-    assert launches.start(second, second_job, ()) is not None

@@ -204,20 +204,6 @@ def test_second_rollback_goes_further_back_not_to_the_model_just_replaced(world)
     assert [model.model_id for model in catalogue.earlier(FACE)] == [first, second, third]
 
 
-def test_pin_stops_promotion_until_it_is_removed(world):
-    first = world.serve(1, make_examples(12))
-    world.promotions.pin(FACE, is_pinned=True)
-    world.push(2, make_examples(13))
-    (job,) = world.launch()
-    second = world.finish(job)
-    world.prove()
-    assert world.promote() == []
-    assert world.serving() == first
-    world.promotions.pin(FACE, is_pinned=False)
-    world.promote()
-    assert world.serving() == second
-
-
 def test_pin_set_meanwhile_stops_a_running_promotion(world):
     world.serve(1, make_examples(12))
     serving = world.promotions.list_serving()[FACE]
