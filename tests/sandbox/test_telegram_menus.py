@@ -8,11 +8,9 @@ from telegram import (
     BotCommandScopeAllGroupChats,
     BotCommandScopeAllPrivateChats,
     BotCommandScopeChat,
-    BotCommandScopeChatAdministrators,
 )
 from telegram.error import BadRequest
 
-from merlin.sandbox.telegram.world import STUDY
 from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
@@ -30,15 +28,14 @@ def test_most_specific_menu_is_shown(telegram, call):
             ("спроси", BotCommandScopeAllPrivateChats(), "ru"),
             ("admin", BotCommandScopeChat(1003), ""),
             ("group", BotCommandScopeAllGroupChats(), ""),
-            ("lead", BotCommandScopeChatAdministrators(STUDY.group_id), ""),
         )
         for word, scope, language in (*wide, *narrow):
             command = BotCommand("ask" if language else word, word)
             await bot.set_my_commands([command], scope=scope, language_code=language or None)
 
     call(act)
-    chats = ("anna", 5001, "vera", "anna@study", "vera@study")
+    chats = ("anna", 5001, "vera", "anna@study")
     descriptions = [telegram.menu(place)[0]["description"] for place in chats]
-    assert descriptions == ["спроси", "ask", "admin", "group", "lead"]
+    assert descriptions == ["спроси", "ask", "admin", "group"]
     commands = fetch(f"{telegram.page_url}control/menu?person=vera")[1]
     assert commands == [{"command": "admin", "description": "admin"}]

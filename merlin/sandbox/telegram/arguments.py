@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -22,7 +22,6 @@ from starlette.requests import Request
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.world import (
-    ADMIN_STATUSES,
     BOT_ID,
     MEMBER_STATUSES,
     Chat,
@@ -294,12 +293,12 @@ _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 def _menu_setting(arguments: Arguments) -> str:
     """Return the setting's name for the commands of the call's scope and language."""
     scope = arguments.parse("scope") or {"type": "default"}
-    ids = [scope[name] for name in ("chat_id", "user_id") if name in scope]
+    ids = [scope["chat_id"]] if "chat_id" in scope else []
     return _commands_setting(arguments.text("language_code"), scope["type"], *ids)
 
 
-def _commands_setting(language: str, kind: str, *ids: object) -> str:
-    return f"commands:{':'.join(map(str, (kind, *ids)))}:{language}"
+def _commands_setting(language: str, *scope: object) -> str:
+    return f"commands:{':'.join(map(str, scope))}:{language}"
 
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
@@ -322,29 +321,14 @@ async def delete_my_commands(world: World, arguments: Arguments) -> bool:
 
 
 def menu_for(world: World, person: Person, chat: Chat) -> list[dict[str, Any]]:
-    """Return the commands that a client offers a person in a chat.
+    """Return the commands that a client offers a person in a chat, by the scopes that our bot uses.
 
     Source: core.telegram.org/bots/api, "Determining list of commands".
     """
-    for kind, *ids in _scopes(person, chat):
+    kind = "all_group_chats" if isinstance(chat, Group) else "all_private_chats"
+    for scope in (("chat", chat.chat_id), (kind,), ("default",)):
         for language in (person.language_code, ""):
-            commands = world.settings.get(_commands_setting(language, str(kind), *ids))
+            commands = world.settings.get(_commands_setting(language, *scope))
             if commands:
                 return list(commands)
     return []
-
-
-def _scopes(person: Person, chat: Chat) -> Iterator[tuple[object, ...]]:
-    if isinstance(chat, Group):
-        is_admin = chat.status(person.person_id) in ADMIN_STATUSES
-        yield "chat_member", chat.chat_id, person.person_id
-        if is_admin:
-            yield "chat_administrators", chat.chat_id
-        yield "chat", chat.chat_id
-        if is_admin:
-            yield ("all_chat_administrators",)
-        yield ("all_group_chats",)
-    else:
-        yield "chat", chat.chat_id
-        yield ("all_private_chats",)
-    yield ("default",)

@@ -220,26 +220,14 @@ class UserActions:
         return update_ids
 
     def forward_words(self, who: str | int, messages: Sequence[tuple[str, str]]) -> list[int]:
-        """Forward messages from outside: (author, text), oldest first.
-
-        The author is a person's name, `bot` for the bot, or the displayed name of somebody with a
-        hidden account.
-        """
+        """Forward messages from outside: (person's name, text), oldest first."""
         place, date = self.place(who), int(time.time()) - 60
-        return [
-            self.send(
-                place,
-                {"forward_origin": {"date": date, **self._origin(name)}, **typed_fields(message)},
-            )
-            for name, message in messages
-        ]
-
-    def _origin(self, author: str) -> dict[str, Any]:
-        if author == "bot":
-            return {"type": "user", "sender_user": bot_user()}
-        with suppress(NotFound):
-            return {"type": "user", "sender_user": self.world.person(author).as_user()}
-        return {"type": "hidden_user", "sender_user_name": author}
+        update_ids = []
+        for name, message in messages:
+            sender = self.world.person(name).as_user()
+            origin = {"type": "user", "date": date, "sender_user": sender}
+            update_ids.append(self.send(place, {"forward_origin": origin, **typed_fields(message)}))
+        return update_ids
 
     def send_file(
         self,
