@@ -13,19 +13,6 @@ from tests.engine.running_engine import KEY, build_training_file, serve_engine
 pytestmark = pytest.mark.functional
 
 
-def test_uploaded_file_is_returned_unchanged(engine):
-    content = build_training_file() * 400
-    file = engine.upload(content, "набор-train.jsonl")
-    assert (file.filename, file.bytes, file.purpose) == (
-        "набор-train.jsonl",
-        len(content),
-        "fine-tune",
-    )
-    assert (file.object, file.status) == ("file", "processed")
-    assert engine.openai.files.retrieve(file.id) == file
-    assert engine.openai.files.content(file.id).read() == content
-
-
 def test_files_are_listed_newest_first_in_pages(tmp_path):
     with serve_engine(tmp_path) as engine:
         names = [f"{number}.jsonl" for number in range(5)]

@@ -83,13 +83,6 @@ def test_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
     assert first.metrics.train_loss is not None
 
 
-def test_events_are_paged(engine, tuned):
-    page = engine.jobs.list_events(tuned.id, limit=4)
-    assert (len(page.data), page.has_more) == (4, True)
-    after = engine.jobs.list_events(tuned.id, limit=4, after=page.data[-1].id)
-    assert not {e.id for e in page.data} & {e.id for e in after.data}
-
-
 def test_jobs_are_filtered_by_metadata_newest_first(tmp_path):
     with serve_engine(tmp_path, pace_s=600) as engine:
         file = engine.upload()

@@ -23,15 +23,6 @@ def test_base_is_listed_first_then_tuned_models_newest_first(tmp_path):
             assert model.context_window == 8192
 
 
-def test_model_and_checkpoint_are_found_by_name(engine, tuned):
-    checkpoint = engine.jobs.checkpoints.list(tuned.id).data[0].fine_tuned_model_checkpoint
-    for name in ("recall", tuned.fine_tuned_model, checkpoint):
-        assert engine.openai.models.retrieve(name).id == name
-    with pytest.raises(openai.NotFoundError) as refused:
-        engine.openai.models.retrieve("ft:none")
-    assert refused.value.code == "model_not_found"
-
-
 def test_deleted_model_returns_404_while_its_checkpoints_answer(engine):
     job = engine.train()
     engine.ask(job.fine_tuned_model)

@@ -42,21 +42,6 @@ def read_statuses(client, job_id, polls):
     return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
 
 
-def test_job_advances_one_state_per_poll_and_succeeds(client):
-    job = launch(client)
-    assert (job.status, job.fine_tuned_model) == ("validating_files", None)
-    assert read_statuses(client, job.id, 4) == [
-        "validating_files",
-        "queued",
-        "running",
-        "succeeded",
-    ]
-    job_at_end = client.fine_tuning.jobs.retrieve(job.id)
-    assert job_at_end.fine_tuned_model.startswith("ft:stand-in-base:stand-in:neuro:")
-    assert job_at_end.trained_tokens > 0
-    assert job_at_end.finished_at
-
-
 def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provider, client):
     provider.behave(states=())
     job = client.fine_tuning.jobs.retrieve(launch(client).id)
@@ -64,27 +49,6 @@ def test_tuned_model_gives_its_trained_answer_and_is_marked_as_a_stand_in(provid
     completion = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
     assert completion.choices[0].message.content.startswith("Дербник.\n")
     assert "Демо-модель" in completion.choices[0].message.content
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"model": "gpt-4o-mini", "training_file": "x"}, "not available for fine-tuning"),
-        ({"model": "stand-in-base", "training_file": "file-no"}, "invalid training_file"),
-    ],
-)
-def test_invalid_job_is_refused(provider, client, arguments, message):
-    with pytest.raises(openai.BadRequestError, match=message):
-        client.fine_tuning.jobs.create(**arguments)
-    assert provider.jobs_created() == []
-
-
-@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
-def test_job_created_without_a_response_can_be_found(provider, client, kind):
-    provider.faults.add(Fault("jobs.create", kind))
-    with pytest.raises(openai.OpenAIError):
-        launch(client)
-    assert len(find_jobs(client)) == len(provider.jobs_created()) == 1
 
 
 def test_job_refused_before_its_creation_does_not_exist(provider, client):
@@ -103,30 +67,12 @@ def test_lagging_list_shows_the_job_later(provider, client):
     assert len(find_jobs(client)) == 1
 
 
-def test_unknown_states_are_returned(provider, client):
-    provider.behave(states=("validating_files", "warming_up", "paused"))
-    job = launch(client)
-    assert read_statuses(client, job.id, 4) == [
-        "validating_files",
-        "warming_up",
-        "paused",
-        "succeeded",
-    ]
-
-
 def test_succeeded_job_names_its_model_only_later(provider, client):
     provider.behave(states=(), null_model_polls=2)
     job = launch(client)
     jobs = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
     assert [job.status for job in jobs] == ["succeeded"] * 3
     assert [job.fine_tuned_model is None for job in jobs] == [True, True, False]
-
-
-def test_failed_job_has_a_reason(provider, client):
-    provider.behave(states=("running",), ending="failed")
-    job = launch(client)
-    read_statuses(client, job.id, 2)
-    assert client.fine_tuning.jobs.retrieve(job.id).error.code == "invalid_training_file"
 
 
 def test_restart_keeps_jobs(provider, client):
