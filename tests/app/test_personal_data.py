@@ -18,7 +18,6 @@ from merlin.db import tables
 from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
 from merlin.db.tables import (
     APPROVAL,
-    AUDIT,
     BROADCAST,
     BUILD,
     CHANGE,
@@ -337,15 +336,6 @@ def test_erasure_keeps_only_the_newest_month_of_usage(database, people, clock):
     assert ask(1) == 1
     people.forget(ANNA, clock() + 40 * DAY)
     assert ask() == 1
-
-
-def test_erasure_removes_gifts_of_the_person(database, people, clock):
-    quotas = Quotas(database, BOT, clock)
-    quotas.gifts.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
-    people.forget(ANNA, until(clock))
-    assert quotas.gifts.list_all(ANNA) == []
-    (entry,) = database.rows(AUDIT.select())
-    assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
 
 
 def test_erasure_removes_updates_of_the_persons_chat(database, people, clock):

@@ -61,11 +61,6 @@ def test_other_file_among_examples_is_reported_and_not_counted():
     assert (finding.severity, checked.found) == (Severity.WARNING, 60)
 
 
-def test_unused_file_is_a_note():
-    _, checked = check_with("draft.docx")
-    assert only_finding(checked, "stray-file").severity is Severity.NOTE
-
-
 @pytest.mark.parametrize(
     ("mode", "rule"), [("120000", "symlink"), ("160000", "submodule"), ("000000", "not-a-file")]
 )
