@@ -9,7 +9,7 @@ from telegram.constants import UpdateType
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.user_actions import split_text
-from tests.sandbox.telegram_client import fetch, send_control
+from tests.sandbox.telegram_client import send_control
 
 pytestmark = pytest.mark.functional
 
@@ -112,9 +112,3 @@ def test_unknown_action_is_refused(telegram, fields):
     status, document = send_control(telegram, person="anna", **fields)
     assert status == 400
     assert document["error"]
-
-
-def test_chats_of_every_person_are_listed(telegram):
-    status, chats = fetch(f"{telegram.page_url}control/chats")
-    assert status == 200
-    assert [chat["person"] for chat in chats["anna"]] == ["anna", "anna@study", "anna@seminar"]

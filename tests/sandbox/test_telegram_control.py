@@ -78,21 +78,6 @@ def test_request_from_another_site_is_refused(telegram):
     assert fetch(url, body, {"Origin": telegram.page_url.rstrip("/")})[0] == 200
 
 
-def test_file_is_uploaded_as_a_form(telegram):
-    body = (
-        b'--x\r\nContent-Disposition: form-data; name="person"\r\n\r\nanna\r\n'
-        b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n'
-        b"Content-Type: text/plain\r\n\r\nhello\r\n--x--\r\n"
-    )
-    host = urllib.parse.urlsplit(telegram.page_url).netloc
-    connection = http.client.HTTPConnection(host, timeout=longest())
-    kind = {"Content-Type": "multipart/form-data; boundary=x"}
-    connection.request("POST", "/control/send", body, kind)
-    assert connection.getresponse().status == 200
-    connection.close()
-    assert telegram.log("anna")[0].message["document"]["file_name"] == "a.txt"
-
-
 def test_log_shows_messages_and_their_versions(telegram, call):
     async def act(bot):
         sent = await bot.send_message(1001, "…")
