@@ -158,6 +158,8 @@ class Models:
         name, path = job.model_name, _build_weights_path(job, step)
         if not is_final:
             name = f"{name}:ckpt-step-{step}"
+        # The weights are a file, or an adapter's folder.
+        weights = self._folder / path
         self._database.change("DELETE FROM model WHERE name = ?", name)
         self._database.insert(
             "model",
@@ -169,7 +171,7 @@ class Models:
             path=path,
             created_at=utc_now().timestamp(),
             metrics=json.dumps({"step": step, **metrics}),
-            digest=_digest_weights(self._folder / path),
+            digest=durable_files.sha256_of(weights / _WEIGHTS if weights.is_dir() else weights),
         )
 
     def delete_old_checkpoints(self, job_id: str) -> None:
@@ -230,12 +232,6 @@ class Models:
 
 def _build_weights_path(job: Job, step: int) -> str:
     return f"{job.job_id}/step-{step}"
-
-
-def _digest_weights(path: Path) -> str:
-    """Return the sha256 of a model's weights: a file, or an adapter's folder."""
-    weights = path / _WEIGHTS if path.is_dir() else path
-    return durable_files.sha256_of(weights)
 
 
 def build_checkpoint(row: Row) -> dict[str, object]:

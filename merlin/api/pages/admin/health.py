@@ -51,6 +51,7 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     health_view = await context.read(health, _ALARMS)
     trend = await context.read(trends, span, context.zone)
     now = context.services.clock()
+    causes = dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms)
     view = {
         "health": health_view,
         "processes": _by_kind(health_view),
@@ -62,14 +63,9 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "zone": now.astimezone(context.zone).tzname(),
         "late_s": _LATE_S,
         "step": partial(describe_step, context.language),
-        "runbooks": [runbook(context.language, cause) for cause in _causes(health_view)],
+        "runbooks": [runbook(context.language, cause) for cause in causes if cause],
     }
     return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
-
-
-def _causes(health_view: HealthView) -> list[str]:
-    """Return the causes of the newest alarms without duplicates."""
-    return [*filter(None, dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms))]
 
 
 def _is_calm(health_view: HealthView, now: datetime) -> bool:
