@@ -97,15 +97,6 @@ def test_settings_of_an_unknown_user_are_ignored(users):
     assert users.get(7) is None
 
 
-def test_name_is_encrypted_and_needs_its_key(users, database, cipher, url):
-    users.set_name(ANNA, "Анна")
-    stored = database.value(USER.select(USER.shown_name).where(USER.user_id == ANNA))
-    assert cipher.open(stored) == "Анна"
-    for wrong in (Cipher({"x": b"x" * 32}, "x"), None):
-        with open_database(url, cipher=wrong) as other_database:
-            assert Users(other_database).get(ANNA) == User(ANNA, "ru")
-
-
 def test_search_ends_with_the_last_person_it_returns(users, url):
     users.set_name(BORIS, "Борис Ёлкин")
     with open_database(url, cipher=Cipher({"lost": b"x" * 32}, "lost")) as other:
