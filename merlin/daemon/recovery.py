@@ -116,6 +116,8 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     except ProviderError as error:
         if error.status != NOT_FOUND:
             raise
+        # A wrong `base_url` answers 404 to everything; then this raises, too.
+        provider.api.find_jobs(noted.job)
         return recovered
     # `merlin migrate` may have trained it on another base than dataset.yaml names.
     recovered.verdict = verdict = migrate_verdict(services.launches, verdict, base)

@@ -197,6 +197,19 @@ def test_recovery_continues_after_a_provider_outage(lab, provider):
     assert read_history(lab) == before
 
 
+def test_wrong_address_of_a_provider_does_not_make_its_jobs_unknown(lab, provider):
+    train_three(lab)
+    before = read_history(lab)
+    delete_state(lab)
+    for method in ("jobs.retrieve", "jobs.list"):
+        provider.faults.add(Fault(method, FaultKind.STATUS, times=None, status=404))
+    code, _, error = recover(lab)
+    assert (code, "404" in error) == (1, True)
+    provider.faults.clear()
+    assert recover(lab)[0] == 0
+    assert read_history(lab) == before
+
+
 def test_database_with_jobs_or_a_later_start_is_not_recovered(lab):
     train_three(lab)
     before = read_history(lab)
