@@ -26,6 +26,7 @@ from merlin.app.context import Context
 from merlin.app.test_questions import count_test_questions
 from merlin.chat.prompt import split_text, wrap_document
 from merlin.core.errors import ConfigError, NotFound, ProviderError, ProviderUnknown, Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message, SamplingParams, Usage
@@ -122,7 +123,7 @@ def read_passages(files: Sequence[FileText]) -> list[Passage]:
 
 
 def read_questions(content: str, name: str) -> list[Passage]:
-    """Return the questions of a file, one per line; blank lines are skipped.
+    """Return the questions of a file, one per line; lines without a visible sign are skipped.
 
     Raises Refused for a line that is too long.
     """
@@ -131,7 +132,7 @@ def read_questions(content: str, name: str) -> list[Passage]:
         if len(line) > MAX_CHARACTERS:
             arguments = {"line": number, "limit": MAX_CHARACTERS}
             raise Refused(f"line {number} is too long", "distil-long-line", **arguments)
-        if line.strip():
+        if not is_blank(line):
             questions.append(Passage(f"{name}:{number}", line.strip(), is_question=True))
     return questions
 

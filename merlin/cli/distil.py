@@ -18,7 +18,7 @@ from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.examples import file_text, open_edit_session
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Yes, configuration
+from merlin.cli.options import DEFAULT, LARGEST_BUDGET, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price
 from merlin.config import Config, require_provider
@@ -58,7 +58,11 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
         float | None,
-        typer.Option(min=0, help="Maximum total cost of all runs over the same texts."),
+        typer.Option(
+            min=0,
+            max=LARGEST_BUDGET,
+            help="Maximum total cost of all runs over the same texts.",
+        ),
     ] = None,
     wordings: Annotated[
         int, typer.Option(min=1, max=10, help="Wordings per question, each as an example.")

@@ -41,9 +41,10 @@ AnswerTokens = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", help="Accept the displayed price without confirmation.")
 ]
+LARGEST_BUDGET = 1_000_000_000
 Budget = Annotated[
     float | None,
-    typer.Option(min=0, help="Maximum cost, in the provider's currency."),
+    typer.Option(min=0, max=LARGEST_BUDGET, help="Maximum cost, in the provider's currency."),
 ]
 DEFAULT = Path("config.yaml")
 

@@ -22,7 +22,7 @@ SECRET = re.compile(
     r"|(?i:secret_(?:access_)?key)[\"' =:]{1,5}[A-Za-z0-9/+]{40}"
     r"|\bAQVN[A-Za-z0-9_-]{35,}|\by[0-3]_[A-Za-z0-9_-]{50,}"
     r"|\bt1\.[A-Za-z0-9_-]{8,}={0,2}\.[A-Za-z0-9_-]{80,}"
-    r"|\blive_(?=[a-z_-]*[A-Z0-9])[A-Za-z0-9_-]{40,}|\bnpm_[A-Za-z0-9]{36}\b"
+    r"|\blive_(?=[a-z_-]{0,60}[A-Z0-9])[A-Za-z0-9_-]{40,}|\bnpm_[A-Za-z0-9]{36}\b"
     r"|\bSG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"
     r"|\bAIza[A-Za-z0-9_-]{35}|\bxox[abeprs]-[A-Za-z0-9-]{20,}|\b[rs]k_live_[A-Za-z0-9]{20,}"
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"

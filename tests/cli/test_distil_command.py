@@ -126,7 +126,8 @@ def test_answered_text_is_not_sent_again(lab, run_json, provider):
 
 
 def test_given_questions_are_answered_in_several_wordings(lab, run_json, questions):
-    question_arguments = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
+    lines = "\ufeffЧто такое рекурсия?", " \u200b", "Зачем нужен стек вызовов?"
+    question_arguments = questions(*lines)
     document = run_json(*question_arguments, "--budget", "1")
     assert (document["answered"], document["proposed"]) == (2, 6)
     drafts = {each.draft.question: each.draft for each in waiting_proposals(lab)}
@@ -250,6 +251,7 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
     [
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
         (TEACHER, 2, "--budget"),
+        (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),

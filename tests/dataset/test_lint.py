@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.dataset.finding import Severity
+from merlin.dataset.sensitive import find_sensitive
 from tests.support.dataset_tree import (
     check_files,
     example_yaml,
@@ -66,6 +67,11 @@ def test_suspicious_text_is_reported_at_its_message(answer, rule, shown):
 )
 def test_keys_of_providers_are_secrets(key):
     assert only_finding(check_with(a=example_yaml(answer=f"Ключ {key}")), "secret")
+
+
+def test_long_text_of_beginnings_of_keys_is_searched_once():
+    # A search that starts again at each of them does not end within minutes.
+    assert not list(find_sensitive("live_-" * 30_000))
 
 
 def test_secret_is_not_repeated_in_the_finding():

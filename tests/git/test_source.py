@@ -11,6 +11,7 @@ import pytest
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
+from merlin.git.repository import GitSource
 from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.functional
@@ -87,6 +88,7 @@ def test_repository_with_sha256_is_read(remote, source, tmp_path):
     assert source.fetch() == head
     assert read_texts(source, head) == {"a.yaml": "раз"}
     assert source.resolve(head) == head
+    GitSource(str(remote.path), "main", "datasets", tmp_path / "empty.git").check_push()
 
 
 def test_repository_made_anew_with_another_hash_is_read(remote, source, tmp_path):
