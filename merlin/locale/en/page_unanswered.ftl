@@ -21,6 +21,7 @@ page-unanswered-hint = The example joins the unsaved edits of the dataset: check
 page-unanswered-dismiss = Dismiss the question
 page-unanswered-restore = Bring the question back
 page-unanswered-none-waiting = Everything was found this week
+page-unanswered-none-hidden = Nothing to show
 page-unanswered-none-done = None so far
 page-unanswered-none-dismissed = Nothing was dismissed
 page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.

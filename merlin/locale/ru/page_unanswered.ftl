@@ -22,6 +22,7 @@ page-unanswered-hint = Пример встанет среди несохранё
 page-unanswered-dismiss = Отклонить вопрос
 page-unanswered-restore = Вернуть вопрос
 page-unanswered-none-waiting = На этой неделе всё нашлось
+page-unanswered-none-hidden = Показать нечего
 page-unanswered-none-done = Пока ни одного
 page-unanswered-none-dismissed = Ничего не отклонено
 page-unanswered-none-hint = Отказы и плохие оценки за семь дней появляются здесь сразу.
