@@ -67,20 +67,6 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     expect(page.get_by_text("связи нет")).to_have_count(0)
 
 
-@pytest.mark.parametrize("view", [DESKTOP, PHONE])
-def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff_site, view):
-    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}"
-    rows.push(40 + view["viewport"]["width"], make_examples(12), spec=make_spec(name))
-    change = {"reason": "canary", "arguments": dump_json({"share": 10, "answers": 50})}
-    states, tried = (VerdictStatus.BUILT, VerdictStatus.TRAINING), VERDICT.dataset == name
-    assert transition(rows.db, states[:1], states[1], rows.clock(), tried, change=change) == 1
-    page = staff_visitor.open("/admin/board", VERA, **view)
-    card = page.locator(f"[aria-labelledby^=of-{name}] .slip")
-    expect(card).to_contain_text("отвечает части людей")
-    too_wide = "cards => cards.filter(it => it.scrollWidth > it.clientWidth).length"
-    assert page.locator(".slip").evaluate_all(too_wide) == 0
-
-
 def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site):
     page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     summary = page.locator("summary", has_text="Остановить")
@@ -138,7 +124,7 @@ def test_training_is_launched_after_its_cost_is_shown(staff_visitor, staff_site)
     page.wait_for_url("**/admin/jobs?launch=python*")
     expect(page.get_by_text("Примерная стоимость, около")).to_be_visible()
     page.get_by_role("button", name=re.compile("Запустить обучение: меньше")).click()
-    expect(page.get_by_text("Обучить python")).to_be_visible()
+    expect(page.get_by_text("Запустить обучение: python")).to_be_visible()
     assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
 
 
@@ -343,3 +329,41 @@ def test_finished_job_is_no_longer_polled(staff_visitor, staff_site):
     finish_job(staff_site)
     expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()
     expect(page.locator("[hx-get]")).to_have_count(0)
+
+
+# The tests below add datasets to the site, which the ones above do not expect.
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PHONE])
+def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff_site, view):
+    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}"
+    rows.push(40 + view["viewport"]["width"], make_examples(12), spec=make_spec(name))
+    change = {"reason": "canary", "arguments": dump_json({"share": 10, "answers": 50})}
+    states, tried = (VerdictStatus.BUILT, VerdictStatus.TRAINING), VERDICT.dataset == name
+    assert transition(rows.db, states[:1], states[1], rows.clock(), tried, change=change) == 1
+    page = staff_visitor.open("/admin/board", VERA, **view)
+    card = page.locator(f"[aria-labelledby^=of-{name}] .slip")
+    expect(card).to_contain_text("отвечает части людей")
+    too_wide = "cards => cards.filter(it => it.scrollWidth > it.clientWidth).length"
+    assert page.locator(".slip").evaluate_all(too_wide) == 0
+
+
+def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):
+    requests = Requests(staff_site.db)
+    number = requests.ask(RequestKind.FETCH, {}, f"user:{VERA}")
+    page = staff_visitor.open(f"/admin/jobs?asked={number}", VERA)
+    expect(page.locator(".asked")).to_contain_text("в очереди")
+    staff_site.rows.push(60, make_examples(12), spec=make_spec("started"))
+    (job,) = staff_site.rows.launch()
+    requests.claim([RequestKind.FETCH])
+    with staff_site.browser_client(VERA) as client:
+        assert "HX-Refresh" not in client.get(f"/admin/asked/{number}").headers
+        requests.finish(number, RequestState.DONE, {})
+        assert client.get(f"/admin/asked/{number}").headers["HX-Refresh"] == "true"
+    expect(page.get_by_role("link", name="started-1")).to_be_visible()
+    expect(page.locator(".asked")).to_contain_text("готово")
+    # The list follows the trainings that run, and keeps the place of a person without a mouse.
+    page.get_by_role("link", name="started-1").focus()
+    staff_site.rows.finish(job)
+    expect(page.locator("[aria-labelledby=over]")).to_contain_text("started-1")
+    expect(page.get_by_role("link", name="started-1")).to_be_focused()

@@ -49,6 +49,7 @@ from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.course.catalogue import localised
+from merlin.db.requests import RequestState
 
 router = page_router()
 
@@ -59,11 +60,17 @@ RequestNumber = Annotated[int, Query(ge=0, le=MAX_ID)]
 
 @router.get("/admin/asked/{number}")
 async def show_asked(context: ViewerContext, number: Id) -> Response:
-    """Return the state of a daemon request, for a script that polls until it ends."""
+    """Return the state of a daemon request, for a script that polls until it ends.
+
+    Then the script reloads the page, whose lists the request has changed.
+    """
     request = await read_daemon_request(context, number)
     if request is None:
         raise NotFound(f"no request {number}")
-    return render_fragment(context, "admin_request.html", {"daemon_request": request})
+    response = render_fragment(context, "admin_request.html", {"daemon_request": request})
+    if request["is_over"]:
+        response.headers["HX-Refresh"] = "true"
+    return response
 
 
 async def submit(context: PageContext, act: RequestAct, once: str, back: str) -> Response:
@@ -92,7 +99,14 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
             with suppress(NotFound):
                 target = models.find(ctx, actor, target).title
         is_served = is_daemon_alive(ctx)
-        return {"request": request, "target": target, "reason": reason, "is_served": is_served}
+        is_over = request.state in {RequestState.DONE, RequestState.FAILED}
+        return {
+            "request": request,
+            "target": target,
+            "reason": reason,
+            "is_served": is_served,
+            "is_over": is_over,
+        }
 
     if not number:
         return None
