@@ -16,8 +16,8 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -152,20 +152,15 @@ class BuildContent:
     index: ExampleIndex = field(compare=False, repr=False)
     place: Path | None = field(default=None, compare=False)
 
-    def lines(self, side: str) -> Iterator[bytes]:
-        """Yield the contents of a side's file in batches of lines; nothing without examples."""
-        return _lines(self.index, side, system_part(str(self.manifest["system"])))
+    def lines(self) -> Iterator[tuple[str, bytes]]:
+        """Yield (side, lines of its file) in batches; nothing without examples."""
+        return self.index.lines(system_part(str(self.manifest["system"])))
 
     def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
         """Yield the id and the training messages of these examples."""
         part = system_part(str(self.manifest["system"]))
         for example_id, line in self.index.lines_of(example_ids).items():
             yield example_id, line.messages(part)
-
-
-def _lines(index: ExampleIndex, side: str, system: bytes) -> Iterator[bytes]:
-    for lines in index.lines(side):
-        yield b"".join([line.complete(system) for line in lines])
 
 
 def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
@@ -187,15 +182,7 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         )
     trained = (example.adapt_to_method(spec.recipe.method) for example in checked.examples)
     index.add_lines((*training_line(each), each.facts.tokens, each.id) for each in trained)
-    part, hashes = system_part(spec.system), {}
-    for side, name in _FILES:
-        proof = hashlib.sha256()
-        with (place / name).open("wb") if place else nullcontext() as file:
-            for lines in _lines(index, side, part):
-                proof.update(lines)
-                if file is not None:
-                    file.write(lines)
-        hashes[side] = proof.hexdigest()
+    hashes = _write_lines(index.lines(system_part(spec.system)), place)
     digest = build_digest(hashes[TRAIN], hashes[TEST])
     manifest = {
         "dataset": checked.name,
@@ -206,6 +193,20 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         "recipe": spec.recipe.as_json(),
     }
     return BuildContent(digest, manifest, index, place)
+
+
+def _write_lines(lines: Iterable[tuple[str, bytes]], place: Path | None) -> dict[str, str]:
+    """Write both training files to `place`, if any; return side -> sha256 (hex)."""
+    proofs = {side: hashlib.sha256() for side, _ in _FILES}
+    with ExitStack() as stack:
+        files = {
+            side: stack.enter_context((place / name).open("wb")) for side, name in _FILES if place
+        }
+        for side, some in lines:
+            proofs[side].update(some)
+            if place:
+                files[side].write(some)
+    return {side: proof.hexdigest() for side, proof in proofs.items()}
 
 
 def build_digest(train_sha256: str, test_sha256: str) -> str:
@@ -251,9 +252,7 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     with ExitStack() as stack:
         place = content.place or stack.enter_context(create_build_folder(parent))
         if content.place is None:
-            for side, name in _FILES:
-                with (place / name).open("wb") as file:
-                    file.writelines(content.lines(side))
+            _write_lines(content.lines(), place)
         _write_manifest(place, content.manifest)
         kill_point("build.before_rename")
         place.rename(folder)

@@ -241,9 +241,7 @@ class TrainingLine(NamedTuple):
 
     def complete(self, system: bytes) -> bytes:
         """Return the line of the training file; `system` is the `system_part`."""
-        if self.at is None:
-            return self.line
-        return self.line[: self.at] + system + self.line[self.at :]
+        return complete_line(self.at, self.line, system)
 
     def messages(self, system: bytes) -> list[dict[str, Any]]:
         """Return the training conversation; a worse answer comes last, marked by its role."""
@@ -252,6 +250,11 @@ class TrainingLine(NamedTuple):
             return list(record["messages"])
         worse = ({**each, "role": REJECTED} for each in record["non_preferred_output"])
         return [*record["input"]["messages"], *record["preferred_output"], *worse]
+
+
+def complete_line(at: int | None, line: bytes, system: bytes) -> bytes:
+    """Complete one of many lines without a `TrainingLine`, which takes twice the time."""
+    return line if at is None else line[:at] + system + line[at:]
 
 
 def training_line(example: Example) -> TrainingLine:

@@ -179,7 +179,6 @@ def check_whole(
     parse = partial(_parse, method, None if for_build else tokens, keeps_example=known is not None)
     _store_examples(index, layout.examples, read, parse, known)
     if index.is_new:
-        index.touch_all()
         index.set_state("tree is read", "yes")
     else:
         index.touch(example_id_of(entry.path) for entry in layout.examples)

@@ -109,9 +109,10 @@ def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> N
     if index.state("judged by") != settings or index.state("taken back"):
         index.touch_all()
         index.set_state("judged by", settings)
-    index.build_indices()
+    index.build_question_index()
     for questions in index.read_touched_questions():
         _judge_questions(index, questions, rule, limit)
+    index.build_indices()
     _move_tests_to_train(index, rule)
     _judge_groups(index, "folded", _find_equal_names)
     _judge_groups(index, "words", _find_near_pairs)

@@ -171,14 +171,14 @@ SELECT id, places FROM example INDEXED BY example_system
 WHERE status = 'good' AND system <> x'' AND system <> ?
 """
 _ENDINGS = """
-SELECT count(*), coalesce(sum(ending = 'open'), 0) FROM example
-WHERE status = 'good' AND ending <> ''
+SELECT coalesce(sum(examples), 0), coalesce(sum(examples * (ending = 'open')), 0)
+FROM example_count WHERE status = 'good' AND ending <> ''
 """
 _OPEN_ENDS = """
 SELECT id, places FROM example WHERE status = 'good' AND ending = 'open' AND is_learned
 """
 _LANGUAGES = """
-SELECT question_language, answer_language, count(*) FROM example
+SELECT question_language, answer_language, sum(examples) FROM example_count
 WHERE status = 'good' AND question_language <> '' AND answer_language <> ''
 GROUP BY question_language, answer_language
 """
@@ -197,10 +197,14 @@ SELECT coalesce(sum(times), 0), count(*), coalesce(sum(times = 1), 0) FROM (
   WHERE status = 'good' AND mark <> 'test' AND is_single GROUP BY answer
 )
 """
+# They are asked for only where many answers occur once: the first few are found soon.
 _SINGLE_ANSWERS = """
-SELECT min(id) AS first FROM example INDEXED BY example_answer
-WHERE status = 'good' AND mark <> 'test' AND is_single
-GROUP BY answer HAVING count(*) = 1 ORDER BY first LIMIT ?
+SELECT id FROM example AS one
+WHERE +status = 'good' AND mark <> 'test' AND is_single AND (
+  SELECT count(*) FROM example AS other INDEXED BY example_answer
+  WHERE other.answer = one.answer AND other.status = 'good' AND other.mark <> 'test'
+    AND other.is_single
+) = 1 ORDER BY id LIMIT ?
 """
 
 
