@@ -336,8 +336,10 @@ def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefu
     if not purchase.user_id:
         return
     gateway = purchase.order.gateway
+    is_whole = purchase.state is PurchaseState.REFUNDED
+    key = "notice-refunded" if is_whole else "notice-refunded-part"
     once = f"refunded:{gateway.value}:{gateway_refund.outside_id}"
-    _tell(ctx, purchase.user_id, "notice-refunded", _bought(purchase, gateway_refund.amount), once)
+    _tell(ctx, purchase.user_id, key, _bought(purchase, gateway_refund.amount), once)
     for each in Renewals(ctx.db).list_of_user(purchase.user_id) if gateway is Gateway.STARS else ():
         if each.gateway is gateway and each.method == _find_subscription(ctx, purchase):
             Renewals(ctx.db).stop(each.renewal_id, purchase.user_id)

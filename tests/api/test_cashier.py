@@ -86,7 +86,7 @@ def test_partial_refunds_at_yookassa_shorten_and_finally_end_the_term(shop):
     shop.wait_for_state(order_id, "refunded")
     (over,) = anna.terms
     assert over.ends_at < shorter.ends_at
-    assert anna.notice_keys == ["notice-refunded", "notice-refunded", "notice-paid"]
+    assert anna.notice_keys == ["notice-refunded", "notice-refunded-part", "notice-paid"]
     kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REFUND]
     assert shop.entry_kinds(order_id) == [*kinds, EntryKind.REVOCATION]
     assert shop.ledger_faults() == []

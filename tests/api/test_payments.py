@@ -57,7 +57,8 @@ def test_partial_refund_and_the_rest_can_be_returned(shop):
         "100.00",
         "199.00",
     ]
-    assert anna.notice_keys.count("notice-refunded") == 2
+    for key in ("notice-refunded", "notice-refunded-part"):
+        assert anna.notice_keys.count(key) == 1
     assert shop.entry_kinds(order_id)[-1] is EntryKind.REVOCATION
     assert shop.ledger_faults() == []
     refunds = shop.admin.get(f"/api/payments/{order_id}").json()["refunds"]

@@ -55,6 +55,7 @@ payment-reason-permission-revoked = permission to pay without confirmation was w
 payment-reason-unsupported-mobile-operator = payments from this mobile operator aren't accepted
 notice-paid = Thank you! Paid: “{ $en }”, { $amount }. Everything is ready. What's left: /plan
 notice-payment-canceled = Payment declined: { $reason }. You weren't charged. Order: “{ $en }”, { $amount }. Try again: /plan
+notice-refunded-part = Partly refunded: “{ $en }”, { $amount }. A part of the plan or pack goes with it; what remains: /plan. Cards take a few days, Stars are instant.
 notice-refunded = Refunded: “{ $en }”, { $amount }. Cards take a few days, Stars are instant.
 notice-paid-nobody = Order { $purchase } was paid ({ $amount }), but its buyer deleted all their data. Refund it: merlin billing show { $purchase }
 notice-code-taken = We got { $amount } for “{ $en }”, but the promo code { $code } in that order had already been used. We're refunding all of it. You can order again: /plan

@@ -55,6 +55,7 @@ payment-reason-permission-revoked = разрешение на оплату бе�
 payment-reason-unsupported-mobile-operator = оплата с телефона этого оператора не принимается
 notice-paid = Спасибо! Оплата прошла: «{ $ru }», { $amount }. Всё готово. Остаток: /plan
 notice-payment-canceled = Оплата не прошла: { $reason }. Деньги не списаны. Заказ: «{ $ru }», { $amount }. Попробовать ещё раз: /plan
+notice-refunded-part = Возвращена часть денег: «{ $ru }», { $amount }. План или пакет уменьшился на эту часть; что осталось: /plan. На карту деньги приходят за несколько дней, звёзды — сразу.
 notice-refunded = Деньги возвращены: «{ $ru }», { $amount }. На карту они приходят за несколько дней, звёзды — сразу.
 notice-paid-nobody = Заказ { $purchase } оплачен ({ $amount }), но покупатель удалил все свои данные. Верните деньги: merlin billing show { $purchase }
 notice-code-taken = Пришла оплата { $amount } за «{ $ru }», но промокод { $code } из этого заказа уже использован. Возвращаем всю сумму. Заказать снова: /plan
