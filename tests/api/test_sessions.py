@@ -50,7 +50,7 @@ def test_session_shows_its_usage_and_cost(site, anna):
     talk.add_turn(2)
     body = anna.get(f"{SESSIONS}/{talk.session_id}").json()
     assert (body["title"], body["turns"], body["dataset"]) == ("Что такое граф?", 2, None)
-    assert body["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert body["usage"] == {"input_tokens": 20, "output_tokens": 10, "cached_tokens": 0}
     assert body["costs"] == [{"micro": 14, "currency": "USD"}]
     assert anna.get(SESSIONS).json() == {"sessions": [body]}
 

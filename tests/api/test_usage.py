@@ -85,7 +85,7 @@ def test_usage_of_this_month_is_shown(planned):
     with planned.key_client(ANNA) as anna:
         month = anna.get("/api/user/usage").json()["month"]
     assert month["questions"] == 2
-    assert month["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert month["usage"] == {"input_tokens": 20, "output_tokens": 10, "cached_tokens": 0}
     assert month["costs"] == [{"micro": 14, "currency": "USD"}]
     since = datetime.fromisoformat(month["since"]).astimezone(zone_of("Europe/Moscow"))
     assert (since.day, since.hour) == (1, 0)

@@ -120,15 +120,14 @@ class ChatStream(AnswerObserver):
             log.warning("a question was not answered", reason=redact(str(error)))
 
     async def _run(self) -> Reply:
-        services, question, asker = self._services, self._question, self._asker
+        services = self._services
         # Without limits or storage a read is enough.
-        is_read = asker.plan is UNLIMITED and not self.is_kept
-        first = await (services.store.read if is_read else services.store.do)(
-            lambda: reserve_question(self._caller, question, asker)
-        )
+        is_read = self._asker.plan is UNLIMITED and not self.is_kept
+        first = await (services.store.read if is_read else services.store.do)(self._reserve)
         kill_point("completion.reserved")
         self._is_reserved = True
         self._news.set()
+        question, asker = self._question, self._asker
         try:
             sources = ground(services, first, question.conversation[-1].content, asker.language)
             is_plain = not question.has_images and question.sampling.response_format is None
@@ -156,6 +155,17 @@ class ChatStream(AnswerObserver):
             await self._then(reply)
         return reply
 
+    def _reserve(self) -> Candidate | None:
+        """Reserve the question and return the first candidate; runs in a transaction.
+
+        A page's stream reserves and charges in its own way.
+        """
+        return reserve_question(self._caller, self._question, self._asker)
+
+    def _charge(self, reply: Reply) -> None:
+        """Charge the answer or release the question; runs in a transaction."""
+        settle_question(self._services, self._asker, reply)
+
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield the candidates, recording the current one."""
         services = self._services
@@ -170,9 +180,7 @@ class ChatStream(AnswerObserver):
         is_tried = reply.first is not None and reply.first.canary
         is_counted = self.is_kept or not is_free(self._services, self._asker)
         if is_counted or reply.faults or is_tried:
-            await self._services.store.do(
-                lambda: settle_question(self._services, self._asker, reply)
-            )
+            await self._services.store.do(lambda: self._charge(reply))
 
     async def _give_back(self) -> None:
         try:
