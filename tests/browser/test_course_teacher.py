@@ -102,7 +102,7 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     page.goto(staff_site.address + edit_path(staff_site))
     before = page.locator(".edits .what").all_inner_texts()
     page.get_by_role("button", name="Ниже: «Введение в алгоритмы»").click()
-    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Правка материала")).to_be_visible()
     after = page.locator(".edits .what").all_inner_texts()
     assert after[:2] == [before[1], before[0]]
     staff_site.committer.commit()
@@ -198,7 +198,7 @@ def test_conflicting_card_edit_keeps_the_input_and_shows_both_versions(staff_vis
     expect(theirs.locator("mark")).to_have_text("Питон")
     page.get_by_role("textbox", name="Название по-русски").fill("Питон")
     page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Правка карточки курса")).to_be_visible()
     staff_site.committer.commit()
     card = find_file(staff_site, "course.yaml", "python").text
     assert "Моё описание" in card
@@ -229,7 +229,7 @@ def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Сохранить карточку")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Правка карточки курса")).to_be_visible()
     staff_site.committer.commit()
     expect(page.get_by_text("сохранена")).to_be_visible()
     assert "New words" in find_file(staff_site, "course.yaml").text
