@@ -284,9 +284,14 @@ def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> 
 
 
 def renewal_of(ctx: Context, purchase: Purchase) -> Renewal | None:
-    """Return the renewal that an order was made for, None if it no longer exists."""
+    """Return the renewal that an order was made for, None if it no longer exists.
+
+    A subscription in Stars may have replaced it since.
+    """
     user_id, renewal_id = purchase.user_id, purchase.order.renewal_id
-    return Renewals(ctx.db).find(user_id, renewal_id) if user_id and renewal_id else None
+    renewal = Renewals(ctx.db).find(user_id, renewal_id) if user_id and renewal_id else None
+    is_replaced = renewal is not None and renewal.gateway is not purchase.order.gateway
+    return None if is_replaced else renewal
 
 
 def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None:

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.app.plans import record_failed_renewal, renewal_of
+from merlin.app.settlement import Outcome
 from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
@@ -152,6 +154,21 @@ def test_first_try_of_the_next_month_is_a_new_order(shop, clock):
     next_one = order_renewal(shop, renewal)
     assert next_one.purchase_id != paid.purchase_id
     assert next_one.state is PurchaseState.CREATED
+
+
+def test_failed_card_payment_of_a_try_leaves_a_later_stars_subscription_alone(shop, clock):
+    shop.start_renewal()
+    clock.move(29 * 86_400)
+    charged = order_renewal(shop, *claim_due(shop))
+    subscription = shop.order(gateway=STARS)
+    payment = shop.make_payment(subscription, "stars-1", paid_until=clock() + 30 * DAY)
+    assert shop.apply_payment(subscription, payment) is Outcome.PAID
+    # The try is neither paid with the subscription's method, nor does its failure end it.
+    assert renewal_of(shop.ctx, charged) is None
+    shop.db.transact(lambda: record_failed_renewal(shop.ctx, charged, "permission_revoked"))
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    assert (renewal.method, renewal.state) == ("stars-1", RenewalState.ON)
+    assert shop.list_notices(ANNA) == ["notice-paid"]
 
 
 @pytest.mark.parametrize(("gateway", "ended"), [(YOOKASSA, "off"), (STARS, "stopping")])
