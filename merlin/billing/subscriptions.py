@@ -232,9 +232,13 @@ class Renewals(Repository):
 
     @transaction
     def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER."""
+        """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER.
+
+        None is paid before its owner was reminded, however long nothing ran.
+        """
         is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MAX_ATTEMPTS)
+        is_due &= (RENEWAL.reminded_for == RENEWAL.next_at) | (RENEWAL.tries > 0)
         query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
         rows = self.db.rows(query.limit(limit))
         return [_RENEWALS.read(row, self.db) for row in rows if self._claim(row, now)]
@@ -263,9 +267,12 @@ class Renewals(Repository):
 
     @transaction
     def claim_reminders(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Claim the renewals whose owners are to be reminded now, once for each payment."""
+        """Claim the renewals whose owners are to be reminded now, once for each payment.
+
+        Payments by saved methods wait for it; Telegram takes Stars at its own time.
+        """
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
-        is_near &= RENEWAL.next_at > iso(now)
+        is_near &= (RENEWAL.next_at > iso(now)) | (RENEWAL.till == Gateway.YOOKASSA.value)
         is_near &= RENEWAL.reminded_for != RENEWAL.next_at
         rows = self.db.rows(RENEWAL.select().where(is_near).order_by(RENEWAL.id).limit(limit))
         claimed = []
