@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
 from merlin.app.settlement import Outcome, format_amount, receive_payment, receive_refund
+from merlin.app.shop import plan_titles
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
@@ -163,7 +164,7 @@ def is_due(last: datetime | None, now: datetime, zone: tzinfo) -> bool:
 async def reconcile_stars(ctx: Context, read: Callable[[int], Awaitable[StarsPage]]) -> None:
     """Compare Telegram's list with the ledger, and store the differences.
 
-    A subscription whose payment is a day late and not listed has ended.
+    A subscription whose payment is a day late and not listed ends, and its owner is notified.
 
     `read` returns up to STARS_PAGE_SIZE movements from an offset, oldest first; its errors pass.
     """
@@ -223,7 +224,11 @@ def _list_missing_stars(
 
 def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
     at = comparison.at or ctx.clock()
-    Renewals(ctx.db).end_unpaid(at - INTERVAL)
+    for renewal in Renewals(ctx.db, ctx.clock).stop_unpaid(at - INTERVAL):
+        once = f"renewal-unpaid:{renewal.renewal_id}:{iso(renewal.next_at)}"
+        arguments = plan_titles(ctx, renewal.plan)
+        to = str(renewal.user_id)
+        Notices(ctx.db, ctx.clock).tell(to, "notice-renewal-unpaid", arguments, once)
     values = {
         "at": iso(at),
         "seen": comparison.seen,

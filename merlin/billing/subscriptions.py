@@ -221,14 +221,17 @@ class Renewals(Repository):
         self.db.change(RENEWAL.update(values).where(condition))
 
     @transaction
-    def end_unpaid(self, before: datetime) -> None:
-        """End the renewals in Stars that were to be paid before a time.
+    def stop_unpaid(self, before: datetime) -> list[Renewal]:
+        """End the renewals in Stars that were to be paid before a time, and return them.
 
         Telegram does not report that a person stopped one in its settings, or had too few Stars.
+        The bot cancels it: otherwise Telegram would take the payment when they get Stars.
         """
         is_unpaid = _IS_ON & (RENEWAL.till == Gateway.STARS.value)
         is_unpaid &= RENEWAL.next_at <= iso(before)
-        self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(is_unpaid))
+        rows = self.db.rows(RENEWAL.select().where(is_unpaid).order_by(RENEWAL.id))
+        unpaid = _RENEWALS.read_all(rows, self.db)
+        return [each for each in unpaid if self.stop(each.renewal_id, each.user_id)]
 
     @transaction
     def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:

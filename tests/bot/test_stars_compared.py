@@ -107,8 +107,13 @@ def test_subscription_that_telegram_did_not_renew_ends(telegram, settings, late,
         telegram.wait_for(lambda: list_calls(telegram) > counts)
         telegram.wait_for(lambda: last_comparison(settings)["seen"] == 1)
         telegram.wait_for(lambda: buyer.renewals()[0].state == state)
+        if state == "off":
+            buyer.wait_for_text("Telegram didn't get the Stars")
         offers = buyer.say("/plan").text
     assert ("auto-renews" in offers) is (state == "on")
+    # Ended at Telegram too: it takes no payment when the person gets Stars.
+    canceled = [each["is_canceled"] for each in telegram.subscriptions().values()]
+    assert canceled == [state == "off"]
 
 
 def test_unknown_transactions_notify_admins_once(telegram, settings):
