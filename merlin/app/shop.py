@@ -7,6 +7,7 @@ store.
 from __future__ import annotations
 
 from datetime import timedelta
+from time import monotonic
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -18,6 +19,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES
 from merlin.core.money import Amount
+from merlin.core.rate_limit import TokenBucket
 from merlin.providers.payments import Gateway
 
 
@@ -34,12 +36,32 @@ def sold_plan(ctx: Context, name: str) -> Plan:
     return plan
 
 
+# Guesses of promo codes by one person: so many at once, then one more after each pause.
+MAX_GUESSES, GUESS_PAUSE_S = 5, 300.0
+
+
+def require_guess(ctx: Context, actor: Actor) -> TokenBucket:
+    """Return the actor's guesses of promo codes. Raises Refused if none is left."""
+    now = monotonic()
+    guesses = ctx.code_guesses.get(actor.user_id, 1 / GUESS_PAUSE_S, MAX_GUESSES, now)
+    if not guesses.has(1, now):
+        raise Refused("too many wrong codes", "promo-too-many")
+    return guesses
+
+
 def find_code(ctx: Context, actor: Actor, code: str, plan: Plan | None = None) -> Promo:
     """Return a promo code that the actor may use now, for `plan` if given.
 
-    Raises Refused for an invalid code, and for one of a plan that is no longer offered.
+    Raises Refused for an invalid code, for one of a plan that is no longer offered, and for any
+    code after too many unknown ones.
     """
-    promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
+    guesses = require_guess(ctx, actor)
+    try:
+        promo = Promos(ctx.db, ctx.clock).find(actor.user_id, code)
+    except Refused as error:
+        if error.key == "promo-unknown":
+            guesses.take(monotonic())
+        raise
     offered = plan_named(ctx.plans, promo.plan)
     if offered is None or (promo.percent and not offered.is_sold):
         raise Refused(f"{promo.plan} is not offered", "promo-unknown")

@@ -20,7 +20,6 @@ from merlin.chat.answer import RetryPolicy
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
-from merlin.core.rate_limit import TokenBuckets
 from merlin.db.change_watch import REST_S, Changes
 from merlin.db.database import DatabaseAway
 from merlin.db.processes import AsyncLead, Heartbeats
@@ -56,7 +55,7 @@ class BotServices(Context):
 
     `transcriber` converts speech to text, None: disabled. `reader` None: documents are not read.
     `webhook` (URL and secret): the api stores updates in the inbox, and nothing is polled.
-    `notify` sends states to systemd. `code_guesses` limits each person's guesses of promo codes.
+    `notify` sends states to systemd.
     """
 
     token: str
@@ -71,7 +70,6 @@ class BotServices(Context):
     pace: Pace = field(default_factory=Pace)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
     notify: Callable[[str], object] | None = None
-    code_guesses: TokenBuckets = field(default_factory=TokenBuckets)
 
     @property
     def outbox(self) -> Outbox:

@@ -141,6 +141,24 @@ def test_promo_codes_can_be_used_on_the_plans_page(shop):
     assert len(anna.terms) == 1
 
 
+def test_number_of_promo_code_guesses_is_limited_on_every_page_and_over_rest(shop):
+    anna = shop.buyer()
+    for number in range(4):
+        anna.http.get("/checkout/plus", params={"code": f"GUESS{number}"})
+    anna.http.post("/plans/code", data={"code": "GUESS4"})
+    for page in (
+        anna.http.get("/checkout/plus", params={"code": "LESS20"}),
+        anna.http.post("/plans/code", data={"code": "WEEK"}),
+    ):
+        assert "Слишком много неверных промокодов" in page_text(page)
+    for path, body in (
+        ("/api/promos/redeem", {"code": "WEEK"}),
+        ("/api/orders", {"plan": "plus", "promo": "LESS20"}),
+    ):
+        assert "неверных промокодов" in anna.http.post(path, json=body).json()["detail"]
+    assert anna.terms == []
+
+
 @pytest.mark.parametrize(
     ("contact", "error_text"),
     [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],

@@ -151,12 +151,12 @@ def test_promo_code_lowers_the_price_of_one_order(buyer):
 
 def test_number_of_promo_code_guesses_is_limited_however_often_the_button_is_pressed(buyer):
     add_code(buyer, f"TRUE{buyer.user_id}", "plus", days=5)
-    too_many = "None of these codes works. Check with the person who gave you the code"
-    for number in range(4):
+    too_many = "Too many wrong promo codes. Check with the person who gave you the code"
+    for number in range(5):
         buyer.say("/plan")
         buyer.press("Enter a promo code")
         assert too_many not in buyer.say(f"guess{number}").text
-    assert too_many in buyer.say("guess4").text
+    assert too_many in buyer.say("guess5").text
     assert (buyer.user_id,) not in select_rows(buyer.settings, "SELECT user_id FROM dialog")
     buyer.say("/plan")
     buyer.press("Enter a promo code")

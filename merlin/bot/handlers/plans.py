@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from operator import attrgetter
-from time import monotonic
 from urllib.parse import quote, urlencode
 
 from merlin.account.users import Users
@@ -21,6 +20,7 @@ from merlin.app.ask import dataset_of
 from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
+from merlin.app.shop import require_guess
 from merlin.billing.promo_codes import Promo, Promos, prices
 from merlin.billing.quota import (
     UNLIMITED,
@@ -41,7 +41,6 @@ from merlin.config.shop import STARS_PERIOD_DAYS
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.core.rate_limit import TokenBucket
 from merlin.db.audit import person_reference
 from merlin.db.notices import Notices
 
@@ -326,40 +325,25 @@ def start_plan_trial(context: BotContext) -> View:
 
 
 CODE_STEP = "pay-code"
-# Guesses of codes by one person: so many at once, then one more after each pause.
-MAX_GUESSES, GUESS_PAUSE_S = 5, 300.0
-
-
-def _guesses_of(context: BotContext, now: float) -> TokenBucket:
-    guesses = context.services.code_guesses
-    return guesses.get(context.user_id, 1 / GUESS_PAUSE_S, MAX_GUESSES, now)
 
 
 @handlers.button("code")
 def ask_code(context: BotContext) -> View:
-    """Ask for the code, unless too many were wrong."""
-    now = monotonic()
-    if not _guesses_of(context, now).has(1, now):
-        return menu.alert(context.translate("pay-code-too-many"), is_loud=True)
+    """Ask for the code. Raises Refused after too many wrong ones."""
+    require_guess(*context.own_caller)
     return menu.form(context, "pay-ask-code", "plan:0", step=CODE_STEP)
 
 
 @handlers.step(CODE_STEP)
 def take_code(context: BotContext) -> View:
     """Take the code of the message."""
-    now = monotonic()
-    guesses, too_many = _guesses_of(context, now), context.translate("pay-code-too-many")
-    if not guesses.has(1, now):
-        context.stop_waiting()
-        return menu.paragraphs(context, too_many)
     try:
         return context.db.transact(lambda: _use_code(context))
     except MerlinError as error:
-        guesses.take(now)
         message = context.translate(error.key, **error.arguments)
-        if not guesses.has(1, now):
+        if error.key == "promo-too-many":
             context.stop_waiting()
-            return menu.paragraphs(context, message, too_many)
+            return menu.paragraphs(context, message)
         context.wait(Dialog(CODE_STEP))
         rows = (menu.back_or_cancel("plan:0"),)
         return menu.paragraphs(context, message, context.translate("pay-code-again"), rows=rows)

@@ -25,6 +25,7 @@ promo-code-invalid = A promo code has 3 to 32 characters: letters, digits, hyphe
 promo-exists = The promo code { $code } already exists. Choose another one.
 promo-value-invalid = A promo code gives either days of a plan (1 to { $days }) or a discount of 1 to 99 percent, for at least one person, until a future date.
 promo-unknown = This code isn't valid or no longer works.
+promo-too-many = Too many wrong promo codes. Check with the person who gave you the code, and try again in five minutes.
 promo-expired = This code has expired.
 promo-used = You've already used this code, or it's in an unpaid order.
 promo-used-up = This code has reached its limit of uses.

@@ -109,7 +109,6 @@ pay-refused-price = The price has changed. You weren't charged; get a new invoic
 pay-refused-broken = Something broke on my side. You weren't charged; please try again in a minute.
 pay-ask-code = Send the promo code in one message. It gives free days of a plan or a discount.
 pay-code-again = Please check the code, or send another one.
-pay-code-too-many = None of these codes works. Check with the person who gave you the code, and try again in five minutes: /plan.
 pay-code-accepted = Promo code accepted: the plan “{ $title }”, { $days ->
         [one] { NUMBER($days) } day
        *[other] { NUMBER($days) } days
