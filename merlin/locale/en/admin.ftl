@@ -137,7 +137,7 @@ people-summary =
     Language: { $speaks }
 people-no-plans = unlimited
 people-left = { $format }: { $used } of { $limit }, gift questions: { $gifts }
-people-ask-block = Block { $who }? The bot stops answering; conversations are kept.
+people-ask-block = Block { $who }? The bot stops answering, and auto-renewal of their plans is turned off; conversations are kept.
 people-blocked = Blocked
 people-unblocked = Unblocked
 people-ask-plan = Which plan?

@@ -141,7 +141,7 @@ people-summary =
     Язык: { $speaks }
 people-no-plans = без ограничений
 people-left = { $format }: { $used } из { $limit }, подарено: { $gifts }
-people-ask-block = Закрыть доступ: { $who }? Бот перестанет отвечать, разговоры сохранятся.
+people-ask-block = Закрыть доступ: { $who }? Бот перестанет отвечать, автопродление планов отключится, разговоры сохранятся.
 people-blocked = Доступ закрыт
 people-unblocked = Доступ открыт
 people-ask-plan = Какой план выдать?
