@@ -174,7 +174,7 @@ def _running_checks(config: Config) -> Iterator[_Check]:
     if config.telegram.mode == "webhook":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     if config.api.public_url:
-        yield "api.public_url", partial(checks.check_public_url, config.api.public_url)
+        yield "api.public_url", partial(checks.check_public_url, config)
     for purpose, choice in config.named_models:
         yield f"chat.{purpose}", partial(checks.check_model, config, choice)
     yield "backup", partial(checks.check_backup, config)

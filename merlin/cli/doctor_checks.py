@@ -21,6 +21,7 @@ from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, LiteralString
+from urllib.parse import urlsplit
 
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
@@ -46,7 +47,7 @@ from merlin.core.errors import (
     SourceError,
 )
 from merlin.core.i18n import day_argument
-from merlin.core.loopback import url_place
+from merlin.core.loopback import LOOPBACK, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
@@ -410,10 +411,26 @@ def check_trace_receiver(endpoint: str) -> CheckMessage:
     return "doctor-traces", {"url": endpoint}
 
 
-def check_public_url(url: str) -> CheckMessage:
-    """Check that the api answers at its public URL, through DNS, proxy and certificate."""
+def check_public_url(config: Config) -> CheckMessage:
+    """Check that the api answers at its public URL, through DNS, proxy and certificate.
+
+    A proxy on this machine must report its callers' addresses: else everyone counts as this
+    machine, for the figures and for hooks without a secret.
+    """
+    url = config.api.public_url.rstrip("/")
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/healthz", timeout=TIMEOUT_S):  # noqa: S310 - as above
-            return "doctor-public", {"url": url}
+        with urllib.request.urlopen(f"{url}/healthz", timeout=TIMEOUT_S):  # noqa: S310 - as above
+            pass
     except OSError as error:
         raise check_failure("doctor-not-public", url=url, reason=plain_reason(error)) from None
+    has_proxy = (urlsplit(url).port or 0) != config.api.address[1]
+    if has_proxy and set(config.api.monitoring) <= {*LOOPBACK} and _shows_figures(f"{url}/metrics"):
+        raise check_failure("doctor-proxy-silent", url=url)
+    return "doctor-public", {"url": url}
+
+
+def _shows_figures(url: str) -> bool:
+    """Return whether our metrics can be read at a URL."""
+    with suppress(OSError, HTTPException), urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
+        return b"merlin_" in answer.read()
+    return False

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sys
 import urllib.request
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import timedelta
 from email.utils import format_datetime
 
@@ -17,9 +17,10 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.cli import main
-from merlin.cli.doctor_checks import check_clock
+from merlin.cli.doctor_checks import check_clock, check_public_url
 from merlin.config import installation_id
 from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.server import free_ports
 from merlin.db.backup import note_backup
@@ -30,6 +31,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, opened
 from tests.support.certificates import create_certificate, encode_key, generate_key
+from tests.support.config import make_config
 from tests.support.forge_standin import PROJECT, ForgeServer
 from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
@@ -367,6 +369,28 @@ def test_unreadable_answer_of_the_api_is_a_failed_check(fresh, capsys):
         is_good, message = run_doctor(fresh, capsys)["api.listen"]
         assert not is_good
         assert "can't listen at" in message
+
+
+class SilentProxy(Handler):
+    """The api behind a proxy that does not report its callers' addresses."""
+
+    def get(self):
+        self.answer(200, b"merlin_heartbeat_age_seconds 0" if self.path == "/metrics" else b"{}")
+
+
+def test_proxy_that_hides_its_callers_is_reported():
+    with serve_http(SilentProxy) as proxy:
+        port = proxy.url.rpartition(":")[2]
+        for listen, monitoring, is_silent in (
+            ("127.0.0.1:8701", ["127.0.0.0/8", "::1"], True),
+            # Without a proxy, and where the reader of the figures may be this machine itself.
+            (f"127.0.0.1:{port}", ["127.0.0.0/8"], False),
+            ("127.0.0.1:8701", ["127.0.0.0/8", "10.0.0.0/8"], False),
+        ):
+            api = {"public_url": proxy.url, "listen": listen, "monitoring": monitoring}
+            with pytest.raises(MerlinError) if is_silent else nullcontext() as raised:
+                assert check_public_url(make_config(api=api))[0] == "doctor-public"
+            assert raised is None or raised.value.key == "doctor-proxy-silent"
 
 
 UNITS = """#!/bin/sh

@@ -86,6 +86,7 @@ doctor-issuer = { $issuer } answers
 doctor-no-traces = { $url } takes no traces. Check tracing.endpoint: it ends in /v1/traces; a key goes into OTEL_EXPORTER_OTLP_HEADERS
 doctor-traces = { $url } takes traces
 doctor-not-public = { $url } can't be reached from here: { $reason }. Check DNS, the proxy and its certificate
+doctor-proxy-silent = { $url } shows /metrics to everyone: the proxy doesn't report the addresses of callers, so hooks without a secret accept anyone too. Let it send X-Forwarded-For
 doctor-public = { $url } answers
 doctor-model-not-found = the provider no longer has the live model of { $dataset }: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
 doctor-live-models =

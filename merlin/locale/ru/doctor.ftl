@@ -88,6 +88,7 @@ doctor-issuer = { $issuer } отвечает
 doctor-no-traces = { $url } не принимает трассы. Проверьте tracing.endpoint: в конце /v1/traces, а ключ — в OTEL_EXPORTER_OTLP_HEADERS
 doctor-traces = { $url } принимает трассы
 doctor-not-public = { $url } отсюда недоступен: { $reason }. Проверьте DNS, прокси и его сертификат
+doctor-proxy-silent = { $url } показывает /metrics всем: прокси не сообщает адреса тех, кто обращается, поэтому и вебхуки без секрета принимают кого угодно. Включите в прокси X-Forwarded-For
 doctor-public = { $url } отвечает
 doctor-model-not-found = у поставщика больше нет текущей модели набора { $dataset }: merlin models rollback { $dataset } или обучите заново: merlin jobs launch { $dataset }
 doctor-live-models =
