@@ -18,15 +18,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_chunks
 from merlin.core.tracing import trace_headers
+from merlin.openai_protocol.calls import Json, account_headers, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
-# The account's project that is billed; the folder ID at Yandex Cloud.
-PROJECT = "OpenAI-Project"
 CONNECT_S = 5.0
 KEEP_S = 20.0
 # Longer responses are rejected: a faulty or hostile server must not exhaust memory.
@@ -41,7 +39,6 @@ _ANY_NUMBER = 0
 _OK = range(200, 300)
 _DONE = b"[DONE]"
 _NEVER_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-Json = Mapping[str, object]
 # The body of a POST; None means GET.
 Body = Json | aiohttp.FormData | None
 
@@ -52,8 +49,7 @@ class ProtocolClient:
     def __init__(self, base_url: str, credential: str, project: str = "") -> None:
         """Take the server's base URL, the API key and the project, "" for none."""
         self._root = base_url.rstrip("/")
-        self._credential = credential or "none"
-        self._project = {PROJECT: project} if project else {}
+        self._headers = account_headers(credential, project)
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
@@ -100,19 +96,14 @@ class ProtocolClient:
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:
-        if not (self._credential.isascii() and self._credential.isprintable()):
+        credential = self._headers["Authorization"]
+        if not (credential.isascii() and credential.isprintable()):
             raise ProviderError("the call cannot be sent: such a credential fits into no header")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_ANY_NUMBER, keepalive_timeout=KEEP_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers={
-                    "Authorization": f"Bearer {self._credential}",
-                    "Accept": "application/json",
-                    "Accept-Encoding": "identity",
-                    "User-Agent": f"merlin/{__version__}",
-                    **self._project,
-                },
+                headers=self._headers,
                 # Ignore the environment's proxy settings for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),
             )
@@ -129,19 +120,6 @@ async def read_whole(response: aiohttp.ClientResponse, largest: int = MAX_RESPON
     """Return the complete body. Raises InvalidResponse if it is longer than `largest` bytes."""
     too_long = InvalidResponse(f"longer than {largest // 1_000_000} MB")
     return await join_chunks(response.content.iter_any(), largest, too_long)
-
-
-def json_object(content: bytes) -> Json:
-    """Parse a body as a JSON object. Raises InvalidResponse if it is anything else."""
-    try:
-        read = json.loads(content)
-    except (ValueError, RecursionError) as error:
-        is_page = content.lstrip()[:1] == b"<"
-        found = "a web page: is base_url right?" if is_page else f"no JSON: {content[:60]!r}"
-        raise InvalidResponse(found) from error
-    if not isinstance(read, dict):
-        raise InvalidResponse(f"no JSON object: {content[:60]!r}")
-    return read
 
 
 async def read_events(

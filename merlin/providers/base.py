@@ -19,6 +19,8 @@ from merlin.openai_protocol.errors import NO_CREDIT
 
 LAUNCH_KEY = "merlin_launch"
 NOT_COUNTED = Usage()
+# The longest wait for one answer.
+ANSWER_TOTAL_S = 120.0
 # Hyperparameters of the forms that only support supervised training; "auto" is not sent.
 HYPERPARAMETERS: Mapping[str, frozenset[str]] = {
     "mistral": frozenset({"n_epochs", "training_steps", "learning_rate", "weight_decay"}),

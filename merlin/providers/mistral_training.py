@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-import httpx2
-
 from merlin.core.json_fields import get_list, get_object
-from merlin.openai_protocol.client import json_object
+from merlin.openai_protocol.calls import Json
 from merlin.openai_protocol.errors import InvalidResponse
-from merlin.providers import openai_chat
+from merlin.providers import openai_objects
 from merlin.providers.base import (
     LAUNCH_KEY,
     Checkpoint,
@@ -25,7 +23,6 @@ from merlin.providers.base import (
     ModelCard,
     NewJob,
 )
-from merlin.providers.openai_chat import Json
 from merlin.providers.openai_training import (
     MAX_PAGES,
     Listing,
@@ -45,9 +42,9 @@ class MistralProvider(OpenAIProvider):
     def _pages(self, ask: Listing) -> Iterator[list[Json]]:
         seen = 0
         for number in range(MAX_PAGES):
-            body = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
+            body = ask({"page": number, "page_size": _PAGE})
             # An empty list has no `data`.
-            rows = openai_chat.read_rows({"data": [], **body})
+            rows = openai_objects.read_rows({"data": [], **body})
             yield rows
             seen, total = seen + len(rows), body.get("total")
             if not rows or not isinstance(total, int) or seen >= total:
@@ -71,24 +68,20 @@ class MistralProvider(OpenAIProvider):
             "suffix": new_job.metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
             "auto_start": True,
         }
-        with provider_errors(creates=True):
-            raw = self._client.post("/fine_tuning/jobs", cast_to=httpx2.Response, body=body)
-            return self._report(json_object(raw.content))
+        return self._create_job(body)
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         requested = launch_key[:MAX_SUFFIX_LENGTH]
-        return self._find_jobs(
-            lambda row: row.get("suffix") == requested, extra_query={"suffix": requested}
-        )
+        return self._find_jobs(lambda row: row.get("suffix") == requested, {"suffix": requested})
 
     def _report(self, raw: Json) -> JobReport:
         # Mistral's `metadata` are its own time and cost estimates.
-        report = replace(openai_chat.parse_job(raw), metadata={})
+        report = replace(openai_objects.parse_job(raw), metadata={})
         failures = (event.data.get("error") for event in _read_events(raw))
         return replace(
             report,
             error=next((str(failure) for failure in failures if failure), ""),
-            finished_at=openai_chat.parse_timestamp(raw, "modified_at")
+            finished_at=openai_objects.parse_timestamp(raw, "modified_at")
             if report.model_id
             else None,
         )
@@ -107,7 +100,7 @@ class MistralProvider(OpenAIProvider):
         return []
 
     def _card(self, raw: Json) -> ModelCard:
-        return openai_chat.parse_model_card({**raw, "shutdown_date": raw.get("deprecation")})
+        return openai_objects.parse_model_card({**raw, "shutdown_date": raw.get("deprecation")})
 
 
 def _read_events(raw: Json) -> list[JobEvent]:
@@ -129,5 +122,5 @@ def _read_events(raw: Json) -> list[JobEvent]:
                 "data": {name: value for name, value in fields.items() if value is not None},
                 "level": "error" if fields.get("error") else "info",
             }
-            events.append(openai_chat.parse_job_event(row))
+            events.append(openai_objects.parse_job_event(row))
     return events

@@ -10,7 +10,8 @@ import pytest
 
 from merlin.core.errors import ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
-from merlin.providers.openai_chat import OpenAIChat, find_refused_parameter
+from merlin.providers.openai_chat import OpenAIChat
+from merlin.providers.openai_objects import find_refused_parameter
 from tests.support.http_servers import Handler, serve_http
 from tests.support.waiting import longest
 

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from merlin.core.clock import iso
-from merlin.openai_protocol.client import PROJECT
+from merlin.openai_protocol.calls import PROJECT
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import read_body
 from merlin.sandbox.provider.app import ProviderStandIn

@@ -40,7 +40,8 @@ from merlin.engine.serving.base import (
     TokenLogprob,
     Unavailable,
 )
-from merlin.openai_protocol.client import json_object, read_events, read_whole
+from merlin.openai_protocol.calls import json_object
+from merlin.openai_protocol.client import read_events, read_whole
 from merlin.openai_protocol.errors import (
     ApiError,
     InvalidResponse,

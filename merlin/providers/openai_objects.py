@@ -1,0 +1,225 @@
+"""JSON objects of any server of the OpenAI protocol: of requests, and of responses.
+
+A required field that is missing or of the wrong type raises InvalidResponse; extra fields, and
+fields that some servers omit, are ignored. Source: openai/openai-openapi, `openapi.yaml`,
+2026-08-21.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+
+from merlin.core.errors import ProviderError
+from merlin.core.json_fields import get_list, get_object, get_text
+from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
+from merlin.openai_protocol.calls import Json
+from merlin.openai_protocol.errors import InvalidResponse
+from merlin.providers.base import (
+    NOT_COUNTED,
+    Answer,
+    Checkpoint,
+    JobEvent,
+    JobReport,
+    ModelCard,
+)
+
+# Servers' field names for a model's context length; the protocol itself defines none.
+_CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
+# A hundred times any model's window; unbounded values would overflow sums in the database.
+_MAX_TOKENS = 1_000_000_000
+# The same for all tokens or steps of a training.
+_MAX_COUNT = 1_000 * _MAX_TOKENS
+# Similar questions that a server suggests: how many are shown; characters of each.
+MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
+
+
+def require_text(raw: Json, key: str) -> str:
+    """Return a required text field. Raises InvalidResponse if it is missing or empty."""
+    value = raw.get(key)
+    if not isinstance(value, str) or not value:
+        raise InvalidResponse(f"{key} is {value!r:.60}")
+    return value
+
+
+def read_rows(raw: Json) -> list[Json]:
+    """Return the objects of one page of a list. Raises InvalidResponse."""
+    data = raw.get("data")
+    if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
+        raise InvalidResponse(f"data is {data!r:.60}")
+    return data
+
+
+def parse_job(raw: Json) -> JobReport:
+    """Parse a job; `status` is the server's own value."""
+    error = raw.get("error")
+    return JobReport(
+        provider_job_id=require_text(raw, "id"),
+        status=require_text(raw, "status"),
+        model_id=get_text(raw, "fine_tuned_model") or None,
+        trained_tokens=_read_count(raw, "trained_tokens"),
+        error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
+        created_at=parse_timestamp(raw, "created_at"),
+        finished_at=parse_timestamp(raw, "finished_at"),
+        metadata=parse_metadata(raw),
+    )
+
+
+def parse_metadata(raw: Json) -> dict[str, str]:
+    """Return a job's metadata, empty if the server keeps none."""
+    return {str(k): str(v) for k, v in get_object(raw, "metadata").items()}
+
+
+def parse_job_event(raw: Json) -> JobEvent:
+    """Parse one event of a job."""
+    return JobEvent(
+        event_id=require_text(raw, "id"),
+        at=parse_timestamp(raw, "created_at") or datetime.fromtimestamp(0, UTC),
+        level=get_text(raw, "level") or "info",
+        message=get_text(raw, "message"),
+        kind=get_text(raw, "type") or "message",
+        data=dict(get_object(raw, "data")),
+    )
+
+
+def parse_checkpoint(raw: Json) -> Checkpoint:
+    """Parse a checkpoint; metrics that are not numbers are dropped."""
+    metrics = get_object(raw, "metrics")
+    return Checkpoint(
+        model_id=require_text(raw, "fine_tuned_model_checkpoint"),
+        step=_read_count(raw, "step_number"),
+        metrics={
+            key: number for key in metrics if (number := _read_number(metrics, key)) is not None
+        },
+    )
+
+
+def parse_model_card(raw: Json) -> ModelCard:
+    """Parse one entry of the list of models."""
+    sizes = (_read_number(raw, name) for name in _CONTEXT_FIELDS)
+    context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
+    return ModelCard(require_text(raw, "id"), _parse_date(get_text(raw, "shutdown_date")), context)
+
+
+def parse_answer(raw: Json) -> Answer:
+    """Parse a chat completion; `refusal` is its text if `content` is empty."""
+    choices = raw.get("choices")
+    first = choices[0] if isinstance(choices, Sequence) and choices else None
+    message = first.get("message") if isinstance(first, Mapping) else None
+    if not isinstance(first, Mapping) or not isinstance(message, Mapping):
+        raise InvalidResponse(f"choices is {choices!r:.60}")
+    return Answer(
+        text=get_text(message, "content") or get_text(message, "refusal"),
+        usage=parse_usage(raw.get("usage")),
+        known=_read_known(raw),
+        finish_reason=get_text(first, "finish_reason") or "stop",
+        nearest=_read_nearest(raw),
+    )
+
+
+def parse_usage(raw: object) -> Usage:
+    """Return token counts, NOT_COUNTED if they are missing or implausible."""
+    if not isinstance(raw, Mapping):
+        return NOT_COUNTED
+    sent, answered = (
+        int(_read_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")
+    )
+    if not 0 < max(sent, answered) <= _MAX_TOKENS or min(sent, answered) < 0:
+        return NOT_COUNTED
+    cached = int(_read_number(get_object(raw, "prompt_tokens_details"), "cached_tokens") or 0)
+    return Usage(sent, answered, cached if 0 <= cached <= sent else 0)
+
+
+def _read_known(raw: Json) -> bool | None:
+    """Return `known` of our engine's extension `merlin`, None without one."""
+    is_known = get_object(raw, "merlin").get("known")
+    return is_known if isinstance(is_known, bool) else None
+
+
+def _read_nearest(raw: Json) -> tuple[str, ...]:
+    """Return the similar trained questions that the extension suggests, one line each."""
+    listed = get_list(get_object(raw, "merlin"), "nearest")
+    lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
+    return tuple(line for line in lines if 0 < len(line) <= MAX_SUGGESTION_LENGTH)[:MAX_SUGGESTIONS]
+
+
+def _format_error(error: Json) -> str:
+    parts = (get_text(error, "code"), get_text(error, "message"), get_text(error, "param"))
+    code, message, param = parts
+    where = f" ({param})" if param and message else ""
+    return f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
+
+
+def _read_number(raw: Json, key: str) -> float | int | None:
+    value = raw.get(key)
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return value if abs(value) < float("inf") else None
+
+
+def _read_count(raw: Json, key: str) -> int:
+    """Return a number of tokens or steps, 0 if it is missing or implausible."""
+    count = int(_read_number(raw, key) or 0)
+    return count if 0 <= count <= _MAX_COUNT else 0
+
+
+def parse_timestamp(raw: Json, key: str) -> datetime | None:
+    """Return a Unix timestamp as a UTC datetime, None if it is missing or invalid."""
+    seconds = _read_number(raw, key)
+    try:
+        return datetime.fromtimestamp(seconds, UTC) if seconds else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _parse_date(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10]) if text else None
+    except ValueError:
+        return None
+
+
+def parse_chunk(chunk: Json) -> Answer:
+    """Parse one chunk of a stream. Raises InvalidResponse if it has no list of choices."""
+    choices = chunk.get("choices")
+    if not isinstance(choices, list):
+        raise InvalidResponse(f"a chunk without choices: {chunk!r:.60}")
+    first = choices[0] if choices and isinstance(choices[0], dict) else {}
+    text = get_object(first, "delta").get("content")
+    reason = first.get("finish_reason")
+    return Answer(
+        text=text if isinstance(text, str) else "",
+        usage=parse_usage(chunk.get("usage")),
+        known=_read_known(chunk),
+        finish_reason=reason if isinstance(reason, str) else None,
+        nearest=_read_nearest(chunk),
+    )
+
+
+# Both names mean the same parameter.
+_LIMITS = {NEW_LIMIT: OLD_LIMIT}
+_REFUSAL_STATUSES = (400, 422)
+
+
+def find_refused_parameter(
+    error: ProviderError, sent: Mapping[str, object]
+) -> ParameterRefused | None:
+    """Return the refusal of one of the `sent` parameters, None for any other error.
+
+    Some servers name the field in `param`, others only mention it in the message.
+    """
+    if error.status not in _REFUSAL_STATUSES:
+        return None
+    field = error.param.partition(".")[0]
+    if not field:
+        field = next((name for name in sent if re.search(rf"\b{name}\b", str(error))), "")
+    field_names = {_LIMITS.get(name, name) for name in sent}
+    field = _LIMITS.get(field, field)
+    return ParameterRefused(field, str(error)) if field in field_names else None
+
+
+def build_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
+    """Return messages in the protocol's format, without `weight`, which only training uses."""
+    records = [message.as_json() for message in messages]
+    return [{key: row[key] for key in row if key != "weight"} for row in records]
