@@ -28,6 +28,7 @@ from merlin.course.catalogue import (
 )
 from merlin.course.search import Kind, SearchIndex, SearchResult
 from merlin.course.search import search as search_index
+from merlin.dataset.files import FileIndex
 from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
 
@@ -42,14 +43,14 @@ START: Place = (0, "")
 class CourseDetails:
     """A course with its materials; `lengths` maps the path of a text to its characters.
 
-    `teachers` are display names; `is_led`: the actor may edit the course.
+    `teachers` are display names; `can_edit`: the actor may edit the course, whose folder exists.
     """
 
     course: Course
     materials: Sequence[Material]
     lengths: Mapping[str, int]
     teachers: Sequence[str]
-    is_led: bool
+    can_edit: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,8 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     lengths = Catalogue(ctx.db).lengths(course.dataset)
     names = [_display_name(ctx, actor, teacher) for teacher in course.teachers]
     teachers = [name for name in names if name]
-    return CourseDetails(course, all_materials, lengths, teachers, is_led(ctx, actor, course))
+    can_edit = FileIndex(ctx.db).is_known(course.slug) and is_led(ctx, actor, course)
+    return CourseDetails(course, all_materials, lengths, teachers, can_edit)
 
 
 def _display_name(ctx: Context, actor: Actor, name: str) -> str:

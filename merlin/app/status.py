@@ -15,6 +15,7 @@ from merlin.app.views import view_of
 from merlin.core.permissions import Permission
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, REQUEST
 from merlin.training.jobs import UNFINISHED
@@ -32,6 +33,11 @@ class DatasetStatus:
     def is_built(self) -> bool:
         """Return whether the newest commit has a build, which can be trained."""
         return self.verdict is not None and self.verdict.build is not None
+
+    @property
+    def is_removed(self) -> bool:
+        """Return whether the newest commit removed the dataset."""
+        return self.verdict is not None and self.verdict.verdict is VerdictStatus.REMOVED
 
 
 _NOTHING = DatasetStatus(None, None, None)

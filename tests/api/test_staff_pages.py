@@ -285,6 +285,16 @@ def test_poll_without_changes_returns_204(staff, path):
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
+def test_poll_of_a_finished_job_removes_its_stop_button(staff):
+    with staff.browser_client(VERA) as client:
+        running, finished = (
+            client.get(f"/admin/jobs/{job_id}/live").text
+            for job_id in (staff.job_id, staff.job_id - 1)
+        )
+    assert "job-stop" not in running
+    assert '<div id="job-stop" hx-swap-oob="true"></div>' in finished
+
+
 def test_course_form_takes_descriptions_as_long_as_course_yaml_allows(staff):
     with staff.browser_client(VERA) as client:
         page = client.get(fill_path(staff, "/courses/{course_id}/edit")).text

@@ -24,7 +24,7 @@ def test_u1_u2_u18_courses_are_listed_by_semester_and_a_click_requests_them(visi
     expect(first.locator(".card > a")).to_have_text(
         ["Алгоритмы и структуры данных", "Программирование на Python"]
     )
-    expect(first.locator(".card .chip")).to_have_text(["можно спросить", "только чтение"])
+    expect(first.locator(".card .chip")).to_have_text(["можно спросить", "модели пока нет"])
     find_menu(page).click()
     expect(find_cards(page).first).to_be_hidden()
     with page.expect_response(re.compile("/courses")) as answer:

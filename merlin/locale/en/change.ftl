@@ -73,7 +73,7 @@ finding-import-list = Can't read the list from here: { $words }
 finding-import-left-keys = Only the conversation is imported; ignored here and in all such lines: { $keys }
 finding-import-heading = The first line must name the columns question and answer (and tags, if any), each once; it says: { $found }
 finding-import-csv = Can't read the table from here: { $words }
-finding-import-xlsx = Can't read the workbook from here: { $words }
+finding-import-xlsx = Can't read the workbook: { $words }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 
 change-no-dataset = There's no dataset { $dataset } in the latest commit.

@@ -30,6 +30,7 @@ page-sessions-none = No chats yet
 page-sessions-none-hint = Ask about the course and the chat will be saved here.
 page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
+page-chat-empty-general = This course has no model of its own yet. A general model answers; it hasn't learnt the course's examples.
 page-starters-from = Questions come from the course's examples.
 page-starters-other = Show others
 page-chat-sign-in = Sign in to ask

@@ -74,7 +74,7 @@ finding-import-list = Отсюда список не читается: { $words 
 finding-import-left-keys = Взят только разговор; здесь и во всех таких строках пропущено: { $keys }
 finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги), каждый один раз; в ней: { $found }
 finding-import-csv = Отсюда таблица не читается: { $words }
-finding-import-xlsx = Отсюда таблица Excel не читается: { $words }
+finding-import-xlsx = Таблица Excel не читается: { $words }
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
 
 change-no-dataset = В последнем коммите нет набора { $dataset }.

@@ -10,7 +10,7 @@ difference from the previous one, a verdict the result of a commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Annotated, Literal
@@ -41,7 +41,7 @@ from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, scores_
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
-from merlin.app.status import datasets_by_name
+from merlin.app.status import DatasetView, dataset_of_name, datasets_by_name
 from merlin.core.charts import plot_curve
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -95,9 +95,11 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
         request = requests.get(ctx, actor, number)
         reason = failure(request, context.language)
         target = str(next(iter(request.arguments.values()), ""))
-        if "model" in request.arguments:
-            with suppress(NotFound):
+        with suppress(NotFound):
+            if "model" in request.arguments:
                 target = models.find(ctx, actor, target).title
+            elif "dataset" in request.arguments:
+                target = _title(context, dataset_of_name(ctx, actor, target))
         is_served = is_daemon_alive(ctx)
         is_over = request.state in {RequestState.DONE, RequestState.FAILED}
         return {
@@ -223,11 +225,22 @@ async def _launchable(context: PageContext) -> dict[str, str]:
     """Return dataset -> title of those with a build that the person may train."""
     if not context.may(Permission.LAUNCH):
         return {}
-    return {
-        view.name: localised(view.title, context.language) or view.name
-        for view in await context.read(datasets_by_name)
-        if view.is_built and context.may(Permission.LAUNCH, view.name)
-    }
+    return _titles(
+        context,
+        [
+            view
+            for view in await context.read(datasets_by_name)
+            if view.is_built and context.may(Permission.LAUNCH, view.name)
+        ],
+    )
+
+
+def _titles(context: PageContext, views: Iterable[DatasetView]) -> dict[str, str]:
+    return {view.name: _title(context, view) for view in views}
+
+
+def _title(context: PageContext, view: DatasetView) -> str:
+    return localised(view.title, context.language) or view.name
 
 
 async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:
@@ -320,13 +333,18 @@ async def show_models(
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
     model_views = await part(context, page, dataset, models.list_recent)
-    dataset_views = await context.read(datasets_by_name)
+    dataset_views = [
+        view for view in await context.read(datasets_by_name) if dataset in {"", view.name}
+    ]
+    titles = _titles(context, dataset_views)
     view = {
         "daemon_request": await read_daemon_request(context, asked),
         "dataset": dataset,
-        "datasets": [
-            dataset_view for dataset_view in dataset_views if dataset in {"", dataset_view.name}
-        ],
+        "titles": titles,
+        "serving": [view for view in dataset_views if view.serving],
+        "idle": ", ".join(
+            titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
+        ),
         "models": model_views,
         "next_href": next_href(page),
         "moves": await context.read(models.history, dataset, _HISTORY),
