@@ -109,6 +109,7 @@ def restore(
     json: AsJson = False,
 ) -> None:
     """Restore a backup, after verifying every byte; Merlin must be stopped."""
+    from merlin.cli.key import find_missing_keys
     from merlin.db.backup import read_backup, restore_backup
 
     settings, keys = configuration(config), _backup_keys()
@@ -125,6 +126,8 @@ def restore(
                 source, settings.state_dir, settings.database, utc_now(), keys
             )
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
+    if not dry_run and (missing := find_missing_keys(settings)):
+        print_message("restore-lacks-text-key", keys=", ".join(missing))
 
 
 def _backup_keys() -> list[bytes]:

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-import typer
-
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -89,15 +87,14 @@ def request_daemon(
 ) -> Mapping[str, object]:
     """Create a request with `act`, and return the daemon's result for it.
 
-    Without a daemon, this process takes the lead and handles the request. Raises the errors of
-    `act` and of the daemon; without waiting, ends the command once the request is stored.
+    Without a daemon, this process takes the lead and handles the request. Without waiting, returns
+    the number of the stored request. Raises the errors of `act` and of the daemon.
     """
     with opened(config) as database:
         ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
-            notify("queued-only", request=request.request_id)
-            raise typer.Exit
+            return {"request": request.request_id}
         rows, request_id = Requests(database), request.request_id
 
         def poll() -> Request | None:

@@ -20,6 +20,7 @@ from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text, path_error
 from merlin.cli.health import health_error
+from merlin.cli.key import find_missing_keys
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table
 from merlin.config import Config, is_engine, need_credentials, process_names
@@ -27,7 +28,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import day_argument
 from merlin.db.database import require_storage
 from merlin.db.encryption import key_path
-from merlin.db.keyring import Reencryption, key_ids
+from merlin.db.keyring import key_ids
 from merlin.db.processes import Heartbeats
 from merlin.training.models import ModelState
 from merlin.training.promote import Promotions
@@ -230,15 +231,9 @@ def _check_database(config: Config) -> CheckMessage:
 
 def _check_text_key(config: Config) -> CheckMessage:
     """Check that every key is present with which a stored text is encrypted."""
-    credential_key, path = text_key(), key_path(config.state_dir)
-    present = key_ids(path, credential_key) if credential_key or path.exists() else []
-    try:
-        with reading(config) as database:
-            missing = Reencryption(database).count_by_key().keys() - set(present)
-    except NotFound:
-        missing = set()
-    if missing:
-        raise check_failure("doctor-no-text-key", keys=", ".join(sorted(missing)))
+    present = key_ids(key_path(config.state_dir), text_key())
+    if missing := find_missing_keys(config):
+        raise check_failure("doctor-no-text-key", keys=", ".join(missing))
     return "doctor-text-key" if present else "doctor-text-key-new", {"keys": ", ".join(present)}
 
 

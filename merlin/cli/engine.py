@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_
+import os
 import sys
 import time
 import urllib.error
@@ -54,7 +55,7 @@ def engine(context: typer.Context, config: ConfigPath = DEFAULT) -> None:
 
         start_engine(configuration(config))
     elif config != DEFAULT:
-        raise typer.BadParameter(f"put --config after {context.invoked_subcommand} …")
+        os.environ["MERLIN_CONFIG"] = str(config)  # as `merlin --config` does
 
 
 Name = Annotated[str, typer.Argument(help="Name of the key's user: a program, course or person.")]
@@ -141,7 +142,7 @@ REFRESH_S, TIMEOUT_S = 1.0, 10.0
 GB, MB, PER_CENT = 1e9, 1e6, 100
 JOB_COLUMNS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
 JOB_HEADINGS = [f"col-{name}" for name in JOB_COLUMNS]
-BASE_COLUMNS = ("base", "answers", "running", "waiting", "adapters", "made")
+BASE_COLUMNS = ("base", "backend", "running", "waiting", "adapters", "made")
 _FINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 

@@ -12,13 +12,13 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_list, print_message
 from merlin.config import Config
 from merlin.config.settings import TEXT_KEY
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.db import keyring
 from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import key_path
 from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption, key_ids
-from merlin.wiring.context import make_cipher, opened, text_key
+from merlin.wiring.context import make_cipher, opened, reading, text_key
 
 app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts people's texts.")
 
@@ -26,15 +26,31 @@ app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts 
 @app.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys, and how many texts each encrypts."""
-    settings = configuration(config)
-    with opened(settings) as database:
-        database.cipher = make_cipher(settings)
-        counts = Reencryption(database).count_by_key()
-    present = key_ids(key_path(settings.state_dir), text_key())
-    missing = sorted(counts.keys() - set(present))
-    records = [_key_values(key, counts, present) for key in dict.fromkeys([*present, *missing])]
+    present, counts = read_keys(configuration(config))
+    records = [
+        _key_values(key, counts, present) for key in dict.fromkeys([*present, *sorted(counts)])
+    ]
     columns = "key state=state:key-state sealed"
     print_list(records, columns, json=json, under="keys", prefix="key-col")
+
+
+def read_keys(config: Config) -> tuple[list[str], Mapping[str, int]]:
+    """Return the ids of the present keys, and how many texts each key encrypts.
+
+    Raises NotFound if nothing has been recorded yet.
+    """
+    with reading(config) as database:
+        counts = Reencryption(database).count_by_key()
+    return key_ids(key_path(config.state_dir), text_key()), counts
+
+
+def find_missing_keys(config: Config) -> list[str]:
+    """Return the ids of keys that stored texts need and that are not here."""
+    try:
+        present, counts = read_keys(config)
+    except NotFound:
+        return []
+    return sorted(counts.keys() - set(present))
 
 
 def _key_values(key: str, counts: Mapping[str, int], present: list[str]) -> dict[str, Any]:

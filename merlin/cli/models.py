@@ -12,6 +12,7 @@ from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, read_context
 from merlin.cli.output import (
+    format_local_time,
     print_json,
     print_list,
     print_message,
@@ -170,7 +171,7 @@ def why(
         print_json(record(source))
         return
     values: dict[str, object] = {
-        "at": source.at,
+        "at": format_local_time(source.at),
         "model": source.model,
         "provider": source.provider,
     }

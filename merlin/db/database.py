@@ -33,7 +33,7 @@ import peewee
 from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.core.errors import MerlinError, NotFound
+from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.tables import USER
@@ -257,9 +257,9 @@ class Database:
 
     @property
     def cipher(self) -> Cipher:
-        """Return the cipher of people's texts. Raises RuntimeError if there is none."""
+        """Return the cipher of people's texts. Raises ConfigError if there is none."""
         if self._cipher is None:
-            raise RuntimeError("this database was opened without the key of people's texts")
+            raise ConfigError("there is no key of people's texts", "store-no-text-key")
         return self._cipher
 
     @cipher.setter

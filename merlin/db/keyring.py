@@ -81,7 +81,9 @@ def remove_old_keys(path: Path) -> None:
 
 
 def key_ids(path: Path, given: str | None) -> list[str]:
-    """Return the ids of the keys, the encrypting one first."""
+    """Return the ids of the keys, the encrypting one first; [] if there is none."""
+    if given is None and not path.exists():
+        return []
     return [key_id(key) for key in KeyFile(path, given).read()]
 
 

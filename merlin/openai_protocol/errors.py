@@ -106,7 +106,7 @@ def error_of_status(
     """
     code, message, wait_s = _code_of(error), _message(error), retry_after_s(headers)
     named = headers.get("x-request-id")
-    request_id = one_line(f" (request {named})") if named else ""
+    request_id = f" (request {one_line(named)})" if named else ""
     detail = one_line(" ".join(part for part in (code, message) if part))
     words = f"{status} {detail or 'without a word'}{request_id}"
     if status in _LATER or (status >= _SERVER and status != _NOT_MADE):

@@ -275,16 +275,19 @@ def test_upgrade_command_migrates_the_schema(run):
     assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
 
 
-def test_job_launch_can_be_left_to_the_daemon(run):
+def test_job_launch_can_be_left_to_the_daemon(run, run_json):
     code, captured = run("jobs", "launch", "trial", "--no-wait")
     assert (code, "task" in captured.err) == (0, True)
+    assert "request" in run_json("jobs", "launch", "trial", "--no-wait")
 
 
 def test_before_the_first_fetch_commands_report_nothing(tmp_path, provider, capsys):
     lab = Lab(tmp_path, provider.base_url)
     shutil.rmtree(lab.config.state_dir)
-    assert main(["status", "--config", str(lab.path)]) == 1
-    assert "Nothing here yet" in capsys.readouterr().err
+    for command in (["status"], ["key", "list"]):
+        assert main([*command, "--config", str(lab.path)]) == 1
+        assert "Nothing here yet" in capsys.readouterr().err
+    assert not lab.config.state_dir.exists()
 
 
 @pytest.mark.parametrize(
@@ -394,7 +397,6 @@ def test_bug_is_reported_when_its_folder_cannot_be_created(capsys, tmp_path, mon
         ["api"],
         ["engine"],
         ["build", "trial"],
-        ["key", "list"],
         ["engine", "keys", "list"],
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from merlin.chat.sessions import ChatPlace, Sessions
@@ -77,6 +79,7 @@ def test_trained_answer_names_its_example(run, run_json, store_answer):
     code, captured = run("why", turn)
     assert code == 0
     assert "trial-1" in captured.out
+    assert re.search(r"time: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d \w+\n", captured.out)
     assert "q3" in captured.err
 
 

@@ -106,10 +106,13 @@ def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
     [
         (["--bogus"], "Нет параметра --bogus."),
         (["jobs", "show"], "Не хватает аргумента job."),
-        (["schema", "x"], "Неверное значение name: «x» не подходит; можно 'example'"),
-        (["export", "a", "--as", "x"], "Неверное значение '--as' / '--format': «x» не подходит"),
+        (["schema", "x"], "Неверное значение name: «x» не подходит; можно «example»"),
+        (["export", "a", "--as", "x"], "Неверное значение «--as» / «--format»: «x» не подходит"),
         (["schema"], "Можно:"),
-        (["billing", "report", "--since", "x"], "--since: «x» не подходит; нужно '%Y-%m-%d'."),
+        (["billing", "report", "--since", "x"], "--since: «x» не подходит; нужно «%Y-%m-%d»."),
+        (["chekc"], "Может быть, «check»?"),
+        (["status", "--json=1"], "Параметр --json пишется без значения."),
+        (["engine", "jobs", "--watch", "--json"], "│ --watch — для людей, --json — для программ"),
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )
@@ -161,6 +164,8 @@ def test_configuration_is_given_before_the_command_or_by_the_environment(
         (["--config", path, "config", "check"], ""),
         (["config", "check"], path),
         (["config", "check", "--config", path], "elsewhere.yaml"),
+        (["engine", "status"], path),
+        (["engine", "--config", path, "status"], ""),
     ):
         monkeypatch.setenv("MERLIN_CONFIG", environment)
         assert main(arguments) == 2

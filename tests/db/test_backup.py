@@ -287,7 +287,14 @@ def test_encrypted_backup_opens_only_with_its_key(config_path, tmp_path, capfd, 
     code, captured = restore(f"{second},{first}", "--dry-run", "--json")
     assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
     assert not list((target.parent / "state").iterdir())
-    assert restore(first)[0] == 0
+    code, captured = restore(first)
+    assert (code, "put it back into text.key" in captured.err) == (0, True)
+    assert json.loads(run(capfd, "key", "list", "--json", "--config", target)[1].out)["keys"]
+    with closing(sqlite3.connect(target.parent / "state/merlin.db")) as database:
+        (turn,) = database.execute("SELECT MAX(id) FROM turn WHERE answer <> ''").fetchone()
+    code, captured = run(capfd, "why", turn, "--config", target)
+    assert (code, "text.key" in captured.err) == (2, True)
+    assert not (target.parent / "state/text.key").exists()
     assert count_rows(target.parent / "state/merlin.db") == count_rows(
         config_path.parent / "state/merlin.db"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from fluent.syntax import ast, parse
 
-from merlin.core.i18n import LANGUAGES, keys
+from merlin.core.i18n import LANGUAGES, keys, text
 
 pytestmark = pytest.mark.unit
 
@@ -57,6 +57,12 @@ def test_both_languages_use_the_same_arguments():
         russian = {entry.id.name: find_arguments(entry) for entry in read_entries("ru", topic)}
         english = {entry.id.name: find_arguments(entry) for entry in read_entries("en", topic)}
         assert russian == english
+
+
+def test_one_in_russian_is_also_21():
+    for key in ("finding-single-tags", "finding-single-wordings"):
+        assert "например: a, b" not in text("ru", key, count=1, names="a, b")
+        assert "например: a, b" in text("ru", key, count=21, names="a, b")
 
 
 # Patterns of words that docs/en/words.md replaces, by language, with the word to use.

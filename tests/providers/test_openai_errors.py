@@ -180,7 +180,7 @@ def test_other_refusals_are_permanent_with_code_and_status(server, provider, rep
     error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(error) is ProviderError
     assert (error.status, error.code) == (status, "some_code")
-    assert all(word in str(error) for word in ("some words", "req-9", str(status)))
+    assert all(word in str(error) for word in ("some words (request req-9)", str(status)))
     assert len(server.calls) == 1
 
 

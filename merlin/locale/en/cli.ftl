@@ -112,6 +112,7 @@ col-test = test
 col-test-tokens = test tokens
 col-to = to
 col-tests = in the test of
+col-answers = answers
 col-turn = answer
 col-trained-at = trained
 col-examples = examples

@@ -85,13 +85,19 @@ gate-worse = { $version } declines { $refused ->
 gate-floor = { $version } gets { $right } of { $questions } test questions right; dataset.yaml asks for at least { $floor }% (gate.floor.right)
 canary = { $share ->
     [100] { $version } is on trial and answers everyone: too few questions came to compare it with { $against }. It goes live unless it does worse
-   *[other] { $version } answers { $share }% of people, { $against } the rest. Everyone gets it once each has given { $answers } answers and it does no worse
+   *[other] { $version } answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
+        [one] { $answers } answer
+       *[other] { $answers } answers
+    } and it does no worse
 }
 canary-worse = { $version } was tried on some people and did worse: { $sign ->
         [failures] { $bad } of { $of } questions got no answer from it
        *[dislikes] { $bad } people pressed 👎 under { $of } answers
     }; with { $against } it was { $serving_bad } of { $serving_of }. { $against } answers everyone again
-notice-canary = { $dataset }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once each has given { $answers } answers and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
+notice-canary = { $dataset }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
+        [one] { $answers } answer
+       *[other] { $answers } answers
+    } and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
 notice-canary-worse = { $dataset }: { $reason }. What to do: improve the examples, or make it live anyway: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }

@@ -14,6 +14,7 @@ store-bad-url = database must be sqlite:///absolute/path or postgresql://…, no
 store-folder = database in config.yaml must be a file, and { $path } is a folder. Add the file's name, for example { $path }/merlin.db
 store-bad-key = { $where } isn't a key: 32 bytes in url-safe base64 are needed.
 store-no-key = A stored text was encrypted with the key { $key_id }, which isn't here.
+store-no-text-key = The key of people's texts isn't here. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it.
 store-seal-broken = A stored text was changed and can't be read.
 store-no-request = Task { $request } not found.
 store-no-job = Job { $job } not found.

@@ -114,6 +114,7 @@ col-test = для теста
 col-test-tokens = токенов в тесте
 col-to = стало
 col-tests = в тесте сборок
+col-answers = ответы
 col-turn = ответ
 col-trained-at = обучена
 col-examples = примеров

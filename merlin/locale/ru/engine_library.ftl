@@ -1,33 +1,33 @@
-### Библиотека баз: что показывает `merlin engine models` и почему базой нельзя пользоваться.
+### Базовые модели: что показывает `merlin engine models` и почему какой-то нельзя пользоваться.
 
-library-no-folder = Папки { $folder } нет. Поправьте engine.models в настройках или скопируйте базу туда.
-library-no-config = В { $folder } нет config.json, значит, это не база. Нужны config.json, веса в .safetensors и токенизатор.
-library-no-tokenizer = В { $folder } нет токенизатора (tokenizer.json или tokenizer.model). Скопируйте его оттуда, откуда взята база.
+library-no-folder = Папки { $folder } нет. Поправьте engine.models в настройках или скопируйте модель туда.
+library-no-config = В { $folder } нет config.json, значит, это не базовая модель. Нужны config.json, веса в .safetensors и токенизатор.
+library-no-tokenizer = В { $folder } нет токенизатора (tokenizer.json или tokenizer.model). Скопируйте его оттуда, откуда взята модель.
 library-no-tokenizer-json = В { $folder } нет tokenizer.json, а энкодер в ONNX читается только с ним. Скопируйте его оттуда, откуда взят энкодер.
 library-no-onnx = В { $folder } нет файла ONNX (model.onnx или onnx/model.onnx). Экспортируйте энкодер один раз (как — на странице docs/ru/bases.md) или поставьте backend: transformers для его .safetensors.
 library-no-template = У базовой модели в { $folder } нет шаблона чата. Возьмите её вариант instruct или положите chat_template.jinja рядом с токенизатором.
-library-no-shard = В { $folder } не хватает части весов: { $file }. Скопируйте её оттуда, откуда взята база.
-library-pickled = Веса в { $folder } сохранены через pickle (.bin, .pt), а чтение такого файла может запустить чужой код. Возьмите базу в .safetensors.
-library-no-weights = В { $folder } нет весов (model.safetensors). Скопируйте их оттуда, откуда взята база.
+library-no-shard = В { $folder } не хватает части весов: { $file }. Скопируйте её оттуда, откуда взята модель.
+library-pickled = Веса в { $folder } сохранены через pickle (.bin, .pt), а чтение такого файла может запустить чужой код. Возьмите модель в .safetensors.
+library-no-weights = В { $folder } нет весов (model.safetensors). Скопируйте их оттуда, откуда взята модель.
 library-broken-weights = { $folder }: { $file } — не целый файл safetensors. Скопируйте его заново.
-library-not-pulled = Файлов базы { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
-library-other-source = База { $name }, которая лежит здесь, взята не оттуда, откуда велят настройки. Выполните: merlin engine models pull { $name }
-library-damaged = База { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
+library-not-pulled = Файлов базовой модели { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
+library-other-source = Базовая модель { $name } взята не оттуда, откуда её велят брать настройки. Выполните: merlin engine models pull { $name }
+library-damaged = Базовая модель { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
 
-library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или базу в .safetensors.
+library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или модель в .safetensors.
 library-no-extra = Пакет { $package } не установлен. Выполните: make engine в копии репозитория, для служб sudo make install EXTRA=engine
 library-gated = { $hub } выдают только тем, кто принял лицензию. Примите её на странице модели на хабе, создайте там токен для чтения и задайте его в HF_TOKEN.
 library-not-at-hub = Хаб не знает { $hub }, или модель закрыта. Поправьте hub в engine.models или задайте в HF_TOKEN токен, которому можно её читать.
 library-no-revision = У { $hub } нет версии { $revision }. Поправьте revision в engine.models.
 library-hub-refuses = Хаб отказался выдать { $hub } (код { $status }). Попробуйте позже.
 library-hub-unreachable = Хаб недоступен: { $reason }. Полученное сохранено; выполните команду ещё раз.
-library-offline = Задано HF_HUB_OFFLINE, а в кэше клиента хаба нет { $hub }. Снимите его или скопируйте базу сюда и укажите её path в engine.models.
+library-offline = Задано HF_HUB_OFFLINE, а в кэше клиента хаба нет { $hub }. Снимите его или скопируйте модель сюда и укажите её path в engine.models.
 library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
 library-hub-no-onnx = У { $hub } нет model.onnx ни в корне, ни в папке onnx. Поставьте backend: transformers для его .safetensors или экспортируйте энкодер сами (как — на странице docs/ru/bases.md) и укажите path.
 library-no-room = На диске мало места: нужно { $needed } ГБ, свободно { $free } ГБ. Освободите место; полученное сохранено.
 library-wrong-checksum = { $file } пришёл не с теми байтами, что обещал хаб, и выброшен. Выполните команду ещё раз.
-library-disk-full = Диск полон; записанная часть базы убрана. Освободите место и выполните команду ещё раз.
-library-child-died = Процесс, который доставал базу, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
+library-disk-full = Диск полон; записанная часть модели удалена. Освободите место и выполните команду ещё раз.
+library-child-died = Процесс, который получал модель, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
 library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.
 library-no-file = Файла { $path } нет. Поправьте engine.models в настройках или скопируйте его туда.
 library-source-in-use = { $n ->
@@ -35,27 +35,27 @@ library-source-in-use = { $n ->
     [few] От { $name } в нынешнем виде зависят { $n } обученные модели или обучения ({ $standing } …), а загрузка заменит её веса.
    *[other] От { $name } в нынешнем виде зависит { $n } обученных моделей или обучений ({ $standing } …), а загрузка заменит её веса.
 } Дайте новой базовой модели другое имя или сначала удалите эту: merlin engine models rm { $name } --force
-library-base-not-found = Базы { $name } здесь нет. Посмотрите: merlin engine models list
+library-base-not-found = Базовой модели { $name } здесь нет. Посмотрите: merlin engine models list
 library-in-use = { $n ->
     [one] От { $name } зависит { $n } обученная модель или обучение ({ $standing }): без неё они не смогут отвечать.
     [few] От { $name } зависят { $n } обученные модели или обучения ({ $standing } …): без неё они не смогут отвечать.
    *[other] От { $name } зависит { $n } обученных моделей или обучений ({ $standing } …): без неё они не смогут отвечать.
 } Сначала удалите их или добавьте --force.
 
-library-unknown = В engine.models нет базы { $name }. Есть: { $known }.
-library-no-bases = В engine.models ещё нет ни одной базы. Какую взять, рассказывает страница docs/ru/bases.md.
+library-unknown = В engine.models нет базовой модели { $name }. Есть: { $known }.
+library-no-bases = В engine.models ещё нет ни одной базовой модели. Какую взять, сказано в docs/ru/bases.md.
 library-pulling = { $name }: { $source }
 library-stage-tokenizer = чтение токенизатора
 library-stage-weights = чтение весов
 library-stage-writing = запись папки
-library-pulled = База { $name } здесь: { $folder }
-library-already-pulled = База { $name } уже была здесь: { $folder }
-library-removed = База { $name } удалена; освободилось { $freed }.
-library-folder-kept = { $name }: удалена только карточка Мерлина; папка { $folder } ваша и остаётся.
-library-estimates = Память — оценка: для работ LoRA на { $training }, для ответов на { $answering }.
+library-pulled = Базовая модель { $name } здесь: { $folder }
+library-already-pulled = Базовая модель { $name } уже была здесь: { $folder }
+library-removed = Базовая модель { $name } удалена; освободилось { $freed }.
+library-folder-kept = { $name }: удалена только карточка Merlin; папка { $folder } ваша и остаётся.
+library-estimates = Память — оценка: для обучений LoRA на { $training }, для ответов на { $answering }.
 library-size = { $amount } ГБ
 library-size-small = { $amount } МБ
-library-col-name = база
+library-col-name = базовая модель
 library-col-source = откуда
 library-col-licence = лицензия
 library-col-size = размер

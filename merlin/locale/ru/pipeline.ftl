@@ -93,7 +93,7 @@ gate-worse = { $version } не отвечает на { $refused ->
 gate-floor = { $version } верно отвечает на { $right } из { $questions } тестовых вопросов, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
 canary = { $share ->
     [100] { $version } на испытании отвечает всем: вопросов мало, и сравнить её с { $against } пока не вышло. Текущей она станет, если не окажется хуже
-   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
+   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
@@ -115,7 +115,7 @@ canary-worse = { $version } отвечала части людей и оказа
            *[many] { $of } ответов
         }
     }; у { $against } — { $serving_bad } из { $serving_of }. Всем снова отвечает { $against }
-notice-canary = { $dataset }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда каждая из двух даст { $answers ->
+notice-canary = { $dataset }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов

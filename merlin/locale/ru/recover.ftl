@@ -51,6 +51,7 @@ restore-database-exists = База данных уже есть: { $path }. Чт
 restore-broken = Это не целая резервная копия: { $why }. Ничего не изменено.
 restore-no-archive = Это не целая резервная копия: архив обрезан, изменён, или это другой файл. Ничего не изменено.
 restore-unreadable = { $path }: { $reason }. Ничего не изменено.
+restore-lacks-text-key = Тексты людей зашифрованы ключом { $keys }, а его здесь нет. До запуска верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните.
 restore-newer = Копия сделана более новым Merlin ({ $version }). Сначала установите эту версию. Ничего не изменено.
 restore-other-database = Копия из { $backup }, а в настройках { $configured }. Укажите в `database` в config.yaml базу { $backup }. Ничего не изменено.
 restore-not-empty = База PostgreSQL не пуста. Создайте новую и назовите её в config.yaml. Ничего не изменено.

@@ -14,6 +14,7 @@ store-bad-url = database — это sqlite:///полный/путь или postg
 store-folder = database в config.yaml должен быть файлом, а { $path } — папка. Добавьте имя файла, например { $path }/merlin.db
 store-bad-key = { $where } — не ключ: нужны 32 байта в url-safe base64.
 store-no-key = Текст в базе зашифрован ключом { $key_id }, а его здесь нет.
+store-no-text-key = Ключа текстов людей здесь нет. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните.
 store-seal-broken = Текст в базе изменён, прочесть его нельзя.
 store-no-request = Задача { $request } не найдена.
 store-no-job = Обучение { $job } не найдено.
