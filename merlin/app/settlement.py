@@ -92,7 +92,8 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
 
 
 def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
-    grant = grant_paid(ctx, purchase, payment)
+    was_erased, grant = not purchase.user_id, grant_paid(ctx, purchase, payment)
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     if payment.refunded > sum_refunds(entries):
         return Outcome.RETURNED
@@ -103,8 +104,8 @@ def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Ou
     if purchase.user_id:
         _record_renewal(ctx, purchase, payment)
         user = Users(ctx.db, ctx.clock).get(purchase.user_id)
-        if user is not None and user.is_blocked:
-            # Blocked since the payment was begun: charged for no plan any more.
+        if was_erased or (user is not None and user.is_blocked):
+            # Since the payment was begun: charged for no plan any more.
             Renewals(ctx.db).stop_all(purchase.user_id)
     return Outcome.PAID
 
@@ -119,6 +120,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     grant = Ledger(ctx.db, ctx.clock).record_payment(purchase.purchase_id, paid)
     if grant is None:
         return None
+    purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if grant.is_empty:
         # The payment's own key: repeated notifications cause one refund.

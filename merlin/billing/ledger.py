@@ -140,7 +140,9 @@ class Ledger(Repository):
         """Store a payment, its grant, and what it grants; return the grant.
 
         None for a payment that is already stored: then nothing changes. A grant that `is_empty`
-        grants nothing. Raises NotFound for an unknown purchase.
+        grants nothing. An order in Stars of a person whose data was deleted belongs to its payer
+        again: Telegram refunds Stars only to a known person. Raises NotFound for an unknown
+        purchase.
         """
         purchase, outside_id = self.lock_purchase(purchase_id), payment.outside_id
         paid = self._add(
@@ -153,6 +155,9 @@ class Ledger(Repository):
         )
         if paid is None:
             return None
+        if not purchase.user_id and purchase.order.gateway is Gateway.STARS:
+            payer = int(payment.user_id)
+            purchase = Purchases(self.db, self._clock).assign(purchase_id, payer)
         has_use = Promos(self.db, self._clock).take(purchase)
         grant = self._add(
             purchase,

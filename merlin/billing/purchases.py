@@ -273,6 +273,14 @@ class Purchases(Repository):
         query = PURCHASE.select().where(PURCHASE.id == storable_text(purchase_id))
         return _PURCHASES.read(self.db.get_row(query, missing), self.db)
 
+    @transaction
+    def assign(self, purchase_id: str, user_id: int) -> Purchase:
+        """Assign an order whose person's data was deleted to the person who paid it; return it."""
+        lock_user(self.db, user_id, self._clock)
+        condition = (PURCHASE.id == purchase_id) & (PURCHASE.user_id == 0)
+        self.db.change(PURCHASE.update({"user_id": user_id}).where(condition))
+        return self.get(purchase_id)
+
     def find(self, text: str) -> Purchase:
         """Return the purchase of an id or of a number, with or without its sign.
 

@@ -136,19 +136,29 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchas
     assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
-def test_payment_during_an_erasure_notifies_admins_alone(shop, clock, run_beside):
-    purchase = shop.order(gateway=Gateway.STARS)
-    payment = shop.make_payment(purchase, "out", paid_until=clock() + timedelta(days=30))
+@pytest.mark.parametrize("gateway", Gateway)
+def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
+    shop, clock, run_beside, gateway
+):
+    purchase = shop.order(gateway=gateway, keeps_method=True)
+    renewed = {"paid_until": clock() + timedelta(days=30), "method_id": "card-1"}
+    payment = shop.make_payment(purchase, "out", **renewed)
 
-    def receive_payment(other_database):
+    def pay(other_database):
         ctx = replace(shop.ctx, db=other_database)
-        return settlement.receive_payment(ctx, payment)
+        return settlement.apply_payment(ctx, purchase, payment)
 
     records, until = PersonalRecords(shop.db, clock), clock() + timedelta(hours=24)
-    assert run_beside(lambda: records.forget(ANNA, until), receive_payment) is Outcome.PAID
-    assert shop.list_notices("admins") == ["notice-paid-nobody"]
-    assert shop.list_notices(ANNA) == []
-    assert shop.billing.renewals.list_of_user(ANNA) == []
+    assert run_beside(lambda: records.forget(ANNA, until), pay) is Outcome.PAID
+    states = [each.state for each in shop.billing.renewals.list_of_user(ANNA)]
+    is_stars = gateway is Gateway.STARS
+    assert states == (["stopping"] if is_stars else [])
+    assert shop.list_notices(ANNA) == (["notice-paid"] if is_stars else [])
+    assert shop.list_notices("admins") == ([] if is_stars else ["notice-paid-nobody"])
+    # A repeated report does not bring the person back.
+    records.forget(ANNA, until)
+    assert shop.apply_payment(purchase, payment) is Outcome.NOTHING
+    assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
 
 
 def test_refund_that_the_gateway_lists_waits_for_a_pending_one_of_ours(shop, clock):
