@@ -1,12 +1,13 @@
 """Data kept under a keyed hash after an erasure: plan usage, trials, promo codes, a block.
 
-Without it, deleting everything and coming back would reset the usage and remove a block.
+Without it, deleting everything and coming back would reset the usage and remove a block, and be
+rewarded as the arrival of an invited person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from peewee import Case, fn
@@ -18,6 +19,8 @@ from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USE
 
 # Stored in the place of a format; only an admin ends a block.
 BLOCK = "block"
+# That the person was here, for a year: their next arrival is no invited person's.
+LEFT, LEFT_FOR = "left", timedelta(days=365)
 # "trial:plus" and "promo:SUMMER" are stored there too: a trial had, a code used.
 _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
@@ -32,7 +35,7 @@ _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
 class Tombstones(Repository):
-    """One row for each format of a person who left, and one for a block.
+    """One row for each format of a person who left, one for a block, one that they left.
 
     Without a cipher, people who left are not recognised.
     """
@@ -50,8 +53,11 @@ class Tombstones(Repository):
                 if earlier.get(span) == row[span]:  # an earlier erasure in the same day or month
                     row[f"{span}_used"] += earlier[f"{span}_used"]
             self._put(marks[0], row, iso(until))
-        is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
-        facts = [BLOCK] if self.db.value(is_blocked) else []
+        query = USER.select(USER.is_blocked).where(USER.user_id == user_id)
+        is_blocked = self.db.value(query)
+        if is_blocked is not None:
+            self._put(marks[0], {"format": LEFT, **_NOTHING}, iso(self._clock() + LEFT_FOR))
+        facts = [BLOCK] if is_blocked else []
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
         trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
         facts += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
@@ -93,8 +99,15 @@ class Tombstones(Repository):
 
     def has_had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""
+        return self._has_row(user_id, f"{source.value}:{name}")
+
+    def has_left(self, user_id: int) -> bool:
+        """Return whether the person deleted everything within the last year."""
+        return self._has_row(user_id, LEFT)
+
+    def _has_row(self, user_id: int, name: str) -> bool:
         marks = self._marks(user_id)
-        condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{source.value}:{name}")
+        condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == name)
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(condition)) is not None
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:

@@ -59,6 +59,18 @@ def test_known_user_does_not_count_as_invited(telegram, bot):
     assert select_rows(bot, GIFTS) == []
 
 
+def test_invited_user_who_deletes_everything_and_comes_back_is_not_rewarded_again(telegram, bot):
+    follow_link(telegram, bot, "anna", "")
+    follow_link(telegram, bot, "boris", f"ref_{ANNA}")
+    boris = ChatUser(telegram, bot, "boris")
+    boris.say("/delete_me")
+    boris.press("Да, удалить")
+    telegram.press("boris", "forget:2")
+    telegram.wait_for(lambda: not select_rows(bot, "SELECT 1 FROM updates WHERE user_id = 1002"))
+    follow_link(telegram, bot, "boris", f"ref_{ANNA}")
+    assert len(select_rows(bot, GIFTS)) == 1
+
+
 def test_number_of_rewarded_invitations_is_limited(telegram, bot):
     follow_link(telegram, bot, "anna", "")
     for person in range(5001, 5001 + MAX_INVITED + 2):

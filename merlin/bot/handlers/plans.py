@@ -30,6 +30,7 @@ from merlin.billing.quota import (
     allowance_of,
     plan_named,
 )
+from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number
 from merlin.bot.handlers.admin import find_by_hash, short_hash
@@ -111,6 +112,8 @@ def reward_inviter(context: BotContext, number: str) -> None:
     inviter = read_number(number)
     # /start stores the name, so a user with a name has started the bot before.
     if context.user.shown_name or not are_invites_on(context):
+        return
+    if Tombstones(context.db).has_left(context.user_id):
         return
     inviting_user, quotas = Users(context.db).get(inviter), context.quotas
     if inviting_user is None or inviting_user.is_blocked or inviter == context.user_id:
