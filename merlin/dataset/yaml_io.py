@@ -16,6 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,6 +50,10 @@ class Node:
     key: tuple[int, int] = (1, 1)
 
 
+class _NotSimple(Exception):
+    """The file has another form than `_parse_simple` parses."""
+
+
 class _Unreadable(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.rule)
@@ -61,13 +66,15 @@ def read_yaml(content: bytes) -> Node | Finding:
     The finding's path is empty; the caller adds it. Never raises, whatever the bytes are.
     """
     try:
-        _check_text(content)
+        text = _check_text(content)
+        with suppress(_NotSimple):
+            return _parse_simple(text)
         return _parse_tree(content)
     except _Unreadable as error:
         return error.finding
 
 
-def _check_text(content: bytes) -> None:
+def _check_text(content: bytes) -> str:
     if len(content) > MAX_FILE_BYTES:
         raise _Unreadable(too_large_finding(len(content)))
     try:
@@ -83,6 +90,7 @@ def _check_text(content: bytes) -> None:
     if match:
         code = _code_point(match.group())
         raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
+    return text
 
 
 def too_large_finding(size: int) -> Finding:
@@ -97,6 +105,74 @@ def _finding_after(before: str, rule: str, **arguments: str | int) -> Finding:
 
 def _code_point(letter: str) -> str:
     return f"U+{ord(letter):04X}"
+
+
+# Line ends and blanks of YAML 1.1 besides LF and the space, and the byte order mark.
+_UNUSUAL = re.compile("[\t\r\x85\u2028\u2029\ufeff]")
+_ENTRY = re.compile("([a-z]{1,32}): (.+)")
+_LIST = re.compile("([a-z]{1,32}):")
+_NAMES = re.compile(r"\[\w[\w-]*(?:, \w[\w-]*)*\]")
+_NAME = re.compile(r"[\w-]+")
+_INDICATORS = tuple(" -?:,[]{}#&*!|>'\"%@`")
+_DASH = "  - "
+_BLOCK_ENDS = {"|": "\n", "|-": ""}
+
+
+def _parse_simple(text: str) -> Node:
+    """Parse the form in which Merlin writes most examples, in half of libyaml's time.
+
+    It is a map of strings, names in brackets, and lists of maps with one string each. A string is a
+    plain line or a literal block. Raises _NotSimple for any other form, also for a broken one.
+    """
+    # A file has fewer events than characters, so these are not too many.
+    if len(text) > MAX_EVENTS or text[-1:] != "\n" or _UNUSUAL.search(text):
+        raise _NotSimple
+    lines = text.split("\n")[:-1]
+    root: dict[str, Node] = {}
+    at = 0
+    while at < len(lines):
+        if match := _LIST.fullmatch(lines[at]):
+            items: list[Node] = []
+            key, node = match[1], Node(items, at + 2, 3, key=(at + 1, 1))
+            at += 1
+            while at < len(lines) and lines[at].startswith(_DASH):
+                line = at + 1
+                name, value, at = _parse_entry(lines, at, len(_DASH))
+                items.append(Node({name: value}, line, value.key[1]))
+            if not items:
+                raise _NotSimple
+        else:
+            key, node, at = _parse_entry(lines, at, 0)
+        if key in root:
+            raise _NotSimple
+        root[key] = node
+    return Node(root, 1, 1)
+
+
+def _parse_entry(lines: list[str], at: int, indent: int) -> tuple[str, Node, int]:
+    """Return the key and the value that begin in a line, and the index of the next line."""
+    match = _ENTRY.fullmatch(lines[at], indent)
+    if match is None:
+        raise _NotSimple
+    key, written = match.groups()
+    line, column = at + 1, match.start(2) + 1
+    place = (line, indent + 1)
+    if written in _BLOCK_ENDS:
+        margin, end = " " * (indent + 2), line
+        while end < len(lines) and (lines[end].startswith(margin) or not lines[end]):
+            end += 1
+        block = [each[indent + 2 :] for each in lines[line:end]]
+        if not block or block[0][:1] in ("", " "):  # its indentation may be another
+            raise _NotSimple
+        value = "\n".join(block).rstrip("\n") + _BLOCK_ENDS[written]
+        return key, Node(value, line, column, key=place), end
+    if written[0] == "[" and _NAMES.fullmatch(written):
+        names = _NAME.finditer(written)
+        listed = [Node(name[0], line, column + name.start(), plain=True) for name in names]
+        return key, Node(listed, line, column, key=place), line
+    if written.startswith(_INDICATORS) or written[-1] in " :" or ": " in written or " #" in written:
+        raise _NotSimple
+    return key, Node(written, line, column, plain=True, key=place), line
 
 
 def _parse_tree(content: bytes) -> Node:
