@@ -28,7 +28,7 @@ from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
 from merlin.daemon.status_sender import StatusSender
-from merlin.dataset.example import count_tokens, release_vocabulary
+from merlin.dataset.example import load_vocabulary, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import Outcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
@@ -101,14 +101,14 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
 
 def _vocabulary_release() -> Callable[[], bool]:
     """Return a tick that frees the tokenizer's memory after a round without token counts."""
-    before = count_tokens.cache_info()
+    before = load_vocabulary.cache_info()
 
     def release() -> bool:
         nonlocal before
-        counted = count_tokens.cache_info()
+        counted = load_vocabulary.cache_info()
         if counted == before and counted.currsize:
             release_vocabulary()
-            counted = count_tokens.cache_info()
+            counted = load_vocabulary.cache_info()
         before = counted
         return False
 

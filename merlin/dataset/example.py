@@ -500,30 +500,58 @@ def count_example(example: Example, system: str) -> int:
     return example.facts.tokens + PER_MESSAGE + count_tokens("system") + count_tokens(system)
 
 
-@lru_cache(maxsize=1 << 15)
 def count_tokens(text: str) -> int:
     """Return the token count of `text`; special tokens in it count as plain text."""
-    encoding = _encoding()
-    pieces = (text[at : at + _PIECE] for at in range(0, len(text), _PIECE))
-    return sum(len(encoding.encode_ordinary(piece)) for piece in pieces)
+    return sum(_count_piece(text[at : at + _PIECE]) for at in range(0, len(text), _PIECE))
+
+
+_BLANKS = re.compile(r"\s ")
+_WORD = re.compile(" ?[^ ]+| ")
+_MAX_WORDS = 1 << 16
+
+
+class _WordCounts(dict[str, int]):
+    """Token counts of words, with the space before them: most texts repeat the same words."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MAX_WORDS:
+            self.clear()
+        count = self[word] = len(load_vocabulary().encode_ordinary(word))
+        return count
+
+
+_word_counts = _WordCounts()
+
+
+def _count_piece(text: str) -> int:
+    """Return the token count of a text by its words, in a third of the time for a known word.
+
+    No part of the pattern matches a space after a character that is no blank, so a token begins at
+    each of them. A text with other blanks before a space is counted as a whole.
+    """
+    if _BLANKS.search(text):
+        return len(load_vocabulary().encode_ordinary(text))
+    return sum(map(_word_counts.__getitem__, _WORD.findall(text)))
 
 
 def release_vocabulary() -> None:
     """Free the 75 MB of the vocabulary; the next count loads it again in 0.2 s."""
-    count_tokens.cache_clear()
-    _encoding.cache_clear()
+    _word_counts.clear()
+    load_vocabulary.cache_clear()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone
     if trim is not None:
         trim(0)
 
 
 @cache
-def _encoding() -> Encoding:
+def load_vocabulary() -> Encoding:
+    """Return the tokenizer; the first call takes 0.2 s and 75 MB."""
     from tiktoken import Encoding  # noqa: PLC0415 - loaded at the first count only
 
     listing = lzma.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(listing).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
     words = listing.split()
-    ranks = dict(zip(map(binascii.a2b_base64, words[::2]), map(int, words[1::2]), strict=True))
+    # Each line has a word and its rank, which is the line's number from 0.
+    ranks = dict(zip(map(binascii.a2b_base64, words[::2]), range(len(words)), strict=False))
     return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)

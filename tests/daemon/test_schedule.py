@@ -19,7 +19,7 @@ from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
-from merlin.dataset.example import count_tokens
+from merlin.dataset.example import count_tokens, load_vocabulary
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.jobs import Jobs
@@ -223,7 +223,7 @@ def test_vocabulary_is_released_after_a_round_without_counting(lab):
         )
         many = count_tokens("Сколько будет семь на восемь?")
         tick.run()
-        assert count_tokens.cache_info().currsize  # counted since the previous round
+        assert load_vocabulary.cache_info().currsize  # counted since the previous round
         tick.run()
-        assert not count_tokens.cache_info().currsize
+        assert not load_vocabulary.cache_info().currsize
         assert count_tokens("Сколько будет семь на восемь?") == many

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import random
 import subprocess
 import sys
 
@@ -64,6 +65,15 @@ def test_weights_add_no_tokens_and_tools_do():
     assert example.count_messages(plain, (tool,)) > example.count_messages(plain)
 
 
+def test_count_by_words_is_that_of_the_whole_text():
+    rng = random.Random(1)  # noqa: S311 - repeatable on purpose
+    letters = "aЯя.,/\n\r\t\u00a0\u3000\x1c 05²_«…😀\u0301\u200dǅ漢'"
+    pieces = [*(" " * 8), *letters, "'s", "the", "\r\n"]
+    texts = ["".join(rng.choices(pieces, k=rng.randint(0, 12))) for _ in range(3000)]
+    whole = [len(tokens) for tokens in example.load_vocabulary().encode_ordinary_batch(texts)]
+    assert [example.count_tokens(text) for text in texts] == whole
+
+
 @pytest.mark.parametrize("letter", [" ", "a", "я"])
 def test_million_equal_letters_are_counted(letter):
     assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
@@ -74,7 +84,7 @@ def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
     damaged.write_bytes(lzma.compress(b"IQ== 0\n"))
     monkeypatch.setattr(example, "VOCABULARY", damaged)
     with pytest.raises(RuntimeError, match="install Merlin again"):
-        example._encoding.__wrapped__()
+        example.load_vocabulary.__wrapped__()
 
 
 def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
