@@ -56,6 +56,8 @@ class ParameterRefused(ProviderError):
 
 
 ROLES = ("system", "user", "assistant", "tool")
+# The role of the worse of two answers, which is not part of the conversation.
+REJECTED = "rejected"
 
 
 @dataclass(frozen=True, slots=True)

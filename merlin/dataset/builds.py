@@ -144,23 +144,25 @@ class BuildContent:
 
     `digest`: sha256 (hex) over the hashes of both files. `manifest` is JSON: dataset, digest,
     sha256 and tokens by side, counts (in, train, test, rejected, duplicate), system, recipe, split.
-    `index` contains its examples. `place`: the temporary folder with its training files, if any.
+    `index` contains its examples, `tokens` counts those of the system text. `place`: the temporary
+    folder with its training files, if any.
     """
 
     digest: str
     manifest: Mapping[str, Any]
     index: ExampleIndex = field(compare=False, repr=False)
+    tokens: TokenLimit = field(compare=False, repr=False)
     place: Path | None = field(default=None, compare=False)
 
     def lines(self) -> Iterator[tuple[str, bytes]]:
         """Yield (side, lines of its file) in batches; nothing without examples."""
         return self.index.lines(system_part(str(self.manifest["system"])))
 
-    def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-        """Yield the id and the training messages of these examples."""
+    def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """Yield the id and the training messages, as JSON, of these examples."""
         part = system_part(str(self.manifest["system"]))
         for example_id, line in self.index.lines_of(example_ids).items():
-            yield example_id, line.messages(part)
+            yield example_id, line.dump_messages(part)
 
 
 def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
@@ -169,8 +171,9 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
     `place` is a folder from `create_build_folder`. Raises DatasetError (keys build-*) if it cannot
     be built: no spec, too few examples, or a rejected example in a strict dataset.
     """
-    spec, name, good, index = checked.spec, checked.name, checked.good, checked.index
-    if spec is None or index is None:
+    spec, name, good = checked.spec, checked.name, checked.good
+    index, limit = checked.index, checked.tokens
+    if spec is None or index is None or limit is None:
         raise DatasetError(f"{name}: dataset.yaml cannot be used", "build-no-spec", dataset=name)
     if good < FEWEST:
         arguments = {"dataset": name, "good": good, "fewest": FEWEST}
@@ -188,11 +191,11 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         "dataset": checked.name,
         "digest": digest,
         "sha256": hashes,
-        **_count_examples(checked, index, spec),
+        **_count_examples(checked, index, spec, limit),
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
-    return BuildContent(digest, manifest, index, place)
+    return BuildContent(digest, manifest, index, limit, place)
 
 
 def _write_lines(lines: Iterable[tuple[str, bytes]], place: Path | None) -> dict[str, str]:
@@ -215,9 +218,8 @@ def build_digest(train_sha256: str, test_sha256: str) -> str:
 
 
 def _count_examples(
-    checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec
+    checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec, limit: TokenLimit
 ) -> dict[str, Any]:
-    limit = TokenLimit(spec.system, None)
     found = index.sides()
     sides = {side: found.get(side, (0, 0, 0)) for side in (TRAIN, TEST)}
     counts = {side: count for side, (count, _, _) in sides.items()}

@@ -22,9 +22,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-from merlin.core.messages import Message
+from merlin.core.messages import REJECTED, Message
 from merlin.dataset.example import Example
-from merlin.db.values import REJECTED
 
 ChatFormat = Literal["openai", "sharegpt", "alpaca", "preference"]
 FORMATS: tuple[ChatFormat, ...] = get_args(ChatFormat)
@@ -230,6 +229,9 @@ def _to_alpaca(contents: Sequence[str]) -> dict[str, Any]:
     return {**values, "system": system, **({"history": before} if before else {})}
 
 
+_ONLY_MESSAGES, _TOOLS = b'{"messages":', b',"tools":'
+
+
 class TrainingLine(NamedTuple):
     """One line with its line end; the dataset's system message is inserted `at` this byte.
 
@@ -243,13 +245,20 @@ class TrainingLine(NamedTuple):
         """Return the line of the training file; `system` is the `system_part`."""
         return complete_line(self.at, self.line, system)
 
-    def messages(self, system: bytes) -> list[dict[str, Any]]:
-        """Return the training conversation; a worse answer comes last, marked by its role."""
-        record = json.loads(self.complete(system))
+    def dump_messages(self, system: bytes) -> str:
+        """Return the training conversation as JSON; a worse answer is the last, with its own role.
+
+        Most lines contain nothing else, and need not be parsed.
+        """
+        line = self.complete(system)
+        if line.startswith(_ONLY_MESSAGES) and _TOOLS not in line:
+            return line[len(_ONLY_MESSAGES) : -len(b"}\n")].decode()
+        record = json.loads(line)
         if "messages" in record:
-            return list(record["messages"])
+            return _dump(record["messages"]).decode()
         worse = ({**each, "role": REJECTED} for each in record["non_preferred_output"])
-        return [*record["input"]["messages"], *record["preferred_output"], *worse]
+        messages = [*record["input"]["messages"], *record["preferred_output"], *worse]
+        return _dump(messages).decode()
 
 
 def complete_line(at: int | None, line: bytes, system: bytes) -> bytes:

@@ -77,12 +77,13 @@ _REJECTED, _BROKEN = "rejected", "broken"
 class ParsedFile:
     """The result of parsing one file; `row` is None if the file has errors.
 
-    `example` is set only if it was requested.
+    `example` is set only if it was requested, `system_tokens` only with a row for a build.
     """
 
     example: Example | None
     findings: tuple[Finding, ...]
     row: ExampleRow | None = None
+    system_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,9 @@ class CheckedDataset:
 
     `good` and `duplicate` count examples, `rejected` files meant as examples that cannot be used.
     `spec` is None when dataset.yaml is missing or invalid, `course` when course.yaml is. `findings`
-    are ordered by path and position. `index` contains the examples. Only `check` sets `examples`,
-    the good ones by id, and `duplicates`, whose content equals that of a good one.
+    are ordered by path and position. `index` contains the examples, `tokens` counts those of the
+    system text. Only `check` sets `examples`, the good ones by id, and `duplicates`, whose content
+    equals that of a good one.
     """
 
     name: str
@@ -103,6 +105,7 @@ class CheckedDataset:
     rejected: int
     findings: tuple[Finding, ...]
     index: ExampleIndex | None = field(default=None, compare=False, repr=False)
+    tokens: TokenLimit | None = field(default=None, compare=False, repr=False)
     examples: tuple[Example, ...] = ()
     duplicates: tuple[Example, ...] = ()
 
@@ -176,8 +179,8 @@ def check_whole(
     if not index.is_new and method != index.state("method"):
         raise _OtherMethod
     index.set_state("method", method)
-    parse = partial(_parse, method, None if for_build else tokens, keeps_example=known is not None)
-    _store_examples(index, layout.examples, read, parse, known)
+    parse = partial(_parse, method, tokens, for_build=for_build, keeps_example=known is not None)
+    _store_examples(index, layout.examples, read, parse, known, tokens)
     if index.is_new:
         index.set_state("tree is read", "yes")
     else:
@@ -201,6 +204,7 @@ def check_whole(
             sorted(enabled, key=lambda each: (each.path, each.line, each.column, each.rule))
         ),
         index=index,
+        tokens=tokens,
     )
 
 
@@ -245,7 +249,12 @@ class _OtherMethod(Exception):
 
 
 def _parse(
-    method: str, limit: TokenLimit | None, file: tuple[str, bytes], *, keeps_example: bool
+    method: str,
+    limit: TokenLimit,
+    file: tuple[str, bytes],
+    *,
+    for_build: bool,
+    keeps_example: bool,
 ) -> tuple[str, ParsedFile]:
     """Return the file's blob, and the file parsed for a training method."""
     blob, content = file
@@ -256,8 +265,10 @@ def _parse(
     findings += (*lint_example(example), *([answers] if answers else []))
     if any(finding.severity is Severity.ERROR for finding in findings):
         return blob, ParsedFile(None, findings)
-    row = index_row(example, method, limit)
-    return blob, ParsedFile(example if keeps_example else None, findings, row)
+    kept = example if keeps_example else None
+    if for_build:
+        return blob, ParsedFile(kept, findings, index_row(example, method), limit.system_tokens)
+    return blob, ParsedFile(kept, findings, index_row(example, method, limit))
 
 
 def _store_files(index: ExampleIndex, layout: Layout, read: BlobReader) -> None:
@@ -294,6 +305,7 @@ def _store_examples(
     read: BlobReader,
     parse: Callable[[tuple[str, bytes]], tuple[str, ParsedFile]],
     known: dict[str, Example] | None,
+    tokens: TokenLimit,
 ) -> None:
     """Store the examples in these files; other files are stored as broken."""
     places: dict[str, list[Entry]] = {}
@@ -301,6 +313,9 @@ def _store_examples(
         places.setdefault(entry.blob, []).append(entry)
     readings = map_many(parse, read([*places]), len(places))
     while some := list(islice(readings, _CHUNK)):
+        # Counted by a process that has loaded the vocabulary, so that this one need not.
+        if counted := max(reading.system_tokens for _, reading in some):
+            tokens.system_tokens = counted
         rows = (
             _store_file(index, entry, reading, known)
             for blob, reading in some

@@ -7,6 +7,7 @@ several builds contain is stored once.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -23,7 +24,6 @@ from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.gather import Mainline, NewBuild, Outcome
-from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -300,7 +300,8 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
             and (each.id not in origins or origins[each.id].blob != each.blob)
         }
         if gone or changed:
-            db.run_in_transaction(partial(_put, db, dataset, gone, changed))
+            outdated = [*gone, *(origins.keys() & changed.keys())]
+            db.run_in_transaction(partial(_put, db, dataset, outdated, changed))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
@@ -321,8 +322,10 @@ def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
         db.change(EXAMPLE.delete().where((EXAMPLE.dataset == dataset) & named))
 
 
-def _put(db: Database, dataset: str, gone: Sequence[str], origins: Mapping[str, Origin]) -> None:
-    _forget(db, dataset, [*gone, *origins])
+def _put(
+    db: Database, dataset: str, outdated: Sequence[str], origins: Mapping[str, Origin]
+) -> None:
+    _forget(db, dataset, outdated)
     authors = _authors(db, {origin.commit_sha for origin in origins.values()})
     rows = (
         {
@@ -357,7 +360,6 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
     system = str(content.manifest["system"])
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
     before = db.value(newest.order_by(BUILD.id.desc()))
-    limit = TokenLimit(system, None)
     for moved in content.index.list_moved():
         ids = [each.id for each in moved]
         standing = {
@@ -381,15 +383,15 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
                 str(each.blob),
                 origins[each.id].commit_sha,
                 each.side,
-                limit.total(each.tokens, has_system=bool(each.system)),
+                content.tokens.total(each.tokens, has_system=bool(each.system)),
                 digests[each.id],
             )
             for each in good
         }
         changed = {name: row for name, row in taught.items() if row != standing.get(name)}
-        names = sorted(changed.keys() | (standing.keys() - taught.keys()))
-        if names:
-            db.run_in_transaction(partial(_teach_otherwise, db, dataset, build_id, names, changed))
+        ended = sorted(name for name, row in standing.items() if taught.get(name) != row)
+        if ended or changed:
+            db.run_in_transaction(partial(_teach_otherwise, db, dataset, build_id, ended, changed))
             kill_point("commit.portion_stored")
 
 
@@ -398,12 +400,13 @@ def _texts(
 ) -> Iterator[Row]:
     """Yield the text rows of these examples; add their digests to `digests`."""
     for some in in_portions(example_ids, _LINES):
-        for example_id, conversation in content.messages_of(some):
-            messages = dump_json(conversation)
+        for example_id, messages in content.messages_of(some):
             spoken = (
-                each["content"] for each in conversation if each["role"] in ("user", "assistant")
+                normalise(each["content"])
+                for each in json.loads(messages)
+                if each["role"] in ("user", "assistant")
             )
-            words = storable_text("\n".join(normalise(each) for each in spoken))
+            words = storable_text("\n".join(spoken))
             digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
             yield {"digest": digests[example_id], "messages": messages, "words": words}
 
@@ -416,13 +419,14 @@ def _teach_otherwise(
     db: Database,
     dataset: str,
     build_id: int,
-    names: Sequence[str],
+    ended: Sequence[str],
     new: Mapping[str, Taught],
 ) -> None:
-    """End the rows of earlier builds with these ids; store the `new` rows."""
+    """End the rows of earlier builds with the ids `ended`; store the `new` rows."""
     standing = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
-    ended = standing & TAUGHT_EXAMPLE.example_id.in_(names)
-    db.change(TAUGHT_EXAMPLE.update({"end_build": build_id}).where(ended))
+    if ended:
+        old = standing & TAUGHT_EXAMPLE.example_id.in_(ended)
+        db.change(TAUGHT_EXAMPLE.update({"end_build": build_id}).where(old))
     authors = _authors(db, {row.commit_sha for row in new.values()})
     rows = (
         {

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Union, get_args, get_or
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.log import get_logger
-from merlin.core.messages import Message
+from merlin.core.messages import REJECTED, Message
 from merlin.core.money import Amount, Currency
 from merlin.db.encryption import Cipher, DecryptionFailed
 
@@ -43,9 +43,11 @@ def decrypt(cipher: Cipher, sealed: str) -> str | None:
 
 def storable_text(text: str) -> str:
     """Return `text` as both databases can store it: without NUL and lone surrogates."""
-    return (
-        text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
-    )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        text = text.encode("utf-8", "replace").decode()
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def dump_json(value: object) -> str:
@@ -61,10 +63,6 @@ def load_json(text: str | None) -> Any:
 def dump_time(moment: datetime | None) -> str | None:
     """Return a time as text for a column."""
     return None if moment is None else iso(moment)
-
-
-# The role of the worse of two answers, which is not part of the conversation.
-REJECTED = "rejected"
 
 
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:

@@ -106,6 +106,7 @@ def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypa
             {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
         ),
         ("merlin.wiring.daemon", {"openai", "prometheus_client"}),
+        ("merlin.dataset.check", {"pydantic", "structlog", "peewee"}),
         ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
     ],
 )

@@ -99,6 +99,7 @@ def make_checked_dataset(spec, examples, findings=()):
         len(all_findings),
         all_findings,
         index,
+        limit,
         tuple(examples),
     )
 
