@@ -81,9 +81,9 @@ class Refunds(Repository):
     ) -> Refund:
         """Store a refund to send and log it in the audit; `amount` None: all that remains.
 
-        If a refund of the grant with the same `key` exists, it is returned. Raises NotFound for an
-        unknown grant, Refused for nothing, for more than remains, for a part of a payment in Stars,
-        for Stars of a person who left, and if one is under way.
+        If a refund with the same `key` exists, it is returned. Raises NotFound for an unknown
+        grant, Refused for nothing, for more than remains, for a part of a payment in Stars, for
+        Stars of a person who left, and if one is under way.
         """
         ledger = Ledger(self.db, self._clock)
         grant = ledger.entry(grant_id)
@@ -91,8 +91,7 @@ class Refunds(Repository):
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         # Locked, so that concurrent refunds do not both count the same remaining amount.
         self.db.row(self.db.for_update(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
-        # Of this grant alone: updates of two bots may have the same number.
-        keyed_id = sha256(f"{grant_id}:{key}".encode()).hexdigest()[:ID_LENGTH] if key else ""
+        keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
         if (
             keyed_id
             and (existing := self.db.row(REFUND.select().where(REFUND.id == keyed_id))) is not None

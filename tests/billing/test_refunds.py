@@ -14,7 +14,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop
+from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, Shop
 
 pytestmark = pytest.mark.integration
 
@@ -98,8 +98,9 @@ def test_same_key_returns_the_same_refund_request(shop):
     again = request_refund(shop, grant, key="button-1")
     assert (again.refund_id, again.state) == (first.refund_id, RefundState.DONE)
     assert len(shop.billing.refunds.list_of_purchase(grant.purchase_id)) == 1
-    _, other = shop.buy(BORIS)
-    assert request_refund(shop, other, key="button-1").grant_id == other.entry_id
+    # Repeated after it was done, the call for the newest payment with money left names another.
+    _, earlier = shop.buy()
+    assert request_refund(shop, earlier, key="button-1").refund_id == first.refund_id
 
 
 @pytest.mark.parametrize("key", ["", "button-1"])
