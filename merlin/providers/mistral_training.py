@@ -11,8 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+import httpx2
+
 from merlin.core.json_fields import get_list, get_object
-from merlin.openai_protocol.calls import Json
+from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse
 from merlin.providers import openai_objects
 from merlin.providers.base import (
@@ -42,7 +44,7 @@ class MistralProvider(OpenAIProvider):
     def _pages(self, ask: Listing) -> Iterator[list[Json]]:
         seen = 0
         for number in range(MAX_PAGES):
-            body = ask({"page": number, "page_size": _PAGE})
+            body = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
             # An empty list has no `data`.
             rows = openai_objects.read_rows({"data": [], **body})
             yield rows
@@ -68,11 +70,15 @@ class MistralProvider(OpenAIProvider):
             "suffix": new_job.metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
             "auto_start": True,
         }
-        return self._create_job(body)
+        with provider_errors(creates=True):
+            raw = self._client.post("/fine_tuning/jobs", cast_to=httpx2.Response, body=body)
+            return self._report(json_object(raw.content))
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         requested = launch_key[:MAX_SUFFIX_LENGTH]
-        return self._find_jobs(lambda row: row.get("suffix") == requested, {"suffix": requested})
+        return self._find_jobs(
+            lambda row: row.get("suffix") == requested, extra_query={"suffix": requested}
+        )
 
     def _report(self, raw: Json) -> JobReport:
         # Mistral's `metadata` are its own time and cost estimates.

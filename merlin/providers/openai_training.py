@@ -1,12 +1,12 @@
-"""Files, jobs, models and complete answers by the OpenAI protocol.
+"""Files, jobs, models and complete answers through the `openai` package.
 
     not sent (no connection, unknown host)            ProviderBusy
     sent, then a timeout or reset                     ProviderUnknown if it creates, else Busy
     error response                                    see `openai_protocol.errors`
 
-`provider_errors` converts all exceptions of `httpx2`. One call is one request: nothing is repeated
-here, because each repeat of a creating call is a paid job. The `openai` package is not used: it
-would cost the daemon 23 MB, and its classes accept values of wrong types.
+`provider_errors` converts all exceptions of `openai` and `httpx2`. One call is one request: the
+SDK's retries are disabled, because it also repeats creating calls, and each repeat is a paid job.
+Responses are parsed from their JSON, because the SDK's classes accept values of wrong types.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar
-from urllib.parse import quote
+from typing import Any, Literal, TypeVar, cast
 
 import httpx2
+import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
@@ -30,8 +31,13 @@ from merlin.core.messages import (
     Message,
     SamplingParams,
 )
-from merlin.openai_protocol.calls import Json, account_headers, json_object
-from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
+from merlin.openai_protocol.calls import Json, json_object
+from merlin.openai_protocol.errors import (
+    InvalidResponse,
+    error_of_object,
+    error_of_status,
+    one_line,
+)
 from merlin.providers import openai_objects
 from merlin.providers.base import (
     ANSWER_TOTAL_S,
@@ -44,7 +50,11 @@ from merlin.providers.base import (
     NewJob,
 )
 from merlin.providers.http import build_http_client, build_timeout
-from merlin.providers.openai_objects import build_messages, find_refused_parameter, read_rows
+from merlin.providers.openai_objects import (
+    build_messages,
+    find_refused_parameter,
+    read_rows,
+)
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
@@ -59,13 +69,20 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     unsure = ProviderUnknown if creates else ProviderBusy
     try:
         yield
+    except openai.APIStatusError as error:
+        headers, path = error.response.headers, error.request.url.path
+        raise error_of_status(error.status_code, headers, error.body, path, unsure) from error
+    except openai.APIConnectionError as error:
+        raise _connection_error(error.__cause__ or error, unsure) from error
+    except openai.APIError as error:
+        raise error_of_object(error.body, unsure, error.message) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
         raise _connection_error(error, unsure) from error
     except TimeoutError as error:
         raise unsure("the provider took too long") from error
     except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
         raise unsure(f"the provider's answer is unreadable: {one_line(str(error))}") from error
-    except UnicodeEncodeError as error:
+    except (openai.OpenAIError, UnicodeEncodeError) as error:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
 
 
@@ -78,69 +95,42 @@ def _connection_error(cause: BaseException, unsure: type[ProviderBusy]) -> Provi
     return unsure(f"the connection to the provider broke: {text}")
 
 
-class ProviderClient:
-    """Sends requests to one account at one server; every call ends within a total time."""
+def build_client(
+    base_url: str,
+    credential: str,
+    total_s: float,
+    keep: int,
+    *,
+    language: str = "",
+    project: str = "",
+) -> openai.OpenAI:
+    """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
 
-    def __init__(
-        self, base_url: str, headers: Mapping[str, str], total_s: float, keep: int = 0
-    ) -> None:
-        """Take the headers of every request; `keep`: idle connections kept.
+    `language` is sent as Accept-Language, for servers that localize failure reasons.
 
-        With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
-        that cannot be distinguished from a completed request.
-        """
-        self._root, self._headers = base_url.rstrip("/"), dict(headers)
-        self._http = build_http_client(base_url, total_s, keep)
-
-    def send(
-        self,
-        verb: str,
-        path: str,
-        query: Mapping[str, Any] | None = None,
-        *,
-        headers: Mapping[str, str] | None = None,
-        creates: bool = False,
-        **content: Any,
-    ) -> bytes:
-        """Return the response's body; `content` is the request's, in httpx's arguments.
-
-        Raises ProviderError for any failure, see `provider_errors`.
-        """
-        with provider_errors(creates=creates):
-            response = self._http.request(
-                verb,
-                self._root + path,
-                params=query,
-                headers={**self._headers, **(headers or {})},
-                **content,
-            )
-            if not response.is_success:
-                unsure = ProviderUnknown if creates else ProviderBusy
-                error = error_in(response.content)
-                raise error_of_status(response.status_code, response.headers, error, path, unsure)
-            return response.content
-
-    def read(
-        self, verb: str, path: str, query: Mapping[str, Any] | None = None, **request: Any
-    ) -> Json:
-        """Return the response's JSON object; takes and raises what `send` does."""
-        with provider_errors(creates=request.get("creates", False)):
-            return json_object(self.send(verb, path, query, **request))
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+    With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
+    that cannot be distinguished from a completed request.
+    """
+    return openai.OpenAI(
+        base_url=base_url,
+        api_key=credential or "none",
+        project=project or None,
+        max_retries=0,
+        timeout=build_timeout(total_s),
+        http_client=build_http_client(base_url, total_s, keep),
+        default_headers={"Accept-Language": language} if language else None,
+    )
 
 
 MAX_PAGES = 1000
 
 
-# Asks for one page, given the part of the query that selects it.
-Listing = Callable[[Mapping[str, Any]], Json]
+# A listing call of the package through `with_raw_response`.
+Listing = Callable[..., Any]
 
 
 def read_pages(ask: Listing) -> Iterator[list[Json]]:
-    """Yield the pages that `ask` returns; it is given the cursor from the second page on.
+    """Yield the pages that `ask` returns; `extra_query` holds the cursor from the second page on.
 
     Also stops when a server ignores `after` and sends the same page again. Raises
     InvalidResponse after MAX_PAGES pages: an unread row must not count as missing.
@@ -148,7 +138,7 @@ def read_pages(ask: Listing) -> Iterator[list[Json]]:
     seen: set[str] = set()
     cursor: dict[str, str] = {}
     for _ in range(MAX_PAGES):
-        page = ask(cursor)
+        page = json_object(ask(extra_query=cursor).content)
         page_rows = read_rows(page)
         yield page_rows
         last = page_rows[-1].get("id") if page_rows else None
@@ -176,8 +166,8 @@ class OpenAIAsker:
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        self._client = ProviderClient(
-            base_url, account_headers(credential, project), ANSWER_TOTAL_S, _IDLE_CONNECTIONS
+        self._client = build_client(
+            base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS, project=project
         )
         self._parameters = sampling.request_fields()
 
@@ -204,16 +194,16 @@ class OpenAIAsker:
     def _ask(
         self, model_id: str, messages: Sequence[Message], sampling: Json, timeout_s: float
     ) -> Answer:
-        answer = self._client.read(
-            "POST",
-            "/chat/completions",
-            json={"messages": build_messages(messages), "model": model_id, **sampling},
-            # The response arrives all at once: no read timeout before `timeout_s`.
-            timeout=build_timeout(timeout_s, between_s=timeout_s),
-            creates=True,
-        )
+        completions = self._client.chat.completions.with_raw_response
         with provider_errors(creates=True):
-            return openai_objects.parse_answer(answer)
+            raw = completions.create(
+                model=model_id,
+                messages=cast("Any", build_messages(messages)),
+                extra_body=dict(sampling),
+                # The response arrives all at once: no read timeout before `timeout_s`.
+                timeout=build_timeout(timeout_s, between_s=timeout_s),
+            )
+            return openai_objects.parse_answer(json_object(raw.content))
 
     def close(self) -> None:
         """Close all connections."""
@@ -239,7 +229,7 @@ def ignore_missing() -> Iterator[None]:
 
 # "toplevel": hyperparameters beside `model`, the only form that some servers accept (Nebius).
 Dialect = Literal["openai", "toplevel"]
-_JOBS, _JOBS_PER_PAGE = "/fine_tuning/jobs", 100
+_JOBS_PER_PAGE = 100
 _UNSUPPORTED = frozenset({404, 405, 501})
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
@@ -261,28 +251,25 @@ class OpenAIProvider:
         `timeout_s` limits one call; an upload has ten minutes. `language` is the language of
         failure reasons, "" for the server's default.
         """
-        self._client = ProviderClient(
-            base_url, account_headers(credential, language=language), timeout_s
-        )
+        self._client = build_client(base_url, credential, timeout_s, keep=0, language=language)
+        self._files = self._client.files.with_raw_response
+        self._jobs = self._client.fine_tuning.jobs.with_raw_response
         self._dialect = dialect
 
     def upload_file(self, name: str, path: Path) -> str:
         # The name contains the content's digest, and characters that are invalid in a header.
         key = hashlib.sha256(name.encode()).hexdigest()[:32]
         with path.open("rb") as content, provider_errors(creates=True):
-            stored = self._client.read(
-                "POST",
-                "/files",
-                files={"file": (name, content, "application/jsonl")},
-                data={"purpose": PURPOSE},
-                headers={"Idempotency-Key": key},
+            raw = self._files.create(
+                file=(name, content, "application/jsonl"),
+                purpose=PURPOSE,
+                extra_headers={"Idempotency-Key": key},
                 timeout=build_timeout(UPLOAD_S),
-                creates=True,
             )
-            return openai_objects.require_text(stored, "id")
+            return openai_objects.require_text(json_object(raw.content), "id")
 
     def find_files(self, name: str) -> list[str]:
-        listed = self._pages(self._list("/files", purpose=PURPOSE, limit=_FILES_PER_PAGE))
+        listed = self._pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
                 (
@@ -297,23 +284,20 @@ class OpenAIProvider:
 
     def delete_file(self, file_id: str) -> None:
         with ignore_missing():
-            self._client.send("DELETE", f"/files/{_segment(file_id)}")
+            self._files.delete(file_id)
 
     def create_job(self, new_job: NewJob) -> JobReport:
-        optional = {"validation_file": new_job.test_file, "suffix": new_job.suffix}
-        body = {
-            "model": new_job.base_model,
-            "training_file": new_job.train_file,
-            **{name: value for name, value in optional.items() if value},
-            "metadata": dict(new_job.metadata),
-            **self._method_fields(new_job.method, dict(new_job.hyperparameters)),
-        }
-        return self._create_job(body, {"Idempotency-Key": new_job.metadata[LAUNCH_KEY]})
-
-    def _create_job(self, body: Json, headers: Mapping[str, str] | None = None) -> JobReport:
-        created = self._client.read("POST", _JOBS, json=body, headers=headers, creates=True)
         with provider_errors(creates=True):
-            return self._report(created)
+            raw = self._jobs.create(
+                model=new_job.base_model,
+                training_file=new_job.train_file,
+                validation_file=new_job.test_file or openai.omit,
+                suffix=new_job.suffix or openai.omit,
+                metadata=dict(new_job.metadata),
+                extra_headers={"Idempotency-Key": new_job.metadata[LAUNCH_KEY]},
+                extra_body=self._method_fields(new_job.method, dict(new_job.hyperparameters)),
+            )
+            return self._report(json_object(raw.content))
 
     def _method_fields(self, method: str, hyperparameters: dict[str, object]) -> dict[str, object]:
         block = {"hyperparameters": hyperparameters} if hyperparameters else {}
@@ -324,18 +308,19 @@ class OpenAIProvider:
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         return self._find_jobs(
             lambda row: openai_objects.parse_metadata(row).get(LAUNCH_KEY) == launch_key,
-            {"limit": _JOBS_PER_PAGE, f"metadata[{LAUNCH_KEY}]": launch_key},
+            limit=_JOBS_PER_PAGE,
+            metadata={LAUNCH_KEY: launch_key},
         )
 
-    def _find_jobs(
-        self, is_ours: Callable[[Json], bool], filters: Mapping[str, Any]
-    ) -> list[JobReport]:
+    def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
+        query = filters.pop("extra_query", {})
+
+        def ask(extra_query: Mapping[str, object]) -> Any:
+            return self._jobs.list(**filters, extra_query={**query, **extra_query})
+
         with provider_errors():
             reports = [
-                self._report(row)
-                for page in self._pages(self._list(_JOBS, **filters))
-                for row in page
-                if is_ours(row)
+                self._report(row) for page in self._pages(ask) for row in page if is_ours(row)
             ]
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
@@ -345,13 +330,10 @@ class OpenAIProvider:
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
-            return self._report(self._client.read("POST", f"{_job_path(provider_job_id)}/cancel"))
+            return self._report(json_object(self._jobs.cancel(provider_job_id).content))
 
     def _read(self, provider_job_id: str) -> Json:
-        return self._client.read("GET", _job_path(provider_job_id))
-
-    def _list(self, path: str, **query: Any) -> Listing:
-        return lambda page: self._client.read("GET", path, {**query, **page})
+        return json_object(self._jobs.retrieve(provider_job_id).content)
 
     # Overridden for servers with another API.
 
@@ -366,14 +348,14 @@ class OpenAIProvider:
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Return new events; none if the server has no event log."""
-        path = f"{_job_path(provider_job_id)}/events"
-        listed = read_pages(self._list(path, limit=_JOBS_PER_PAGE))
+        listed = read_pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
         return read_if_supported(lambda: _read_new_events(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Return the checkpoints by step; none if the server keeps none."""
-        path = f"{_job_path(provider_job_id)}/checkpoints"
-        listed = read_pages(self._list(path, limit=_JOBS_PER_PAGE))
+        listed = read_pages(
+            partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE)
+        )
         checkpoints = read_if_supported(
             lambda: [openai_objects.parse_checkpoint(row) for page in listed for row in page]
         )
@@ -381,25 +363,16 @@ class OpenAIProvider:
 
     def models(self) -> list[ModelCard]:
         with provider_errors():
-            listed = self._client.read("GET", "/models")
+            listed = json_object(self._client.models.with_raw_response.list().content)
             return [self._card(row) for row in openai_objects.read_rows(listed)]
 
     def delete_model(self, model_id: str) -> None:
         with ignore_missing():
-            self._client.send("DELETE", f"/models/{_segment(model_id)}")
+            self._client.models.with_raw_response.delete(model_id)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-
-def _segment(name: str) -> str:
-    """Return a name as one segment of a path."""
-    return quote(name, safe=":")
-
-
-def _job_path(provider_job_id: str) -> str:
-    return f"{_JOBS}/{_segment(provider_job_id)}"
 
 
 def _read_new_events(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:

@@ -13,15 +13,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 from merlin.core.clock import from_iso, utc_now
-from merlin.core.errors import ProviderBusy, ProviderError
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.json_fields import get_object
-from merlin.openai_protocol.calls import PROJECT, Json
-from merlin.openai_protocol.errors import InvalidResponse
+from merlin.openai_protocol.calls import PROJECT, Json, json_object
+from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status
 from merlin.providers.base import (
     LAUNCH_KEY,
     Checkpoint,
@@ -30,11 +29,11 @@ from merlin.providers.base import (
     ModelCard,
     NewJob,
 )
+from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_objects import parse_model_card, read_rows, require_text
 from merlin.providers.openai_training import (
     MAX_PAGES,
     UPLOAD_S,
-    ProviderClient,
     ignore_missing,
     provider_errors,
     read_if_supported,
@@ -43,6 +42,7 @@ from merlin.providers.openai_training import (
 _TUNING, _DATASETS = "/foundationModels/v1/tuning", "/foundationModels/v1/datasets"
 _TASK, _FORMAT = "TextToTextGeneration", "jsonlines"
 _PAGE = 100
+_OK = range(200, 300)
 _KEY_DIGITS = 12  # of the launch key: a seed is a whole number of 64 bits
 _VALIDATED_S = 5.0
 _STORED = ("VALIDATING", "READY", "INVALID")
@@ -58,9 +58,10 @@ class YandexProvider:
         self, base_url: str, credential: str, folder: str, timeout_s: float = 60.0
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet."""
-        headers = {"Authorization": f"Api-Key {credential}", PROJECT: folder}
-        self._client = ProviderClient(base_url.rstrip("/").removesuffix("/v1"), headers, timeout_s)
+        self._root = base_url.rstrip("/").removesuffix("/v1")
+        self._client = build_http_client(base_url, timeout_s, keep=0)
         self._folder = folder
+        self._headers = {"Authorization": f"Api-Key {credential}", PROJECT: folder}
 
     def upload_file(self, name: str, path: Path) -> str:
         """Store a file as a dataset, reusing an interrupted upload's draft; see TrainingApi."""
@@ -69,13 +70,15 @@ class YandexProvider:
             name
         )
         sized: Json = {"sizeBytes": len(content)}
-        link = self._client.read("GET", f"{_DATASETS}/{dataset}:uploadUrl", sized)
+        link = self._call("GET", f"{_DATASETS}/{dataset}:uploadUrl", sized)
         with provider_errors():
             url = require_text(link, "uploadUrl")
             # The URL is pre-signed: no API key is sent.
-            with closing(ProviderClient(url, {}, UPLOAD_S)) as storage:
-                storage.send("PUT", "", content=content)
-        self._client.read("POST", f"{_DATASETS}/{dataset}:validate", json={}, creates=True)
+            answer = self._client.put(url, content=content, timeout=build_timeout(UPLOAD_S))
+            if answer.status_code not in _OK:
+                error = error_in(answer.content)
+                raise error_of_status(answer.status_code, answer.headers, error, url, ProviderBusy)
+        self._call("POST", f"{_DATASETS}/{dataset}:validate", body={}, creates=True)
         return dataset
 
     def _create_draft(self, name: str) -> str:
@@ -86,7 +89,7 @@ class YandexProvider:
             "taskType": _TASK,
             "uploadFormat": _FORMAT,
         }
-        created = self._client.read("POST", _DATASETS, json=body, creates=True)
+        created = self._call("POST", _DATASETS, body=body, creates=True)
         with provider_errors(creates=True):
             return require_text(created, "datasetId")
 
@@ -106,7 +109,7 @@ class YandexProvider:
 
     def delete_file(self, file_id: str) -> None:
         with ignore_missing():
-            self._client.send("DELETE", f"{_DATASETS}/{file_id}")
+            self._call("DELETE", f"{_DATASETS}/{file_id}")
 
     def create_job(self, new_job: NewJob) -> JobReport:
         """Start a task; see TrainingApi. Raises ProviderBusy while a dataset is being validated.
@@ -130,7 +133,7 @@ class YandexProvider:
             "name": new_job.suffix,
             "labels": {LAUNCH_KEY: key},
         }
-        operation = self._client.read("POST", _TUNING, json=body, creates=True)
+        operation = self._call("POST", _TUNING, body=body, creates=True)
         with provider_errors(creates=True):
             operation_metadata = operation.get("metadata")
             if not isinstance(operation_metadata, dict):
@@ -141,7 +144,7 @@ class YandexProvider:
             )
 
     def _require_ready(self, dataset: str) -> None:
-        properties = get_object(self._client.read("GET", f"{_DATASETS}/{dataset}"), "dataset")
+        properties = get_object(self._call("GET", f"{_DATASETS}/{dataset}"), "dataset")
         if properties.get("status") == "INVALID":
             why = json.dumps(properties.get("validationError") or [], ensure_ascii=False)
             raise ProviderError(f"the training file is not valid: {why[:300]}")
@@ -159,17 +162,17 @@ class YandexProvider:
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def _is_ours(self, job: JobReport, launch_key: str) -> bool:
-        options = self._client.read("GET", f"{_TUNING}/{job.provider_job_id}/options")
+        options = self._call("GET", f"{_TUNING}/{job.provider_job_id}/options")
         seed = get_object(options, "textToTextCompletion").get("seed")
         return str(seed) == str(_seed(launch_key))
 
     def read_job(self, provider_job_id: str) -> JobReport:
-        body = self._client.read("GET", f"{_TUNING}/{provider_job_id}")
+        body = self._call("GET", f"{_TUNING}/{provider_job_id}")
         with provider_errors():
             return _parse_task(body.get("tuningTask"))
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
-        self._client.read("POST", f"{_TUNING}/{provider_job_id}:cancel", json={})
+        self._call("POST", f"{_TUNING}/{provider_job_id}:cancel", body={})
         return self.read_job(provider_job_id)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
@@ -190,7 +193,7 @@ class YandexProvider:
         return []
 
     def models(self) -> list[ModelCard]:
-        listed = self._client.read("GET", "/v1/models")
+        listed = self._call("GET", "/v1/models")
         with provider_errors():
             return [parse_model_card(row) for row in read_rows(listed)]
 
@@ -199,18 +202,41 @@ class YandexProvider:
         for task in self._list_all(_TUNING, "tuningTasks", {}):
             if task.get("targetModelUri") == model_id:
                 with ignore_missing():
-                    self._client.read("POST", f"{_TUNING}/{task.get('taskId')}:archive", json={})
+                    self._call("POST", f"{_TUNING}/{task.get('taskId')}:archive", body={})
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
+    def _call(
+        self,
+        verb: str,
+        path: str,
+        query: Json | None = None,
+        *,
+        body: Json | None = None,
+        creates: bool = False,
+    ) -> Json:
+        with provider_errors(creates=creates):
+            answer = self._client.request(
+                verb,
+                f"{self._root}{path}",
+                params={name: str(value) for name, value in (query or {}).items()},
+                json=body,
+                headers=self._headers,
+            )
+            if answer.status_code not in _OK:
+                unsure = ProviderUnknown if creates else ProviderBusy
+                error = error_in(answer.content)
+                raise error_of_status(answer.status_code, answer.headers, error, path, unsure)
+            return json_object(answer.content)
+
     def _list_all(self, path: str, name: str, query: Json) -> list[Json]:
-        """Return all rows of a list; protobuf omits an empty one. Raises ProviderError."""
+        """Return all rows of a list; protobuf omits an empty one. Raises as `_call`."""
         all_rows: list[Json] = []
         params = {"folderId": self._folder, "pageSize": _PAGE, **query}
         for _ in range(MAX_PAGES):
-            page = self._client.read("GET", path, params)
+            page = self._call("GET", path, params)
             with provider_errors():
                 all_rows += read_rows({"data": page.get(name, [])})
             if not page.get("nextPageToken"):

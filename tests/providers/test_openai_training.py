@@ -112,6 +112,7 @@ def test_job_is_created_with_its_key_in_header_and_metadata(server, provider):
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
+    # The SDK adds no key of its own.
     assert sum("idempotency" in name for name in call.headers) == 1
     assert call.json == {
         "model": "gpt-4o-mini-2024-07-18",

@@ -1,7 +1,7 @@
 """Real Merlin processes that start at once, forked from a server that has imported the modules.
 
-A new interpreter spends a second on imports before a daemon runs. A forked process behaves the same
-for the tests: it has its own memory and can be killed.
+A new interpreter spends 2 s on imports before a daemon runs, most of it on the `openai` package. A
+forked process behaves the same for the tests: it has its own memory and can be killed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _PROCESSES = (
     *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.context"),
     *("engine.main", "engine.trainers.recall.train", "providers.openai_training"),
 )
+_OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")
 _LATER = (
     "git",
     "h11",
@@ -31,6 +32,7 @@ _LATER = (
     "jsonschema",
     "anyio.streams.tls",
     "apscheduler.triggers.interval",
+    "openai.lib.streaming.chat",
     "pytest",
     "sacrebleu",
     "tiktoken",
@@ -45,6 +47,7 @@ FORKS.set_forkserver_preload(
     [
         *(f"merlin.{name}" for name in _PROCESSES),
         *{f"merlin.cli.{name}" for name, _ in COMMANDS.values()},
+        *(f"openai.resources.{name}" for name in _OPENAI),
         *_LATER,
     ]
 )
