@@ -90,6 +90,8 @@ _YAML_PROBLEMS = {
     "did not find expected ',' or '}'": "brace",
     "did not find expected node content": "end",
     "found unexpected end of stream": "end",
+    "did not find expected <document start>": "document",
+    "did not find expected alphabetic or numeric character": "start",
     "did not find expected comment or line break": "after-mark",
     "found character that cannot start any token": "start",
     "found a tab character that violates indentation": "tab",
@@ -117,10 +119,16 @@ class YamlProblem(NamedTuple):
 
 def describe_yaml_error(error: yaml.YAMLError, content: str) -> YamlProblem:
     """Return where and what the error is in `content`."""
+    at_byte = getattr(error, "position", None)  # a ReaderError, of a character
+    if at_byte is not None:
+        before = content.encode()[:at_byte].decode(errors="replace")
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return YamlProblem(line, column, "control", str(error))
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = getattr(error, "problem", None) or str(error)
-    problem = _YAML_PROBLEMS.get(words, "other")
+    is_tag = words.startswith("could not determine a constructor")
+    problem = "tag" if is_tag else _YAML_PROBLEMS.get(words, "other")
     lines = content.splitlines() if problem == "start" else []
     if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
         problem = "tab"

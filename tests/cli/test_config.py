@@ -85,6 +85,9 @@ def test_all_errors_are_reported_at_once_one_per_line(judge):
     ("expected", "expected_text"),
     [
         ("state_dir: s\nproviders: [", ":3:1: YAML is broken"),
+        ("state_dir: s\n# ё\0", ":2:4: YAML is broken: control characters aren't allowed"),
+        ("--- a\n...\nx", ":3:1: YAML is broken: the document ended before this line"),
+        ("state_dir: !!x s", ":1:12: YAML is broken: tags with “!” aren't allowed"),
         (b"\xff\xfe", ": this isn't a text in UTF-8"),
         (b"#" * (1 << 20) + b"\n", ": more than 1 MB"),
         ("only words", ":1: expected a group of keys, got only words"),

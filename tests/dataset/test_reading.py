@@ -168,7 +168,8 @@ def test_alias_bomb_ends_at_its_first_anchor():
         (b"a: {b: c", "}"),
         (b"messages: [", "closed"),
         (b"a: >-2x\n", "nothing may stand on the line"),
-        (b"a: *\n", "did not find expected alphabetic"),
+        (b"a: *\n", "put it in quotes"),
+        (b"%foo\n", "found unknown directive name"),
     ],
 )
 def test_broken_yaml_is_explained(data, word):

@@ -18,6 +18,9 @@ finding-yaml-syntax = YAML is broken: { $problem ->
         [tab] a tab instead of blanks
         [escape] unknown backslash sequence
         [unicode] unknown Unicode character
+        [control] control characters aren't allowed
+        [document] the document ended before this line
+        [tag] tags with “!” aren't allowed
        *[other] { $words }
     }.
 finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
