@@ -79,7 +79,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 @proposals_app.command("tests")
 def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, if the dataset has few."""
-    with write_context(config, makes_key=True) as (ctx, actor):
+    with write_context(config, dataset, makes_key=True) as (ctx, actor):
         counts = test_questions.count_test_questions(ctx, actor, dataset)
         liked = test_questions.find_liked(ctx, actor, dataset, language())
         count = test_questions.propose_liked(ctx, actor, dataset, liked)
@@ -153,7 +153,7 @@ def decline(
     json: AsJson = False,
 ) -> None:
     """Decline proposals; their texts are deleted."""
-    with write_context(config, makes_key=True) as (ctx, actor):
+    with write_context(config, dataset, makes_key=True) as (ctx, actor):
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         count = proposals.decline_several(ctx, actor, requested)
     print_message("proposals-declined", count=count)

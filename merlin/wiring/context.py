@@ -101,23 +101,32 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     """
     with reading(config) as database:
         ctx = Context(config=config, db=database)
-        known = dataset_names(ctx, Actor.operator()) if dataset else ()
-        if dataset and dataset not in known:
-            arguments = {"dataset": dataset, "known": ", ".join(known) or "none"}
-            raise NotFound(f"no dataset {dataset}", "dataset-unknown", **arguments)
+        _require_known(ctx, dataset)
         yield ctx
 
 
 @contextmanager
-def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Context]:
+def writing_context(
+    config: Config, dataset: str = "", *, makes_key: bool = False
+) -> Iterator[Context]:
     """Yield a command's context; all its writes are one transaction.
 
-    `makes_key` creates the key of stored texts if there is none.
+    `makes_key` creates the key of stored texts if there is none. Raises NotFound if the dataset is
+    unknown.
     """
     with opened(config) as database, database.atomic():
+        ctx = Context(config=config, db=database)
+        _require_known(ctx, dataset)
         if makes_key:
             database.cipher = make_cipher(config)
-        yield Context(config=config, db=database)
+        yield ctx
+
+
+def _require_known(ctx: Context, dataset: str) -> None:
+    known = dataset_names(ctx, Actor.operator()) if dataset else ()
+    if dataset and dataset not in known:
+        arguments = {"dataset": dataset, "known": ", ".join(known) or "none"}
+        raise NotFound(f"no dataset {dataset}", "dataset-unknown", **arguments)
 
 
 def create_chat_clients(

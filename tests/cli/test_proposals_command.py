@@ -65,8 +65,9 @@ def test_command_without_ids_says_what_it_needs(run, proposed):
         assert (code, "--all" in captured.err) == (2, True)
         code, captured = run("proposals", verb, "trial", "999")
         assert (code, "merlin proposals list trial" in captured.err) == (1, True)
-    code, captured = run("proposals", "list", "nowhere")
-    assert (code, "nowhere" in captured.err) == (1, True)
+    for command in (["list", "nowhere"], ["tests", "nowhere"], ["decline", "nowhere", "1"]):
+        code, captured = run("proposals", *command)
+        assert (code, "nowhere" in captured.err) == (1, True), captured.err
 
 
 def taught(lab):

@@ -123,7 +123,7 @@ example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --an
 example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
 example-not-found = No example has all these words.
 import-duplicate = same as { $other }
-import-has-errors = Nothing was imported: { $rejected } of { $lines } lines have errors.
+import-has-errors = Nothing was imported: { $rejected } of { $lines } lines have errors. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was
    *[other] { $count } lines were

@@ -131,7 +131,7 @@ example-no-editor = Редактор { $editor } не запускается; з
 example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
 example-not-found = Ни в одном примере нет всех этих слов.
 import-duplicate = то же, что { $other }
-import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }.
+import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }. Исправьте их или пропустите: --skip-bad
 import-left-out = { $count ->
     [one] { $count } строка пропущена
     [few] { $count } строки пропущены
