@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 
 from pydantic import computed_field
@@ -62,7 +62,7 @@ def roubles(value: float | str) -> Amount:
     """
     try:
         kopecks = Decimal(str(value)) * _KOPECKS
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or 1e999999
         raise ValueError(f"{value!r} is no amount") from None
     if not kopecks.is_finite() or kopecks != kopecks.to_integral_value():
         raise ValueError(f"{value!r} is no whole number of kopecks")
