@@ -384,7 +384,11 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
         return await gateway.find(purchase.outside_id)
     if purchase.asked_at is None:
         return None
-    payments = await gateway.between(purchase.created_at - _LIST_MARGIN, ctx.clock())
+    try:
+        payments = await gateway.between(purchase.created_at - _LIST_MARGIN, ctx.clock())
+    except PaymentError as error:
+        # Whether the payment exists is unknown, even if the list is refused for good.
+        raise PaymentUnknown(str(error), code=error.code) from None
     return next((payment for payment in payments if not find_mismatch(purchase, payment)), None)
 
 

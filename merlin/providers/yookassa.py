@@ -339,7 +339,9 @@ class YooKassaGateway:
         while len(cursors) < MAX_PAGES:
             page = await self._call("GET", path, params=params)
             items, cursor = page.get("items"), page.get("next_cursor")
-            for item in items or []:
+            if not isinstance(items, list):  # not an empty list: a payment may exist
+                raise _unreadable("items", items)
+            for item in items:
                 try:
                     rows += [read(item)] if isinstance(item, Mapping) else []
                 except PaymentError as error:

@@ -112,6 +112,22 @@ def test_permanent_refusal_by_yookassa_cancels_the_order(shop):
     assert anna.order() != order_id
 
 
+def test_order_stays_open_until_yookassa_lists_whether_its_payment_exists(shop):
+    anna = shop.buyer()
+    order_id = anna.order("pack")
+    done = Fault("payments.create", FaultKind.DONE_STATUS, status=500)
+    refusals = (
+        Fault(f"payments.{call}", FaultKind.STATUS, times=None, status=400)
+        for call in ("create", "list")
+    )
+    shop.yookassa.faults.add(done, *refusals)
+    assert [anna.pay(order_id).status_code for _ in range(3)] == [503] * 3
+    assert shop.state(order_id) == "asking"
+    shop.yookassa.faults.clear()
+    assert anna.pay(order_id).status_code == 200
+    assert len(shop.payments_of(order_id)) == 1
+
+
 def test_worker_continues_while_one_order_hangs(shop):
     anna, boris = shop.buyer(), shop.buyer()
     anna_order, boris_order = anna.start_payment("pack"), boris.start_payment("pack")

@@ -156,6 +156,9 @@ def test_unreadable_response_is_ambiguous_for_a_create(content):
             asyncio.run(gateway.create(make_payment_request(1, RETURN_URL, "")))
         with pytest.raises(PaymentError):
             asyncio.run(gateway.find("p1"))
+        # It is no empty list, by which a payment or refund would be made a second time.
+        with pytest.raises(PaymentError):
+            asyncio.run(gateway.refunds("p1"))
 
 
 def test_error_without_json_keeps_its_status():
