@@ -185,8 +185,9 @@ def test_correction_reaches_editors_masked_and_with_consent(openai_site, client)
     judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
     better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
     masked = client.post(judged, data=better)
-    assert "Я скрыл личное: телефон." in masked.text
+    assert "Личное скрыто: телефон." in masked.text
     assert "Можно ли учить модель" in masked.text
+    assert "/privacy" not in masked.text
     better["answer"] = "Пары. Мой телефон [телефон]"
     refused = client.post(judged, data=better)
     assert "только с вашего согласия" in refused.text
@@ -200,6 +201,10 @@ def test_correction_reaches_editors_masked_and_with_consent(openai_site, client)
         ("algorithms", turn)
     ]
     assert talk.status_code == 200
+    revoke = "/me/consent/revoke"
+    assert revoke in client.get(site.address + "/me").text
+    assert "Согласие отозвано" in client.post(site.address + revoke).text
+    assert revoke not in client.get(site.address + "/me").text
 
 
 def test_refused_question_can_be_sent_to_editors_with_consent(openai_site, client):

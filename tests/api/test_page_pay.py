@@ -12,7 +12,8 @@ import pytest
 
 from merlin.billing.promo_codes import Promo
 from merlin.billing.quota import Format, Quotas, Source
-from merlin.billing.subscriptions import Renewal, RenewalState, Terms
+from merlin.billing.subscriptions import Renewal, RenewalState, Term, Terms
+from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.providers.payments import Gateway
 from tests.api.payment_api import (
@@ -270,3 +271,16 @@ def test_granted_plan_shows_its_end_date(shop):
     page = page_text(anna.http.get("/plans"))
     assert "Безграничный текущий план до" in page
     assert "План «Безграничный»" in page_text(anna.http.get("/me"))
+
+
+def test_plan_that_ended_lately_is_named_on_the_account_page(shop):
+    anna = shop.buyer()
+    for days, plan in ((2, "max"), (40, "plus")):
+        ends = utc_now() - timedelta(days=days)
+        term = Term(
+            0, anna.user_id, plan, ends - timedelta(days=30), ends, Source.GIFT, f"old:{plan}"
+        )
+        Terms(shop.site.database).give(term)
+    page = page_text(anna.http.get("/me"))
+    assert "План «Безграничный» закончился" in page
+    assert page.count("закончился") == 1

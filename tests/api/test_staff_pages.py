@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from html import unescape
 
 import pytest
 
@@ -16,12 +17,15 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT
+from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 
 pytestmark = pytest.mark.integration
 
 # A teacher of another course, and an editor, who cannot manage users.
 CLARA, EDITOR = 1005, 1006
+# A teacher of another course whose account name is in the course.yaml of the algorithms.
+NAMED = 1007
 KEEPING = ("/admin/users", "/admin/health", "/admin/billing")
 
 
@@ -309,6 +313,20 @@ def test_failed_training_can_be_tried_again_from_the_board(staff):
         page = client.get("/admin/board", params={"commit": failed["commit"]}).text
         launch = f'/admin/jobs?launch={failed["dataset"]}#launch"'
         assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
+
+
+def test_board_of_a_teacher_named_in_course_yaml_has_no_dead_links(staff):
+    """They lead the course, but may not watch its jobs and models."""
+    set_password(staff, staff.add_user(NAMED, Role.TEACHER, "hci"), "boris")
+    with staff.browser_client(VERA) as client:
+        verdicts = client.get("/api/verdicts", params={"dataset": "algorithms"}).json()["verdicts"]
+    commit = next(each["commit"] for each in verdicts if each["verdict"] == "serving")
+    with staff.browser_client(NAMED) as client:
+        path = fill_path(staff, "/courses/{course_id}/board")
+        page = client.get(path, params={"commit": commit}).text
+        assert re.search(r"Обучение \d", page)
+        for address in set(re.findall(r'href="(/admin/[^"#]*)', page)):
+            assert client.get(unescape(address)).status_code == 200, address
 
 
 def test_board_of_the_api_supports_not_modified(staff):

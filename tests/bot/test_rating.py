@@ -82,7 +82,7 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
     assert select_rows(settings, PROPOSALS) == []
     assert "Меня зовут [имя], мой телефон [телефон]" in message
     assert "Лоб — это верх лица. Пишите на [почта]" in message
-    assert "имя" in message.rpartition("скрыл личное")[2]
+    assert "имя" in message.rpartition("Личное скрыто")[2]
     anna.press("fix-send")
     assert select_rows(settings, PROPOSALS) == [("waiting", 1001, "neurotypology", "stand-in-base")]
     # Consent is asked once: the next correction does not ask again.

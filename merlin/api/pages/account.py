@@ -5,7 +5,7 @@ Each action is a form that redirects back, and works without scripts.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated, Any, Literal
@@ -31,7 +31,7 @@ from merlin.api.pages.plans import my_plan
 from merlin.api.problems import Problem, status_of
 from merlin.api.rest.account import export_file
 from merlin.api.schema import MAX_ID
-from merlin.app import accounts
+from merlin.app import accounts, proposals
 from merlin.app.actor import Actor
 from merlin.app.ask import show_quota
 from merlin.app.context import Context
@@ -186,10 +186,12 @@ async def _page(
     form: str = "",
     name: str = "",
     key: Mapping[str, object] = _NEW_KEY,
+    trained: Sequence[str] | None = None,
 ) -> Response:
     """Return the account page; `secret` is a new key, shown once.
 
-    `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key.
+    `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key, `trained`
+    the models that had learnt from corrections when the consent was revoked.
     """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
@@ -199,6 +201,7 @@ async def _page(
             "keys": accounts.list_keys(ctx, actor),
             "sign_ins": accounts.list_sign_ins(ctx, actor, context.credential),
             "mine": my_plan(context),
+            "has_consent": proposals.has_consent(ctx, actor),
         }
 
     values = await context.read(read)
@@ -223,6 +226,7 @@ async def _page(
         "wrong_words": wrong,
         "form": form,
         "typed_name": name,
+        "trained": trained,
     }
     return render_page(context, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
 
@@ -282,6 +286,12 @@ async def set_language(context: SignedInContext, language: FormText = "") -> Res
     response = seen_other("/me")
     set_preference(response, context.request, LANGUAGE_COOKIE, chosen or "")
     return response
+
+
+@router.post("/me/consent/revoke")
+async def revoke_consent(context: SignedInContext) -> Response:
+    """Revoke the consent to training on corrections; show which models had learnt from them."""
+    return await _page(context, trained=await context.write(proposals.revoke_consent))
 
 
 @router.post("/me/password")

@@ -292,7 +292,10 @@ async def _page(
         "starters": chat.starters,
         "opened": turn,
         "doing": doing,
-        "consent": text(context.language, "consent-ask"),
+        # The text is the bot's; on the pages the account is where a consent is revoked.
+        "consent": text(context.language, "consent-ask").replace(
+            "/privacy", context.say("consent-where")
+        ),
         "has_consent": is_opened and chat.has_consent,
         "is_waiting": lambda turn: (
             turn.state is TurnState.ASKED and turn.asked_at > chat.oldest_pending

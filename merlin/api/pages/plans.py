@@ -150,6 +150,9 @@ def can_pay_here(context: PageContext, purchase: Purchase) -> bool:
 
 router = page_router()
 
+# How long a plan that ended is still named.
+_RECENT = timedelta(days=30)
+
 
 def my_plan(context: PageContext) -> dict[str, object]:
     """Return the template values of /me about the plan; reads rows."""
@@ -166,14 +169,16 @@ def my_plan(context: PageContext) -> dict[str, object]:
 
 
 def _list_other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
-    """Return the other plans of the person: of single courses, and a lower one that is paused."""
-    clock, lines = context.services.clock(), []
+    """Return the other plans of the person: of single courses, paused ones, and recent ones."""
+    now, lines = context.services.clock(), []
     for name in dict.fromkeys(term.plan for term in current.terms):
         plan = plan_named(context.services.plans, name)
-        ends = current.ends(plan, clock) if plan is not None and plan is not current.plan else None
-        if plan is not None and ends is not None:
+        ends = max(term.ends_at for term in current.terms if term.plan == name)
+        if plan is not None and plan is not current.plan and ends > now - _RECENT:
             title, day = plan.title_in(context.language), until(context, ends)
-            lines.append(context.say("plan-also", plan=title, day=day))
+            lines.append(
+                context.say("plan-also" if ends > now else "plan-ended", plan=title, day=day)
+            )
     return lines
 
 

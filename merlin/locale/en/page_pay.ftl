@@ -14,6 +14,7 @@ page-mine-until = until { $day }
 page-mine-renewed = until { $day }, then auto-renews
 page-mine-always = no expiry
 page-plan-also = You also have the plan “{ $plan }” until { $day }.
+page-plan-ended = The plan “{ $plan }” ended on { $day }.
 page-free = Free
 page-for-everyone = for everyone
 page-or = or

@@ -4,9 +4,21 @@ page-unanswered-states = What to show
 page-unanswered-waiting = Waiting
 page-unanswered-done = Answered
 page-unanswered-dismissed = Dismissed
-page-unanswered-refused = refused { $count }
-page-unanswered-disliked = bad { $count }
-page-unanswered-wanted = want an answer: { $count }
+page-unanswered-refused =
+    { $count ->
+        [one] { $count } refusal
+       *[other] { $count } refusals
+    }
+page-unanswered-disliked =
+    { $count ->
+        [one] { $count } bad rating
+       *[other] { $count } bad ratings
+    }
+page-unanswered-wanted =
+    { $count ->
+        [one] { $count } request
+       *[other] { $count } requests
+    }
 page-unanswered-times =
     { $count ->
         [one] asked { $count } time

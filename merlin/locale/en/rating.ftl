@@ -17,7 +17,7 @@ fix-preview = This is what an editor will see, without your name:
     Answer: { $answer }
 
     Send it? To change it, simply write the answer again.
-fix-masked = I've hidden personal details: { $kinds }. Check that nothing else is left.
+fix-masked = Personal details are hidden: { $kinds }. Check that nothing else is left.
 fix-is-question = It's a question, answer it
 fix-send = Send correction
 fix-sent = Thank you! An editor will look at it. I'll tell you when a model has learnt from it.

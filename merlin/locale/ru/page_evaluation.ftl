@@ -126,7 +126,10 @@ page-eval-fix = Исправить пример
 page-eval-accept = Так и надо
 page-eval-accept-hint = Из-за этого вопроса модели больше не останавливаются, пока ответ в примере прежний.
 page-eval-running = Модель отвечает на вопросы теста
-page-eval-answered = { $asked } из { $questions } вопросов
+page-eval-answered = { $asked } из { $questions ->
+    [one] { $questions } вопроса
+   *[other] { $questions } вопросов
+    }
 page-eval-again = Полученные ответы сохранены, остальные вопросы будут заданы ещё раз автоматически.
 page-eval-no-test = Сравнить не на чем
 page-eval-no-test-hint = В наборе нет тестовых вопросов. Спросите о выученном другими словами и отметьте пример «Всегда для теста».

@@ -14,6 +14,7 @@ page-mine-until = до { $day }
 page-mine-renewed = до { $day }, затем автопродление
 page-mine-always = без срока
 page-plan-also = Ещё есть план «{ $plan }»: до { $day }.
+page-plan-ended = План «{ $plan }» закончился { $day }.
 page-free = Бесплатно
 page-for-everyone = для всех
 page-or = или

@@ -4,9 +4,24 @@ page-unanswered-states = Что показать
 page-unanswered-waiting = Ждут
 page-unanswered-done = Отвечены
 page-unanswered-dismissed = Отклонены
-page-unanswered-refused = отказ { $count }
-page-unanswered-disliked = плохо { $count }
-page-unanswered-wanted = просят ответить: { $count }
+page-unanswered-refused =
+    { $count ->
+        [one] { $count } отказ
+        [few] { $count } отказа
+       *[other] { $count } отказов
+    }
+page-unanswered-disliked =
+    { $count ->
+        [one] { $count } плохая оценка
+        [few] { $count } плохие оценки
+       *[other] { $count } плохих оценок
+    }
+page-unanswered-wanted =
+    { $count ->
+        [one] { $count } обращение
+        [few] { $count } обращения
+       *[other] { $count } обращений
+    }
 page-unanswered-times =
     { $count ->
         [one] спросили { $count } раз

@@ -90,7 +90,10 @@ gate-worse = { $version } не отвечает на { $refused ->
         [few] { $refused } тестовых вопроса, на которые
        *[many] { $refused } тестовых вопросов, на которые
     } { $against } отвечает верно (всего вопросов: { $questions }). Это больше, чем объяснит случай. Пока отвечает { $against }
-gate-floor = { $version } верно отвечает на { $right } из { $questions } тестовых вопросов, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
+gate-floor = { $version } верно отвечает на { $right } из { $questions ->
+    [one] { $questions } тестового вопроса
+   *[other] { $questions } тестовых вопросов
+    }, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
 canary = { $share ->
     [100] { $version } на испытании отвечает всем: вопросов мало, и сравнить её с { $against } пока не вышло. Текущей она станет, если не окажется хуже
    *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
