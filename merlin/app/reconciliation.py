@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
-from merlin.app.settlement import Outcome, format_amount, receive_payment, receive_refund
+from merlin.app.settlement import (
+    Outcome,
+    format_amount,
+    notify_mismatch,
+    receive_payment,
+    receive_refund,
+)
 from merlin.app.shop import plan_titles
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
@@ -93,8 +99,12 @@ def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
 
 def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
     for payment, purchase in differing:
-        if purchase is not None:
+        if purchase is not None and purchase.outside_id in {"", payment.outside_id}:
             Purchases(ctx.db, ctx.clock).poll_at(purchase.purchase_id, now)
+            continue
+        if purchase is not None:
+            # Paid a second time: only the order's own payment is polled.
+            notify_mismatch(ctx, purchase, payment, "id")
             continue
         arguments = {
             "payment": payment.outside_id,

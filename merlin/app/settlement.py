@@ -69,16 +69,22 @@ def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
     return next((what for what, agrees in agreements.items() if not agrees), "")
 
 
+def notify_mismatch(
+    ctx: Context, purchase: Purchase, payment: GatewayPayment, differs: str
+) -> None:
+    """Notify admins of a payment that is not its order's; nothing is granted for it."""
+    number, outside_id = purchase.purchase_id, payment.outside_id
+    log.error("a payment is not its order's", purchase=number, differs=differs)
+    values = {"purchase": purchase.number, "payment": outside_id, "differs": differs}
+    _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
+
+
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase.purchase_id)
     wrong = find_mismatch(purchase, payment)
     if wrong:
-        number, outside_id = purchase.purchase_id, payment.outside_id
-        log.error("a payment is not its order's", purchase=number, differs=wrong)
-        # Admins are notified; nothing is granted for it.
-        values = {"purchase": purchase.number, "payment": outside_id, "differs": wrong}
-        _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
+        notify_mismatch(ctx, purchase, payment, wrong)
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)

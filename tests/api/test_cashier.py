@@ -189,6 +189,18 @@ def test_paid_payment_without_an_order_notifies_admins_once(shop):
     shop.wait_for_state(order_id, "paid")
 
 
+def test_second_payment_of_an_order_notifies_admins_once(shop):
+    order_id = shop.buyer().start_payment("pack")
+    shop.yookassa.behave(notifications="never")
+    query = "UPDATE purchase SET outside_id = 'another', look_at = NULL WHERE id = ?"
+    shop.sql(query, order_id)
+    shop.yookassa.choose(order_id, "paid")
+    for _ in range(2):
+        assert check(shop) == 1
+    number = shop.purchase(order_id).number
+    assert shop.admin_notice_keys(purchase=number) == ["notice-payment-wrong"]
+
+
 def test_user_who_pays_two_orders_gets_both_terms(shop):
     """Y7."""
     anna = shop.buyer()
