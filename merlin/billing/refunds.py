@@ -193,6 +193,12 @@ class Refunds(Repository):
         }
         return self.db.change(REFUND.update({**values, "look_at": None}).where(condition)) > 0
 
+    def is_owed_stars(self, user_id: int) -> bool:
+        """Return whether a refund in Stars is under way to a person, who has to be known for it."""
+        query = REFUND.select(REFUND.id).join(PURCHASE, on=(PURCHASE.id == REFUND.purchase_id))
+        is_waiting = (REFUND.till == Gateway.STARS.value) & REFUND.state.in_(_UNDER_WAY)
+        return self.db.value(query.where(is_waiting & (PURCHASE.user_id == user_id))) is not None
+
     def list_of_purchase(self, purchase_id: str) -> list[Refund]:
         """Return the refunds of a purchase, oldest first."""
         query = REFUND.select().where(REFUND.purchase_id == storable_text(purchase_id))

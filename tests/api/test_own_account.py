@@ -9,12 +9,17 @@ import pytest
 
 from merlin.account.accounts import Accounts
 from merlin.account.users import Users
+from merlin.billing.ledger import Ledger
+from merlin.billing.purchases import Order, Promise, Purchases
+from merlin.billing.quota import Format
+from merlin.billing.refunds import Refunds
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState
 from merlin.core.clock import iso, utc_now
+from merlin.core.money import stars
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.tables import SIGN_IN
-from merlin.providers.payments import Gateway
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 from tests.api.chat_api import Conversation
 from tests.api.running_api import ALGORITHMS, ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
@@ -129,7 +134,17 @@ def test_erasure_on_a_page_requires_the_current_password(site):
     assert find_tables_with(site, BORIS) == set()
 
 
-def test_erasure_on_a_page_waits_for_a_renewal_in_stars_and_for_an_answer(site):
+def refund_in_stars(site, user_id):
+    """Store a paid pack and a refund of it that the bot has not sent; return the refund."""
+    pack, price = Promise("pack", {}, None, {Format.VOICE: 1}), stars(70)
+    order = Order(user_id, Gateway.STARS, pack, price)
+    purchase = Purchases(site.db).order(order, timedelta(hours=1))
+    payment = GatewayPayment("st1", Status.SUCCEEDED, True, price, is_test=False, at=utc_now())
+    grant = Ledger(site.db).record_payment(purchase.purchase_id, payment)
+    return Refunds(site.db).request(grant.entry_id, None, "по просьбе", "cli:vera")
+
+
+def test_erasure_on_a_page_waits_for_a_renewal_and_a_refund_in_stars_and_for_an_answer(site):
     now, renewals, sure = utc_now(), Renewals(site.db), {"sure": "yes"}
     renewal = Renewal(0, ANNA, "plus", Gateway.STARS, "stx", RenewalState.ON, now, now)
     number = renewals.begin(renewal)
@@ -137,6 +152,10 @@ def test_erasure_on_a_page_waits_for_a_renewal_in_stars_and_for_an_answer(site):
         assert "отключается в Telegram" in anna.post("/me/erase", data=sure).text
         assert renewals.find(ANNA, number).state is RenewalState.STOPPING
         renewals.mark_stopped(renewals.find(ANNA, number), "stx")
+        refund = refund_in_stars(site, ANNA)
+        assert "возвращаются звёзды" in anna.post("/me/erase", data=sure).text
+        returned = GatewayRefund("st1", "st1", refund.amount, is_done=True, at=now)
+        Refunds(site.db).mark_done(refund.refund_id, returned)
         conversation = Conversation(site)
         conversation.add_question(1)
         assert "готовится ответ" in anna.post("/me/erase", data=sure).text
