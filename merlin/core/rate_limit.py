@@ -94,7 +94,8 @@ class TokenBuckets:
         return bucket
 
     def _sweep(self, now: float) -> None:
-        not_full = [item for item in self._buckets.items() if item[1].full_in_s(now) > 0]
+        buckets = list(self._buckets.items())  # other threads may add one meanwhile
+        not_full = [item for item in buckets if item[1].full_in_s(now) > 0]
         self._buckets = dict(not_full[max(len(not_full) - self._max_buckets // 2, 0) :])
 
     def __len__(self) -> int:
