@@ -242,9 +242,18 @@ _NEVER_AGAIN = frozenset({"permission_revoked"})
 
 
 def notify_renewals(ctx: Context, now: datetime) -> None:
-    """Notify everybody whose plan is renewed in the next days of the amount and the date."""
+    """Notify everybody whose plan is renewed in the next days of the amount and the date.
+
+    A renewal in Stars of a plan that is not sold so any more ends: Telegram would charge for it.
+    """
     for renewal in Renewals(ctx.db).claim_reminders(now):
         price, at = next_payment(ctx, renewal)
+        is_ours = renewal.gateway is Gateway.YOOKASSA
+        if price is None and not is_ours:
+            Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id)
+            once = f"renewal-gone:{renewal.renewal_id}:{iso(renewal.next_at)}"
+            arguments = plan_titles(ctx, renewal.plan)
+            _tell(ctx, renewal.user_id, "notice-renewal-gone-stars", arguments, once)
         if price is None:
             continue
         values = {
@@ -253,7 +262,6 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
             "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
-        is_ours = renewal.gateway is Gateway.YOOKASSA
         if is_ours:
             Renewals(ctx.db).record_announcement(renewal.renewal_id, price)
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.plans import record_failed_renewal, renewal_of
+from merlin.app.plans import notify_renewals, record_failed_renewal, renewal_of
 from merlin.app.settlement import Outcome
 from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
@@ -100,6 +100,20 @@ def test_reminder_is_sent_once_per_payment_and_late_only_if_the_payment_waited(
     assert not claim_due(clock() + 91 * DAY)
     assert [len(remind(clock() + 91 * DAY)) for _ in range(2)] == [late, 0]
     assert len(claim_due(clock() + 91 * DAY)) == late
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+def test_stars_renewal_ends_before_the_payment_of_a_plan_not_sold_so_any_more(shop, clock, is_kept):
+    shop.start_renewal(gateway=STARS)
+    plus = shop.ctx.config.plans.pop("plus")
+    if is_kept:
+        price = plus.price.model_copy(update={"stars": None})
+        shop.ctx.config.plans["plus"] = plus.model_copy(update={"price": price})
+    clock.move(27 * 86_400)
+    for _ in range(2):
+        shop.db.transact(lambda: notify_renewals(shop.ctx, clock()))
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.STOPPING
+    assert shop.list_notices(ANNA) == ["notice-renewal-gone-stars"]
 
 
 def test_concurrent_processes_claim_each_renewal_once(url, cipher, clock):

@@ -143,6 +143,13 @@ def test_order_whose_price_changed_cannot_be_paid(buyer):
     assert "price has changed" in buyer.try_to_pay()
 
 
+def test_order_of_a_plan_that_exists_no_more_cannot_be_paid(buyer):
+    purchase_id = buyer.order("Plus")
+    sql = """UPDATE purchase SET promise = REPLACE(promise, '"plus"', '"gone"') WHERE id = ?"""
+    change_rows(buyer.settings, sql, purchase_id)
+    assert "This invoice has expired" in buyer.try_to_pay()
+
+
 @pytest.mark.parametrize("payload", ["Order not found", "'; DROP TABLE purchase; --", "0" * 32])
 def test_unknown_order_cannot_be_paid(buyer, payload):
     buyer.order("Plus")

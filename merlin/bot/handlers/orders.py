@@ -167,7 +167,9 @@ def refusal_reason(context: BotContext) -> str:
         "pay-refused-blocked": context.user.is_blocked,
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
-        or not Promos(context.db).may_take(purchase),
+        or not Promos(context.db).may_take(purchase)
+        # A plan that exists no more gives nothing.
+        or not (order.promise.pack or plan_named(context.services.plans, order.promise.plan)),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
         # A second link, made before the plan changed: Telegram would renew both.
         "pay-renews-already": bool(purchase.pay_url) and _renews(context, order.promise.plan),

@@ -17,5 +17,6 @@ notice-renewal-soon-stars = The plan “{ $en }” renews soon: on { $at } Teleg
 notice-renewal-failed = The plan “{ $en }” couldn't be renewed: { $reason }. We'll try again in a day, or you can pay now: /plan
 notice-renewal-over = The plan “{ $en }” couldn't be renewed: { $reason }. We won't try again, and you won't be charged. You can come back to it at any time: /plan
 notice-renewal-gone = The plan “{ $en }” is no longer sold, so it wasn't renewed. You weren't charged. See other plans: /plan
+notice-renewal-gone-stars = The plan “{ $en }” is no longer sold, so auto-renewal is off. You won't be charged. See other plans: /plan
 notice-renewal-unpaid = Auto-renewal of the plan “{ $en }” is off: Telegram didn't get the Stars for the next month. To turn it on, buy the plan again: /plan
 notice-plan-ends = The plan “{ $en }” ends on { $at } and won't auto-renew. See plans: /plan
