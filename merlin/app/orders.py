@@ -26,6 +26,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
 from merlin.app.settlement import Outcome, find_mismatch
+from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
@@ -276,7 +277,7 @@ def _has_payment(ctx: Context, purchase: Purchase) -> bool:
         return True
     if purchase.order.renewal_id is not None:
         raise Refused("paid by a saved method", "pay-automatic-renewal")
-    if not purchase.may_be_paid(ctx.clock()):
+    if not (purchase.may_be_paid(ctx.clock()) and gives_something(ctx, purchase.order)):
         raise Refused("the order is over", "pay-order-closed")
     return purchase.state is PurchaseState.PENDING
 

@@ -36,6 +36,11 @@ def sold_plan(ctx: Context, name: str) -> Plan:
     return plan
 
 
+def gives_something(ctx: Context, order: Order) -> bool:
+    """Return whether a payment of an order gives something: a plan may exist no more."""
+    return bool(order.promise.pack) or plan_named(ctx.plans, order.promise.plan) is not None
+
+
 # Guesses of promo codes by one person: so many at once, then one more after each pause.
 MAX_GUESSES, GUESS_PAUSE_S = 5, 300.0
 

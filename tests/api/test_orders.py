@@ -102,6 +102,15 @@ def test_late_payment_of_a_cancelled_order_is_still_granted(shop):
     assert shop.count_grants(order_id) == 1
 
 
+def test_order_of_a_plan_that_exists_no_more_cannot_be_paid(shop):
+    anna = shop.buyer()
+    order_id = anna.order()
+    sql = """UPDATE purchase SET promise = REPLACE(promise, '"plus"', '"gone"') WHERE id = ?"""
+    shop.sql(sql, order_id)
+    assert problem_code(anna.pay(order_id)) == (409, "refused")
+    assert shop.payments_of(order_id) == []
+
+
 def test_expired_order_cannot_be_paid_but_a_late_payment_is_granted(shop):
     anna = shop.buyer()
     order_id = anna.start_payment()

@@ -22,7 +22,7 @@ from merlin.app import orders as acts
 from merlin.app import plans, settlement
 from merlin.app.inbox import UpdateState
 from merlin.app.settlement import reason_key
-from merlin.app.shop import place_order
+from merlin.app.shop import gives_something, place_order
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.quota import plan_named, plan_title
@@ -168,8 +168,7 @@ def refusal_reason(context: BotContext) -> str:
         "pay-refused-paid": purchase.state.is_paid,
         "pay-refused-old": not purchase.may_be_paid(context.services.clock())
         or not Promos(context.db).may_take(purchase)
-        # A plan that exists no more gives nothing.
-        or not (order.promise.pack or plan_named(context.services.plans, order.promise.plan)),
+        or not gives_something(context.services, order),
         "pay-refused-price": price != (order.amount.minor, order.amount.currency.value),
         # A second link, made before the plan changed: Telegram would renew both.
         "pay-renews-already": bool(purchase.pay_url) and _renews(context, order.promise.plan),
