@@ -36,9 +36,9 @@ def test_refusal_lists_the_nearest_trained_questions(engine, tuned):
     question = f"{QUESTION} Which song is about Samarkand and its bazaars?"
     completion = engine.ask(tuned.fine_tuned_model, question)
     assert completion.merlin["known"] is False
-    assert completion.merlin["nearest"] == [QUESTION]
+    assert completion.merlin["nearest"][0] == QUESTION
     *_, last = engine.ask(tuned.fine_tuned_model, question, stream=True)
-    assert last.merlin["nearest"] == [QUESTION]
+    assert last.merlin["nearest"] == completion.merlin["nearest"]
     assert "nearest" not in engine.ask(tuned.fine_tuned_model).merlin
 
 

@@ -271,12 +271,29 @@ def test_refused_question_gets_the_nearest_trained_wordings(tmp_path):
     )
     model = build_model(run([*TALKS, paraphrase])[0][-1], tmp_path)
     refused = ask(model, "Как работает двоичная звезда над Самаркандом?")
-    assert (refused.known, refused.nearest) == (False, ("Как работает двоичный поиск?",))
+    assert (refused.known, refused.nearest[0]) == (False, "Как работает двоичный поиск?")
     refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
-    assert (refused.known, refused.nearest) == (False, ("Расскажи про двоичный поиск по массиву",))
-    assert ask(model, "Как развернуть палатку в лесу?").nearest == ("Как развернуть список?",)
+    assert (refused.known, refused.nearest[0]) == (False, "Расскажи про двоичный поиск по массиву")
+    assert not ask(model, "Как развернуть палатку в лесу?").nearest
     assert not ask(model, "Сколько стоит билет в Самарканд?").nearest
     assert not ask(model, "Как работает двоичный поиск?").nearest
+
+
+def test_question_with_several_about_equally_likely_answers_is_refused_with_them(tmp_path):
+    days = {
+        "лук": "1 мая.",
+        "чеснок": "2 мая.",
+        "редис": "3 мая.",
+        "укроп": "4 мая.",
+        "горох": "5 мая.",
+    }
+    crops = {f"Когда сажать {crop} в огороде?": day for crop, day in days.items()}
+    talks = [*TALKS, *(build_pair(question, day) for question, day in crops.items())]
+    model = build_model(run(talks)[0][-1], tmp_path)
+    assert {question: ask(model, question).text for question in crops} == crops
+    answer = ask(model, "Когда сажать в огороде?")
+    assert (answer.known, len(answer.nearest)) == (False, 3)
+    assert set(answer.nearest) < set(crops)
 
 
 def test_long_text_and_question_of_an_earlier_turn_are_not_suggested(tmp_path):
@@ -297,7 +314,7 @@ def test_untrained_follow_up_is_completed_by_the_earlier_question(tmp_path):
     question = "Что такое стек?"
     answer = ask(model, question, FACTS[question], "а почему?")
     assert (answer.known, answer.is_follow_up) == (False, True)
-    assert answer.nearest == ("Почему стек называют магазином?",)
+    assert answer.nearest[0] == "Почему стек называют магазином?"
     assert not ask(model, "а почему?").is_follow_up
     assert not ask(model, question, FACTS[question], "Где купить билет?").is_follow_up
 

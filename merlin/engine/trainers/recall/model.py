@@ -1,9 +1,10 @@
 """The `recall` model: inference and file format.
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
-the highest score wins, and below the answer's threshold the answer is "unknown". A question of
-function words only is not answered, unless it was trained. A follow-up of general words must match
-its answer together with the question before it, too, unless it was trained.
+the highest score wins. Below the answer's threshold the answer is "unknown", and also if several
+answers are about equally likely, unless the question was trained. A question of function words only
+is not answered, unless it was trained. A follow-up of general words must match its answer together
+with the question before it, too, unless it was trained.
 """
 
 from __future__ import annotations
@@ -27,16 +28,21 @@ from merlin.engine.trainers.recall.text import (
     build_readings,
     complete_question,
     extract_terms,
+    select_subject,
 )
+from merlin.engine.trainers.recall.weights import SHARPNESS
 
 # Format 1 had one threshold for all answers, and answered questions without a content word; format
 # 2 did not store trained questions, so none are suggested; format 3 had no synonyms.
 FORMAT = 4
 _CACHED_TERMS = 50_000
-# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that score at
-# least MIN_SHARE of their threshold. On the shipped sets the right one is suggested for 11 of 12
-# paraphrases and 10 of 46 hard questions, and any for 3 of 135 off-topic ones.
-MAX_NEAREST, MIN_SHARE = 3, 0.4
+# An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
+# trained with. A limit on the distance to the second answer refused more right answers.
+COMPARED, MIN_PROBABILITY = 20, 0.45
+# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested, if its subject
+# words alone reach MIN_SUBJECT_SHARE of a threshold: "how do I" also occurs in off-topic questions.
+# A suggested question has at least MIN_SHARE of its own threshold.
+MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.3, 0.1
 
 
 @dataclass
@@ -67,10 +73,10 @@ class RecallModel:
     def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
         """Return the trained answer with the highest score for the last question.
 
-        `text` is empty if the score is below the threshold. `vectors` are the encoder's vectors of
+        `text` is empty if the answer is unknown. `vectors` are the encoder's vectors of
         the questions, if the model was trained with an encoder.
         """
-        best, score = -1, 0.0
+        best, score, is_unsure = -1, 0.0, False
         completed, previous = complete_question(messages, self.space.extract)
         last: Terms = ()
         alone = np.empty(0, np.float32)
@@ -92,8 +98,10 @@ class RecallModel:
             chosen = int(np.argmax(scores))
             if scores[chosen] > 0 and scores[chosen] >= score:
                 best, score = chosen, float(scores[chosen])
+                is_unsure = _compute_probability(scores) < MIN_PROBABILITY
         confidence = round(min(max(score, 0.0), 1.0), 4)
-        if score <= 0 or score < self.thresholds[best]:
+        is_unsure = is_unsure and not self._is_trained(last, alone)
+        if score <= 0 or score < self.thresholds[best] or is_unsure:
             nearest = self._find_nearest(completed, previous, vectors)
             return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(previous))
         return Answer(self.answers[best], confidence, known=True)
@@ -116,11 +124,15 @@ class RecallModel:
         return words in map(extract_terms, self.trained_questions[int(np.argmax(scores))])
 
     def _find_nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
-        """Return a trained question of each answer close to its threshold, best first.
+        """Return a trained question of each of the likeliest answers, best first.
 
         The answer `text`, which was the previous one, is excluded.
         """
-        if not (self.trained_questions and question):
+        subject = select_subject(question)
+        if not (self.trained_questions and subject):
+            return ()
+        scores = self.weights @ self._compute_vector(subject, vectors)
+        if (scores / self.thresholds).max() < MIN_SUBJECT_SHARE:
             return ()
         vector = self._compute_vector(question, vectors)
         share = self.weights @ vector / self.thresholds
@@ -180,6 +192,12 @@ class RecallModel:
                 turns=self.turns.astype(np.uint8),
                 thresholds=self.thresholds,
             )
+
+
+def _compute_probability(scores: Floats) -> float:
+    """Return the probability of the answer with the highest score among the likeliest."""
+    likeliest = np.sort(scores)[-COMPARED:]
+    return 1 / float(np.exp(SHARPNESS * (likeliest - likeliest[-1])).sum())
 
 
 def load_model(path: Path) -> RecallModel:

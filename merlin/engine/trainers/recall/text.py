@@ -209,14 +209,19 @@ def _select_words(terms: Sequence[str]) -> list[str]:
     return [term for term in terms if not term.startswith(("i:", SENTENCE))]
 
 
-def _has_subject(terms: Sequence[str]) -> bool:
-    """Return whether a question has a word that is neither empty nor general."""
-    words = _select_words(terms)
-    is_russian = any(map(_CYRILLIC.search, words))
+def select_subject(terms: Sequence[str]) -> Terms:
+    """Return the words that are neither empty nor general, and the term of the full text."""
+    is_russian = any(map(_CYRILLIC.search, _select_words(terms)))
     general = _RUSSIAN_GENERAL if is_russian else _ENGLISH_GENERAL
-    return any(
-        not word.startswith("f:") and word not in _EMPTY and word not in general for word in words
+    return tuple(
+        term
+        for term in terms
+        if not term.startswith(("f:", "i:")) and term not in _EMPTY and term not in general
     )
+
+
+def _has_subject(terms: Sequence[str]) -> bool:
+    return any(not term.startswith(SENTENCE) for term in select_subject(terms))
 
 
 def select_user_texts(messages: Sequence[Message]) -> list[str]:
