@@ -86,6 +86,10 @@ def test_vectors_depend_only_on_hash_and_seed():
     vectors = draw_vectors(hashes, seed=7, dimensions=128)
     assert np.array_equal(draw_vectors(hashes[::-1], 7, 128)[::-1], vectors)
     assert not np.allclose(draw_vectors(hashes, 8, 128), vectors)
+    longest, shorter = draw_vectors(hashes, 7, 1_024), draw_vectors(hashes, 7, 1_014)
+    assert np.allclose(
+        shorter * (1_014 / 1_024) ** 0.5, longest[:, [*range(507), *range(512, 1_019)]]
+    )
     assert np.sum(vectors**2, axis=1).mean() == pytest.approx(1.0, abs=0.02)
     assert abs((vectors[:-1] * vectors[1:]).sum(1)).mean() < 0.1
 

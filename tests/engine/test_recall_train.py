@@ -18,7 +18,7 @@ from merlin.engine.trainers.base import (
     check_hyperparameters,
 )
 from merlin.engine.trainers.recall.model import load_model
-from merlin.engine.trainers.recall.train import train
+from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares, train
 
 pytestmark = pytest.mark.unit
 
@@ -87,6 +87,14 @@ def test_untrained_test_answer_has_accuracy_zero_and_no_loss():
     epochs, _ = run(TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
     assert epochs[-1].metrics["valid_accuracy"] == 0.0
     assert "valid_loss" not in epochs[-1].metrics
+
+
+def test_one_more_answer_changes_dimensions_and_shares_of_trainings_little():
+    assert compute_shares(300) == [1.0] * 5
+    assert compute_shares(500) == [1.0]
+    for answers in range(1, 1_000):
+        assert choose_dimensions(answers) - choose_dimensions(answers + 1) <= 10
+        assert sum(compute_shares(answers)) - sum(compute_shares(answers + 1)) <= 0.03
 
 
 def test_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):

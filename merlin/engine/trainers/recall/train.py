@@ -51,15 +51,19 @@ QUESTION_WEIGHT = 1.0
 ANSWER_WEIGHT = 0.5
 MAX_WITH_ANSWERS = 2_000
 MAX_TURNS = 50_000
-_DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
-_MIN_DIMENSIONS = 128
+# Up to 250 answers vectors have 1,024 dimensions, then 10 less with each answer down to 514.
+_DIMENSIONS = ((1_000, 514), (2_000, 256))
+_MIN_DIMENSIONS, _MAX_DIMENSIONS = 128, 1_024
+_MAX_WITH_ALL_DIMENSIONS, _DIMENSIONS_PER_ANSWER = 250, 10
 _BATCH, _LARGE_BATCH = 32, 256
 _MAX_TESTED = 1_000
 _MAX_NAMED = 5
 _RATE_DECAY = 0.8
 _AVERAGED_EPOCHS = 10
-# With at most MAX_REPEATED answers, REPEATED trainings with different seeds are averaged.
-MAX_ENSEMBLE_ANSWERS, ENSEMBLE_SIZE = 300, 5
+# Up to MAX_ENSEMBLE_ANSWERS, ENSEMBLE_SIZE trainings with different seeds are averaged; from there
+# to MIN_SINGLE_ANSWERS the last of them count less and less, because one training instead of five,
+# or another number of dimensions, changes one answer in ten.
+MAX_ENSEMBLE_ANSWERS, MIN_SINGLE_ANSWERS, ENSEMBLE_SIZE = 300, 500, 5
 # Longer questions are not suggested; in characters.
 MAX_SUGGESTED_LENGTH = 300
 
@@ -148,7 +152,16 @@ def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:
 
 def choose_dimensions(answers: int) -> int:
     """Return the vector dimension: smaller for more answers, to limit the training time."""
-    return next((length for most, length in _DIMENSIONS if answers <= most), _MIN_DIMENSIONS)
+    least = next((length for most, length in _DIMENSIONS if answers <= most), _MIN_DIMENSIONS)
+    fewer = max(0, answers - _MAX_WITH_ALL_DIMENSIONS) * _DIMENSIONS_PER_ANSWER
+    return max(least, _MAX_DIMENSIONS - fewer)
+
+
+def compute_shares(answers: int) -> list[float]:
+    """Return the weight of each training in the mean."""
+    span = MIN_SINGLE_ANSWERS - MAX_ENSEMBLE_ANSWERS
+    repeated = min(max(MIN_SINGLE_ANSWERS - answers, 0) / span, 1) * (ENSEMBLE_SIZE - 1)
+    return [1.0, *(share for n in range(ENSEMBLE_SIZE - 1) if (share := min(repeated - n, 1)) > 0)]
 
 
 class _Training:
@@ -207,11 +220,11 @@ class _Training:
         hashes = hash_texts(numbers), hash_texts(answers)
         is_word = np.array([not is_sentence(term) for term in numbers])
         self._words = np.flatnonzero(is_word[: len(self.terms)])
-        times = ENSEMBLE_SIZE if len(answers) <= MAX_ENSEMBLE_ANSWERS else 1
+        self._shares = [1.0] if self._is_large else compute_shares(len(answers))
         self._trained = [
-            Weights(placed, is_word, *hashes, (seed, number)) for number in range(times)
+            Weights(placed, is_word, *hashes, (seed, number)) for number in range(len(self._shares))
         ]
-        averaged = 1 if self._is_large else _AVERAGED_EPOCHS * times
+        averaged = 1 if self._is_large else _AVERAGED_EPOCHS * len(self._trained)
         self._recent: deque[Weights] = deque(maxlen=averaged)
         self.served = self._trained[0]
         self._epoch = 0
@@ -248,7 +261,8 @@ class _Training:
             for first in range(0, len(order), self._batch):
                 total += self._learn(weights, order[first : first + self._batch])
             self._recent.append(weights.take_snapshot())
-        self.served = average(self._recent)
+        epochs = len(self._recent) // len(self._shares)
+        self.served = average(self._recent, epochs * self._shares)
         if self._is_near:
             # From now on the learning rate is lower, and wrong or nearly wrong questions are
             # repeated together with the answers they were confused with (hard negatives): among

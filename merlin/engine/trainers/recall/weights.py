@@ -204,11 +204,12 @@ class Weights:
         self.gains = np.clip(self.gains - step, MIN_GAIN, MAX_GAIN)
 
 
-def average(snapshots: Sequence[Weights]) -> Weights:
-    """Return the mean of several snapshots, oldest first."""
+def average(snapshots: Sequence[Weights], shares: Sequence[float]) -> Weights:
+    """Return the weighted mean of several snapshots, oldest first."""
     averaged = copy(snapshots[-1])
-    averaged.rows = np.mean([weights.rows for weights in snapshots], axis=0, dtype=np.float32)
-    averaged.gains = np.mean([weights.gains for weights in snapshots], axis=0, dtype=np.float32)
+    parts = np.array(shares, np.float32) / np.float32(sum(shares))
+    averaged.rows = np.tensordot(parts, [weights.rows for weights in snapshots], 1)
+    averaged.gains = np.tensordot(parts, [weights.gains for weights in snapshots], 1)
     return averaged
 
 
