@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 import httpx2
-import openai
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
@@ -56,6 +56,11 @@ from merlin.providers.openai_objects import (
     read_rows,
 )
 
+if TYPE_CHECKING:  # Imported at the first call: 24 MB, which a daemon without models saves.
+    import openai
+    from openai.resources.files import FilesWithRawResponse
+    from openai.resources.fine_tuning.jobs.jobs import JobsWithRawResponse
+
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 _NEVER_SENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError, httpx2.InvalidURL)
 
@@ -66,6 +71,8 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
 
     `creates`: the call is not idempotent; an unclear outcome raises ProviderUnknown.
     """
+    import openai  # noqa: PLC0415 - see above
+
     unsure = ProviderUnknown if creates else ProviderBusy
     try:
         yield
@@ -95,31 +102,51 @@ def _connection_error(cause: BaseException, unsure: type[ProviderBusy]) -> Provi
     return unsure(f"the connection to the provider broke: {text}")
 
 
-def build_client(
-    base_url: str,
-    credential: str,
-    total_s: float,
-    keep: int,
-    *,
-    language: str = "",
-    project: str = "",
-) -> openai.OpenAI:
-    """Return a client whose every call ends within `total_s`; `keep`: idle connections kept.
+class Account:
+    """One account at one server, with the package's client, which is made at the first call."""
 
-    `language` is sent as Accept-Language, for servers that localize failure reasons.
+    def __init__(
+        self,
+        base_url: str,
+        credential: str,
+        total_s: float,
+        keep: int,
+        *,
+        language: str = "",
+        project: str = "",
+    ) -> None:
+        """Every call ends within `total_s`; `keep`: idle connections kept.
 
-    With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
-    that cannot be distinguished from a completed request.
-    """
-    return openai.OpenAI(
-        base_url=base_url,
-        api_key=credential or "none",
-        project=project or None,
-        max_retries=0,
-        timeout=build_timeout(total_s),
-        http_client=build_http_client(base_url, total_s, keep),
-        default_headers={"Accept-Language": language} if language else None,
-    )
+        `language` is sent as Accept-Language, for servers that localize failure reasons.
+
+        With `keep` 0 no request uses a connection that the server has closed meanwhile, an error
+        that cannot be distinguished from a completed request.
+        """
+        self._base_url, self._credential, self._project = base_url, credential, project
+        self._total_s, self._keep, self._language = total_s, keep, language
+        self._made: openai.OpenAI | None = None
+        self._lock = Lock()
+
+    @property
+    def _client(self) -> openai.OpenAI:
+        import openai  # noqa: PLC0415 - see above
+
+        with self._lock:
+            self._made = self._made or openai.OpenAI(
+                base_url=self._base_url,
+                api_key=self._credential or "none",
+                project=self._project or None,
+                max_retries=0,
+                timeout=build_timeout(self._total_s),
+                http_client=build_http_client(self._base_url, self._total_s, self._keep),
+                default_headers={"Accept-Language": self._language} if self._language else None,
+            )
+            return self._made
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._made is not None:
+            self._made.close()
 
 
 MAX_PAGES = 1000
@@ -152,7 +179,7 @@ def read_pages(ask: Listing) -> Iterator[list[Json]]:
 _IDLE_CONNECTIONS = 4
 
 
-class OpenAIAsker:
+class OpenAIAsker(Account):
     """A client for complete (not streamed) answers of one account at one server."""
 
     def __init__(
@@ -166,7 +193,7 @@ class OpenAIAsker:
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        self._client = build_client(
+        super().__init__(
             base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS, project=project
         )
         self._parameters = sampling.request_fields()
@@ -194,9 +221,8 @@ class OpenAIAsker:
     def _ask(
         self, model_id: str, messages: Sequence[Message], sampling: Json, timeout_s: float
     ) -> Answer:
-        completions = self._client.chat.completions.with_raw_response
         with provider_errors(creates=True):
-            raw = completions.create(
+            raw = self._client.chat.completions.with_raw_response.create(
                 model=model_id,
                 messages=cast("Any", build_messages(messages)),
                 extra_body=dict(sampling),
@@ -204,10 +230,6 @@ class OpenAIAsker:
                 timeout=build_timeout(timeout_s, between_s=timeout_s),
             )
             return openai_objects.parse_answer(json_object(raw.content))
-
-    def close(self) -> None:
-        """Close all connections."""
-        self._client.close()
 
 
 PURPOSE: Literal["fine-tune"] = "fine-tune"
@@ -235,7 +257,7 @@ _LONG_AGO = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 
 
-class OpenAIProvider:
+class OpenAIProvider(Account):
     """The TrainingApi of one account at one server."""
 
     def __init__(
@@ -251,10 +273,16 @@ class OpenAIProvider:
         `timeout_s` limits one call; an upload has ten minutes. `language` is the language of
         failure reasons, "" for the server's default.
         """
-        self._client = build_client(base_url, credential, timeout_s, keep=0, language=language)
-        self._files = self._client.files.with_raw_response
-        self._jobs = self._client.fine_tuning.jobs.with_raw_response
+        super().__init__(base_url, credential, timeout_s, keep=0, language=language)
         self._dialect = dialect
+
+    @property
+    def _files(self) -> FilesWithRawResponse:
+        return self._client.files.with_raw_response
+
+    @property
+    def _jobs(self) -> JobsWithRawResponse:
+        return self._client.fine_tuning.jobs.with_raw_response
 
     def upload_file(self, name: str, path: Path) -> str:
         # The name contains the content's digest, and characters that are invalid in a header.
@@ -287,6 +315,8 @@ class OpenAIProvider:
             self._files.delete(file_id)
 
     def create_job(self, new_job: NewJob) -> JobReport:
+        import openai  # noqa: PLC0415 - see above
+
         with provider_errors(creates=True):
             raw = self._jobs.create(
                 model=new_job.base_model,
@@ -369,10 +399,6 @@ class OpenAIProvider:
     def delete_model(self, model_id: str) -> None:
         with ignore_missing():
             self._client.models.with_raw_response.delete(model_id)
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
 
 def _read_new_events(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
 from merlin.config.settings import ProviderConfig
@@ -14,10 +13,9 @@ from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.providers.base import TrainingApi
 from merlin.providers.forge import Forge
-
-if TYPE_CHECKING:
-    from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
-    from merlin.providers.yandex_training import YandexProvider
+from merlin.providers.mistral_training import MistralProvider
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
 DAY_S, RETRY_S = 86_400.0, 60.0
@@ -43,11 +41,6 @@ def training_client(
     `language` is for providers whose messages have several. Raises ConfigError if the credential is
     missing.
     """
-    # Imported here: commands without a provider or credential save a quarter of a second.
-    from merlin.providers.mistral_training import MistralProvider
-    from merlin.providers.openai_training import OpenAIProvider
-    from merlin.providers.yandex_training import YandexProvider
-
     key = credential(provider.credential)
     if provider.form == "yandex":
         return YandexProvider(provider.base_url, key, provider.folder, timeout_s)
@@ -60,8 +53,6 @@ def model_client(
     provider: ProviderConfig, sampling: SamplingParams = DEFAULT_SAMPLING
 ) -> OpenAIAsker:
     """Return the client that queries a provider's models. Raises ConfigError without credential."""
-    from merlin.providers.openai_training import OpenAIAsker
-
     key = credential(provider.credential)
     return OpenAIAsker(provider.base_url, key, sampling, provider.folder)
 
