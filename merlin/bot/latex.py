@@ -22,8 +22,9 @@ from pylatexenc.latexwalker import (  # type: ignore[import-untyped]
 )
 from pylatexenc.macrospec import MacroSpec  # type: ignore[import-untyped]
 
-# A formula that is longer or has more groups stays as it is.
-MAX_CHARACTERS = 2000
+from merlin.bot.markdown import MAX_FORMULA_CHARACTERS
+
+# A formula that has more groups stays as it is.
 MAX_GROUPS = 150
 # The brackets of a matrix, which is written in one line.
 _MATRICES = {
@@ -48,7 +49,7 @@ _RELATION = re.compile(r"[^\S\n]*([=<>≤≥≠≈≡∼≃≅≪≫∈∉⊂⊆
 def to_unicode(formula: str) -> str:
     """Return a LaTeX formula as text, with the lines of an equation as lines; never raises."""
     source = formula.strip()
-    if len(source) > MAX_CHARACTERS or len(_GROUP.findall(source)) > MAX_GROUPS:
+    if len(source) > MAX_FORMULA_CHARACTERS or len(_GROUP.findall(source)) > MAX_GROUPS:
         return source
     try:
         plain = _EMPTY_SIDE.sub("", source)

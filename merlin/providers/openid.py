@@ -21,11 +21,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode, urlsplit
 
 import aiohttp
-import jwt
 
 from merlin.account.sign_ins import MAX_ID
 from merlin.config.settings import OpenIdConfig
@@ -33,6 +32,9 @@ from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_chunks
+
+if TYPE_CHECKING:  # Imported at the first sign-in: 2 MB that an API without OpenID does not need.
+    import jwt
 
 # The maximum time between the start and the end of a sign-in.
 LIFETIME = timedelta(minutes=10)
@@ -168,6 +170,8 @@ class Issuer:
         )
 
     async def _verify_token(self, token: str, sign_in: SignInState) -> Mapping[str, Any]:
+        import jwt  # noqa: PLC0415 - see above
+
         try:
             key = await self._find_key(str(jwt.get_unverified_header(token).get("kid", "")))
             claims: Mapping[str, Any] = jwt.decode(
@@ -186,13 +190,15 @@ class Issuer:
         return claims
 
     async def _find_key(self, kid: str) -> jwt.PyJWK:
+        from jwt import PyJWKSet  # noqa: PLC0415 - see above
+
         async with self._lock:
             age_s = time.monotonic() - self._keys_at
             is_due = kid not in self._keys and age_s >= self._again_s
             if is_due or age_s > CACHE_S or not self._keys:
                 description = await self._fetch_description()
                 body = await self._request("GET", description["jwks_uri"])
-                keys = jwt.PyJWKSet.from_dict(dict(body)).keys
+                keys = PyJWKSet.from_dict(dict(body)).keys
                 self._keys = {str(key.key_id): key for key in keys}
                 self._keys_at = time.monotonic()
         if kid not in self._keys:

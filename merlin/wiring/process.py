@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -9,6 +10,18 @@ from merlin.config import Config, credential
 from merlin.config.settings import SENTRY_DSN
 from merlin.core.errors import ConfigError
 from merlin.core.log import set_up_logging
+
+_M_ARENA_MAX = -8  # of glibc's malloc.h
+
+
+def allocate_from_one_heap() -> None:
+    """Let the threads of this process share one heap; call it before they start.
+
+    By default glibc gives every thread its own, each of which keeps what it once used.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager

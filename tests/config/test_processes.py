@@ -103,9 +103,12 @@ def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypa
         ("merlin.config", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
         (
             "merlin.wiring.bot",
-            {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
+            {
+                *("openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema"),
+                *("prometheus_client", "pylatexenc"),
+            },
         ),
-        ("merlin.wiring.daemon", {"openai", "prometheus_client"}),
+        ("merlin.wiring.daemon", {"openai", "aiohttp", "prometheus_client"}),
         ("merlin.dataset.check", {"pydantic", "structlog", "peewee"}),
         ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
     ],
