@@ -12,8 +12,10 @@ from datetime import date, datetime, timedelta, tzinfo
 from functools import cache
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
+from babel.core import get_global
+from babel.localedata import load
 from fluent.runtime import FluentBundle
 from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
@@ -48,6 +50,22 @@ _REASON_ARGUMENTS = frozenset({"reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 
+# What babel loads with a language's plural forms and numbers, and no text uses.
+_UNUSED = (
+    *("unit_patterns", "unit_display_names", "currency_names", "currency_names_plural"),
+    *("languages", "territories", "time_zones", "meta_zones"),
+)
+
+
+def _release_unused_locale_data(language: str) -> None:
+    """Release names of units, currencies, countries and time zones: 3 MB for two languages."""
+    data = load(language)
+    for name in _UNUSED:
+        data.pop(name, None)
+    for shared in (get_global("likely_subtags"), get_global("territory_languages")):
+        cast("dict[str, Any]", shared).clear()
+
+
 class _Texts:
     """The messages of one language; a file is parsed when one of its messages is first used.
 
@@ -57,6 +75,7 @@ class _Texts:
     def __init__(self, language: str) -> None:
         # Isolation characters around arguments would be visible in terminals and copied texts.
         self.bundle = FluentBundle([language], use_isolating=False)
+        _release_unused_locale_data(language)
         paths = sorted((_LOCALE / language).glob("*.ftl"))
         self.paths = {key: path for path in paths for key in _KEY.findall(_read_file(path))}
         # The spans would take as much memory as the messages.
