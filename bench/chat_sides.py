@@ -81,7 +81,7 @@ def start(command: Sequence[str], log: Path, **environment: str) -> subprocess.P
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**_environment(), **environment},
+            env={**bytecode_environment(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=log_file,
             stderr=log_file,
@@ -90,7 +90,7 @@ def start(command: Sequence[str], log: Path, **environment: str) -> subprocess.P
     return process
 
 
-def _environment() -> dict[str, str]:
+def bytecode_environment() -> dict[str, str]:
     """Return an environment with cached bytecode, as installed programs have."""
     environment = {
         **os.environ,

@@ -7,11 +7,11 @@ daemon has released the memory of building.
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ import psutil
 
 from bench.chat_figures import Figure, format_row
 from bench.chat_meter import cpu_s, rss_mb
-from bench.chat_sides import CREDENTIALS, MerlinBot, World
+from bench.chat_sides import CREDENTIALS, MerlinBot, World, bytecode_environment
 from bench.dataset import DatasetRepository, make_repository
 
 RUNS, EXAMPLES = 5, 100
@@ -85,11 +85,15 @@ def _run_merlin(repo: DatasetRepository, world: World) -> Iterator[psutil.Proces
         ),
         "utf-8",
     )
+    environment = {**bytecode_environment(), **CREDENTIALS}
+    # Processes that compile their modules keep some of the memory of compiling.
+    imports = ", ".join(f"merlin.wiring.{name}" for name in NAMES)
+    subprocess.run([sys.executable, "-c", f"import {imports}"], env=environment, check=True)
     log = (repo.folder / "log").open("wb")
     with (
         log,
         subprocess.Popen(
-            repo.merlin_command("run"), env={**os.environ, **CREDENTIALS}, stdout=log, stderr=log
+            repo.merlin_command("run"), env=environment, stdout=log, stderr=log
         ) as process,
     ):
         try:
