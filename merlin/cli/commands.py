@@ -170,13 +170,24 @@ PANELS = {
 COMMANDS = {name: entry for commands in PANELS.values() for name, entry in commands.items()}
 
 
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Disable garbage collection while new objects stay, which saves a tenth of the time.
+
+    Imported modules stay, and the contents of files have no reference cycles.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # else the next collection would look at all of them
+        gc.enable()
+
+
 def load_command(name: str) -> Any:
     """Import a command's module and return the command. Raises KeyError for an unknown name."""
-    gc.disable()  # imported objects stay: to look for garbage among them takes a tenth of the start
-    try:
+    with without_garbage_collection():
         module = import_module(f"merlin.cli.{COMMANDS[name][0]}")
-    finally:
-        gc.enable()
     group = typer.main.get_group(module.app)
     return group if group.name == name else group.commands[name]
 

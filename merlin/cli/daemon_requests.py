@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.cli.commands import without_garbage_collection
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
@@ -147,6 +148,7 @@ def _find_missing_credentials(config: Config) -> list[str]:
     return [name for name in names if not credential(name, is_needed=False)]
 
 
+@without_garbage_collection()
 def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
     from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, read_commits

@@ -9,6 +9,7 @@ admins and makes the process unhealthy.
 
 from __future__ import annotations
 
+import gc
 import signal
 import threading
 import time
@@ -106,6 +107,9 @@ def run(
             seconds=tick.period_s,
             next_run_time=datetime.now(UTC),
         )
+    # Imported objects live until exit: exclude them from garbage collection.
+    gc.collect()
+    gc.freeze()
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()

@@ -203,7 +203,11 @@ def write_rejected(worse: Message) -> str | dict[str, object]:
 
 def make_trained_record(example: Example, system: str) -> dict[str, Any]:
     """Return an example as a line of a training file: a conversation, or a pair of answers."""
-    messages = [each.as_json() for each in example.with_system(system)]
+    return _make_record(example, example.with_system(system))
+
+
+def _make_record(example: Example, conversation: Sequence[Message]) -> dict[str, Any]:
+    messages = [each.as_json() for each in conversation]
     tools = {"tools": list(example.tools)} if example.tools else {}
     if example.rejected is None:
         return {"messages": messages, **tools}
@@ -268,11 +272,9 @@ def complete_line(at: int | None, line: bytes, system: bytes) -> bytes:
 
 def training_line(example: Example) -> TrainingLine:
     """Return the line of an example, without the dataset's system text."""
-    if example.messages[0].role == "system":
-        return TrainingLine(None, _dump(make_trained_record(example, "")) + b"\n")
-    line, nothing = _dump(make_trained_record(example, "")) + b"\n", system_part("")
-    at = line.index(nothing)  # the first message
-    return TrainingLine(at, line[:at] + line[at + len(nothing) :])
+    line = _dump(_make_record(example, example.messages)) + b"\n"
+    has_system = example.messages[0].role == "system"
+    return TrainingLine(None if has_system else line.index(b"[") + 1, line)
 
 
 def system_part(system: str) -> bytes:

@@ -484,7 +484,7 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     total = PER_CONVERSATION
     total += sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
     for message in messages:
-        total += PER_MESSAGE + count_tokens(message.role) + count_tokens(message.content)
+        total += PER_MESSAGE + _word_counts[message.role] + count_tokens(message.content)
         for key, value in message.extra.items():
             if key == "name":
                 total += PER_NAME + count_tokens(str(value))

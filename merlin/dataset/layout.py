@@ -206,8 +206,7 @@ def _suggest_path(path: str, stem: str) -> str:
 
 def _yaml_suffix(path: str) -> str:
     # Exactly these two: for `.YAML` and others a name is proposed.
-    name = path.rpartition("/")[2]
-    return next((suffix for suffix in (".yaml", ".yml") if name.endswith(suffix)), "")
+    return ".yaml" if path.endswith(".yaml") else ".yml" if path.endswith(".yml") else ""
 
 
 def exceeds_limits(examples: int, size: int) -> bool:
