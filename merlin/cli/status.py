@@ -67,7 +67,9 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         models=stored["models"]["to_remove"],
     )
     for failed in environment["failed_requests"]:
-        values = " ".join(f"{name}={value}" for name, value in failed["arguments"].items())
+        values = " ".join(
+            f"{name}={value}" for name, value in failed["arguments"].items() if value is not None
+        )
         print_message(
             "status-failed-request",
             request=failed["request"],

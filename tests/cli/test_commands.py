@@ -90,7 +90,7 @@ def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_
 def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(lab, run, run_json):
     with opened(lab.config) as database:
         requests = Requests(database)
-        arguments = {"dataset": "trial"}
+        arguments = {"dataset": "trial", "commit": None}
 
         def end(state, result):
             request = requests.ask(RequestKind.LAUNCH, arguments, "cli:ann")

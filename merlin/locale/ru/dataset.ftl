@@ -150,7 +150,7 @@ check-summary = { $datasets ->
        *[many] { $examples } примеров
     }; ошибок: { $errors }, предупреждений: { $warnings }, заметок: { $notes }
 check-no-such-path = Нет такого файла или папки: { $path }
-check-no-dataset = Здесь нет набора: { $path }. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init
+check-no-dataset = В «{ $path }» нет набора. Набор — это папка с dataset.yaml и examples/. Создать репозиторий с набором: merlin init
 check-commit-needs-config = Чтобы проверить коммит, нужен config.yaml с адресом репозитория.
 check-paths-or-commit = Либо пути, либо --commit: вместе они не имеют смысла.
 check-fix-or-commit = Либо --fix, либо --commit: коммит не меняется.
