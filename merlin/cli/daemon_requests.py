@@ -109,7 +109,8 @@ def request_daemon(
             if finished.state is not RequestState.DONE:
                 raise finished.error
         except MerlinError:
-            # The user was told that the request failed, so a later daemon must not handle it.
+            # The user was told that the request failed, so a later daemon must not handle it, and
+            # the status need not show it.
             rows.withdraw(request_id)
             raise
         return finished.result

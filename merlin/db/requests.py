@@ -115,10 +115,14 @@ class Requests(Repository):
 
     @transaction
     def withdraw(self, request_id: int) -> None:
-        """Cancel a waiting request; a claimed one stays unchanged."""
-        query = REQUEST.update({"state": RequestState.FAILED.value})
-        is_waiting = REQUEST.state == RequestState.WAITING.value
-        if self.db.change(query.where((REQUEST.id == request_id) & is_waiting)):
+        """Cancel a waiting request, or mark a failed one as known to its author.
+
+        A claimed one stays unchanged.
+        """
+        state, result = RequestState.FAILED.value, dump_json({})
+        query = REQUEST.update({"state": state, "result": result})
+        is_open = REQUEST.state.in_([RequestState.WAITING.value, state])
+        if self.db.change(query.where((REQUEST.id == request_id) & is_open)):
             self.db.bump()
 
     def get(self, request_id: int) -> Request:

@@ -109,6 +109,8 @@ def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(la
         assert "run its command again" in captured.err
         end(RequestState.DONE, {"job": 1})
         assert run_json("status")["failed_requests"] == []
+    assert "nowhere" in run("models", "pin", "nowhere")[1].err
+    assert run_json("status")["failed_requests"] == []
 
 
 def test_question_is_answered_by_the_serving_model(run_json):
