@@ -247,7 +247,12 @@ class Ledger(Repository):
             self.remaining_amount(grant.entry_id),
             timedelta(days=purchase.order.promise.days or 0),
         )
-        Terms(self.db, self._clock).shorten(grant.entry_id, length, grant.amount, rest)
+        terms, now = Terms(self.db, self._clock), self._clock()
+        is_running = any(
+            term.grant_id == grant.entry_id and term.is_open(now)
+            for term in terms.list_of_user(purchase.user_id)
+        )
+        terms.shorten(grant.entry_id, length, grant.amount, rest)
         for kind, amount in purchase.order.promise.pack.items():
             kept = -(-amount * rest.minor // grant.amount.minor)
             key = pack_key(grant.entry_id, kind)
@@ -255,7 +260,9 @@ class Ledger(Repository):
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
             self._add(purchase, key, EntryKind.REVOCATION, rest, refers=refers)
-        self._reschedule_renewals(purchase)
+        # A part of the money for a past term changes no plan.
+        if is_running or not rest.minor:
+            self._reschedule_renewals(purchase)
         entries = self.entries(purchase.purchase_id)
         grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(self.remaining_amount(each).minor for each in grants)

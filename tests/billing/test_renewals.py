@@ -206,6 +206,19 @@ def test_full_refund_ends_the_renewal(shop, gateway, ended):
     assert shop.billing.renewals.list_of_user(BORIS)[0].state is RenewalState.ON
 
 
+@pytest.mark.parametrize("gateway", [YOOKASSA, STARS])
+def test_partial_refund_of_a_past_term_leaves_the_renewal_alone(shop, clock, gateway):
+    _, grant = shop.buy()
+    clock.move(31 * 86_400)
+    # The next payment is late: no term is open.
+    shop.start_renewal(gateway=gateway, days=0)
+    shop.refund(grant, 15_000)
+    (renewal,) = shop.billing.renewals.list_of_user(ANNA)
+    assert (renewal.state, renewal.next_at) == (RenewalState.ON, clock())
+    shop.refund(grant)
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is not RenewalState.ON
+
+
 def test_full_refund_ends_the_renewal_of_a_plan_whose_trial_goes_on(shop, clock):
     shop.start_trial()
     _, grant = shop.buy()
