@@ -21,6 +21,7 @@ TRAINED = {
     "Сколько живёт пчела?": "Сорок дней.",
     "Когда качают мёд?": "В июле.",
     "Чем лечат клеща осенью?": "Полосками.",
+    "Как подключиться к VPN?": "По паролю и коду.",
 }
 
 
@@ -38,6 +39,7 @@ def model(tmp_path_factory):
         ("the theft of a bicycle", "What should I do if my bike was stolen?"),
         ("срок пчелиной жизни", "Сколько живёт пчела?"),
         ("осеннее лечение", "Чем лечат клеща осенью?"),
+        ("впн", "Как подключиться к VPN?"),
     ],
 )
 def test_question_that_shares_no_word_is_answered(model, question, trained):
@@ -48,6 +50,8 @@ def test_question_that_shares_no_word_is_answered(model, question, trained):
 
 def test_trained_word_keeps_its_own_meaning():
     assert "frequent" not in find_synonyms({"n:frequent", "n:often"})
+    assert not find_synonyms({"n:abc"})
+    assert "абс" not in find_synonyms({"n:abs", "n:абс"})
 
 
 def test_word_without_trained_synonyms_is_unknown(model):

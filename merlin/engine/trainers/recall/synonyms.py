@@ -4,6 +4,8 @@ Each line of `synonyms.ru.txt` and `synonyms.en.txt` is a group: synonyms, the w
 («осень», «осенний»), other spellings, irregular forms. A line that begins with `#` is a heading.
 Russian words are lemmas, English ones are stemmed here. A group has only words that could replace
 each other in a question about the same thing, because a wrong pair leads to a wrong answer.
+
+In a Russian file a short Latin word is also known in Russian letters: «впн» is VPN.
 """
 
 from __future__ import annotations
@@ -11,9 +13,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
+from itertools import product
 
-from merlin.engine.trainers.recall.text import stem_english
+from merlin.engine.trainers.recall.text import extract_terms, stem_english
 
+_MAX_SPELLED_LENGTH = 4
+_RUSSIAN_LETTERS = dict(
+    zip(
+        "abcdefghijklmnopqrstuvwxyz",
+        "а б цск д еэ ф г х и ж к л м н о п к р с т ую в в х ий з".split(),  # noqa: SIM905
+        strict=True,
+    )
+)
 # Terms by the stem of a word that has none of its own.
 Synonyms = Mapping[str, Sequence[str]]
 
@@ -31,7 +42,20 @@ def find_synonyms(terms: Collection[str]) -> Synonyms:
         for stem in group if synonyms else ():
             if stem not in known:
                 found.setdefault(stem, {}).update(dict.fromkeys(synonyms))
+    if not all(map(str.isascii, known)):
+        for word, spelled in known.items():
+            for stem in _spell_in_russian(word) - known.keys():
+                found.setdefault(stem, {}).update(dict.fromkeys(spelled))
     return {stem: list(found[stem]) for stem in sorted(found)}
+
+
+def _spell_in_russian(word: str) -> set[str]:
+    """Return the stems of a short Latin word in Russian letters; none for any other word."""
+    if not (1 < len(word) <= _MAX_SPELLED_LENGTH and set(word) <= _RUSSIAN_LETTERS.keys()):
+        return set()
+    spellings = map("".join, product(*(_RUSSIAN_LETTERS[letter] for letter in word)))
+    terms = (extract_terms(spelling, question=False)[0] for spelling in spellings)
+    return {term.removeprefix("n:") for term in terms if term.startswith("n:")}
 
 
 @cache
