@@ -54,6 +54,11 @@ def test_running_job_is_cancelled_by_the_daemon_and_the_message_updated(chat, la
     assert "отменено" in reply.text
     assert lab.status()["job"]["state"] == "cancelled"
     assert audit_rows(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    chat.press("🚀 Обучить ещё раз")
+    assert "trial-1 на stand-in-base" in chat.last.text
 
 
 def test_launch_shows_its_price_and_the_remaining_budget(chat, lab):

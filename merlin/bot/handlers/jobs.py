@@ -178,8 +178,10 @@ def _job_of(
 def show_job(context: BotContext) -> View:
     """Show a job: its state, progress and losses."""
     job = _job_of(context)
-    can_cancel = job.can_cancel and context.actor.may(Permission.LAUNCH, job.dataset)
+    may_launch = context.actor.may(Permission.LAUNCH, job.dataset)
+    can_cancel = job.can_cancel and may_launch
     has_model = job.state is JobState.SUCCEEDED
+    can_repeat = job.is_over and not has_model and may_launch
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),
         (
@@ -190,6 +192,7 @@ def show_job(context: BotContext) -> View:
             job.losses.are_known and ("admin-losses", f"a-losses:{job.id}"),
             has_model and ("admin-model", f"a-model:{job.id}"),
         ),
+        can_repeat and ("admin-launch-again", f"a-price:{short_hash(job.dataset)}"),
         menu.back(_LIST),
     )
     chart = menu.code_block(loss_chart(job, context.language), "")

@@ -55,6 +55,7 @@ admin-cancel-job = ⏹ Stop training
 admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; the live model keeps answering.
 admin-model = 🧠 Model
 admin-launch = 🚀 Start training
+admin-launch-again = 🚀 Train again
 admin-launch-which = Which dataset should be trained? Its newest version is used. You'll see the cost first.
 admin-launch-impossible = Training can't start
 admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->

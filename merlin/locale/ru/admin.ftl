@@ -56,6 +56,7 @@ admin-cancel-job = ⏹ Остановить обучение
 admin-ask-cancel = Остановить обучение { $job } ({ $build })? Оплаченное не вернётся, текущая модель продолжит отвечать.
 admin-model = 🧠 Модель
 admin-launch = 🚀 Запустить обучение
+admin-launch-again = 🚀 Обучить ещё раз
 admin-launch-which = Какой набор обучить? Возьмём его последнюю версию. Стоимость покажу заранее.
 admin-launch-impossible = Обучение не запустить
 admin-launch-summary = { $build } на { $base } ({ $provider }): { $examples ->
