@@ -5,7 +5,7 @@ brackets make libyaml's composer overflow the stack and kill the process, aliase
 words change their type (`no` becomes False). So the tree is built here from events, which libyaml
 emits without recursion; YAML features that conversations do not need are rejected; and every
 scalar stays the written string (also `null` and `~`). Numbers are converted in
-`merlin.dataset.spec`.
+`merlin.dataset.spec`. Files in the form of most examples need no libyaml (`_parse_simple`).
 
 Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
 parsers would read as a number, a date or a Boolean are quoted.
