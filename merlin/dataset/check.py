@@ -360,7 +360,8 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
         blob=example.blob,
         size=0,
         mark=example.split or "",
-        places=json.dumps([marks[0], example.question_mark, marks[-1]]),
+        # Numbers in lists are written alike in Python and JSON, but here sooner.
+        places=str([[*mark] for mark in (marks[0], example.question_mark, marks[-1])]),
         question=facts.question,
         content=facts.content,
         answer=facts.answer,
@@ -376,7 +377,7 @@ def index_row(example: Example, method: str, limit: TokenLimit | None = None) ->
             and question_language != answer_language
             and asks_translation(example.question)
         ),
-        tags=json.dumps(example.tags, ensure_ascii=False),
+        tags=json.dumps(example.tags, ensure_ascii=False) if example.tags else "[]",
         tokens=trained.facts.tokens if limit is None else limit.estimate(trained),
         folded=example.id.casefold(),
         words=near_key(facts.question),

@@ -155,7 +155,7 @@ def describe_ending(answer: str) -> str:
 
     "" for an answer that is too short to be a sentence.
     """
-    if len(answer.split()) < _MIN_WORDS:
+    if len(answer.split(maxsplit=_MIN_WORDS)) < _MIN_WORDS:
         return ""
     return "open" if answer.rstrip()[-1:].isalnum() else "closed"
 
