@@ -154,13 +154,14 @@ def _mentions(entry: Entry) -> list[str]:
 
 
 def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
-    """Return the names of the people in audit entries: "user:1001" -> "Anna"."""
-    users, found = Users(ctx.db), dict[str, str]()
+    """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
+    users, accounts, found = Users(ctx.db), Accounts(ctx.db), dict[str, str]()
     for reference in set(references):
         kind, _, number = reference.partition(":")
         user = users.get(int(number)) if kind == "user" and number.isdecimal() else None
         if user is not None:
-            found[reference] = user.shown_name
+            account = None if user.shown_name else accounts.find(user.user_id)
+            found[reference] = user.shown_name or (account.name if account else "")
     return found
 
 

@@ -9,6 +9,7 @@ from merlin.api.schema import cursor_after
 from merlin.core.permissions import Role
 from merlin.db.notices import Notices
 from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.sign_in_data import set_password
 
 pytestmark = pytest.mark.functional
 
@@ -52,6 +53,14 @@ def test_role_grant_and_revocation_are_audited_and_notify_the_user(site, admin):
     entries = admin.get("/api/audit", params={"target": f"user:{ANNA}"}).json()["entries"]
     assert {entry["by"] for entry in entries} == {f"user:{VERA}"}
     assert len(entries) == 2
+
+
+def test_audit_page_names_people_by_their_username_if_they_have_no_name(site, admin):
+    Users(site.db).set_name(ANNA, "")
+    set_password(site, ANNA, "anna.k")
+    page = admin.get("/admin/audit").text
+    assert f'<a href="/admin/users/{ANNA}">anna.k</a>' in page
+    assert f">{ANNA}</a>" not in page
 
 
 def test_audit_is_paginated_and_filtered_by_author(site, admin):
