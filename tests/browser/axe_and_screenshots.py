@@ -78,7 +78,6 @@ def find_faults(page, name, width, theme):
 
 def find_faults_in_views(page, name, index):
     """Return what is wrong with the open page in the views of its index in a list."""
-    page.emulate_media(reduced_motion="reduce")
     faults = {}
     for width, theme in choose_views(index):
         faults |= find_faults(page, name, width, theme)

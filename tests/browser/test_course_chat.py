@@ -55,7 +55,6 @@ def test_question_is_answered_rated_and_found_again(visitor, course_site):
     page.get_by_role("button", name="Разрешаю").click()
     correction = page.get_by_role("textbox", name="Каким должен быть ответ")
     expect(correction).to_be_visible()
-    page.emulate_media(reduced_motion="reduce")
     assert find_faults(page, "correct", 360, "light") == {}
     assert find_faults(page, "correct", 1280, "dark") == {}
     correction.fill("Вершины и рёбра.")

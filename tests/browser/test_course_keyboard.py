@@ -97,8 +97,8 @@ def test_focus_is_visible(visitor):
     for _ in range(12):
         page.keyboard.press("Tab")
         ring = page.evaluate(
-            "(() => { const it = document.activeElement, s = getComputedStyle(it);"
-            " const f = it.closest('.field'); return f ? getComputedStyle(f).boxShadow"
-            " : s.outlineStyle + s.outlineWidth; })()"
+            "(() => { const it = document.activeElement;"
+            " const s = getComputedStyle(it.closest('.field') ?? it);"
+            " return s.outlineStyle + s.outlineWidth; })()"
         )
-        assert ring not in {"none", "none0px", ""}, page.evaluate(FOCUS)
+        assert ring not in {"none0px", ""}, page.evaluate(FOCUS)
