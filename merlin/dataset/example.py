@@ -484,7 +484,7 @@ def count_messages(messages: Sequence[Message], tools: Sequence[Mapping[str, obj
     total = PER_CONVERSATION
     total += sum(count_tokens(json.dumps(tool, ensure_ascii=False)) for tool in tools)
     for message in messages:
-        total += PER_MESSAGE + _word_counts[message.role] + count_tokens(message.content)
+        total += PER_MESSAGE + _count_word(message.role) + count_tokens(message.content)
         for key, value in message.extra.items():
             if key == "name":
                 total += PER_NAME + count_tokens(str(value))
@@ -507,20 +507,12 @@ def count_tokens(text: str) -> int:
 
 _BLANKS = re.compile(r"\s ")
 _WORD = re.compile(" ?[^ ]+| ")
-_MAX_WORDS = 1 << 16
 
 
-class _WordCounts(dict[str, int]):
-    """Token counts of words, with the space before them: most texts repeat the same words."""
-
-    def __missing__(self, word: str) -> int:
-        if len(self) >= _MAX_WORDS:
-            self.clear()
-        count = self[word] = len(load_vocabulary().encode_ordinary(word))
-        return count
-
-
-_word_counts = _WordCounts()
+# Most texts repeat the same words.
+@lru_cache(maxsize=1 << 15)
+def _count_word(word: str) -> int:
+    return len(load_vocabulary().encode_ordinary(word))
 
 
 def _count_piece(text: str) -> int:
@@ -531,12 +523,12 @@ def _count_piece(text: str) -> int:
     """
     if _BLANKS.search(text):
         return len(load_vocabulary().encode_ordinary(text))
-    return sum(map(_word_counts.__getitem__, _WORD.findall(text)))
+    return sum(map(_count_word, _WORD.findall(text)))
 
 
 def release_vocabulary() -> None:
     """Free the 75 MB of the vocabulary; the next count loads it again in 0.2 s."""
-    _word_counts.clear()
+    _count_word.cache_clear()
     load_vocabulary.cache_clear()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone
     if trim is not None:
