@@ -114,9 +114,9 @@ def test_output_is_available_in_russian(merlin, monkeypatch):
     assert "не получена" in merlin("models", "list")[1]
 
 
-def test_options_of_a_subcommand_must_follow_it(capsys, tmp_path):
+def test_configuration_before_a_subcommand_is_that_of_the_subcommand(capsys, tmp_path):
     code = main(["engine", "--config", str(tmp_path / "x.yaml"), "models", "list"])
-    assert (code, "after models" in capsys.readouterr().err) == (2, True)
+    assert (code, "x.yaml" in capsys.readouterr().err) == (2, True)
 
 
 def test_engine_command_alone_starts_the_server_and_needs_its_key(tmp_path, capsys, monkeypatch):

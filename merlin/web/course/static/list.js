@@ -67,6 +67,10 @@ document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
   for (const card of document.querySelectorAll(".card:is(:hover, :focus-within)")) card.classList.add("shut");
 });
+// Only when the card itself is left: a part of it is left too when the description goes.
 for (const kind of ["pointerleave", "focusout"]) {
-  document.addEventListener(kind, (event) => event.target.closest?.(".card")?.classList.remove("shut"), true);
+  document.addEventListener(kind, ({ target, relatedTarget }) => {
+    const card = target.closest?.(".card");
+    if (card && !card.contains(relatedTarget)) card.classList.remove("shut");
+  }, true);
 }
