@@ -50,10 +50,6 @@ class Node:
     key: tuple[int, int] = (1, 1)
 
 
-class _NotSimple(Exception):
-    """The file has another form than `_parse_simple` parses."""
-
-
 class _Unreadable(Exception):
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.rule)
@@ -67,7 +63,7 @@ def read_yaml(content: bytes) -> Node | Finding:
     """
     try:
         text = _check_text(content)
-        with suppress(_NotSimple):
+        with suppress(ValueError):
             return _parse_simple(text)
         return _parse_tree(content)
     except _Unreadable as error:
@@ -122,11 +118,11 @@ def _parse_simple(text: str) -> Node:
     """Parse the form in which Merlin writes most examples, in half of libyaml's time.
 
     It is a map of strings, names in brackets, and lists of maps with one string each. A string is a
-    plain line or a literal block. Raises _NotSimple for any other form, also for a broken one.
+    plain line or a literal block. Raises ValueError for any other form, also for a broken one.
     """
     # A file has fewer events than characters, so these are not too many.
     if len(text) > MAX_EVENTS or text[-1:] != "\n" or _UNUSUAL.search(text):
-        raise _NotSimple
+        raise ValueError
     lines = text.split("\n")[:-1]
     root: dict[str, Node] = {}
     at = 0
@@ -140,11 +136,11 @@ def _parse_simple(text: str) -> Node:
                 name, value, at = _parse_entry(lines, at, len(_DASH))
                 items.append(Node({name: value}, line, value.key[1]))
             if not items:
-                raise _NotSimple
+                raise ValueError
         else:
             key, node, at = _parse_entry(lines, at, 0)
         if key in root:
-            raise _NotSimple
+            raise ValueError
         root[key] = node
     return Node(root, 1, 1)
 
@@ -153,7 +149,7 @@ def _parse_entry(lines: list[str], at: int, indent: int) -> tuple[str, Node, int
     """Return the key and the value that begin in a line, and the index of the next line."""
     match = _ENTRY.fullmatch(lines[at], indent)
     if match is None:
-        raise _NotSimple
+        raise ValueError
     key, written = match.groups()
     line, column = at + 1, match.start(2) + 1
     place = (line, indent + 1)
@@ -163,7 +159,7 @@ def _parse_entry(lines: list[str], at: int, indent: int) -> tuple[str, Node, int
             end += 1
         block = [each[indent + 2 :] for each in lines[line:end]]
         if not block or block[0][:1] in ("", " "):  # its indentation may be another
-            raise _NotSimple
+            raise ValueError
         value = "\n".join(block).rstrip("\n") + _BLOCK_ENDS[written]
         return key, Node(value, line, column, key=place), end
     if written[0] == "[" and _NAMES.fullmatch(written):
@@ -171,7 +167,7 @@ def _parse_entry(lines: list[str], at: int, indent: int) -> tuple[str, Node, int
         listed = [Node(name[0], line, column + name.start(), plain=True) for name in names]
         return key, Node(listed, line, column, key=place), line
     if written.startswith(_INDICATORS) or written[-1] in " :" or ": " in written or " #" in written:
-        raise _NotSimple
+        raise ValueError
     return key, Node(written, line, column, plain=True, key=place), line
 
 

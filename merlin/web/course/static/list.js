@@ -1,4 +1,4 @@
-// The list of courses: the server searches; Escape closes a description.
+// The list of courses: the server searches; Escape hides a description until its card is left.
 
 import { paint } from "./keep.js";
 import { setCookie } from "./theme.js";
@@ -62,15 +62,13 @@ export function startList() {
   document.addEventListener("click", seek);
 }
 
-// The description goes with Escape, and may come again afterwards.
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape") return;
-  for (const card of document.querySelectorAll(".card:is(:hover, :focus-within)")) card.classList.add("shut");
+  for (const card of document.querySelectorAll(".card:is(:hover,:focus-within)")) card.classList.add("shut");
 });
-// Only when the card itself is left: a part of it is left too when the description goes.
 for (const kind of ["pointerleave", "focusout"]) {
-  document.addEventListener(kind, ({ target, relatedTarget }) => {
-    const card = target.closest?.(".card");
-    if (card && !card.contains(relatedTarget)) card.classList.remove("shut");
+  document.addEventListener(kind, (event) => {
+    const card = event.target.closest?.(".card");
+    if (!card?.contains(event.relatedTarget)) card?.classList.remove("shut");
   }, true);
 }
