@@ -1,28 +1,15 @@
-"""What all calls of the protocol share, whichever client sends them: headers, and reading JSON."""
+"""What all calls of the protocol share, whichever client sends them."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
-from merlin import __version__
 from merlin.openai_protocol.errors import InvalidResponse
 
 Json = Mapping[str, object]
 # The account's project that is billed; the folder ID at Yandex Cloud.
 PROJECT = "OpenAI-Project"
-
-
-def account_headers(credential: str, project: str = "", language: str = "") -> dict[str, str]:
-    """Return the headers of an account; `language`: of the server's messages, "" for its own."""
-    named = {PROJECT: project, "Accept-Language": language}
-    return {
-        "Authorization": f"Bearer {credential or 'none'}",
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-        "User-Agent": f"merlin/{__version__}",
-        **{name: value for name, value in named.items() if value},
-    }
 
 
 def json_object(content: bytes) -> Json:

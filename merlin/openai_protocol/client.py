@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_chunks
 from merlin.core.tracing import trace_headers
-from merlin.openai_protocol.calls import Json, account_headers, json_object
+from merlin.openai_protocol.calls import PROJECT, Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status, one_line
 
 CONNECT_S = 5.0
@@ -49,7 +50,8 @@ class ProtocolClient:
     def __init__(self, base_url: str, credential: str, project: str = "") -> None:
         """Take the server's base URL, the API key and the project, "" for none."""
         self._root = base_url.rstrip("/")
-        self._headers = account_headers(credential, project)
+        self._credential = credential or "none"
+        self._project = {PROJECT: project} if project else {}
         self._session: aiohttp.ClientSession | None = None
 
     async def json(self, path: str, body: Body, total_s: float) -> Json:
@@ -96,14 +98,19 @@ class ProtocolClient:
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:
-        credential = self._headers["Authorization"]
-        if not (credential.isascii() and credential.isprintable()):
+        if not (self._credential.isascii() and self._credential.isprintable()):
             raise ProviderError("the call cannot be sent: such a credential fits into no header")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_ANY_NUMBER, keepalive_timeout=KEEP_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                headers=self._headers,
+                headers={
+                    "Authorization": f"Bearer {self._credential}",
+                    "Accept": "application/json",
+                    "Accept-Encoding": "identity",
+                    "User-Agent": f"merlin/{__version__}",
+                    **self._project,
+                },
                 # Ignore the environment's proxy settings for a server on this machine.
                 trust_env=not is_loopback(urlsplit(self._root).hostname),
             )
