@@ -106,9 +106,11 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
         fault = str(context.get("error", ""))
         key = next((word for part, word in _JSON_FAULTS.items() if part in fault), key)
     # Passed as text: Fluent would group the digits of ids and bounds. The English "or" in
-    # pydantic's list of values is removed.
+    # pydantic's list of values is removed, as is the fraction of a bound that is whole.
     arguments = {
-        name.replace("_", ""): str(context.get(name, "")).replace("' or '", "', '")
+        name.replace("_", ""): str(context.get(name, ""))
+        .replace("' or '", "', '")
+        .removesuffix(".0")
         for name in names
     }
     return {

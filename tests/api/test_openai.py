@@ -226,7 +226,11 @@ def user(content=QUESTION, role="user"):
         ({"messages": [user("\u200b\u2800")]}, "messages[0].content"),
         ({"messages": [user(None)]}, "messages[0].content"),
         ({"messages": [user(5)]}, "messages[0].content"),
-        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0]"),
+        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0].text"),
+        (
+            {"messages": [user([{"type": "image_url", "image_url": {}}])]},
+            "messages[0].content[0].image_url.url",
+        ),
         ({"messages": [user([{"type": "audio"}])]}, "messages[0].content[0]"),
         ({"model": None}, "model"),
         ({"model": 5}, "model"),

@@ -172,6 +172,20 @@ def test_allowed_roles_are_listed_without_an_untranslated_word(client):
     assert "'system', 'developer', 'user', 'assistant'" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"stop": ["1", "2", "3", "4", "5"]}, "stop: Слишком много: можно не больше 4."),
+        ({"stop": 5}, "stop: Нужна строка."),
+        ({"temperature": 2.1}, "temperature: Не больше 2."),
+    ],
+)
+def test_reason_fits_the_value_that_was_sent(client, change, reason):
+    body = {**chat_request(QUESTION), **change}
+    error = client.post("/chat/completions", json=body).json()["error"]
+    assert error["message"] == reason
+
+
 def test_too_deep_json_schema_is_refused_as_too_deep(client):
     deep = '{"a":' * 900 + "1" + "}" * 900
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}

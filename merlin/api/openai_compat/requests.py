@@ -206,7 +206,7 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
         return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-        # For a union, the variant whose validation went furthest is meant.
+        # For a union, the variant whose validation went furthest is meant: the value has its type.
         field = _param(errors[0]["loc"])
         top = str(errors[0]["loc"][0]) if errors[0]["loc"] else ""
         if top in _UNSUPPORTED:
@@ -214,7 +214,7 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
             raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         first = max(
             (item for item in errors if _param(item["loc"]).startswith(field)),
-            key=lambda item: len(item["loc"]),
+            key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")),
         )
         path = () if first["type"] == "json_invalid" else first["loc"]
         detail = validation_errors([{**first, "loc": ("body", *path)}], language)[0]["detail"]
@@ -225,13 +225,13 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
 def _param(path: Sequence[int | str]) -> str:
     """Return the field name in the protocol's notation: `messages[2].role`.
 
-    For a union pydantic's path includes the variant it tried; it is left out.
+    For a union pydantic's path includes the variant it tried, and in a list the type of the part;
+    they are left out.
     """
     if path[:1] == ("response_format",):
         path = (path[0], *path[2:])
     either = next((place for place, step in enumerate(path) if step in _UNION_FIELDS), len(path))
-    inside = [step for step in path[either + 1 :] if isinstance(step, int)]
-    steps = [*path[: either + 1], *inside[:1]]
+    steps = [*path[: either + 1], *path[either + 2 : either + 3], *path[either + 4 :]]
     parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return "".join(parts).removeprefix(".")
 
