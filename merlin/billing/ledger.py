@@ -328,7 +328,8 @@ class Ledger(Repository):
     def _advance(self, purchase: Purchase, state: PurchaseState) -> None:
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
-        values = {"state": state.value, "look_at": None}
+        # A canceled order that is paid after all has no reason of a cancellation any more.
+        values = {"state": state.value, "look_at": None, "reason": ""}
         self.db.change(PURCHASE.update(values).where(condition))
 
     def _add(

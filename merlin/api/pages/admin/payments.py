@@ -22,7 +22,7 @@ from merlin.api.schema import MAX_ID, Hex, Part
 from merlin.app import payments, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.orders import OrderDetails
+from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.reconciliation import StarComparison, read_last_comparison
 from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
@@ -300,6 +300,7 @@ async def _page(
         "payment": details,
         "names": names,
         "why_canceled": text(context.language, reason_key(details.purchase.reason)),
+        "is_by_buyer": details.purchase.reason == CANCELED_BY_BUYER,
         "grant": back.grant if back else 0,
         "typed": back.amount.strip() if back else "",
         "reason": reason,
