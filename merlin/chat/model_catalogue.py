@@ -40,13 +40,7 @@ from merlin.db.tables import (
 )
 from merlin.db.values import messages_of
 from merlin.db.writer import Store
-from merlin.training.models import (
-    Model,
-    ModelState,
-    Serving,
-    model_of,
-    select_models,
-)
+from merlin.training.models import Model, ModelState, Serving, model_of, select_models
 from merlin.training.promote import Promotions, serving_of, serving_rows
 
 FEW = 3

@@ -17,20 +17,8 @@ from merlin.core.json_fields import get_list, get_object
 from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse
 from merlin.providers import openai_objects
-from merlin.providers.base import (
-    LAUNCH_KEY,
-    Checkpoint,
-    JobEvent,
-    JobReport,
-    ModelCard,
-    NewJob,
-)
-from merlin.providers.openai_training import (
-    MAX_PAGES,
-    Listing,
-    OpenAIProvider,
-    provider_errors,
-)
+from merlin.providers.base import LAUNCH_KEY, Checkpoint, JobEvent, JobReport, ModelCard, NewJob
+from merlin.providers.openai_training import MAX_PAGES, Listing, OpenAIProvider, provider_errors
 
 MAX_SUFFIX_LENGTH = 18
 _PAGE = 100

@@ -16,14 +16,7 @@ from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.openai_protocol.calls import Json
 from merlin.openai_protocol.errors import InvalidResponse
-from merlin.providers.base import (
-    NOT_COUNTED,
-    Answer,
-    Checkpoint,
-    JobEvent,
-    JobReport,
-    ModelCard,
-)
+from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, JobReport, ModelCard
 
 # Servers' field names for a model's context length; the protocol itself defines none.
 _CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")

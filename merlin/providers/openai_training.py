@@ -24,13 +24,7 @@ import httpx2
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.messages import (
-    DEFAULT_SAMPLING,
-    NEW_LIMIT,
-    OLD_LIMIT,
-    Message,
-    SamplingParams,
-)
+from merlin.core.messages import DEFAULT_SAMPLING, NEW_LIMIT, OLD_LIMIT, Message, SamplingParams
 from merlin.openai_protocol.calls import Json, json_object
 from merlin.openai_protocol.errors import (
     InvalidResponse,
@@ -50,11 +44,7 @@ from merlin.providers.base import (
     NewJob,
 )
 from merlin.providers.http import build_http_client, build_timeout
-from merlin.providers.openai_objects import (
-    build_messages,
-    find_refused_parameter,
-    read_rows,
-)
+from merlin.providers.openai_objects import build_messages, find_refused_parameter, read_rows
 
 if TYPE_CHECKING:  # Imported at the first call: 24 MB, which a daemon without models saves.
     import openai

@@ -21,14 +21,7 @@ from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.json_fields import get_object
 from merlin.openai_protocol.calls import PROJECT, Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status
-from merlin.providers.base import (
-    LAUNCH_KEY,
-    Checkpoint,
-    JobEvent,
-    JobReport,
-    ModelCard,
-    NewJob,
-)
+from merlin.providers.base import LAUNCH_KEY, Checkpoint, JobEvent, JobReport, ModelCard, NewJob
 from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_objects import parse_model_card, read_rows, require_text
 from merlin.providers.openai_training import (

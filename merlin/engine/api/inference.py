@@ -34,14 +34,7 @@ from merlin.engine.auth import (
 )
 from merlin.engine.context import get_engine
 from merlin.engine.jobs import MAX_SEED
-from merlin.engine.requests import (
-    Name,
-    RequestBody,
-    allow,
-    as_list,
-    open_form,
-    write_upload,
-)
+from merlin.engine.requests import Name, RequestBody, allow, as_list, open_form, write_upload
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
 from merlin.engine.training_file import ROLES, join_texts
 from merlin.engine.transcription import FORMATS, build_response

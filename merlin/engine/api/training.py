@@ -26,12 +26,7 @@ from merlin.core import durable_files
 from merlin.engine.auth import check_owner, get_client, get_owner
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
-from merlin.engine.database import (
-    IdempotencyKey,
-    Row,
-    build_idempotency_key,
-    find_response,
-)
+from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, job_object, read_job
 from merlin.engine.requests import RequestBody, open_form, write_upload

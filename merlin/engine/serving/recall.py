@@ -23,14 +23,7 @@ from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
 from merlin.engine.encoder_files import digest_encoder
-from merlin.engine.serving.base import (
-    Adapter,
-    Backend,
-    Chunk,
-    Embedding,
-    Finish,
-    GenerationRequest,
-)
+from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import Answer
 from merlin.openai_protocol.errors import bad_field, context_exceeded

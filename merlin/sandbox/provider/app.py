@@ -26,12 +26,7 @@ from merlin.openai_protocol.requests import (
     read_body,
 )
 from merlin.openai_protocol.responses import list_object, list_page
-from merlin.sandbox.provider.chat import (
-    create_completion,
-    find_model,
-    model_objects,
-    transcribe,
-)
+from merlin.sandbox.provider.chat import create_completion, find_model, model_objects, transcribe
 from merlin.sandbox.provider.training import Account, checkpoint_objects, event_objects, job_object
 from merlin.sandbox.server import ApiRoute, ApiStandIn
 

@@ -21,14 +21,7 @@ from starlette.requests import Request
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
-from merlin.sandbox.telegram.world import (
-    BOT_ID,
-    MEMBER_STATUSES,
-    Chat,
-    Group,
-    Person,
-    World,
-)
+from merlin.sandbox.telegram.world import BOT_ID, MEMBER_STATUSES, Chat, Group, Person, World
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,13 +38,7 @@ from merlin.sandbox.telegram.arguments import (
 )
 from merlin.sandbox.telegram.control import ControlSide, PipelineReader
 from merlin.sandbox.telegram.user_actions import UserActions
-from merlin.sandbox.telegram.world import (
-    DEFAULT_UPDATES,
-    TOKEN,
-    LoggedMessage,
-    World,
-    bot_user,
-)
+from merlin.sandbox.telegram.world import DEFAULT_UPDATES, TOKEN, LoggedMessage, World, bot_user
 
 MAX_UPDATES = 100
 MAX_POLL_S = 50

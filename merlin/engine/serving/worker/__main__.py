@@ -18,10 +18,7 @@ def main() -> int:
     setup = Setup(**json.loads(sys.argv[1]))
     # Imported after EnginePipe watches the engine, because torch takes seconds.
     if setup.is_onnx:
-        from merlin.engine.serving.worker.onnx_encoder import (  # noqa: PLC0415 - without torch
-            describe_error,
-            serve,
-        )
+        from merlin.engine.serving.worker.onnx_encoder import describe_error, serve  # noqa: PLC0415 - without torch
     else:
         from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
     try:
