@@ -30,65 +30,10 @@ from merlin.openai_protocol.requests import Page
 
 Row = dict[str, Any]
 
-# Statements are separated by semicolons and contain none.
-_M001 = """
-CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at REAL NOT NULL);
-CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,
- training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,
- seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,
- is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT);
-CREATE INDEX job_status ON job (status);
-CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,
- message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL);
-CREATE INDEX event_job ON event (job_id, seq);
--- id is the checkpoint object's, step is NULL for the final model
-CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,
- path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL);
-CREATE INDEX model_job ON model (job_id, seq);
-CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,
- answer BLOB NOT NULL, created_at REAL NOT NULL);
-"""
-_M002 = """
-ALTER TABLE job ADD COLUMN method TEXT NOT NULL DEFAULT 'supervised';
--- of the run: how many steps there are to do and were done, and when it began
-ALTER TABLE job ADD COLUMN steps INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE job ADD COLUMN step INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE job ADD COLUMN estimated_finish REAL;
--- what the weights hold, in sha256. Of models made before, their name and date
-ALTER TABLE model ADD COLUMN digest TEXT NOT NULL DEFAULT '';
-UPDATE model SET digest = name || ' ' || created_at;
-"""
-_M003 = """
--- of a key the sha256 alone. Limits: 0 is none
-CREATE TABLE client (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- name TEXT NOT NULL UNIQUE, digest TEXT NOT NULL UNIQUE, hint TEXT NOT NULL,
- created_at REAL NOT NULL, used_on TEXT, revoked_at REAL,
- requests_per_minute INTEGER NOT NULL, tokens_per_day INTEGER NOT NULL,
- most_jobs INTEGER NOT NULL, most_bytes INTEGER NOT NULL);
-CREATE TABLE spent (client_id TEXT NOT NULL, day TEXT NOT NULL, answers INTEGER NOT NULL,
- tokens INTEGER NOT NULL, PRIMARY KEY (client_id, day)) WITHOUT ROWID;
--- the client who made it, '' for the engine's own key. A model is its job's
-ALTER TABLE file ADD COLUMN owner TEXT NOT NULL DEFAULT '';
-ALTER TABLE job ADD COLUMN owner TEXT NOT NULL DEFAULT '';
--- state: on, paused (failed for long, deliveries wait), gone (it said so: nothing more is kept)
-CREATE TABLE endpoint (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- owner TEXT NOT NULL, is_of_config INTEGER NOT NULL, name TEXT NOT NULL,
- url TEXT NOT NULL, event_types TEXT NOT NULL, secret TEXT NOT NULL,
- old_secret TEXT, old_until REAL, created_at REAL NOT NULL, updated_at REAL NOT NULL,
- state TEXT NOT NULL DEFAULT 'on', failing_since REAL, not_before REAL NOT NULL DEFAULT 0);
--- id is the header webhook-id: the same in every try
-CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
- endpoint_id TEXT NOT NULL REFERENCES endpoint (id) ON DELETE CASCADE,
- body TEXT NOT NULL, created_at REAL NOT NULL, tries INTEGER NOT NULL DEFAULT 0,
- due_at REAL NOT NULL, delivered_at REAL, trouble TEXT NOT NULL DEFAULT '');
-CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL;
-"""
-# Oldest first; a released migration is never edited.
-MIGRATIONS = (_M001, _M002, _M003)
+# Oldest first; a released migration is never edited. Statements are separated by semicolons and
+# contain none.
+_FOLDER = Path(__file__).parent / "migrations"
+MIGRATIONS = tuple(path.read_text("utf-8") for path in sorted(_FOLDER.glob("m*.sql")))
 # SQLite's disk errors and the corresponding errno.
 _DISK_ERRORS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
 # Folders beside the database whose contents only the database describes.

@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from merlin.core.messages import Message
 
@@ -41,81 +44,26 @@ _TOKEN = re.compile(
 )
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
-# ruff: noqa: SIM905 - lists of words read best as words
-_NUMERALS = dict(
-    zip(
-        (str(number) for number in range(2, 17)),
-        (
-            "два три четыре пять шесть семь восемь девять десять одиннадцать двенадцать "
-            "тринадцать четырнадцать пятнадцать шестнадцать"
-        ).split(),
-        strict=True,
-    )
-)
 _VERB_LIKE = frozenset({"VERB", "INFN", "PRTF", "PRTS", "GRND", "ADVB", "ADJS", "COMP", "PRED"})
 _FUNCTION_PARTS = frozenset({"PREP", "CONJ", "PRCL", "INTJ", "NPRO"})
-# Particles, prepositions, pronouns, question words, and the words around a question.
-_FUNCTION = frozenset(
-    """
-    а без бы быть в весь во вот все всего вы где да для до его ее если есть еще же за здесь и из
-    или им иметь их к как какой какова каков ко когда кому который кто куда ли либо лишь между
-    меня мне мой можно мы на над надо наш не него нее нет ни них но ну нужно нужный о об он она
-    они оно от отчего перед по под почему при про разве с сам самый свой сколько со так также
-    такой там твой тем то тогда тоже только тот тут ты у уж уже через чего чей чем что чтобы чуть
-    это этот я
+_WORDS = {
+    name: words.split()
+    for name, words in yaml.safe_load(
+        (Path(__file__).parent / "words.yaml").read_text("utf-8")
+    ).items()
+}
 
-    бывать входить дать делать делаться думать знать значить казаться кажется мочь называть
-    называться назвать объяснить означать ответить отличаться перечислить подробный подсказать
-    помочь понимать пониматься понять пояснить привести путать путаться пытаться различаться
-    разобраться рассказать расшифровать сделать сказать считаться хотеть хотеться являться
 
-    вещь вопрос вообще дело кратко короткий лучше никак определение отличие ответ пожалуйста
-    пример принцип просто простой разница различие слово смысл тема хороший штука
-    """.split()
-)
-# Further words without a subject, which are not function words when texts are compared.
-_EMPTY = frozenset(
-    {NO_WORDS}
-    | {
-        f"{kind}:{stem}"
-        for kind in "vn"
-        for stem in """
-        зачем откуда насколько поэтому затем потом теперь сейчас далее дальше например ладно
-        понятно понятный ясно ясный ладный хорошо конечно спасибо ага угу ок окей
-        показать попроще проще раз exampl more ok okay simpler so thank
-        """.split()
-    }
-)
-# Words that can be asked of any subject: «а сколько это стоит?» is about the earlier question.
-_RUSSIAN_GENERAL = frozenset(
-    f"{kind}:{stem}"
-    for kind in "vn"
-    for stem in """
-    быстро быстрый взять время выбрать вид выгода дешево добрый долго дорого дорогой другой занимать
-    занять запомнить здравствовать изменить искать использовать использоваться легко медленно место
-    минус написать память найти начать недостаток обычно написание писать плохо плохой плюс получить
-    получиться польза понадобиться преимущество привет применять применяться причина проверить
-    придумать работать случай скорость сложно сложность сложный средний стоимость стоить трудно
-    худший хватить цель цена частый
-    """.split()
-)
-_ENGLISH_GENERAL = frozenset(
-    f"n:{stem}"
-    for stem in """
-    advantag averag bad best better big case chang cheap check choos cost disadvantag drawback easi
-    expens fail fast faster find good hard hello hi idea invent kind long many matter memori much
-    need next part pick place point price problem quick rememb right simpl slow start step stop take
-    time type usual way work worst write wrong
-    """.split()
-)
-_ENGLISH_FUNCTION = frozenset(
-    """
-    a about an and are as at be been between by can could describe did difference do does explain
-    for from give had has have how i if in into is it its list me mean means my name of on or our
-    please should tell than that the their them then there these they this those to us was we were
-    what when where which who whom whose why will with would you your
-    """.split()
-)
+def _build_content_terms(words: Iterable[str]) -> frozenset[str]:
+    return frozenset(f"{kind}:{word}" for word in words for kind in "vn")
+
+
+_FUNCTION = frozenset(_WORDS["russian function"])
+_ENGLISH_FUNCTION = frozenset(_WORDS["english function"])
+_EMPTY = _build_content_terms(_WORDS["empty"]) | {NO_WORDS}
+_RUSSIAN_GENERAL = _build_content_terms(_WORDS["russian general"])
+_ENGLISH_GENERAL = _build_content_terms(_WORDS["english general"])
+_NUMERALS = {str(number): word for number, word in enumerate(_WORDS["numerals"], 2)}
 _QUESTIONS = {
     "diff": r"отлич|различ|разниц|сравни|что общего|против|differ|\bvs\b|versus|compare",
     "list": r"\bкаки[ех]\b|перечисл|\bназови|сколько|\bсписок|\bвиды\b|\blist\b|\bname\b",

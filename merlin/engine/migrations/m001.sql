@@ -1,0 +1,19 @@
+CREATE TABLE file (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ filename TEXT NOT NULL, purpose TEXT NOT NULL, bytes INTEGER NOT NULL, created_at REAL NOT NULL);
+CREATE TABLE job (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ created_at REAL NOT NULL, finished_at REAL, status TEXT NOT NULL, base TEXT NOT NULL,
+ training_file TEXT NOT NULL, validation_file TEXT, suffix TEXT NOT NULL,
+ seed INTEGER NOT NULL, metadata TEXT NOT NULL, hyperparameters TEXT NOT NULL,
+ is_validated INTEGER NOT NULL DEFAULT 0, trained_tokens INTEGER, error TEXT);
+CREATE INDEX job_status ON job (status);
+CREATE TABLE event (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ job_id TEXT NOT NULL, created_at REAL NOT NULL, level TEXT NOT NULL, kind TEXT NOT NULL,
+ message TEXT NOT NULL, content TEXT NOT NULL, is_of_run INTEGER NOT NULL);
+CREATE INDEX event_job ON event (job_id, seq);
+-- id is the checkpoint object's, step is NULL for the final model
+CREATE TABLE model (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE,
+ name TEXT NOT NULL UNIQUE, job_id TEXT NOT NULL, base TEXT NOT NULL, step INTEGER,
+ path TEXT NOT NULL, created_at REAL NOT NULL, metrics TEXT NOT NULL);
+CREATE INDEX model_job ON model (job_id, seq);
+CREATE TABLE repeat (key TEXT PRIMARY KEY, digest TEXT NOT NULL, made TEXT NOT NULL,
+ answer BLOB NOT NULL, created_at REAL NOT NULL);
