@@ -13,7 +13,7 @@ model whose provider does not report its window has 0 tokens.
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from hashlib import sha256
@@ -43,7 +43,7 @@ from merlin.db.writer import Store
 from merlin.training.models import Model, ModelState, Serving, model_of, select_models
 from merlin.training.promote import Promotions, serving_of, serving_rows
 
-FEW = 3
+FEW, SIGN_LENGTH = 3, 12
 
 
 class CandidateKind(StrEnum):
@@ -68,7 +68,8 @@ class Candidate:
     """One model to ask, with the messages before the conversation; `model_id` None: the first.
 
     `base` is the base of a tuned model, `version` its build; "" for others. `canary` is the row of
-    the canary that this answer counts for or against.
+    the canary that this answer counts for or against. In a list to choose from, `window` is in
+    tokens; it and `price` are None if unknown.
     """
 
     standing: CandidateKind
@@ -78,6 +79,13 @@ class Candidate:
     base: str = ""
     version: str = ""
     canary: int = 0
+    window: int | None = None
+    price: Price | None = None
+
+    @property
+    def sign(self) -> str:
+        """Return a short key for it: ids are too long for a button's data."""
+        return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[:SIGN_LENGTH]
 
     @property
     def title(self) -> str:
@@ -344,7 +352,6 @@ class Windows(Repository):
         self.put(provider, new)
 
 
-SIGN_LENGTH = 12
 # The protocol does not tell a model's purpose: these are not chat models.
 _NO_TALK = (
     *("embed", "whisper", "transcri", "tts", "dall-e", "image", "moderation"),
@@ -356,82 +363,53 @@ _NO_TALK = (
 _TUNED = "ft:"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOption:
-    """A model that can be chosen.
-
-    `version` is the build of a tuned model, `base` its base; "" for others. `window` is in tokens,
-    None if it is not known; the same holds for `price`.
-    """
-
-    standing: CandidateKind
-    provider: str
-    model_id: str
-    version: str = ""
-    base: str = ""
-    window: int | None = None
-    price: Price | None = None
-
-    @property
-    def sign(self) -> str:
-        """Return a short key for it: ids are too long for a button's data."""
-        return sha256(f"{self.provider}\0{self.model_id}".encode()).hexdigest()[:SIGN_LENGTH]
-
-    @property
-    def title(self) -> str:
-        """Return its display name."""
-        return self.version or self.model_id
-
-
 def list_models(
     catalogue: ModelCatalogue, listed: Windows, request: ModelRequest, config: Config
-) -> list[ModelOption]:
+) -> list[Candidate]:
     """Return every model that can be chosen, each once; the serving one first.
 
     `request` has the dataset, and each provider with its configured model, in configuration order.
     """
-    found: dict[General, ModelOption] = {}
+    found: dict[tuple[str, str], Candidate] = {}
     for option in (
-        *_make_tuned_options(catalogue, request.dataset),
-        *_make_other_options(catalogue, listed, request.general),
+        *_list_tuned(catalogue, request.dataset),
+        *_list_others(catalogue, listed, request.general),
     ):
-        found.setdefault((option.provider, option.model_id), option)
+        found.setdefault((option.provider, option.model_id or ""), option)
     windows = {provider: listed.listed(provider) for provider, _ in found}
     return [
         replace(
             option,
-            window=windows[option.provider].get(option.model_id)
-            or config.context_lengths.get(option.model_id)
+            window=windows[provider].get(model_id)
+            or config.context_lengths.get(model_id)
             or config.context_lengths.get(option.base),
-            price=config.price(option.provider, option.model_id, option.base),
+            price=config.price(provider, model_id, option.base),
         )
-        for option in found.values()
+        for (provider, model_id), option in found.items()
     ]
 
 
-def _make_tuned_options(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
+def _list_tuned(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[Candidate]:
     serving = catalogue.serving_row(dataset)
     if serving is None:
         return
-    now = _make_tuned_candidate(CandidateKind.SERVING, serving)
-    earlier = catalogue.earlier_rows(serving["dataset"])
-    for one in (now, *(_make_tuned_candidate(CandidateKind.EARLIER, row) for row in earlier)):
-        yield ModelOption(one.standing, one.provider, one.model_id or "", one.version, one.base)
+    yield (now := _make_tuned_candidate(CandidateKind.SERVING, serving))
+    for row in catalogue.earlier_rows(serving["dataset"]):
+        yield _make_tuned_candidate(CandidateKind.EARLIER, row)
     if is_chat_model(now.base) and not is_revoked(catalogue, (now.provider, now.base)):
-        yield ModelOption(CandidateKind.BASE, now.provider, now.base)
+        yield Candidate(CandidateKind.BASE, now.provider, now.base)
 
 
-def _make_other_options(
-    catalogue: ModelCatalogue, listed: Windows, general: Iterable[General]
-) -> Iterator[ModelOption]:
-    general = list(general)
+def _list_others(
+    catalogue: ModelCatalogue, listed: Windows, general: Sequence[General]
+) -> Iterator[Candidate]:
     for provider, model_id in general:
         if model_id and not is_revoked(catalogue, (provider, model_id)):
-            yield ModelOption(CandidateKind.GENERAL, provider, model_id)
+            yield Candidate(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):
             if is_chat_model(model_id) and catalogue.tuned_row(model_id) is None:
-                yield ModelOption(CandidateKind.GENERAL, provider, model_id)
+                yield Candidate(CandidateKind.GENERAL, provider, model_id)
 
 
 def is_chat_model(model_id: str) -> bool:

@@ -23,15 +23,10 @@ from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, IdempotencyKey, Row, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import Name, RequestBody, allow
-from merlin.engine.trainers.base import (
-    SUPERVISED,
-    BadHyperparameter,
-    Untrainable,
-    check_hyperparameters,
-)
+from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
+from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import MAX_METADATA, Page
-from merlin.openai_protocol.responses import FineTuningJob
 
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
@@ -132,12 +127,7 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     method, requested = _parse_method(base, request)
     if requested is not None and not isinstance(requested, dict):
         raise bad_field("hyperparameters", "hyperparameters must be an object")
-    try:
-        known = base.trainer.hyperparameters[method]
-        hyperparameters = check_hyperparameters(method, known, requested or {})
-    except BadHyperparameter as error:
-        name = f"hyperparameters.{error.name}"
-        raise bad_field(name, f"{name}: {error}") from error
+    known = base.trainer.hyperparameters[method]
     return Job(
         base=request.model,
         method=method,
@@ -146,7 +136,7 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
         suffix=request.suffix or "",
         seed=DEFAULT_SEED if request.seed is None else request.seed,
         metadata=request.metadata or {},
-        hyperparameters=hyperparameters,
+        hyperparameters=check_hyperparameters(method, known, requested or {}),
     )
 
 
@@ -322,7 +312,7 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
     """Return the protocol's FineTuningJob, with the error message in `language`."""
     hyperparameters = dict(job.hyperparameters)
     finish = job.estimated_finish if job.status == RUNNING else None
-    fine_tuning_job = FineTuningJob(
+    return responses.job_object(
         id=job.job_id,
         status=job.status,
         model=job.base,
@@ -340,4 +330,3 @@ def job_object(job: Job, language: str = ENGLISH) -> dict[str, object]:
         estimated_finish=int(finish) if finish else None,
         trained_tokens=job.trained_tokens,
     )
-    return asdict(fine_tuning_job)

@@ -121,29 +121,11 @@ def file_object(file_id: str, name: str, size: int, created_at: float, purpose: 
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FineTuningJob:
-    """A fine-tuning job (FineTuningJob); `method` is an object with a type."""
-
-    id: str
-    object: str = "fine_tuning.job"
-    created_at: int
-    error: Json | None = None
-    fine_tuned_model: str | None = None
-    finished_at: int | None = None
-    hyperparameters: Json
-    model: str
-    organization_id: str
-    result_files: Sequence[str] = field(default_factory=list)
-    seed: int
-    status: str
-    trained_tokens: int | None = None
-    training_file: str
-    validation_file: str | None
-    estimated_finish: int | None = None
-    integrations: Sequence[str] = field(default_factory=list)
-    metadata: Mapping[str, str] | None
-    method: Json
+def job_object(**fields: object) -> Json:
+    """Return a fine-tuning job (FineTuningJob); fields that are not given are null or empty."""
+    optional = ("error", "fine_tuned_model", "finished_at", "trained_tokens", "estimated_finish")
+    empty: Json = {"result_files": [], "integrations": []}
+    return {"object": "fine_tuning.job", **dict.fromkeys(optional), **empty, **fields}
 
 
 def job_event_object(

@@ -226,9 +226,9 @@ def test_chosen_model_no_longer_in_the_plan_does_not_answer(telegram, settings, 
 
 
 def _set_identity(provider, model_id):
-    from merlin.chat.model_catalogue import CandidateKind, ModelOption
+    from merlin.chat.model_catalogue import Candidate, CandidateKind
 
-    return ModelOption(CandidateKind.GENERAL, provider, model_id).sign
+    return Candidate(CandidateKind.GENERAL, provider, model_id).sign
 
 
 def test_earlier_versions_and_the_base_model_are_offered(telegram, settings, provider):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from merlin.chat.model_catalogue import (
+    Candidate,
     CandidateKind,
-    ModelOption,
     ModelRequest,
     is_chat_model,
     list_models,
@@ -66,7 +66,7 @@ def test_window_comes_from_the_provider_or_else_the_config():
 
 
 def test_option_key_distinguishes_models_of_one_name():
-    first, second = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
+    first, second = (Candidate(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
     assert first.sign != second.sign
     assert len(f"model:use:{first.sign}") <= 64
 

@@ -11,7 +11,6 @@ from merlin.core.i18n import text
 from merlin.engine.trainers.base import (
     DPO,
     SUPERVISED,
-    BadHyperparameter,
     BaseFiles,
     TrainingDevices,
     Untrainable,
@@ -19,6 +18,7 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import HYPERPARAMETERS
+from merlin.openai_protocol.errors import ApiError
 from tests.engine import tiny_base
 from tests.engine.lora_tasks import build_task, train_in_process
 from tests.support.small_disk import small_disk
@@ -193,9 +193,9 @@ def test_deleted_file_is_named(tmp_path, train):
     ],
 )
 def test_hyperparameter_out_of_range_is_refused_by_name(name, value):
-    with pytest.raises(BadHyperparameter) as refused:
+    with pytest.raises(ApiError) as refused:
         check_hyperparameters(SUPERVISED, HYPERPARAMETERS[SUPERVISED], {name: value})
-    assert refused.value.name == name
+    assert refused.value.param == f"hyperparameters.{name}"
 
 
 def test_missing_hyperparameters_are_resolved_automatically():

@@ -10,7 +10,6 @@ import pytest
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import (
-    BadHyperparameter,
     Epoch,
     Hyperparameters,
     TrainerNote,
@@ -19,6 +18,7 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares, train
+from merlin.openai_protocol.errors import ApiError
 
 pytestmark = pytest.mark.unit
 
@@ -224,9 +224,9 @@ def test_every_remark_has_its_text(language, n):
     ],
 )
 def test_bad_hyperparameter_is_named(name, value):
-    with pytest.raises(BadHyperparameter) as refused:
+    with pytest.raises(ApiError) as refused:
         check_hyperparameters("supervised", Hyperparameters, {name: value})
-    assert refused.value.name == name
+    assert refused.value.param == f"hyperparameters.{name}"
 
 
 def test_missing_hyperparameters_are_auto():

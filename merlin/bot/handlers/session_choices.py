@@ -379,7 +379,7 @@ LABEL_LENGTH = 49
 
 def allowed_models(
     context: BotContext, session: sessions.Session
-) -> list[model_catalogue.ModelOption]:
+) -> list[model_catalogue.Candidate]:
     """Return the models that the user's plan allows; within the store's work."""
     plan = plan_for(context)
     models = model_catalogue.list_models(
@@ -388,7 +388,7 @@ def allowed_models(
         request_of_session(context.services, session),
         context.services.config,
     )
-    return [option for option in models if allows_model(plan, option.model_id)]
+    return [option for option in models if allows_model(plan, option.model_id or "")]
 
 
 @handlers.command("model")
@@ -421,7 +421,7 @@ def list_choices(context: BotContext) -> View:
 handlers.button("model")(lambda context: replace(list_choices(context), is_new=True))
 
 
-def _model_line(context: BotContext, count: int, option: model_catalogue.ModelOption) -> str:
+def _model_line(context: BotContext, count: int, option: model_catalogue.Candidate) -> str:
     cap = plan_for(context).window
     window = min(option.window, cap) if option.window and cap else option.window
     return context.translate(

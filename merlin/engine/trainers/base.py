@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from merlin.core.durable_files import is_disk_full
 from merlin.core.messages import Message
 from merlin.engine.training_file import BadFile
+from merlin.openai_protocol.errors import bad_field
 
 Conversation = Sequence[Message]
 SUPERVISED, DPO = "supervised", "dpo"
@@ -143,14 +144,6 @@ def classify_error(error: Exception, memory_key: str) -> Untrainable | None:
     return error if isinstance(error, Untrainable) else None
 
 
-class BadHyperparameter(ValueError):
-    """The hyper-parameter `name` is unknown to the trainer or out of range."""
-
-    def __init__(self, name: str, message: str) -> None:
-        super().__init__(message)
-        self.name = name
-
-
 AUTO: Final = "auto"
 Auto = Literal["auto"]
 
@@ -170,7 +163,7 @@ def check_hyperparameters(
 ) -> dict[str, object]:
     """Validate hyper-parameters and return all of a method, "auto" if not given.
 
-    Raises BadHyperparameter if one is unknown or out of range.
+    Raises ApiError 400 if one is unknown or out of range.
     """
     try:
         values = {name: value for name, value in requested.items() if value is not None}
@@ -178,12 +171,13 @@ def check_hyperparameters(
     except ValidationError as error:
         errors = error.errors(include_url=False)
         name = str(errors[0]["loc"][0])
+        param = f"hyperparameters.{name}"
         message = " or ".join(detail["msg"] for detail in errors if detail["loc"][0] == name)
         if name not in known.model_fields:
             message = (
                 f"unknown hyper-parameter; known for {method}: {', '.join(known.model_fields)}"
             )
-        raise BadHyperparameter(name, message) from error
+        raise bad_field(param, f"{param}: {message}") from error
 
 
 # None: no progress yet. It lets the caller check for a cancelled job, for example while a large

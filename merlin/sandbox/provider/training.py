@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -22,10 +22,10 @@ from typing import Any
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass as checked_dataclass
 
+from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.requests import MAX_METADATA
 from merlin.openai_protocol.responses import (
-    FineTuningJob,
     checkpoint_object,
     deleted_object,
     file_object,
@@ -310,7 +310,7 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
     if job.status == "failed":
         message = "The job failed due to an invalid training file."
         failure = {"code": "invalid_training_file", "message": message, "param": "training_file"}
-    fine_tuning_job = FineTuningJob(
+    return responses.job_object(
         id=job.job_id,
         status=job.status,
         model=body["model"],
@@ -327,7 +327,6 @@ def job_object(account: Account, job: TrainingJob) -> dict[str, Any]:
         finished_at=int(job.finished_at) if job.finished_at else None,
         trained_tokens=file["bytes"] // 4 * EPOCHS if job.status == "succeeded" else None,
     )
-    return asdict(fine_tuning_job)
 
 
 def event_objects(job: TrainingJob) -> list[dict[str, Any]]:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from merlin.core.errors import NotFound
 from merlin.core.money import Amount, Currency
@@ -51,87 +51,6 @@ REASONS = (
     "issuer_unavailable",
     "payment_method_limit_exceeded",
 )
-
-
-class PayPage:
-    """The payment page."""
-
-    def __init__(self, shop: Shop, language: str) -> None:
-        self._shop = shop
-        self._language = language
-
-    def routes(self) -> list[BaseRoute]:
-        """Return the page's routes."""
-        return [
-            Route("/", self._show_home),
-            Route("/pay/{payment_id}", self._show),
-            Route("/pay/{payment_id}", self._choose, methods=["POST"]),
-            *static_routes(),
-        ]
-
-    async def _show_home(self, request: Request) -> Response:
-        """Show the newest payments, where somebody trying the demo finds them."""
-        return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
-
-    async def _show(self, request: Request) -> Response:
-        return self._payment_page(request)
-
-    async def _choose(self, request: Request) -> Response:
-        async with request.form() as form:
-            outcome, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
-        payment = self._find_payment(request)
-        if payment is None or outcome not in {PAID, DECLINED, "left"}:
-            return self._payment_page(request)
-        try:
-            if outcome != "left":
-                self._shop.choose(payment.payment_id, outcome, reason if reason in REASONS else "")
-        except ValueError:  # it has ended in the meantime; the page shows how
-            return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
-        return RedirectResponse(payment.request.return_url, SEE_OTHER)
-
-    def _find_payment(self, request: Request) -> Payment | None:
-        try:
-            return self._shop.find(request.path_params["payment_id"])
-        except NotFound:
-            return None
-
-    def _payment_page(self, request: Request) -> Response:
-        payment = self._find_payment(request)
-        if payment is None or not payment.request.return_url:
-            return self._page(request, "pay_home.html", 404, payments=None)
-        template = "pay.html" if payment.status == PENDING else "pay_ended.html"
-        # Its forms redirect to the shop's return URL, so the CSP must allow that origin.
-        shop = urlsplit(payment.request.return_url)
-        return_origin = f" {shop.scheme}://{shop.netloc}"
-        return self._page(
-            request, template, return_origin=return_origin, payment=payment, reasons=REASONS
-        )
-
-    def _page(
-        self,
-        request: Request,
-        template: str,
-        status: int = 200,
-        return_origin: str = "",
-        **values: object,
-    ) -> Response:
-        accepted = request.headers.get("accept-language", "")
-        language = get_chosen_language(request) or language_of_header(accepted, self._language)
-        response = page_response(
-            request,
-            "pay-page-",
-            language,
-            template,
-            status,
-            money=lambda kopecks: Amount(kopecks, Currency.RUB).format(language),
-            **values,
-        )
-        response.headers["Content-Security-Policy"] = (
-            "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
-            f" form-action 'self'{return_origin}"
-        )
-        response.headers["Cache-Control"] = "no-store"
-        return response
 
 
 ANSWER_S = 10.0
@@ -176,9 +95,15 @@ class YooKassaStandIn(ApiStandIn):
         self._notify_url = notify_url
         self._posts: set[asyncio.Task[None]] = set()
         self._shop = Shop(path=path, on_change=self._post_event)
-        pages = PayPage(self._shop, language).routes()
+        self._language = language
         super().__init__(
-            port, self._routes(), control_route("/control/choose", self._choose), *pages
+            port,
+            self._routes(),
+            control_route("/control/choose", self._choose),
+            Route("/", self._show_home),
+            Route("/pay/{payment_id}", self._show),
+            Route("/pay/{payment_id}", self._choose_on_page, methods=["POST"]),
+            *static_routes(),
         )
 
     async def close(self) -> None:
@@ -272,6 +197,67 @@ class YooKassaStandIn(ApiStandIn):
 
     async def _list_refunds(self, request: Request) -> Response:
         return _page(request, [refund.as_json() for refund in self._shop.state.refunds.values()])
+
+    async def _show_home(self, request: Request) -> Response:
+        """Show the newest payments, where somebody trying the demo finds them."""
+        return self._page(request, "pay_home.html", payments=self._shop.payments()[:-21:-1])
+
+    async def _choose_on_page(self, request: Request) -> Response:
+        async with request.form() as form:
+            outcome, reason = str(form.get("outcome", "")), str(form.get("reason", ""))
+        payment = self._find_payment(request)
+        if payment is None or outcome not in {PAID, DECLINED, "left"}:
+            return await self._show(request)
+        try:
+            if outcome != "left":
+                self._shop.choose(payment.payment_id, outcome, reason if reason in REASONS else "")
+        except ValueError:  # it has ended in the meantime; the page shows how
+            return RedirectResponse(f"/pay/{payment.payment_id}", SEE_OTHER)
+        return RedirectResponse(payment.request.return_url, SEE_OTHER)
+
+    def _find_payment(self, request: Request) -> Payment | None:
+        try:
+            return self._shop.find(request.path_params["payment_id"])
+        except NotFound:
+            return None
+
+    async def _show(self, request: Request) -> Response:
+        payment = self._find_payment(request)
+        if payment is None or not payment.request.return_url:
+            return self._page(request, "pay_home.html", 404, payments=None)
+        template = "pay.html" if payment.status == PENDING else "pay_ended.html"
+        # Its forms redirect to the shop's return URL, so the CSP must allow that origin.
+        shop = urlsplit(payment.request.return_url)
+        return_origin = f" {shop.scheme}://{shop.netloc}"
+        return self._page(
+            request, template, return_origin=return_origin, payment=payment, reasons=REASONS
+        )
+
+    def _page(
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        return_origin: str = "",
+        **values: object,
+    ) -> Response:
+        accepted = request.headers.get("accept-language", "")
+        language = get_chosen_language(request) or language_of_header(accepted, self._language)
+        response = page_response(
+            request,
+            "pay-page-",
+            language,
+            template,
+            status,
+            money=lambda kopecks: Amount(kopecks, Currency.RUB).format(language),
+            **values,
+        )
+        response.headers["Content-Security-Policy"] = (
+            "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none';"
+            f" form-action 'self'{return_origin}"
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return response
 
     def notify_to(self, url: str) -> None:
         """Set the address of notifications; "" turns them off."""

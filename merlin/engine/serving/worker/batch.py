@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import takewhile
 from random import Random
 from typing import Any
@@ -140,7 +141,9 @@ class Row:
         self._sampling = Sampling(*base.choose_sampling(request), Random(request.seed))  # noqa: S311
         self._detokenizer = Detokenizer(base.tokenizer)
         self._stops = StopFinder(request.stops)
-        self._json_constraint = JsonConstraint(token_bytes) if request.is_json else None
+        self._token_bytes = token_bytes
+        # The answer so far, if it must be one JSON object.
+        self._json = JsonGrammar() if request.is_json else None
         self._pending_logprobs: list[tuple[int, TokenLogprob]] = []
         self._text_length = self._sent_length = 0
 
@@ -153,19 +156,30 @@ class Row:
         self._store_logprob(logits, token)
         self.tokens.append(token)
         self._add_text(self._detokenizer.add(token))
-        if self._stops.is_found or (self._json_constraint and self._json_constraint.is_complete):
+        if self._stops.is_found or (self._json and self._json.is_complete):
             self._end("stop")
         elif len(self.tokens) == self._most:
             self._end("length")
 
     def _sample_token(self, logits: Tensor) -> int | None:
-        constraint = self._json_constraint
-        if not constraint:
+        if self._json is None:
             return self._sampling.draw(logits)
+        token = self._sampling.draw_allowed(logits, partial(self._can_close_after, self._json))
+        if token is None:  # then the first byte that closes the object
+            token = self._token_bytes.find_byte_token(self._json.find_completion()[0])
+        if token is not None:
+            self._json = self._extend(self._json, token) or self._json
+        return token
+
+    def _can_close_after(self, json: JsonGrammar, token: int) -> bool:
+        """Return whether the token is valid and leaves enough tokens to close the object."""
+        extended = self._extend(json, token)
         remaining = self._most - len(self.tokens) - 1
-        return constraint.append(
-            self._sampling.draw_allowed(logits, lambda token: constraint.allows(token, remaining))
-        )
+        return extended is not None and len(extended.find_completion()) <= remaining
+
+    def _extend(self, json: JsonGrammar, token: int) -> JsonGrammar | None:
+        appended = self._token_bytes.get_bytes(token)
+        return json.extend(appended) if appended else None
 
     def _add_text(self, text: str) -> None:
         self._text_length += len(text)
@@ -199,36 +213,6 @@ class Row:
         top_logprobs = [(self._tokenizer.decode([other]), value) for other, value in top]
         token_logprob = TokenLogprob(self._tokenizer.decode([token]), logprob, top_logprobs)
         self._pending_logprobs.append((self._text_length, token_logprob))
-
-
-class JsonConstraint:
-    """Constrains an answer to one JSON object."""
-
-    def __init__(self, token_bytes: TokenBytes) -> None:
-        self._token_bytes = token_bytes
-        self._prefix = JsonGrammar()
-
-    @property
-    def is_complete(self) -> bool:
-        """Return whether it is complete."""
-        return self._prefix.is_complete
-
-    def allows(self, token: int, remaining: int) -> bool:
-        """Return whether the token is valid and leaves enough tokens to close the object."""
-        extended = self._extend(token)
-        return extended is not None and len(extended.find_completion()) <= remaining
-
-    def append(self, token: int | None) -> int | None:
-        """Append a token; None appends the first byte that closes the object."""
-        if token is None:
-            token = self._token_bytes.find_byte_token(self._prefix.find_completion()[0])
-        if token is not None:
-            self._prefix = self._extend(token) or self._prefix
-        return token
-
-    def _extend(self, token: int) -> JsonGrammar | None:
-        appended = self._token_bytes.get_bytes(token)
-        return self._prefix.extend(appended) if appended else None
 
 
 class Batch:
