@@ -21,11 +21,10 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
 
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import try_lock
@@ -86,21 +85,8 @@ class GitFailed(SourceError):
         self.stderr = stderr
 
 
-class GitRunner(Protocol):
-    """Runs one git command on the mirror, with the limits of this module."""
-
-    def __call__(
-        self,
-        *arguments: str,
-        stdin: bytes = b"",
-        lock: int | None = None,
-        env: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """Return the command's output; a writing child inherits the descriptor `lock`.
-
-        `env` adds to the environment. Raises GitFailed, or SourceError if the command timed out and
-        was killed.
-        """
+# Runs one git command on the mirror, with the limits of this module: `GitCommand.run`.
+GitRunner = Callable[..., bytes]
 
 
 def read_ref(run: GitRunner, name: str) -> str | None:

@@ -179,7 +179,11 @@ class GitCommand:
         lock: int | None = None,
         env: Mapping[str, str] | None = None,
     ) -> bytes:
-        """Run one command, as described in `GitRunner`."""
+        """Run a command and return its output; a writing child inherits the descriptor `lock`.
+
+        `env` adds to the environment. Raises GitFailed, or SourceError if the command timed out and
+        was killed.
+        """
         process = self._start(arguments, subprocess.PIPE if stdin else None, lock, env)
         try:
             stdout, stderr_bytes = process.communicate(stdin or None, self._timeout_s)
