@@ -16,7 +16,7 @@ from typing import Any
 
 from docs.build.commands import describe_command, describe_parameter, find_commands, names_of
 from merlin import __version__
-from merlin.cli.commands import PANELS
+from merlin.cli.commands import COMMANDS, PANELS
 from merlin.cli.help import PANELS as TITLES
 from merlin.cli.help import russian_help
 
@@ -107,7 +107,7 @@ def _overview(language: str, known: dict[str, dict[str, Any]]) -> str:
     lines.append(f'.SH "{words["commands"]}"')
     for panel, commands in PANELS.items():
         lines.append(f'.SS "{russian_help()[TITLES][panel] if language == "ru" else panel}"')
-        for word, (_, line) in commands.items():
+        for word, line in commands.items():
             if word in known:
                 about = russian_help()[word]["does"] if language == "ru" else line
                 lines.append(_item(f"merlin\\-{word}(1)", about))
@@ -122,8 +122,7 @@ def _page(language: str, word: str, commands: dict[str, Any]) -> str:
     titles = _WORDS[language]
     about = describe_command(language, *next(iter(commands.items())))
     if word not in commands:
-        line = next(panel[word][1] for panel in PANELS.values() if word in panel)
-        about = russian_help()[word]["does"] if language == "ru" else line
+        about = russian_help()[word]["does"] if language == "ru" else COMMANDS[word][1]
     synopsis = "\n.br\n".join(_usage(language, words, each) for words, each in commands.items())
     lines = [_head(f"merlin-{word}", language, about.rstrip("."), synopsis)]
     for words, command in commands.items():

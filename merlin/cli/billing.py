@@ -60,7 +60,6 @@ from merlin.wiring.context import opened, yookassa_gateway
 
 _BOM = "\ufeff"
 
-
 app = typer.Typer(
     name="billing", no_args_is_help=True, help="Sales: totals, orders, refunds, promo codes."
 )
@@ -294,8 +293,7 @@ def add(
     percent: Annotated[int, typer.Option(min=0, max=MAX_PERCENT, help="Discount in per cent.")] = 0,
     uses: Annotated[int | None, typer.Option(min=1, help="Maximum number of uses.")] = None,
     until: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included."),
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the end, not included.")
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,

@@ -42,10 +42,8 @@ Version = Annotated[
     str, typer.Argument(help="Build version, such as neurotypology-7, or a digest prefix.")
 ]
 
-
 # JSON names of the fields of a build.
 _JSON_NAMES = {"version": "build", "id": "build_id"}
-
 
 app = typer.Typer()
 

@@ -70,7 +70,6 @@ DatasetResult = tuple[int, int, list[Finding]]
 # Datasets for `--ask-base`: the path prefix, the checked dataset, and a filter of its paths.
 CheckedFolders = list[tuple[str, "CheckedDataset", Callable[[str], bool]]]
 
-
 app = typer.Typer()
 
 
@@ -348,7 +347,6 @@ FORMATS: dict[str, Callable[[Outcome, str], str]] = {
     "github": format_github,
     "sarif": format_sarif,
 }
-
 
 _NAME = Annotated[str, typer.Argument(metavar="[RULE]", help="Only this rule, with its example.")]
 

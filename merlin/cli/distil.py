@@ -28,12 +28,7 @@ from merlin.core.i18n import format_number, text
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
-from merlin.training.prompt_check import (
-    build_variants,
-    choose_base,
-    compare_variants,
-    read_subject,
-)
+from merlin.training.prompt_check import build_variants, choose_base, compare_variants, read_subject
 from merlin.wiring.context import reading_context
 from merlin.wiring.providers import model_client
 
@@ -51,17 +46,14 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     origin: Annotated[
         Literal["materials", "questions", "examples"] | None,
         typer.Option(
-            "--from",
-            help="Source: texts of the course, questions, or test questions of examples.",
+            "--from", help="Source: texts of the course, questions, or test questions of examples."
         ),
     ] = None,
     teacher: Annotated[str, typer.Option(metavar="PROVIDER/MODEL", help="The model that drafts.")],
     budget: Annotated[
         float | None,
         typer.Option(
-            min=0,
-            max=LARGEST_BUDGET,
-            help="Maximum total cost of all runs over the same texts.",
+            min=0, max=LARGEST_BUDGET, help="Maximum total cost of all runs over the same texts."
         ),
     ] = None,
     wordings: Annotated[

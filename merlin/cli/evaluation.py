@@ -68,8 +68,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     ] = "",
     *,
     judge: Annotated[
-        str,
-        typer.Option(help="Model (PROVIDER/MODEL) that grades answers in other words."),
+        str, typer.Option(help="Model (PROVIDER/MODEL) that grades answers in other words.")
     ] = "",
     rubric: Annotated[
         Path | None,

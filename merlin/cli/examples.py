@@ -52,9 +52,7 @@ Preview = Annotated[
     bool, typer.Option("--preview", help="Show which answers would change, without committing.")
 ]
 
-
 JsonObject = dict[str, object]
-
 
 app = typer.Typer(
     name="example", no_args_is_help=True, help="Examples, each change a commit in your name."

@@ -44,8 +44,7 @@ from merlin.wiring.context import reading_context
 _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; - reads stdin.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
 _IMPORT_FORMAT = Annotated[
-    Literal["auto", ImportFormat],
-    typer.Option("--format", help="File format; auto: detect it."),
+    Literal["auto", ImportFormat], typer.Option("--format", help="File format; auto: detect it.")
 ]
 _DRY_RUN = Annotated[
     bool, typer.Option("--dry-run", help="Only show what would be written, by tag and language.")
@@ -57,7 +56,6 @@ _DUPLICATE = Annotated[
     Literal["skip", "error"],
     typer.Option("--on-duplicate", help="What to do with existing examples."),
 ]
-
 
 app = typer.Typer()
 
@@ -157,11 +155,7 @@ def _format_place(other: str | Place, place: Place, lang: str) -> str:
 
 
 def _line_counts(plan: ImportPlan) -> dict[str, int]:
-    return {
-        "lines": plan.lines,
-        "taken": len(plan.good_edits),
-        "duplicates": len(plan.duplicates),
-    }
+    return {"lines": plan.lines, "taken": len(plan.good_edits), "duplicates": len(plan.duplicates)}
 
 
 def _to_json(plan: ImportPlan) -> dict[str, object]:

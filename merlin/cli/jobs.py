@@ -48,7 +48,6 @@ from merlin.wiring.providers import training_client
 
 JobNumber = Annotated[int, typer.Argument(help="Number of the job.")]
 
-
 app = typer.Typer()
 jobs_app = typer.Typer(name="jobs", no_args_is_help=True, help="Fine-tune jobs.")
 app.add_typer(jobs_app)
@@ -134,8 +133,7 @@ def migrate(
         bool, typer.Option("--commit", help="Also commit the new base model to dataset.yaml.")
     ] = False,
     dry_run: Annotated[
-        bool,
-        typer.Option("--dry-run", help="Show the price and obstacles without training."),
+        bool, typer.Option("--dry-run", help="Show the price and obstacles without training.")
     ] = False,
     yes: Yes = False,
     config: ConfigPath = DEFAULT,

@@ -25,7 +25,6 @@ from merlin.core.i18n import format_number
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 
-
 app = typer.Typer()
 models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
 app.add_typer(models_app)

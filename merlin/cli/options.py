@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from merlin.config import Config
     from merlin.db.requests import Request
 
-
 ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
 ]

@@ -30,7 +30,6 @@ Numbers = Annotated[
 All = Annotated[bool, typer.Option("--all", help="All pending ones.")]
 _QUESTION_LENGTH, _ANSWER_LENGTH = 60, 100
 
-
 app = typer.Typer()
 proposals_app = typer.Typer(
     name="proposals", no_args_is_help=True, help="Proposed examples that need an editor's approval."

@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from merlin.engine.conformance import Outcome
     from merlin.engine.conformance.harness import Check
 
-
 FAMILY = "provider-test"
 FAILED = 1
-
 
 app = typer.Typer(name="provider", no_args_is_help=True, help="Servers of the OpenAI protocol.")
 

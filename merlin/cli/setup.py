@@ -27,7 +27,6 @@ _HEADER = (
 
 Short = Annotated[bool, typer.Option("--short", help="Print only the keys needed to start.")]
 
-
 app = typer.Typer()
 config_app = typer.Typer(
     name="config", no_args_is_help=True, help="Check a configuration, or print a sample."

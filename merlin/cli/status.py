@@ -34,7 +34,6 @@ from merlin.wiring.context import reading
 _FAILED_FOR, _MAX_FAILED = timedelta(days=1), 5
 SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
 
-
 app = typer.Typer()
 
 

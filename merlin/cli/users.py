@@ -46,7 +46,6 @@ PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram id of the person.")
 ]
 
-
 app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
 
 

@@ -105,11 +105,7 @@ class EngineModelConfig(ModelConfig):
         default=False,
     )
     price: Opt[Rate] = None
-    sunset: Opt[Day] = setting(
-        "The day on which you stop using it.",
-        "2030-01-01",
-        default=None,
-    )
+    sunset: Opt[Day] = setting("The day on which you stop using it.", "2030-01-01", default=None)
 
     @property
     def source(self) -> str:

@@ -434,8 +434,7 @@ class ChatConfig(Section):
         "The model that transcribes voice messages. Without it voice is off.", default=None
     )
     vision: Opt[ModelChoice] = setting(
-        "The model that answers questions with photos. Without it photos are off.",
-        default=None,
+        "The model that answers questions with photos. Without it photos are off.", default=None
     )
     grounding: Opt[ModelChoice] = setting(
         "The model that composes an answer if the tuned one does not know it: from the"
@@ -519,10 +518,7 @@ class ApiLimits(Section):
         le=1000000,
     )
     person_per_min: int = setting(
-        "For one signed-in person, with all their browsers and keys.",
-        default=600,
-        ge=0,
-        le=1000000,
+        "For one signed-in person, with all their browsers and keys.", default=600, ge=0, le=1000000
     )
     connections_per_address: int = setting(
         "Open connections from one address; those of `proxies` are not counted.",

@@ -520,10 +520,7 @@ def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[P
 
 
 def _interpolate(start: Point, end: Point, share: float) -> Point:
-    return (
-        start[0] + (end[0] - start[0]) * share,
-        start[1] + (end[1] - start[1]) * share,
-    )
+    return (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
 
 
 def _truncate(message: str, font: FreeTypeFont, max_width: float) -> str:

@@ -43,12 +43,10 @@ def format_signed(language: str, value: float, digits: int = 0) -> str:
 LANGUAGES = ("ru", "en")
 _LOCALE = Path(__file__).parents[1] / "locale"
 
-
 # A message starts at the beginning of a line; references to others are in braces.
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
 _REASON_ARGUMENTS = frozenset({"reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
-
 
 # What babel loads with a language's plural forms and numbers, and no text uses.
 _UNUSED = (

@@ -84,10 +84,7 @@ class _Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 process_group=0,  # Ctrl-C in a terminal must not reach it
-                env={
-                    **os.environ,
-                    "OPENBLAS_NUM_THREADS": "1",
-                },  # workers share the processors
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # workers share the processors
             )
         self.begin(function)
 

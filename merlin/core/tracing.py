@@ -27,7 +27,6 @@ Attributes = Mapping[str, str | int | bool | float]
 _W3C = TraceContextTextMapPropagator()
 _NANOSECONDS = 1_000_000_000
 
-
 # The tracer of this process. Not OpenTelemetry's global one: the spans of libraries may contain
 # texts.
 _tracer: trace.Tracer = trace.NoOpTracer()

@@ -33,7 +33,6 @@ _MESSAGES = {
 _PATTERNS = {name: re.compile(pattern, re.DOTALL) for name, pattern in _MESSAGES.items()}
 _LOSSES = {"train_loss": "chart-train", "valid_loss": "chart-test"}
 
-
 _DIGITS = re.compile(r"\d+")
 Moment = TypeVar("Moment")
 

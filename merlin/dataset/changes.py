@@ -230,7 +230,6 @@ UNREADABLE = "change-unreadable"
 _GIVEN_UP_FROM = (ChangeState.WAITING, ChangeState.CONFLICT, ChangeState.PARKED)
 _FORGOTTEN: Row = {"text": None, "theirs": None, "theirs_blob": None}
 
-
 _CHANGES = RowMap(
     Change,
     columns={
@@ -242,7 +241,6 @@ _CHANGES = RowMap(
         "email": "editor_email",
     },
 )
-
 
 _OLDEST_WAITING = Prepared(
     CHANGE.select(CHANGE.batch)

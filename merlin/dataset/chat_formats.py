@@ -143,11 +143,7 @@ def _add_pair(values: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
     return [f"input.{key}" for key in prompt if key not in ("messages", "tools")]
 
 
-_READERS = {
-    "sharegpt": _from_sharegpt,
-    "alpaca": _from_alpaca,
-    "preference": _from_preference,
-}
+_READERS = {"sharegpt": _from_sharegpt, "alpaca": _from_alpaca, "preference": _from_preference}
 
 
 def _pair(question: Any, answer: Any) -> list[Any]:

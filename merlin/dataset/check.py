@@ -249,12 +249,7 @@ class _OtherMethod(Exception):
 
 
 def _parse(
-    method: str,
-    limit: TokenLimit,
-    file: tuple[str, bytes],
-    *,
-    for_build: bool,
-    keeps_example: bool,
+    method: str, limit: TokenLimit, file: tuple[str, bytes], *, for_build: bool, keeps_example: bool
 ) -> tuple[str, ParsedFile]:
     """Return the file's blob, and the file parsed for a training method."""
     blob, content = file

@@ -54,7 +54,6 @@ RESET_POSITION = 0
 # Failed stays as it is: it holds for a commit outside the branch as well.
 _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
-
 _COMMITS = RowMap(Commit)
 _LINES = 50  # lines of a build in memory at the same time
 
@@ -416,11 +415,7 @@ def _text_size(row: Row) -> int:
 
 
 def _teach_otherwise(
-    db: Database,
-    dataset: str,
-    build_id: int,
-    ended: Sequence[str],
-    new: Mapping[str, Taught],
+    db: Database, dataset: str, build_id: int, ended: Sequence[str], new: Mapping[str, Taught]
 ) -> None:
     """End the rows of earlier builds with the ids `ended`; store the `new` rows."""
     standing = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)

@@ -54,7 +54,6 @@ _EXAMPLE_FEATURES: Mapping[str, Mapping[str, Any]] = {
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 _LARGEST = "100K<n<1M"
 
-
 # The fields of the dataset card that a person chooses, as the Hub calls them: `language`, a list of
 # ISO 639-1 codes, and `license`, an identifier of the Hub (`cc-by-4.0`).
 Card = Mapping[str, object]

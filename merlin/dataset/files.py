@@ -46,7 +46,6 @@ from merlin.git.source import EXECUTABLE, FILE, Entry, blob_id
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
 
-
 _AT_ONCE = 500
 
 
@@ -172,12 +171,10 @@ def apply_pending_changes(
 
 _INCOMPLETE = ""  # stored while the files of a new dataset are being written
 
-
 _FILES = RowMap(FileText)
 _COMMITS = RowMap(
     ExampleCommit, columns={"commit": "sha", "author": "author_name", "at": "committed_at"}
 )
-
 
 _NEWEST_COMMIT = Prepared(
     COMMIT.select(COMMIT.sha)

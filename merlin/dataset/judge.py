@@ -194,9 +194,7 @@ def _move_tests_to_train(index: ExampleIndex, rule: SplitRule | None) -> None:
 
 
 def _judge_groups(
-    index: ExampleIndex,
-    column: str,
-    compare: Callable[[Sequence[IndexedExample]], Iterator[Pair]],
+    index: ExampleIndex, column: str, compare: Callable[[Sequence[IndexedExample]], Iterator[Pair]]
 ) -> None:
     groups = index.read_touched_groups(column)
     pairs = ((value, *pair) for value, good in groups for pair in compare(good))

@@ -50,7 +50,6 @@ class Preview:
 
 _MAX_CACHED = 4  # datasets
 
-
 # A dataset as last checked: its index, and path -> blob of its files.
 _CachedCheck = tuple[ExampleIndex, Mapping[str, str]]
 

@@ -128,10 +128,7 @@ _RULES = (
             f"> {EXAMPLES}$n.yaml; done"
         ),
     ),
-    *_list_rules(
-        _CONFIG,
-        too_many_tokens="models:\n  recall: {training_example: 10}\n",
-    ),
+    *_list_rules(_CONFIG, too_many_tokens="models:\n  recall: {training_example: 10}\n"),
     *_list_rules(
         _QUESTION,
         yaml_syntax="messages:\n  - user: What is this: a list?\n",

@@ -240,10 +240,8 @@ _BOUNDS = {
     "pattern": "wrong-form",
 }
 
-
 Localised = Mapping[str, str]
 Hyperparameter = str | int | float | bool
-
 
 # The training methods of a recipe, as the provider protocol names them.
 SUPERVISED, DPO = "supervised", "dpo"

@@ -206,11 +206,9 @@ _NOTED_STATUSES = (
 _AT_ONCE = 100
 _REVOKED = "revoked"  # as `merlin.training.models` calls it
 
-
 # Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)
 _STATUSES_AT_ONCE = 20
-
 
 _WITHOUT_NOTE = Prepared(
     VERDICT.select(VERDICT.commit_sha)

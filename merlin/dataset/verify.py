@@ -33,7 +33,6 @@ from merlin.dataset.split import TEST, TRAIN
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
 
-
 # The result of a verification.
 BuildState = Literal["same", "missing", "different"]
 

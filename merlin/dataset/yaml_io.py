@@ -286,7 +286,6 @@ _HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
     yaml.MappingEndEvent: _Builder.end,
 }
 
-
 _STRING_TAG = "tag:yaml.org,2002:str"
 # Further line ends in YAML 1.1, and the byte order mark.
 _ESCAPED = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}

@@ -36,7 +36,6 @@ _TIMEOUTS = {
     "keepalives_count": 3,
 }
 
-
 Connection: TypeAlias = "sqlite3.Connection | psycopg.Connection"
 
 

@@ -231,7 +231,6 @@ _NOTIFY = "SELECT pg_notify('merlin_wake', '')"
 # The longest call writes that much: with less room the next write may fail.
 MIN_FREE_BYTES = 8 << 20
 
-
 Query = peewee.BaseQuery | BoundQuery
 
 

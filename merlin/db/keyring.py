@@ -29,14 +29,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.encryption import (
-    LOOK_S,
-    DecryptionFailed,
-    KeyFile,
-    key_id,
-    new_key,
-    write_key_draft,
-)
+from merlin.db.encryption import LOOK_S, DecryptionFailed, KeyFile, key_id, new_key, write_key_draft
 from merlin.db.tables import KEY_HOLDER, Table, list_all_tables
 from merlin.db.values import read_row
 

@@ -69,7 +69,6 @@ class Heartbeats(Repository):
 
 _HEARTBEATS = RowMap(Heartbeat)
 
-
 _UNLOCK = "SELECT pg_advisory_unlock(%s)"
 _END = """
 SELECT count(pg_terminate_backend(pid)) > 0 FROM pg_locks JOIN pg_database ON oid = database

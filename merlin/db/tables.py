@@ -82,8 +82,7 @@ JOB_EVENT = _table("job_event", "id job_id event_id at level message kind data")
 CHECKPOINT = _table("checkpoint", "job_id model_id step metrics")
 
 MODEL = _table(
-    "model",
-    "id provider model_id dataset build_id job_id state probes not_before note created_at",
+    "model", "id provider model_id dataset build_id job_id state probes not_before note created_at"
 )
 EVALUATION = _table(
     "evaluation", "model_row questions right_count chrf equal_share unknown_share at"
@@ -95,9 +94,7 @@ BASELINE_ANSWER = _table(
 )
 # Test questions that a newer model may answer worse than the previous one: an editor accepted it.
 ACCEPTED_LOSS = _table(
-    "accepted_loss",
-    "dataset question_digest example_id by_whom at",
-    key="dataset question_digest",
+    "accepted_loss", "dataset question_digest example_id by_whom at", key="dataset question_digest"
 )
 # A model that answers a share of the users, and its results compared with the serving one.
 CANARY = _table(
@@ -107,7 +104,6 @@ CANARY = _table(
 )
 SERVING = _table("serving", "dataset model_row since position is_pinned")
 PROMOTION = _table("promotion", "id dataset from_model to_model why by_whom at")
-
 
 USER = _table(
     "users",
@@ -119,15 +115,13 @@ USER = _table(
 ROLE_GRANT = _table("role_grant", "id user_id role scope by_whom at revoked_at")
 AUDIT = _table("audit", "id at by_whom action target arguments")
 APPROVAL = _table(
-    "approval",
-    "id act subject arguments told asked_by asked_at state decided_by decided_at",
+    "approval", "id act subject arguments told asked_by asked_at state decided_by decided_at"
 )
 CONSENT = _table("consent", "id user_id kind text_version given_at revoked_at")
 QUOTA_USE = _table(
     "quota_use", "id bot_id update_id user_id format state gift_id scope day month at"
 )
 QUOTA_GIFT = _table("quota_gift", "id user_id format amount expires_at by_whom reason key at")
-
 
 BROADCAST = _table(
     "broadcast",
@@ -138,7 +132,6 @@ BROADCAST = _table(
 ERRAND = _table(
     "errand", "bot_id request_id chat_id message_id update_id back", key="bot_id request_id"
 )
-
 
 PURCHASE = _table(
     "purchase",
@@ -167,7 +160,6 @@ PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at 
 ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")
 PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at")
 
-
 CHANGE = _table(
     "change",
     "id change_id batch dataset kind path before_blob text editor_name editor_email subject by_whom"
@@ -184,7 +176,6 @@ EXAMPLE_TAG = _table("example_tag", "dataset tag path")
 EXAMPLE_DRAFT = _table(
     "example_draft", "id user_id dataset path before_blob text at", sealed="text"
 )
-
 
 UPDATE = _table(
     "updates",
@@ -218,7 +209,6 @@ PRESET = _table("preset", "id user_id name prompt created_at", sealed="name prom
 WINDOW = _table("model_window", "provider model_id tokens at")
 SETTING = _table("setting", "name value by_whom at", key="name")
 
-
 # `lecture`, `seminar` and `lab` are its numbers of materials of each kind.
 COURSE = _table(
     "course",
@@ -235,7 +225,6 @@ COURSE_INDEX = _table("course_index", "id is_whole version")
 # `body` contain words with their stems, `letters` the folded text.
 SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
 
-
 GROUP_SETTING = _table(
     "group_setting",
     "bot_id chat_id hears dataset language is_open moved_to gone_at",
@@ -244,7 +233,6 @@ GROUP_SETTING = _table(
 INLINE_QUESTION = _table(
     "inline_question", "id bot_id token user_id question at", sealed="question"
 )
-
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
 # The answers of each hour, without user ids.
@@ -268,7 +256,6 @@ LEFT_BEHIND = _table(
 )
 # Examples whose author withdrew the consent: no model whose build contains one may serve.
 REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
-
 
 FAVOURITE = _table("favourite", "id user_id course_id at")
 ACCOUNT = _table("account", "user_id name password browsers changed_at", key="user_id")

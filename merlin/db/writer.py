@@ -23,9 +23,7 @@ from merlin.db.database import Database, is_lock_conflict
 
 T = TypeVar("T")
 
-
 log = get_logger(__name__)
-
 
 MAX_BATCH_SIZE = 500
 READERS = 4

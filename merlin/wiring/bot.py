@@ -23,11 +23,7 @@ from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
 from merlin.providers.documents import ChildReader, has_system_call_filter
 from merlin.providers.openai_chat import OpenAIAudio
-from merlin.wiring.context import (
-    create_chat_clients,
-    make_cipher,
-    open_checked_database,
-)
+from merlin.wiring.context import create_chat_clients, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
 
 # Code that waits for another thread's writes continues five times sooner than with Python's

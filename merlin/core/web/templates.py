@@ -58,7 +58,6 @@ JOB: Mapping[str, Look] = {
     "cancelled": ("", "stop"),
 }
 
-
 _SYMBOL = re.compile(r'<symbol id="([a-z]+)".*?</symbol>', re.DOTALL)
 
 
