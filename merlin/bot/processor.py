@@ -348,7 +348,7 @@ class UpdatePoller:
         was_ours: bool | None = None
         try:
             while True:
-                is_ours = await self._services.lead.keep()
+                is_ours = await asyncio.to_thread(self._services.lead.keep)
                 if is_ours is not was_ours:
                     log.info("this bot polls" if is_ours else "another bot polls; this one waits")
                 was_ours = is_ours
@@ -357,7 +357,7 @@ class UpdatePoller:
         finally:
             self._leads.clear()
             # Released before the answers finish: the next leader can poll at once.
-            await self._services.lead.release()
+            await asyncio.to_thread(self._services.lead.release)
 
     async def run(self) -> None:
         """Poll, store and queue while this process leads, until it is cancelled."""

@@ -22,7 +22,7 @@ from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 from merlin.db.change_watch import REST_S, Changes
 from merlin.db.database import DatabaseAway
-from merlin.db.processes import AsyncLead, Heartbeats
+from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
@@ -62,7 +62,7 @@ class BotServices(Context):
     base_url: str
     store: Store
     heartbeats: Heartbeats
-    lead: AsyncLead
+    lead: Lead
     owner: Owner
     transcriber: OpenAIAudio | None = None
     reader: ChildReader | None = None

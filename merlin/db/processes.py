@@ -10,15 +10,13 @@ learn within a second of new work.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
 import os
-from concurrent.futures import ThreadPoolExecutor
+import threading
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, LiteralString
 
 from merlin.core.durable_files import try_lock
@@ -79,12 +77,18 @@ _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid =
 
 
 class Lead:
-    """The lock of the one process that works under a name, taken without waiting."""
+    """The lock of the one process that works under a name, taken without waiting.
+
+    `keep` and `release` may be called in threads: they may wait for the database.
+    """
 
     def __init__(self, state_dir: Path, database_url: str, name: str = "daemon") -> None:
         self._path = state_dir / "run" / f"{name}.lock"
-        self._number = _number(name)
+        # A signed 64-bit lock number that no other program uses in this database.
+        digest = hashlib.sha256(f"merlin lead {name}".encode()).digest()
+        self._number = int.from_bytes(digest[:8], "big", signed=True)
         self._url = database_url
+        self._turn = threading.RLock()
         self._file: int | None = None
         self._session: psycopg.Connection | None = None
 
@@ -142,15 +146,16 @@ class Lead:
 
         False if another process was faster. Raises DatabaseAway if that is unknown.
         """
-        if self.is_held():
-            return True
-        if self._file is None:
-            return self.take()
-        self._end_session()  # the file lock stays: no other process on this machine can take over
-        if self._take_session():
-            return True
-        self.release()
-        return False
+        with self._turn:
+            if self.is_held():
+                return True
+            if self._file is None:
+                return self.take()
+            self._end_session()  # the file lock stays: no process on this machine can take over
+            if self._take_session():
+                return True
+            self.release()
+            return False
 
     def _query(self, question: LiteralString, *values: int) -> bool:
         assert self._session is not None  # noqa: S101 - asked only of an open session
@@ -166,14 +171,15 @@ class Lead:
 
     def release(self) -> None:
         """Give the lead back; harmless when it is not ours."""
-        # The server notices a closed session only later: the next leader need not wait for that.
-        with suppress(DatabaseAway), driver_errors():
-            if self._session is not None:
-                self._session.execute(_UNLOCK, (self._number,))
-        self._end_session()
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
+        with self._turn:
+            # The server notices a closed session only later: the next leader need not wait.
+            with suppress(DatabaseAway), driver_errors():
+                if self._session is not None:
+                    self._session.execute(_UNLOCK, (self._number,))
+            self._end_session()
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
     def _end_session(self) -> None:
         if self._session is not None:
@@ -190,43 +196,8 @@ class Lead:
         if not self.take():
             raise LeadTaken("another process leads", "already-running", holder=self.holder())
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
-
-
-class AsyncLead:
-    """A lead for an event loop: its calls may wait for the database and run in a thread."""
-
-    def __init__(self, lead: Lead) -> None:
-        self._lead = lead
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="merlin-lead")
-
-    async def keep(self) -> bool:
-        """Return whether this process leads; take the lead if it is free.
-
-        Raises DatabaseAway if that is unknown.
-        """
-        return await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.keep)
-
-    async def release(self) -> None:
-        """Give the lead back; harmless when it is not ours."""
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.release)
-
-    def close(self) -> None:
-        """Release the lead and end the thread."""
-        self._thread.submit(self._lead.release).result()
-        self._thread.shutdown()
-
-
-def _number(name: str) -> int:
-    """Return a signed 64-bit lock number that no other program uses in this database."""
-    digest = hashlib.sha256(f"merlin lead {name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big", signed=True)
 
 
 # Every process reads it several times a second.

@@ -18,7 +18,7 @@ from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.log import get_logger
 from merlin.core.server import notify
-from merlin.db.processes import AsyncLead, Heartbeats, Lead
+from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
 from merlin.providers.documents import ChildReader, has_system_call_filter
@@ -89,8 +89,8 @@ async def services_of(
             key = credential(provider.credential)
             transcriber = OpenAIAudio(provider.base_url, key, settings.model)
             stack.push_async_callback(transcriber.aclose)
-        lead = AsyncLead(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
-        stack.callback(lead.close)
+        lead = Lead(config.state_dir, config.database, f"bot-{bot_id(token)}")
+        stack.callback(lead.release)
         is_webhook = telegram.mode == "webhook"
         yield BotServices(
             config=config,
