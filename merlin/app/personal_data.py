@@ -24,7 +24,7 @@ from merlin.db.database import (
     Repository,
     Row,
     in_portions,
-    lock_known_user,
+    lock_user,
     transaction,
 )
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
@@ -103,7 +103,7 @@ class PersonalRecords(Repository):
         The bot's update `kept_update` is kept.
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
-        lock_known_user(self.db, user_id)
+        lock_user(self.db, user_id)
         counts = self.count(user_id)
         Tombstones(self.db, self._clock).store(user_id, until)
         # Corrections that this editor approved, and that are not committed yet, wait again.

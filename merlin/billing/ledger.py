@@ -26,7 +26,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import named
 from merlin.core.money import Amount
-from merlin.db.database import Repository, lock_known_user, transaction
+from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
 from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
@@ -319,7 +319,7 @@ class Ledger(Repository):
         """Return the purchase; it and its person are locked until the transaction ends."""
         purchase = Purchases(self.db, self._clock).get(purchase_id)
         if purchase.user_id:
-            lock_known_user(self.db, purchase.user_id)
+            lock_user(self.db, purchase.user_id)
         self.db.row(
             self.db.for_update(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id))
         )

@@ -18,7 +18,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
 from merlin.core.money import Amount
 from merlin.db.audit import Audit
-from merlin.db.database import Repository, Row, lock_known_user, transaction
+from merlin.db.database import Repository, Row, lock_user, transaction
 from merlin.db.tables import PROMO, PROMO_USE, PURCHASE
 from merlin.db.values import RowMap
 
@@ -210,7 +210,7 @@ class Promos(Repository):
         Uses reserved for the orders `excluded` do not count.
         """
         # Lock the person before the code, in the same order as payments do.
-        lock_known_user(self.db, user_id)
+        lock_user(self.db, user_id)
         row = self.db.row(
             self.db.for_update(PROMO.select().where(PROMO.code == normalise_code(code)))
         )

@@ -675,17 +675,11 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 _LOCK_USER = "SELECT user_id FROM users WHERE user_id = ? FOR UPDATE"
 
 
-def lock_user(db: Database, user_id: int, clock: Clock) -> None:
-    """Lock the person's row until the transaction ends; insert it if it is missing."""
+def lock_user(db: Database, user_id: int, clock: Clock | None = None) -> None:
+    """Lock the person's row until the transaction ends; with a clock, insert a missing one."""
     if db.dialect == "sqlite":  # where writing transactions are exclusive anyway
         return
-    if not db.sql(_LOCK_USER, user_id):
+    if not db.sql(_LOCK_USER, user_id) and clock is not None:
         first = {"user_id": user_id, "language_code": "", "is_reachable": 1}
         db.add_new(USER, {**first, "first_seen_at": iso(clock())})
-        db.sql(_LOCK_USER, user_id)
-
-
-def lock_known_user(db: Database, user_id: int) -> None:
-    """Lock the person's row like `lock_user`, without inserting it."""
-    if db.dialect != "sqlite":
         db.sql(_LOCK_USER, user_id)
