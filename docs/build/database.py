@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from merlin.db import tables
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
-from merlin.db.personal_data import NOBODY
+from merlin.db.personal_data import AUTHORS, TRACES
 from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.
@@ -191,14 +191,14 @@ def _link(table: str, column: str) -> tuple[str, str] | None:
 @cache
 def tables_told() -> str:
     """Return a section for each table, with its columns and where they lead."""
-    nobody = {name_of(table) for table in NOBODY}
+    of_people = {name_of(table) for table in (*AUTHORS, *(trace.table for trace in TRACES))}
     sections = []
     with TemporaryDirectory() as folder, open_database(f"sqlite://{folder}/merlin.db") as db:
         migrate(db)
         for title, names in SECTIONS.items():
             sections.append(f"## {title}\n")
             for name in names.split():
-                person = "" if name in nobody else "👤 "
+                person = "👤 " if name in of_people else ""
                 rows = "\n".join(_row(TABLES[name], column) for column in columns(db, name))
                 head = "| column | type | | refers to |\n| --- | --- | --- | --- |"
                 sections.append(f"### {name}\n\n{person}One row: {ROWS[name]}.\n\n{head}\n{rows}\n")
