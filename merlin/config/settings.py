@@ -7,7 +7,7 @@ the docs. A docstring is the meaning of a section, in the words of an operator.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -52,7 +52,6 @@ BACKUP_KEY = "MERLIN_BACKUP_KEY"
 PING_URL = "MERLIN_PING_URL"
 # The address (DSN) at which Sentry, or what speaks as it does, takes errors.
 SENTRY_DSN = "MERLIN_SENTRY_DSN"
-DEFAULT_CREDENTIALS = {"engine": "MERLIN_ENGINE_KEY"}
 BUILT_IN_PRESETS = ("translator", "summary", "voice")
 
 
@@ -66,10 +65,6 @@ def _not_built_in(name: str) -> str:
 PresetName = Annotated[
     str, Field(pattern=r"^[a-z0-9_-]{1,32}$", examples=["tutor"]), AfterValidator(_not_built_in)
 ]
-
-
-def _credential_of(values: Mapping[str, Any]) -> str:
-    return DEFAULT_CREDENTIALS.get(values["name"], "OPENAI_API_KEY")
 
 
 class PriceConfig(Section):
@@ -209,7 +204,9 @@ class ProviderConfig(Section):
         "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
         " else `OPENAI_API_KEY`.",
         "OPENAI_API_KEY",
-        default_factory=_credential_of,
+        default_factory=lambda said: (
+            "MERLIN_ENGINE_KEY" if said["name"] == "engine" else "OPENAI_API_KEY"
+        ),
         start="MERLIN_ENGINE_KEY",
     )
     model: Opt[str] = setting(

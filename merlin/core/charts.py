@@ -216,7 +216,11 @@ def plot_curve(
         test=scale.line(downsample(test)),
         dots=tuple(scale.point(point) for point in downsample(test)),
         rows=_AREA.rows(scale, language),
-        columns=tuple(_column_tick(scale, column, language) for column in scale.columns),
+        columns=tuple(
+            Tick(_AREA.right(x), x, format_trimmed(column, language))
+            for column in scale.columns
+            for x, _ in [scale.point((column, 0))]
+        ),
         names=_separate_labels(names),
     )
 
@@ -242,11 +246,6 @@ def log_ticks(lowest: float, highest: float) -> list[float]:
         if len(ticks) <= _MAX_ROWS:
             break
     return ticks
-
-
-def _column_tick(scale: Scale, value: float, language: str) -> Tick:
-    x, _ = scale.point((value, 0))
-    return Tick(_AREA.right(x), x, format_trimmed(value, language))
 
 
 def format_trimmed(value: float, language: str) -> str:
@@ -321,11 +320,9 @@ class Colours:
 
 
 _LIGHT_COLOURS = ("#ffffff", "#dedbd2", "#81878c", "#1c242b", "#535e68", "#27597f", "#9c4520")
+LIGHT = Colours(*_LIGHT_COLOURS, "#1d6642", "#765000")
 _DARK_COLOURS = ("#1a2127", "#303b45", "#74818d", "#e7ebee", "#a5b1bb", "#8fbde2", "#e6a07a")
-LIGHT, DARK = (
-    Colours(*_LIGHT_COLOURS, "#1d6642", "#765000"),
-    Colours(*_DARK_COLOURS, "#7fcba3", "#e4bb64"),
-)
+DARK = Colours(*_DARK_COLOURS, "#7fcba3", "#e4bb64")
 
 
 def plot_png(
@@ -441,10 +438,8 @@ class Painter:
 
     def draw_interval(self, x: float, share: float, ends: Point, colour: str, hole: str) -> None:
         """Draw a value as a dot, with a hole if `hole` is a colour, and a bar between `ends`."""
-        unit, bar_ends = (
-            self.unit * _SUPERSAMPLING,
-            [self.to_enlarged_pixel((x, end)) for end in ends],
-        )
+        unit = self.unit * _SUPERSAMPLING
+        bar_ends = [self.to_enlarged_pixel((x, end)) for end in ends]
         self.draw.line(bar_ends, self.colours.train, round(1.5 * unit))
         self.draw.circle(self.to_enlarged_pixel((x, share)), 5.5 * unit, colour)
         if hole:
@@ -480,17 +475,11 @@ class Painter:
         lines = ((train, "chart-train", colours.train), (test, "chart-test", colours.test))
         for series, key, colour in lines:
             if series:
-                self._draw_legend_line((x, y), colour, is_dashed=series is test)
+                for start, end in ((0, 9), (13, 22)) if series is test else ((0, 22),):
+                    ends = [(x + start * unit, y), (x + end * unit, y)]
+                    self.draw.line(ends, colour, round(2 * unit))
                 label = _format_last_loss(self.language, key, series)
                 x = self.write((x + 28 * unit, y), label, "lm", colour) + 22 * unit
-
-    def _draw_legend_line(self, start_point: Point, colour: str, *, is_dashed: bool) -> None:
-        x, y = start_point
-        unit = self.unit
-        dashes = ((0, 9), (13, 22)) if is_dashed else ((0, 22),)
-        for start, end in dashes:
-            ends = [(x + start * unit, y), (x + end * unit, y)]
-            self.draw.line(ends, colour, round(2 * unit))
 
     def write(self, at: Point, message: str, anchor: str, colour: str = "") -> float:
         """Write text and return the x at which it ends."""
@@ -508,7 +497,8 @@ def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[P
         dash_points = dash_points or [start]
         while length - position > remaining:
             position += remaining
-            corner = _interpolate(start, end, position / length)
+            x, y = (a + (b - a) * position / length for a, b in zip(start, end, strict=True))
+            corner = (x, y)
             if is_dash:
                 yield [*dash_points, corner]
             dash_points, is_dash = [corner], not is_dash
@@ -517,10 +507,6 @@ def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[P
         dash_points.append(end)
     if is_dash and len(dash_points) > 1:
         yield dash_points
-
-
-def _interpolate(start: Point, end: Point, share: float) -> Point:
-    return (start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share)
 
 
 def _truncate(message: str, font: FreeTypeFont, max_width: float) -> str:

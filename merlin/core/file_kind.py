@@ -66,7 +66,7 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
     extension = name.rpartition(".")[2].lower()
     if image_mime(head):
         return FileKind.IMAGE
-    if is_recording(head):
+    if recording_extension(head):
         return FileKind.SOUND
     if _is_pdf(extension, mime, head):
         return FileKind.PDF
@@ -82,13 +82,8 @@ def image_mime(head: bytes) -> str:
     return next((mime for magic, mime in _IMAGES.items() if head.startswith(magic)), "")
 
 
-def is_recording(head: bytes) -> bool:
-    """Return whether this is an audio or video recording (MP4, WebM)."""
-    return bool(recording_extension(head))
-
-
 def recording_extension(head: bytes) -> str:
-    """Return the file name extension of a recording ("oga", "mp4"), "" for other files."""
+    """Return the extension of an audio or video recording ("oga", "mp4"), "" for other files."""
     if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
         return "wav"
     if head[_MP4_MAGIC_OFFSET : _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)] == _MP4_MAGIC:

@@ -189,25 +189,20 @@ def format_moment(
     """
     local = in_zone(at, zone)
     is_this_year = now is not None and in_zone(now, zone).year == local.year
-    month = "moment-month-brief" if is_brief else "moment-month"
-    message = text(
-        language,
-        "moment-brief" if is_this_year else "moment-told",
-        day=local.day,
-        month=text(language, month, month=local.month),
-        year=str(local.year),
-        time=f"{local:%H:%M}",
+    moment = moment_argument(
+        local, is_named=is_named, is_brief=is_brief, key="moment-brief" if is_this_year else ""
     )
-    if not is_named:
-        return message
-    return text(language, "moment-in-zone", moment=message, zone=zone_name(local))
+    return text(language, moment["key"], **moment["arguments"])
 
 
-def moment_argument(local: datetime, *, is_named: bool) -> dict[str, object]:
-    """Return an aware moment as an argument of a text; `is_named` as in `format_moment`."""
-    month = {"key": "moment-month", "arguments": {"month": local.month}}
+def moment_argument(
+    local: datetime, *, is_named: bool, is_brief: bool = False, key: str = ""
+) -> dict[str, Any]:
+    """Return an aware moment as an argument of a text; the rest is as in `format_moment`."""
+    month_key = "moment-month-brief" if is_brief else "moment-month"
+    month = {"key": month_key, "arguments": {"month": local.month}}
     values = {"day": local.day, "month": month, "year": str(local.year), "time": f"{local:%H:%M}"}
-    moment: dict[str, object] = {"key": "moment-told", "arguments": values}
+    moment = {"key": key or "moment-told", "arguments": values}
     if not is_named:
         return moment
     return {"key": "moment-in-zone", "arguments": {"moment": moment, "zone": zone_name(local)}}

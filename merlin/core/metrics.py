@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Metric, disable_created_metrics, generate_latest
+from prometheus_client import Metric, disable_created_metrics, generate_latest
 from prometheus_client.registry import Collector
 
 # The start time of the process is a metric already.
@@ -46,9 +46,7 @@ def counter(name: str, description: str, *samples: Sample) -> Metric:
 
 def metrics_page(metrics: Iterable[Metric]) -> bytes:
     """Return all metrics that have samples in text format 0.0.4."""
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(_PreparedMetrics(metrics))
-    return generate_latest(registry)
+    return generate_latest(_PreparedMetrics(metrics))
 
 
 def _metric(kind: str, name: str, description: str, samples: Iterable[Sample]) -> Metric:

@@ -8,7 +8,7 @@ English.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import yaml
@@ -108,22 +108,16 @@ def reason_key(words: str) -> str | None:
     return next((key for part, key in GIT_REASONS.items() if part in words), None)
 
 
-class YamlProblem(NamedTuple):
-    """Where a YAML error is, from 1, and the arguments of `finding-yaml-syntax`."""
+def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, str, str]:
+    """Return where an error is in `content`: line and column, from 1; and what it is.
 
-    line: int
-    column: int
-    problem: str
-    words: str
-
-
-def describe_yaml_error(error: yaml.YAMLError, content: str) -> YamlProblem:
-    """Return where and what the error is in `content`."""
+    That are the arguments `problem` and `words` of `finding-yaml-syntax`.
+    """
     at_byte = getattr(error, "position", None)  # a ReaderError, of a character
     if at_byte is not None:
         before = content.encode()[:at_byte].decode(errors="replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        return YamlProblem(line, column, "control", str(error))
+        return line, column, "control", str(error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = getattr(error, "problem", None) or str(error)
@@ -132,4 +126,4 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> YamlProblem:
     lines = content.splitlines() if problem == "start" else []
     if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
         problem = "tab"
-    return YamlProblem(line, column, problem, words)
+    return line, column, problem, words

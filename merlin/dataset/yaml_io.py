@@ -182,16 +182,13 @@ def _parse_tree(content: bytes) -> Node:
             if handle:
                 handle(builder, event)
     except yaml.YAMLError as error:
-        raise _Unreadable(_syntax_finding(error, content)) from None
+        line, column, problem, words = describe_yaml_error(error, content.decode("utf-8"))
+        arguments: dict[str, str | int] = {"problem": problem, "words": shorten(words)}
+        finding = Finding("", line, column, "yaml-syntax", arguments=arguments)
+        raise _Unreadable(finding) from None
     if builder.root is None:
         raise _Unreadable(Finding("", 1, 1, "empty-file"))
     return builder.root
-
-
-def _syntax_finding(error: yaml.YAMLError, content: bytes) -> Finding:
-    line, column, problem, words = describe_yaml_error(error, content.decode("utf-8"))
-    arguments: dict[str, str | int] = {"problem": problem, "words": shorten(words)}
-    return Finding("", line, column, "yaml-syntax", arguments=arguments)
 
 
 def _reject(event: Any, rule: str, **arguments: str | int) -> None:

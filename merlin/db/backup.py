@@ -25,7 +25,7 @@ import tempfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -72,7 +72,7 @@ class Manifest:
     schema: tuple[str, ...]
     members: Mapping[str, FileDigest]
     merlin: str = __version__
-    format: int = field(default=_FORMAT)
+    format: int = _FORMAT
 
 
 def backup_folder(state_dir: Path) -> Path:

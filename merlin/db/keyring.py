@@ -162,10 +162,8 @@ class KeyHolders(Repository):
 
     def wait(self, is_ready: Callable[[KeyHolder], bool]) -> list[KeyHolder]:
         """Wait until every running process is ready; return those that are not after CONFIRM_S."""
-        until, first = (
-            time.monotonic() + CONFIRM_S,
-            {str(each): each.at for each in self.list_all()},
-        )
+        until = time.monotonic() + CONFIRM_S
+        first = {str(each): each.at for each in self.list_all()}
         while True:
             late = [
                 each

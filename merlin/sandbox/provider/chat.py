@@ -36,7 +36,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.app.distil import PAIRS, SHAPE_NAME
 from merlin.chat.prompt import document_texts, text_outside_documents
-from merlin.core.file_kind import is_recording
+from merlin.core.file_kind import recording_extension
 from merlin.core.i18n import text
 from merlin.core.vocabulary import fold, split_words, stem
 from merlin.openai_protocol.errors import bad_field, context_exceeded, unknown_model
@@ -193,7 +193,7 @@ async def transcribe(account: Account, request: Request) -> Response:
         language = str(form.get("language") or "ru")
     if model != VOICE_MODEL:
         raise unknown_model(model)
-    if not is_recording(content):
+    if not recording_extension(content):
         raise bad_field("file", "Invalid file format. Supported formats here: oga, mp4")
     transcript = account.behaviour.fixed_transcript or speech_samples.transcript_of(content)
     answer_text = transcript or text(language, "stand-in-no-words")
