@@ -168,11 +168,10 @@ def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = Non
 
 def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
-    from merlin.dataset.check import check_once
 
     entries, read = work_tree(folder.path)
-    check_files = check_once if checked_folders is None else check_dataset
-    checked = check_files(folder.name, entries, read)
+    keeps_examples = checked_folders is not None
+    checked = check_dataset(folder.name, entries, read, keeps_examples=keeps_examples)
     if checked_folders is not None:
         checked_folders.append((folder.shown, checked, folder.holds))
     findings = [finding for finding in checked.findings if folder.holds(finding.path)]
@@ -194,7 +193,6 @@ def _check_commit(
     revision: str, path: Path, checked_folders: CheckedFolders | None
 ) -> Iterator[DatasetResult]:
     from merlin.dataset.check import check as check_dataset
-    from merlin.dataset.check import check_once
     from merlin.wiring.context import git_source
 
     config = configuration(path)
@@ -204,9 +202,8 @@ def _check_commit(
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)
-        checked = (check_once if checked_folders is None else check_dataset)(
-            name, entries, source.read
-        )
+        keeps_examples = checked_folders is not None
+        checked = check_dataset(name, entries, source.read, keeps_examples=keeps_examples)
         prefix = f"{directory}/{name}" if directory else name
         if checked_folders is not None:
             checked_folders.append((prefix, checked, lambda _: True))

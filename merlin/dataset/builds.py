@@ -368,22 +368,11 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
     for sha, author, at, subject, messages, number in db.sql(
         _VERSIONS, dataset, example_id, MAX_VERSIONS
     ):
-        conversation = messages_of(str(messages))
-        version = ExampleVersion(
-            commit=str(sha),
-            author=str(author),
-            at=from_iso(str(at)),
-            subject=str(subject),
-            question=next((each.content for each in conversation if each.role == "user"), ""),
-            answer=conversation[-1].content,
-            build=build_version(dataset, int(number)) or "",
-        )
-        if versions and _content_of(versions[-1]) == _content_of(version):
-            versions[-1] = version  # an earlier build contains the same texts
-        else:
-            versions.append(version)
+        conversation = messages_of(messages)
+        question = next((each.content for each in conversation if each.role == "user"), "")
+        texts = question, conversation[-1].content
+        if versions and texts == (versions[-1].question, versions[-1].answer):
+            versions.pop()  # an earlier build contains the same texts
+        build = f"{dataset}-{number}"
+        versions.append(ExampleVersion(sha, author, from_iso(at), subject, *texts, build))
     return versions
-
-
-def _content_of(version: ExampleVersion) -> tuple[str, str]:
-    return version.question, version.answer

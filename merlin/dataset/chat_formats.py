@@ -160,13 +160,11 @@ def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, 
     messages = [each.as_json() for each in example.with_system(system)]
     worse = example.rejected
     if shape == "preference":
-        record = (
-            {}
-            if worse is None
-            else make_trained_record(example, system) | _list_other_keys(example)
-        )
+        if worse is None:
+            return None
+        record = _make_record(example, example.with_system(system)) | _list_other_keys(example)
         record.pop("tools", None)
-        return record or None
+        return record
     if shape == "openai":
         record = {"messages": messages}
     elif shape == "sharegpt":
@@ -197,12 +195,8 @@ def write_rejected(worse: Message) -> str | dict[str, object]:
     return worse.as_json() if worse.extra else worse.content
 
 
-def make_trained_record(example: Example, system: str) -> dict[str, Any]:
-    """Return an example as a line of a training file: a conversation, or a pair of answers."""
-    return _make_record(example, example.with_system(system))
-
-
 def _make_record(example: Example, conversation: Sequence[Message]) -> dict[str, Any]:
+    """Return an example as a line of a training file: a conversation, or a pair of answers."""
     messages = [each.as_json() for each in conversation]
     tools = {"tools": list(example.tools)} if example.tools else {}
     if example.rejected is None:
@@ -241,16 +235,12 @@ class TrainingLine(NamedTuple):
     at: int | None
     line: bytes
 
-    def complete(self, system: bytes) -> bytes:
-        """Return the line of the training file; `system` is the `system_part`."""
-        return complete_line(self.at, self.line, system)
-
     def dump_messages(self, system: bytes) -> str:
         """Return the training conversation as JSON; a worse answer is the last, with its own role.
 
-        Most lines contain nothing else, and need not be parsed.
+        `system` is the `system_part`. Most lines contain nothing else, and need not be parsed.
         """
-        line = self.complete(system)
+        line = complete_line(self.at, self.line, system)
         if line.startswith(_ONLY_MESSAGES) and _TOOLS not in line:
             return line[len(_ONLY_MESSAGES) : -len(b"}\n")].decode()
         record = json.loads(line)
@@ -262,7 +252,10 @@ class TrainingLine(NamedTuple):
 
 
 def complete_line(at: int | None, line: bytes, system: bytes) -> bytes:
-    """Complete one of many lines without a `TrainingLine`, which takes twice the time."""
+    """Return the line of the training file; `system` is the `system_part`.
+
+    Without a `TrainingLine`, which takes twice the time for many lines.
+    """
     return line if at is None else line[:at] + system + line[at:]
 
 
@@ -274,7 +267,7 @@ def training_line(example: Example) -> TrainingLine:
 
 
 def system_part(system: str) -> bytes:
-    """Return the system message that `TrainingLine.complete` inserts."""
+    """Return the system message that `complete_line` inserts."""
     return _dump(Message("system", system).as_json()) + b","
 
 

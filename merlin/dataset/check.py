@@ -20,7 +20,7 @@ from itertools import islice
 
 from merlin.core.process_pool import map_many
 from merlin.dataset.chat_formats import training_line
-from merlin.dataset.example import Example, normalise, read_example
+from merlin.dataset.example import Example, read_example
 from merlin.dataset.example_index import DUPLICATE, GOOD, LEAK, TOO_LONG, ExampleIndex, ExampleRow
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.judge import TokenLimit, judge, judge_answers
@@ -53,17 +53,6 @@ from merlin.dataset.spec import (
 )
 from merlin.dataset.split import FEWEST, TEST, has_gate
 from merlin.git.source import BlobReader, Entry
-
-__all__ = [
-    "FEWEST",
-    "CheckedDataset",
-    "check",
-    "check_changes",
-    "check_once",
-    "check_settings",
-    "check_whole",
-    "normalise",
-]
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 _CHUNK = 500  # examples per insert
@@ -136,23 +125,23 @@ def check(
     entries: Sequence[Entry],
     read: BlobReader,
     limit_tokens: Mapping[str, int] | None = None,
+    *,
+    keeps_examples: bool = True,
 ) -> CheckedDataset:
-    """Check the dataset `name` and return the result with its examples.
+    """Check the dataset `name` and return the result with its examples; it cannot be built.
 
     `entries` are the leaves below its folder; `read` yields (blob, bytes) in the requested order.
-    `limit_tokens`: base model -> maximum tokens of a training example.
+    `limit_tokens`: base model -> maximum tokens of a training example. Without `keeps_examples` it
+    takes half the time, and the result has none.
     """
-    index, known = ExampleIndex(), dict[str, Example]()
+    index, known = ExampleIndex(), dict[str, Example]() if keeps_examples else None
     checked = check_whole(name, index, entries, read, limit_tokens, known, for_build=False)
+    if known is None:
+        return checked
     good, duplicates = (
         tuple(known[each] for each in index.ids_of(status)) for status in (GOOD, DUPLICATE)
     )
     return replace(checked, examples=good, duplicates=duplicates)
-
-
-def check_once(name: str, entries: Sequence[Entry], read: BlobReader) -> CheckedDataset:
-    """Check a dataset in half the time: the result has no examples and cannot be built."""
-    return check_whole(name, ExampleIndex(), entries, read, for_build=False)
 
 
 def check_whole(

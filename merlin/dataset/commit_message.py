@@ -53,15 +53,14 @@ def local_editor(login: str, name: str = "", email: str = "") -> Editor:
 def _name(message: str) -> str:
     """Return the characters of a name allowed in a commit: letters, digits, marks between them."""
     composed = unicodedata.normalize("NFC", message)
-    kept = "".join(letter if _is_fine(letter) else " " for letter in composed)
+    kept = "".join(
+        letter if letter in _MARKS or unicodedata.category(letter)[0] in "LNM" else " "
+        for letter in composed
+    )
     name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
     while name and unicodedata.category(name[0])[0] == "M":
         name = name[1:].lstrip(_MARKS)
     return name
-
-
-def _is_fine(letter: str) -> bool:
-    return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
 
 
 COURSE = "Edit the course"

@@ -128,7 +128,8 @@ class CommitHistory(Repository):
             return outcome
         self.db.transact(lambda: self._announce(commit, at))
         if not index.commit_read:  # examples missing in a new index were deleted
-            index.mark_moved(self._known_ids(outcome.dataset))
+            known = self.db.sql(_KNOWN_IDS, outcome.dataset, outcome.dataset, NO_END)
+            index.mark_moved(name for (name,) in known)
         follow_examples(self.db, outcome.dataset, commit, index)
         build, new = outcome.build, outcome.new_build
         if new is not None:
@@ -141,10 +142,6 @@ class CommitHistory(Repository):
         """Return the branch's newest commit with a verdict on the dataset, "" for none."""
         query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
         return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
-
-    def _known_ids(self, dataset: str) -> Iterator[str]:
-        yield from (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
-        yield from (name for (name,) in self.db.sql(_STANDING_IDS, dataset, NO_END))
 
     def _forget_all(self, dataset: str) -> None:
         known = (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
@@ -264,7 +261,10 @@ SELECT example_id, blob, commit_sha, split, tokens, text_digest FROM taught_exam
 WHERE dataset = ? AND end_build = ?
 """
 _FOLLOWED_IDS = "SELECT example_id FROM example WHERE dataset = ?"
-_STANDING_IDS = "SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?"
+_KNOWN_IDS = """
+SELECT example_id FROM example WHERE dataset = ?
+UNION SELECT example_id FROM taught_example WHERE dataset = ? AND end_build = ?
+"""
 
 
 class Origin(NamedTuple):
@@ -374,7 +374,8 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
             and standing[each.id].blob == each.blob
         }
         new = [each.id for each in good if each.id not in digests]
-        for portion in in_portions(_texts(content, new, digests), size=_text_size):
+        texts = _texts(content, new, digests)
+        for portion in in_portions(texts, size=lambda row: len(row["messages"] + row["words"])):
             db.add_missing(EXAMPLE_TEXT, portion)
         origins = _read_origins(db, dataset, ids)
         taught = {
@@ -408,10 +409,6 @@ def _texts(
             words = storable_text("\n".join(spoken))
             digests[example_id] = hashlib.sha256(messages.encode()).hexdigest()
             yield {"digest": digests[example_id], "messages": messages, "words": words}
-
-
-def _text_size(row: Row) -> int:
-    return len(row["messages"]) + len(row["words"])
 
 
 def _teach_otherwise(

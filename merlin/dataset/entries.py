@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 from merlin.core.clock import from_iso
 from merlin.core.process_pool import map_many
@@ -331,15 +332,7 @@ def _match_in_dataset(dataset: str, terms: str) -> str:
     return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 
 
-def _entry_from_row(dataset: str, row: Sequence[object]) -> ExampleEntry:
+def _entry_from_row(dataset: str, row: Sequence[Any]) -> ExampleEntry:
     number, path, blob, text, author, at, split = row
-    return ExampleEntry(
-        dataset,
-        str(path),
-        str(blob),
-        None if text is None else str(text),
-        number=int(str(number)),
-        author=str(author or ""),
-        at=from_iso(str(at)) if at else None,
-        split=str(split or ""),
-    )
+    author, at, split = author or "", from_iso(at) if at else None, split or ""
+    return ExampleEntry(dataset, path, blob, text, number=number, author=author, at=at, split=split)

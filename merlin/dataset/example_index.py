@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Self
 from merlin import __version__
 from merlin.dataset.chat_formats import TrainingLine, complete_line
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
-from merlin.dataset.layout import EXAMPLES, example_path
+from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.split import TEST, TRAIN
 from merlin.git.source import Entry
 
@@ -333,12 +333,10 @@ class ExampleIndex:
             self._db.execute("DELETE FROM finding WHERE source = ?", (_key(path),))
             self._db.execute("DELETE FROM file WHERE path = ?", (_key(path),))
             if path.startswith(EXAMPLES) and path.endswith(".yaml"):
-                self._remove_example(path.removeprefix(EXAMPLES).removesuffix(".yaml"))
-
-    def _remove_example(self, example_id: str) -> None:
-        with suppress(UnicodeEncodeError):  # not a valid example id
-            self.touch([example_id])
-            self._db.execute("DELETE FROM example WHERE id = ?", (example_id,))
+                example_id = example_id_of(path)
+                with suppress(UnicodeEncodeError):  # not a valid example id
+                    self.touch([example_id])
+                    self._db.execute("DELETE FROM example WHERE id = ?", (example_id,))
 
     def touch(self, example_ids: Iterable[str]) -> None:
         """Mark the groups of these examples to be judged again, and the examples as moved."""

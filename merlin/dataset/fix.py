@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,11 +117,9 @@ def fix_files(
 
     `entries` are all its files, `restorable` those that git could restore (see `work_tree`).
     """
-    requested = (entry for entry in entries if ask(entry.path) and _is_ours(entry))
-    candidates = (_propose(folder, entry) for entry in requested)
-    proposals = [proposal for proposal in candidates if proposal and proposal.mended]
     names = {each.path.casefold() for each in entries}
-    return [_fix(folder, proposal, restorable, names) for proposal in proposals]
+    requested = (entry for entry in entries if ask(entry.path) and _is_ours(entry))
+    return [fixed for entry in requested if (fixed := _fix_file(folder, entry, restorable, names))]
 
 
 def _is_ours(entry: Entry) -> bool:
@@ -130,72 +128,41 @@ def _is_ours(entry: Entry) -> bool:
     return bool(entry.blob) and (is_example or entry.path in (DATASET_FILE, COURSE_FILE))
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposal:
-    """The fixed state of one file."""
-
-    entry: Entry
-    path: str
-    before: bytes
-    after: bytes
-    is_executable: bool
-    mended: tuple[str, ...]
-
-
-def _propose(folder: Path, entry: Entry) -> _Proposal | None:
-    """Return the fixed state of a file, None if it was deleted meanwhile."""
+def _fix_file(
+    folder: Path, entry: Entry, restorable: Mapping[str, tuple[str, str]], names: set[str]
+) -> Fix | None:
+    """Fix a file; None if nothing is to do. `names` are the names that other files have."""
     try:
         before = (folder / entry.path).read_bytes()
-    except FileNotFoundError:
+    except FileNotFoundError:  # deleted meanwhile
         return None
     after, mended = fix_text(before)
-    is_example = is_meant_as_example(entry.path)
-    path = suggest_path(entry.path) if is_example else entry.path
+    path, is_example = entry.path, is_meant_as_example(entry.path)
+    new_path = suggest_path(path) if is_example else path
     is_executable = is_example and entry.mode == EXECUTABLE
-    if is_executable:
-        mended = (*mended, "executable")
-    if path != entry.path:
-        mended = (*mended, "name")
-    return _Proposal(entry, path, before, after, is_executable, mended)
-
-
-def _fix(
-    folder: Path, proposal: _Proposal, restorable: Mapping[str, tuple[str, str]], names: set[str]
-) -> Fix:
-    """Apply a proposal; `restorable` are files that git could restore, `names` the taken names."""
-    path = proposal.entry.path
-    if blob_id(proposal.before) != proposal.entry.blob:
-        return Fix(path, path, left="changed")
+    if not (mended or is_executable or new_path != path):
+        return None
     mode, blob = restorable.get(path, ("", ""))
-    if blob != blob_id(proposal.before, blob) or (proposal.is_executable and mode != EXECUTABLE):
+    if blob_id(before) != entry.blob:
+        return Fix(path, path, left="changed")
+    if blob != blob_id(before, blob) or (is_executable and mode != EXECUTABLE):
         return Fix(path, path, left="not-in-git")
-    done: list[str] = []
+    place, done, left, reason = folder / path, list[str](), "", ""
     try:
-        done.extend(_apply_fix(folder, proposal, names))
-    except ChangedMeanwhile:
-        return Fix(path, path, tuple(done), "changed")
-    except FileExistsError:
-        return Fix(path, path, tuple(done), "name-taken")
+        if mended:
+            replace_file(place, before, after)
+            done += mended
+        if is_executable:
+            place.chmod(stat.S_IMODE(place.stat().st_mode) & ~0o111)
+            done.append("executable")
+        if new_path != path:
+            _rename(folder, path, new_path, names)
+            done.append("name")
+    except (ChangedMeanwhile, FileExistsError) as error:
+        left = "changed" if isinstance(error, ChangedMeanwhile) else "name-taken"
     except OSError as error:
-        return Fix(path, path, tuple(done), "unwritable", error.strerror or str(error))
-    return Fix(path, proposal.path, tuple(done))
-
-
-def _apply_fix(folder: Path, proposal: _Proposal, names: set[str]) -> Iterator[str]:
-    """Fix a file, its content first; yield each fix once it is applied."""
-    place, target = folder / proposal.entry.path, folder / proposal.path
-    if proposal.after != proposal.before:
-        replace_file(place, proposal.before, proposal.after)
-        yield from (each for each in proposal.mended if each not in ("executable", "name"))
-    if proposal.is_executable:
-        place.chmod(stat.S_IMODE(place.stat().st_mode) & ~0o111)
-        yield "executable"
-    if target != place:
-        if proposal.path.casefold() in names - {proposal.entry.path.casefold()}:
-            raise FileExistsError(proposal.path)
-        _rename(folder, place, target)
-        names.add(proposal.path.casefold())
-        yield "name"
+        left, reason = "unwritable", error.strerror or str(error)
+    return Fix(path, path if left else new_path, tuple(done), left, reason)
 
 
 def replace_file(place: Path, before: bytes, after: bytes) -> None:
@@ -214,8 +181,11 @@ def replace_file(place: Path, before: bytes, after: bytes) -> None:
     write_durably(place, fill)
 
 
-def _rename(folder: Path, place: Path, target: Path) -> None:
-    """Rename a file to an unused name. Raises FileExistsError."""
+def _rename(folder: Path, path: str, new_path: str, names: set[str]) -> None:
+    """Rename a file to a name that is not among `names`. Raises FileExistsError."""
+    if new_path.casefold() in names - {path.casefold()}:
+        raise FileExistsError(new_path)
+    place, target = folder / path, folder / new_path
     target.parent.mkdir(parents=True, exist_ok=True)
     # Unlike a rename, creating a link never replaces another file.
     os.link(place, target, follow_symlinks=False)
@@ -229,3 +199,4 @@ def _rename(folder: Path, place: Path, target: Path) -> None:
             break
         with suppress(OSError):
             emptied.rmdir()
+    names.add(new_path.casefold())

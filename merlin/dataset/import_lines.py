@@ -86,10 +86,8 @@ def read_import_lines(
 
 
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
-    is_list, newline = (
-        _get_first_character(file.peek()) == b"[",
-        "" if file_format == "csv" else "\n",
-    )
+    is_list = _get_first_character(file.peek()) == b"["
+    newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
     with TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline) as text:
         if file_format == "csv":

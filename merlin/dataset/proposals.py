@@ -250,7 +250,7 @@ class Proposals(Repository):
             PROPOSAL.state != ProposalState.WITHDRAWN.value
         )
         query = PROPOSAL.select().where(condition).order_by(PROPOSAL.id)
-        return [self._proposal(row) for row in self.db.rows(query)]
+        return _PROPOSALS.read_all(self.db.rows(query), self.db)
 
     @transaction
     def withdraw(self, user_id: int) -> list[str]:
@@ -290,15 +290,14 @@ class Proposals(Repository):
     ) -> list[Proposal]:
         """Return waiting proposals, oldest first."""
         query = PROPOSAL.select().where(_is_waiting(datasets)).order_by(PROPOSAL.id)
-        return [self._proposal(row) for row in self.db.rows(query.offset(offset).limit(limit))]
+        return _PROPOSALS.read_all(self.db.rows(query.offset(offset).limit(limit)), self.db)
 
     def get(self, proposal_id: int) -> Proposal:
         """Return a proposal. Raises NotFound."""
-        row = self.db.row(PROPOSAL.select().where(PROPOSAL.id == proposal_id))
-        if row is None:
-            message = f"no proposal {proposal_id}"
-            raise NotFound(message, "proposal-unknown", proposal=str(proposal_id))
-        return self._proposal(row)
+        number = str(proposal_id)
+        missing = NotFound(f"no proposal {number}", "proposal-unknown", proposal=number)
+        query = PROPOSAL.select().where(PROPOSAL.id == proposal_id)
+        return _PROPOSALS.read(self.db.get_row(query, missing), self.db)
 
     @transaction
     def approve(
@@ -376,9 +375,6 @@ class Proposals(Repository):
         condition = (PROPOSAL.id == proposal_id) & _WAITS
         values = {**fields, **reviewed, "state": state.value}
         return self.db.change(PROPOSAL.update(values).where(condition)) > 0
-
-    def _proposal(self, row: Row) -> Proposal:
-        return _PROPOSALS.read(row, self.db)
 
 
 def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:

@@ -142,9 +142,6 @@ _RULES = (
         ),
         duplicate_key="tags: [list]\ntags: [items]\n",
         complex_key="? [messages]\n: none\n",
-    ),
-    *_list_rules(
-        _QUESTION,
         unknown_key=f"{ABOUT}author: Vera\n",
         misspelt_key=f"{ABOUT}tag: [tuple]\n",
         missing_key="tags: [list]\n",
@@ -193,9 +190,6 @@ materials:
         system_not_first="messages:\n  - user: What is a list?\n  - system: Be brief.\n",
         wrong_turn="messages:\n  - user: What is a list?\n  - user: And a tuple?\n",
         last_not_assistant="messages:\n  - user: What is a list?\n",
-    ),
-    *_list_rules(
-        _QUESTION,
         leak="""\
 messages:
   - user: What is a tuple?

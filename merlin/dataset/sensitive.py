@@ -99,12 +99,10 @@ def mask_digits(text: str) -> str:
 def _is_card(digits: str) -> bool:
     """Check length, first digits and check digit; exclude those of documentation."""
     is_issued = digits.startswith(_ISSUED.get(len(digits), ()))
-    return is_issued and len(set(digits)) > _PLAIN and _luhn_sum(digits) % 10 == 0
-
-
-def _luhn_sum(digits: str) -> int:
+    # Luhn's sum.
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
-    return doubled + sum(int(digit) for digit in digits[-1::-2])
+    total = doubled + sum(int(digit) for digit in digits[-1::-2])
+    return is_issued and len(set(digits)) > _PLAIN and total % 10 == 0
 
 
 def _is_snils(digits: str) -> bool:

@@ -367,6 +367,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
     """Return the spec of dataset `name` from JSON that is valid by the schema `dataset`."""
     # The suffix becomes part of a model's name, which is ASCII at every provider.
     recipe = {"suffix": name[:64] if name.isascii() else "", **value["recipe"]}
+    gate = value.get("gate", NO_GATE)
     return DatasetSpec(
         name=name,
         title=_localise(value["title"]),
@@ -375,15 +376,11 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
         recipe=Recipe(**recipe),
         split=SplitRule(**value.get("split", {})),
         launch=LaunchRule(**value.get("launch", {})),
-        gate=_gate_rule(value.get("gate", NO_GATE)),
+        gate=GateRule(gate) if isinstance(gate, str) else GateRule(FLOOR, **gate[FLOOR]),
         canary=CanaryRule(**value["canary"]) if "canary" in value else None,
         strict=value.get("strict", False),
         rules_off=value.get("check", {}).get("off", {}),
     )
-
-
-def _gate_rule(value: str | Mapping[str, Any]) -> GateRule:
-    return GateRule(value) if isinstance(value, str) else GateRule(FLOOR, **value[FLOOR])
 
 
 def course_spec(value: Mapping[str, Any]) -> CourseSpec:

@@ -89,7 +89,11 @@ def verify_build(
     none of the commits, DatasetError if one cannot be built any more, SourceError.
     """
     first = None
-    for commit in _commits_in_mirror(source, commits):
+    for sha in commits:
+        try:
+            commit = source.resolve(sha)
+        except NotFound:  # the mirror lacks it, which does not mean that it is damaged
+            continue
         entries = source.entries(commit, build.dataset)
         with open_index() as index:
             checked = check_whole(
@@ -105,17 +109,6 @@ def verify_build(
             f"no commit of {build.version} in the mirror", "build-no-commit", **arguments
         )
     return first
-
-
-def _commits_in_mirror(source: GitSource, commits: Sequence[str]) -> list[str]:
-    """Return the commits that the mirror has; a missing one does not mean that it is damaged."""
-    found = []
-    for commit in commits:
-        try:
-            found.append(source.resolve(commit))
-        except NotFound:
-            continue
-    return found
 
 
 def _compare(build: Build, folder: Path, commit: str, content: BuildContent) -> BuildProof:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from merlin.dataset.chat_formats import system_part, training_line
+from merlin.dataset.chat_formats import complete_line, system_part, training_line
 from merlin.dataset.check import check
 from merlin.git.source import FILE, Entry
 
@@ -64,7 +64,7 @@ def finding_rules(checked):
 
 def make_training_line(example, system):
     """Return an example's line of a training file."""
-    return training_line(example).complete(system_part(system))
+    return complete_line(*training_line(example), system_part(system))
 
 
 def read_build_file(content, side):
