@@ -17,16 +17,23 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli.daemon_requests import daemon_services
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, require_stopped
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    configuration,
+    print_result,
+    require_stopped,
+)
 from merlin.cli.output import (
-    format_local_time,
+    format_cell,
     print_json,
     print_list,
     print_message,
     show_progress,
     write_atomically,
 )
-from merlin.core.clock import utc_now
+from merlin.core.clock import from_iso, utc_now
 from merlin.core.errors import Refused
 from merlin.db.connections import sqlite_path
 from merlin.db.database import open_database
@@ -87,12 +94,9 @@ def backup(
     for archive in expired:
         archive.unlink()
     size = path.stat().st_size
-    if json:
-        print_json(
-            {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
-        )
-        return
-    print_message("backup-done", path=str(path), mb=round(size / 1e6, 1), deleted=len(expired))
+    values = {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
+    shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}
+    print_result(values, "backup-done", json=json, **shown)
 
 
 @app.command()
@@ -173,13 +177,10 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
 def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:
     size = sum(member.size for member in manifest.members.values())
     arguments = {"merlin": manifest.merlin, "files": len(manifest.members)}
-    if json:
-        at, database = manifest.created_at, manifest.database
-        print_json({"created_at": at, "database": database, **arguments, "bytes": size})
-        return
-    print_message(
-        key, at=format_local_time(manifest.created_at), mb=round(size / 1e6, 1), **arguments
-    )
+    at = manifest.created_at
+    values = {"created_at": at, "database": manifest.database, **arguments, "bytes": size}
+    shown = {"at": format_cell(from_iso(at)), "mb": round(size / 1e6, 1), **arguments}
+    print_result(values, key, json=json, **shown)
 
 
 @app.command()

@@ -24,7 +24,6 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.payments import add_code, show_payment, stop_code
 from merlin.app.reconciliation import Reconciliation, compare_all
-from merlin.billing.ledger import Entry
 from merlin.billing.promo_codes import MAX_DAYS, MAX_PERCENT, Promo
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds, RefundState
@@ -43,7 +42,7 @@ from merlin.cli.output import (
     Since,
     Until,
     day_bounds,
-    format_local_time,
+    format_cell,
     print_json,
     print_list,
     print_message,
@@ -130,7 +129,8 @@ def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> No
     with read_context(config) as (ctx, actor):
         details = show_payment(ctx, actor, order)
     document = _order_json(details.purchase)
-    document["ledger"] = [_entry_json(entry) for entry in details.entries]
+    names = {"entry_id": "row", "refers": "rests_on", "purchase_id": "", "gateway": ""}
+    document["ledger"] = [record(entry, **names, is_test="") for entry in details.entries]
     document["refunds"] = [_refund_json(refund) for refund in details.refunds]
     if json:
         print_json(document)
@@ -252,11 +252,6 @@ def _order_json(purchase: Purchase) -> dict[str, Any]:
         "gateway_id": purchase.outside_id,
         "reason": purchase.reason,
     }
-
-
-def _entry_json(entry: Entry) -> dict[str, Any]:
-    names = {"entry_id": "row", "refers": "rests_on"}
-    return record(entry, **names, purchase_id="", gateway="", is_test="")
 
 
 def _refund_json(refund: Refund) -> dict[str, Any]:
@@ -394,7 +389,7 @@ def _print_reconciliation(reconciliation: Reconciliation) -> None:
     if reconciliation.stars is None or reconciliation.stars.at is None:
         print_message("billing-stars-never")
     else:
-        at = format_local_time(reconciliation.stars.at)
+        at = format_cell(reconciliation.stars.at)
         count = len(reconciliation.stars.differences)
         print_message("billing-stars-compared", at=at, found=count)
 

@@ -25,7 +25,6 @@ from merlin.cli.options import (
 )
 from merlin.cli.output import (
     format_cell,
-    format_local_time,
     print_json,
     print_list,
     print_message,
@@ -224,7 +223,7 @@ def log(
 def _print_verdict(verdict: VerdictView) -> None:
     message = text(language(), f"verdict-status-{verdict.shown_word}")
     if verdict.served_until:
-        message = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
+        message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
     line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
     sys.stdout.write(
         "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"

@@ -6,11 +6,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -19,12 +18,11 @@ from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.examples import file_text, open_edit_session
 from merlin.cli.options import DEFAULT, LARGEST_BUDGET, AsJson, ConfigPath, Yes, configuration
-from merlin.cli.output import print_json, print_message, print_table, record, show_progress
-from merlin.cli.paid_questions import ask_all, confirm_price
+from merlin.cli.output import print_json, print_message, record, show_progress
+from merlin.cli.paid_questions import ask_all, confirm_price, print_variants
 from merlin.config import Config, require_provider
 from merlin.config.section import convert_to_micro
 from merlin.core.errors import ConfigError, NotFound, ProviderError
-from merlin.core.i18n import format_number, text
 from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
@@ -139,8 +137,6 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
 
 
 SHOWN_EXAMPLES = 3
-_COLUMNS = ("prompt-col-variant", "prompt-col-model", "prompt-col-chrf", "distil-col-instruction")
-_MORE_COLUMNS = ("prompt-col-cost", "prompt-col-seconds")
 
 
 def compare(
@@ -171,19 +167,5 @@ def compare(
         names = ("dataset", "build", "questions", "left_out", "ahead")
         print_json({**{name: getattr(report, name) for name in names}, "variants": rows})
         return
-    print_table([*_COLUMNS, *_MORE_COLUMNS], [_row(row) for row in rows])
-    print_message("distil-legend", build=report.build, questions=report.questions)
-    if report.left_out:
-        print_message("prompt-left-out", count=report.left_out)
-
-
-def _row(values: Mapping[str, Any]) -> list[object]:
-    lang, cost = language(), values["cost_micro"]
-    return [
-        text(lang, f"distil-who-{values['variant']}"),
-        values["model"],
-        format_number(lang, values["chrf"], 1),
-        values["instruction"],
-        "?" if cost is None else format_price(lang, cost, values["currency"]),
-        format_number(lang, values["seconds"], 2),
-    ]
+    columns = "variant=variant:distil-who model chrf instruction cost seconds"
+    print_variants(report, rows, columns, "distil-legend")

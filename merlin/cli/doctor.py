@@ -94,14 +94,8 @@ _Check = tuple[str, Callable[[], CheckMessage]]
 
 def run_checks(config: Config) -> Iterator[CheckResult]:
     """Yield the result of each check as soon as it is known."""
-    for name, check in (
-        *_machine_checks(config),
-        *_state_checks(config),
-        *_repository_checks(config),
-    ):
-        yield _run_check(name, check)
     is_new = _was_never_started(config)
-    for name, check in (*_telegram_checks(config), *_service_checks(config)):
+    for name, check in (*_machine_checks(config), *_service_checks(config)):
         yield _run_check(name, check)
     for provider in config.providers:
         result = _run_check(f"provider {provider.name}", partial(checks.check_provider, provider))
@@ -128,9 +122,6 @@ def _machine_checks(config: Config) -> Iterator[_Check]:
             yield section, partial(checks.check_certificate, tls, section)
     if checks.has_systemd_units():
         yield "systemd", checks.check_systemd_units
-
-
-def _state_checks(config: Config) -> Iterator[_Check]:
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)
@@ -141,7 +132,7 @@ def _state_checks(config: Config) -> Iterator[_Check]:
         yield "engine.models", partial(_check_base_files, config)
 
 
-def _repository_checks(config: Config) -> Iterator[_Check]:
+def _service_checks(config: Config) -> Iterator[_Check]:
     if config.repository is not None:
         yield "git", checks.check_git
         yield "repository", partial(checks.check_repository, config.repository)
@@ -151,17 +142,11 @@ def _repository_checks(config: Config) -> Iterator[_Check]:
             yield "repository.statuses", partial(checks.check_forge, config)
     if config.datasets.default:
         yield "datasets.default", partial(_check_default_dataset, config)
-
-
-def _telegram_checks(config: Config) -> Iterator[_Check]:
     yield "telegram", partial(checks.check_telegram, config.telegram.base_url)
     if config.telegram.mode == "polling":
         yield "telegram.mode", partial(checks.check_webhook, config.telegram)
     yield "telegram.admins", partial(_check_admins, config)
     yield "documents", checks.check_document_sandbox
-
-
-def _service_checks(config: Config) -> Iterator[_Check]:
     if config.payments.yookassa is not None:
         yield "payments.yookassa", partial(checks.check_yookassa, config.payments.yookassa)
     if config.api.openid is not None:

@@ -285,10 +285,8 @@ def check_telegram(base_url: str) -> CheckMessage:
 def check_webhook(telegram: TelegramConfig) -> CheckMessage:
     """Check that Telegram sends updates to the configured place and that they arrive."""
     arguments = _ask_telegram(telegram.base_url, "getWebhookInfo", "url")
-    url, expected = (
-        str(arguments["url"]),
-        telegram.webhook_url if telegram.mode == "webhook" else "",
-    )
+    url = str(arguments["url"])
+    expected = telegram.webhook_url if telegram.mode == "webhook" else ""
     if url != expected:
         key = "doctor-other-webhook" if expected else "doctor-webhook-set"
         raise check_failure(key, url=url or "-", wanted=expected)

@@ -36,26 +36,20 @@ from merlin.cli.options import (
     read_context,
     write_context,
 )
-from merlin.cli.output import print_json, print_message, print_table, record, translate_word
-from merlin.cli.paid_questions import ask_all
+from merlin.cli.output import print_json, print_list, print_message, record
+from merlin.cli.paid_questions import ask_all, print_variants
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
-from merlin.core.money import format_price
 from merlin.dataset.spec import Recipe
 from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,
-    VariantReport,
     build_variants,
     choose_base,
     compare_variants,
     read_subject,
 )
 from merlin.wiring.context import reading_context
-
-_SCORE_COLUMNS = ("model", "questions", "right", "wrong", "refused", "exact", "chrf")
-_LOST_COLUMNS = ("kind", "example", "question", "expected", "now")
-_TAG_COLUMNS = ("tag", "questions", "right", "wrong", "refused")
 
 app = typer.Typer()
 
@@ -130,45 +124,39 @@ def _print_scores(report: ProofReport) -> None:
         is_part = comparison.now != report.scores
         scores += [*([comparison.now] if is_part else []), comparison.before]
     scores += [baseline.scores for baseline in report.baselines]
-    rows = [
-        [
-            *(getattr(score, name) for name in _SCORE_COLUMNS[:-1]),
-            format_number(language(), score.chrf, 1),
-        ]
-        for score in scores
-    ]
-    print_table([f"eval-col-{name}" for name in _SCORE_COLUMNS], rows)
+    print_list(
+        [record(score) for score in scores],
+        "model questions right wrong refused exact chrf",
+        json=False,
+        prefix="eval-col",
+        chrf=lambda score: format_number(language(), score["chrf"], 1),
+    )
 
 
 def _print_tags(report: ProofReport) -> None:
     if not report.tags:
         return
-    rows = [[getattr(tag, name) for name in _TAG_COLUMNS] for tag in report.tags]
-    headings = [f"eval-col-{name}" for name in _TAG_COLUMNS]
+    columns = "tag questions right wrong refused"
     if report.comparison and report.comparison.now.questions:
-        headings.append("eval-col-before")
-        for row, tag in zip(rows, report.tags, strict=True):
-            row.append(f"{tag.right_before}/{tag.common}")
+        columns += " before"
     sys.stdout.write("\n")
-    print_table(headings, rows)
+    print_list(
+        [record(tag) for tag in report.tags],
+        columns,
+        json=False,
+        prefix="eval-col",
+        before=lambda tag: f"{tag['right_before']}/{tag['common']}",
+    )
 
 
 def _print_lost(lost: Sequence[ComparedAnswer]) -> None:
-    if not lost:
-        return
-    sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
-    rows = [
-        [
-            translate_word("eval-kind", answer.kind),
-            *(getattr(answer, name) for name in _LOST_COLUMNS[1:]),
-        ]
-        for answer in lost
-    ]
-    print_table([f"eval-col-{name}" for name in _LOST_COLUMNS], rows)
+    if lost:
+        sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
+        columns = "kind=kind:eval-kind example question expected now"
+        print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")
 
 
 _DEFAULT_EXAMPLES = 3
-_PROMPT_CHECK_COLUMNS = ("variant", "model", "chrf", "right", "tokens", "cost", "seconds")
 
 
 @app.command("prompt-check")
@@ -202,25 +190,11 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     if json:
         print_json({**record(report), "examples": examples, "advice": advice})
         return
-    rows = [_row(variant, report.questions) for variant in report.variants]
-    print_table([f"prompt-col-{name}" for name in _PROMPT_CHECK_COLUMNS], rows)
-    print_message("prompt-legend", build=report.build, questions=report.questions)
-    if report.left_out:
-        print_message("prompt-left-out", count=report.left_out)
+    records = [record(variant) for variant in report.variants]
+    columns = "variant=variant:prompt-variant model chrf right tokens=input_tokens cost seconds"
+    right = lambda variant: f"{variant['right']}/{report.questions}"  # noqa: E731
+    print_variants(report, records, columns, "prompt-legend", right=right)
     sys.stdout.write(f"{advice}\n")
-
-
-def _row(report: VariantReport, questions: int) -> list[object]:
-    cost, lang = report.cost_micro, language()
-    return [
-        text(lang, f"prompt-variant-{report.variant}"),
-        report.model,
-        format_number(lang, report.chrf, 1),
-        f"{report.right}/{questions}",
-        report.input_tokens,
-        "?" if cost is None else format_price(lang, cost, report.currency),
-        format_number(lang, report.seconds, 2),
-    ]
 
 
 def _advice(report: PromptReport) -> str:

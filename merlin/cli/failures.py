@@ -15,17 +15,16 @@ from pathlib import Path
 from merlin import __version__
 from merlin.cli import discard_output, language
 from merlin.core.clock import iso, utc_now
+from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.core.log import redact
 
 BUG, INTERRUPTED = 3, 130
-# A full disk is an expected failure (exit code 1), as space may become free; the other errors
-# last until somebody corrects the path (2).
-_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+# A full disk is an expected failure (exit code 1), as space may become free; these errors last
+# until somebody corrects the path (2).
 _PATH_ERRORS = (
-    *_DISK_FULL,
     errno.EACCES,
     errno.EPERM,
     errno.EROFS,
@@ -42,7 +41,7 @@ def print_failure(problem: BaseException) -> int:
         return _print_error(problem)
     if isinstance(problem, OSError) and (error := path_error(problem)) is not None:
         return _print_error(error)
-    if isinstance(problem, OSError) and problem.errno in _DISK_FULL:  # of no file: the output
+    if isinstance(problem, OSError) and is_disk_full(problem):  # of no file: the output
         discard_output()
         return _print_error(MerlinError(str(problem), "cli-no-output", reason=problem.strerror))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
@@ -50,10 +49,11 @@ def print_failure(problem: BaseException) -> int:
 
 def path_error(problem: OSError) -> MerlinError | None:
     """Return the error of a path that cannot be used, None if the problem is of another kind."""
-    if not problem.filename or problem.errno not in _PATH_ERRORS:
+    is_full = is_disk_full(problem)
+    if not problem.filename or not (is_full or problem.errno in _PATH_ERRORS):
         return None
     arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
-    kind = MerlinError if problem.errno in _DISK_FULL else ConfigError
+    kind = MerlinError if is_full else ConfigError
     return kind(str(problem), "cli-no-place", **arguments)
 
 

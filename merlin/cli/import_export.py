@@ -11,7 +11,6 @@ import sys
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from io import BufferedReader
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
@@ -110,15 +109,14 @@ def _read_files(
     """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
-            with _open_file(path) as file:
+            # A second "-" is empty: its reader closes the first one.
+            is_stdin = str(path) == "-"
+            with (
+                os.fdopen(os.dup(sys.stdin.fileno()), "rb") if is_stdin else path.open("rb") as file
+            ):
                 yield from read_import_lines(file, str(path), import_format)
         except OSError as error:
             raise make_unreadable_file_error(path, error) from error
-
-
-def _open_file(path: Path) -> BufferedReader:
-    """Open a file, or stdin for "-"; its reader closes it, and a second "-" is empty."""
-    return os.fdopen(os.dup(sys.stdin.fileno()), "rb") if str(path) == "-" else path.open("rb")
 
 
 def _print_lines(plan: ImportPlan) -> None:

@@ -80,13 +80,12 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     values["state"] = translate_word("job", view.state)
     print_pairs({name: values[name] for name in (*names, *metadata)})
     print_list(values["changes"], "at from=from:job to=to:job", json=False)
-    metrics = lambda checkpoint: _format_metrics(checkpoint["metrics"])  # noqa: E731
-    print_list(values["checkpoints"], "step model metrics", json=False, metrics=metrics)
+    print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)
 
 
-def _format_metrics(metrics: dict[str, float | None]) -> str:
-    measured = {name: value for name, value in metrics.items() if value is not None}
-    return " ".join(f"{name}={value:.4g}" for name, value in measured.items())
+def _format_metrics(checkpoint: Mapping[str, Any]) -> str:
+    metrics = checkpoint["metrics"].items()
+    return " ".join(f"{name}={value:.4g}" for name, value in metrics if value is not None)
 
 
 @jobs_app.command()

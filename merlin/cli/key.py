@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import typer
 
 from merlin.app.actor import Actor
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_list, print_message
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, print_result
+from merlin.cli.output import print_list, print_message
 from merlin.config import Config
 from merlin.config.settings import TEXT_KEY
 from merlin.core.errors import NotFound, Refused
@@ -27,9 +26,10 @@ app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts 
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys, and how many texts each encrypts."""
     present, counts = read_keys(configuration(config))
-    records = [
-        _key_values(key, counts, present) for key in dict.fromkeys([*present, *sorted(counts)])
-    ]
+    records = []
+    for key in dict.fromkeys([*present, *sorted(counts)]):
+        state = "missing" if key not in present else "seals" if key == present[0] else "opens"
+        records.append({"key": key, "state": state, "sealed": counts.get(key, 0)})
     columns = "key state=state:key-state sealed"
     print_list(records, columns, json=json, under="keys", prefix="key-col")
 
@@ -51,11 +51,6 @@ def find_missing_keys(config: Config) -> list[str]:
     except NotFound:
         return []
     return sorted(counts.keys() - set(present))
-
-
-def _key_values(key: str, counts: Mapping[str, int], present: list[str]) -> dict[str, Any]:
-    state = "missing" if key not in present else "seals" if key == present[0] else "opens"
-    return {"key": key, "state": state, "sealed": counts.get(key, 0)}
 
 
 @app.command()
@@ -80,10 +75,7 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
         else:
             unreadable = _encrypt_with_new_key(settings, database, progress)
     values = {"key": database.cipher.newest, "unreadable": unreadable, "dropped": not is_credential}
-    if json:
-        print_json(values)
-        return
-    print_message("key-rotated", name=values["key"], unreadable=unreadable)
+    print_result(values, "key-rotated", json=json, name=values["key"], unreadable=unreadable)
 
 
 def _encrypt_with_new_key(config: Config, database: Database, progress: Progress) -> int:

@@ -12,7 +12,6 @@ from merlin.app.models import ModelView
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, read_context
 from merlin.cli.output import (
-    format_local_time,
     print_json,
     print_list,
     print_message,
@@ -170,9 +169,7 @@ def why(
         print_json(record(source))
         return
     values: dict[str, object] = {
-        "at": format_local_time(source.at),
-        "model": source.model,
-        "provider": source.provider,
+        name: getattr(source, name) for name in ("at", "model", "provider")
     }
     if source.origin is not None:
         names = ("dataset", "build", "commit", "trained_at", "examples")

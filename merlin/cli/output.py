@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import language
-from merlin.core.clock import from_iso, iso
+from merlin.core.clock import iso
 from merlin.core.durable_files import is_disk_full, write_durably
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.formatted_text import escape_controls
@@ -143,11 +143,6 @@ def translate_word(family: str, name: str) -> str:
     """Return the text `<family>-<name>`, or `name` if there is none, as for a provider's states."""
     key = f"{family}-{name}"
     return text(language(), key) if key in keys(language()) else name
-
-
-def format_local_time(moment: datetime | str | None) -> str:
-    """Return a time, also from an ISO string, in the user's time zone, to the second."""
-    return format_cell(from_iso(moment) if isinstance(moment, str) else moment)
 
 
 def print_pairs(values: Mapping[str, object], prefix: str = "col") -> None:

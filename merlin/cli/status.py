@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 
@@ -30,6 +30,7 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
 from merlin.wiring.context import reading
 
+T = TypeVar("T")
 # How long `status` shows a failed request, and how many at most.
 _FAILED_FOR, _MAX_FAILED = timedelta(days=1), 5
 SHORT = 7  # of a commit's id, as git abbreviates it, so that the table fits into 80 columns
@@ -95,10 +96,8 @@ def dataset_record(dataset_status: DatasetStatus) -> dict[str, Any]:
 
 
 def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
-    verdict, serving = (
-        dataset_status.verdict,
-        dataset_status.serving.build if dataset_status.serving else "",
-    )
+    verdict = dataset_status.verdict
+    serving = dataset_status.serving.build if dataset_status.serving else ""
     job = (
         f"{dataset_status.job.id} {translate_word('job', dataset_status.job.state)}"
         if dataset_status.job
@@ -113,10 +112,8 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 def deployment_status(config: Config) -> dict[str, Any]:
     """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
     with reading(config) as database:
-        stored, beats = (
-            _disk_usage(config, RemovableFiles(database)),
-            Heartbeats(database).list_all(),
-        )
+        stored = _disk_usage(config, RemovableFiles(database))
+        beats = Heartbeats(database).list_all()
         failed = Requests(database).list_failed(utc_now() - _FAILED_FOR, _MAX_FAILED)
     return {
         "stored": stored,
@@ -148,13 +145,13 @@ def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
     """Return what is stored on disk, and how much of it `retention` will delete next."""
     retention, now = config.retention, utc_now()
 
-    def count_old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
-        return len(find(now - timedelta(days=days))) if days else 0
+    def find_old(days: int, find: Callable[[datetime], Sequence[T]]) -> Sequence[T]:
+        return find(now - timedelta(days=days)) if days else ()
 
     builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
-    removable = (
-        rows.builds(now - timedelta(days=retention.builds_days)) if retention.builds_days else []
-    )
+    removable = find_old(retention.builds_days, rows.builds)
+    files = find_old(retention.files_days, rows.files)
+    models = find_old(retention.models_days, rows.models)
     stored = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
     return {
         "builds": {
@@ -163,14 +160,8 @@ def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
             "to_remove": len(stored & {build.folder for build in removable}),
             "days": retention.builds_days,
         },
-        "files": {
-            "to_remove": count_old(retention.files_days, rows.files),
-            "days": retention.files_days,
-        },
-        "models": {
-            "to_remove": count_old(retention.models_days, rows.models),
-            "days": retention.models_days,
-        },
+        "files": {"to_remove": len(files), "days": retention.files_days},
+        "models": {"to_remove": len(models), "days": retention.models_days},
         "mirror": {
             "bytes": folder_bytes(config.state_dir / "mirror.git"),
             "days": retention.mirror_days,

@@ -32,7 +32,6 @@ from merlin.cli.output import (
     print_list,
     print_message,
     print_pairs,
-    print_table,
     record,
     translate_word,
 )
@@ -40,7 +39,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.permissions import Role
 
-LIST_COLUMNS = ("user", "name", "account", "role", "plan", "language", "note")
+LIST_COLUMNS = "user name account role plan language note"
 # Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
     int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram id of the person.")
@@ -64,9 +63,7 @@ def list_users(
     if json:
         print_json({"users": records, "count": count})
         return
-    print_table(
-        [f"account-col-{name}" for name in LIST_COLUMNS], [_row(record) for record in records]
-    )
+    print_list([_row(user) for user in records], LIST_COLUMNS, json=False, prefix="account-col")
     print_message("account-count", shown=len(records), count=count)
 
 
@@ -85,21 +82,12 @@ def _user_record(user: UserView) -> dict[str, Any]:
     }
 
 
-def _row(user: dict[str, Any]) -> list[object]:
+def _row(user: dict[str, Any]) -> dict[str, Any]:
+    """Return a person's fields for people."""
     role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
     flags = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
-    accounts = ", ".join(
-        translate_word("account", name) for name, is_true in flags.items() if is_true
-    )
-    return [
-        user["user"],
-        user["name"],
-        user["account"],
-        role,
-        user["plan"],
-        user["language"],
-        accounts,
-    ]
+    note = ", ".join(translate_word("account", name) for name, is_true in flags.items() if is_true)
+    return {**user, "role": role, "note": note}
 
 
 @app.command()
@@ -110,8 +98,8 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     if json:
         print_json(details)
         return
-    values = {**dict(zip(LIST_COLUMNS, _row(details), strict=True)), "zone": details["zone"]}
-    print_pairs(values, "account-col")
+    row = _row(details)
+    print_pairs({name: row[name] for name in (*LIST_COLUMNS.split(), "zone")}, "account-col")
     balances = [{"format": kind, **balance} for kind, balance in details["left"].items()]
     columns = "format=format:format used limit gifts resets=resets_at"
     print_list(balances, columns, json=False, prefix="account-col", limit=_format_limit)

@@ -60,7 +60,7 @@ distil-failed = { $count ->
     }
 distil-over-budget = The budget is used up. To continue, run the command again with a higher --budget.
 distil-needs = Name --from materials, --from questions or --from examples, and a --budget.
-distil-col-instruction = instruction
+prompt-col-instruction = instruction
 distil-who-student = student
 distil-who-teacher-prompt = teacher, instructions only
 distil-who-teacher-examples = teacher, nearest examples shown

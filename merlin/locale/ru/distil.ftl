@@ -69,7 +69,7 @@ distil-failed = { $count ->
     }
 distil-over-budget = Бюджет исчерпан. Чтобы продолжить, запустите команду ещё раз с большим --budget.
 distil-needs = Назовите --from materials, --from questions или --from examples и --budget.
-distil-col-instruction = инструкция
+prompt-col-instruction = инструкция
 distil-who-student = ученик
 distil-who-teacher-prompt = учитель, только инструкция
 distil-who-teacher-examples = учитель, показаны ближайшие примеры
