@@ -100,7 +100,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
                 "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
                 "used_on": client.used_on,
                 "limits": asdict(client.limits),
-                "use": asdict(clients.read_usage(client)),
+                "use": clients.read_usage(client),
             }
             for client in clients.list_all()
         ]

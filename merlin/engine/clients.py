@@ -105,16 +105,6 @@ class Client:
     revoked_at: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """The usage of a client: today's answers and tokens, unfinished jobs, stored bytes."""
-
-    answers: int = 0
-    tokens: int = 0
-    jobs: int = 0
-    bytes: int = 0
-
-
 class Clients:
     """The clients of one engine; thread-safe."""
 
@@ -175,7 +165,7 @@ class Clients:
         headers = self._take_request(client)
         if limit := client.limits.tokens_per_day:
             remaining = (
-                limit - self.read_usage_of(client, now).tokens - self.reserved[client.client_id]
+                limit - self.read_spent(client, now)["tokens"] - self.reserved[client.client_id]
             )
             headers = {
                 **headers,
@@ -211,15 +201,16 @@ class Clients:
             message = f"Your files have {stored} of {most} allowed bytes: delete some first."
             raise ApiError(403, message, code="storage_quota_exceeded")
 
-    def read_usage(self, client: Client) -> Usage:
-        """Return the client's usage of today and its current jobs and bytes."""
-        today = self.read_usage_of(client, utc_now())
-        return Usage(today.answers, today.tokens, self._count_jobs(client), self._sum_bytes(client))
+    def read_usage(self, client: Client) -> dict[str, int]:
+        """Return the client's usage: today's answers and tokens, unfinished jobs, stored bytes."""
+        jobs, size = self._count_jobs(client), self._sum_bytes(client)
+        return {**self.read_spent(client, utc_now()), "jobs": jobs, "bytes": size}
 
-    def read_usage_of(self, client: Client, now: datetime) -> Usage:
+    def read_spent(self, client: Client, now: datetime) -> dict[str, int]:
         """Return the answers and tokens of the day of `now`."""
         sql = "SELECT answers, tokens FROM spent WHERE client_id = ? AND day = ?"
-        return Usage(**(self.database.find_row(sql, client.client_id, _format_day(now)) or {}))
+        row = self.database.find_row(sql, client.client_id, _format_day(now))
+        return row or {"answers": 0, "tokens": 0}
 
     def _count_jobs(self, client: Client) -> int:
         open_states = (*ACTIVE_STATES, PAUSED)
@@ -251,7 +242,7 @@ class TokenReservation:
         clients, client_id = self._clients, self._client.client_id
         limit, now = self._client.limits.tokens_per_day, utc_now()
         with clients.accounting_lock:
-            used = clients.read_usage_of(self._client, now).tokens if limit else 0
+            used = clients.read_spent(self._client, now)["tokens"] if limit else 0
             if limit and used >= limit:
                 message = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
                 raise limit_exceeded(message, "tokens", seconds_until_midnight(now))

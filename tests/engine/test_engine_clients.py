@@ -124,10 +124,10 @@ def test_tokens_of_answers_are_counted_until_the_day_ends(owner, connect_client)
     anna = connect_client(tokens_per_day=10_000)
     tokens = anna.ask("recall").usage.total_tokens
     assert tokens > 0
-    assert read_usage(owner, anna).tokens == tokens
+    assert read_usage(owner, anna)["tokens"] == tokens
     stream = anna.ask("recall", stream=True, stream_options={"include_usage": True})
     tokens += [chunk.usage for chunk in stream][-1].total_tokens
-    assert (read_usage(owner, anna).tokens, read_usage(owner, anna).answers) == (tokens, 2)
+    assert (read_usage(owner, anna)["tokens"], read_usage(owner, anna)["answers"]) == (tokens, 2)
     answer = call(anna, "GET", "/v1/models")
     assert answer.headers["x-ratelimit-remaining-tokens"] == str(10_000 - tokens)
 
@@ -154,7 +154,7 @@ def test_abandoned_answer_is_counted(owner, connect_client):
     anna = connect_client()
     with anna.ask("recall", QUESTION, stream=True) as stream:
         next(iter(stream))
-    wait_until(lambda: read_usage(owner, anna).answers == 1)
+    wait_until(lambda: read_usage(owner, anna)["answers"] == 1)
 
 
 def test_unfinished_jobs_are_limited(tmp_path):
