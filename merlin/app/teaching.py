@@ -7,7 +7,7 @@ Functions that edit a course take its files as their last argument, for `changes
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
+from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound
 from merlin.core.fields import described
 from merlin.course.catalogue import Course
@@ -137,14 +138,16 @@ def questions(
     course = get_led_course(ctx, actor, course_id)
     since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
     day_rows = statistics.days(course.slug, since)
+    disliked = statistics.disliked(course.slug, since, _MAX_DISLIKED)
+    tuned = {answer.model: ModelCatalogue(ctx.db).model(answer.model) for answer in disliked}
+    builds = {name: model.build_version for name, model in tuned.items() if model}
     return Questions(
         course=course.course_id,
         by=by,
         since=since,
         asked=group_by_week(day_rows) if by == "week" else day_rows,
         disliked=[
-            answer.masked(language)
-            for answer in statistics.disliked(course.slug, since, _MAX_DISLIKED)
+            replace(answer.masked(language), build=builds.get(answer.model)) for answer in disliked
         ],
     )
 

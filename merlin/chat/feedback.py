@@ -19,7 +19,7 @@ from peewee import SQL, Case, Select, fn
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import IN_USE, SUMMARY
 from merlin.core.clock import from_iso, iso
-from merlin.core.fields import INTERNAL
+from merlin.core.fields import INTERNAL, described
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import find_near_questions, near_key
 from merlin.dataset.proposals import mask_personal_data
@@ -63,6 +63,7 @@ class RatedAnswer:
     disliked: int
     turn_id: int = field(metadata=INTERNAL)
     user_id: int = field(metadata=INTERNAL)
+    build: str | None = described("Build of the model; null if it was not tuned here.", None)
 
     def masked(self, language: str) -> RatedAnswer:
         """Return it with the personal data of both texts masked."""

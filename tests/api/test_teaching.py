@@ -19,6 +19,7 @@ from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
 from tests.api.staff_api import Committer
+from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -319,13 +320,14 @@ def test_questions_are_counted_and_their_texts_shown_only_with_consent(site, tea
     add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
     add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
     add_turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
+    insert_live_model(site.db, "ft:algo", number=7, dataset="algorithms")
     Consents(site.db).give(ANNA, "2026-11-22")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
     body = teacher.get(address).json()
     assert [(row["questions"], row["liked"], row["disliked"]) for row in body["asked"]] == [
         (3, 1, 2)
     ]
-    assert len(body["disliked"]) == 1
+    assert [answer["build"] for answer in body["disliked"]] == ["algorithms-7"]
     assert body["disliked"][0]["question"].startswith("Что такое куча?")
     assert "anna@mail.ru" not in str(body)
     assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(body))

@@ -30,16 +30,13 @@ from merlin.api.pages.page import (
 )
 from merlin.api.schema import CommitId
 from merlin.app import approvals, teaching
-from merlin.app.actor import Actor
 from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
-from merlin.app.context import Context
 from merlin.app.health import health
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
 from merlin.core.charts import Curve, plot_curve
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
-from merlin.training.models import find_origin
 
 CardFilter = Literal["all", "care", "moving"]
 
@@ -142,18 +139,10 @@ async def show_asked(
     days: Annotated[int, Query(ge=7, le=366)] = 28,
 ) -> Response:
     """Return statistics of the questions about a course."""
-
-    def read(ctx: Context, actor: Actor) -> tuple[Questions, dict[str, str]]:
-        found = teaching.questions(ctx, actor, course.course_id, by, days, context.language)
-        models = {answer.model for answer in found.disliked if answer.model}
-        origins = {model: find_origin(ctx.db, model) for model in models}
-        return found, {model: origin.build for model, origin in origins.items() if origin}
-
-    questions, builds = await context.read(read)
+    questions = await context.read(teaching.questions, course.course_id, by, days, context.language)
     view = {
         "course": course,
         "questions": questions,
-        "builds": builds,
         "periods": list(_periods(questions, days)),
         "spans": _SPANS,
         "days": days,
