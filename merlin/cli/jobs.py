@@ -38,7 +38,7 @@ from merlin.cli.output import (
 )
 from merlin.config import Config, credential
 from merlin.core.errors import ProviderError, Refused
-from merlin.core.i18n import text
+from merlin.core.i18n import text, translate_reason
 from merlin.core.money import format_price
 from merlin.core.training_events import describe_event
 from merlin.dataset.changes import Edit
@@ -62,7 +62,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
         [record(view, id="job") for view in views],
         "job build state=state:job provider outcome",
         json=json,
-        outcome=lambda view: view["model"] or view["error"],
+        outcome=lambda view: view["model"] or translate_reason(language(), view["error"]),
     )
 
 

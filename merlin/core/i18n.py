@@ -21,7 +21,7 @@ from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 from merlin.core.clock import in_zone
-from merlin.core.reasons import reason_key
+from merlin.core.reasons import find_reason
 
 _NBSP = "\u00a0"
 
@@ -45,7 +45,7 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 
 # A message starts at the beginning of a line; references to others are in braces.
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
-_REASON_ARGUMENTS = frozenset({"reason", "words"})
+_REASON_ARGUMENTS = frozenset({"error", "message", "reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 # What babel loads with a language's plural forms and numbers, and no text uses.
@@ -147,12 +147,19 @@ def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> st
         raise KeyError(key)
     values = {name: _format_argument(language, value) for name, value in arguments.items()}
     for name in _REASON_ARGUMENTS & arguments.keys():
-        reason = reason_key(str(arguments[name]))
-        values[name] = text(language, f"reason-{reason}") if reason else values[name]
+        if isinstance(arguments[name], str):
+            values[name] = cut(translate_reason(language, str(arguments[name])))
     filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")
     return str(filled)
+
+
+def translate_reason(language: str, words: str) -> str:
+    """Return a usual message of a library or about a provider in `language`, another unchanged."""
+    key, details = find_reason(words)
+    reason = text(language, f"reason-{key}") if key else words
+    return f"{reason} ({details})" if key and details else reason
 
 
 def _format_argument(language: str, value: object) -> object:

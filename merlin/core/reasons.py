@@ -1,8 +1,7 @@
 """The usual English messages of libraries, git and the operating system, as keys of texts.
 
-`reason_key` leads to `reason-<key>` in Fluent: they reach people as the arguments `reason` and
-`words` of texts. YAML errors have a text of their own, `finding-yaml-syntax`. Other messages stay
-English.
+`find_reason` leads to `reason-<key>` in Fluent: they reach people as arguments of texts. YAML
+errors have a text of their own, `finding-yaml-syntax`. Other messages stay English.
 """
 
 from __future__ import annotations
@@ -78,6 +77,20 @@ GIT_REASONS = {
     "hung up": "git-connection",
     "[rejected]": "git-raced",
 }
+# How a call of a provider failed; technical details may follow after a colon.
+PROVIDER_REASONS = {
+    "the provider cannot be reached": "provider-unreached",
+    "the connection to the provider broke": "provider-broken",
+    "the provider took too long": "provider-slow",
+    "no answer in time": "provider-slow",
+    "the provider's answer is unreadable": "provider-unreadable",
+    "the call cannot be sent": "provider-unsent",
+    "the answer ends in the middle": "provider-cut",
+    "its answer was cut off": "provider-cut",
+    "the answer does not end": "provider-endless",
+    "the provider lists no model": "provider-no-model",
+    "the model answered with nothing": "provider-nothing",
+}
 _GIT_REMOTE = re.compile(r"(fetch|ls-remote|push): ")
 # libyaml's message -> the selector of `finding-yaml-syntax`; other messages stay English.
 _YAML_PROBLEMS = {
@@ -101,11 +114,14 @@ _YAML_PROBLEMS = {
 }
 
 
-def reason_key(words: str) -> str | None:
-    """Return the key of a usual message, None for another one."""
-    if words in REASONS or not _GIT_REMOTE.match(words):
-        return REASONS.get(words)
-    return next((key for part, key in GIT_REASONS.items() if part in words), None)
+def find_reason(words: str) -> tuple[str | None, str]:
+    """Return the key of a usual message, None for another one, and its technical details."""
+    if words in REASONS:
+        return REASONS[words], ""
+    if _GIT_REMOTE.match(words):
+        return next((key for part, key in GIT_REASONS.items() if part in words), None), ""
+    message, _, details = words.partition(": ")
+    return PROVIDER_REASONS.get(message), details
 
 
 def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, str, str]:

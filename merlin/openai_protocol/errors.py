@@ -108,7 +108,7 @@ def error_of_status(
     named = headers.get("x-request-id")
     request_id = f" (request {one_line(named)})" if named else ""
     detail = one_line(" ".join(part for part in (code, message) if part))
-    words = f"{status} {detail or 'without a word'}{request_id}"
+    words = f"{status} {detail}{request_id}" if detail else f"HTTP {status}{request_id}"
     if status in _LATER or (status >= _SERVER and status != _NOT_MADE):
         return unsure(words, code=code, status=status, retry_after_s=wait_s)
     if status == _BUSY and code != NO_CREDIT:

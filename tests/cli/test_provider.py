@@ -85,7 +85,7 @@ def test_missing_key_is_reported(run, url, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        (["http://127.0.0.1:9/v1"], 1, "cannot be reached"),
+        (["http://127.0.0.1:9/v1"], 1, "no connection ("),
         (["127.0.0.1:9"], 2, "isn't a server URL"),
         ([], 2, "Name the server"),
         (["http://127.0.0.1:9", "--only", "jobs.fly"], 2, "merlin provider test --list"),

@@ -12,7 +12,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
-from merlin.core.reasons import GIT_REASONS, REASONS
+from merlin.core.reasons import GIT_REASONS, PROVIDER_REASONS, REASONS
 
 pytestmark = pytest.mark.unit
 
@@ -30,6 +30,8 @@ def test_nearest_language_is_chosen(code, language):
 def test_text_is_formatted_in_the_requested_language():
     assert text("en", "error-provider", message="no") == "The provider refused: no"
     assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
+    busy = text("ru", "error-provider-busy", message="the provider cannot be reached: TimeoutError")
+    assert busy == "Поставщик сейчас не отвечает: нет связи (TimeoutError)"
 
 
 def test_long_argument_is_shortened():
@@ -56,7 +58,8 @@ def test_operating_system_error_is_translated_into_russian(tmp_path):
         text("ru", "config-unreadable", path="a", reason=error.value.strerror)
         == "a не читается: это папка"
     )
-    assert {f"reason-{name}" for name in (REASONS | GIT_REASONS).values()} <= keys("ru")
+    found = (REASONS | GIT_REASONS | PROVIDER_REASONS).values()
+    assert {f"reason-{name}" for name in found} <= keys("ru")
 
 
 def test_missing_text_or_argument_is_an_error():
