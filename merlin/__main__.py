@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its exit code."""
-    from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
+    try:
+        from merlin.cli import main as run  # noqa: PLC0415 - keeps `import merlin` light
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while modules are imported, which takes up to a second
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer import rich_utils
 
+from merlin.__main__ import main as run_program
 from merlin.cli import main
 from merlin.cli.commands import COMMANDS, PANELS, load_command
 from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
@@ -62,6 +63,20 @@ def test_reader_that_closes_the_pipe_gets_no_error_text():
     ended = run_into(writer, "schema", "example")
     os.close(writer)
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_interrupt_while_modules_are_imported_leaves_no_traceback(monkeypatch):
+    class Interrupted:
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "merlin.cli":
+                raise KeyboardInterrupt
+
+    monkeypatch.delitem(sys.modules, "merlin.cli")
+    monkeypatch.setattr(sys, "meta_path", [Interrupted, *sys.meta_path])
+    with pytest.raises(SystemExit) as ended:
+        run_program()
+    assert ended.value.code == 130
 
 
 def collect_options(command, expected):
