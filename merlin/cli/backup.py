@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from merlin.db.backup import Manifest
 
 app = typer.Typer()
-_ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%SZ}.tar.gz"
+_ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%S.%fZ}.tar.gz"
 _ENCRYPTED_SUFFIX = ".enc"
 _DRY_RUN = typer.Option(
     "--dry-run", help="Verify every byte and show the contents; change nothing."
@@ -92,7 +92,7 @@ def backup(
     ]
     expired = sorted(archives)[: -keep or None] if keep else []
     for archive in expired:
-        archive.unlink()
+        archive.unlink(missing_ok=True)  # another backup may be removing it
     size = path.stat().st_size
     values = {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
     shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}

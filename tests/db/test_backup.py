@@ -15,12 +15,14 @@ import sys
 import tarfile
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from structlog.testing import capture_logs
 
+from merlin.cli import backup as cli_backup
 from merlin.cli import main
 from merlin.config import Config
 from merlin.core.clock import iso, utc_now
@@ -300,14 +302,16 @@ def test_encrypted_backup_opens_only_with_its_key(config_path, tmp_path, capfd, 
     )
 
 
-def test_number_of_kept_archives_is_limited(config_path, capfd):
+def test_number_of_kept_archives_is_limited(config_path, capfd, monkeypatch):
     old = config_path.parent / "kept/merlin-20200101T000000Z.tar.gz"
     old.parent.mkdir()
     old.write_bytes(b"")
     beside = old.with_name("notes.txt")
     beside.write_text("mine")
-    run_backup(capfd, config_path, "--keep", "1")
-    assert not old.exists()
+    moments = [datetime(2026, 11, 20, 8, 30, 0, part, tzinfo=UTC) for part in (1, 2)]
+    monkeypatch.setattr(cli_backup, "utc_now", iter(moments).__next__)
+    within_a_second = [run_backup(capfd, config_path, "--keep", "2") for _ in moments]
+    assert sorted(old.parent.glob("*.gz")) == within_a_second
     assert beside.exists()
 
 
