@@ -197,6 +197,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             is_resumed=is_resumed,
         )
 
+    def key_of_update(self, update_id: int) -> str:
+        """Return a key for what an update asked for; updates of two bots can have one number."""
+        return f"update:{self.bot_id}:{update_id}"
+
     @property
     def authority(self) -> Authority:
         """Return the permissions of the user."""

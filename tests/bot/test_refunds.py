@@ -166,7 +166,16 @@ def test_roubles_can_be_refunded_in_part(buyer, vera, selling_bot):
     vera.say("Урок не состоялся")
     assert "99,90\N{NO-BREAK SPACE}₽" in vera.last.text
     assert "сократится" in vera.last.text
-    vera.press(vera.button_data("a-back-yes"))
+    yes = vera.button_data("a-back-yes")
+    # Another bot on this database had an update of the same number.
+    another = Buyer(*selling_bot)
+    another.say("/start")
+    grant, key = add_paid_purchase(another), f"update:{yes.partition(':')[2]}"
+    query_billing(
+        settings,
+        lambda billing: billing.refunds.request(grant.entry_id, None, "Иное", "user:1002", key),
+    )
+    vera.press(yes)
     query = "SELECT amount, reason FROM refund WHERE by_whom = 'user:1003' AND amount = 9990"
     assert select_rows(settings, query) == [(9990, "Урок не состоялся")]
 

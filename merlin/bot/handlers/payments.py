@@ -385,8 +385,7 @@ def refund(context: BotContext) -> View:
     if context.step != SURE or values["asked"] != refund_id:
         raise NotFound("not asked", "bot-button-old")
     purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
-    payments.request_refund(
-        *context.caller, purchase_id, grant, minor, values["reason"], f"update:{refund_id}"
-    )
+    once = context.key_of_update(refund_id)
+    payments.request_refund(*context.caller, purchase_id, grant, minor, values["reason"], once)
     alert = context.translate("pay-admin-refund-started")
     return replace(show_purchase(context, purchase_id), alert=alert)

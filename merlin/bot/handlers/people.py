@@ -300,7 +300,7 @@ def give_questions(context: BotContext) -> View:
         # The update id in the data identifies the question, so that pressing twice gives once.
         data = (person.id, kind.value, amount, days, context.update_id)
         return menu.confirm(context, text, "people-gift", f"a-user:{person.id}", *data)
-    once = f"update:{context.number(4) or context.update_id}"
+    once = context.key_of_update(context.number(4) or context.update_id)
     users.give_questions(*context.caller, person.id, kind, amount, days, once=once)
     return show_person(context, "people-gift-sent")
 
@@ -349,7 +349,7 @@ def give_plan(context: BotContext) -> View:
         # The update id in the data identifies the question, so that pressing twice gives once.
         data = (person.id, short_hash(plan.name), days, context.update_id)
         return menu.confirm(context, text, "people-term", f"a-user:{person.id}", *data)
-    once = f"update:{context.number(3) or context.update_id}"
+    once = context.key_of_update(context.number(3) or context.update_id)
     users.give_plan(*context.caller, person.id, plan.name, days, once)
     return show_person(context, "people-plan-given")
 
