@@ -224,13 +224,13 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
 
 
 def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
-    """Return the price of a renewal, None if the plan is no longer sold so, and the date.
+    """Return the price of a renewal, None if the plan is no longer renewed so, and the date.
 
     A saved method is charged a day before the plan ends; Telegram charges Stars when it ends.
     """
     plan, is_ours = plan_named(ctx.plans, renewal.plan), renewal.gateway is Gateway.YOOKASSA
     at = renewal.next_at - PAY_BEFORE if is_ours else renewal.next_at
-    price = None if plan is None else (plan.rub if is_ours else plan.xtr)
+    price = (plan.rub if is_ours else plan.xtr) if plan is not None and plan.renewed else None
     return (renewal.limit(price) if price and is_ours else price), at
 
 
@@ -244,7 +244,7 @@ _NEVER_AGAIN = frozenset({"permission_revoked"})
 def notify_renewals(ctx: Context, now: datetime) -> None:
     """Notify everybody whose plan is renewed in the next days of the amount and the date.
 
-    A renewal in Stars of a plan that is not sold so any more ends: Telegram would charge for it.
+    A renewal in Stars of a plan that is not renewed so any more ends: Telegram would charge for it.
     """
     for renewal in Renewals(ctx.db).claim_reminders(now):
         price, at = next_payment(ctx, renewal)

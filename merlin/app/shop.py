@@ -144,9 +144,12 @@ def place_renewal_order(ctx: Context, renewal: Renewal, attempt: int) -> Purchas
     """Store the order that renews a plan by its saved payment method.
 
     The same attempt returns the same purchase, and there is one open order at most. Raises Refused
-    if the plan is not sold this way any more, NotFound for a missing plan or renewal.
+    if the plan is not sold this way any more, NotFound for a missing plan or renewal and for a plan
+    that is not renewed any more.
     """
     plan, purchases = sold_plan(ctx, renewal.plan), Purchases(ctx.db, ctx.clock)
+    if not plan.renewed:
+        raise NotFound(f"{renewal.plan} is not renewed any more", "pay-no-renewal")
     open_order = purchases.find_renewing(renewal.renewal_id)
     if open_order is not None:
         return open_order

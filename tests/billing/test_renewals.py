@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
-from merlin.app.plans import notify_renewals, record_failed_renewal, renewal_of
+from merlin.app.plans import notify_renewals, order_due, record_failed_renewal, renewal_of
 from merlin.app.settlement import Outcome
 from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
+from merlin.config.shop import PlanPrice
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
 from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop
@@ -102,18 +104,37 @@ def test_reminder_is_sent_once_per_payment_and_late_only_if_the_payment_waited(
     assert len(claim_due(clock() + 91 * DAY)) == late
 
 
-@pytest.mark.parametrize("is_kept", [False, True])
-def test_stars_renewal_ends_before_the_payment_of_a_plan_not_sold_so_any_more(shop, clock, is_kept):
+ONLY_ROUBLES = {"price": PlanPrice.model_validate({"rub": 299.9})}
+
+
+@pytest.mark.parametrize("changes", [None, ONLY_ROUBLES, {"renewed": False}])
+def test_stars_renewal_ends_before_the_payment_of_a_plan_not_renewed_so_any_more(
+    shop, clock, changes
+):
     shop.start_renewal(gateway=STARS)
-    plus = shop.ctx.config.plans.pop("plus")
-    if is_kept:
-        price = plus.price.model_copy(update={"stars": None})
-        shop.ctx.config.plans["plus"] = plus.model_copy(update={"price": price})
+    change_plan(shop, changes)
     clock.move(27 * 86_400)
     for _ in range(2):
         shop.db.transact(lambda: notify_renewals(shop.ctx, clock()))
     assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.STOPPING
     assert shop.list_notices(ANNA) == ["notice-renewal-gone-stars"]
+
+
+def change_plan(shop, changes):
+    """Change the configuration of the plan, or with None remove the plan."""
+    plus = shop.ctx.config.plans.pop("plus")
+    if changes:
+        shop.ctx.config.plans["plus"] = plus.model_copy(update=changes)
+
+
+def test_saved_method_is_not_charged_for_a_plan_without_automatic_renewal(shop, clock):
+    shop.start_renewal()
+    change_plan(shop, {"renewed": False})
+    clock.move(29 * 86_400)
+    for act in (notify_renewals, order_due):
+        shop.db.transact(partial(act, shop.ctx, clock()))
+    assert shop.billing.renewals.list_of_user(ANNA)[0].state is RenewalState.FAILED
+    assert shop.list_notices(ANNA) == ["notice-renewal-gone"]
 
 
 def test_concurrent_processes_claim_each_renewal_once(url, cipher, clock):
