@@ -148,10 +148,10 @@ async def _find_sent_refund(
 
 @dataclass
 class PaymentWorker:
-    """The worker of one process; `keeps_calendar`: it also expires, renews and compares orders."""
+    """The worker of one process; `only`: it polls and expires the orders of this gateway alone."""
 
     ctx: Context
-    keeps_calendar: bool = True
+    only: Gateway | None = None
     every_s: float = EVERY_S
     after_failure_s: float = AFTER_FAILURE_S
     bugs: BugCount = field(default_factory=BugCount)
@@ -226,8 +226,7 @@ class PaymentWorker:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._handle_clock_change(now)
-        if self.keeps_calendar:
-            self._begin_calendar(now)
+        self._begin_calendar(now)
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
@@ -258,8 +257,7 @@ class PaymentWorker:
         ctx, gateway = self.ctx, self.ctx.gateway
 
         def make_all_due() -> None:
-            if self.keeps_calendar:
-                Purchases(ctx.db, ctx.clock).make_due(now)
+            Purchases(ctx.db, ctx.clock).make_due(now, self.only)
             if gateway is not None:
                 Refunds(ctx.db, ctx.clock).make_due(gateway.name, now)
 
@@ -275,13 +273,13 @@ class PaymentWorker:
     def _is_due(self, now: datetime) -> bool:
         ctx, gateway = self.ctx, self.ctx.gateway
         is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(gateway.name, now)
-        return is_refund_due or (self.keeps_calendar and Purchases(ctx.db, ctx.clock).is_due(now))
+        return is_refund_due or Purchases(ctx.db, ctx.clock).is_due(now, self.only)
 
     def _claim(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx, gateway = self.ctx, self.ctx.gateway
         refunds = Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free) if gateway else []
-        left = free - len(refunds) if self.keeps_calendar else 0
-        return refunds, Purchases(ctx.db, ctx.clock).claim_due(now, left) if left else []
+        left, purchases = free - len(refunds), Purchases(ctx.db, ctx.clock)
+        return refunds, purchases.claim_due(now, left, self.only) if left else []
 
     async def _end_subscriptions(self) -> None:
         """Tell the gateway about every stopped renewal."""

@@ -413,17 +413,18 @@ class Purchases(Repository):
             > 0
         )
 
-    def is_due(self, now: datetime) -> bool:
+    def is_due(self, now: datetime, only: Gateway | None = None) -> bool:
         """Return whether `claim_due` would return any; only reads, so it blocks no writer."""
-        is_due = PURCHASE.look_at <= iso(now)
-        return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
+        query = PURCHASE.select(PURCHASE.id).where(_is_due(now, only)).limit(1)
+        return self.db.value(query) is not None
 
     @transaction
-    def claim_due(self, now: datetime, limit: int = 20) -> list[Purchase]:
+    def claim_due(
+        self, now: datetime, limit: int = 20, only: Gateway | None = None
+    ) -> list[Purchase]:
         """Return the purchases to poll; the next poll of each is postponed, so no other does."""
-        is_due = PURCHASE.look_at <= iso(now)
         # Locked in one order, so that two processes never deadlock.
-        query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
+        query = PURCHASE.select().where(_is_due(now, only)).order_by(PURCHASE.look_at, PURCHASE.id)
         rows = self.db.rows(query.limit(limit))
         return [_PURCHASES.read(row, self.db) for row in rows if self._claim_poll(row, now)]
 
@@ -451,10 +452,19 @@ class Purchases(Repository):
         return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(condition)) > 0
 
     @transaction
-    def make_due(self, at: datetime) -> None:
+    def make_due(self, at: datetime, only: Gateway | None = None) -> None:
         """Poll every purchase at `at` whose next poll would be later."""
-        is_later = PURCHASE.look_at > iso(at)
+        is_later = (PURCHASE.look_at > iso(at)) & _is_of(only)
         self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
+
+
+def _is_due(now: datetime, only: Gateway | None) -> Any:
+    return (PURCHASE.look_at <= iso(now)) & _is_of(only)
+
+
+def _is_of(only: Gateway | None) -> Any:
+    """Return the condition of one gateway's purchases, of all for None."""
+    return PURCHASE.till == only.value if only else PURCHASE.id.is_null(False)  # noqa: FBT003 - peewee
 
 
 def _select_purchases(user_id: int) -> Any:

@@ -40,6 +40,7 @@ from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.change_watch import Changes, changes_of
+from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
 
@@ -152,7 +153,7 @@ class Bot:
         self._notices = NoticeSender(services, sender)
         self._bugs = BugCount()
         payments = with_stars(services, bot_api)
-        self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
+        self._payments = PaymentWorker(payments, only=Gateway.STARS, bugs=self._bugs)
         self._compare_stars = partial(compare_stars, services, StarsGateway(bot_api))
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
