@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from merlin.core.server import die_with_parent
 from tests.support.waiting import longest, wait_until
 
 BOOT_S = 90.0
@@ -153,7 +154,7 @@ class SystemdBox:
                 env={**ENVIRONMENT, **environment},
                 stdin=subprocess.DEVNULL,
                 stderr=errors,
-                preexec_fn=lambda: _move_to_cgroup(processes),  # noqa: PLW1509 - a write and a system call
+                preexec_fn=lambda: _prepare_child(processes),  # noqa: PLW1509 - a write and system calls
             )
 
     def _wait_for_boot(self) -> None:
@@ -242,11 +243,13 @@ class SystemdBox:
             process.wait(longest(STOP_S))
 
 
-def _move_to_cgroup(processes: Path) -> None:
+def _prepare_child(processes: Path) -> None:
     """Move this process and its children to a cgroup, with real-time priority where allowed.
 
-    Other tests run at the same time, and the measured times are those of an idle machine.
+    Other tests run at the same time, and the measured times are those of an idle machine. The
+    machine ends with the tests, also when these are killed.
     """
+    die_with_parent()
     processes.write_text(str(os.getpid()), "ascii")
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
