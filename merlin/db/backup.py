@@ -134,7 +134,7 @@ def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> Non
     named = head[len(HEAD) : -NONCE_BYTES].decode("ascii", "replace")
     is_whole = len(head) == len(HEAD) + _KEY_ID + NONCE_BYTES and head.startswith(HEAD)
     if not (is_whole and named.isascii() and named.isalnum()):
-        raise Refused("another head", "restore-broken", why="AES-256-GCM")
+        raise Refused("another head", "restore-no-archive")
     key = next((each for each in keys if key_id(each) == named), None)
     if key is None:
         raise Refused("another key", "restore-wrong-key" if keys else "restore-no-key", id=named)
@@ -148,7 +148,7 @@ def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> Non
     try:
         decryptor.finalize_with_tag(held)
     except (InvalidTag, ValueError) as error:
-        raise Refused("another tag", "restore-broken", why="AES-256-GCM") from error
+        raise Refused("another tag", "restore-no-archive") from error
     target.seek(0)
 
 

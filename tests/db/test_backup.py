@@ -212,7 +212,7 @@ def set_newer_schema(content):
         (remove_manifest, "no whole backup: manifest.json"),
         (set_newer_schema, "newer"),
         (undated, "no whole backup: manifest.json"),
-        (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: AES-256-GCM"),
+        (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: the archive is cut off"),
     ],
 )
 def test_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
