@@ -128,7 +128,7 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
 
 # Line ends stay: some cells have several lines.
 def format_cell(value: object) -> str:
-    """Return the text of a cell: times to the second with their zone, "" for None.
+    """Return the text of a cell: times to the second with their zone, yes or no, "" for None.
 
     Control characters, as of a commit's subject, are written as escapes.
     """
@@ -136,6 +136,8 @@ def format_cell(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return format_time(value)
+    if isinstance(value, bool):
+        return text(language(), "page-value-yes" if value else "page-value-no")
     return escape_controls(str(value))
 
 

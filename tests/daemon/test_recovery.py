@@ -94,7 +94,7 @@ def test_recovered_data_is_shown_to_the_operator(lab, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     code, out, err = run_command("recover", "--config", str(lab.path))
     assert code == 0
-    assert "trial-3" in out
+    assert out.splitlines()[1].split() == ["trial", "3", "3", "3", "trial-3", "нет"]
     assert "Восстановлено" in err
 
 
