@@ -86,7 +86,7 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
     """Return a person's fields for people."""
     role = " ".join([translate_word("role", user["role"]), *user["scopes"]])
     flags = {"blocked": user["blocked"], "unreachable": not user["reachable"]}
-    note = ", ".join(translate_word("account", name) for name, is_true in flags.items() if is_true)
+    note = ", ".join(translate_word("page", name) for name, is_true in flags.items() if is_true)
     return {**user, "role": role, "note": note}
 
 

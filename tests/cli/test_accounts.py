@@ -64,6 +64,7 @@ def test_password_can_be_entered_instead(folder, capsys, typed):
     document = show_json(capsys, folder, "add", "petrova", "--ask")
     assert document["password"] is None
     assert verify_password(password_of(folder, "petrova"), "семь зелёных слонов")
+    assert "the bot can't write" in run(capsys, folder, "list")[1].out
 
 
 @pytest.mark.parametrize(
