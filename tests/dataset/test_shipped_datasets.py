@@ -72,3 +72,14 @@ def test_shipped_dataset_has_the_documented_size(name):
 def test_shipped_dataset_has_a_course_with_materials(name):
     course = check_shipped(name).course
     assert {material.kind for material in course.materials} == {"lecture", "seminar", "lab"}
+
+
+def test_tags_of_a_russian_dataset_are_russian():
+    tags = {
+        tag
+        for name in MIN_EXAMPLES
+        if name.startswith("datasets/")
+        for example in check_shipped(name).examples
+        for tag in example.tags
+    }
+    assert {tag for tag in tags if not CYRILLIC.search(tag)} == {"asyncio", "csv", "venv"}
