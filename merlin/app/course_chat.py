@@ -187,16 +187,12 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     source = lineage.find_source(ctx, actor, turn.id)
     if source.origin is None or turn.known is False:
         return None
-    dataset, entries = source.origin.dataset, ExampleEntries(ctx.db)
-    examples = []
-    for example_id in source.said_by or source.nearest:
-        example = parse_example(entries.text(dataset, example_id))
-        if example is not None:
-            examples.append((example_id, example.question))
+    dataset = source.origin.dataset
+    questions = lineage.read_questions(ctx, dataset, source.said_by or source.nearest)
     may_edit = may_edit_examples(ctx, actor, dataset)
     text = f"{turn.question}\n{turn.answer}"
     passage = find_passage(ctx.db, ctx.passages, dataset, text)
-    return AnswerSource(turn.id, examples, bool(source.said_by), may_edit, passage)
+    return AnswerSource(turn.id, list(questions.items()), bool(source.said_by), may_edit, passage)
 
 
 def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:

@@ -7,6 +7,7 @@ not as its source.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
@@ -22,6 +23,8 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version, select_builds_with
+from merlin.dataset.entries import ExampleEntries
+from merlin.dataset.example import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
@@ -181,6 +184,13 @@ def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[ModelAnswer]]:
             bounded = TURN.select(TURN.id).where(condition).limit(MAX_COUNTED - count).alias("some")
             count += int(ctx.db.value(Select((bounded,), (fn.COUNT(SQL("*")),))))
     return count, nlargest(NEWEST, newest, key=attrgetter("turn"))
+
+
+def read_questions(ctx: Context, dataset: str, ids: Iterable[str]) -> dict[str, str]:
+    """Return the questions of those examples that the dataset still has, by id."""
+    entries = ExampleEntries(ctx.db)
+    examples = {name: parse_example(entries.text(dataset, name)) for name in ids}
+    return {name: example.question for name, example in examples.items() if example}
 
 
 def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:

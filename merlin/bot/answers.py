@@ -71,8 +71,8 @@ def stop_button(language: str, update_id: int) -> Button:
 _USUAL = {
     "👍": ("rate:up", "bot-button-up"),
     "👎": ("rate:down", "bot-button-down"),
-    "✏️": ("fix", "bot-button-fix"),
     "ℹ️": ("why", "bot-button-why"),
+    "✏️": ("fix", "bot-button-fix"),
     "🔁": ("again", "bot-button-again"),
 }
 
@@ -90,7 +90,8 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
             replace(button, label=f"{button.label} {text(language, key)}")
             for button, (_, key) in zip(usual, _USUAL.values(), strict=True)
         )
-        return button_rows(worded, 2)
+        # Two rows on a phone: three short labels, then the longer ones.
+        return button_rows(worded, 3)
     more: Rows = ()
     if offer.startswith(RENEWED):
         label = text(language, "bot-button-summary-old")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.db.database import open_database
-from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
+from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
 from tests.support.serving_models import insert_example
@@ -213,13 +213,18 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
 def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):
     with open_database(settings.database) as database:
         insert_example(database, "лицо/лоб")
+        messages = "messages:\n  - user: Что называют лбом?\n  - assistant: Верх лица.\n"
+        file = {"path": "examples/лицо/лоб.yaml", "example_id": "лицо/лоб", "words": ""}
+        database.add(EXAMPLE_ENTRY, {"dataset": "neurotypology", "blob": "b", **file})
+        database.put(DATASET_TEXT.insert({"blob": "b", "text": messages}))
         database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
     with RunningBot(settings):
         anna = ChatUser(telegram, settings)
         answer = anna.say("Что такое лоб?")
         anna.press("why:1", answer.message_id)
     text = anna.last.text
-    assert "не источник): лицо/лоб." in text
+    # Its question, not its file.
+    assert "не источник): \n• Что называют лбом?" in text
     assert "научили" not in text
 
 

@@ -31,7 +31,7 @@ from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
-from merlin.core.i18n import text
+from merlin.core.i18n import cut, text
 from merlin.core.json_fields import get_list, get_text
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
 
@@ -104,7 +104,6 @@ def show_source(context: BotContext) -> View:
         lines.append(context.translate("why-general"))
     else:
         arguments = {
-            "build": origin.build,
             "commit": origin.commit[:_COMMIT_LENGTH] or "—",
             "at": context.moment(origin.trained_at),
             "examples": origin.examples,
@@ -114,7 +113,9 @@ def show_source(context: BotContext) -> View:
         lines.append(context.translate("why-origin", **arguments))
         for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):
             if examples:
-                lines.append(context.translate(key, examples=", ".join(examples)))
+                questions = lineage.read_questions(context.services, origin.dataset, examples)
+                listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
+                lines.append(context.translate(key, examples=listed))
     usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
     tokens = context.translate("why-tokens", **usage)
     if written.currency:

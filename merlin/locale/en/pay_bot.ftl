@@ -214,7 +214,7 @@ pay-admin-code-what =
     Created by: { $by }
 pay-admin-code-ask-stop = Deactivate the promo code { $code }? No one can use it any longer; existing orders stay.
 pay-admin-code-stopped = Promo code deactivated
-admin-payments = Payments
+admin-payments = 💳 Payments
 people-term = Give a plan
 people-purchases = Orders
 people-ask-term = Which plan?

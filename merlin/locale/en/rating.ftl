@@ -69,21 +69,20 @@ why-unknown = This answer isn't from a model: I wrote it.
 why-model = Answer by { $model } ({ $provider }).
 why-general = This is a general model, not trained on our examples.
 why-origin =
-    Dataset version: { $build }, commit { $commit }.
     Trained { $at } on { $examples ->
         [one] { $examples } example
        *[other] { $examples } examples
     } by { $editors ->
         [one] { $editors } person
        *[other] { $editors } people
-    }.
+    }. Commit { $commit }.
     { $standing ->
         [canary] It answers some people now.
         [serving] Live now.
        *[earlier] Another model is live now.
     }
-why-examples = Based on these examples: { $examples }.
-why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }.
+why-examples = Based on these examples: { $examples }
+why-nearest = No training example has this answer word for word. The most similar questions in training (not its source): { $examples }
 why-tokens = Tokens: question { $input }, answer { $output }.
 why-cost = Cost: { $cost }.
 why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.

@@ -231,7 +231,7 @@ pay-admin-code-what =
     Автор: { $by }
 pay-admin-code-ask-stop = Отключить промокод { $code }? Воспользоваться им больше никто не сможет; сделанные заказы останутся.
 pay-admin-code-stopped = Промокод отключён
-admin-payments = Платежи
+admin-payments = 💳 Платежи
 people-term = Подарить план
 people-purchases = Заказы
 people-ask-term = Какой план подарить?

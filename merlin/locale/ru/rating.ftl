@@ -75,7 +75,6 @@ why-unknown = Этот ответ дала не модель: его напис�
 why-model = Ответила модель { $model } ({ $provider }).
 why-general = Это общая модель, на наших примерах её не обучали.
 why-origin =
-    Версия набора: { $build }, коммит { $commit }.
     Обучена { $at } на { $examples ->
         [one] { $examples } примере
        *[many] { $examples } примерах
@@ -83,14 +82,14 @@ why-origin =
         [one] писал { $editors } человек
         [few] писали { $editors } человека
        *[many] писали { $editors } человек
-    }.
+    }. Коммит { $commit }.
     { $standing ->
         [canary] Сейчас она отвечает части людей.
         [serving] Это текущая модель.
        *[earlier] Сейчас отвечает уже другая модель.
     }
-why-examples = Основано на примерах: { $examples }.
-why-nearest = Слово в слово такого ответа в примерах нет. Самые похожие вопросы из обучения (не источник): { $examples }.
+why-examples = Основано на примерах: { $examples }
+why-nearest = Слово в слово такого ответа в примерах нет. Самые похожие вопросы из обучения (не источник): { $examples }
 why-tokens = Токенов: вопрос { $input }, ответ { $output }.
 why-cost = Стоимость: { $cost }.
 why-ratings = Оценки этой модели: 👍 { $up }, 👎 { $down }.
