@@ -55,6 +55,10 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     expect(line).not_to_have_attribute("points", before)
     page.get_by_role("link", name="Требуют внимания").click()
     expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонён")
+    # Lanes without a card take no room of the first screen.
+    heights = page.locator(".bare-lane").evaluate_all("lanes => lanes.map((it) => it.clientHeight)")
+    assert heights
+    assert max(heights) < 16
     page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
     page.keyboard.press("Escape")

@@ -160,6 +160,12 @@ def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
     return plan.title_in(context.language) if plan else otherwise
 
 
+def dataset_title(context: PageContext, name: str) -> str:
+    """Return the title of a dataset's course, its name if it has no active one."""
+    titled = (one for one in context.courses.courses if one.dataset == name)
+    return next((one.title(context.language) for one in titled), name)
+
+
 def amount_of(context: PageContext, kind: Format, amount: int) -> str:
     """Return a number of questions of a format: "20 голосовых"."""
     return context.say(f"brings-{kind.value}", count=amount, said=number(context, amount))
@@ -188,7 +194,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge),
-    *(state_text, score, goods, plan_title, amount_of, stored_amount, may),
+    *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount, may),
 )
 _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
     "span": i18n.format_duration,

@@ -6,6 +6,7 @@ page-section-home = Journey
 page-section-jobs = Training
 page-section-models = Models
 page-section-builds = Versions
+page-users-all = Everyone
 page-section-verdicts = Commits
 page-section-users = People
 page-section-audit = Activity log

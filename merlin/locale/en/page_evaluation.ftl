@@ -85,6 +85,8 @@ page-eval-show-right = { $count ->
         [one] Show { NUMBER($count) } right answer
        *[other] Show { NUMBER($count) } right answers
     }
+page-eval-nothing-changed = No answer changed.
+page-eval-none-wrong = No wrong answers.
 page-eval-nothing-shown = There are no such questions.
 page-eval-left-out = { $count ->
         [one] { NUMBER($count) } more question isn't shown. merlin eval --json prints all of them.

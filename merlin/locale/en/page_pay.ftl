@@ -184,6 +184,7 @@ page-renews = { $price }, next on { $day } · { $method }
 page-renewal-stop = Turn off auto-renewal
 page-renewal-stop-yes = Yes, turn it off
 
+page-orders-all = All orders
 page-section-billing = Payments
 page-billing-lead = Payments and refunds, newest orders, promo codes.
 page-month-this = This month

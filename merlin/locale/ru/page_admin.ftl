@@ -6,6 +6,7 @@ page-section-home = Путь
 page-section-jobs = Обучение
 page-section-models = Модели
 page-section-builds = Версии
+page-users-all = Все люди
 page-section-verdicts = Коммиты
 page-section-users = Люди
 page-section-audit = Журнал действий

@@ -94,6 +94,8 @@ page-eval-show-right = { $count ->
         [few] Показать { NUMBER($count) } верных ответа
        *[many] Показать { NUMBER($count) } верных ответов
     }
+page-eval-nothing-changed = Ни один ответ не изменился.
+page-eval-none-wrong = Неверных ответов нет.
 page-eval-nothing-shown = Таких вопросов нет.
 page-eval-left-out = { $count ->
         [one] Ещё { NUMBER($count) } вопрос не показан. Все печатает команда merlin eval --json.

@@ -191,6 +191,7 @@ page-renews = { $price }, следующее списание { $day } · { $met
 page-renewal-stop = Отключить автопродление
 page-renewal-stop-yes = Да, отключить
 
+page-orders-all = Все заказы
 page-section-billing = Платежи
 page-billing-lead = Оплата и возвраты, последние заказы, промокоды.
 page-month-this = Этот месяц
