@@ -37,14 +37,7 @@ from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
-from merlin.db.tables import (
-    CHANGE,
-    CHECKPOINT,
-    EXAMPLE_TEXT,
-    JOB_EVENT,
-    TAUGHT_EXAMPLE,
-    VERDICT,
-)
+from merlin.db.tables import CHANGE, CHECKPOINT, EXAMPLE_TEXT, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
 from merlin.db.values import load_json, messages_of
 from merlin.training.promote import serving_rows
 

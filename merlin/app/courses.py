@@ -20,12 +20,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.vocabulary import Vocabulary
-from merlin.course.catalogue import (
-    ActiveCourses,
-    Catalogue,
-    Course,
-    Material,
-)
+from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
 from merlin.course.search import Kind, SearchIndex, SearchResult
 from merlin.course.search import search as search_index
 from merlin.dataset.files import FileIndex

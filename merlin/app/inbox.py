@@ -28,13 +28,7 @@ from peewee import fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.json_fields import get_integer, get_object, get_text
-from merlin.db.database import (
-    BotRepository,
-    Parameter,
-    Prepared,
-    parameters,
-    transaction,
-)
+from merlin.db.database import BotRepository, Parameter, Prepared, parameters, transaction
 from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 

@@ -30,13 +30,7 @@ from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
 from merlin.db.tables import BUILD, MODEL, SERVING, TAUGHT_EXAMPLE, TURN
 from merlin.db.values import decrypt, read_row
-from merlin.training.models import (
-    ModelState,
-    Origin,
-    find_origin,
-    find_taught,
-    select_models,
-)
+from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
 
 __all__ = ["AnswerOrigin", "ExampleImpact"]
 

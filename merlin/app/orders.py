@@ -32,25 +32,13 @@ from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Term, Terms
-from merlin.core.errors import (
-    GatewayUnavailable,
-    NotFound,
-    PaymentError,
-    PaymentUnknown,
-    Refused,
-)
+from merlin.core.errors import GatewayUnavailable, NotFound, PaymentError, PaymentUnknown, Refused
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import (
-    Gateway,
-    GatewayPayment,
-    GatewayRefund,
-    PaymentRequest,
-    Status,
-)
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway

@@ -28,14 +28,7 @@ from merlin.app.inbox import Owner
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage
 from merlin.core.log import get_logger
-from merlin.db.database import (
-    BotRepository,
-    Parameter,
-    Prepared,
-    Row,
-    parameters,
-    transaction,
-)
+from merlin.db.database import BotRepository, Parameter, Prepared, Row, parameters, transaction
 from merlin.db.requests import REQUESTS, Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
 from merlin.db.values import decrypt, read_row

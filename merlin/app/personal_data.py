@@ -19,14 +19,7 @@ from merlin.chat.sessions import SUMMARY
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
 from merlin.db.audit import person_reference
-from merlin.db.database import (
-    CHUNK,
-    Repository,
-    Row,
-    in_portions,
-    lock_user,
-    transaction,
-)
+from merlin.db.database import CHUNK, Repository, Row, in_portions, lock_user, transaction
 from merlin.db.personal_data import TRACES, PersonalData, scrub_json, scrub_text
 from merlin.db.tables import (
     CHANGE,

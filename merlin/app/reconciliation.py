@@ -39,12 +39,7 @@ from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.payments import (
-    Gateway,
-    GatewayPayment,
-    GatewayRefund,
-    Status,
-)
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
 
 if TYPE_CHECKING:
     from merlin.providers.yookassa import YooKassaGateway

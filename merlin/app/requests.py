@@ -15,11 +15,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user
-from merlin.db.idempotency import (
-    IdempotencyKeys,
-    StartedCall,
-    StoredResponse,
-)
+from merlin.db.idempotency import IdempotencyKeys, StartedCall, StoredResponse
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
 
 P = ParamSpec("P")

@@ -34,14 +34,7 @@ from telegram.ext import ExtBot
 from telegram.warnings import PTBUserWarning
 
 from merlin.app.outbox import Target
-from merlin.bot.transport import (
-    READ_S,
-    AiohttpRequest,
-    EditSkipped,
-    NotSent,
-    SendClass,
-    pause,
-)
+from merlin.bot.transport import READ_S, AiohttpRequest, EditSkipped, NotSent, SendClass, pause
 from merlin.chat.sessions import ChatPlace
 from merlin.config.settings import MEGABYTE
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage

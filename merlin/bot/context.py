@@ -30,12 +30,7 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
-from merlin.bot.updates import (
-    ReceivedAttachment,
-    attachment_of,
-    command_of,
-    read_button_data,
-)
+from merlin.bot.updates import ReceivedAttachment, attachment_of, command_of, read_button_data
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions

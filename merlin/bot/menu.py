@@ -11,13 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
 from merlin.app.inbox import Dialog
 from merlin.core.errors import ApprovalNeeded, MerlinError
-from merlin.core.formatted_text import (
-    Button,
-    FormattedMessage,
-    in_entity,
-    join_pages,
-    prepend,
-)
+from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
 from merlin.core.i18n import cut
 
 if TYPE_CHECKING:

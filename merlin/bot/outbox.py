@@ -23,12 +23,7 @@ from functools import partial
 from telegram.error import BadRequest
 
 from merlin.account.users import Users
-from merlin.app.broadcasts import (
-    Broadcast,
-    Broadcasts,
-    BroadcastState,
-    broadcasts_of,
-)
+from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadcasts_of
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render

@@ -274,7 +274,8 @@ def _blocks(element: BaseOxmlElement) -> Iterator[str]:
     """Yield paragraphs and table rows below an element, at any depth."""
     for child in element:
         if child.tag == _P:
-            yield _paragraph_text(child)
+            signs = child.iter(_TEXT, *_DOCX_SIGNS)
+            yield "".join(_DOCX_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
         elif child.tag == _TABLE:
             yield "\n".join(_rows(child))
         elif child.tag != _DELETED:
@@ -285,11 +286,6 @@ def _rows(table: BaseOxmlElement) -> Iterator[str]:
     for row in table.iterchildren(_ROW):
         cells = (" ".join(filter(None, _blocks(cell))) for cell in row.iterchildren(_CELL))
         yield " | ".join(cell.replace("\n", " ").strip() for cell in cells)
-
-
-def _paragraph_text(paragraph: BaseOxmlElement) -> str:
-    signs = paragraph.iter(_TEXT, *_DOCX_SIGNS)
-    return "".join(_DOCX_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
 
 
 MAX_PAGES = 5000

@@ -117,6 +117,7 @@ def parse_payment(body: Body) -> GatewayPayment:
     metadata, method = get_object(body, "metadata"), get_object(body, "payment_method")
     is_saved = method.get("saved") is True
     refunded = body.get("refunded_amount")
+    pay_url = get_text(get_object(body, "confirmation"), "confirmation_url")
     return GatewayPayment(
         outside_id=_read_id(body.get("id")),
         status=Status(get_text(body, "status")),
@@ -125,7 +126,7 @@ def parse_payment(body: Body) -> GatewayPayment:
         is_test=body.get("test") is True,
         purchase_id=get_text(metadata, "purchase"),
         user_id=get_text(metadata, "user"),
-        pay_url=_read_url(get_object(body, "confirmation"), "confirmation_url"),
+        pay_url=pay_url if pay_url.startswith(("https://", "http://")) else "",
         reason=get_text(get_object(body, "cancellation_details"), "reason"),
         refunded=0 if refunded is None else _read_amount(refunded).minor,
         at=_parse_time(body, "captured_at") or _parse_time(body, "created_at"),
@@ -172,12 +173,6 @@ def _read_amount(field: object) -> Amount:
         except ValueError:
             pass
     raise _unreadable("amount", field)
-
-
-def _read_url(body: Body, name: str) -> str:
-    """Return a URL, "" if it is not http or https."""
-    address = get_text(body, name)
-    return address if address.startswith(("https://", "http://")) else ""
 
 
 def _parse_time(body: Body, name: str) -> datetime | None:

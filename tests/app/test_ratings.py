@@ -17,13 +17,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.example import read_example
 from merlin.dataset.files import FileIndex
 from merlin.dataset.layout import example_path
-from merlin.dataset.proposals import (
-    MAX_WAITING,
-    Draft,
-    ProposalFollower,
-    Proposals,
-    ProposalState,
-)
+from merlin.dataset.proposals import MAX_WAITING, Draft, ProposalFollower, Proposals, ProposalState
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, REVOKED_EXAMPLE, TURN, list_all_tables
 from merlin.training.models import find_origin, find_taught

@@ -16,13 +16,7 @@ from merlin.billing.quota import Quotas, plan_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
-from merlin.providers.payments import (
-    Gateway,
-    GatewayPayment,
-    GatewayRefund,
-    PaymentRequest,
-    Status,
-)
+from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
 from tests.billing.repositories import open_billing
 from tests.support.config import make_config
 from tests.support.plan_config import make_plans

@@ -19,15 +19,7 @@ from merlin.account.users import User
 from merlin.app.settlement import expire
 from merlin.billing.promo_codes import Promo
 from merlin.billing.purchases import PurchaseState
-from merlin.billing.quota import (
-    Format,
-    Gift,
-    Quotas,
-    Source,
-    allowance_of,
-    plan_of,
-    scope_of,
-)
+from merlin.billing.quota import Format, Gift, Quotas, Source, allowance_of, plan_of, scope_of
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused

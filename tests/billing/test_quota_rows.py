@@ -9,16 +9,7 @@ from itertools import chain
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.billing.quota import (
-    MAX_GIFT,
-    UNLIMITED,
-    Allowance,
-    Format,
-    Gift,
-    Left,
-    Period,
-    Quotas,
-)
+from merlin.billing.quota import MAX_GIFT, UNLIMITED, Allowance, Format, Gift, Left, Period, Quotas
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
 from merlin.db.audit import Audit

@@ -10,12 +10,7 @@ import pytest
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import (
-    add_live_model,
-    bot_settings,
-    count_updates_by_state,
-    select_rows,
-)
+from tests.bot.running_bot import add_live_model, bot_settings, count_updates_by_state, select_rows
 from tests.support.migrated_databases import table_names
 from tests.support.plan_config import make_plan
 

@@ -17,13 +17,7 @@ from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
 from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
 from merlin.training.policy import Decision, Step, month_start
-from tests.db.pipeline_rows import (
-    FACE,
-    make_commit,
-    make_examples,
-    make_spec,
-    planning_config,
-)
+from tests.db.pipeline_rows import FACE, make_commit, make_examples, make_spec, planning_config
 
 pytestmark = pytest.mark.integration
 

@@ -15,12 +15,7 @@ from merlin.db.database import open_database
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Launches
 from merlin.training.models import ModelState
-from merlin.training.promote import (
-    Candidate,
-    Promotions,
-    promote_by_hand,
-    roll_back,
-)
+from merlin.training.promote import Candidate, Promotions, promote_by_hand, roll_back
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,

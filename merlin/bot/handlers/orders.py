@@ -30,12 +30,7 @@ from merlin.billing.subscriptions import RUNNING
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import format_time
-from merlin.bot.handlers.plans import (
-    TO_PLAN,
-    promo_of,
-    require_offered_plan,
-    show_plan,
-)
+from merlin.bot.handlers.plans import TO_PLAN, promo_of, require_offered_plan, show_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import Handlers

@@ -22,14 +22,7 @@ from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, can_start_trial, read_current_plan, start_trial, use_code
 from merlin.app.shop import require_guess
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import (
-    UNLIMITED,
-    Format,
-    Gift,
-    Plan,
-    allowance_of,
-    plan_named,
-)
+from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, plan_named
 from merlin.billing.tombstones import Tombstones
 from merlin.bot import menu
 from merlin.bot.context import BotContext, read_number

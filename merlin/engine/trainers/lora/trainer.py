@@ -90,8 +90,9 @@ def resolve_hyperparameters(
     """
     rank = requested["rank"] if isinstance(requested["rank"], int) else 16
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
+    epochs = min(max(3, -(-300 // max(examples, 1))), 25, 25_000 // max(examples, 1))
     automatic: dict[str, object] = {
-        "n_epochs": _choose_epochs(examples),
+        "n_epochs": max(1, epochs),
         "batch_size": max(4, min(32, examples // 250)),
         "learning_rate_multiplier": slower,
         "beta": 0.1,
@@ -105,11 +106,6 @@ def resolve_hyperparameters(
     }
     known = HYPERPARAMETERS[method].model_fields
     return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
-
-
-def _choose_epochs(examples: int) -> int:
-    requested = max(3, -(-300 // max(examples, 1)))
-    return max(1, min(requested, 25, 25_000 // max(examples, 1)))
 
 
 class LoraHyperparameters(Hyperparameters):
