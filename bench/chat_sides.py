@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.chat_order import store_order
-from bench.chat_serving import store_serving_model
 from bench.chat_telegram import TOKEN
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from tests.support.serving_models import insert_live_model
 
 ROOT = Path(__file__).parents[1]
 CREDENTIALS = {"TELEGRAM_BOT_TOKEN": TOKEN, "OPENAI_API_KEY": "the-key-of-the-measurement"}
@@ -124,6 +126,14 @@ class MerlinBot:
         """Start or restart the bot."""
         command = ["-m", "merlin", "bot", "--config", str(self.config)]
         return start(command, self.log, **CREDENTIALS)
+
+
+def store_serving_model(state: Path, url: str = "") -> None:
+    """Store the serving model `bench` in a new SQLite file below a new `state`, or at `url`."""
+    state.mkdir()
+    with open_database(url or f"sqlite://{state}/merlin.db") as database:
+        migrate(database)
+        insert_live_model(database, "bench")
 
 
 class StockBot:

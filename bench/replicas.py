@@ -21,8 +21,7 @@ from typing import Any
 import yaml
 
 from bench.chat_meter import cpu_s
-from bench.chat_serving import store_serving_model
-from bench.chat_sides import CONFIG, CREDENTIALS, World, list_cores, start
+from bench.chat_sides import CONFIG, CREDENTIALS, World, list_cores, start, store_serving_model
 from bench.chat_telegram import TOKEN
 from bench.figures import line
 from merlin.config import webhook_secret
