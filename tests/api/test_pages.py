@@ -220,6 +220,7 @@ def test_error_page_offers_sign_in_only_to_anonymous_users(shelf):
     with shelf.browser_client(ANNA) as anna:
         page, unread = anna.get("/teach", headers=html), anna.get("/nowhere", headers=html)
     assert (page.status_code, unread.status_code) == (404, 404)
+    assert all('<a href="/">' in failed.text for failed in (page, unread)), "a section's link"
     assert 'href="/me"' in page.text
     assert 'href="/sign-in' not in page.text
     # The request is answered before authentication.

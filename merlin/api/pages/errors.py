@@ -16,7 +16,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from merlin.api.auth import Caller, require_same_origin
-from merlin.api.pages.page import Layout, header_name, page_language, render_template, sign_in_href
+from merlin.api.pages.page import (
+    Layout,
+    header_links,
+    header_name,
+    page_language,
+    render_template,
+    sign_in_href,
+)
 from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.log import get_logger, redact
@@ -93,6 +100,7 @@ def error_page(request: Request, status: int, text_status: int | None = None) ->
         theme=get_chosen_theme(request),
         here="/",
         language_href="/",
+        links=header_links(request, language, caller),
         person=header_name(user),
         is_known=caller is not None,
     )

@@ -324,18 +324,12 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     message, undo, restore = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
-    is_shop = any(_is_within(path, section) for section in _SHOP)
-    shop = (
-        [Link("/plans", context.say("nav-plans"), is_shop)]
-        if plans_for_sale(context.services.plans)
-        else []
-    )
     return Layout(
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
-        links=(*_links(context, "nav", SECTIONS), *shop),
-        sections=_links(context, "section", _list_admin_sections(context))
+        links=header_links(context.request, context.language, context),
+        sections=_links(path, context.language, context, "section", _list_admin_sections(context))
         if _is_within(path, "/admin")
         else (),
         favourites=context.favourites,
@@ -385,15 +379,26 @@ _SHOP = ("/plans", "/checkout", "/orders")
 _LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|proposals|questions)(/|$)")
 
 
-def _links(context: PageContext, family: str, sections: tuple[Section, ...]) -> tuple[Link, ...]:
+def header_links(request: Request, language: str, caller: Caller | None) -> tuple[Link, ...]:
+    """Return the links of the header; None: the caller was not identified."""
+    path = request.scope["path"]
+    links = _links(path, language, caller, "nav", SECTIONS)
+    if not plans_for_sale(request.app.state.services.plans):
+        return links
+    is_shop = any(_is_within(path, section) for section in _SHOP)
+    return (*links, Link("/plans", text(language, "page-nav-plans"), is_shop))
+
+
+def _links(
+    path: str, language: str, caller: Caller | None, family: str, sections: tuple[Section, ...]
+) -> tuple[Link, ...]:
     """Return the sections that the person may open; the current one is marked."""
-    path = context.request.scope["path"]
     # The longest matching address, as all admin sections begin with /admin.
     here = max((href for href, _, _ in sections if _is_within(path, href)), key=len, default="")
     return tuple(
-        Link(href, context.say(f"{family}-{name}"), href == here)
+        Link(href, text(language, f"page-{family}-{name}"), href == here)
         for href, name, right in sections
-        if right is None or context.may(right)
+        if right is None or (caller is not None and caller.may(right))
     )
 
 
