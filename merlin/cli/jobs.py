@@ -78,6 +78,7 @@ def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     names = ("job", "dataset", "build", "state", "status", "provider", "provider_job", "model")
     metadata = ("trained_tokens", "error", "created_at", "updated_at")
     values["state"] = translate_word("job", view.state)
+    values["error"] = translate_reason(language(), view.error)
     print_pairs({name: values[name] for name in (*names, *metadata)})
     print_list(values["changes"], "at from=from:job to=to:job", json=False)
     print_list(values["checkpoints"], "step model metrics", json=False, metrics=_format_metrics)
@@ -98,7 +99,7 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
         return describe_event(event["message"], event["data"], language())
 
     records = [record(event) for event in events]
-    print_list(records, "at level message", json=json, message=message)
+    print_list(records, "at level=level:level message", json=json, message=message)
 
 
 @jobs_app.command()

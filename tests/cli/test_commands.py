@@ -69,6 +69,11 @@ def test_pipeline_is_shown_as_text(run, arguments, part):
     assert (code, part in captured.out) == (0, True), captured
 
 
+def test_levels_of_events_are_translated(run, monkeypatch):
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    assert " обычная " in run("jobs", "events", "1")[1].out
+
+
 def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     _, captured = run("status")
     assert "stored: builds 1 (" in captured.err
