@@ -27,9 +27,9 @@ consent-button = Learning from my corrections
 consent-ask =
     May the model learn from your questions and corrections?
 
-    What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. I always show you a correction before it is sent.
+    What it means: an editor sees your correction without names, phone numbers and addresses. If they accept it, it becomes an example, and the model learns from it. You always see a correction before it is sent.
 
-    In the same way, without your name, an editor sees questions that I couldn't answer or whose answer you rated: new examples and the model's test are made from them.
+    In the same way, without your name, an editor sees questions that got no answer or whose answer you rated: new examples and the model's test are made from them.
 
     You can take the consent back at any time: /privacy. Then the examples are taken out of the dataset, and you see which models had learnt them.
 consent-yes = Allow
