@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from peewee import JOIN, Select, fn
 
@@ -13,6 +14,8 @@ from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_a
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
 from merlin.app.verdicts import removed_datasets
+from merlin.chat.canary import Canaries
+from merlin.chat.feedback import count_dislikers
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described, named
@@ -115,7 +118,7 @@ def list_recent(
 ) -> list[ModelView]:
     """Return models, newest first; `before`: only ids below it. Raises NotFound."""
     rows = read_newest_rows(ctx, actor, _models(), MODEL, dataset, limit, before)
-    return [_model(row) for row in rows]
+    return [_model(ctx, row) for row in rows]
 
 
 def history(
@@ -150,7 +153,7 @@ def read_of_job(
 def list_of_jobs(ctx: Context, job_ids: Collection[int]) -> dict[int, ModelView]:
     """Return models by job id; the caller checks the permission to see them."""
     rows = ctx.db.rows(_models().where(MODEL.job_id.in_(job_ids))) if job_ids else []
-    return {row["job_id"]: _model(row) for row in rows}
+    return {row["job_id"]: _model(ctx, row) for row in rows}
 
 
 def _find_permitted(
@@ -159,7 +162,7 @@ def _find_permitted(
     row = ctx.db.row(query)
     if row is None or not actor.may(permission, row["dataset"]):
         raise missing
-    return _model(row)
+    return _model(ctx, row)
 
 
 def find(ctx: Context, actor: Actor, name: str) -> ModelView:
@@ -330,7 +333,9 @@ def _models() -> Select:
     return query.join(_HOLDING_VERDICT, JOIN.LEFT_OUTER, on=(_HOLDING_VERDICT.id == newest))
 
 
-def _model(row: Row) -> ModelView:
+def _model(ctx: Context, row: Row) -> ModelView:
+    reason, arguments = row["reason"] or "", load_json(row["arguments"] or "{}")
+    figures = _count_answers(ctx, row) if reason == CANARY else {}
     return read_row(
         ModelView,
         row,
@@ -338,12 +343,29 @@ def _model(row: Row) -> ModelView:
         build=build_version(row["dataset"], row["build_number"]),
         job=row["job_id"],
         serves=row["since"] is not None,
-        held=row["reason"] in HOLDS,
-        canary=row["reason"] == CANARY,
-        reason=row["reason"] or "",
-        arguments=load_json(row["arguments"] or "{}"),
+        held=reason in HOLDS,
+        canary=reason == CANARY,
+        reason="canary-now" if figures else reason,
+        arguments={**arguments, **figures},
         evaluation=_scores(row),
     )
+
+
+def _count_answers(ctx: Context, row: Row) -> dict[str, int]:
+    """Return the answers of a canary and of the live model until now, {} if it has ended."""
+    canary = Canaries(ctx.db).find(row["dataset"])
+    serving = ModelCatalogue(ctx.db).find_serving(row["dataset"])
+    if canary is None or canary.model_row != row["id"] or serving is None:
+        return {}
+    people = partial(count_dislikers, ctx.db, since=canary.since)
+    return {
+        "answered": canary.answers,
+        "failures": canary.failures,
+        "dislikes": people(row["model_id"]),
+        "serving_answered": canary.serving_answers,
+        "serving_failures": canary.serving_failures,
+        "serving_dislikes": people(serving.model.model_id),
+    }
 
 
 def _scores(row: Row) -> Evaluation | None:

@@ -21,6 +21,7 @@ from merlin.chat.model_catalogue import (
 )
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
@@ -235,6 +236,12 @@ def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     dislike(lab, find_model(lab, "trial-2").model_id, range(10, 14))
     lab.tick("promote")
     assert read_state(lab) == TRIED, "four people are too few"
+    with reading_context(lab.config) as ctx:
+        view = models.find(ctx, Actor.operator(), "trial-2")
+    asked = view.arguments["answered"], view.arguments["serving_answered"]
+    assert (sum(asked), view.arguments["failures"]) == (200, 0)
+    so_far = text("ru", view.reason, **view.arguments)
+    assert f"ответов {asked[0]} из 20, без ответа 0, поставили 👎: 4; у trial-1" in so_far
     dislike(lab, find_model(lab, "trial-2").model_id, range(20, 28))
     lab.tick("promote")
     assert read_state(lab) == ("trial-1", "gated", "canary-worse")
