@@ -225,12 +225,16 @@ def test_renewal_requires_the_checkbox_and_can_be_stopped_in_the_account(shop):
     assert "Автопродление" not in page_text(anna.http.get("/me"))
 
 
-def test_stars_subscription_is_shown_and_can_be_stopped(shop):
+def test_stars_subscription_is_shown_and_can_be_stopped(shop, monkeypatch):
     anna, now = shop.buyer(), shop.site.services.clock()
     ends = now + timedelta(days=30)
     paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
     number = shop.billing.renewals.begin(paid)
     assert "200 ⭐, следующее списание" in page_text(anna.http.get("/me"))
+    plans = shop.site.services.config.plans
+    with monkeypatch.context() as changing:
+        changing.setitem(plans, "plus", plans["plus"].model_copy(update={"renewed": False}))
+        assert "автопродление отключится" in page_text(anna.http.get("/me"))
     anna.http.post("/me/renewals/stop", data={"renewal_id": number})
     # Until the bot has cancelled it at Telegram.
     assert anna.renewals[0].state is RenewalState.STOPPING

@@ -203,11 +203,12 @@ def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
     """Return a renewal's id, its plan, and the next charge with its date."""
     title = plan_title(context.services.plans, renewal.plan, context.language)
     price, at = plans.next_payment(context.services, renewal)
-    about = context.say(
-        "renews",
-        price=price.format(context.language) if price else "–",
-        day=until(context, at),
-        method=renewal.method_title or context.say(f"gateway-{renewal.gateway.value}"),
+    method = renewal.method_title or context.say(f"gateway-{renewal.gateway.value}")
+    day = until(context, at)
+    about = (
+        context.say("renews", price=price.format(context.language), day=day, method=method)
+        if price
+        else context.say("renews-no-more", day=day)
     )
     return renewal.renewal_id, title, about
 

@@ -137,7 +137,7 @@ def show_plan(context: BotContext) -> View:
             others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
         if renewal is not None:
             at = context.moment(renewal.next_at)
-            if plan is not current.plan:
+            if plan is not current.plan and plan.renewed:
                 renewed.append(context.translate("pay-renews", title=title, at=at))
             label = context.translate("pay-button-renewal", title=title)
             renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
@@ -170,7 +170,7 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
     arguments = {"title": current.plan.title_in(context.language)}
     headline = context.translate("plan-title", **arguments)
     renewal = current.renewal(current.plan.name)
-    if renewal is not None:
+    if renewal is not None and current.plan.renewed:
         headline = context.translate("pay-renews", **arguments, at=context.moment(renewal.next_at))
     elif current.until is not None:
         arguments["at"] = context.moment(current.until)

@@ -181,6 +181,7 @@ page-pack-left = { $ends ->
 page-extra-questions = Extra questions
 page-renewals = Auto-renewal
 page-renews = { $price }, next on { $day } · { $method }
+page-renews-no-more = No longer renewed: auto-renewal ends on { $day }, nothing will be charged
 page-renewal-stop = Turn off auto-renewal
 page-renewal-stop-yes = Yes, turn it off
 

@@ -188,6 +188,7 @@ page-pack-left = { $ends ->
 page-extra-questions = Вопросы сверх плана
 page-renewals = Автопродление
 page-renews = { $price }, следующее списание { $day } · { $method }
+page-renews-no-more = Больше не продлевается: { $day } автопродление отключится, денег не спишем
 page-renewal-stop = Отключить автопродление
 page-renewal-stop-yes = Да, отключить
 
