@@ -177,7 +177,7 @@ def test_gift_button_pressed_twice_gives_once(chat, telegram, settings):
 
 @pytest.mark.parametrize("amount", ["0", "-5", "99999999999", "x"])
 def test_invalid_gift_amount_gives_nothing(chat, settings, amount):
-    assert "подарить можно" in chat.press_forged(f"a-gift-yes:{ANNA}:text:{amount}:7")
+    assert "Подарить можно" in chat.press_forged(f"a-gift-yes:{ANNA}:text:{amount}:7")
     assert select_rows(settings, "SELECT id FROM quota_gift") == []
 
 

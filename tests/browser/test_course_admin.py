@@ -92,7 +92,7 @@ def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site
     Requests(staff_site.db).finish(
         request.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
     )
-    expect(page.get_by_text("обучение 4 уже завершено")).to_be_visible()
+    expect(page.get_by_text("Обучение 4 уже завершено")).to_be_visible()
     audited = [
         entry.action for entry in Audit(staff_site.db).list_newest(50, f"job:{staff_site.job_id}")
     ]

@@ -93,9 +93,9 @@ def test_composed_answer_names_the_nearest_example_as_not_its_source(run, run_js
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("impact", "nothing"), "no version of a dataset holds the example nothing"),
-        (("impact", "q3", "--dataset", "other"), "no version of a dataset holds"),
-        (("why", "77"), "answer 77 not found"),
+        (("impact", "nothing"), "No version of a dataset holds the example nothing"),
+        (("impact", "q3", "--dataset", "other"), "No version of a dataset holds"),
+        (("why", "77"), "Answer 77 not found"),
     ],
 )
 def test_unknown_example_or_answer_is_reported(run, arguments, expected):

@@ -182,7 +182,7 @@ def test_second_migration_is_refused_while_a_job_is_running(lab, other_provider,
     lab.tick("launch", "poll")
     code, captured = migrate(f"other/{BASE}", "--yes")
     assert code == 1
-    assert "job 2 of trial is still training" in captured.err
+    assert "Job 2 of trial is still training" in captured.err
     assert len(other_provider.jobs_created()) == 1
 
 

@@ -1,4 +1,4 @@
-account-no-user = no user with ID { $user } has written to the bot yet
+account-no-user = No user with ID { $user } has written to the bot yet
 account-no-language = unknown language { $language }; choose ru or en
 account-no-zone = unknown time zone { $zone }; try, for example, Europe/Moscow
 account-count = { $shown } of { $count }
@@ -35,6 +35,6 @@ role-student = student
 role-teacher = teacher
 role-editor = editor
 role-admin = admin
-role-scope = a teacher needs a dataset or course (--scope), every other role counts everywhere
+role-scope = A teacher needs a dataset or course (--scope), every other role counts everywhere
 role-config-admin = { $user } is an admin set in config.yaml (telegram.admins); remove them there
-account-key-refused = a key needs at least one permission and a short name; one person can have up to { $limit } keys
+account-key-refused = A key needs at least one permission and a short name; one person can have up to { $limit } keys

@@ -49,23 +49,23 @@ held-forbidden = the provider “{ $provider }” doesn't let this account train
 held-revoked = consent to one of its examples was withdrawn; the commit that removes the example is built again
 held-no-provider = config.yaml has no provider “{ $provider }”
 
-launch-already = this version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
+launch-already = This version of the dataset is already trained or in training (job { $job }); a change of its examples makes a new one
 launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
   }, the limit is { $limit }: start again when one has finished, or cancel one
-launch-moved-on = this has changed meanwhile; look again
-launch-no-spec = the dataset's settings can't be read at that commit
+launch-moved-on = This has changed meanwhile; look again
+launch-no-spec = The dataset's settings can't be read at that commit
 migrate-form = “{ $said }” isn't a base model: write PROVIDER/BASE, for example openai/gpt-4.1-mini-2025-04-14
-migrate-training = job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
-migrate-no-base = the provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
+migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
+migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`
-cancel-final = job { $job } has already finished
-cancel-launching = job { $job } is being started; try again in a moment
+cancel-final = Job { $job } has already finished
+cancel-launching = Job { $job } is being started; try again in a moment
 promote-not-good = { $model } hasn't passed its test, so it can't go live
 promote-gone = the provider “{ $provider }” no longer has the model { $model }, so it can't go live
 promote-revoked = consent to an example of { $model } was withdrawn, so it can't go live
-promote-raced = someone else switched the model first; look again
+promote-raced = Someone else switched the model first; look again
 rollback-live = { $model } is already the live model of { $dataset }
 rollback-none = { $dataset } has no earlier live model
 serves-nothing = { $dataset } has no live model

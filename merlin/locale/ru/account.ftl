@@ -1,4 +1,4 @@
-account-no-user = пользователь { $user } ещё ничего не писал боту
+account-no-user = Пользователь { $user } ещё ничего не писал боту
 account-no-language = неизвестный язык { $language }; выберите ru или en
 account-no-zone = неизвестный часовой пояс { $zone }; например: Europe/Moscow
 account-count = { $shown } из { $count }
@@ -35,6 +35,6 @@ role-student = студент
 role-teacher = преподаватель
 role-editor = редактор
 role-admin = администратор
-role-scope = преподавателю нужен набор или курс (--scope), остальные роли действуют везде
+role-scope = Преподавателю нужен набор или курс (--scope), остальные роли действуют везде
 role-config-admin = { $user } — администратор из config.yaml (telegram.admins); снять роль можно только там
-account-key-refused = ключу нужно хотя бы одно право и короткое имя; у одного человека может быть не больше { $limit } ключей
+account-key-refused = Ключу нужно хотя бы одно право и короткое имя; у одного человека может быть не больше { $limit } ключей

@@ -53,27 +53,27 @@ held-forbidden = поставщик «{ $provider }» не разрешает э
 held-revoked = согласие на один из примеров отозвано; коммит, который его уберёт, соберётся заново
 held-no-provider = в config.yaml нет поставщика «{ $provider }»
 
-launch-already = эта версия набора уже обучена или обучается (обучение { $job }); новая появится после правки примеров
+launch-already = Эта версия набора уже обучена или обучается (обучение { $job }); новая появится после правки примеров
 launch-full = у поставщика «{ $provider }» { $count ->
     [one] не завершено { $count } обучение
     [few] не завершены { $count } обучения
    *[many] не завершено { $count } обучений
   }, лимит { $limit }: запустите снова, когда одно завершится, или отмените одно
-launch-moved-on = за это время всё изменилось; посмотрите ещё раз
-launch-no-spec = настройки набора в этом коммите не читаются
+launch-moved-on = За это время всё изменилось; посмотрите ещё раз
+launch-no-spec = Настройки набора в этом коммите не читаются
 migrate-form = «{ $said }» — не базовая модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например openai/gpt-4.1-mini-2025-04-14
-migrate-training = обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
-migrate-no-base = у поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
-build-none = у набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
-cancel-final = обучение { $job } уже завершено
-cancel-launching = обучение { $job } как раз запускается; повторите через минуту
+migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
+migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
+build-none = У набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
+cancel-final = Обучение { $job } уже завершено
+cancel-launching = Обучение { $job } как раз запускается; повторите через минуту
 promote-not-good = модель { $model } не прошла тест и текущей стать не может
 promote-gone = у поставщика «{ $provider }» больше нет модели { $model }, отвечать она не может
 promote-revoked = согласие на один из примеров модели { $model } отозвано, отвечать она не может
-promote-raced = кто-то переключил модель раньше; посмотрите ещё раз
-rollback-live = у набора { $dataset } уже отвечает { $model }
-rollback-none = у набора { $dataset } раньше не отвечала никакая другая модель
-serves-nothing = у набора { $dataset } пока нет текущей модели
+promote-raced = Кто-то переключил модель раньше; посмотрите ещё раз
+rollback-live = У набора { $dataset } уже отвечает { $model }
+rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель
+serves-nothing = У набора { $dataset } пока нет текущей модели
 
 notice-serving = { $dataset }: теперь отвечает { $version } ({ $proof }).
 gate-lost = { $version } неверно отвечает на { $wrong ->
