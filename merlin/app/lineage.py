@@ -212,7 +212,7 @@ def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:
             row,
             turn=turn_id,
             model=row["model_id"],
-            at=row["asked_at"],
+            at=from_iso(row["asked_at"]),
             origin=origin,
             said_by=said_by,
             nearest=nearest,
