@@ -250,17 +250,17 @@ def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int 
     """
     _require_permission(actor)
     broadcasts = Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
-    target = f"broadcast:{broadcast_id}"
+    target, language = f"broadcast:{broadcast_id}", "" if whom == EVERYBODY else whom
 
     def start_draft() -> None:
-        if not broadcasts.start(broadcast_id, "" if whom == EVERYBODY else whom):
+        if not broadcasts.start(broadcast_id, language):
             raise Refused("nobody", "cast-nobody")
 
     values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}
     act, details = DangerousAct.BROADCAST, {"whom": whom}
     require_approval(ctx, actor, act, "broadcast", target, values, details, start_draft)
     start_draft()
-    Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": whom})
+    Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": language})
 
 
 def stop(ctx: Context, actor: Actor, broadcast_id: int) -> None:

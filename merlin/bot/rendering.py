@@ -10,7 +10,7 @@ from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
 from merlin.core.log import get_logger
-from merlin.core.money import Amount, parse_amount
+from merlin.core.money import format_amounts
 from merlin.db.notices import OTHERS, Notice
 
 log = get_logger(__name__)
@@ -39,11 +39,7 @@ def audit_text(action: str, language: str) -> str:
 
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
     """Return a notice with its amounts and names formatted for people; within the store's work."""
-    arguments = dict(notice.arguments)
-    amount = _read_amount(str(arguments.get("amount", "")))
-    if amount is not None:
-        # "299.00 RUB" becomes 299 ₽.
-        arguments["amount"] = amount.format(language)
+    arguments = format_amounts(language, notice.arguments)
     if notice.to == OTHERS:
         for name in arguments.keys() & {"by", "to", "subject"}:
             arguments[name] = reference_name(services, str(arguments[name]), language)
@@ -99,12 +95,3 @@ def allowance_text(allowance: Allowance, language: str) -> str:
         period = "day" if month is None else "month"
         return text(language, f"pay-allows-{period}", count=(day or 0) + (month or 0))
     return text(language, "pay-allows-both", day=day, month=month)
-
-
-def _read_amount(text: str) -> Amount | None:
-    """Return the amount of a notice, "299.00 RUB" or "200 XTR"; None for anything else."""
-    number, _, currency = text.partition(" ")
-    try:
-        return parse_amount(number, currency)
-    except ValueError:
-        return None

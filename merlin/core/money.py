@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -79,6 +80,15 @@ def stars(count: int) -> Amount:
 def parse_amount(text: str, currency: str) -> Amount:
     """Return an amount written as a decimal number. Raises ValueError, also for no currency."""
     return roubles(text) if Currency(currency) is Currency.RUB else stars(int(text))
+
+
+def format_amounts(language: str, arguments: Mapping[str, object]) -> dict[str, object]:
+    """Return the arguments of a stored notice; its amount "299.00 RUB" becomes "299 ₽"."""
+    number, _, currency = str(arguments.get("amount", "")).partition(" ")
+    try:
+        return {**arguments, "amount": parse_amount(number, currency).format(language)}
+    except ValueError:
+        return dict(arguments)
 
 
 MICRO = 1_000_000

@@ -15,6 +15,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
+from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT
 from tests.api.sign_in_data import set_password
@@ -164,6 +165,13 @@ def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
         text = client.get("/admin/health").text
     assert re.search(rf", \d\d:\d\d {zone}<", text)
     assert ('class="zone meta"' in text) == is_named
+
+
+def test_notice_about_money_has_the_amount_as_people_write_it(staff):
+    values = {"purchase": "90cf36d4", "amount": "299.00 RUB"}
+    Notices(staff.db).tell(ADMINS, "notice-paid-nobody", values)
+    with staff.browser_client(VERA) as client:
+        assert "оплачен (299\N{NO-BREAK SPACE}₽)" in client.get("/admin/health").text
 
 
 def test_api_key_cannot_open_staff_pages(staff):

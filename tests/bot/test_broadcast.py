@@ -79,8 +79,8 @@ def test_broadcast_reaches_every_recipient_as_previewed_and_is_reported(telegram
     assert received_texts(telegram, "anna") == [SHOWN]
     assert "Получателей: 2" in chat.last.text
     assert "Отправлено: 2" in chat.last.text
-    audit = select_rows(settings, "SELECT by_whom, action, target FROM audit")
-    assert audit == [(f"user:{VERA}", "broadcast.start", "broadcast:1")]
+    audit = select_rows(settings, "SELECT by_whom, action, target, arguments FROM audit")
+    assert audit == [(f"user:{VERA}", "broadcast.start", "broadcast:1", '{"language":""}')]
 
 
 def test_recipients_who_blocked_the_bot_are_counted(telegram, settings):
