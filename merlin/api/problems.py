@@ -83,6 +83,7 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "string_too_long": ("too-long", ("max_length",)),
     "too_short": ("too-few", ("min_length",)),
     "too_long": ("too-many", ("max_length",)),
+    "title": ("title", ("max_length",)),
     "enum": ("one-of", ("expected",)),
     "literal_error": ("one-of", ("expected",)),
     "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),

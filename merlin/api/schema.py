@@ -32,6 +32,7 @@ from pydantic import (
     TypeAdapter,
     ValidationInfo,
 )
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -261,7 +262,8 @@ def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any
 def _check_title(texts: Texts) -> Texts:
     titles = texts.by_language().values()
     if not titles or any("\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles):
-        raise ValueError("a title of one line is required")
+        limit = {"max_length": MAX_TITLE_LENGTH}
+        raise PydanticCustomError("title", "a title of one line is required", limit)
     return texts
 
 

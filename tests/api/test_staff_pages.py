@@ -314,6 +314,17 @@ def test_course_form_takes_descriptions_as_long_as_course_yaml_allows(staff):
     assert limits == ["5000", "5000"]
 
 
+def test_course_card_without_a_name_says_what_is_needed(staff):
+    with staff.browser_client(VERA) as client:
+        path = fill_path(staff, "/courses/{course_id}/edit")
+        form = {"once": secrets.token_hex(16), "revision": "x", "about_ru": "Курс"}
+        answer = client.post(path, data=form)
+    assert (answer.status_code, "Название нужно хотя бы на одном языке" in answer.text) == (
+        422,
+        True,
+    )
+
+
 def test_failed_training_can_be_tried_again_from_the_board(staff):
     with staff.browser_client(VERA) as client:
         verdicts = client.get("/api/verdicts").json()["verdicts"]

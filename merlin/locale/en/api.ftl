@@ -67,6 +67,7 @@ api-wrong-too-short = Too short: at least { $minlength } characters.
 api-wrong-too-long = Too long: at most { $maxlength } characters.
 api-wrong-too-few = Too few: at least { $minlength }.
 api-wrong-too-many = Too many: at most { $maxlength }.
+api-wrong-title = A title is needed in at least one language: one line of at most { $maxlength } characters.
 api-wrong-one-of = Must be one of: { $expected }.
 api-wrong-kind = { $discriminator } must be one of: { $expectedtags }.
 api-wrong-no-kind = The field { $discriminator } is missing.

@@ -67,6 +67,7 @@ api-wrong-too-short = Слишком коротко: нужно знаков н�
 api-wrong-too-long = Слишком длинно: можно знаков не больше { $maxlength }.
 api-wrong-too-few = Слишком мало: нужно не меньше { $minlength }.
 api-wrong-too-many = Слишком много: можно не больше { $maxlength }.
+api-wrong-title = Название нужно хотя бы на одном языке: одна строка, не больше { $maxlength } знаков.
 api-wrong-one-of = Допустимо только одно из: { $expected }.
 api-wrong-kind = { $discriminator } может быть только одним из: { $expectedtags }.
 api-wrong-no-kind = Не указано поле { $discriminator }.
