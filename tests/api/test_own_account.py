@@ -267,6 +267,9 @@ def test_user_name_change_requires_the_current_password(site):
         both = {"name": "boris.p", "current": PASSWORD, "password": "password1234"}
         assert browser.post("/me/password", data=both).status_code == 422
         assert browser.get("/api/user").json()["name"] == "b.petrov"
+        assert "Сохранено." not in browser.get("/me").text
+        saved = browser.post("/me/password", data={**both, "password": NEW}, follow_redirects=True)
+        assert "Сохранено." in saved.text
 
 
 def test_guesses_of_the_current_password_are_throttled(site):

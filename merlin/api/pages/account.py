@@ -225,6 +225,7 @@ async def _page(
         "secret": secret,
         "wrong_words": wrong,
         "form": form,
+        "is_saved": context.request.query_params.get("said") == "saved",
         "typed_name": name,
         "trained": trained,
     }
@@ -316,7 +317,7 @@ async def set_password(
             await change_password(request, context, password, current or None)
     except (Refused, Problem) as error:
         return await _page(context, wrong=refusal_text(context, error), form="password", name=name)
-    return seen_other("/me#password")
+    return seen_other("/me?said=saved#password")
 
 
 @router.get("/me/erase")
