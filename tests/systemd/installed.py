@@ -128,10 +128,12 @@ class Installed:
         """Do the remaining steps of the installation, and create a repository of datasets."""
         self.configure(CONFIG)
         self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
+        # Every commit is trained: as few examples as a training needs.
+        source, folder = (f"{place}/datasets/neurotypology" for place in (ROOT, "/srv/datasets"))
         commands = f"""
-            mkdir -p /srv/datasets /srv/telegram
-            mkdir /srv/datasets/datasets
-            cp -r {ROOT}/datasets/neurotypology /srv/datasets/datasets
+            mkdir -p /srv/telegram {folder}/examples
+            cp -r {source}/*.yaml {source}/materials {folder}
+            cp -r {source}/examples/face {source}/examples/forehead {folder}/examples
             cd /srv/datasets
             git init -q -b main
             git add .
