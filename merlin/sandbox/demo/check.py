@@ -31,7 +31,7 @@ from merlin.training.scores import ALIKE, likeness
 from merlin.wiring.context import reading, reading_context
 
 SERVE_S, ANSWER_S = 120.0, 60.0
-POLL_S, LORA_POLL_S = 0.05, 0.2
+POLL_S, LORA_POLL_S = 0.2, 1.0
 CALL_S, MODEL_S = 5.0, 300.0
 T = TypeVar("T")
 # A question, its answer and the answering model, as in the check's JSON output.

@@ -39,7 +39,7 @@ from merlin.wiring.context import writing_context
 
 # Pause between the chat model's words, as a real model: an answer grows, and can be stopped.
 WORD_PAUSE_S = 0.03
-CHECKS_PER_READ = 4  # the database is read at every CHECKS_PER_READ-th check of the child processes
+CHECKS_PER_READ = 10  # the database is read at every tenth check of the child processes
 
 
 def run_demo(
