@@ -7,4 +7,5 @@ from pathlib import Path
 # The headless shell takes a third of the processor time of the full browser.
 PROGRAMS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 CHROMIUM = next((program for program in PROGRAMS if program.exists()), PROGRAMS[0])
-ARGUMENTS = ("--no-sandbox", "--disable-gpu")
+# Without a GPU, drawing needs no process of its own for OpenGL either.
+ARGUMENTS = ("--no-sandbox", "--disable-gpu", "--disable-software-rasterizer")
