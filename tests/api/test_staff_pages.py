@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from html import unescape
@@ -10,6 +11,9 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.pages.site import STAFF, TOPICS
+from merlin.app.trends import start_of_hour, time_class
+from merlin.core.charts import HEIGHT
+from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
@@ -17,7 +21,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import COMMIT
+from merlin.db.tables import COMMIT, HOUR_FIGURE
 from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 
@@ -165,6 +169,18 @@ def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
         text = client.get("/admin/health").text
     assert re.search(rf", \d\d:\d\d {zone}<", text)
     assert ('class="zone meta"' in text) == is_named
+
+
+def test_answers_of_a_few_hundredths_of_a_second_are_drawn_above_the_axis(staff):
+    counts = dict.fromkeys(("unknown", "liked", "disliked"), 0)
+    texts = {"failures": "{}", "times": json.dumps({time_class(0.04): 1}), "spent": "{}"}
+    hour = iso(start_of_hour(utc_now()))
+    staff.db.add(HOUR_FIGURE, {"hour": hour, "answers": 1, **counts, **texts})
+    with staff.browser_client(VERA) as client:
+        text = client.get("/admin/health").text
+    card = text[text.index("Время ответа") :]
+    heights = re.findall(r'd="M[\d.]+ ([\d.]+)h0', card)
+    assert 0 < float(heights[0]) < HEIGHT
 
 
 def test_notice_about_money_has_the_amount_as_people_write_it(staff):

@@ -139,9 +139,9 @@ def _times(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Ca
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
     known_values = [value for _, values in lines for value in values if value is not None]
-    # Durations below an eighth of a second lie on the axis.
+    # Durations below a hundredth of a second lie on the axis.
     ends = (
-        max(min(known_values, default=0.5), 0.125),
+        max(min(known_values, default=0.5), 0.01),
         max(*known_values, 0.5) if known_values else 8.0,
     )
     scale = time_charts.log_scale(len(trend.points), *ends)
