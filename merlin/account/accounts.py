@@ -239,10 +239,9 @@ class Accounts(Repository):
             return True
         if self.named(name) is not None:
             return False
-        update = ACCOUNT.update({"name": name}).where(ACCOUNT.user_id == user_id)
         try:
             with self.db.atomic():  # PostgreSQL continues only after a rollback to here
-                return self.db.change(update) > 0
+                return self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, name=name)
         except IntegrityError:  # the UPDATE waited for the transaction that took the name
             return False
 
@@ -256,7 +255,7 @@ class Accounts(Repository):
     def set_password(self, user_id: int, hashed: str, by: str) -> None:
         """Store a password hash. Raises Refused for a person without a name."""
         values = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
-        if not self.db.change(ACCOUNT.update(values).where(ACCOUNT.user_id == user_id)):
+        if not self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, **values):
             raise Refused("no user name", "account-no-name")
         Audit(self.db, self._clock).note(by, "account.password", person_reference(user_id))
 
@@ -269,8 +268,7 @@ class Accounts(Repository):
         """Remember a browser and return its secret; the oldest beyond MAX_BROWSERS are dropped."""
         secret = secrets.token_urlsafe(_BROWSER_BYTES)
         newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]
-        query = ACCOUNT.update({"browsers": " ".join(newest)})
-        self.db.change(query.where(ACCOUNT.user_id == user_id))
+        self.db.update(ACCOUNT, ACCOUNT.user_id == user_id, browsers=" ".join(newest))
         return secret
 
     def _browsers(self, user_id: int) -> list[str]:

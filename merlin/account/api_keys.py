@@ -155,8 +155,7 @@ class ApiKeys(Repository):
     @transaction
     def record_use(self, key_id: int) -> None:
         """Store the time of use."""
-        now = {"used_at": iso(self._clock())}
-        self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))
+        self.db.update(API_KEY, API_KEY.id == key_id, used_at=iso(self._clock()))
 
     def list_valid(self, user_id: int) -> list[ApiKey]:
         """Return a person's valid keys, newest first."""
@@ -166,9 +165,8 @@ class ApiKeys(Repository):
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:
         """Revoke a key; False if the person has no such key."""
-        now = {"revoked_at": iso(self._clock())}
         condition = self._is_valid_of(user_id) & (API_KEY.id == key_id)
-        is_ended = self.db.change(API_KEY.update(now).where(condition)) > 0
+        is_ended = self.db.update(API_KEY, condition, revoked_at=iso(self._clock()))
         if is_ended:
             reference = person_reference(user_id)
             Audit(self.db, self._clock).note(reference, "key.revoke", reference, {"key": key_id})

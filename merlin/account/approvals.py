@@ -128,14 +128,13 @@ class Approvals(Repository):
         """Decide a waiting approval. Raises Refused if it is already decided or has expired."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
         condition = self._waits() & (APPROVAL.id == number)
-        if not self.db.change(APPROVAL.update(values).where(condition)):
+        if not self.db.update(APPROVAL, condition, **values):
             raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
 
     @transaction
     def fail(self, number: int) -> None:
         """Store that the approved operation could not be performed."""
-        query = APPROVAL.update({"state": ApprovalState.FAILED.value})
-        self.db.change(query.where(APPROVAL.id == number))
+        self.db.update(APPROVAL, APPROVAL.id == number, state=ApprovalState.FAILED.value)
 
     @transaction
     def expire(self) -> int:
@@ -146,7 +145,7 @@ class Approvals(Repository):
         values = {"state": ApprovalState.EXPIRED.value, "decided_at": iso(self._clock())}
         for approval in overdue:
             condition = is_open & (APPROVAL.id == approval.number)
-            if self.db.change(APPROVAL.update(values).where(condition)):
+            if self.db.update(APPROVAL, condition, **values):
                 self.notify_asker(approval, "notice-approval-expired")
         return len(overdue)
 

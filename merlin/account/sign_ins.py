@@ -331,8 +331,8 @@ class Logins(Repository):
         return login if self.db.change(taken) else None
 
     def _change_login(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
-        moved = LOGIN_CODE.update(values).where(these & self._counts())
-        return self._find_login(this) if self.db.change(moved) else None
+        is_moved = self.db.update(LOGIN_CODE, these & self._counts(), **values)
+        return self._find_login(this) if is_moved else None
 
     def _find_login(self, this: Any) -> Login | None:
         return _LOGINS.find(self.db, LOGIN_CODE.select().where(this & self._counts()))
@@ -392,8 +392,7 @@ class SignIns(Repository):
         if row is not None:
             now = self._clock()
             end = _end(SignInMethod(row["how"]), from_iso(row["at"]), now)
-            newest = {"seen_at": iso(now), "expires_at": iso(end)}
-            self.db.change(SIGN_IN.update(newest).where(SIGN_IN.id == sign_in_id))
+            self.db.update(SIGN_IN, SIGN_IN.id == sign_in_id, seen_at=iso(now), expires_at=iso(end))
 
     def list_open(self, user_id: int) -> list[SignIn]:
         """Return a person's sign-ins, the most recently used first."""

@@ -114,8 +114,7 @@ class Roles(Repository):
             raise Refused(text, "role-config-admin", user=str(user_id))
 
     def _end(self, those: Any) -> bool:
-        ended = ROLE_GRANT.update({"revoked_at": iso(self._clock())})
-        return self.db.change(ended.where(those)) > 0
+        return self.db.update(ROLE_GRANT, those, revoked_at=iso(self._clock()))
 
 
 def _is_valid_grant(user_id: int) -> Any:
@@ -214,13 +213,11 @@ class Consents(Repository):
         return self._end(_consent_counts(user_id))
 
     def _end(self, those: Any) -> bool:
-        ended = CONSENT.update({"revoked_at": iso(self._clock())})
-        return self.db.change(ended.where(those)) > 0
+        return self.db.update(CONSENT, those, revoked_at=iso(self._clock()))
 
     def has(self, user_id: int) -> bool:
         """Return whether a consent is in effect."""
-        counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
-        return self.db.row(counting) is not None
+        return self.db.has(CONSENT, _consent_counts(user_id))
 
     def hold(self, user_id: int) -> bool:
         """Return whether a consent is in effect; it stays so until the transaction ends."""
@@ -229,7 +226,7 @@ class Consents(Repository):
 
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
-        return self.db.row(CONSENT.select(CONSENT.id).where(_is_of(user_id))) is not None
+        return self.db.has(CONSENT, _is_of(user_id))
 
     def list_answers(self, user_id: int) -> list[Consent]:
         """Return all answers of the person, oldest first."""
@@ -404,7 +401,7 @@ class Users(Repository):
         return self._user(self.db.get_row(found, missing))
 
     def _change(self, user_id: int, **values: object) -> None:
-        self.db.change(USER.update(values).where(USER.user_id == user_id))
+        self.db.update(USER, USER.user_id == user_id, **values)
 
     def _user(self, row: Row, terms: Sequence[str] = ()) -> User:
         sealed = row["shown_name"] if self.db.has_cipher else ""

@@ -60,8 +60,7 @@ def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     Raises NotFound, also for an actor who may not do the act and did not ask for it; Refused for
     one that is decided or expired.
     """
-    approvals = Approvals(ctx.db, ctx.clock)
-    approval = approvals.get(number)
+    approval = Approvals(ctx.db, ctx.clock).get(number)
     view = _view(ctx, actor, approval)
     if not (view.is_own or _may(actor, approval)):
         raise NotFound(f"no approval {number}", "approval-none", number=str(number))
@@ -113,13 +112,8 @@ def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
     asker = person_reference(approval.asked_by)
     values = {"number": approval.number, "act": approval.act, "asked_by": asker}
-    audit = Audit(ctx.db, ctx.clock)
-    audit.note(
-        actor.name,
-        "approval.approve" if is_approved else "approval.decline",
-        approval.subject,
-        values,
-    )
+    action = "approval.approve" if is_approved else "approval.decline"
+    Audit(ctx.db, ctx.clock).note(actor.name, action, approval.subject, values)
 
 
 def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
@@ -151,17 +145,13 @@ def _view(ctx: Context, actor: Actor, approval: Approval) -> ApprovalView:
 def _text(ctx: Context, approval: Approval) -> str:
     if approval.act != "broadcast":
         return ""
-    arguments = approval.arguments
-    bot_broadcasts = broadcasts.Broadcasts(
-        ctx.db, arguments["bot_id"], ctx.config.language, ctx.clock
-    )
-    broadcast = bot_broadcasts.get(arguments["broadcast_id"])
+    bot_id, broadcast_id = (approval.arguments[name] for name in ("bot_id", "broadcast_id"))
+    broadcast = broadcasts.broadcasts_of(ctx, bot_id).get(broadcast_id)
     return broadcast.text if broadcast else ""
 
 
 def _may(actor: Actor, approval: Approval) -> bool:
-    _, permission = _ACTS[approval.act]
-    return actor.may(permission)
+    return actor.may(_ACTS[approval.act][1])
 
 
 _Act = Callable[[Context, Actor, Mapping[str, Any], str], object]

@@ -131,7 +131,7 @@ class Broadcasts(BotRepository):
             "started_at": iso(self._clock()),
         }
         condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.DRAFT.value)
-        if not total or not self.db.change(BROADCAST.update(values).where(condition)):
+        if not total or not self.db.update(BROADCAST, condition, **values):
             return False
         self.db.bump()
         return True
@@ -140,8 +140,7 @@ class Broadcasts(BotRepository):
     def stop(self, broadcast_id: int) -> bool:
         """Stop sending, and delete its unsent messages; return False if it does not run."""
         condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.RUNNING.value)
-        update = BROADCAST.update({"state": BroadcastState.STOPPED.value})
-        if not self.db.change(update.where(condition)):
+        if not self.db.update(BROADCAST, condition, state=BroadcastState.STOPPED.value):
             return False
         pending = self._messages(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
         self.db.change(OUTGOING.delete().where(pending & (OUTGOING.tries == 0)))
@@ -187,7 +186,7 @@ class Broadcasts(BotRepository):
                 break
             values["cursor_id"] = user_id
             user_ids += [user_id] if is_recipient else []
-        self.db.change(BROADCAST.update(values).where(condition))
+        self.db.update(BROADCAST, condition, **values)
         return user_ids
 
     def _users_after(self, row: Row) -> Iterator[tuple[int, bool]]:
@@ -224,10 +223,10 @@ class Broadcasts(BotRepository):
         condition = self._match(BROADCAST, id=broadcast_id) & BROADCAST.ended_at.is_null()
         deliveries = dump_json(self.count_deliveries(broadcast_id))
         values = {"ended_at": iso(self._clock()), "deliveries": deliveries}
-        if not self.db.change(BROADCAST.update(values).where(condition)):
+        if not self.db.update(BROADCAST, condition, **values):
             return False
         is_running = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.RUNNING.value)
-        self.db.change(BROADCAST.update({"state": BroadcastState.ENDED.value}).where(is_running))
+        self.db.update(BROADCAST, is_running, state=BroadcastState.ENDED.value)
         return True
 
     def _messages(self, broadcast_id: int) -> Any:
@@ -238,9 +237,9 @@ class Broadcasts(BotRepository):
 EVERYBODY = "all"
 
 
-def broadcasts_of(ctx: Context) -> Broadcasts:
-    """Return the broadcasts of this process's bot."""
-    return Broadcasts(ctx.db, ctx.bot_id, ctx.config.language, ctx.clock)
+def broadcasts_of(ctx: Context, bot_id: int = 0) -> Broadcasts:
+    """Return the broadcasts of a bot; 0: this process's."""
+    return Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
 
 
 def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int = 0) -> None:
@@ -249,7 +248,7 @@ def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int 
     `bot_id` 0: a draft of this process's bot.
     """
     _require_permission(actor)
-    broadcasts = Broadcasts(ctx.db, bot_id or ctx.bot_id, ctx.config.language, ctx.clock)
+    broadcasts = broadcasts_of(ctx, bot_id)
     target, language = f"broadcast:{broadcast_id}", "" if whom == EVERYBODY else whom
 
     def start_draft() -> None:

@@ -280,8 +280,7 @@ async def submit(
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch)
         if known:
-            texts = {file.blob: file.text for file in files.files}
-            return _view(known, texts.get)
+            return _view(known, {file.blob: file.text for file in files.files}.get)
     raise Refused("others edit it", "api-problem-busy-file-detail")
 
 

@@ -223,8 +223,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
     def add() -> bool:
         condition = FAVOURITE.user_id == actor.user_id
-        query = FAVOURITE.select(FAVOURITE.id).where(condition & (FAVOURITE.course_id == course_id))
-        if ctx.db.value(query) is not None:
+        if ctx.db.has(FAVOURITE, condition & (FAVOURITE.course_id == course_id)):
             return False
         if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
             text = f"{MAX_FAVOURITES} favourites"

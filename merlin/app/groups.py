@@ -116,9 +116,8 @@ class Groups(BotRepository):
     @transaction
     def mark_left(self, chat_id: int) -> None:
         """Record that the bot is not in the group any more; its settings are kept for a while."""
-        query = GROUP_SETTING.update({"gone_at": iso(self._clock())})
         condition = self._match(GROUP_SETTING, chat_id=chat_id) & GROUP_SETTING.gone_at.is_null()
-        self.db.change(query.where(condition))
+        self.db.update(GROUP_SETTING, condition, gone_at=iso(self._clock()))
 
     @transaction
     def move(self, old_id: int, new_id: int) -> None:
@@ -138,18 +137,17 @@ class Groups(BotRepository):
         unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
         self.db.change(SESSION.delete().where(unused))
         condition = self._match(SESSION, chat_id=old_id)
-        if self.db.row(SESSION.select(SESSION.id).where(in_supergroup & (SESSION.is_open == 1))):
-            self.db.change(SESSION.update({"is_open": 0}).where(condition))
-        session_ids = [
-            row["id"] for row in self.db.rows(SESSION.select(SESSION.id).where(condition))
-        ]
+        if self.db.has(SESSION, in_supergroup & (SESSION.is_open == 1)):
+            self.db.update(SESSION, condition, is_open=0)
+        own = SESSION.select(SESSION.id).where(condition)
+        session_ids = [row["id"] for row in self.db.rows(own)]
         if session_ids:
-            self.db.change(SESSION.update({"chat_id": new_id}).where(SESSION.id.in_(session_ids)))
+            self.db.update(SESSION, SESSION.id.in_(session_ids), chat_id=new_id)
             # Message ids of the supergroup start again at 1.
             of_sessions = TURN.session_id.in_(session_ids)
-            self.db.change(TURN.update({"question_id": 0}).where(of_sessions))
+            self.db.update(TURN, of_sessions, question_id=0)
             is_sent = of_sessions & (TURN.state == TurnState.DELIVERED.value)
-            self.db.change(TURN.update({"placeholder_id": None}).where(is_sent))
+            self.db.update(TURN, is_sent, placeholder_id=None)
 
     def _move_messages(self, old_id: int, new_id: int) -> None:
         condition = self._match(OUTGOING, chat_id=old_id)
@@ -157,8 +155,7 @@ class Groups(BotRepository):
         for row in self.db.rows(OUTGOING.select().where(condition)):
             page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
             body = self.db.cipher.seal(outbox.dump_page(page, Target()))
-            update = OUTGOING.update({"chat_id": new_id, "body": body})
-            self.db.change(update.where(OUTGOING.id == row["id"]))
+            self.db.update(OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body)
 
 
 # The number of a user's newest answers to search: each has to be decrypted.
@@ -243,6 +240,5 @@ def _question_answers(rows: Iterable[Row]) -> Iterator[QuestionAnswer]:
     """Yield the first question and answer of each example."""
     for row in rows:
         messages = [message for message in messages_of(row["messages"]) if message.role != "system"]
-        roles = tuple(message.role for message in messages[:2])
-        if roles == ("user", "assistant"):
+        if [message.role for message in messages[:2]] == ["user", "assistant"]:
             yield QuestionAnswer(messages[0].content, messages[1].content)

@@ -355,9 +355,7 @@ class Inbox(BotRepository):
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
         if not owner.is_dead(holder):
             return False
-        return (
-            self.db.change(LEASE.update(arguments).where(condition & (LEASE.owner == holder))) > 0
-        )
+        return self.db.update(LEASE, condition & (LEASE.owner == holder), **arguments)
 
     @transaction
     def claim(self, owner: Owner, limit: int) -> list[Update]:
@@ -426,13 +424,12 @@ class Inbox(BotRepository):
     def renew(self, owner: Owner) -> None:
         """Renew every lease of this owner."""
         condition = self._match(LEASE, owner=str(owner))
-        self.db.change(LEASE.update({"until": self._get_lease_end()}).where(condition))
+        self.db.update(LEASE, condition, until=self._get_lease_end())
 
     @transaction
     def release(self, owner: Owner) -> None:
         """Release every chat of this owner."""
-        condition = self._match(LEASE, owner=str(owner))
-        if self.db.change(LEASE.update({"owner": ""}).where(condition)):
+        if self.db.update(LEASE, self._match(LEASE, owner=str(owner)), owner=""):
             self.db.bump()
 
     def count_unfinished(self) -> int:

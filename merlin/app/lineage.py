@@ -147,7 +147,7 @@ def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[
 
 def _has_build(ctx: Context, dataset: str, example_id: str) -> bool:
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
-    return ctx.db.row(TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.dataset).where(condition)) is not None
+    return ctx.db.has(TAUGHT_EXAMPLE, condition)
 
 
 def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:

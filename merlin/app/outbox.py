@@ -176,13 +176,12 @@ class WaitingRequests(BotRepository):
     @transaction
     def add(self, errand: WaitingRequest) -> None:
         """Store a waiting request until its result is shown."""
-        new = {"bot_id": self._bot_id, **asdict(errand)}
-        self.db.add_new(ERRAND, new)
+        self.db.add_new(ERRAND, {"bot_id": self._bot_id, **asdict(errand)})
 
     def has_request(self, chat_id: int, message_id: int) -> bool:
         """Return whether a message already waits for a result."""
         condition = self._match(ERRAND, chat_id=chat_id, message_id=message_id)
-        return self.db.row(ERRAND.select().where(condition)) is not None
+        return self.db.has(ERRAND, condition)
 
     def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
@@ -330,7 +329,7 @@ class Outbox(BotRepository):
 
     def _doubt(self, condition: Any) -> None:
         sending = self._match(OUTGOING, state=OutgoingState.SENDING.value) & condition
-        if self.db.change(OUTGOING.update({"state": OutgoingState.UNKNOWN.value}).where(sending)):
+        if self.db.update(OUTGOING, sending, state=OutgoingState.UNKNOWN.value):
             self._give_up(condition)
 
     def _give_up(self, condition: Any) -> None:

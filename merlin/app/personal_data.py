@@ -104,12 +104,12 @@ class PersonalRecords(Repository):
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))
         condition &= PROPOSAL.state == ProposalState.APPROVED.value
         values = {"state": ProposalState.WAITING.value, "example_id": "", "change_id": ""}
-        self.db.change(PROPOSAL.update(values).where(condition))
+        self.db.update(PROPOSAL, condition, **values)
         Proposals(self.db, self._clock).withdraw(user_id)
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
         condition = is_own & (PROPOSAL.example_id != "")
-        self.db.change(PROPOSAL.update({"turn_id": 0}).where(condition))
+        self.db.update(PROPOSAL, condition, turn_id=0)
         self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
         for traces in TRACES:
             self._delete_own(traces, user_id, kept_update)
@@ -186,7 +186,7 @@ class PersonalRecords(Repository):
                 "author_email": nobody.email,
                 "message": scrub_text(message, user_id),
             }
-            self.db.change(COMMIT.update(values).where(COMMIT.sha == row["sha"]))
+            self.db.update(COMMIT, COMMIT.sha == row["sha"], **values)
         for shas in in_portions([row["sha"] for row in rows], CHUNK):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
                 update = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))

@@ -52,8 +52,7 @@ def has_consent(ctx: Context, actor: Actor) -> bool:
 def has_declined(ctx: Context, actor: Actor) -> bool:
     """Return whether the actor was asked for the consent, and has not given it."""
     consents = Consents(ctx.db, ctx.clock)
-    was_asked = consents.was_asked(actor.user_id)
-    return was_asked and not consents.has(actor.user_id)
+    return consents.was_asked(actor.user_id) and not consents.has(actor.user_id)
 
 
 def give_consent(ctx: Context, actor: Actor) -> None:

@@ -82,8 +82,7 @@ def find_credential(ctx: Context, secret: str, *, is_key: bool) -> Credential | 
 
 
 def _load_user(ctx: Context, user_id: int) -> tuple[User, Authority]:
-    user = Users(ctx.db, ctx.clock).get_or_new(user_id)
-    return user, ctx.roles.authority(user_id)
+    return Users(ctx.db, ctx.clock).get_or_new(user_id), ctx.roles.authority(user_id)
 
 
 def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:

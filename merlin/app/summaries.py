@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Literal
+from dataclasses import replace
 
 from merlin.app.ask import (
     ChatQuestion,
@@ -136,31 +135,26 @@ _PUNCTUATION = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
 _OWN_NAMES = frozenset({"merlin"})
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryProblem:
-    """Why a summary is rejected, and the word that shows it, "" for none."""
+def check_summary(summary: str, message: str) -> tuple[str, str] | None:
+    """Return why `summary` of `message` is rejected, None if it is good.
 
-    flaw: Literal["empty", "long", "number", "name"]
-    word: str = ""
-
-
-def check_summary(summary: str, message: str) -> SummaryProblem | None:
-    """Return the reason to reject `summary` of `message`, or None."""
+    The reason is empty, long, number or name, with the word that shows it, "" for none.
+    """
     if not summary.strip():
-        return SummaryProblem("empty")
+        return "empty", ""
     if len(summary) > summary_limit(message):
-        return SummaryProblem("long")
+        return "long", ""
     known_numbers = {*_NUMBER.findall(message), *_NUMBER.findall(_DIGIT_SPACE.sub("", message))}
     numbers = _NUMBER.findall(_DIGIT_SPACE.sub("", _LIST_SIGN.sub("", summary)))
     number = next((candidate for candidate in numbers if candidate not in known_numbers), None)
     if number is not None:
-        return SummaryProblem("number", number)
+        return "number", number
     folded = message.casefold()
     # The surplus of Latin over Cyrillic letters, counted once: long texts take a moment.
     latin_lead = len(_LATIN.findall(folded)) - len(_CYRILLIC.findall(folded))
     for name in _names(summary):
         if not _contains_name(name, folded, latin_lead):
-            return SummaryProblem("name", name)
+            return "name", name
     return None
 
 
@@ -242,7 +236,8 @@ async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[
         problem = check_summary(reply.text, message)
         if problem is None:
             return reply.text
-        log.info("a summary was discarded", flaw=problem.flaw)
+        flaw, word = problem
+        log.info("a summary was discarded", flaw=flaw)
         limit = str(summary_limit(message))
-        hint = text(language, f"summary-again-{problem.flaw}", word=problem.word, most=limit)
+        hint = text(language, f"summary-again-{flaw}", word=word, most=limit)
     return ""

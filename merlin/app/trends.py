@@ -14,6 +14,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import partial
 from statistics import median
+from typing import Any
 
 from peewee import fn
 
@@ -87,24 +88,13 @@ class HourFigures:
 
 def sum_figures(hour: datetime, figures: Iterable[HourFigures]) -> HourFigures:
     """Return the sum of the figures of several hours, as of `hour`."""
-    hours = [*figures]
-    return HourFigures(
-        hour,
-        answers=sum(figure.answers for figure in hours),
-        unknown=sum(figure.unknown for figure in hours),
-        liked=sum(figure.liked for figure in hours),
-        disliked=sum(figure.disliked for figure in hours),
-        failures=_sum(figure.failures for figure in hours),
-        times=_sum(figure.times for figure in hours),
-        spent=_sum(figure.spent for figure in hours),
-    )
-
-
-def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for mapping in counts:
-        total.update(mapping)
-    return dict(total)
+    numbers: dict[str, Any] = dict.fromkeys(("answers", "unknown", "liked", "disliked"), 0)
+    counts: dict[str, Any] = {name: Counter() for name in ("failures", "times", "spent")}
+    for figure in figures:
+        numbers |= {name: total + getattr(figure, name) for name, total in numbers.items()}
+        for name, total in counts.items():
+            total.update(getattr(figure, name))
+    return HourFigures(hour, **numbers, **counts)
 
 
 def time_class(seconds: float) -> str:

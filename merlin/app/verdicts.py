@@ -139,8 +139,7 @@ def removed_datasets(ctx: Context) -> set[str]:
 
 
 def _select_verdicts() -> Select:
-    number = BUILD.number.alias("build_number")
-    query = select_verdicts().select_extend(number)
+    query = select_verdicts().select_extend(BUILD.number.alias("build_number"))
     return query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
 
 
@@ -308,8 +307,8 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         key, news = news_message(status, values, reason if row["reason"] else None, *scores)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
         is_last = int(status not in NOT_FINAL)
-        update = CHANGE.update({"told_word": status.value, "is_told": is_last})
-        db.transact(partial(db.change, update.where(CHANGE.change_id == change_id)))
+        told = {"told_word": status.value, "is_told": is_last}
+        db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **told))
 
 
 def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:

@@ -175,11 +175,10 @@ class Ledger(Repository):
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid again becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
-        again = {"state": PurchaseState.REFUNDED_IN_PART.value}
-        self.db.change(PURCHASE.update(again).where(condition & is_back))
+        self.db.update(PURCHASE, condition & is_back, state=PurchaseState.REFUNDED_IN_PART.value)
         # The payment identifies it, also if the gateway's answer was lost.
         known = {"outside_id": storable_text(outside_id)}
-        self.db.change(PURCHASE.update(known).where(condition & (PURCHASE.outside_id == "")))
+        self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **known)
         return grant
 
     def _apply_grant(self, purchase: Purchase, grant_id: int) -> None:
@@ -329,8 +328,7 @@ class Ledger(Repository):
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
         # A canceled order that is paid after all has no reason of a cancellation any more.
-        values = {"state": state.value, "look_at": None, "reason": ""}
-        self.db.change(PURCHASE.update(values).where(condition))
+        self.db.update(PURCHASE, condition, state=state.value, look_at=None, reason="")
 
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object

@@ -118,7 +118,7 @@ class Promos(Repository):
     def stop(self, code: str, by: str) -> None:
         """Stop a code. Raises NotFound."""
         condition = (PROMO.code == normalise_code(code)) & PROMO.stopped_at.is_null()
-        if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(condition)):
+        if not self.db.update(PROMO, condition, stopped_at=iso(self._clock())):
             raise NotFound(f"no code {code}", "promo-unknown")
         Audit(self.db, self._clock).note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
@@ -200,7 +200,7 @@ class Promos(Repository):
     def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
         """Create the person's use of a code, or move it to this order."""
         condition = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
-        if not self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(condition)):
+        if not self.db.update(PROMO_USE, condition, purchase_id=purchase_id):
             use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
             self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
 

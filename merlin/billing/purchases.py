@@ -278,7 +278,7 @@ class Purchases(Repository):
         """Assign an order whose person's data was deleted to the person who paid it; return it."""
         lock_user(self.db, user_id, self._clock)
         condition = (PURCHASE.id == purchase_id) & (PURCHASE.user_id == 0)
-        self.db.change(PURCHASE.update({"user_id": user_id}).where(condition))
+        self.db.update(PURCHASE, condition, user_id=user_id)
         return self.get(purchase_id)
 
     def find(self, text: str) -> Purchase:
@@ -348,15 +348,13 @@ class Purchases(Repository):
         """
         values = {"state": state.value, "reason": storable_text(reason)[:_MAX_REASON_LENGTH]}
         condition = PURCHASE.id == storable_text(purchase_id)
-        was_open = (
-            self.db.change(PURCHASE.update(values).where(condition & PURCHASE.state.in_(_OPEN))) > 0
-        )
+        was_open = self.db.update(PURCHASE, condition & PURCHASE.state.in_(_OPEN), **values)
         # A payment that was started may still succeed: it is polled for a while. A Stars payment
         # is not started in advance: Telegram asks at the moment of payment.
         is_over = PURCHASE.asked_at.is_null() | (PURCHASE.till == Gateway.STARS.value)
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
-        self.db.change(PURCHASE.update({"look_at": None}).where(these))
+        self.db.update(PURCHASE, these, look_at=None)
         self._release_code(purchase_id)
         return was_open
 
@@ -376,7 +374,7 @@ class Purchases(Repository):
         if other is None:
             self.db.change(PROMO_USE.delete().where(condition))
         else:
-            self.db.change(PROMO_USE.update({"purchase_id": other}).where(condition))
+            self.db.update(PROMO_USE, condition, purchase_id=other)
 
     @transaction
     def claim_call(self, purchase_id: str, at: datetime, ttl: timedelta) -> bool:
@@ -387,7 +385,7 @@ class Purchases(Repository):
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(_UNASKED) & is_free
         values = {"state": PurchaseState.ASKING.value, "asked_at": iso(at)}
         values["look_at"] = iso(at + next_poll_delay(0))
-        return self.db.change(PURCHASE.update(values).where(condition)) > 0
+        return self.db.update(PURCHASE, condition, **values)
 
     @transaction
     def mark_pending(
@@ -398,25 +396,21 @@ class Purchases(Repository):
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
         # Also of a canceled one: a late payment is identified by it.
         values["look_at"] = iso(look_at)
-        self.db.change(PURCHASE.update(values).where(condition & (PURCHASE.outside_id == "")))
+        self.db.update(PURCHASE, condition & (PURCHASE.outside_id == ""), **values)
         next_step = {"state": PurchaseState.PENDING.value, "look_at": iso(look_at), "looks": 0}
         is_before = PURCHASE.state.in_(_UNASKED)
-        return self.db.change(PURCHASE.update(next_step).where(condition & is_before)) > 0
+        return self.db.update(PURCHASE, condition & is_before, **next_step)
 
     @transaction
     def mark_held(self, purchase_id: str) -> bool:
         """Store that the money is held; False if the purchase has a later state."""
         before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
-        return (
-            self.db.change(PURCHASE.update({"state": PurchaseState.HELD.value}).where(condition))
-            > 0
-        )
+        return self.db.update(PURCHASE, condition, state=PurchaseState.HELD.value)
 
     def is_due(self, now: datetime, only: Gateway | None = None) -> bool:
         """Return whether `claim_due` would return any; only reads, so it blocks no writer."""
-        query = PURCHASE.select(PURCHASE.id).where(_is_due(now, only)).limit(1)
-        return self.db.value(query) is not None
+        return self.db.has(PURCHASE, _is_due(now, only))
 
     @transaction
     def claim_due(
@@ -436,9 +430,8 @@ class Purchases(Repository):
             later = now + next_poll_delay(looks)
             # Also at the time the order expires.
             look_at = min(later, ends) if now < ends else later
-        values = {"looks": looks, "look_at": dump_time(look_at)}
         condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        if not self.db.change(PURCHASE.update(values).where(condition)):
+        if not self.db.update(PURCHASE, condition, looks=looks, look_at=dump_time(look_at)):
             return False
         if look_at is None:
             self._release_code(row["id"])
@@ -449,13 +442,13 @@ class Purchases(Repository):
         """Poll at `at` if the next poll would be later."""
         is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
         condition = (PURCHASE.id == purchase_id) & is_later
-        return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(condition)) > 0
+        return self.db.update(PURCHASE, condition, look_at=iso(at))
 
     @transaction
     def make_due(self, at: datetime, only: Gateway | None = None) -> None:
         """Poll every purchase at `at` whose next poll would be later."""
         is_later = (PURCHASE.look_at > iso(at)) & _is_of(only)
-        self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
+        self.db.update(PURCHASE, is_later, look_at=iso(at))
 
 
 def _is_due(now: datetime, only: Gateway | None) -> Any:

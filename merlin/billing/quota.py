@@ -132,14 +132,6 @@ class Today:
     month_ends: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
-    """How many questions of one format the plan has counted, this day and this month."""
-
-    day: int = 0
-    month: int = 0
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     """The usage and limit of one question format."""
@@ -202,19 +194,21 @@ def today(now: datetime, zone: tzinfo) -> Today:
 
 
 def compute_left(
-    kind: Format, allowance: Allowance, used: Used, now: Today, gifts: int = 0
+    kind: Format, allowance: Allowance, used: tuple[int, int], now: Today, gifts: int = 0
 ) -> Left:
     """Return the remaining quota of one format: of day or month, whichever has less left.
 
-    If neither has any, it is the month: waiting for the next day would not help.
+    `used` are the questions counted this day and this month. If neither has any left, it is the
+    month: waiting for the next day would not help.
     """
     day, month = allowance.day, allowance.month
+    used_day, used_month = used
     is_monthly = month is not None and (
-        day is None or max(month - used.month, 0) <= max(day - used.day, 0)
+        day is None or max(month - used_month, 0) <= max(day - used_day, 0)
     )
     return Left(
         kind=kind,
-        used=used.month if is_monthly else used.day,
+        used=used_month if is_monthly else used_day,
         limit=month if is_monthly else day,
         period=Period.MONTH if is_monthly else Period.DAY,
         resets_at=now.month_ends if is_monthly else now.day_ends,
@@ -256,7 +250,7 @@ class Gifts(Repository):
         for gift in (each for each in self.list_all(user_id) if each.key == key):
             ends = {"expires_at": iso(min(now, gift.expires_at or now))}
             values = {"amount": max(amount, gift.used)} if amount else ends
-            self.db.change(QUOTA_GIFT.update(values).where(QUOTA_GIFT.id == gift.gift_id))
+            self.db.update(QUOTA_GIFT, QUOTA_GIFT.id == gift.gift_id, **values)
 
     def open_gift(self, user_id: int, kind: Format) -> int | None:
         """Return the gift to use next: the one with questions left that ends first."""
@@ -313,6 +307,8 @@ ON CONFLICT (bot_id, update_id) DO UPDATE SET user_id = excluded.user_id,
 format = excluded.format, state = excluded.state, gift_id = excluded.gift_id,
 scope = excluded.scope, day = excluded.day, month = excluded.month, at = excluded.at
 """
+# No question counted this day and this month.
+_UNUSED = (0, 0)
 # The state is a literal, so that SQLite uses the index of reserved questions.
 _ABANDONED = """
 SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
@@ -356,7 +352,7 @@ class Quotas(BotRepository):
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         scope, gift_id = scope_of(plan), None
         used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
-        left = compute_left(kind, allowance, used.get(kind, Used()), now)
+        left = compute_left(kind, allowance, used.get(kind, _UNUSED), now)
         if left.remaining == 0:
             gift_id = self.gifts.open_gift(user_id, kind)
             if gift_id is None:
@@ -386,27 +382,25 @@ class Quotas(BotRepository):
     def read_left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
-        used, gifts = (
-            self._read_used(user_id, now, scope_of(plan)),
-            self.gifts.count_unused(user_id),
-        )
+        used = self._read_used(user_id, now, scope_of(plan))
+        gifts = self.gifts.count_unused(user_id)
         return {
             kind: compute_left(
-                kind, allowance_of(plan, kind), used.get(kind, Used()), now, gifts.get(kind, 0)
+                kind, allowance_of(plan, kind), used.get(kind, _UNUSED), now, gifts.get(kind, 0)
             )
             for kind in Format
         }
 
-    def _read_used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
-        """Return the questions counted for the plan, by format."""
+    def _read_used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, tuple[int, int]]:
+        """Return the questions counted for the plan, this day and this month, by format."""
         rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
         # Use before a deletion was counted for the plans that everybody may have.
         marks = self.db.cipher.marks(str(user_id)) if self.db.has_cipher and not scope else ()
         for mark in marks:
             at = iso(self._clock())
             rows = [*rows, *self.db.sql(_LEFT_BEHIND, now.day, mark, now.month, at)]
-        used: dict[Format, Used] = {}
+        used: dict[Format, tuple[int, int]] = {}
         for name, day, month in rows:
-            before = used.get(Format(name), Used())
-            used[Format(name)] = Used(before.day + int(day), before.month + int(month))
+            day_before, month_before = used.get(Format(name), _UNUSED)
+            used[Format(name)] = day_before + int(day), month_before + int(month)
         return used

@@ -138,7 +138,7 @@ class Refunds(Repository):
         if grant.gateway is Gateway.STARS and not user_id:
             raise Refused("the payer of the Stars is unknown", "billing-refund-left")
         condition = (REFUND.grant_id == grant.entry_id) & REFUND.state.in_(_UNDER_WAY)
-        if self.db.value(REFUND.select(REFUND.id).where(condition)) is not None:
+        if self.db.has(REFUND, condition):
             raise Refused("a refund is under way", "billing-refund-under-way")
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
@@ -158,13 +158,13 @@ class Refunds(Repository):
         look_at = now + (_SEND_TIMEOUT if looks == 1 else next_poll_delay(looks - 2))
         values = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
         condition = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
-        return self.db.change(REFUND.update(values).where(condition)) > 0
+        return self.db.update(REFUND, condition, **values)
 
     @transaction
     def make_due(self, gateway: Gateway, at: datetime) -> None:
         """Make every waiting refund of a gateway due at `at` at the latest."""
         is_later = (REFUND.till == gateway.value) & (REFUND.look_at > iso(at))
-        self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
+        self.db.update(REFUND, is_later, look_at=iso(at))
 
     @transaction
     def mark_done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
@@ -180,7 +180,7 @@ class Refunds(Repository):
             "state": RefundState.DONE.value,
             "outside_id": storable_text(gateway_refund.outside_id),
         }
-        self.db.change(REFUND.update({**values, "look_at": None}).where(REFUND.id == row["id"]))
+        self.db.update(REFUND, REFUND.id == row["id"], **values, look_at=None)
         return entry
 
     @transaction
@@ -191,7 +191,7 @@ class Refunds(Repository):
             "state": RefundState.REFUSED.value,
             "trouble": storable_text(trouble)[:MAX_REASON_LENGTH],
         }
-        return self.db.change(REFUND.update({**values, "look_at": None}).where(condition)) > 0
+        return self.db.update(REFUND, condition, **values, look_at=None)
 
     def is_owed_stars(self, user_id: int) -> bool:
         """Return whether a refund in Stars is under way to a person, who has to be known for it."""

@@ -188,10 +188,10 @@ class Renewals(Repository):
         """
         condition = (RENEWAL.id == renewal_id) & (RENEWAL.user_id == user_id) & _IS_ON
         by_bot = condition & (RENEWAL.till == Gateway.STARS.value)
-        if self.db.change(RENEWAL.update({"state": RenewalState.STOPPING.value}).where(by_bot)):
+        if self.db.update(RENEWAL, by_bot, state=RenewalState.STOPPING.value):
             self.db.bump()
             return True
-        return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
+        return self.db.update(RENEWAL, condition, state=state.value)
 
     @transaction
     def stop_all(self, user_id: int) -> None:
@@ -218,7 +218,7 @@ class Renewals(Repository):
         if subscription in stored.replaced:
             left = (each for each in stored.replaced if each != subscription)
             values = {"replaced": " ".join(left)}
-        self.db.change(RENEWAL.update(values).where(condition))
+        self.db.update(RENEWAL, condition, **values)
 
     @transaction
     def stop_unpaid(self, before: datetime) -> list[Renewal]:
@@ -250,8 +250,7 @@ class Renewals(Repository):
         # After a long downtime too, attempts are a day apart.
         next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
         condition = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
-        values = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
-        return self.db.change(RENEWAL.update(values).where(condition)) > 0
+        return self.db.update(RENEWAL, condition, tries=row["tries"] + 1, next_at=iso(next_at))
 
     @transaction
     def schedule(self, renewal_id: int, next_at: datetime) -> None:
@@ -265,8 +264,7 @@ class Renewals(Repository):
         self._schedule(is_of_plan & _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value), next_at)
 
     def _schedule(self, condition: Any, next_at: datetime) -> None:
-        values = {"next_at": iso(next_at), "tries": 0, "announced_price": None}
-        self.db.change(RENEWAL.update(values).where(condition))
+        self.db.update(RENEWAL, condition, next_at=iso(next_at), tries=0, announced_price=None)
 
     @transaction
     def claim_reminders(self, now: datetime, limit: int = 20) -> list[Renewal]:
@@ -282,15 +280,14 @@ class Renewals(Repository):
         for row in rows:
             # Skipped if another process reminds them.
             condition = (RENEWAL.id == row["id"]) & (RENEWAL.reminded_for == row["reminded_for"])
-            if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(condition)):
+            if self.db.update(RENEWAL, condition, reminded_for=row["next_at"]):
                 claimed.append(_RENEWALS.read(row, self.db))
         return claimed
 
     @transaction
     def record_announcement(self, renewal_id: int, price: Amount) -> None:
         """Store the price that a reminder announces; the next payment is not above it."""
-        values = {"announced_price": price.minor}
-        self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
+        self.db.update(RENEWAL, RENEWAL.id == renewal_id, announced_price=price.minor)
 
 
 class Terms(Repository):
@@ -335,14 +332,14 @@ class Terms(Repository):
     def _is_extended(self, term: Term) -> bool:
         same_plan = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
         ends_later = TERM.ends_at > iso(term.ends_at)
-        return self.db.value(TERM.select(TERM.id).where(same_plan & ends_later)) is not None
+        return self.db.has(TERM, same_plan & ends_later)
 
     def has_had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether a person had the trial of a plan, even before an erasure."""
         condition = (
             (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         )
-        has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
+        has_row = self.db.has(TERM, condition)
         return has_row or Tombstones(self.db, self._clock).has_had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
@@ -360,4 +357,4 @@ class Terms(Repository):
             *move_later_terms(self.list_of_user(current.user_id), current, shortened),
         ]:
             values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
-            self.db.change(TERM.update(values).where(TERM.id == term.term_id))
+            self.db.update(TERM, TERM.id == term.term_id, **values)

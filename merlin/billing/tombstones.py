@@ -108,7 +108,7 @@ class Tombstones(Repository):
     def _has_row(self, user_id: int, name: str) -> bool:
         marks = self._marks(user_id)
         condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == name)
-        return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(condition)) is not None
+        return self.db.has(LEFT_BEHIND, condition)
 
     def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""

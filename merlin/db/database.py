@@ -391,6 +391,10 @@ class Database:
         """Return the number of rows of a table that fulfil a condition."""
         return int(self.value(table.select(fn.COUNT(SQL("*"))).where(where)))
 
+    def has(self, table: Table, where: Any) -> bool:
+        """Return whether any row of a table fulfils a condition."""
+        return self.row(table.select(SQL("1")).where(where)) is not None
+
     def value(self, query: Select | BoundQuery) -> Any:
         """Return the first column of the first row of a SELECT, or None."""
         row = self.row(query)
@@ -403,6 +407,10 @@ class Database:
     def change(self, query: Query) -> int:
         """Execute an UPDATE or DELETE; return the number of changed rows."""
         return int(self._done(query))
+
+    def update(self, table: Table, where: Any, **values: object) -> bool:
+        """Set columns of the rows that fulfil a condition; return whether there are any."""
+        return self.change(table.update(values).where(where)) > 0
 
     def add(self, table: Table, values: Mapping[str, object]) -> int:
         """Insert one row into a table with a numeric `id`; return its id."""

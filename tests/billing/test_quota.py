@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.billing.quota import Allowance, Format, Left, Period, Used, compute_left, today
+from merlin.billing.quota import Allowance, Format, Left, Period, compute_left, today
 from merlin.core.clock import zone_of
 
 pytestmark = pytest.mark.unit
@@ -55,12 +55,12 @@ def test_next_day_begins_where_a_day_ends(moment, name):
 @pytest.mark.parametrize(
     ("allowance", "used", "is_free"),
     [
-        (Allowance(), Used(99, 999), True),
-        (Allowance(day=0), Used(), False),
-        (Allowance(day=2), Used(1, 50), True),
-        (Allowance(day=2), Used(2, 2), False),
-        (Allowance(day=2, month=5), Used(0, 5), False),
-        (Allowance(month=5), Used(4, 4), True),
+        (Allowance(), (99, 999), True),
+        (Allowance(day=0), (0, 0), False),
+        (Allowance(day=2), (1, 50), True),
+        (Allowance(day=2), (2, 2), False),
+        (Allowance(day=2, month=5), (0, 5), False),
+        (Allowance(month=5), (4, 4), True),
     ],
 )
 def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used, is_free):
@@ -71,11 +71,11 @@ def test_question_is_free_when_neither_day_nor_month_is_used_up(allowance, used,
 @pytest.mark.parametrize(
     ("allowance", "used", "shown"),
     [
-        (Allowance(day=20, month=30), Used(3, 3), (3, 20, Period.DAY)),
-        (Allowance(day=20, month=30), Used(3, 28), (28, 30, Period.MONTH)),
-        (Allowance(day=20, month=30), Used(20, 30), (30, 30, Period.MONTH)),
-        (Allowance(month=30), Used(1, 4), (4, 30, Period.MONTH)),
-        (Allowance(), Used(1, 4), (1, None, Period.DAY)),
+        (Allowance(day=20, month=30), (3, 3), (3, 20, Period.DAY)),
+        (Allowance(day=20, month=30), (3, 28), (28, 30, Period.MONTH)),
+        (Allowance(day=20, month=30), (20, 30), (30, 30, Period.MONTH)),
+        (Allowance(month=30), (1, 4), (4, 30, Period.MONTH)),
+        (Allowance(), (1, 4), (1, None, Period.DAY)),
     ],
 )
 def test_tighter_period_is_shown(allowance, used, shown):
