@@ -78,10 +78,9 @@ def create_app(services: ApiServices) -> FastAPI:
     add_not_found_page(app)
     app.add_middleware(cache_layer)
     app.add_middleware(path_alias)
-    bodies = app.state.bodies
     app.add_middleware(
         server.BodyLimit,
-        bodies=bodies,
+        bodies=app.state.bodies,
         no_room=lambda scope: unavailable(Request(scope)),
         check=body_size_rule(services),
     )
@@ -103,10 +102,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.question_tasks = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
-        poll_version, build_vocabulary = (
-            partial(catalogue.poll_version, services),
-            partial(catalogue.build_vocabulary, services),
-        )
+        poll_version = partial(catalogue.poll_version, services)
+        build_vocabulary = partial(catalogue.build_vocabulary, services)
         heartbeats, since = Heartbeats(services.db), utc_now()
         write_heartbeat = partial(_write_heartbeat, heartbeats, state.answer_service, since)
         beat = partial(services.store.do, write_heartbeat)

@@ -68,9 +68,8 @@ async def metrics(request: Request) -> Response:
     except (MerlinError, TimeoutError):
         current, is_up = Snapshot(), False
     is_writable = is_up and await database_state(state.services) == "ok"
-    now = state.services.clock()
     families = metrics_of(
-        *(current, state.traffic, state.answers, now),
+        *(current, state.traffic, state.answers, state.services.clock()),
         database_is_up=is_up,
         database_is_writable=is_writable,
     )

@@ -2,8 +2,8 @@
 
 A route declares only its own responses (`api.problems.problems`). Required access is read from its
 actual dependencies, and responses common to all calls of a kind are added here, so that neither can
-be missing or wrong. Sample bodies and path values fill the forms of `/api/docs` and the Postman
-collection.
+be missing or wrong. Sample bodies and values (`samples.yaml`) fill the forms of `/api/docs` and the
+Postman collection.
 
 `/api/docs` (`api.pages.site`) shows the document with Swagger UI, whose files come from the package
 `fastapi-offline` and are served locally.
@@ -12,11 +12,13 @@ collection.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import yaml
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
@@ -52,77 +54,6 @@ async def part(name: str) -> Response:
     folder, media_type = _FILES[name]
     day = {"Cache-Control": "public, max-age=86400"}
     return FileResponse(folder / name, media_type=media_type, headers=day)
-
-
-_MATERIAL = {
-    "title": {"ru": "Введение в графы", "en": "Introduction to graphs"},
-    "type": "lecture",
-    "lesson": 3,
-    "text": "# Графы\n\nГраф — это вершины и рёбра.\n",
-}
-_EXAMPLE = {
-    "question": "Что такое граф?",
-    "answer": "Граф — это вершины и рёбра между ними.",
-    "tags": ["graphs"],
-}
-# By operation id.
-BODIES: Mapping[str, Any] = {
-    "add_favourite": {"course_id": 1},
-    "create_chat_completion": {
-        "model": "merlin",
-        "messages": [{"role": "user", "content": "Что такое граф?"}],
-    },
-    "place_order": {"plan": "plus"},
-    "redeem_code": {"code": "LETO"},
-    "refund_payment": {"minor": 10000, "reason": "не подошло"},
-    "make_promo": {"code": "LETO", "plan": "plus", "percent": 20},
-    "rate": {"value": "up"},
-    "erase_me": {"sure": True},
-    "set_name": {"name": "anna.k"},
-    "set_password": {"password": "семь синих слонов"},
-    "sign_in_by_telegram": {"init_data": "user=%7B%22id%22%3A1001%7D&auth_date=1795176000&hash=0"},
-    "sign_in_by_password": {"name": "anna", "password": "семь зелёных слонов"},
-    "make_key": {"label": "мой бот", "scopes": ["courses:read", "chat:write"]},
-    "edit_course": {"semester": 2},
-    "add_material": _MATERIAL,
-    "edit_material": _MATERIAL,
-    "solve_change": {"take": "mine"},
-    "add_example": _EXAMPLE,
-    "edit_example": _EXAMPLE,
-    "roll_back": {"to": None},
-    "launch_job": {"dataset": "algorithms"},
-    "grant_role": {"role": "teacher", "scope": "algorithms"},
-    "telegram": {"update_id": 1},
-    "payment": {
-        "event": "payment.succeeded",
-        "object": {"id": "22e12f66-000f-5000-8000-18db351245c7"},
-    },
-}
-# By the name of the parameter.
-PLACES: Mapping[str, int | str] = {
-    "course_id": 1,
-    "material_id": 1,
-    "change_id": "00000000000000000000000000000000",
-    "dataset": "algorithms",
-    "example_id": "graphs/what-is-a-graph",
-    "version": "algorithms-1",
-    "old": "algorithms-1",
-    "new": "algorithms-2",
-    "job_id": 1,
-    "model_id": 1,
-    "request_id": 1,
-    "user_id": 1001,
-    "turn_id": 1,
-    "session_id": 1,
-    "sign_in_id": 1,
-    "key_id": 1,
-    "name": "merlin",
-    "plan": "plus",
-    "order_id": "00000000000000000000000000000000",
-    "renewal_id": 1,
-    "code": "LETO",
-    "query": "алгоритм",
-}
 
 
 # Tags in the order of the document; their descriptions are localized texts.
@@ -175,6 +106,14 @@ DESCRIBED_HEADERS: Mapping[str, Json] = {
     "WWW-Authenticate": {"description": "Required authentication: a bearer token (RFC 6750)."},
     "X-Request-Id": {"description": "Identifies the request in Merlin's log."},
 }
+
+
+@cache
+def _samples() -> Mapping[str, Mapping[str, Any]]:
+    """Return sample bodies by operation id, and sample values of parameters by name."""
+    content = Path(__file__).with_name("samples.yaml").read_text(encoding="utf-8")
+    samples: Mapping[str, Mapping[str, Any]] = yaml.safe_load(content)
+    return samples
 
 
 def add_description(app: FastAPI) -> None:
@@ -262,8 +201,8 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
     # Add sample values.
     for parameter in operation.get("parameters", ()):
         if parameter.get("required"):
-            parameter["example"] = PLACES[parameter["name"]]
-    body = BODIES.get(operation["operationId"])
+            parameter["example"] = _samples()["parameters"][parameter["name"]]
+    body = _samples()["bodies"].get(operation["operationId"])
     if body is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = body
 

@@ -136,12 +136,9 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
     if actor.standing.role is Role.TEACHER:
         raise Refused("a teacher's name", "account-name-reserved", name=fold_name(name))
     courses = Catalogue(ctx.db).courses(active_only=False)
-    reserved_names = frozenset(
-        fold_name(teacher) for course in courses for teacher in course.teachers
-    )
-    Accounts(ctx.db, ctx.clock).set_name(
-        actor.user_id, check_own_name(name, reserved_names), actor.name
-    )
+    reserved = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
+    own_name = check_own_name(name, reserved)
+    Accounts(ctx.db, ctx.clock).set_name(actor.user_id, own_name, actor.name)
 
 
 def set_password(ctx: Context, actor: Actor, hashed: str, current_sign_in: int) -> None:
@@ -215,10 +212,9 @@ def revoke_key(ctx: Context, actor: Actor, key_id: int) -> None:
 
 def list_sign_ins(ctx: Context, actor: Actor, current_sign_in: int) -> list[SignInView]:
     """Return the browsers that the actor is signed in with, most recently used first."""
-    sign_ins = SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
     return [
         view_of(SignInView, sign_in, is_current=sign_in.id == current_sign_in)
-        for sign_in in sign_ins
+        for sign_in in SignIns(ctx.db, ctx.clock).list_open(actor.user_id)
     ]
 
 

@@ -246,10 +246,8 @@ def open_conversation(ctx: Context, question: ChatQuestion) -> Conversation:
 
 
 def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
-    message = Message("user", question.text)
-    return not conversation.history or fits_window(
-        (*conversation.before, message), conversation.limit
-    )
+    messages = (*conversation.before, Message("user", question.text))
+    return not conversation.history or fits_window(messages, conversation.limit)
 
 
 def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
@@ -325,8 +323,7 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
     if price is None:
         return None
-    micro = price.answer(reply.usage)
-    return Cost(micro, price.currency)
+    return Cost(price.answer(reply.usage), price.currency)
 
 
 def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
@@ -491,10 +488,8 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     }
     if reached_cap.reach == "person":
         arguments["user"] = str(user_id)
-    key, once = (
-        f"notice-answers-{reached_cap.reach}",
-        f"answers-{reached_cap.reach}:{reached_cap.day}",
-    )
+    key = f"notice-answers-{reached_cap.reach}"
+    once = f"answers-{reached_cap.reach}:{reached_cap.day}"
     Notices(ctx.db, ctx.clock).tell(ADMINS, key, arguments, once)
 
 

@@ -218,11 +218,9 @@ def _list_visible_datasets(ctx: Context, actor: Actor, dataset: str) -> set[str]
         require_editing(ctx, actor, dataset)
         return {dataset}
     mine = actor.list_visible_datasets()
-    return (
-        None
-        if mine is None
-        else {*mine, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
-    )
+    if mine is None:
+        return None
+    return {*mine, *(led_course.slug for led_course in list_led_courses(ctx, actor))}
 
 
 # (dataset, status) -> the number of commits, and the position of the newest.

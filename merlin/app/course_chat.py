@@ -150,12 +150,9 @@ def _oldest_pending(ctx: Context) -> datetime:
     A question is lost when its process ends, so this is the start of the oldest live API process,
     at most `ABANDONED` ago. Without a heartbeat it is `ABANDONED` ago.
     """
-    now = ctx.clock()
-    heartbeats = [
-        heartbeat for heartbeat in Heartbeats(ctx.db).list_all() if heartbeat.process == "api"
-    ]
+    now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
+    starts = [beat.since for beat in beats if beat.process == "api" and beat.is_alive(now)]
     earliest = now - ABANDONED
-    starts = (heartbeat.since for heartbeat in heartbeats if heartbeat.is_alive(now))
     return max(min(starts, default=earliest), earliest)
 
 
@@ -190,8 +187,7 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     dataset = source.origin.dataset
     questions = lineage.read_questions(ctx, dataset, source.said_by or source.nearest)
     may_edit = may_edit_examples(ctx, actor, dataset)
-    text = f"{turn.question}\n{turn.answer}"
-    passage = find_passage(ctx.db, ctx.passages, dataset, text)
+    passage = find_passage(ctx.db, ctx.passages, dataset, f"{turn.question}\n{turn.answer}")
     return AnswerSource(turn.id, list(questions.items()), bool(source.said_by), may_edit, passage)
 
 

@@ -248,7 +248,6 @@ def get(
             for item in ctx.db.rows(query)
         ]
         measured = ((checkpoint.step, checkpoint.metrics or {}) for checkpoint in checkpoints)
-        losses = Losses.read((event.data for event in job_events), measured)
         return _view_of(
             JobDetails,
             row,
@@ -258,7 +257,7 @@ def get(
             ],
             events=job_events,
             checkpoints=checkpoints,
-            losses=losses,
+            losses=Losses.read((event.data for event in job_events), measured),
         )
 
 

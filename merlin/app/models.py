@@ -300,20 +300,15 @@ def submit(
     is_accept = kind is RequestKind.ACCEPT
     actor.require(Permission.EDIT_EXAMPLES if is_accept else Permission.PROMOTE, dataset)
     require_dataset(ctx, actor, dataset)
-
-    def send_request() -> Request:
-        return submit_request(ctx, actor, kind, arguments, f"dataset:{dataset}", once)
-
+    subject = f"dataset:{dataset}"
+    send_request = partial(submit_request, ctx, actor, kind, arguments, subject, once)
     if kind in _NEED_APPROVAL:
         values = {"kind": kind.value, "dataset": dataset, "arguments": arguments}
         name = arguments.get("model", arguments.get("to", ""))
         with suppress(NotFound):
             name = find(ctx, actor, name).title
-        model_arguments = {"model": name}
-        act, subject = kind.value, f"dataset:{dataset}"
-        require_approval(
-            ctx, actor, DangerousAct.PROMOTE, act, subject, values, model_arguments, send_request
-        )
+        act, told = DangerousAct.PROMOTE, {"model": name}
+        require_approval(ctx, actor, act, kind.value, subject, values, told, send_request)
     return send_request()
 
 

@@ -280,10 +280,8 @@ def notify_expiry(ctx: Context, now: datetime, previous_at: datetime | None) -> 
         user = Users(ctx.db, ctx.clock).get(term.user_id)
         if user is not None and user.plan == term.plan:
             continue
-        renewals = Renewals(ctx.db).list_of_user(term.user_id)
-        if any(
-            renewal.plan == term.plan and renewal.state is RenewalState.ON for renewal in renewals
-        ):
+        renewals = Subscriptions(renewals=Renewals(ctx.db).list_of_user(term.user_id))
+        if renewals.renewal(term.plan) is not None:
             continue
         at = _moment(ctx, term.user_id, term.ends_at)
         values = {**plan_titles(ctx, term.plan), "at": at}

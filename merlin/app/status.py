@@ -102,8 +102,7 @@ def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
     """Return a dataset with the checker's findings. Raises NotFound."""
     actor.require(Permission.WATCH, name)
     with ctx.db.snapshot():
-        views = {view.name: view for view in datasets_by_name(ctx, actor)}
-        view = views.get(name)
+        view = {view.name: view for view in datasets_by_name(ctx, actor)}.get(name)
         if view is None:
             raise missing_dataset(name)
         return replace(view, findings=FileIndex(ctx.db).list_findings(name))

@@ -69,8 +69,7 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
         example.facts.question for example in examples if example
     }
     candidates = dict[str, RatedAnswer]()
-    liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
-    for item in liked:
+    for item in QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED):
         masked = item.masked(language)
         candidates.setdefault(normalise(masked.question), masked)
     return [item for form, item in candidates.items() if form not in existing][:missing]

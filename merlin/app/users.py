@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 
 from merlin.account.accounts import Accounts, check_name, hash_new_password, is_telegram_id
 from merlin.account.api_keys import ApiKey, Scope
@@ -185,10 +186,7 @@ def grant_role(
     user = _another(ctx, actor, user_id)
     if scope is not None and not actor.is_operator and scope not in grantable_scopes(ctx, actor):
         raise missing_dataset(scope)
-
-    def grant() -> bool:
-        return ctx.roles.grant(user_id, role, actor.name, scope)
-
+    grant = partial(ctx.roles.grant, user_id, role, actor.name, scope)
     _approve_role(ctx, actor, "grant", user_id, grant, scope, role)
     if grant():
         _notify_role(ctx, actor, user_id)
@@ -201,10 +199,7 @@ def revoke_role(ctx: Context, actor: Actor, user_id: int, scope: str | None = No
     Raises NotFound, Refused for oneself and for an admin of the configuration.
     """
     user = _another(ctx, actor, user_id)
-
-    def revoke() -> bool:
-        return ctx.roles.revoke(user_id, actor.name, scope)
-
+    revoke = partial(ctx.roles.revoke, user_id, actor.name, scope)
     _approve_role(ctx, actor, "revoke", user_id, revoke, scope)
     if revoke():
         _notify_role(ctx, actor, user_id)

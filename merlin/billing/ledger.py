@@ -193,14 +193,10 @@ class Ledger(Repository):
                 key = pack_key(grant_id, kind)
                 Gifts(self.db, self._clock).give(Gift(user_id, kind, amount, BY, "", until, key))
         elif lasts is not None:
-            starts = term_start(
-                Terms(self.db, self._clock).list_of_user(user_id), promise.plan, now
-            )
-            key = f"grant:{grant_id}"
-            ends = starts + lasts
-            Terms(self.db, self._clock).give(
-                Term(0, user_id, promise.plan, starts, ends, Source.GRANT, key, grant_id, BY)
-            )
+            terms, key = Terms(self.db, self._clock), f"grant:{grant_id}"
+            starts = term_start(terms.list_of_user(user_id), promise.plan, now)
+            period = (promise.plan, starts, starts + lasts)
+            terms.give(Term(0, user_id, *period, Source.GRANT, key, grant_id, BY))
 
     @transaction
     def record_refund(
@@ -242,10 +238,8 @@ class Ledger(Repository):
 
     def _revoke(self, purchase: Purchase, grant: Entry) -> None:
         """Revoke the share of a grant that is not paid any more; of a pack, rounded down."""
-        rest, length = (
-            self.remaining_amount(grant.entry_id),
-            timedelta(days=purchase.order.promise.days or 0),
-        )
+        rest = self.remaining_amount(grant.entry_id)
+        length = timedelta(days=purchase.order.promise.days or 0)
         terms, now = Terms(self.db, self._clock), self._clock()
         is_running = any(
             term.grant_id == grant.entry_id and term.is_open(now)

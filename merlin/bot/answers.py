@@ -151,17 +151,9 @@ class AnswerIndicator(AnswerObserver, ABC):
         self._task = asyncio.create_task(self.run())
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        if self.is_cancelled_on_exit(has_error=kind is not None):
-            self._task.cancel()
+    async def __aexit__(self, *_error: object) -> None:
+        self._task.cancel()
         await asyncio.wait({self._task})
-
-    def is_cancelled_on_exit(self, *, has_error: bool) -> bool:  # noqa: ARG002 - for those who ask
-        """Return whether to cancel it when the block is left, possibly by an error.
-
-        The default is True; subclasses may override it.
-        """
-        return True
 
     def on_text(self, text: str) -> None:
         """Set the current text."""
@@ -220,10 +212,13 @@ class StreamingEditor(AnswerIndicator):
         if not self._text:
             self.on_text(self._waiting_words)
 
-    def is_cancelled_on_exit(self, *, has_error: bool) -> bool:
+    async def __aexit__(self, *error: object) -> None:
         """Let an edit in progress finish: none may arrive after the final edit."""
         self._is_closed = True
-        return has_error or not self._is_editing
+        if self._is_editing and error[0] is None:
+            await asyncio.wait({self._task})
+        else:
+            await super().__aexit__(*error)
 
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""

@@ -57,8 +57,7 @@ KnownUser: TypeAlias = tuple[User, Dialog | None]
 
 def read_known_user(services: BotServices, update: Update) -> KnownUser:
     """Return the stored sender and their dialog; call it within the store's work."""
-    user = Users(services.db).get_or_new(update.user_id)
-    return user, read_dialog(services, update)
+    return Users(services.db).get_or_new(update.user_id), read_dialog(services, update)
 
 
 def read_dialog(services: BotServices, update: Update) -> Dialog | None:
@@ -258,11 +257,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def format(self) -> str:
         """Return the format that a plan counts it as: text, voice, photo or document."""
-        return (
-            self.attachment.kind
-            if self.attachment is not None and self.attachment.kind in _FILES
-            else "text"
-        )
+        if self.attachment is not None and self.attachment.kind in _FILES:
+            return self.attachment.kind
+        return "text"
 
     @property
     def attachments(self) -> tuple[ReceivedAttachment, ...]:
@@ -401,15 +398,19 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             return queued_messages or self.outbox.put(build_messages(self, screen))
 
         try:
-            await self.bot_data.sender.deliver(
-                prepare, self.finish_callback(state, reason), self.language
-            )
+            await self.deliver(prepare, self.finish_callback(state, reason))
         except BaseException:
             # A failed press has no screen to wait for.
             answering.cancel()
             raise
         finally:
             await asyncio.wait({answering})
+
+    async def deliver(
+        self, prepare: Callable[[], Sequence[QueuedMessage]], on_sent: OnSent
+    ) -> None:
+        """Send the messages that `prepare` stores, as `OutboxSender.deliver`."""
+        await self.bot_data.sender.deliver(prepare, on_sent, self.language)
 
     async def _answer_query(self, shown_screen: asyncio.Future[View]) -> None:
         """Answer the callback query as soon as the screen is known."""

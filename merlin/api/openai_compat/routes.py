@@ -53,8 +53,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 async def list_openai_models(caller: Asker) -> Response:
     """Return the available models: the default model, and one per dataset or course."""
     models = await caller.read(requests.list_offered_models)
-    cards = [_card(name, since) for name, since in models.items()]
-    return JSONResponse(list_object(cards))
+    return JSONResponse(list_object([_card(name, since) for name, since in models.items()]))
 
 
 @router.get("/models/{name:path}", summary="Get a model", responses=responses.SHOWN)
@@ -94,10 +93,8 @@ async def create_chat_completion(request: Request, caller: Asker) -> Response:
 async def _complete_answer(
     request: Request, caller: Caller, question: requests.Question, number: int
 ) -> Response:
-    asker, answer = (
-        requests.asker_of(caller, number, question.dataset),
-        _new_answer(caller, question),
-    )
+    asker = requests.asker_of(caller, number, question.dataset)
+    answer = _new_answer(caller, question)
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
     asking = start_question(
         request, caller, question, asker, is_stoppable=KEY_HEADER not in request.headers

@@ -232,11 +232,9 @@ def _query(text: str) -> str:
 
 
 def _count(context: PageContext, shown_count: int, total: int) -> str:
-    return (
-        str(total)
-        if shown_count == total
-        else context.say("some-of", here=shown_count, total=total)
-    )
+    if shown_count == total:
+        return str(total)
+    return context.say("some-of", here=shown_count, total=total)
 
 
 def counts(context: PageContext, course: Course) -> str:

@@ -412,10 +412,8 @@ def _is_within(path: str, section: str) -> bool:
 
 def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:
     """Set a message for the next page in a cookie; it must not contain secrets."""
-    name, value = (
-        browser.cookie_name(context.request, MESSAGE_COOKIE),
-        ".".join((key, *map(str, numbers))),
-    )
+    name = browser.cookie_name(context.request, MESSAGE_COOKIE)
+    value = ".".join((key, *map(str, numbers)))
     is_safe = browser.is_secure(context.request)
     response.set_cookie(name, value, _MESSAGE_S, secure=is_safe, httponly=True, samesite="lax")
     return response
@@ -424,10 +422,8 @@ def set_next_message(context: PageContext, response: Response, key: str, *number
 def _message(context: PageContext) -> tuple[str, int, str]:
     """Return the message of the last form: "<key>.<course id>", and a chat session id."""
     key, *numbers = browser.read_cookie(context.request, MESSAGE_COOKIE).split(".")
-    course_id, session_id, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [
-        0,
-        0,
-    ]
+    valid = [int(number) for number in numbers if _NUMBER.fullmatch(number)]
+    course_id, session_id, *_ = [*valid, 0, 0]
     course = context.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
         return "", 0, ""
@@ -488,10 +484,9 @@ def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Respon
     ):
         return "", None
     within = is_in_telegram(request)
-    version = context.courses.version
     parts = (
         _templates().version,
-        version,
+        context.courses.version,
         context.here,
         context.language,
         context.theme,

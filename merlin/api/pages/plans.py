@@ -242,15 +242,8 @@ async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
         await context.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
         # A trial that has just started: the button was pressed twice.
-        since, subscriptions = (
-            context.services.clock() - _MOMENT,
-            await context.read(my_subscriptions),
-        )
-        trials = [
-            term
-            for term in subscriptions.terms
-            if term.plan == name and term.source is Source.TRIAL
-        ]
+        since, mine = context.services.clock() - _MOMENT, await context.read(my_subscriptions)
+        trials = (term for term in mine.terms if term.plan == name and term.source is Source.TRIAL)
         if not any(trial.starts_at > since for trial in trials):
             return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")

@@ -128,10 +128,7 @@ class CourseBody(Body):
 
     def values(self) -> dict[str, object]:
         """Return the changes in the form of course.yaml."""
-        changes: dict[str, object] = {}
-        for key in ("semester", "active", "teachers"):
-            if getattr(self, key) is not None:
-                changes[key] = getattr(self, key)
+        changes = self.model_dump(include={"semester", "active", "teachers"}, exclude_none=True)
         if self.name is not None:
             changes["name"] = self.name.by_language()
         if self.description is not None:

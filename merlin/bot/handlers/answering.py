@@ -186,11 +186,9 @@ def without_other_provider(context: BotContext, session: Session) -> Session:
     """Return a new session without the settings that would select another provider."""
     if render_other_provider_note(context, session):
         session = replace(session, provider=None, model_id=None)
-    return (
-        replace(session, preset="", system="")
-        if render_other_provider_note(context, session)
-        else session
-    )
+    if render_other_provider_note(context, session):
+        return replace(session, preset="", system="")
+    return session
 
 
 def provider_title(context: BotContext, provider: str) -> str:

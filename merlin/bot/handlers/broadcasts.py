@@ -42,10 +42,8 @@ def list_broadcasts(context: BotContext) -> View:
         label = f"{signs.get(broadcast.state, '✅')} {broadcast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{broadcast.broadcast_id}"))
     rows: menu.Rows = (*entries, ("broadcast-new", "a-cast-new", "primary"), admin.HOME)
-    title, key = (
-        context.translate("admin-broadcast"),
-        "broadcast-list" if entries else "broadcast-none",
-    )
+    title = context.translate("admin-broadcast")
+    key = "broadcast-list" if entries else "broadcast-none"
     return menu.card(context, title, context.translate(key), rows=rows)
 
 

@@ -461,10 +461,8 @@ def list_unanswered(context: BotContext) -> View:
     questions = unanswered.list_unanswered(*context.caller, name, context.language)
     title = f"{context.translate('page-unanswered')} · {card.name_in(context.language)}"
     back = menu.back(f"ex:ds:{dataset_hash}")
-    keys, waiting = (
-        ("unanswered-hint", "unanswered-none"),
-        questions.list_in_state(GroupState.WAITING),
-    )
+    keys = ("unanswered-hint", "unanswered-none")
+    waiting = questions.list_in_state(GroupState.WAITING)
     data = f"ex:vains:{dataset_hash}"
     return menu.list_card(context, title, keys, waiting, entry, data, back, place=2)
 

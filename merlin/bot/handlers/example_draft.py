@@ -396,7 +396,7 @@ def _get_current_text(draft: Draft, field: str) -> str:
     raise Refused("the example is broken", "examples-broken")
 
 
-@handlers.step(REWORD, "ex-tags")
+@handlers.step(REWORD)
 @text_handler
 @proof_handler
 def take_field(context: BotContext) -> Draft:

@@ -149,8 +149,7 @@ def require_chosen_example(context: BotContext) -> ExampleView:
 
 def dialog_value(context: BotContext, name: str) -> Any:
     """Return a value stored in the dialog, None for none."""
-    is_ours = context.step.startswith(EDITOR_STEP)
-    return context.dialog_values.get(name) if is_ours else None
+    return context.dialog_values.get(name) if context.step.startswith(EDITOR_STEP) else None
 
 
 def require_current_draft(context: BotContext) -> Draft:
@@ -237,9 +236,7 @@ def proof_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> 
 
 
 handlers.button("ex:look")(proof_handler(require_current_draft))
-# Buttons of messages sent by earlier versions, where more steps led to the proof.
-handlers.button("ex:turns", "ex:tags")(proof_handler(require_current_draft))
-handlers.step(PROOF, "ex-turns")(proof_handler(require_current_draft, "examples-press-button"))
+handlers.step(PROOF)(proof_handler(require_current_draft, "examples-press-button"))
 
 
 async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str = "") -> None:

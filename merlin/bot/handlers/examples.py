@@ -393,11 +393,10 @@ def _import_view(
     added = [_added_example(edit) for edit in good[:_MAX_ADDED]]
     if len(good) > _MAX_ADDED:
         added.append(context.translate("examples-more", count=len(good) - _MAX_ADDED))
-    dataset_findings = finding_lines(context, replace(preview, findings=()))
     parts = (
         "\n\n".join(added),
         "\n".join(_line_reports(context, plan)),
-        "\n".join(dataset_findings),
+        "\n".join(finding_lines(context, replace(preview, findings=()))),
     )
     price = format_price(context, preview) if good else ""
     values = {"dataset": name, "file": source}

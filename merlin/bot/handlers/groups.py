@@ -159,12 +159,7 @@ def _with_setting(context: BotContext, group: Group, action: str, value: str) ->
         case "dataset" if value == _DEFAULT:
             return replace(group, dataset=None)
         case "dataset":
-            # Buttons of earlier versions have longer hashes.
-            names = (
-                name
-                for name in _titles(context, LANGUAGES[0])
-                if value.startswith(short_hash(name))
-            )
+            names = (name for name in _titles(context, LANGUAGES[0]) if short_hash(name) == value)
             name = next(names, None)
             return None if name is None else replace(group, dataset=name)
         case _:

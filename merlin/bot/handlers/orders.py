@@ -252,10 +252,9 @@ def orders(context: BotContext) -> View:
 
 def order_line(context: BotContext, purchase: Purchase) -> str:
     """Return an order in one line: date, title, price, state, number."""
-    at = format_time(context, purchase.created_at)
     return context.translate(
         "pay-order",
-        at=at,
+        at=format_time(context, purchase.created_at),
         title=purchase.order.promise.title_in(context.language),
         price=purchase.order.amount.format(context.language),
         state=order_state(context, purchase),

@@ -237,11 +237,9 @@ def _with_document_model(context: BotContext, conversation: Conversation, prompt
         return prompt
     if conversation.request.system:
         return prompt if context.text else replace(prompt, text="")
-    return (
-        prompt
-        if conversation.request.chosen
-        else replace(prompt, model=context.services.config.assistant)
-    )
+    if conversation.request.chosen:
+        return prompt
+    return replace(prompt, model=context.services.config.assistant)
 
 
 def _available_tokens(

@@ -122,9 +122,7 @@ async def give_up(context: BotContext) -> None:
     target = replace(find_target(context), edit_of=placeholder_id)
     message = build_page_messages(context, [FormattedMessage(failure.note)], target)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
-    await context.bot_data.sender.deliver(
-        lambda: context.outbox.put([message]), _on_sent(context, failure), context.language
-    )
+    await context.deliver(lambda: context.outbox.put([message]), _on_sent(context, failure))
 
 
 async def _find_stored_turn(context: BotContext) -> Turn | None:
@@ -217,9 +215,7 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
         parts = _answer_pages(context, turn, answer.written)
         return context.outbox.put(build_page_messages(context, parts))
 
-    await context.bot_data.sender.deliver(
-        prepare, _on_sent(context, answer.written), context.language
-    )
+    await context.deliver(prepare, _on_sent(context, answer.written))
 
 
 @contextmanager
@@ -264,11 +260,9 @@ async def _build_prompt(
     if context.format != "text":
         observer.on_text(context.translate("media-reading", kind=context.format))
     prompt = await source(context)
-    return (
-        prompt
-        if prompt.format == "text"
-        else await fit_prompt(context, conversation, prompt, observer)
-    )
+    if prompt.format == "text":
+        return prompt
+    return await fit_prompt(context, conversation, prompt, observer)
 
 
 async def _reply(
@@ -395,9 +389,7 @@ async def _send_answer(
         context.outbox.put(build_page_messages(context, parts[sent:], number=sent))
         return context.outbox.list_of_update(context.update_id)
 
-    await context.bot_data.sender.deliver(
-        prepare, _on_sent(context, stored_answer), context.language
-    )
+    await context.deliver(prepare, _on_sent(context, stored_answer))
 
 
 def _answer_pages(

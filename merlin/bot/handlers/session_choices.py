@@ -160,8 +160,7 @@ def _apply_and_confirm(
     session = apply_preset(context, name, prompt, model)
     if session is None:
         return menu.text_view(context, "presets-no-model")
-    title = preset_title(context, name)
-    message = context.translate("presets-chosen", name=title)
+    message = context.translate("presets-chosen", name=preset_title(context, name))
     rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
     parts = (message, context.translate(hint_key), render_other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
@@ -302,19 +301,16 @@ def leave_course(context: BotContext) -> View:
 
 def _find_default_course(context: BotContext) -> Course | None:
     """Return the active course that answers where none is chosen, None for no course."""
-    bare = replace(context.open_session(), dataset=None)
-    dataset = dataset_of(context.services, bare)
+    dataset = dataset_of(context.services, replace(context.open_session(), dataset=None))
     return courses.active(context.services).by_slug.get(dataset or "")
 
 
 def open_course(context: BotContext, slug: str) -> View:
     """Start a session about the course of a deep link; within the store's work."""
     course = courses.active(context.services).by_slug.get(slug)
-    return (
-        _start_course(context, course)
-        if course
-        else menu.text_view(context, "courses-not-available", _TO_COURSES)
-    )
+    if course:
+        return _start_course(context, course)
+    return menu.text_view(context, "courses-not-available", _TO_COURSES)
 
 
 @handlers.command("course")

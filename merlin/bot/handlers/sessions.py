@@ -77,9 +77,7 @@ async def summarize(context: BotContext) -> None:
         view = _summary_view(context, task.session, summary if is_stored else "")
         return context.outbox.put(build_messages(context, view))
 
-    await context.bot_data.sender.deliver(
-        prepare, context.finish_callback(UpdateState.ANSWERED), context.language
-    )
+    await context.deliver(prepare, context.finish_callback(UpdateState.ANSWERED))
 
 
 def _begin_summary(context: BotContext) -> Conversation | View:
@@ -377,8 +375,7 @@ async def new_session(context: BotContext) -> None:
         )
         return context.outbox.put([note, topic_message])
 
-    ending = context.finish_callback(UpdateState.ANSWERED)
-    await context.bot_data.sender.deliver(prepare, ending, context.language)
+    await context.deliver(prepare, context.finish_callback(UpdateState.ANSWERED))
 
 
 def _is_replied(context: BotContext) -> bool:

@@ -71,12 +71,9 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
 def _is_calm(health_view: HealthView, now: datetime) -> bool:
     """Return whether the daemon works, all processes are alive and no queue is delayed."""
     has_daemon = any(process.process == "daemon" for process in health_view.processes)
+    are_alive = all(process.alive for process in health_view.processes)
     waits = ((now - queue.oldest).total_seconds() for queue in health_view.queues if queue.oldest)
-    return (
-        has_daemon
-        and all(process.alive for process in health_view.processes)
-        and max(waits, default=0) <= _LATE_S
-    )
+    return has_daemon and are_alive and max(waits, default=0) <= _LATE_S
 
 
 def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:
@@ -197,15 +194,10 @@ def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> 
 
 
 def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Card:
-    income, spend = (
-        sum(money_day.income for money_day in days),
-        sum(money_day.spend for money_day in days),
-    )
-    series = [
-        ("p", [money_day.income for money_day in days]),
-        ("t", [money_day.spend for money_day in days]),
-    ]
-    highest = max(max(values) for _, values in series)
+    incomes = [money_day.income for money_day in days]
+    spends = [money_day.spend for money_day in days]
+    income, spend, series = sum(incomes), sum(spends), [("p", incomes), ("t", spends)]
+    highest = max(*incomes, *spends)
     scale = time_charts.linear_scale(len(days), highest / MICRO, _CENT)
     drawn = [(style, [value / MICRO for value in values]) for style, values in series]
     sign = "+" if income > spend else "−" if income < spend else ""

@@ -64,10 +64,9 @@ class CardForm(EditForm):
 
     def body(self) -> CourseBody:
         """Return the request body for the API. Raises ValidationError."""
-        about = {"ru": self.about_ru.strip() or None, "en": self.about_en.strip() or None}
         return CourseBody(
             name=Texts(ru=self.name_ru.strip() or None, en=self.name_en.strip() or None),
-            description=Texts(**about),
+            description=Texts(ru=self.about_ru.strip() or None, en=self.about_en.strip() or None),
             semester=self.semester,
             active=self.active,
             teachers=self.teachers.replace(",", " ").split(),
