@@ -265,15 +265,7 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
     return Conversation(
-        asker,
-        session,
-        history,
-        request,
-        first,
-        limit,
-        name=name,
-        newer=newer,
-        is_first=is_first,
+        asker, session, history, request, first, limit, name=name, newer=newer, is_first=is_first
     )
 
 

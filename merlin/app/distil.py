@@ -87,8 +87,7 @@ _SCHEMA = _object(examples={"type": "array", "items": _PAIR})
 # Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
 _FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _SCHEMA}
 SAMPLING_PARAMS = SamplingParams(
-    most_tokens=MAX_ANSWER_TOKENS,
-    response_format={"type": "json_schema", "json_schema": _FORMAT},
+    most_tokens=MAX_ANSWER_TOKENS, response_format={"type": "json_schema", "json_schema": _FORMAT}
 )
 
 

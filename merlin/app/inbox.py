@@ -248,9 +248,7 @@ _FREE = LEASE.owner.in_(["", Parameter("owner")]) | (LEASE.until < Parameter("no
 _TAKE = Prepared(
     LEASE.insert({"bot_id": Parameter("bot"), **parameters("chat_id owner until")})
     .on_conflict(
-        conflict_target=(LEASE.bot_id, LEASE.chat_id),
-        update=parameters("owner until"),
-        where=_FREE,
+        conflict_target=(LEASE.bot_id, LEASE.chat_id), update=parameters("owner until"), where=_FREE
     )
     .as_rowcount()
 )

@@ -262,11 +262,7 @@ def get(
 
 
 def quote(
-    ctx: Context,
-    actor: Actor,
-    dataset: str,
-    language: str,
-    base: tuple[str, str] | None = None,
+    ctx: Context, actor: Actor, dataset: str, language: str, base: tuple[str, str] | None = None
 ) -> QuoteView:
     """Return the price of training the newest build, and the reason if it would be refused.
 

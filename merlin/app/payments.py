@@ -24,12 +24,7 @@ from merlin.db.audit import person_reference
 
 
 def list_payments(
-    ctx: Context,
-    actor: Actor,
-    limit: int,
-    before: str = "",
-    state: str = "",
-    whose: str = "",
+    ctx: Context, actor: Actor, limit: int, before: str = "", state: str = "", whose: str = ""
 ) -> list[Purchase]:
     """Return orders, newest first: those after `before`, in a state, of a user or order number.
 

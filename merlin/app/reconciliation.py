@@ -268,10 +268,7 @@ class Reconciliation:
 
 
 async def compare_all(
-    ctx: Context,
-    gateway: YooKassaGateway | None,
-    since: datetime,
-    until: datetime,
+    ctx: Context, gateway: YooKassaGateway | None, since: datetime, until: datetime
 ) -> Reconciliation:
     """Compare the ledger with YooKassa's list of a period, and change nothing.
 

@@ -91,9 +91,7 @@ class Spending:
 
 
 _VIEWS = RowMap(
-    SessionView,
-    columns={"model": "model_id", "last_used_at": "touched_at"},
-    sealed=SESSION.sealed,
+    SessionView, columns={"model": "model_id", "last_used_at": "touched_at"}, sealed=SESSION.sealed
 )
 _TURNS = RowMap(
     TurnView, columns={"model": "model_id", "model_role": "standing"}, sealed=TURN.sealed

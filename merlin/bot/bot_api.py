@@ -325,10 +325,7 @@ class BotApi:
         except EditSkipped:
             return False
         except TelegramError as error:
-            return _classify(error, fields["chat_id"]) in {
-                ApiError.UNCHANGED,
-                ApiError.MIGRATED,
-            }
+            return _classify(error, fields["chat_id"]) in {ApiError.UNCHANGED, ApiError.MIGRATED}
         return True
 
     async def answer_query(self, method: str, fields: Mapping[str, Any]) -> bool:

@@ -330,10 +330,7 @@ class UpdatePoller:
     """The long poll of one bot."""
 
     def __init__(
-        self,
-        services: BotServices,
-        transport: AiohttpRequest,
-        processor: ChatProcessor,
+        self, services: BotServices, transport: AiohttpRequest, processor: ChatProcessor
     ) -> None:
         self._services = services
         self._transport = transport

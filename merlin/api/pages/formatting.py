@@ -120,12 +120,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "refunded-in-part": ("warn", "undo"),
         "refunded": ("", "undo"),
     },
-    "page-refund-state": {
-        "wanted": WAIT,
-        "sending": RUN,
-        "done": ("ok", "undo"),
-        "refused": BAD,
-    },
+    "page-refund-state": {"wanted": WAIT, "sending": RUN, "done": ("ok", "undo"), "refused": BAD},
     "page-request": {"waiting": WAIT, "working": RUN, "done": OK, "failed": BAD},
 }
 

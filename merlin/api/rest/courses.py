@@ -54,11 +54,7 @@ from merlin.dataset.spec import MaterialKind
 
 Json = dict[str, Any]
 # Clients depend on these names in every language.
-TYPES: Mapping[str, str] = {
-    "lecture": "Лекция",
-    "seminar": "Семинар",
-    "lab": "Лабораторная работа",
-}
+TYPES: Mapping[str, str] = {"lecture": "Лекция", "seminar": "Семинар", "lab": "Лабораторная работа"}
 _CODES = {word.casefold(): code for code, word in TYPES.items()} | {kind: kind for kind in KINDS}
 TYPE_VALUES = ["", *KINDS, *TYPES.values()]
 

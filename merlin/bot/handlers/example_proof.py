@@ -280,8 +280,7 @@ def replacement_lines(context: BotContext, replacement: Replacement) -> list[str
     """Return the lines for what an approval replaces, [] if it only adds."""
     lines = [
         context.translate(
-            "page-proposal-replaces",
-            answer=menu.one_line(example.answer, _ANSWER_LENGTH),
+            "page-proposal-replaces", answer=menu.one_line(example.answer, _ANSWER_LENGTH)
         )
         for example in replacement.examples
     ]
