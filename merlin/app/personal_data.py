@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import reduce
-from operator import or_
+from operator import and_, or_
 from typing import Any
 
 from peewee import fn
@@ -136,7 +136,7 @@ class PersonalRecords(Repository):
         for name in traces.numbers:
             condition = getattr(traces.table, name) == user_id
             values = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
-            self.db.change(traces.table.update(values).where(condition))
+            self.db.update(traces.table, condition, **values)
         for row in self._rows_with_mentions(traces, user_id):
             self._scrub(traces, row, user_id)
 
@@ -149,31 +149,21 @@ class PersonalRecords(Repository):
         return self.db.rows(traces.table.select().where(reduce(or_, conditions)))
 
     def _scrub(self, traces: PersonalData, row: Row, user_id: int) -> None:
-        texts = {
-            name: ERASED if row[name] == str(user_id) else scrub_text(row[name], user_id)
-            for name in traces.names
-            if row[name]
-        }
-        documents = {
-            name: dump_json(scrub_json(load_json(row[name]), user_id))
-            for name in traces.documents
-            if row[name] and scrub_text(row[name], user_id) != row[name]
-        }
-        nulls = {
-            name: None
-            for name in traces.nulls
-            if row[name] and scrub_text(row[name], user_id) != row[name]
-        }
-        changed = {
-            name: value
-            for name, value in {**texts, **documents, **nulls}.items()
-            if value != row[name]
-        }
-        if not changed:
-            return
-        table = traces.table
-        key = [getattr(table, name) == row[name] for name in table.row_key]
-        self.db.change(table.update(changed).where(*key))
+        changed: Row = {}
+        for name in (*traces.names, *traces.documents, *traces.nulls):
+            before = row[name]
+            if not before or scrub_text(before, user_id) == before:
+                continue
+            if name in traces.names:
+                is_all = before == str(user_id)
+                changed[name] = ERASED if is_all else scrub_text(before, user_id)
+            elif name in traces.documents:
+                changed[name] = dump_json(scrub_json(load_json(before), user_id))
+            else:
+                changed[name] = None
+        if changed:
+            key = [getattr(traces.table, name) == row[name] for name in traces.table.row_key]
+            self.db.update(traces.table, reduce(and_, key), **changed)
 
     def _anonymize_commits(self, user_id: int) -> None:
         """Anonymize the stored copies of the user's commits; git itself keeps them."""
@@ -189,8 +179,7 @@ class PersonalRecords(Repository):
             self.db.update(COMMIT, COMMIT.sha == row["sha"], **values)
         for shas in in_portions([row["sha"] for row in rows], CHUNK):
             for table in (EXAMPLE, TAUGHT_EXAMPLE):
-                update = table.update({"author": nobody.name}).where(table.commit_sha.in_(shas))
-                self.db.change(update)
+                self.db.update(table, table.commit_sha.in_(shas), author=nobody.name)
 
 
 def _list_own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:
