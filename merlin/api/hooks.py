@@ -249,11 +249,8 @@ async def _trigger(request: Request, name: str) -> Response:
     """Trigger the hook's action if the call proves the secret or needs none. Raises Problem."""
     body = await read_body(request, HOOK_BYTES)
     secrets = services_of(request).hook_secrets.get(name, ())
-    if not (
-        is_authentic(secrets, request.headers, body)
-        if secrets
-        else is_from_network(request, LOOPBACK)
-    ):
+    is_local = not secrets and is_from_network(request, LOOPBACK)
+    if not (is_local or is_authentic(secrets, request.headers, body)):
         raise _refuse(request, name)
     request.app.state.debouncers[name].trigger()
     return Response(status_code=HTTPStatus.ACCEPTED)

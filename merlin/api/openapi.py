@@ -165,13 +165,10 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     if require_person in calls:
         return own, "Requires a signed-in user; API keys are not accepted."
     if required is not None:
-        scope_note = f"An API key needs the scope `{required.scope.value}`"
-        permission_note = (
-            f"; the user needs the permission `{required.permission.value}`"
-            if required.permission
-            else ""
-        )
-        return [{"key": [required.scope.value]}, *own], f"{scope_note}{permission_note}."
+        access = f"An API key needs the scope `{required.scope.value}`"
+        if required.permission:
+            access = f"{access}; the user needs the permission `{required.permission.value}`"
+        return [{"key": [required.scope.value]}, *own], f"{access}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
     return (list(FOR_ALL["security"]) if caller_of_route in calls else []), ""

@@ -169,12 +169,8 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
         reply = app
         if is_get and scope["path"].startswith(PLACES):
             catalogue_request = scope["state"]["catalogue_request"] = CatalogueRequest(scope)
-            version = catalogue_request.cache.version
-            answer = (
-                None
-                if version is None
-                else catalogue_request.cache.find(catalogue_request.tag(version))
-            )
+            tag = catalogue_request.tag(catalogue_request.cache.version)
+            answer = catalogue_request.cache.find(tag)
             if answer is not None:
                 scope["route"] = answer.route  # for the counters
                 reply = await catalogue_request.response(answer)
@@ -200,8 +196,13 @@ class CatalogueRequest:
         self._known = sent_etags(headers)
         self._packs = _packs(encodings[:MAX_HEADER_LENGTH])
 
-    def tag(self, version: int) -> str:
-        """Return the ETag, without quotes, of the answer at a version of the catalogue."""
+    def tag(self, version: int | None) -> str:
+        """Return the ETag, without quotes, of the answer at a version of the catalogue.
+
+        It is "" if the version is not known yet.
+        """
+        if version is None:
+            return ""
         # Includes the program's version: another one may format the same data differently.
         query = self._scope["query_string"].decode("latin-1")
         parts = (__version__, str(version), self._scope["path"], query, self.language)
@@ -210,7 +211,7 @@ class CatalogueRequest:
 
     def not_modified(self, tag: str) -> Response | None:
         """Return 304 if the client has this answer, else None."""
-        for is_packed in (True, False):
+        for is_packed in (True, False) if tag else ():
             headers = self._headers(tag, is_packed=is_packed)
             if headers["ETag"] in self._known:
                 return Response(None, HTTPStatus.NOT_MODIFIED, headers)
@@ -256,12 +257,8 @@ MakeAnswer = Callable[[Context, str], tuple[object, str]]
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
     catalogue_request: CatalogueRequest = request.state.catalogue_request
-    cached_version = catalogue_request.cache.version
-    unchanged = (
-        None
-        if cached_version is None
-        else catalogue_request.not_modified(catalogue_request.tag(cached_version))
-    )
+    cached_tag = catalogue_request.tag(catalogue_request.cache.version)
+    unchanged = catalogue_request.not_modified(cached_tag)
     if unchanged is not None:
         return unchanged
 

@@ -285,11 +285,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
 
     Raises NotFound for an unknown payment, Refused for more than was paid.
     """
-    for refund in (
-        Refunds(ctx.db, ctx.clock).list_of_purchase(gateway_refund.purchase_id)
-        if gateway_refund.purchase_id
-        else ()
-    ):
+    for refund in Refunds(ctx.db, ctx.clock).list_of_purchase(gateway_refund.purchase_id):
         if refund.state in UNDER_WAY and refund.payment_id == gateway_refund.payment_id:
             # Our own refund: it stores the person and the reason.
             return finish_refund(ctx, refund, gateway_refund)

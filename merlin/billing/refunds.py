@@ -92,10 +92,8 @@ class Refunds(Repository):
         # Locked, so that concurrent refunds do not both count the same remaining amount.
         self.db.row(self.db.for_update(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
         keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
-        if (
-            keyed_id
-            and (existing := self.db.row(REFUND.select().where(REFUND.id == keyed_id))) is not None
-        ):
+        existing = self.db.row(REFUND.select().where(REFUND.id == keyed_id)) if keyed_id else None
+        if existing is not None:
             return self._refund(existing)
         remaining, user_id = ledger.remaining_amount(grant_id), self._payer(grant.purchase_id)
         requested = amount or remaining

@@ -146,8 +146,7 @@ async def finish(request: Request, context: PublicContext, next: Next = "/") -> 
     if await auth.finish_login(request, response) is not None:
         return response
     login = await auth.look_at_login(request)
-    state = login.state if login is not None else LoginState.EXPIRED
-    number = login.number if login is not None else 0
+    state, number = (login.state, login.number) if login else (LoginState.EXPIRED, 0)
     return _code_page(context, back, state, number)
 
 

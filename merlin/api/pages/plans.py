@@ -317,9 +317,7 @@ def _card(
     plan, user = plan_offer.plan, context.user
     now = plan_of(context.services.plans, user.plans) if user else None
     # Anonymous visitors can start the trial after signing in.
-    can_start_trial = (
-        bool(plan.trial_days) if plan_offer.can_start_trial is None else plan_offer.can_start_trial
-    )
+    can_try = plan_offer.can_start_trial
     return {
         "plan": plan,
         "brings": plan_features(context, plan),
@@ -327,7 +325,7 @@ def _card(
         "mine": _active_until(context, plan, subscriptions),
         "is_now": now is plan,
         "is_free": plan_offer.is_default,
-        "can_start_trial": can_start_trial,
+        "can_start_trial": bool(plan.trial_days) if can_try is None else can_try,
     }
 
 

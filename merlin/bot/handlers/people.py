@@ -396,12 +396,9 @@ def grant(context: BotContext) -> View:
     person, role = require_other_person(context), _enum_argument(context, Role)
     scope = _scope_argument(context, 2) if role is Role.TEACHER else None
     if not menu.is_confirmed(context):
-        role_label = admin.state_text(context, "role", role.value) + (
-            f" ({scope})" if scope else ""
-        )
-        text = context.translate(
-            "people-ask-grant", who=user_title(context, person), role=role_label
-        )
+        label, who = admin.state_text(context, "role", role.value), user_title(context, person)
+        label = f"{label} ({scope})" if scope else label
+        text = context.translate("people-ask-grant", who=who, role=label)
         data = (person.id, role.value, *((short_hash(scope),) if scope else ()))
         return menu.confirm(context, text, "people-grant", f"a-role:{person.id}", *data)
     users.grant_role(*context.caller, person.id, role, scope)
@@ -414,9 +411,8 @@ def revoke_scope(context: BotContext) -> View:
     person = require_other_person(context)
     scope = _scope_argument(context, 1, person.scopes)
     if not menu.is_confirmed(context):
-        text = context.translate(
-            "people-ask-scope-off", who=user_title(context, person), scope=scope
-        )
+        who = user_title(context, person)
+        text = context.translate("people-ask-scope-off", who=who, scope=scope)
         data = (person.id, short_hash(scope))
         return menu.confirm(context, text, "people-revoke", f"a-scopes:{person.id}", *data)
     users.revoke_role(*context.caller, person.id, scope)

@@ -111,10 +111,8 @@ def reward_inviter(context: BotContext, number: str) -> None:
     inviting_user, quotas = Users(context.db).get(inviter), context.quotas
     if inviting_user is None or inviting_user.is_blocked or inviter == context.user_id:
         return
-    if (
-        sum((gift.key or "").startswith(_GIFT_PREFIX) for gift in quotas.gifts.list_all(inviter))
-        >= MAX_INVITED
-    ):
+    given = quotas.gifts.list_all(inviter)
+    if sum((gift.key or "").startswith(_GIFT_PREFIX) for gift in given) >= MAX_INVITED:
         return
     amount, key = context.services.config.payments.invitation, f"{_GIFT_PREFIX}{context.update_id}"
     quotas.gifts.give(Gift(inviter, Format.TEXT, amount, person_reference(inviter), key=key))
@@ -216,9 +214,8 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
 def offer(context: BotContext) -> View:
     """Show a plan or pack. Raises NotFound if it is not offered any more."""
     code_hash = context.argument(1)
-    return offer_view(
-        context, require_offered_plan(context), promo_of(context, code_hash) if code_hash else None
-    )
+    promo = promo_of(context, code_hash) if code_hash else None
+    return offer_view(context, require_offered_plan(context), promo)
 
 
 def promo_of(context: BotContext, code_hash: str) -> Promo | None:

@@ -145,11 +145,9 @@ def _times(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Ca
     rows = time_charts.AREA.rows(scale, context.language)
     drawn = tuple((style, time_charts.draw_line(scale, values)) for style, values in lines)
     chart = time_charts.TimeChart(rows, columns, lines=drawn)
-    summary = (
-        context.say("trend-times", nearly=_seconds(context, nearly))
-        if half
-        else context.say("trend-none")
-    )
+    summary = context.say("trend-none")
+    if half:
+        summary = context.say("trend-times", nearly=_seconds(context, nearly))
     keys = (("", context.say("trend-half")), ("t", context.say("trend-nearly-all")))
     return Card("times", _seconds(context, half), summary, chart, keys)
 

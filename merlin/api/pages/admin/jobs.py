@@ -269,11 +269,8 @@ async def show_evaluation(
 ) -> Response:
     """Return a model's results at its test questions, compared with another model if any."""
     model_evaluation = await context.read(evaluation.read_evaluation, name, against)
-    job = (
-        await context.read(jobs.get, model_evaluation.model.job)
-        if model_evaluation.model.job
-        else None
-    )
+    job_id = model_evaluation.model.job
+    job = await context.read(jobs.get, job_id) if job_id else None
     view: dict[str, object] = {
         "daemon_request": await read_daemon_request(context, asked),
         "found": model_evaluation,
