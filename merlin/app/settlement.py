@@ -81,16 +81,15 @@ def notify_mismatch(
 
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
-    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase.purchase_id)
+    order_id = purchase.purchase_id
+    purchase = Ledger(ctx.db, ctx.clock).lock_purchase(order_id)
     wrong = find_mismatch(purchase, payment)
     if wrong:
         notify_mismatch(ctx, purchase, payment, wrong)
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
-    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).mark_held(
-        purchase.purchase_id
-    ):
+    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).mark_held(order_id):
         return Outcome.HELD
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return Outcome.CANCELED

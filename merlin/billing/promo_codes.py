@@ -225,10 +225,8 @@ class Promos(Repository):
         was_used = Tombstones(self.db, self._clock).has_had(user_id, Source.PROMO, row["code"])
         if self.db.value(query) is not None or was_used:
             raise Refused(f"{code} is used", "promo-used")
-        if (
-            row["most_uses"] is not None
-            and self.db.count(PROMO_USE, is_counted) >= row["most_uses"]
-        ):
+        limit = row["most_uses"]
+        if limit is not None and self.db.count(PROMO_USE, is_counted) >= limit:
             raise Refused(f"{code} is used up", "promo-used-up")
         return row
 

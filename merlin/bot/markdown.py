@@ -285,17 +285,13 @@ def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
 def _task(block: SyntaxTreeNode | None) -> str:
     """Return the checkbox of a task and remove it from the item's text; "" for other items."""
     inline = block.children[0] if block and block.children else None
-    first_text = (
-        inline.children[0] if inline and inline.type == "inline" and inline.children else None
-    )
-    match = (
-        _TASK.match(first_text.content)
-        if first_text and first_text.type == "text" and first_text.token
-        else None
-    )
-    if first_text is None or first_text.token is None or match is None:
+    if inline is None or inline.type != "inline" or not inline.children:
         return ""
-    first_text.token.content = first_text.content[match.end() :]
+    first = inline.children[0]
+    match = _TASK.match(first.content) if first.type == "text" else None
+    if first.token is None or match is None:
+        return ""
+    first.token.content = first.content[match.end() :]
     return "☐" if match.group(1) == " " else "☑"
 
 

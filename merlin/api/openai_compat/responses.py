@@ -199,11 +199,9 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
         return refusal(language, status, "window", code, "messages", limit=limit)
     if reply.ending is Ending.EMPTY:
         return refusal(language, HTTPStatus.BAD_GATEWAY, "empty", "empty_answer")
-    key, code = (
-        ("no-model-available", "no_model")
-        if reply.ending is Ending.NOBODY
-        else ("busy", "model_busy")
-    )
+    key, code = "busy", "model_busy"
+    if reply.ending is Ending.NOBODY:
+        key, code = "no-model-available", "no_model"
     return refusal(language, HTTPStatus.SERVICE_UNAVAILABLE, key, code, retry_after_s=BUSY_S)
 
 

@@ -473,15 +473,12 @@ def render_fragment(
 def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Response | None]:
     """Return the ETag of an anonymous page, and a 304 if the browser has it.
 
-    `said` is everything that the page depends on besides catalogue, address and display options.
+    `dependencies` are all that the page depends on besides catalogue, address and display options.
     The ETag is "" for personal pages, which are always rendered.
     """
     request = context.request
-    if (
-        context.is_personal
-        or browser.requested_language(request)
-        or "theme" in request.query_params
-    ):
+    is_asked = browser.requested_language(request) or "theme" in request.query_params
+    if context.is_personal or is_asked:
         return "", None
     within = is_in_telegram(request)
     parts = (

@@ -216,11 +216,8 @@ async def fit_prompt(
     room_tokens, part_tokens = await context.store.read(
         lambda: _available_tokens(context, conversation, prompt)
     )
-    if (
-        prompt.format == "voice"
-        and not prompt.documents
-        and not fits_into(prompt.text, room_tokens)
-    ):
+    is_voice = prompt.format == "voice" and not prompt.documents
+    if is_voice and not fits_into(prompt.text, room_tokens):
         message = context.translate("media-ask-voice")
         prompt = replace(prompt, text=message, documents=(AttachedText("voice", prompt.text),))
     if fits_into("".join(document.text for document in prompt.documents), room_tokens):
@@ -248,16 +245,12 @@ def _available_tokens(
     """Return the tokens for the attached texts and for a part of one; within the store's work."""
     choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else conversation.first
     window = min(window_of(context.services, choice), conversation.limit)
-    question_tokens = (
-        0 if prompt.format == "voice" else estimate_tokens(Message("user", prompt.text))
-    )
-    room_tokens = (
-        int(window * MATERIAL_SHARE) - count_window_tokens(conversation.before) - question_tokens
-    )
-    summarizer = _summarizing_model(context, prompt)
-    part_tokens = (
-        int(window_of(context.services, summarizer) * PART_SHARE) if summarizer else window
-    )
+    room_tokens = int(window * MATERIAL_SHARE) - count_window_tokens(conversation.before)
+    if prompt.format != "voice":
+        room_tokens -= estimate_tokens(Message("user", prompt.text))
+    part_tokens = window
+    if summarizer := _summarizing_model(context, prompt):
+        part_tokens = int(window_of(context.services, summarizer) * PART_SHARE)
     return max(room_tokens, int(window * MIN_MATERIAL_SHARE), 1), max(part_tokens, 1)
 
 
