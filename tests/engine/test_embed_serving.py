@@ -15,7 +15,6 @@ from tests.engine.tiny_encoder import (
     SYNONYMS,
     build_config,
     encoder_folder,
-    transformers_encoder,
 )
 from tests.support.waiting import longest
 
@@ -106,14 +105,3 @@ def test_encoder_base_passes_every_protocol_check(engine):
         for vector_of_question in outcomes
         if vector_of_question.result != "passed"
     } == {}
-
-
-@pytest.mark.usefixtures("needs_torch")
-def test_safetensors_encoder_answers_paraphrases_too(tmp_path):
-    folder = transformers_encoder(tmp_path / "encoder")
-    models = {NAME: build_config(folder, backend="transformers")}
-    with serve_engine(tmp_path / "engine", models=models) as engine:
-        job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
-        assert job.status == "succeeded", job
-        paraphrases = [other_question for _, _, other_question in SYNONYMS]
-        assert ask_all(engine, job.fine_tuned_model, paraphrases) == list(TAUGHT.values())

@@ -17,7 +17,9 @@ from merlin.engine.serving.base import Busy, Setup, Unavailable
 from merlin.engine.serving.process import WorkerProcess
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import start_backend
+from tests.engine.running_engine import build_training_file, serve_engine
 from tests.engine.tiny_base import get_tiny_base, make_question
+from tests.engine.tiny_encoder import NAME, SYNONYMS, build_config, transformers_encoder
 from tests.support.waiting import longest
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -127,6 +129,19 @@ def test_embeddings_base_gives_unit_vectors_and_no_answers(tmp_path):
             runner.ask("x")
         with pytest.raises(ApiError, match="at most 1024 tokens"):
             runner.run(runner.backend.embed(["a" * 1025]))
+
+
+def test_safetensors_encoder_answers_paraphrases(tmp_path):
+    models = {
+        NAME: build_config(transformers_encoder(tmp_path / "encoder"), backend="transformers")
+    }
+    taught = {question: answer for question, answer, _ in SYNONYMS}
+    with serve_engine(tmp_path / "engine", models=models) as engine:
+        job = engine.train(engine.upload(build_training_file(taught)).id, model=NAME)
+        assert job.status == "succeeded", job
+        for _, answer, paraphrase in SYNONYMS:
+            completion = engine.ask(job.fine_tuned_model, paraphrase)
+            assert completion.choices[0].message.content == answer
 
 
 def test_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
