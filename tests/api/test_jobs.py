@@ -236,13 +236,16 @@ def test_comparing_two_models_opens_the_evaluation_of_the_newer_one(site):
 
 def test_only_questions_asked_of_both_models_are_compared(site):
     train_two_models(site)
-    site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
+    answer = r'"Иначе:\n```python\nprint(11)\n```"'
+    site.lab.repository.example("trial", 11, answer=answer, is_test=True)
     site.lab.repository.commit("Change a test question")
     site.lab.until_serving("trial-3")
     with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-3/evaluation?against=trial-2").text
     assert "1 общий вопрос" in page
     assert page.count("Прежней не задавали") == 1
+    assert "<pre>print(11)\n</pre>" in page
+    assert "```" not in page
 
 
 def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_site):
