@@ -20,25 +20,31 @@ from tests.support.waiting import longest
 
 # Merlin's modules, and modules they import lazily.
 _PROCESSES = (
-    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.context"),
-    *("engine.main", "engine.trainers.recall.train", "providers.openai_training"),
+    *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.engine", "wiring.context"),
+    *("engine.main", "engine.trainers.recall.train"),
+    *("providers.openai_training", "providers.yookassa"),
 )
-_OPENAI = ("chat", "audio", "files", "fine_tuning.jobs", "models")
+_OPENAI = ("chat.chat", "audio", "files", "fine_tuning.fine_tuning", "models")
 _LATER = (
     "git",
     "h11",
     "httpcore2",
     "httptools",
     "jsonschema",
+    "jsonschema_rs",
+    "anyio._backends._asyncio",
     "anyio.streams.tls",
     "apscheduler.triggers.interval",
+    "encodings.idna",
     "openai.lib.streaming.chat",
     "pytest",
+    "pymorphy3",
     "sacrebleu",
+    "snowballstemmer",
     "tiktoken",
     "truststore",
     "uvicorn.lifespan.on",
-    "uvicorn.protocols.http.httptools_impl",
+    "uvicorn.protocols.http.auto",
 )
 
 # A test process has one fork server: setting the list again would replace the first.
@@ -49,6 +55,7 @@ FORKS.set_forkserver_preload(
         *{f"merlin.cli.{name}" for name, _ in COMMANDS.values()},
         *(f"openai.resources.{name}" for name in _OPENAI),
         *_LATER,
+        "tests.support.prepared_commands",
     ]
 )
 
