@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from itertools import islice
+from typing import NamedTuple
 
 from merlin.dataset.example import PER_CONVERSATION, PER_MESSAGE, Example, count_tokens, normalise
 from merlin.dataset.example_index import (
@@ -38,9 +39,12 @@ _FRAME_TOKENS = 20  # more than the framing of one message takes
 _CHUNK = 500
 
 
-# A finding about two examples of a group: the id of the one that it is reported at, its rule, and
-# the id of the other.
-Pair = tuple[str, str, str]
+class Pair(NamedTuple):
+    """A finding about two examples of a group, by id; it is reported at the first one."""
+
+    id: str
+    rule: str
+    other: str
 
 
 class TokenLimit:
@@ -157,14 +161,14 @@ def _judge_question(
             kept = first.setdefault(member.content, member)
             if kept is not member:
                 statuses[member.id] = DUPLICATE
-                pairs.append((member.id, "duplicate", kept.id))
+                pairs.append(Pair(member.id, "duplicate", kept.id))
     unique = list(first.values())
     trained = [member for member in unique if member.mark != TEST]
     if trained:
         for member in unique:
             if member.mark == TEST:
                 statuses[member.id] = LEAK
-                pairs.append((member.id, "leak", trained[-1].id))
+                pairs.append(Pair(member.id, "leak", trained[-1].id))
     good = [member for member in unique if member.id not in statuses]
     return statuses, [*pairs, *_find_contradictions(good)]
 
@@ -175,7 +179,7 @@ def _find_contradictions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
     for example in sorted(good, key=lambda example: example.path):
         known = first.setdefault(example.system, example)
         if known.answer != example.answer:
-            yield example.id, "contradiction", known.id
+            yield Pair(example.id, "contradiction", known.id)
 
 
 def _move_tests_to_train(index: ExampleIndex, rule: SplitRule | None) -> None:
@@ -201,7 +205,7 @@ def _judge_groups(
 def _find_equal_names(good: Sequence[IndexedExample]) -> Iterator[Pair]:
     """Yield examples whose names are equal on file systems that ignore case."""
     for example in good[1:]:
-        yield example.id, "case-twin", good[0].id
+        yield Pair(example.id, "case-twin", good[0].id)
 
 
 def _find_near_pairs(good: Sequence[IndexedExample]) -> Iterator[Pair]:
@@ -209,8 +213,8 @@ def _find_near_pairs(good: Sequence[IndexedExample]) -> Iterator[Pair]:
     for later, earlier in find_near_questions([example.question for example in good]):
         example, other = good[later], good[earlier]
         if (example.mark == TEST) == (other.mark == TEST):
-            yield example.id, "near-duplicate", other.id
+            yield Pair(example.id, "near-duplicate", other.id)
         elif example.mark == TEST:
-            yield example.id, "near-leak", other.id
+            yield Pair(example.id, "near-leak", other.id)
         else:
-            yield other.id, "near-leak", example.id
+            yield Pair(other.id, "near-leak", example.id)

@@ -135,7 +135,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
         )
         for entry in person.entries
     )
-    flags = ", ".join(context.translate(f"account-{name}") for name, is_set in notes if is_set)
+    flags = ", ".join(context.translate(f"page-{name}") for name, is_set in notes if is_set)
     user_id, block = person.id, "unblock" if person.blocked else "block"
     plans = (
         (("people-plan", f"a-plan:{user_id}"), ("people-gift", f"a-gift:{user_id}")),
