@@ -8,6 +8,7 @@ from hypothesis import example as case
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, read_example, write_example
 
@@ -109,13 +110,12 @@ LETTERS = st.characters(
     whitelist_characters="\n\t\u0085",
     blacklist_characters="\ufffe\uffff",
 )
-TEXTS = (
-    st.text(LETTERS, min_size=1, max_size=60)
-    .map(lambda words: words.rstrip("\n"))
-    .filter(str.strip)
-)
 YAML_SIGNS = st.text(alphabet=" \n:#-?[]{}&*!|>'\"%@`,~0123abcдё", min_size=1, max_size=40)
-WORDS = st.one_of(TEXTS, YAML_SIGNS.map(lambda words: words.rstrip("\n")).filter(str.strip))
+WORDS = (
+    st.one_of(st.text(LETTERS, min_size=1, max_size=60), YAML_SIGNS)
+    .map(lambda words: words.rstrip("\n"))
+    .filter(lambda words: not is_blank(words))
+)
 
 
 @settings(max_examples=150, deadline=None)
