@@ -116,7 +116,7 @@ pictures: venv
 
 # Every page with its states, in both languages, widths and lights, in shots/.
 screens: venv
-	LOOKS=all SHOTS_FOLDER=shots $(BIN)/python -m pytest -q tests/browser -k fault
+	LOOKS=all SHOTS_FOLDER=shots $(BIN)/python -m pytest -q tests/browser -k axe
 
 bench: venv
 	$(BIN)/python -m bench
