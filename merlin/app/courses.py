@@ -74,7 +74,7 @@ def chat_states(ctx: Context) -> dict[str, str]:
 
 def titles(ctx: Context, language: str) -> dict[str, str]:
     """Return dataset -> title of the active courses."""
-    return {course.dataset: course.title(language) for course in active(ctx).courses}
+    return active(ctx).titles(language)
 
 
 def part(

@@ -274,6 +274,10 @@ class ActiveCourses:
     by_slug: Mapping[str, Course]
     semesters: Mapping[int, int]
 
+    def titles(self, language: str) -> dict[str, str]:
+        """Return dataset -> title."""
+        return {course.dataset: course.title(language) for course in self.courses}
+
 
 def mark_incomplete(db: Database) -> None:
     """Mark that the branch moved without updating the courses."""

@@ -159,8 +159,7 @@ def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
 
 def dataset_title(context: PageContext, name: str) -> str:
     """Return the title of a dataset's course, its name if it has no active one."""
-    titled = (one for one in context.courses.courses if one.dataset == name)
-    return next((one.title(context.language) for one in titled), name)
+    return context.courses.titles(context.language).get(name, name)
 
 
 def amount_of(context: PageContext, kind: Format, amount: int) -> str:
