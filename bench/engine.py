@@ -3,9 +3,9 @@
 `recall`: 10,000 examples · `embed`: the same on the tests' tiny encoder · `encoder`: answers with a
 real encoder, whose folder BENCH_ENCODER names · `train`: against TRL · `generate`: against plain
 transformers · `switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job ·
-`conformance`: of the protocol.
-The quality of training is measured by `python -m bench learning`. Everything runs on the CPU,
-unless BENCH_DEVICE names another device for `train`, `generate` and `switch`.
+`conformance`: of the protocol. Only if named: `vllm`, against a real vLLM.
+The quality of training is measured by `python -m bench learning`. Everything runs on the CPU in
+float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
 """
 
 from __future__ import annotations
@@ -14,12 +14,23 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("recall", "embed", "encoder", "train", "generate", "switch", "kills", "conformance")
+PARTS = (
+    "recall",
+    "embed",
+    "encoder",
+    "train",
+    "generate",
+    "switch",
+    "kills",
+    "conformance",
+    "vllm",
+)
+ONLY_IF_NAMED = {"vllm"}
 
 
 def run(words: Sequence[str] = ()) -> None:
     """Run the named parts, or all."""
-    for name in words or PARTS:
+    for name in words or [part for part in PARTS if part not in ONLY_IF_NAMED]:
         if name not in PARTS:
             sys.exit(f"no part {name}; there are {', '.join(PARTS)}")
         print(f"\n### {name}", flush=True)

@@ -14,9 +14,12 @@ RANK, SPREAD = 16, 0.002
 WEIGHTS = "adapter_model.safetensors"
 
 
-def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
-    """Create different adapters of a base model in `folder`."""
-    command = [sys.executable, "-m", "bench.engine_adapters", str(base), str(folder), str(count)]
+def make_adapters(
+    base: Path, folder: Path, count: int, spread: float = SPREAD
+) -> Sequence[Adapter]:
+    """Create different adapters of a base model in `folder`; `spread`: how much they change it."""
+    arguments = (str(base), str(folder), str(count), str(spread))
+    command = [sys.executable, "-m", "bench.engine_adapters", *arguments]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     folders = [folder / str(number) for number in range(count)]
     return [
@@ -25,8 +28,8 @@ def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
     ]
 
 
-def main(base: str, folder: str, count: int) -> None:
-    """Write adapters with small random weights, each from its own seed."""
+def main(base: str, folder: str, count: int, spread: float) -> None:
+    """Write adapters with random weights of this standard deviation, each from its own seed."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
@@ -40,9 +43,9 @@ def main(base: str, folder: str, count: int) -> None:
         torch.manual_seed(number)
         for name, weights in model_with_adapters.named_parameters():
             if "lora_B" in name:
-                torch.nn.init.normal_(weights, std=SPREAD)
+                torch.nn.init.normal_(weights, std=spread)
         model_with_adapters.save_pretrained(f"{folder}/{number}")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]))

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.engine_rig import DEVICE
+from bench.engine_rig import DEVICE, DTYPE
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
-from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
+from merlin.engine.serving.base import Adapter, Backend, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.sandbox.demo.place import BASE
 
@@ -30,7 +30,7 @@ class TimedAnswer:
 async def run_backend(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
     """Yield a backend for a base model and stop it afterwards."""
     settings = EngineAnsweringConfig(device=DEVICE, idle_s=0)
-    model = EngineModelConfig(path=str(base))
+    model = EngineModelConfig(path=str(base), dtype=DTYPE)  # type: ignore[arg-type]
     backend = TransformersBackend(BASE, model, base, settings, log)
     try:
         yield backend
@@ -38,9 +38,7 @@ async def run_backend(base: Path, log: Path) -> AsyncIterator[TransformersBacken
         await backend.close()
 
 
-async def ask(
-    backend: TransformersBackend, adapter: Adapter, question: str, max_tokens: int
-) -> TimedAnswer:
+async def ask(backend: Backend, adapter: Adapter, question: str, max_tokens: int) -> TimedAnswer:
     """Ask with greedy decoding and read the complete answer."""
     messages = (Message("system", SYSTEM), Message("user", question))
     started_at, first_piece_s = time.perf_counter(), 0.0

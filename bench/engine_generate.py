@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.engine_adapters import make_adapters
 from bench.engine_asking import SYSTEM, ask, run_backend
-from bench.engine_rig import DEVICE, build_english, unpack_smollm
+from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
 from merlin.engine.serving.base import Adapter
 from merlin.sandbox.demo.place import BASE
 
@@ -68,6 +68,7 @@ def _measure_plain(base: Path, adapters: Sequence[Adapter], questions: Sequence[
     settings = {
         "base": str(base),
         "device": DEVICE,
+        "dtype": DTYPE,
         "adapters": [str(adapter.path) for adapter in adapters],
         "questions": questions,
     }
@@ -83,7 +84,8 @@ def measure_plain(settings: dict[str, object]) -> float:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(settings["base"])
-    loaded = AutoModelForCausalLM.from_pretrained(settings["base"], dtype=torch.float32)
+    dtype = getattr(torch, str(settings["dtype"]))
+    loaded = AutoModelForCausalLM.from_pretrained(settings["base"], dtype=dtype)
     paths: list[str] = settings["adapters"]  # type: ignore[assignment]
     questions: list[str] = settings["questions"]  # type: ignore[assignment]
     model = PeftModel.from_pretrained(loaded.to(settings["device"]), paths[0], adapter_name="0")

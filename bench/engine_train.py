@@ -2,6 +2,7 @@
 
 SmolLM2 and the sample English dataset, LoRA of rank 16 on every linear layer, batches of 4, the
 same learning rate, loss on the answers only. Each run is a separate process; the sides alternate.
+Peak memory is the process's, on an NVIDIA GPU that of the GPU as `nvidia-smi` shows it.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.engine_rig import DEVICE, build_english, unpack_smollm
+from bench.engine_rig import DEVICE, DTYPE, build_english, unpack_smollm
 from merlin.sandbox.demo.place import BASE
 
 ROUNDS, EPOCHS = 3, 2
@@ -30,6 +33,7 @@ class TrainingSettings:
     train: str
     folder: str
     device: str = DEVICE
+    dtype: str = DTYPE
     epochs: int = EPOCHS
     batch: int = 4
     rank: int = 16
@@ -57,21 +61,46 @@ def _run_round(base: str, train: Path, folder: Path) -> Mapping[str, Mapping[str
 def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, float]:
     folder.mkdir(parents=True)
     settings = TrainingSettings(base, str(train), str(folder))
-    process = subprocess.run(
-        [sys.executable, "-m", f"bench.engine_train_{side}", json.dumps(asdict(settings))],
-        stdout=subprocess.PIPE,
-        stderr=(folder / "log").open("wb"),
-        text=True,
-        check=False,
-    )
+    with watch_gpu_memory() as gpu_mib:
+        process = subprocess.run(
+            [sys.executable, "-m", f"bench.engine_train_{side}", json.dumps(asdict(settings))],
+            stdout=subprocess.PIPE,
+            stderr=(folder / "log").open("wb"),
+            text=True,
+            check=False,
+        )
     if process.returncode:
         sys.exit((folder / "log").read_text(errors="replace")[-2000:])
-    values: Mapping[str, float] = json.loads(process.stdout.splitlines()[-1])
+    values: dict[str, float] = json.loads(process.stdout.splitlines()[-1])
+    if gpu_mib:
+        values["peak_mib"] = max(gpu_mib)
     print(
         f"{side} | {values['tokens_s']:.0f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
         flush=True,
     )
     return values
+
+
+@contextmanager
+def watch_gpu_memory() -> Iterator[list[int]]:
+    """Yield a growing list of the first GPU's used memory in MiB; empty on another device."""
+    used, is_over = list[int](), threading.Event()
+    query = ("nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0")
+
+    def watch() -> None:
+        while not is_over.wait(0.2):
+            used.append(int(subprocess.run(query, capture_output=True, check=True).stdout))
+
+    if not DEVICE.startswith("cuda"):
+        yield used
+        return
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield used
+    finally:
+        is_over.set()
+        watcher.join()
 
 
 def count_tokens(settings: TrainingSettings) -> int:

@@ -39,7 +39,7 @@ def main(settings: TrainingSettings) -> None:
         hyperparameters=check_hyperparameters(SUPERVISED, LoraHyperparameters, hyperparameters),
         seed=settings.seed,
         folder=Path(settings.folder),
-        base=BaseFiles(Path(settings.base), "float32"),
+        base=BaseFiles(Path(settings.base), settings.dtype),
         place=TrainingDevices((settings.device,)),
     )
     for progress in trainer.train(task):

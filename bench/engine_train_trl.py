@@ -50,12 +50,14 @@ def main(settings: TrainingSettings) -> None:
         report_to="none",
         seed=settings.seed,
         use_cpu=is_cpu,
-        bf16=False,
+        bf16=settings.dtype == "bfloat16",
         disable_tqdm=True,
     )
     step_times = StepTimes()
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(settings.base, dtype=torch.float32),
+        model=AutoModelForCausalLM.from_pretrained(
+            settings.base, dtype=getattr(torch, settings.dtype)
+        ),
         args=training_arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
