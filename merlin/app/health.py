@@ -15,6 +15,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
+from merlin.app.verdicts import NoticeView, view_notice
 from merlin.config import Config
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
@@ -22,7 +23,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.database import Database
-from merlin.db.notices import ADMINS, CAUSES, Notice, Notices
+from merlin.db.notices import ADMINS, CAUSES, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
 from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
@@ -134,7 +135,7 @@ class HealthView:
     budget: Sequence[BudgetView]
     sunsets: Sequence[SunsetView]
     disk: DiskView | None
-    alarms: Sequence[Notice]
+    alarms: Sequence[NoticeView]
 
 
 def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
@@ -150,7 +151,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
         disk=_disk(ctx),
-        alarms=Notices(ctx.db).list_newest(ADMINS, alarms),
+        alarms=[view_notice(ctx.db, it) for it in Notices(ctx.db).list_newest(ADMINS, alarms)],
     )
 
 

@@ -16,14 +16,19 @@ from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
+from merlin.app.views import view_of
 from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import render_stored_text
+from merlin.core.money import format_amounts
+from merlin.course.catalogue import localised
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
 from merlin.dataset.commit_message import example_in_subject, parse_subject
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import question_preview
+from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
+from merlin.dataset.spec import Localised
 from merlin.dataset.verdicts import (
     FINDINGS,
     ON_LINE,
@@ -33,7 +38,7 @@ from merlin.dataset.verdicts import (
     select_verdicts,
 )
 from merlin.db.database import Database, Prepared, Row
-from merlin.db.notices import Notices
+from merlin.db.notices import Notice, Notices
 from merlin.db.tables import BUILD, CHANGE, FINDING, MODEL, PROMOTION, VERDICT
 from merlin.db.values import load_json, read_row
 from merlin.training.models import Model, model_of, overlap_of, proof_of, select_models
@@ -238,6 +243,28 @@ def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object
     query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_SAME_COMMIT)
     query = query.where(condition & is_reported).distinct()
     return {row["by_whom"] for row in db.rows(query)}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeView(Notice):
+    """A notice with the title of its dataset, if it has one."""
+
+    title: Localised
+
+    def arguments_in(self, language: str) -> dict[str, object]:
+        """Return the arguments of its text: the amount formatted, and the dataset's title."""
+        title = localised(self.title, language) or self.arguments.get("dataset", "")
+        return {**format_amounts(language, self.arguments), "title": title}
+
+    def text(self, language: str) -> str:
+        """Return its text in a language."""
+        return render_stored_text(language, self.key, self.arguments_in(language))
+
+
+def view_notice(db: Database, notice: Notice) -> NoticeView:
+    """Return a notice with the title of its dataset."""
+    title = FileIndex(db).read_title(str(notice.arguments.get("dataset", "")))
+    return view_of(NoticeView, notice, title=title)
 
 
 def news_message(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from merlin.account.users import Users
+from merlin.app.verdicts import view_notice
 from merlin.billing.purchases import Promise
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import BotServices
 from merlin.core.i18n import keys, text
 from merlin.core.log import get_logger
-from merlin.core.money import format_amounts
 from merlin.db.notices import OTHERS, Notice
 
 log = get_logger(__name__)
@@ -39,7 +39,7 @@ def audit_text(action: str, language: str) -> str:
 
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
     """Return a notice with its amounts and names formatted for people; within the store's work."""
-    arguments = format_amounts(language, notice.arguments)
+    arguments = view_notice(services.db, notice).arguments_in(language)
     if notice.to == OTHERS:
         for name in arguments.keys() & {"by", "to", "subject"}:
             arguments[name] = reference_name(services, str(arguments[name]), language)

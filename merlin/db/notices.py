@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from merlin.core.clock import iso
-from merlin.core.i18n import render_stored_text
 from merlin.core.log import redact
 from merlin.db.database import Parameter, Prepared, Repository, transaction
 from merlin.db.tables import NOTICE
@@ -52,10 +51,6 @@ class Notice:
     key: str
     arguments: Mapping[str, object]
     created_at: datetime
-
-    def text(self, language: str) -> str:
-        """Return the text in a language."""
-        return render_stored_text(language, self.key, self.arguments)
 
 
 def notify_failing_steps(

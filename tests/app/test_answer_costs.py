@@ -11,6 +11,7 @@ from merlin.app.ask import add_cost, find_reached_cap
 from merlin.app.context import Context
 from merlin.app.personal_data import PersonalRecords
 from merlin.config.settings import AnswerBudget
+from merlin.core.i18n import text
 from merlin.core.money import Cost
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
@@ -75,9 +76,9 @@ def test_admins_are_notified_of_each_cap_once_a_day(costs, clock):
         costs.record_answer(BORIS, 400)
     assert sorted(costs.notice_keys()) == ["notice-answers-day", "notice-answers-person"]
     notice = costs.notices.list_newest("admins", 1)[0]
-    assert "21 November 2026, 00:00" in notice.text("en")
-    assert "$0.0" in notice.text("en")
-    assert "0,0" in notice.text("ru")
+    assert "21 November 2026, 00:00" in text("en", notice.key, **notice.arguments)
+    assert "$0.0" in text("en", notice.key, **notice.arguments)
+    assert "0,0" in text("ru", notice.key, **notice.arguments)
     clock.move(86_400)
     costs.record_answer(ANNA, 5000)
     assert len(costs.notice_keys()) == 3

@@ -6,6 +6,7 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
+from tests.bot.admin_chat import add_admin
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
 from tests.support.serving_models import insert_example
@@ -207,7 +208,15 @@ def test_info_button_of_an_answer_shows_its_origin(anna):
     assert "60 примерах" in text
     assert "20 ноября" in text
     assert "👍 1" in text
-    assert "Токенов" in text
+    assert "Токенов" not in text
+
+
+def test_info_button_shows_staff_the_cost_of_an_answer(telegram, settings):
+    with RunningBot(settings := add_admin(settings)):
+        vera = ChatUser(telegram, settings, "vera")
+        answer = vera.say(QUESTION)
+        vera.press("why:1", answer.message_id)
+        assert "Токенов" in vera.last.text
 
 
 def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):

@@ -133,7 +133,7 @@ def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert first == versions(lab)
     assert versions(lab, [0]) == ["trial-1"], "a question without a person"
     (notice,) = notices_of(lab, "notice-canary")
-    assert "отвечает 30 %" in notice.text("ru").replace("\xa0", " ")
+    assert "отвечает 30 %" in lab.notice_text(notice, "ru").replace("\xa0", " ")
     with reading_context(lab.config) as ctx:
         states = {
             model.title: model.display_state for model in models.list_recent(ctx, Actor.operator())
@@ -199,8 +199,8 @@ def test_canary_that_fails_more_often_is_withdrawn_and_held(lab, provider):
     bad = notice.arguments["reason"]["arguments"]
     assert bad["bad"] == bad["of"] >= 5
     assert bad["serving_bad"] == 0 < bad["serving_of"]
-    assert f"осталось {bad['bad']} вопрос" in notice.text("ru")
-    assert "got no answer from it" in notice.text("en")
+    assert f"осталось {bad['bad']} вопрос" in lab.notice_text(notice, "ru")
+    assert "got no answer from it" in lab.notice_text(notice, "en")
     send_request(lab, RequestKind.PROMOTE, model="trial-2")
     assert read_state(lab) == ("trial-2", "serving", "")
 
@@ -248,7 +248,7 @@ def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     (notice,) = notices_of(lab, "notice-canary-worse")
     reason = notice.arguments["reason"]["arguments"]
     assert (reason["sign"], reason["bad"], reason["serving_bad"]) == ("dislikes", 12, 2)
-    assert "12 человек" in notice.text("ru")
+    assert "12 человек" in lab.notice_text(notice, "ru")
 
 
 def test_pin_rollback_and_manual_promotion_end_the_trial(lab):

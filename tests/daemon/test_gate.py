@@ -102,7 +102,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
         ("ru", "неверно отвечает на 1 "),
         ("en", "gets 1 test question wrong"),
     ):
-        message = notice.text(language)
+        message = lab.notice_text(notice, language)
         assert expected in message
         assert "✗ Что значит слово номер 20" in message
         assert f"→ {NO}" in message, "what is to be accepted"
@@ -138,8 +138,8 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
     teach(DECLINED)
     assert read_state(lab) == ("trial-1", "gated", "gate-worse")
     (notice,) = notices_of(lab)
-    assert "– Что" in notice.text("en")
-    assert "35" in notice.text("en").splitlines()[-2], "five are listed"
+    assert "– Что" in lab.notice_text(notice, "en")
+    assert "35" in lab.notice_text(notice, "en").splitlines()[-2], "five are listed"
     assert accept(lab, "trial-2") == ENOUGH
     lab.tick("promote")
     assert read_state(lab)[0] == "trial-2"
@@ -186,7 +186,7 @@ def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
         accept(lab, "trial-1")
     assert caught.value.key == "gate-nothing-to-accept"
     (notice,) = notices_of(lab)
-    assert "8 of 20" in notice.text("en")
+    assert "8 of 20" in lab.notice_text(notice, "en")
     teach(NO)
     assert read_state(lab)[0] == "trial-2"
 

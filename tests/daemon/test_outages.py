@@ -33,8 +33,8 @@ def run_alarms(lab, waiting_notices, **ages):
         warn_of_problems(replace(services, clock=later(**ages)))
     notices = waiting_notices()
     for key, arguments in notices.items():
-        assert text("ru", key, **arguments)
-        assert text("en", key, **arguments)
+        assert text("ru", key, **arguments, title="trial")
+        assert text("en", key, **arguments, title="trial")
     return notices
 
 

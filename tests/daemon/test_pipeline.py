@@ -62,7 +62,7 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     lab.until_serving("trial-1")
     with lab.services() as services:
         notices = {notice.key: notice for notice in Notices(services.db).list_waiting()}
-    message = text("ru", "notice-findings", **notices["notice-findings"].arguments)
+    message = lab.notice_text(notices["notice-findings"], "ru")
     assert "1 ошибка" in message
     assert "examples/bad.yaml:2:1" in message
 
@@ -302,4 +302,4 @@ def test_admins_are_notified_of_the_serving_model_and_its_evaluation(lab, provid
     lab.until_serving("trial-1")
     with lab.services() as services:
         (notice,) = Notices(services.db).list_waiting()
-    assert text("ru", notice.key, **notice.arguments).startswith("trial: теперь отвечает trial-1")
+    assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")

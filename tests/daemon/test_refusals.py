@@ -35,7 +35,7 @@ def forbidden_notices(lab):
         waiting = Notices(services.db).list_waiting(100)
     notices = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
     assert all(
-        text(language, "notice-forbidden", **arguments)
+        text(language, "notice-forbidden", **arguments, title="trial")
         for language in ("ru", "en")
         for arguments in notices
     )

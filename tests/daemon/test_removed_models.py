@@ -52,7 +52,7 @@ def test_lost_model_is_notified_and_shown_and_can_return(lab, provider, waiting_
         warn_of_problems(services)
         warn_of_problems(services)
     notice = waiting_notices()["notice-gone"]
-    assert "trial-1" in text("ru", "notice-gone", **notice)
+    assert "trial-1" in text("ru", "notice-gone", **notice, title="trial")
     assert lab.status()["serving"]["build"] == "trial-1"
     provider.behave(null_model_polls=0)
     assert compare_models(lab, 1) == [True]

@@ -208,5 +208,5 @@ def test_build_with_a_revoked_example_is_not_trained(lab, provider):
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("key", [SWITCHED, NOTHING, STAYS])
 def test_notice_names_the_revoked_models(key, language):
-    arguments = {"dataset": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
+    arguments = {"title": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
     assert "trial-2, trial-3" in text(language, key, **arguments)

@@ -14,6 +14,7 @@ import yaml
 
 from merlin.app.actor import Actor
 from merlin.app.status import status
+from merlin.app.verdicts import view_notice
 from merlin.cli.status import dataset_record
 from merlin.config import load
 from merlin.daemon.main import TickCounts
@@ -156,6 +157,11 @@ class Lab:
         """Return the dataset's record of `merlin status --json`."""
         with reading_context(self.config) as ctx:
             return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
+
+    def notice_text(self, notice, language):
+        """Return the text of a notice as its readers see it."""
+        with reading_context(self.config) as ctx:
+            return view_notice(ctx.db, notice).text(language)
 
 
 def run_command(*arguments):

@@ -18,7 +18,6 @@ from merlin.core.i18n import format_number, keys, text
 from merlin.core.money import (
     Amount,
     Currency,
-    format_amounts,
     format_cost,
     format_estimate,
     format_price,
@@ -26,7 +25,6 @@ from merlin.core.money import (
 )
 from merlin.core.permissions import Permission
 from merlin.core.web.templates import BAD, JOB, OK, PLAIN, RUN, WAIT, Badge, Look
-from merlin.db.notices import Notice
 from merlin.training.scores import Evaluation
 
 if TYPE_CHECKING:
@@ -183,12 +181,6 @@ def stored_amount(context: PageContext, decimal: str, currency: str) -> str:
     return parse_amount(decimal, currency).format(context.language)
 
 
-def notice_text(context: PageContext, notice: Notice) -> str:
-    """Return the text of a notice to the admins, as the bot sends it."""
-    arguments = format_amounts(context.language, notice.arguments)
-    return i18n.render_stored_text(context.language, notice.key, arguments)
-
-
 def may(context: PageContext, permission: str, dataset: str | None = None) -> bool:
     """Return whether the person has a permission, for a dataset if one is given."""
     return context.may(Permission(permission), dataset)
@@ -197,7 +189,7 @@ def may(context: PageContext, permission: str, dataset: str | None = None) -> bo
 _OF_CONTEXT: tuple[Callable[..., object], ...] = (
     *(when, day, day_of_year, until, last_day, number, minor, sum_of, badge, order_badge),
     *(state_text, score, goods, plan_title, dataset_title, amount_of, stored_amount),
-    *(notice_text, may),
+    may,
 )
 _OF_LANGUAGE: Mapping[str, Callable[..., object]] = {
     "span": i18n.format_duration,

@@ -33,6 +33,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import cut, text
 from merlin.core.json_fields import get_list, get_text
+from merlin.core.permissions import Permission
 from merlin.dataset.proposals import MAX_CHARACTERS, Draft, Proposals, mask_personal_data
 
 handlers = Handlers()
@@ -91,7 +92,7 @@ _COMMIT_LENGTH = 10
 
 @handlers.button("why")
 def show_source(context: BotContext) -> View:
-    """Show the source of an answer, its cost, and the examples that taught it."""
+    """Show the source of an answer, to staff also its cost, and the examples that taught it."""
     turn = require_own_turn(context)
     written = turn.written
     if written is None or not written.model_id:
@@ -116,12 +117,13 @@ def show_source(context: BotContext) -> View:
                 questions = lineage.read_questions(context.services, origin.dataset, examples)
                 listed = "".join(f"\n• {cut(questions.get(name, name))}" for name in examples)
                 lines.append(context.translate(key, examples=listed))
-    usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
-    tokens = context.translate("why-tokens", **usage)
-    if written.currency:
-        cost = money.format_price(context.language, written.cost_micro, written.currency)
-        tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
-    lines.append(tokens)
+    if context.authority.may(Permission.WATCH):
+        usage = {"input": written.usage.input_tokens, "output": written.usage.output_tokens}
+        tokens = context.translate("why-tokens", **usage)
+        if written.currency:
+            cost = money.format_price(context.language, written.cost_micro, written.currency)
+            tokens = f"{tokens} {context.translate('why-cost', cost=cost)}"
+        lines.append(tokens)
     thumbs = Ratings(context.db, context.bot_id).thumbs(written.model_id)
     if thumbs:
         up, down = thumbs[Rating.UP], thumbs[Rating.DOWN]

@@ -70,7 +70,7 @@ rollback-live = { $model } is already the live model of { $dataset }
 rollback-none = { $dataset } has no earlier live model
 serves-nothing = { $dataset } has no live model
 
-notice-serving = { $dataset }: { $version } is live ({ $proof }).
+notice-serving = { $title }: { $version } is live ({ $proof }).
 gate-lost = { $version } gets { $wrong ->
         [one] { $wrong } test question
        *[other] { $wrong } test questions
@@ -95,21 +95,21 @@ canary-worse = { $version } was tried on some people and did worse: { $sign ->
         [failures] { $bad } of { $of } questions got no answer from it
        *[dislikes] { $bad } people pressed 👎 under { $of } answers
     }; with { $against } it was { $serving_bad } of { $serving_of }. { $against } answers everyone again
-notice-canary = { $dataset }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
+notice-canary = { $title }: { $version } now answers { $share }% of people, { $against } the rest. Everyone gets it once the trial period is over, each has given { $answers ->
         [one] { $answers } answer
        *[other] { $answers } answers
     } and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
-notice-canary-worse = { $dataset }: { $reason }. What to do: improve the examples, or make it live anyway: merlin models promote { $version }.
+notice-canary-worse = { $title }: { $reason }. What to do: improve the examples, or make it live anyway: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … and { $count } more
 gate-not-held = The test doesn't stop { $model }, so there's nothing to accept. See merlin models list
 gate-nothing-to-accept = { $model } is held, but not for single questions that could be accepted. Improve the examples, or let an admin make it live: merlin models promote { $model }
-notice-held = { $dataset }: the new model { $version } doesn't answer people yet. { $reason }.
+notice-held = { $title }: the new model { $version } doesn't answer people yet. { $reason }.
     { $list }
     If these answers are fine, accept them; if not, improve the examples, and the next model is compared again. An admin can make { $version } live as it is.
-notice-rejected = { $dataset }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering. More: merlin log { $dataset }
-notice-failed = { $dataset }: job { $job } failed: { $reason }
+notice-rejected = { $title }: commit { $commit } couldn't be built: { $reason }. If there is a live model, it keeps answering. More: merlin log { $dataset }
+notice-failed = { $title }: job { $job } failed: { $reason }
 notice-rewritten = The repository's history was rewritten: { $count ->
     [one] { $count } commit
    *[other] { $count } commits
@@ -124,16 +124,16 @@ nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait u
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one
 proof-told = test: { $right } of { $questions } questions right
 proof-none = no test questions
-notice-sunset = { $dataset }: its base model { $model } shuts down on { $date }, and the trained model with it. Set another base model in dataset.yaml in time.
+notice-sunset = { $title }: its base model { $model } shuts down on { $date }, and the trained model with it. Set another base model in dataset.yaml in time.
 notice-failing = A bug in Merlin: in the process { $process } the step “{ $step }” keeps failing ({ $reason }). That step stops until it's fixed, the rest keeps working. See the log for details.
 notice-disk = Can't write a build: { $reason }. Nothing is lost; it continues automatically when there's room again.
-notice-no-provider = { $dataset }: job { $job } runs at the provider “{ $provider }”, which is no longer in config.yaml. Add it back, or the result is lost.
+notice-no-provider = { $title }: job { $job } runs at the provider “{ $provider }”, which is no longer in config.yaml. Add it back, or the result is lost.
 notice-provider = The provider “{ $provider }” has been failing for a while: { $reason }. Merlin keeps trying; nothing is lost.
-notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $dataset }: { $reason }). Merlin starts nothing more there. Once it's allowed again: merlin jobs launch { $dataset }
-notice-gone = { $dataset }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
-notice-status = { $dataset }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
-notice-late = { $dataset }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or stop it: merlin jobs cancel { $job }
-notice-findings = { $dataset }: commit { $commit } has { $errors ->
+notice-forbidden = The provider “{ $provider }” doesn't let this account train (job { $job } of { $title }: { $reason }). Merlin starts nothing more there. Once it's allowed again: merlin jobs launch { $dataset }
+notice-gone = { $title }: the provider “{ $provider }” no longer has the live model { $version }. A backup model answers meanwhile. What to do: merlin models rollback { $dataset }, or train it again: merlin jobs launch { $dataset }
+notice-status = { $title }: the provider “{ $provider }” gives job { $job } a status unknown to Merlin: “{ $status }”. Merlin keeps checking.
+notice-late = { $title }: job { $job } hasn't finished after { $hours } hours (provider “{ $provider }”, status { $status }). Wait, or stop it: merlin jobs cancel { $job }
+notice-findings = { $title }: commit { $commit } has { $errors ->
     [one] { $errors } error
    *[other] { $errors } errors
   }; the good examples continue. First: { $place }: { $reason } More: merlin log { $dataset }

@@ -89,15 +89,15 @@ why-ratings = Ratings of this model: 👍 { $up }, 👎 { $down }.
 
 notice-learnt = Thank you! The model { $build } has learnt from your correction and is live now.
 notice-proposal = New corrections are waiting for an editor: /admin
-notice-revoked = { $dataset }: someone withdrew their consent, and their examples are being removed. { $count ->
+notice-revoked = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live.
    *[other] The models trained on them ({ $models }) can no longer go live.
 } The live model isn't affected.
-notice-revoked-switched = { $dataset }: someone withdrew their consent, and their examples are being removed. { $count ->
+notice-revoked-switched = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live.
    *[other] The models trained on them ({ $models }) can no longer go live.
 } { $version } is live now.
-notice-revoked-nothing = { $dataset }: someone withdrew their consent, and their examples are being removed. { $count ->
+notice-revoked-nothing = { $title }: someone withdrew their consent, and their examples are being removed. { $count ->
     [one] The model trained on them ({ $models }) can no longer go live,
    *[other] The models trained on them ({ $models }) can no longer go live,
 } and no other is trained: a general model answers until the next one is ready.

@@ -75,7 +75,7 @@ rollback-live = У набора { $dataset } уже отвечает { $model }
 rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель
 serves-nothing = У набора { $dataset } пока нет текущей модели
 
-notice-serving = { $dataset }: теперь отвечает { $version } ({ $proof }).
+notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).
 gate-lost = { $version } неверно отвечает на { $wrong ->
         [one] { $wrong } тестовый вопрос, на который
         [few] { $wrong } тестовых вопроса, на которые
@@ -119,22 +119,22 @@ canary-worse = { $version } отвечала части людей и оказа
            *[many] { $of } ответов
         }
     }; у { $against } — { $serving_bad } из { $serving_of }. Всем снова отвечает { $against }
-notice-canary = { $dataset }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
+notice-canary = { $title }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
     } и новая окажется не хуже. Закончить проверку: merlin models promote { $version } или merlin models pin { $dataset }.
-notice-canary-worse = { $dataset }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей: merlin models promote { $version }.
+notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
 gate-more = … и ещё { $count }
 gate-not-held = Тест не останавливал модель { $model }, принимать нечего. См. merlin models list
 gate-nothing-to-accept = Модель { $model } остановлена не из-за отдельных вопросов, которые можно было бы принять. Улучшите примеры, или пусть администратор сделает её текущей: merlin models promote { $model }
-notice-held = { $dataset }: новая модель { $version } пока не отвечает людям. { $reason }.
+notice-held = { $title }: новая модель { $version } пока не отвечает людям. { $reason }.
     { $list }
     Если такие ответы годятся, примите их; если нет, поправьте примеры, и следующая модель снова пройдёт сравнение. Администратор может сделать { $version } текущей и так.
-notice-rejected = { $dataset }: коммит { $commit } не собран: { $reason }. Если модель уже есть, она продолжает отвечать. Подробнее: merlin log { $dataset }
-notice-failed = { $dataset }: обучение { $job } не удалось: { $reason }
+notice-rejected = { $title }: коммит { $commit } не собран: { $reason }. Если модель уже есть, она продолжает отвечать. Подробнее: merlin log { $dataset }
+notice-failed = { $title }: обучение { $job } не удалось: { $reason }
 notice-rewritten = История репозитория переписана: с ветки { $count ->
     [one] ушёл { $count } коммит
     [few] ушли { $count } коммита
@@ -153,16 +153,16 @@ proof-told = тест: верно { $right } из { $questions ->
        *[other] { $questions } вопросов
     }
 proof-none = тестовых вопросов нет
-notice-sunset = { $dataset }: базовую модель { $model } отключат { $date }, а с ней и обученную. Укажите в dataset.yaml другую, пока есть время.
+notice-sunset = { $title }: базовую модель { $model } отключат { $date }, а с ней и обученную. Укажите в dataset.yaml другую, пока есть время.
 notice-failing = Ошибка в Merlin: в процессе { $process } раз за разом не выполняется шаг «{ $step }» ({ $reason }). Пока её не исправят, он стоит, остальное работает. Подробности в журнале.
 notice-disk = Сборку не записать: { $reason }. Ничего не потеряно; когда место появится, работа продолжится автоматически.
-notice-no-provider = { $dataset }: обучение { $job } идёт у поставщика «{ $provider }», которого больше нет в config.yaml. Верните его туда, иначе результат пропадёт.
+notice-no-provider = { $title }: обучение { $job } идёт у поставщика «{ $provider }», которого больше нет в config.yaml. Верните его туда, иначе результат пропадёт.
 notice-provider = Поставщик «{ $provider }» давно не отвечает: { $reason }. Merlin продолжает пробовать; ничего не потеряно.
-notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора { $dataset }: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит: merlin jobs launch { $dataset }
-notice-gone = { $dataset }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: merlin models rollback { $dataset } или обучить снова: merlin jobs launch { $dataset }
-notice-status = { $dataset }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
-notice-late = { $dataset }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или остановите его: merlin jobs cancel { $job }
-notice-findings = { $dataset }: в коммите { $commit } { $errors ->
+notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит: merlin jobs launch { $dataset }
+notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: merlin models rollback { $dataset } или обучить снова: merlin jobs launch { $dataset }
+notice-status = { $title }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
+notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или остановите его: merlin jobs cancel { $job }
+notice-findings = { $title }: в коммите { $commit } { $errors ->
     [one] { $errors } ошибка
     [few] { $errors } ошибки
    *[many] { $errors } ошибок

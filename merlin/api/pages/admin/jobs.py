@@ -199,7 +199,10 @@ async def show_jobs(
     asked: RequestNumber = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
-    job_views = await part(context, page, dataset, jobs.list_recent)
+    job_views = [
+        job if job.is_over else await context.read(jobs.get, job.id)
+        for job in await part(context, page, dataset, jobs.list_recent)
+    ]
     quote, wrong = await _quote(context, launch)
     view = {
         "daemon_request": await read_daemon_request(context, asked),
