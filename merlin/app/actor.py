@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from merlin.core.errors import ApprovalNeeded, NotFound
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.dataset.finding import shorten
+from merlin.dataset.rules import nearest
 from merlin.db import audit
 from merlin.db.database import Row
 from merlin.db.tables import Table
@@ -111,7 +112,10 @@ def read_newest_rows(
     return ctx.db.rows(query.order_by(table.id.desc()).limit(limit))
 
 
-def missing_dataset(dataset: str) -> NotFound:
-    """Return the error for a dataset that does not exist or is hidden from the actor."""
-    name = shorten(dataset)
-    return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name)
+def missing_dataset(dataset: str, known: Iterable[str] = ()) -> NotFound:
+    """Return the error for a dataset that does not exist or is hidden from the actor.
+
+    It names the nearest of the `known` ones.
+    """
+    name, near = shorten(dataset), nearest(dataset, known) or "none"
+    return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name, near=near)

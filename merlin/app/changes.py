@@ -199,7 +199,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
         index, changes = FileIndex(ctx.db), _changes(ctx)
         files, pending = index.list_files(dataset), changes.list_pending(dataset)
         if not files:
-            raise missing_dataset(dataset)
+            raise missing_dataset(dataset, index.read_trees())
         return DatasetFiles(
             dataset=dataset,
             files=apply_pending_changes(dataset, files, pending),

@@ -182,9 +182,10 @@ def count_facets(ctx: Context, actor: Actor, dataset: str) -> Facets:
 def check_dataset(ctx: Context, actor: Actor, dataset: str) -> CheckedDataset:
     """Return a dataset as of its newest commit, checked. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    files = FileIndex(ctx.db).list_files(dataset)
+    index = FileIndex(ctx.db)
+    files = index.list_files(dataset)
     if not files:
-        raise missing_dataset(dataset)
+        raise missing_dataset(dataset, index.read_trees())
     return check_files(dataset, files, ctx.config.example_tokens)
 
 

@@ -13,7 +13,7 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
 from merlin.daemon.retention import prune_builds, restore_folder
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.verdicts import VerdictHistory
+from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
 from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
@@ -63,6 +63,8 @@ def _serve(services: DaemonServices, request: Request, fetch: Callable[[], bool]
     try:
         if kind in _AFTER_FETCH:
             fetch()
+        if dataset := _argument(request, "dataset"):
+            require_known_dataset(services.db, dataset)
         if kind is RequestKind.ROLLBACK:
             # In one transaction: a repeated rollback would go one model further back.
             services.db.transact(lambda: _finish(services, request, _promote(services, request)))

@@ -25,6 +25,7 @@ from peewee import JOIN, Select, fn
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
+from merlin.dataset.rules import nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
@@ -156,6 +157,17 @@ def join_newest(query: Select) -> Select:
     heads = positions.group_by(VERDICT.dataset).alias("heads")
     is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
     return query.join(heads, on=is_head)
+
+
+def require_known_dataset(db: Database, dataset: str) -> None:
+    """Raise NotFound, with the nearest of the existing ones, for a dataset that no commit had."""
+    has_verdict = db.count(VERDICT, VERDICT.dataset == dataset)
+    if has_verdict or db.count(SERVING, SERVING.dataset == dataset):
+        return
+    rows = db.rows(join_newest(VERDICT.select(VERDICT.dataset, VERDICT.word)))
+    known = sorted(row["dataset"] for row in rows if row["word"] != VerdictStatus.REMOVED.value)
+    arguments = {"known": ", ".join(known) or "none", "near": nearest(dataset, known) or "none"}
+    raise NotFound(f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments)
 
 
 def verdict_condition(commit: str, dataset: str) -> Any:

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.models import dataset_names
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
+from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, DatabaseDamaged, open_database
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
@@ -100,9 +99,9 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     Raises NotFound if nothing has been recorded yet, or if the dataset is unknown.
     """
     with reading(config) as database:
-        ctx = Context(config=config, db=database)
-        _require_known(ctx, dataset)
-        yield ctx
+        if dataset:
+            require_known_dataset(database, dataset)
+        yield Context(config=config, db=database)
 
 
 @contextmanager
@@ -115,18 +114,11 @@ def writing_context(
     unknown.
     """
     with opened(config) as database, database.atomic():
-        ctx = Context(config=config, db=database)
-        _require_known(ctx, dataset)
+        if dataset:
+            require_known_dataset(database, dataset)
         if makes_key:
             database.cipher = make_cipher(config)
-        yield ctx
-
-
-def _require_known(ctx: Context, dataset: str) -> None:
-    known = dataset_names(ctx, Actor.operator()) if dataset else ()
-    if dataset and dataset not in known:
-        arguments = {"dataset": dataset, "known": ", ".join(known) or "none"}
-        raise NotFound(f"no dataset {dataset}", "dataset-unknown", **arguments)
+        yield Context(config=config, db=database)
 
 
 def create_chat_clients(

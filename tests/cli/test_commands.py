@@ -216,6 +216,9 @@ def test_impossible_command_is_refused_in_a_sentence(run, arguments, part):
     "arguments",
     [
         ["log", "tria1"],
+        ["build", "tria1"],
+        ["jobs", "launch", "tria1"],
+        ["models", "unpin", "tria1"],
         ["ask", "?", "--dataset", "tria1"],
         ["builds", "--dataset", "tria1"],
         ["jobs", "list", "--dataset", "tria1"],
@@ -223,11 +226,22 @@ def test_impossible_command_is_refused_in_a_sentence(run, arguments, part):
         ["models", "history", "--dataset", "tria1"],
     ],
 )
-def test_unknown_dataset_is_refused_with_the_existing_ones(run, arguments):
+def test_unknown_dataset_is_refused_with_the_nearest_one(run, arguments):
     code, captured = run(*arguments)
     assert (code, captured.out) == (1, "")
-    assert captured.err == "merlin: dataset tria1 not found; there are: trial\n"
-    assert run(*arguments[:-1], "trial")[0] == 0
+    assert captured.err.endswith("merlin: dataset tria1 not found; did you mean trial?\n")
+    other = run(*arguments[:-1], "nothing")[1].err
+    assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
+
+
+def test_removed_dataset_is_not_offered(lab, run):
+    assert "did you mean trial?" in run("export", "tria1")[1].err
+    lab.repository.git("rm", "-rq", "datasets")
+    lab.repository.commit("Remove it")
+    lab.tick("fetch")
+    assert run("log", "trial")[0] == 0
+    assert "tria1 not found; there are none" in run("log", "tria1")[1].err
+    assert run("export", "tria1")[1].err.endswith("no dataset tria1 in the latest commit.\n")
 
 
 @pytest.mark.parametrize("question", ["", "  \n", "\u200b\u2800"])

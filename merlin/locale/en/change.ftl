@@ -76,7 +76,11 @@ finding-import-csv = Can't read the table from here: { $words }
 finding-import-xlsx = Can't read the workbook: { $words }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 
-change-no-dataset = There's no dataset { $dataset } in the latest commit.
+change-no-dataset =
+    { $near ->
+        [none] There's no dataset { $dataset } in the latest commit.
+       *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
+    }
 change-queued = The daemon will commit it (edit { $change }).
 change-late = Edit { $change } has been waiting for { $seconds } s. It's saved. Check: merlin health daemon
 change-waits = Edit { $change } is saved and waits: { $reason }

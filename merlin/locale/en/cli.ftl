@@ -46,7 +46,10 @@ daemon-late = The daemon hasn't responded for { $seconds } s; task { $request } 
 dataset-unknown =
     { $known ->
         [none] dataset { $dataset } not found; there are none yet
-       *[other] dataset { $dataset } not found; there are: { $known }
+       *[other] { $near ->
+            [none] dataset { $dataset } not found; there are: { $known }
+           *[other] dataset { $dataset } not found; did you mean { $near }?
+        }
     }
 ask-empty = no question: write one in quotes
 ask-no-live-model = No model is live yet. See how training is going: merlin status. If nothing is running: merlin run

@@ -77,7 +77,11 @@ finding-import-csv = Отсюда таблица не читается: { $words
 finding-import-xlsx = Таблица Excel не читается: { $words }
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
 
-change-no-dataset = В последнем коммите нет набора { $dataset }.
+change-no-dataset =
+    { $near ->
+        [none] В последнем коммите нет набора { $dataset }.
+       *[other] В последнем коммите нет набора { $dataset }; может быть, { $near }?
+    }
 change-queued = Демон сделает коммит (правка { $change }).
 change-late = Правка { $change } ждёт уже { $seconds } с. Она сохранена. Проверьте: merlin health daemon
 change-waits = Правка { $change } сохранена и ждёт: { $reason }

@@ -46,7 +46,10 @@ daemon-late = Демон не отвечает { $seconds } с; задача { $
 dataset-unknown =
     { $known ->
         [none] набор { $dataset } не найден; наборов пока нет
-       *[other] набор { $dataset } не найден; есть: { $known }
+       *[other] { $near ->
+            [none] набор { $dataset } не найден; есть: { $known }
+           *[other] набор { $dataset } не найден; может быть, { $near }?
+        }
     }
 ask-empty = вопроса нет: напишите его в кавычках
 ask-no-live-model = Ни одна модель пока не отвечает. Как идёт обучение: merlin status. Если ничего не запущено: merlin run
