@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -210,6 +210,18 @@ def _conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Mess
         example_id: (side, messages[1:] if messages[0] == system_message else messages)
         for side in (TRAIN, TEST)
         for example_id, messages in read_conversations(ctx.db, row["id"], side, with_rejected=True)
+    }
+
+
+def read_questions(
+    ctx: Context, actor: Actor, version: str, ids: Collection[str]
+) -> dict[str, str]:
+    """Return the first questions of some examples of a build, by id. Raises NotFound."""
+    build_id = _find(ctx, actor, version)["id"]
+    return {
+        example_id: next(message.content for message in messages if message.role == "user")
+        for side in (TRAIN, TEST)
+        for example_id, messages in read_conversations(ctx.db, build_id, side, ids=ids)
     }
 
 

@@ -8,7 +8,7 @@ new, good, gone -> revoked    consent to an example of its build was withdrawn
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -219,16 +219,24 @@ class Models(Repository):
 
 
 def read_conversations(
-    db: Database, build_id: int, split: str, *, with_rejected: bool = False
+    db: Database,
+    build_id: int,
+    split: str,
+    *,
+    ids: Collection[str] | None = None,
+    with_rejected: bool = False,
 ) -> Conversations:
     """Return (example id, messages with the system text first) of one split, by id.
 
-    The rejected answer of a preference pair is the last message, with the role `REJECTED`.
+    `ids`: only of these examples. The rejected answer of a preference pair is the last message,
+    with the role `REJECTED`.
     """
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
         EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest)
     )
     is_asked = is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)
+    if ids is not None:
+        is_asked &= TAUGHT_EXAMPLE.example_id.in_(list(ids))
     rows = db.rows(taught.where(is_asked))
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))

@@ -294,6 +294,12 @@ def test_admin_tables_stay_in_their_panels_on_a_phone(staff_visitor, staff_site,
     )
 
 
+def test_build_names_its_examples_by_their_questions(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/builds/algorithms-2", VERA)
+    example = page.locator("td [title='лицо/вопрос-012']")
+    expect(example).to_have_text("Что значит черта 12?")
+
+
 @pytest.mark.parametrize("width", [600, 1280])
 def test_question_of_a_confirmation_leaves_room_for_the_row(staff_visitor, staff_site, width):
     page = staff_visitor.page(VERA, viewport={"width": width, "height": 800})

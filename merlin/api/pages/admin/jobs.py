@@ -430,11 +430,17 @@ async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName =
 async def show_build(context: ViewerContext, version: Name) -> Response:
     """Return a build and its difference from the previous one."""
     build = await context.read(builds.get, version)
-    diff = None
+    diff, questions = None, dict[str, str]()
+    shown = {example.id for example in build.examples[:MAX_IDS]}
     with suppress(NotFound):  # the first one has none before it
         before = f"{build.dataset}-{build.number - 1}"
         diff = await context.read(builds.compare, before, build.version)
-    return render_page(context, "admin_build.html", {"build": build, "diff": diff, "most": MAX_IDS})
+        for changes in (diff.added, diff.changed, diff.removed, diff.moved):
+            shown.update(changes[:MAX_IDS])
+        questions = await context.read(builds.read_questions, before, diff.removed[:MAX_IDS])
+    questions |= await context.read(builds.read_questions, build.version, shown)
+    view = {"build": build, "diff": diff, "questions": questions, "most": MAX_IDS}
+    return render_page(context, "admin_build.html", view)
 
 
 @router.get("/admin/verdicts")
