@@ -46,7 +46,7 @@ class ImportedLine:
 
 
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
-_BOM = b"\xef\xbb\xbf"
+_UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
 
@@ -59,12 +59,17 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
     head = file.peek()
     if head.startswith(_WORKBOOKS):
         return "xlsx"
-    is_json = _get_first_character(head) in (b"{", b"[") or name.casefold().endswith(_JSON_ENDINGS)
+    is_json = _get_first_character(head) in ("{", "[") or name.casefold().endswith(_JSON_ENDINGS)
     return "jsonl" if is_json else "csv"
 
 
-def _get_first_character(head: bytes) -> bytes:
-    return head.removeprefix(_BOM).lstrip()[:1]
+def _encoding_of(head: bytes) -> str:
+    """Return the encoding of a text by its byte order mark: Excel's "Unicode Text" is UTF-16."""
+    return "utf-16" if head.startswith(_UTF16_MARKS) else "utf-8-sig"
+
+
+def _get_first_character(head: bytes) -> str:
+    return head.decode(_encoding_of(head), "replace").lstrip()[:1]
 
 
 def read_import_lines(
@@ -86,10 +91,12 @@ def read_import_lines(
 
 
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
-    is_list = _get_first_character(file.peek()) == b"["
+    head = file.peek()
+    is_list, encoding = _get_first_character(head) == "[", _encoding_of(head)
     newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
-    with TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline) as text:
+    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
         if file_format == "csv":
             yield from _read_csv(text)
         else:

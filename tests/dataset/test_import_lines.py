@@ -47,6 +47,22 @@ def test_lines_of_the_chat_format_become_examples():
     assert (second.example.tags, second.example.split) == (("a",), "test")
 
 
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Вопрос\tОтвет\tТеги\r\nГде? 🙂\t"Тут,\r\nрядом."\tа\r\n',
+        json.dumps([{"messages": [{"user": "Где? 🙂"}, {"assistant": "Тут,\nрядом."}]}]),
+    ],
+)
+def test_files_in_utf16_as_spreadsheets_write_them_are_read(text, encoding):
+    (line,) = read_import_lines(f"\ufeff{text}".encode(encoding))
+    assert line.findings == ()
+    assert [message.content for message in line.example.messages] == ["Где? 🙂", "Тут,\nрядом."]
+    # Cut within a character.
+    assert read_import_lines(f"\ufeff{text}".encode(encoding)[:-1])
+
+
 def test_tool_calls_survive_an_import():
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     line = json.dumps(
