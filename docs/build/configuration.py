@@ -1,8 +1,8 @@
 """Write the keys of the configuration into docs/*/configure.md; `make docs` calls it.
 
-Keys and defaults are those of the models, and so are the English meanings. The words in the place
-of a default that is none, and the Russian meanings, stay as they stand on the page; a new key is
-put behind the one before it.
+Keys and defaults are those of the models, and so are the English meanings; the Russian ones are in
+`merlin/locale/ru/config.yaml`. The words in the place of a default that is none stay as they stand
+on the page; a new key is put behind the one before it.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from merlin.cli.help import russian_keys
 from merlin.config import schema
-from merlin.config.faults import entry_of, resolve
+from merlin.config.faults import entry_name, entry_of, resolve
 
 ROOT = Path(__file__).parents[2]
 Node = Mapping[str, Any]
 REQUIRED = {"en": "required", "ru": "обязателен"}
 NONE = {"en": "none", "ru": "нет"}
-# What an entry of a table is called in the docs, by its section.
-ENTRIES = {"Plan": "plan", "Preset": "preset"}
 _ROW = re.compile(r"\| `([a-z_.<>\[\]]+)` \| (.*?) \| (.*) \|")
 
 
@@ -32,7 +31,7 @@ def keys_of(root: Node, node: Node, prefix: str = "") -> Iterator[tuple[str, Nod
         yield f"{prefix}{name}", value, name in node.get("required", ())
         entry = resolve(root, entry_of(value))
         if "properties" in entry:
-            path = f"{prefix}{name}.<{ENTRIES.get(str(entry.get('title')), 'model')}>"
+            path = f"{prefix}{name}.{entry_name(entry)}"
             yield path, entry, False
             yield from keys_of(root, {} if name == "prices" else entry, f"{path}.")
         yield from keys_of(root, resolve(root, value.get("items", {})), f"{prefix}{name}[].")
@@ -70,9 +69,10 @@ def _row(
     plain = default if isinstance(default, str) else json.dumps(default)
     told = REQUIRED[language] if is_required else f"`{plain}`" if "default" in node else ""
     meaning = " ".join(node.get("description", "").split())
+    if language == "ru":
+        meaning = russian_keys().get(path, meaning)
     if found is not None:
         told = told or found[2]
-        meaning = found[3] if language == "ru" else meaning
     return f"| `{path}` | {told or NONE[language]} | {meaning} |"
 
 

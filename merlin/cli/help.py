@@ -1,4 +1,6 @@
-"""The Russian help; the English one is in the commands themselves.
+"""The Russian help, and the Russian meanings of the configuration's keys.
+
+The English ones are in the commands and in the models of the configuration themselves.
 
 `locale/ru/help.yaml` has a line for each command and each of its options. It is read only when
 help is shown.
@@ -32,6 +34,14 @@ def russian_help() -> Mapping[str, Mapping[str, str]]:
         _RUSSIAN.read_text(encoding="utf-8"), yaml.CSafeLoader
     )
     return lines
+
+
+@cache
+def russian_keys() -> Mapping[str, str]:
+    """Return the meaning of each key of the configuration by its path, as the docs write it."""
+    path = _RUSSIAN.with_name("config.yaml")
+    meanings: Mapping[str, str] = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    return meanings
 
 
 def show_russian_titles(ctx: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,13 @@ import typer
 import yaml
 
 from merlin.cli import language
+from merlin.cli.help import russian_keys
 from merlin.cli.options import DEFAULT, ConfigPath
 from merlin.cli.output import print_json, print_message
 from merlin.config import load, schema
-from merlin.config.faults import entry_of, resolve
+from merlin.config.faults import entry_name, entry_of, resolve
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
-
-_HEADER = (
-    "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
-    "# Keys after a # are examples. To set one, remove its # and those of its parents.",
-)
 
 Short = Annotated[bool, typer.Option("--short", help="Print only the keys needed to start.")]
 
@@ -46,8 +43,9 @@ def sample(short: Short = False) -> None:
     """Print a configuration to start with; every other key is commented out."""
     document = schema()
     document["properties"]["language"]["start"] = language()
-    lines = [_HEADER[0]] if short else [*_HEADER]
-    _add_keys(document, document, lines, 0, is_short=short)
+    header = ("config-sample",) if short else ("config-sample", "config-sample-keys")
+    lines = [f"# {text(language(), key)}" for key in header]
+    _add_keys(document, document, lines, "", is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 
 
@@ -61,21 +59,31 @@ def _add_keys(
     root: Mapping[str, Any],
     node: Mapping[str, Any],
     lines: list[str],
-    depth: int,
+    prefix: str,
     *,
     is_short: bool = False,
 ) -> None:
-    """Add the commented keys of a schema node; with `is_short` only the keys needed to start."""
+    """Add the commented keys of a schema node; with `is_short` only the keys needed to start.
+
+    `prefix` is the path of the node with its final dot, "" for the root.
+    """
     for key, raw in node.get("properties", {}).items():
-        value = resolve(root, raw)
+        value, path = resolve(root, raw), f"{prefix}{key}"
         if is_short and not _is_starting_key(root, value):
             continue
-        pad = "  " * depth
-        lines += [""] if depth == 0 else []
-        lines.append(f"{pad}# {' '.join(value.get('description', '').split())}")
+        pad = "  " * path.count(".")
+        lines += [] if prefix else [""]
+        lines.append(f"{pad}# {_describe(path, value)}")
         # A key is not commented out if it, or a key below it, is needed to start.
         sign = "" if _is_starting_key(root, value) else "#"
-        _add_key(root, value, lines, f"{pad}{sign}", key, depth, is_short=is_short)
+        _add_key(root, value, lines, f"{pad}{sign}", path, is_short=is_short)
+
+
+def _describe(path: str, value: Mapping[str, Any]) -> str:
+    """Return the meaning of a key; those of `prices` stand once, under `models`."""
+    if language() == "ru":
+        return russian_keys()[re.sub(r".*prices\.<model>\.", "models.<model>.price.", path)]
+    return " ".join(value.get("description", "").split())
 
 
 def _add_key(
@@ -83,19 +91,18 @@ def _add_key(
     value: Mapping[str, Any],
     lines: list[str],
     pad: str,
-    key: str,
-    depth: int,
+    path: str,
     *,
     is_short: bool,
 ) -> None:
     """Add the lines of one key: its value, or the keys below it."""
-    items = resolve(root, value.get("items", {}))
+    key, items = path.rpartition(".")[2], resolve(root, value.get("items", {}))
     if "properties" in value:
         lines.append(f"{pad}{key}:")
-        _add_keys(root, value, lines, depth + 1, is_short=is_short)
+        _add_keys(root, value, lines, f"{path}.", is_short=is_short)
     elif "properties" in items:
         lines += [f"{pad}{key}:", f"{pad}-"]
-        _add_keys(root, items, lines, depth + 1, is_short=is_short)
+        _add_keys(root, items, lines, f"{path}[].", is_short=is_short)
     elif "entries" in value:
         lines.append(f"{pad}{key}:")
         entry = resolve(root, entry_of(value))
@@ -103,7 +110,7 @@ def _add_key(
         for name, keys in value["entries"].items():
             lines.append(f"  {pad}{name}:")
             values = {"properties": {key: entry["properties"][key] for key in keys}}
-            _add_keys(root, values, lines, depth + 2)
+            _add_keys(root, values, lines, f"{path}.{entry_name(entry)}.")
     else:
         lines.append(f"{pad}{key}: {_format_yaml(value.get('start', value['examples'][0]))}")
 

@@ -214,6 +214,12 @@ def entry_of(node: Mapping[str, Any]) -> Mapping[str, Any]:
     return entry if isinstance(entry, Mapping) else {}
 
 
+def entry_name(entry: Mapping[str, Any]) -> str:
+    """Return what a path has in the place of an entry's own name: <plan>, <preset> or <model>."""
+    title = str(entry.get("title", "")).lower()
+    return f"<{title if title in ('plan', 'preset') else 'model'}>"
+
+
 def resolve(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the description of a key, even if it is elsewhere in the schema."""
     reference = node.get("$ref")

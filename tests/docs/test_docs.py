@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from docs.build.openapi import described
 from merlin import config
 from merlin.api import openapi
 from merlin.bot.commands import COMMANDS
+from merlin.cli.help import russian_keys
 from merlin.config import process_names
 from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
@@ -81,6 +83,7 @@ def test_key_of_the_configuration_is_described_and_has_an_example():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_configure_page_has_the_row_of_every_key(language):
     assert path_of(language).read_text("utf-8") == page_of(language)
+    assert set(russian_keys()) == {path for path, _, _ in CONFIG_KEYS}
 
 
 @unit
@@ -88,10 +91,14 @@ def test_shipped_configuration_is_valid():
     assert config.load(ROOT / "config.yaml").providers
 
 
-@pytest.fixture(scope="module")
-def sample():
+@pytest.fixture(scope="module", params=LANGUAGES)
+def sample(request):
     command = [sys.executable, "-m", "merlin", "config", "sample"]
-    return subprocess.run(command, capture_output=True, check=True).stdout.decode()
+    environment = {**os.environ, "MERLIN_LANGUAGE": request.param}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
+    comments = re.findall(r"^ *# (.*)", done.stdout.decode(), re.MULTILINE)
+    assert all(re.search("[а-я]", line) for line in comments) == (request.param == "ru")
+    return done.stdout.decode()
 
 
 @pytest.mark.functional

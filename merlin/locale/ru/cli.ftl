@@ -1,6 +1,8 @@
 cli-bug = ошибка в самом Merlin. Отчёт записан в { $path }: пришлите его в проект.
 cli-no-place = { $path }: { $reason }. Дайте к этому пути доступ пользователю, от имени которого работает Merlin, или задайте другой в config.yaml; все пути проверит merlin doctor
 cli-no-output = Не удалось записать вывод: { $reason }
+config-sample = Начальная настройка; сохраните её в config.yaml: merlin config sample > config.yaml
+config-sample-keys = Ключи после # — примеры. Чтобы задать ключ, уберите # у него и у тех, в которые он вложен.
 config-valid = { $path }: ошибок нет.
 config-absent = файл { $path } не найден: укажите другой (--config ФАЙЛ) или создайте начальный: merlin config sample > config.yaml
 config-unreadable = { $path } не читается: { $reason }
