@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from merlin.account.accounts import Accounts
 from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.permissions import is_led
+from merlin.app.permissions import find_teacher, is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.permissions import Permission
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
 from merlin.course.search import Kind, SearchIndex, SearchResult
@@ -135,13 +133,9 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
 def _display_name(ctx: Context, actor: Actor, name: str) -> str:
     """Return the display name of a teacher by account name; the account name if unknown.
 
-    An account counts once an admin gave it a role that leads courses: anybody may have chosen the
-    name before the course.yaml. "" for a guest: names from Telegram are shown only to signed-in
-    users.
+    "" for a guest: names from Telegram are shown only to signed-in users.
     """
-    account = Accounts(ctx.db).named(name)
-    if account and not ctx.roles.authority(account.user_id).may(Permission.EDIT_MATERIALS):
-        account = None
+    account = find_teacher(ctx, name)
     if account and not actor.user_id:
         return ""
     user = Users(ctx.db).get(account.user_id) if account else None

@@ -6,7 +6,7 @@ course.yaml names them. Whoever leads a course may also edit its examples.
 
 from __future__ import annotations
 
-from merlin.account.accounts import Accounts, fold_name
+from merlin.account.accounts import Account, Accounts, fold_name
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context
 from merlin.core.errors import Forbidden, NotFound
@@ -18,6 +18,18 @@ def account_name(ctx: Context, actor: Actor) -> str:
     """Return the actor's account name, "" without one."""
     account = Accounts(ctx.db).find(actor.user_id)
     return account.name if account else ""
+
+
+def find_teacher(ctx: Context, name: str) -> Account | None:
+    """Return the account of this name if it may lead courses.
+
+    An account counts once an admin gave it such a role: anybody may have chosen the name before
+    the course.yaml.
+    """
+    account = Accounts(ctx.db).named(name)
+    if account and ctx.roles.authority(account.user_id).may(Permission.EDIT_MATERIALS):
+        return account
+    return None
 
 
 def leads(standing: Authority, name: str, course: Course) -> bool:

@@ -15,7 +15,7 @@ from merlin.app import changes
 from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import get_led_course, list_led_courses
+from merlin.app.permissions import find_teacher, get_led_course, list_led_courses
 from merlin.chat.feedback import Period, QuestionStatistics, RatedAnswer, group_by_week
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound
@@ -84,6 +84,11 @@ def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
         revision=course_files.revision,
         materials=course_files.lessons(files.materials),
     )
+
+
+def list_unknown_teachers(ctx: Context, _actor: Actor, names: Sequence[str]) -> list[str]:
+    """Return the names that lead nothing yet: without an account, or with one of a student."""
+    return [name for name in names if find_teacher(ctx, name) is None]
 
 
 def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 
+from merlin.account.accounts import Accounts
 from merlin.account.users import Consents, Users
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
@@ -244,6 +245,16 @@ def test_description_emptied_on_the_page_is_removed(site, teacher, committer):
         browser.post(f"/courses/{course['id']}/edit", data=card)
     committer.commit()
     assert "description" not in files_in_git(site)["course.yaml"]
+
+
+def test_card_form_names_the_teachers_that_nobody_is(site, teacher):
+    address = f"/courses/{site.course_id('algorithms')}/edit"
+    Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
+    with site.browser_client(BORIS) as browser:
+        assert "Ни у кого из преподавателей нет логина" not in browser.get(address).text
+        card = {"name_ru": "А", "teachers": "boris, borsi", "once": "0" * 32, "revision": "old"}
+        page = browser.post(address, data=card).text
+    assert "Ни у кого из преподавателей нет логина: borsi." in page
 
 
 def test_edit_without_changes_is_refused(site, teacher):

@@ -35,6 +35,7 @@ page-about-en = Description in English
 page-semester-number = Semester
 page-teachers = Teachers
 page-teachers-hint = Usernames, separated by spaces.
+page-teachers-unknown = No teacher has the username: { $names }. It counts once an admin makes its owner a teacher.
 page-active = Visible to students
 page-save-card = Save the card
 page-value-yes = yes

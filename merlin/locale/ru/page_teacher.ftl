@@ -35,6 +35,7 @@ page-about-en = Описание по-английски
 page-semester-number = Семестр
 page-teachers = Преподаватели
 page-teachers-hint = Логины через пробел.
+page-teachers-unknown = Ни у кого из преподавателей нет логина: { $names }. Он подействует, когда администратор назначит его владельца преподавателем.
 page-active = Виден студентам
 page-save-card = Сохранить карточку
 page-value-yes = да

@@ -62,6 +62,11 @@ class CardForm(EditForm):
     active: bool = False
     teachers: str = ""
 
+    @property
+    def teacher_names(self) -> list[str]:
+        """Return the typed user names."""
+        return self.teachers.replace(",", " ").split()
+
     def body(self) -> CourseBody:
         """Return the request body for the API. Raises ValidationError."""
         return CourseBody(
@@ -69,7 +74,7 @@ class CardForm(EditForm):
             description=Texts(ru=self.about_ru.strip() or None, en=self.about_en.strip() or None),
             semester=self.semester,
             active=self.active,
-            teachers=self.teachers.replace(",", " ").split(),
+            teachers=self.teacher_names,
             revision=self.revision,
         )
 
@@ -81,7 +86,7 @@ class CardForm(EditForm):
             "about-ru": self.about_ru.strip().replace("\r\n", "\n"),
             "about-en": self.about_en.strip().replace("\r\n", "\n"),
             "semester-number": str(self.semester),
-            "teachers": " ".join(self.teachers.replace(",", " ").split()),
+            "teachers": " ".join(self.teacher_names),
             "active": context.say("value-yes" if self.active else "value-no"),
         }
         return {context.say(name): value for name, value in values.items()}
@@ -154,10 +159,13 @@ async def _course_page(
     """Return the page; `card` holds the typed values, `changed` the new edit."""
     result = result or FormResult()
     details = await context.read(teaching.details, course.course_id)
+    card = card or _card(details)
+    unknown = await context.read(teaching.list_unknown_teachers, card.teacher_names)
     view = {
         "course": course,
         "details": details,
-        "card": card or _card(details),
+        "card": card,
+        "unknown_teachers": ", ".join(unknown),
         "note": await find_noted_change(context, changed),
         "result": result,
     }
