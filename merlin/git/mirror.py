@@ -322,6 +322,9 @@ LOCK_NAME = "merlin.lock"
 _LOCK_POLL_S = 0.05
 # Files that a killed git leaves: locks of refs and configuration, partial packs and objects.
 _LEFTOVERS = ("*.lock", "tmp_*", ".tmp-*", "gc.pid")
+# Held by the maintenance at the end of a fetch. The fetch succeeds even if its maintenance was
+# killed; with this file left behind no later one would run.
+_MAINTENANCE_LOCK = Path("objects", "maintenance.lock")
 
 
 @contextmanager
@@ -334,6 +337,7 @@ def lock_mirror(mirror: Path, wait_s: float = 5.0) -> Iterator[int]:
     try:
         if os.pread(lock, 1, 0):
             _remove_leftovers(mirror)
+        (mirror / _MAINTENANCE_LOCK).unlink(missing_ok=True)
         os.ftruncate(lock, 0)
         os.pwrite(lock, str(os.getpid()).encode(), 0)
         yield lock

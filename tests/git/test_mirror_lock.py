@@ -55,6 +55,13 @@ def test_files_of_a_dead_writer_are_removed(mirror):
     assert (mirror / "merlin.lock").read_text() == ""
 
 
+def test_lock_of_a_killed_maintenance_is_removed_although_its_fetch_succeeded(mirror):
+    lock = mirror / "objects/maintenance.lock"
+    lock.touch()
+    with lock_mirror(mirror):
+        assert not lock.exists()
+
+
 def test_next_writer_cleans_up_after_a_failed_one(mirror):
     with pytest.raises(RuntimeError), lock_mirror(mirror):
         raise RuntimeError
