@@ -39,7 +39,7 @@ def test_page_is_usable_by_keyboard_alone(page, bot):
         names.append(page.evaluate(NAME_OF_FOCUS))
     assert names[:10] == [
         "К сообщению",
-        "In English",
+        "EN: In English",
         "Включить тёмную тему",
         "Анна, студентка",
         "Борис, преподаватель",
