@@ -27,6 +27,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.api.auth import identify_caller
+from merlin.api.pages.errors import error_page, is_for_person, sign_in_page
 from merlin.api.problems import Problem, answer, problem_response, unavailable
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
@@ -101,6 +102,8 @@ def body_size_rule(services: ApiServices) -> BodyCheck:
         if size <= limit:
             return None
         status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        if is_for_person(request):
+            return sign_in_page(request) if caller.user is None else error_page(request, status)
         return answer(request, status, "too-large", limit=limit // 1024)
 
     return judge

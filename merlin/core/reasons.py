@@ -46,6 +46,7 @@ REASONS = {
     "too deep": "too-deep",
     "unexpected end of data": "csv-end",
     "File is not a zip file": "no-zip",
+    "File contains no valid workbook part": "no-workbook",
 }
 # A part of git's message about a remote repository, or of ssh's; the first that fits counts.
 GIT_REASONS = {

@@ -425,6 +425,8 @@ def _parse_row(number: int, heading: Sequence[str], cells: Sequence[str]) -> Imp
 
 _MAX_UNPACKED = 50_000_000
 _MAX_COLUMNS = 100
+# What openpyxl says of other Office files; those of OpenDocument are said to be the same.
+_NO_WORKBOOK = "File contains no valid workbook part"
 
 
 def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
@@ -439,9 +441,13 @@ def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
         with ZipFile(content) as packed:
             # Unpacking a member stops at its declared size.
             size = sum(member.file_size for member in packed.infolist())
+            is_office = "[Content_Types].xml" in packed.namelist()
         size = max(size, content.getbuffer().nbytes)
         if size > _MAX_UNPACKED:
             yield _reject(1, "too-large", size=size, limit=_MAX_UNPACKED)
+            return
+        if not is_office:
+            yield _reject(1, "import-xlsx", words=_NO_WORKBOOK)
             return
         heading: list[str] = []
         for number, cells in enumerate(_sheet_rows(content), start=1):

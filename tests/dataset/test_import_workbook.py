@@ -113,6 +113,16 @@ def test_row_with_a_huge_number_ends_the_reading():
     assert rules(lines) == [(100_001, "import-xlsx")]
 
 
+@pytest.mark.parametrize("path", ["content.xml", "[Content_Types].xml"])
+def test_file_of_another_office_program_is_named_so(path):
+    types = '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+    other = BytesIO()
+    with ZipFile(other, "w") as packed:
+        packed.writestr(path, types)
+    (line,) = read(other.getvalue())
+    assert "это не таблица XLSX. Сохраните" in line.findings[0].text("ru")
+
+
 def test_zip_bomb_is_not_unpacked():
     bomb = BytesIO(GOOD)
     with ZipFile(bomb, "a", ZIP_DEFLATED) as packed:

@@ -49,10 +49,15 @@ def add_not_found_page(app: FastAPI) -> None:
 
     @app.exception_handler(404)
     async def handle_not_found(request: Request, _error: Exception) -> Response:
-        is_person = "text/html" in request.headers.get("accept", "")
-        if is_person and not request.scope["path"].startswith(_PROGRAMS):
+        if is_for_person(request):
             return error_page(request, 404)
         return answer(request, HTTPStatus.NOT_FOUND, "not-found")
+
+
+def is_for_person(request: Request) -> bool:
+    """Return whether a browser shows the response to a person."""
+    is_page = not request.scope["path"].startswith(_PROGRAMS)
+    return is_page and "text/html" in request.headers.get("accept", "")
 
 
 def _page_of(request: Request, error: Exception) -> Response:
@@ -60,7 +65,7 @@ def _page_of(request: Request, error: Exception) -> Response:
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.
-        return error_page(request, 401, text_status=401)
+        return sign_in_page(request)
     status = _status(error)
     response = error_page(request, status)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -79,6 +84,11 @@ def _status(error: Exception) -> int:
     # An invalid id in the path, or an incomplete form.
     faults = error.errors() if isinstance(error, RequestValidationError) else ()
     return 404 if any(fault["loc"][:1] == ("path",) for fault in faults) else 422
+
+
+def sign_in_page(request: Request) -> Response:
+    """Return the page for a form of a person who is no longer signed in."""
+    return error_page(request, 401, text_status=401)
 
 
 def error_page(request: Request, status: int, text_status: int | None = None) -> Response:

@@ -25,6 +25,7 @@ reason-json-last-comma = a comma before the closing bracket
 reason-too-deep = nested too deeply
 reason-csv-end = a quote isn't closed
 reason-no-zip = the file is damaged, has a password or is an old .xls
+reason-no-workbook = the file isn't an XLSX workbook. Save the table as XLSX or as CSV.
 reason-git-auth = sign-in failed, the key or token is wrong, revoked or expired. Replace it: in repository.url or in the SSH keys.
 reason-git-host-key = this machine doesn't know the server's key. Add it to known_hosts of the user that Merlin runs as.
 reason-git-host = the server's name isn't found. Check repository.url and this machine's DNS.

@@ -25,6 +25,7 @@ reason-json-last-comma = запятая перед закрывающей ско
 reason-too-deep = слишком глубокая вложенность
 reason-csv-end = не закрыта кавычка
 reason-no-zip = файл повреждён, закрыт паролем или в прежнем виде .xls
+reason-no-workbook = это не таблица XLSX. Сохраните её как XLSX или CSV.
 reason-git-auth = вход не удался, ключ или токен неверен, отозван или истёк. Замените его: в repository.url или в ключах SSH.
 reason-git-host-key = этой машине неизвестен ключ сервера. Добавьте его в known_hosts пользователя, от имени которого работает Merlin.
 reason-git-host = имя сервера не найдено. Проверьте repository.url и DNS этой машины.
