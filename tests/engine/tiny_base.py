@@ -122,14 +122,15 @@ def _get_or_make_base(kind):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             new_folder = Path(tempfile.mkdtemp(dir=home))
-            command = [sys.executable, __file__, kind, str(new_folder)]
+            first = [str(get_tiny_base())] if kind == "english" else []
+            command = [sys.executable, __file__, kind, str(new_folder), *first]
             process = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
             assert process.returncode == 0, process.stderr
             new_folder.rename(folder)
     return folder
 
 
-def _make_base(kind, folder):
+def _make_base(kind, folder, pretrained=None):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -150,16 +151,17 @@ def _make_base(kind, folder):
     )
     model = LlamaForCausalLM(config)
     chance = random.Random(7)  # noqa: S311 - names, no secrets
-    if kind != "random":
-        batches = (
-            [(make_question(name), make_answer(name, room)) for name, room in _invent_facts(chance)]
-            for _ in range(_STEPS)
-        )
-        _pretrain(model, tokenizer, list(batches))
+    batches = [
+        [(make_question(name), make_answer(name, room)) for name, room in _invent_facts(chance)]
+        for _ in range(_STEPS)
+    ]
+    if kind == "pretrained":
+        _pretrain(model, tokenizer, batches)
     if kind == "english":
+        model = LlamaForCausalLM.from_pretrained(pretrained)
         pairs = _read_english_pairs()
-        batches = (chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS))
-        _pretrain(model, tokenizer, list(batches))
+        batches = [chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS)]
+        _pretrain(model, tokenizer, batches)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -242,4 +244,4 @@ def _make_batch(tokenizer, pairs):
 
 
 if __name__ == "__main__":
-    _make_base(sys.argv[1], Path(sys.argv[2]))
+    _make_base(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
