@@ -25,7 +25,7 @@ from merlin.core.log import get_logger
 from merlin.dataset.split import TEST
 from merlin.db.database import CHUNK, Database, in_portions
 from merlin.db.tables import BASELINE_ANSWER, CHECKPOINT, MODEL, REVOKED_EXAMPLE, SERVING
-from merlin.db.values import dump_json, load_json, storable_text
+from merlin.db.values import dump_json, load_json
 from merlin.providers.base import NOT_COUNTED, Answer
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import Jobs, TrainingProvider
@@ -33,6 +33,7 @@ from merlin.training.models import (
     Model,
     ModelState,
     answer_of,
+    answer_values,
     model_of,
     read_conversations,
     revoked_builds,
@@ -70,6 +71,12 @@ def read_answers(db: Database, provider: str, model_id: str) -> dict[str, Answer
     return {
         row["digest"]: answer_of(row) for row in db.rows(BASELINE_ANSWER.select().where(of_model))
     }
+
+
+def store_answer(db: Database, provider: str, model_id: str, digest: str, answer: Answer) -> None:
+    """Store an answer that `read_answers` returns; one that is stored stays."""
+    key = {"provider": provider, "model_id": model_id, "digest": digest}
+    db.add_new(BASELINE_ANSWER, key | answer_values(answer))
 
 
 def conversation_digest(question: Question) -> str:
@@ -155,10 +162,8 @@ class BaselineTick:
         failed, queries = False, self._queries(model, baseline)
 
         def keep(query: Query, reply: Reply) -> None:
-            answer, known = reply.answer, reply.answer.known
-            values = {"answer": storable_text(answer.text), "known": known and int(known)}
-            key = {"provider": model.provider, "model_id": baseline, "digest": query.key}
-            self._db.transact(lambda: self._db.add_new(BASELINE_ANSWER, {**key, **values}))
+            key = model.provider, baseline, query.key
+            self._db.transact(lambda: store_answer(self._db, *key, reply.answer))
 
         try:
             if queries:

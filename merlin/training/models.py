@@ -100,6 +100,12 @@ def answer_of(row: Row) -> Answer:
     return Answer(row["answer"], known=None if row["known"] is None else bool(row["known"]))
 
 
+def answer_values(answer: Answer) -> dict[str, object]:
+    """Return an answer's columns for `answer_of`; PostgreSQL takes no bool as a number."""
+    known = None if answer.known is None else int(answer.known)
+    return {"answer": storable_text(answer.text), "known": known}
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """The number of test questions of two builds, and of those in both."""
@@ -188,9 +194,8 @@ class Models(Repository):
         stands = MODEL.select(MODEL.id).where((MODEL.id == model.model_row) & may)
         if self.db.row(self.db.for_update(stands)) is None:
             return
-        known = None if answer.known is None else int(answer.known)
-        row = {"model_row": model.model_row, "example_id": example_id, "known": known}
-        self.db.add_new(PROOF_ANSWER, {**row, "answer": storable_text(answer.text)})
+        row = {"model_row": model.model_row, "example_id": example_id}
+        self.db.add_new(PROOF_ANSWER, row | answer_values(answer))
 
     @transaction
     def settle(self, model: Model, state: ModelState, proof: Evaluation | None, note: str) -> None:
