@@ -1,30 +1,6 @@
 # Merlin in one image: every process, chosen by the command (run, daemon, bot, api, engine).
-# The first stage installs each package by its hash, the second holds what runs.
 ARG BASE=python:3.11-slim-bookworm
-
-FROM ${BASE} AS build
-WORKDIR /src
-COPY requirements-build.txt requirements.txt ./
-RUN python3 -m venv /opt/merlin \
-    && /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --require-hashes \
-        -r requirements-build.txt \
-    && /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --require-hashes \
-        -r requirements.txt
-COPY pyproject.toml setup.py requirements.in README.md ./
-COPY datasets datasets
-COPY datasets-en datasets-en
-COPY datasets-lora datasets-lora
-COPY merlin merlin
-RUN /opt/merlin/bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation .
-
 FROM ${BASE}
-ARG VERSION=
-ARG REVISION=
-LABEL org.opencontainers.image.title="Merlin" \
-    org.opencontainers.image.description="Commit examples, get a fine-tuned model, talk to it in Telegram" \
-    org.opencontainers.image.licenses="MIT" \
-    org.opencontainers.image.version="${VERSION}" \
-    org.opencontainers.image.revision="${REVISION}"
 # git reads the repository of datasets; its version is Debian's, which mends it under one name.
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -34,7 +10,26 @@ RUN apt-get update \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/merlin \
         --shell /usr/sbin/nologin merlin \
     && install -d -o 10001 -g 10001 -m 700 /var/lib/merlin
-COPY --from=build /opt/merlin /opt/merlin
+# What Merlin runs on, each package by its hash: a layer that a new version of Merlin leaves as it is.
+WORKDIR /opt/merlin
+COPY requirements-build.txt requirements.txt ./
+RUN python3 -m venv . \
+    && bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.txt \
+    && bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
+# Built from a copy: building writes beside the sources.
+RUN --mount=type=bind,target=/src \
+    mkdir /tmp/src \
+    && cp -R /src/merlin /src/datasets /src/datasets-en /src/datasets-lora /src/pyproject.toml \
+        /src/setup.py /src/README.md /src/requirements.in /tmp/src \
+    && bin/python -m pip install --no-cache-dir --no-deps --no-build-isolation /tmp/src \
+    && rm -r /tmp/src
+ARG VERSION=
+ARG REVISION=
+LABEL org.opencontainers.image.title="Merlin" \
+    org.opencontainers.image.description="Commit examples, get a fine-tuned model, talk to it in Telegram" \
+    org.opencontainers.image.licenses="MIT" \
+    org.opencontainers.image.version="${VERSION}" \
+    org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/merlin/bin:$PATH \
     HOME=/var/lib/merlin
 USER 10001:10001

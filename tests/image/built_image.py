@@ -26,8 +26,22 @@ ONLY_DEPENDS = tuple(
     for kind in ("recommends", "suggests", "conflicts", "breaks", "replaces", "enhances")
 )
 UNUSED = tuple(f"/usr/share/{name}/" for name in ("doc", "info", "locale", "man"))
+DPKG = Path("/var/lib/dpkg")
 # Made by the scripts of packages, so no package lists them.
-GENERATED = ("etc/passwd", "etc/group", "etc/ld.so.cache", "etc/ssl/certs", "usr/lib/python3.11")
+GENERATED = (
+    "/etc/passwd",
+    "/etc/group",
+    "/etc/ld.so.cache",
+    "/etc/ssl/certs",
+    "/usr/lib/python3.11",
+)
+# Run by bash: $1 is the folder, then the folders that are copied whole; the list is read.
+COPY = """
+set -o pipefail
+tree=$1; shift
+tar --absolute-names --create --exclude 'config-*' "$@" --no-recursion --files-from - |
+  tar --directory "$tree" --extract
+"""
 PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
 CHROOT = ("--isolation", "chroot", "--network", "host")
 
@@ -40,19 +54,24 @@ def find_obstacle() -> str | None:
     return f"building an image needs {', '.join(missing)}" if missing else None
 
 
-def make_base_archive(folder: Path) -> Path:
-    """Return an archive of a small Debian with Python: the files of this machine's packages.
+def _fill_base(tree: Path) -> None:
+    """Copy a small Debian with Python into a folder: the files of this machine's packages.
 
-    The packages that the Dockerfile installs by apt are included.
+    The packages that the Dockerfile installs by apt are included; apt's sources are this machine's.
     """
-    archive, tree, names = folder / "base.tar", folder / "base", _list_packages()
-    file_list = "".join(f"{path.relative_to('/')}\n" for path in sorted(_list_files(names)))
-    _write_package_database(tree, names)
-    tar = ("tar", "--file", str(archive), "--exclude", "config-*", "--directory")
-    _run(*tar, "/", "--create", "--no-recursion", "--files-from", "-", content=file_list)
-    _run(*tar, str(tree), "--append", "var", "etc")
-    _run(*tar, "/", "--append", *GENERATED)
-    return archive
+    names = _list_packages()
+    info = (path for path in DPKG.glob("info/*") if path.stem.partition(":")[0] in names)
+    paths = sorted({*_list_files(names), *info})
+    sources = map(str, Path("/etc/apt").glob("sources.list*"))
+    content = "".join(f"{path}\n" for path in paths)
+    _run("bash", "-euc", COPY, "copy", str(tree), *GENERATED, *sources, content=content)
+    # dpkg's database of these packages alone.
+    parts = (DPKG / "status").read_text("utf-8").split("\n\n")
+    kept_parts = [
+        part for part in parts if part.partition("\n")[0].removeprefix("Package: ") in names
+    ]
+    status = tree / (DPKG / "status").relative_to("/")
+    status.write_text("\n\n".join(kept_parts) + "\n\n", "utf-8")
 
 
 def _list_packages() -> set[str]:
@@ -76,24 +95,6 @@ def _list_files(names: set[str]) -> set[Path]:
     return {path for path in paths if os.path.lexists(path) and not str(path).startswith(UNUSED)}
 
 
-def _write_package_database(folder: Path, names: set[str]) -> None:
-    """Write dpkg's database of the packages, and apt's sources of this machine."""
-    dpkg, apt = folder / "var/lib/dpkg", folder / "etc/apt"
-    apt.mkdir(parents=True)
-    for path in Path("/etc/apt").glob("sources.list*"):
-        copy = shutil.copytree if path.is_dir() else shutil.copy
-        copy(path, apt / path.name)
-    (dpkg / "info").mkdir(parents=True)
-    parts = Path("/var/lib/dpkg/status").read_text("utf-8").split("\n\n")
-    kept_parts = [
-        part for part in parts if part.partition("\n")[0].removeprefix("Package: ") in names
-    ]
-    (dpkg / "status").write_text("\n\n".join(kept_parts) + "\n\n", "utf-8")
-    for path in Path("/var/lib/dpkg/info").iterdir():
-        if path.name.rpartition(".")[0].partition(":")[0] in names:
-            shutil.copy(path, dpkg / "info")
-
-
 class Builder:
     """buildah with a storage of its own in `folder`."""
 
@@ -104,10 +105,10 @@ class Builder:
             *("--storage-driver", "overlay"),
         )
 
-    def make_base(self, archive: Path) -> None:
+    def make_base(self) -> None:
         """Make the image that stands in for python:3.11-slim-bookworm."""
         self._buildah("from", "--name", "base", "scratch")
-        self._buildah("add", "base", str(archive), "/")
+        _fill_base(Path(self._buildah("mount", "base").strip()))
         self._buildah("commit", "--rm", "--disable-compression", "base", BASE)
 
     def build(self, wheels: Path) -> None:

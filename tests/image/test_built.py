@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import socket
 
 import pytest
 
 from merlin.core.server import free_ports
-from tests.image.built_image import Builder, find_obstacle, make_base_archive
+from tests.image.built_image import Builder, find_obstacle
 from tests.support.machine import download_wheels, mount_in_memory, require_whole_machine
 from tests.support.waiting import longest, wait_until
 
@@ -22,7 +23,7 @@ def builder(request, tmp_path_factory):
     packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
     with mount_in_memory(tmp_path_factory.mktemp("image")) as folder:
         builder = Builder(folder)
-        builder.make_base(make_base_archive(folder))
+        builder.make_base()
         builder.build(packages)
         yield builder
 
@@ -67,15 +68,19 @@ def test_installed_packages_are_consistent_and_include_the_samples(container):
     assert "algorithms" in container.read_output("ls", f"{package}/samples-en")
 
 
-def test_health_check_distinguishes_a_running_api_from_a_stopped_one(container, builder):
+def is_listening(port):
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_health_check_distinguishes_a_running_api_from_a_stopped_one(container, builder, port):
     check = builder.read_settings()["Healthcheck"]["Test"][1:]
     assert container.run(*check).returncode == 1
     process = container.start("merlin", "api", "--config", "/etc/merlin/config.yaml")
     try:
-        wait_until(
-            lambda: process.poll() is not None or container.run(*check).returncode == 0, START_S
-        )
+        wait_until(lambda: process.poll() is not None or is_listening(port), START_S)
         assert process.poll() is None
+        wait_until(lambda: container.run(*check).returncode == 0, START_S)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(longest(START_S))
