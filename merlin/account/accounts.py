@@ -234,8 +234,7 @@ class Accounts(Repository):
     def _write(self, user_id: int, name: str) -> bool:
         """Write a name; return False if it was taken concurrently."""
         row = {"user_id": user_id, "name": name, "password": "", "browsers": ""}
-        query = ACCOUNT.insert({**row, "changed_at": iso(self._clock())}).on_conflict_ignore()
-        if self.db.put(query):
+        if self.db.add_new(ACCOUNT, {**row, "changed_at": iso(self._clock())}):
             return True
         if self.named(name) is not None:
             return False

@@ -363,7 +363,6 @@ class SignIns(Repository):
         self.db.change(SIGN_IN.delete().where(ended))
         row = {
             "token_hash": digest(token),
-            "source": source,
             "user_id": user_id,
             "how": how.value,
             "agent": self.db.cipher.seal(agent),
@@ -372,9 +371,7 @@ class SignIns(Repository):
             "expires_at": iso(_end(how, now, now)),
         }
         # Of two concurrent ones by one source, the later one stays.
-        newest = {name: value for name, value in row.items() if name != "source"}
-        new = SIGN_IN.insert(row).on_conflict(conflict_target=(SIGN_IN.source,), update=newest)
-        self.db.put(new)
+        self.db.upsert(SIGN_IN, {"source": source}, row)
         found = self.find(token)
         if found is None:
             raise RuntimeError("a new sign-in is not there")

@@ -110,8 +110,7 @@ def count_answer(db: Database, reply: Reply) -> None:
         return
     word = "answers" if reply.first_answered else "failures"
     name = word if first.standing is CandidateKind.CANARY else f"serving_{word}"
-    counted = CANARY.update({name: getattr(CANARY, name) + 1})
-    db.change(counted.where(CANARY.model_row == first.canary))
+    db.update(CANARY, CANARY.model_row == first.canary, **{name: getattr(CANARY, name) + 1})
 
 
 _CANARIES = RowMap(Canary)
@@ -204,9 +203,8 @@ class Canaries(Repository):
         """Double the share of a canary with too few answers, for another period."""
         until = self._clock() + timedelta(hours=rule.hours)
         wider = replace(tried, share=min(2 * tried.share, 1.0), until=until)
-        values = {"share": wider.share, "until": iso(wider.until)}
         is_it = (CANARY.model_row == tried.model_row) & (CANARY.share == tried.share)
-        if self.db.change(CANARY.update(values).where(is_it)):
+        if self.db.update(CANARY, is_it, share=wider.share, until=iso(wider.until)):
             self._tell(wider, new, serving)
 
     def _tell(self, canary: Canary, new: Model, serving: Model) -> None:
@@ -250,4 +248,4 @@ class Canaries(Repository):
         """Store in the verdicts of a model why it does not serve everybody."""
         waits = (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
         why = {"reason": reason, "arguments": dump_json(values), "updated_at": iso(self._clock())}
-        self.db.change(VERDICT.update(why).where(waits))
+        self.db.update(VERDICT, waits, **why)

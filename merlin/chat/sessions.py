@@ -124,14 +124,13 @@ _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 def delete_session(db: Database, session_id: int, now: datetime) -> None:
     """Close a session and hide it; `delete_old_rows` deletes it with its turns after UNDO."""
-    deleted = SESSION.update({"is_open": 0, "deleted_at": iso(now)})
-    db.change(deleted.where(SESSION.id == session_id))
+    db.update(SESSION, SESSION.id == session_id, is_open=0, deleted_at=iso(now))
 
 
 def restore_session(db: Database, chat_id: int, session_id: int) -> bool:
     """Restore a deleted session of a chat; False if there is none."""
     deleted = (SESSION.id == session_id) & (SESSION.chat_id == chat_id) & IS_DELETED
-    return db.change(SESSION.update({"deleted_at": ""}).where(deleted)) > 0
+    return db.update(SESSION, deleted, deleted_at="")
 
 
 class Sessions(BotRepository):
@@ -168,7 +167,7 @@ class Sessions(BotRepository):
         for name in row.keys() & SESSION.sealed:
             if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
                 choices[name] = row[name]
-        self.db.change(SESSION.update(choices).where(condition))
+        self.db.update(SESSION, condition, **choices)
 
     @transaction
     def record_answer(self, session: Session) -> None:
@@ -188,10 +187,10 @@ class Sessions(BotRepository):
     def touch(self, session_id: int, title: str) -> None:
         """Store the time of use; set the title unless there is one."""
         condition = self._match(SESSION, id=session_id)
-        self.db.change(SESSION.update({"touched_at": iso(self._clock())}).where(condition))
+        self.db.update(SESSION, condition, touched_at=iso(self._clock()))
         if title:
-            named = SESSION.update({"title": self.db.cipher.seal(title)})
-            self.db.change(named.where(condition & (SESSION.title == "")))
+            untitled = condition & (SESSION.title == "")
+            self.db.update(SESSION, untitled, title=self.db.cipher.seal(title))
 
     def list_used(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
         """Return the place's used sessions, the most recently used first."""
@@ -216,8 +215,7 @@ class Sessions(BotRepository):
         if found is None:
             return None
         self._close(place)
-        condition = self._at(place) & (SESSION.id == session_id)
-        self.db.change(SESSION.update({"is_open": 1}).where(condition))
+        self.db.update(SESSION, self._at(place) & (SESSION.id == session_id), is_open=1)
         return replace(found, is_open=True)
 
     @transaction
@@ -245,7 +243,7 @@ class Sessions(BotRepository):
         return replace(session, session_id=self.db.add(SESSION, new), is_open=True)
 
     def _close(self, place: ChatPlace) -> None:
-        self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
+        self.db.update(SESSION, self._at(place), is_open=0)
 
     def _place_values(self, place: ChatPlace) -> Row:
         return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
@@ -405,8 +403,7 @@ class OwnPresets(Repository):
         sealed = self.db.cipher.seal(prompt)
         for old in self.list_of_user(user_id):
             if old.name == name:
-                change = PRESET.update({"prompt": sealed})
-                self.db.change(change.where(_own_preset(user_id, old.preset_id)))
+                self.db.update(PRESET, _own_preset(user_id, old.preset_id), prompt=sealed)
                 return OwnPreset(old.preset_id, name, prompt)
         new = {
             "user_id": user_id,

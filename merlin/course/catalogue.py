@@ -308,8 +308,7 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
         condition = (COURSE.slug == dataset) & (COURSE.is_active == 1)
         course_id = db.value(COURSE.select(COURSE.id).where(condition))
         if course_id is not None:
-            query = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
-            db.change(query.where(COURSE.id == course_id))
+            db.update(COURSE, COURSE.id == course_id, is_active=0, indexed_at=iso(at))
             follow_entries(db, int(course_id))
         return
     course_id = _write_course(db, dataset, spec, at)
@@ -338,7 +337,7 @@ def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> in
     course_id = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
     if course_id is None:
         return db.add(COURSE, {"slug": slug, **row})
-    db.change(COURSE.update(row).where(COURSE.id == course_id))
+    db.update(COURSE, COURSE.id == course_id, **row)
     return int(course_id)
 
 
@@ -346,9 +345,7 @@ def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
     # Unlisted ones too, so that a revert restores the same ids.
     rows = db.sql(_MATERIAL + "course_id = ? ORDER BY place IS NULL, place, id", course_id)
     ids = match_materials([_material(row) for row in rows], spec.materials)
-    db.change(
-        MATERIAL.update({"place": None}).where((MATERIAL.course_id == course_id) & _IS_LISTED)
-    )
+    db.update(MATERIAL, (MATERIAL.course_id == course_id) & _IS_LISTED, place=None)
     for place, (material_id, material) in enumerate(zip(ids, spec.materials, strict=True)):
         row = {
             "course_id": course_id,
@@ -363,7 +360,7 @@ def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
         if material_id is None:
             db.add(MATERIAL, row)
         else:
-            db.change(MATERIAL.update(row).where(MATERIAL.id == material_id))
+            db.update(MATERIAL, MATERIAL.id == material_id, **row)
 
 
 # Cached by row; the values are never mutated.

@@ -173,8 +173,7 @@ def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> 
     is_lost = noted.job and job is None
     if noted.status in _ENDED and verdict.status in WAITING and not is_lost:
         values |= {"word": noted.status, "updated_at": iso(at)}
-    condition = verdict_condition(verdict.commit, verdict.dataset)
-    db.change(VERDICT.update(values).where(condition))
+    db.update(VERDICT, verdict_condition(verdict.commit, verdict.dataset), **values)
 
 
 def _get_start(recovered: _RecoveredVerdict) -> datetime:

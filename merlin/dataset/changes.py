@@ -336,11 +336,9 @@ class Changes(Repository):
             return False
         kind = Edit(row["path"], before, text).kind
         solved = {"kind": kind.value, "before_blob": before, "text": self._encrypt(text)}
-        is_this = CHANGE.change_id == change_id
         nothing = {"theirs": None, "theirs_blob": None, "reason": ""}
-        self.db.change(CHANGE.update({**solved, **nothing}).where(is_this))
-        condition = CHANGE.batch == row["batch"]
-        if self.db.row(CHANGE.select(CHANGE.id).where(condition & (CHANGE.reason != ""))) is None:
+        self.db.update(CHANGE, CHANGE.change_id == change_id, **solved, **nothing)
+        if not self.db.has(CHANGE, (CHANGE.batch == row["batch"]) & (CHANGE.reason != "")):
             self._move(row["batch"], ChangeState.CONFLICT, {"state": ChangeState.WAITING.value})
         self.db.bump()
         return True
@@ -390,15 +388,15 @@ class Changes(Repository):
             self._move(batch.batch_id, ChangeState.WORKING, {**values, **_FORGOTTEN, "reason": ""})
             for each in batch.changes:
                 if each.text is not None:
-                    query = CHANGE.update({"left_blob": blob_id(each.text, landed.commit)})
-                    self.db.change(query.where(CHANGE.change_id == each.change_id))
+                    is_this = CHANGE.change_id == each.change_id
+                    self.db.update(CHANGE, is_this, left_blob=blob_id(each.text, landed.commit))
             return
         values = {"state": ChangeState.CONFLICT.value, "reason": ""}
         self._move(batch.batch_id, ChangeState.WORKING, values)
         for change_id, theirs in landed.conflicts.items():
             conflict = {"theirs": self._encrypt(theirs.text), "theirs_blob": theirs.blob}
-            change = CHANGE.update({**conflict, "reason": "change-conflict"})
-            self.db.change(change.where(CHANGE.change_id == change_id))
+            is_this = CHANGE.change_id == change_id
+            self.db.update(CHANGE, is_this, **conflict, reason="change-conflict")
 
     @transaction
     def put_aside(
@@ -411,7 +409,7 @@ class Changes(Repository):
     def count_refusal(self, batch: Batch) -> int:
         """Count a refusal of the batch by the repository; return the number so far."""
         condition = CHANGE.batch == batch.batch_id
-        self.db.change(CHANGE.update({"refusals": CHANGE.refusals + 1}).where(condition))
+        self.db.update(CHANGE, condition, refusals=CHANGE.refusals + 1)
         return int(self.db.value(CHANGE.select(fn.MAX(CHANGE.refusals)).where(condition)) or 0)
 
     @transaction
@@ -422,8 +420,7 @@ class Changes(Repository):
 
     def exists(self, change_id: str) -> bool:
         """Return whether the change still exists: its requester may have deleted their data."""
-        query = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
-        return self.db.row(query) is not None
+        return self.db.has(CHANGE, CHANGE.change_id == change_id)
 
     def _put_aside(
         self,
@@ -439,10 +436,9 @@ class Changes(Repository):
 
     def _move(self, batch_id: str, state: ChangeState, values: Mapping[str, object]) -> bool:
         """Update all rows of a batch that are in `state`; False if there are none."""
-        moved = CHANGE.update({**values, "updated_at": iso(self._clock())})
         stands = (CHANGE.batch == batch_id) & (CHANGE.state == state.value)
         self.db.bump()
-        return self.db.change(moved.where(stands)) > 0
+        return self.db.update(CHANGE, stands, **values, updated_at=iso(self._clock()))
 
     def _encrypt(self, text: str | None) -> str | None:
         return None if text is None else self.db.cipher.seal(text)

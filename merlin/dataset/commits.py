@@ -75,8 +75,7 @@ class CommitHistory(Repository):
         build of this `name` gets its old number, any other a number above all of them.
         """
         whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
-        old = BUILD.select(BUILD.id).where(whole & (BUILD.number == values.get(name)))
-        if name in values and self.db.row(old) is None:
+        if name in values and not self.db.has(BUILD, whole & (BUILD.number == values[name])):
             return values[name]
         highest = BUILD.select(fn.MAX(BUILD.number)).where(whole)
         return max(int(self.db.value(highest) or 0), *values.values(), 0) + 1
@@ -150,8 +149,7 @@ class CommitHistory(Repository):
 
     def _announce(self, commit: Commit, at: datetime) -> None:
         """Store a commit that is not on the branch yet, so that rows can refer to it."""
-        if self.db.row(COMMIT.select(COMMIT.sha).where(COMMIT.sha == commit.sha)) is None:
-            self.db.put(COMMIT.insert({**_commit_row(commit, at), "position": None}))
+        self.db.add_new(COMMIT, {**_commit_row(commit, at), "position": None})
 
     def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}
@@ -176,7 +174,7 @@ class CommitHistory(Repository):
             follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = outcome.build.build_id if outcome.build else None
             if build_id is not None:  # visible to all from now on
-                self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
+                self.db.update(BUILD, BUILD.id == build_id, is_whole=1)
             spec = outcome.checked.spec if outcome.checked else None
             verdict_id = self.db.add(
                 VERDICT,
@@ -207,8 +205,8 @@ class CommitHistory(Repository):
             return True
         if row["position"] is not None:
             return False
-        query = COMMIT.update({"position": commit.position, "seen_at": iso(at)})
-        self.db.change(query.where(COMMIT.sha == commit.sha))
+        is_same = COMMIT.sha == commit.sha
+        self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
         self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
         return True
 
@@ -224,8 +222,8 @@ class CommitHistory(Repository):
         condition = VERDICT.position > after
         why = {"reason": "verdict-history"}
         transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, condition, change=why)
-        self.db.change(VERDICT.update({"position": None}).where(condition))
-        self.db.change(SERVING.update({"position": RESET_POSITION}).where(SERVING.position > after))
+        self.db.update(VERDICT, condition, position=None)
+        self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
             mark_incomplete(self.db)
             self.db.bump()
@@ -418,7 +416,7 @@ def _teach_otherwise(
     standing = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
     if ended:
         old = standing & TAUGHT_EXAMPLE.example_id.in_(ended)
-        db.change(TAUGHT_EXAMPLE.update({"end_build": build_id}).where(old))
+        db.update(TAUGHT_EXAMPLE, old, end_build=build_id)
     authors = _authors(db, {row.commit_sha for row in new.values()})
     rows = (
         {

@@ -377,8 +377,7 @@ class FileIndex(Repository):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
             self.db.change(DATASET_FILE.delete().where(named))
         self.db.add_many(DATASET_FILE, new)
-        self.db.change(DATASET_TREE.delete().where(DATASET_TREE.dataset == dataset))
-        self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": tree}))
+        self.db.upsert(DATASET_TREE, {"dataset": dataset}, {"tree": tree})
         mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 

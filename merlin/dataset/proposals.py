@@ -260,8 +260,8 @@ class Proposals(Repository):
         """
         condition = PROPOSAL.user_id == user_id
         # First, as it waits for an approval in progress, whose example is then known.
-        ended = {"state": ProposalState.WITHDRAWN.value, **_FORGOTTEN}
-        if self.db.change(PROPOSAL.update(ended).where(condition)):
+        state = ProposalState.WITHDRAWN.value
+        if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.bump()
         models = models_trained_on(self.db, condition)
         named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
@@ -373,8 +373,7 @@ class Proposals(Repository):
         reviewer = person_reference(int(by)) if by.isdecimal() else by
         reviewed = {"reviewed_by": reviewer, "reviewed_at": iso(self._clock())}
         condition = (PROPOSAL.id == proposal_id) & _WAITS
-        values = {**fields, **reviewed, "state": state.value}
-        return self.db.change(PROPOSAL.update(values).where(condition)) > 0
+        return self.db.update(PROPOSAL, condition, **fields, **reviewed, state=state.value)
 
 
 def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
@@ -428,8 +427,8 @@ class ProposalFollower(Repository):
     def is_due(self) -> bool:
         """Return whether `follow` has work to do; writes nothing."""
         approved = PROPOSAL.state == ProposalState.APPROVED.value
-        on_its_way = PROPOSAL.select(PROPOSAL.id).where(approved | _WITHDRAWN)
-        return any(self.db.row(query) is not None for query in (on_its_way, _select_unthanked()))
+        on_its_way = self.db.has(PROPOSAL, approved | _WITHDRAWN)
+        return on_its_way or self.db.row(_select_unthanked()) is not None
 
     def follow(self) -> None:
         """Process finished changes, remove withdrawn examples and thank users.
@@ -493,8 +492,7 @@ class ProposalFollower(Repository):
         # While a commit is being recorded it has neither a position nor a verdict.
         recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
         is_recorded = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
-        query = COMMIT.select(COMMIT.sha).where((COMMIT.sha == change.commit) & is_recorded)
-        return self.db.row(query) is not None
+        return self.db.has(COMMIT, (COMMIT.sha == change.commit) & is_recorded)
 
     @transaction
     def _check_removal(self, row: Row, change: Change | None) -> None:
@@ -511,7 +509,7 @@ class ProposalFollower(Repository):
     def _thank(self, row: Row) -> None:
         """Thank a user once for a proposal that the serving model was trained on."""
         condition = (PROPOSAL.id == row["id"]) & (PROPOSAL.is_thanked == 0)
-        if self.db.change(PROPOSAL.update({"is_thanked": 1}).where(condition)):
+        if self.db.update(PROPOSAL, condition, is_thanked=1):
             build, user = build_version(row["dataset"], row["number"]), str(row["user_id"])
             # A user who approved it is notified of the edit instead; one notice per build.
             if row["by_whom"] != user:
@@ -520,7 +518,7 @@ class ProposalFollower(Repository):
 
     def _set(self, row: Row, **values: object) -> None:
         is_same = (PROPOSAL.id == row["id"]) & (PROPOSAL.state == row["state"])
-        self.db.change(PROPOSAL.update(values).where(is_same))
+        self.db.update(PROPOSAL, is_same, **values)
 
 
 def _select_unthanked() -> Any:

@@ -282,8 +282,7 @@ class VerdictHistory(Repository):
         """
         note_times = [at for _, text, at in self._notes([commit]) if text == note]
         if note_times:
-            self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
-            self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": note_times[0]}))
+            self.db.upsert(NOTED, {"commit_sha": commit}, {"words": note, "at": note_times[0]})
 
     def list_unsent_statuses(self) -> list[Row]:
         """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.

@@ -94,8 +94,8 @@ class IdempotencyKeys(Repository):
         if now - from_iso(row["at"]) < TAKEOVER_AFTER:
             return "running"
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
-        again = IDEMPOTENCY.update({"at": iso(now)}).where(same & IDEMPOTENCY.status.is_null())
-        return StartedCall(row["id"], row["number"]) if self.db.change(again) else "running"
+        is_mine = self.db.update(IDEMPOTENCY, same & IDEMPOTENCY.status.is_null(), at=iso(now))
+        return StartedCall(row["id"], row["number"]) if is_mine else "running"
 
     @transaction
     def end(self, started_call: StartedCall, answer: StoredResponse) -> None:
@@ -107,7 +107,7 @@ class IdempotencyKeys(Repository):
             "body": self.db.cipher.seal(answer.body) if answer.body else "",
         }
         condition = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
-        self.db.change(IDEMPOTENCY.update(values).where(condition))
+        self.db.update(IDEMPOTENCY, condition, **values)
 
     @transaction
     def forget(self, started_call: StartedCall) -> None:

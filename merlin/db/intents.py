@@ -88,7 +88,7 @@ class Intents(Repository):
         return {row["key"]: _INTENTS.read(row) for row in rows}
 
     def _set(self, key: str, **values: object) -> None:
-        if not self.db.change(INTENT.update(values).where(INTENT.key == key)):
+        if not self.db.update(INTENT, INTENT.key == key, **values):
             raise NotFound(f"no intent {key}")
 
     def _get(self, key: str) -> Intent:

@@ -104,9 +104,8 @@ class Notices(Repository):
     @transaction
     def mark_handed_over(self, notice_id: int) -> bool:
         """Mark it as sent; False if another process did so before."""
-        mark = NOTICE.update({"handed_over_at": iso(self._clock())})
         is_mine = (NOTICE.id == notice_id) & NOTICE.handed_over_at.is_null()
-        return self.db.change(mark.where(is_mine)) > 0
+        return self.db.update(NOTICE, is_mine, handed_over_at=iso(self._clock()))
 
 
 _NOTICES = RowMap(Notice, columns={"notice_id": "id", "to": "to_whom"})

@@ -100,17 +100,17 @@ class Requests(Repository):
             .order_by(REQUEST.id)
         )
         while (row := self.db.row(oldest)) is not None:
-            query = REQUEST.update({"state": RequestState.WORKING.value})
-            if self.db.change(query.where((REQUEST.id == row["id"]) & is_waiting)):
-                return REQUESTS.read({**row, "state": RequestState.WORKING.value})
+            claimed = {"state": RequestState.WORKING.value}
+            if self.db.update(REQUEST, (REQUEST.id == row["id"]) & is_waiting, **claimed):
+                return REQUESTS.read(row | claimed)
         return None
 
     @transaction
     def finish(self, request_id: int, state: RequestState, result: Mapping[str, object]) -> None:
         """Store the result; a finished request stays unchanged."""
-        ended = REQUEST.update({"state": state.value, "result": dump_json(dict(result))})
+        ended = {"state": state.value, "result": dump_json(dict(result))}
         is_working = REQUEST.state == RequestState.WORKING.value
-        if self.db.change(ended.where((REQUEST.id == request_id) & is_working)):
+        if self.db.update(REQUEST, (REQUEST.id == request_id) & is_working, **ended):
             self.db.bump()
 
     @transaction
@@ -119,10 +119,10 @@ class Requests(Repository):
 
         A claimed one stays unchanged.
         """
-        state, result = RequestState.FAILED.value, dump_json({})
-        query = REQUEST.update({"state": state, "result": result})
-        is_open = REQUEST.state.in_([RequestState.WAITING.value, state])
-        if self.db.change(query.where((REQUEST.id == request_id) & is_open)):
+        failed = RequestState.FAILED.value
+        is_open = REQUEST.state.in_([RequestState.WAITING.value, failed])
+        these = (REQUEST.id == request_id) & is_open
+        if self.db.update(REQUEST, these, state=failed, result=dump_json({})):
             self.db.bump()
 
     def get(self, request_id: int) -> Request:

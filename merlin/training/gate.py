@@ -135,7 +135,7 @@ class Gates(Repository):
         at = self._clock()
         values = {"reason": hold.reason, "arguments": dump_json(arguments), "updated_at": iso(at)}
         is_unchanged = VERDICT.reason == before
-        if not self.db.change(VERDICT.update(values).where(_awaits_serving(new) & is_unchanged)):
+        if not self.db.update(VERDICT, _awaits_serving(new) & is_unchanged, **values):
             return
         log.info("model is held", model=new.model_id, reason=hold.reason)
         newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
@@ -186,7 +186,7 @@ class Gates(Repository):
             loss = {"question_digest": question["digest"], "example_id": question["example"]}
             self.db.add_new(ACCEPTED_LOSS, {**by_whom, **loss})
         released = {"reason": "", "arguments": dump_json({}), "updated_at": at}
-        self.db.change(VERDICT.update(released).where(_awaits_serving(model)))
+        self.db.update(VERDICT, _awaits_serving(model), **released)
         self.db.bump()
         return len(lost)
 

@@ -158,4 +158,4 @@ def keep_grading(db: Database, grading: Grading) -> None:
     for (model_row, example_id), grade in zip(grading.kinds, grading.grades, strict=True):
         is_answer = (PROOF_ANSWER.model_row == model_row) & (PROOF_ANSWER.example_id == example_id)
         votes = {"judge": grading.judge, "votes": grade.votes, "right_votes": grade.right}
-        db.change(PROOF_ANSWER.update(votes).where(is_answer))
+        db.update(PROOF_ANSWER, is_answer, **votes)

@@ -198,7 +198,7 @@ class Jobs(Repository):
             raise ValueError(f"job {old.job_id}: {old.state} to {new.state}")
         stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
         row = _JOBS.write(new)
-        if not self.db.change(JOB.update({key: row[key] for key in _PROGRESS}).where(stands)):
+        if not self.db.update(JOB, stands, **{key: row[key] for key in _PROGRESS}):
             return False
         if moves:
             add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)

@@ -293,7 +293,7 @@ class Launches(Repository):
     def is_gone(self, verdict: Verdict) -> bool:
         """Return whether the provider no longer has the model of this verdict."""
         is_lost = (MODEL.job_id == verdict.job_id) & (MODEL.state == ModelState.GONE.value)
-        return self.db.row(MODEL.select(MODEL.id).where(is_lost)) is not None
+        return self.db.has(MODEL, is_lost)
 
     def is_revoked(self, verdict: Verdict) -> bool:
         """Return whether the build contains an example whose consent was withdrawn."""
@@ -388,8 +388,8 @@ class Launches(Repository):
         why = {"reason": decision.reason, "arguments": dump_json(dict(decision.arguments))}
         other = VerdictStatus.BUILT if word is VerdictStatus.HELD else VerdictStatus.HELD
         if not transition(self.db, (other,), word, at, mine, change=why):
-            stays = VERDICT.update({**why, "updated_at": iso(at)})
-            self.db.change(stays.where(mine & (VERDICT.word == word.value)))
+            stays = mine & (VERDICT.word == word.value)
+            self.db.update(VERDICT, stays, **why, updated_at=iso(at))
         self._supersede(older, at)
 
 

@@ -180,7 +180,7 @@ class Models(Repository):
         later = self._clock() + timedelta(seconds=seconds)
         values = {"probes": model.probes + 1, "not_before": iso(later), "note": storable_text(note)}
         is_new = (MODEL.id == model.model_row) & (MODEL.state == ModelState.NEW.value)
-        self.db.change(MODEL.update(values).where(is_new))
+        self.db.update(MODEL, is_new, **values)
 
     def answers(self, model_row: int) -> dict[str, Answer]:
         """Return a model's stored answers to test questions, by example id."""
@@ -205,10 +205,8 @@ class Models(Repository):
         transaction. The answers of a refused model are deleted; others are kept for comparison.
         """
         may = MODEL.state.in_([each.value for each in NEXT[state]])
-        settled = MODEL.update(
-            {"state": state.value, "note": storable_text(note), "not_before": None}
-        )
-        if not self.db.change(settled.where((MODEL.id == model.model_row) & may)):
+        settled = {"state": state.value, "note": storable_text(note), "not_before": None}
+        if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
         if state is ModelState.REFUSED:
             condition = PROOF_ANSWER.model_row == model.model_row

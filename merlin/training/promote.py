@@ -238,7 +238,7 @@ class Promotions(Repository):
             & (SERVING.position == old.position)
             & (SERVING.is_pinned == int(old.is_pinned))
         )
-        return self.db.change(SERVING.update(values).where(stands)) > 0
+        return self.db.update(SERVING, stands, **values)
 
     def _move_words(self, model: Model, position: int, at: datetime) -> None:
         """Move the verdicts of this model to serving, and those before them to superseded."""
@@ -253,8 +253,7 @@ class Promotions(Repository):
     @transaction
     def pin(self, dataset: str, *, is_pinned: bool) -> None:
         """Pause or resume automatic promotion of a dataset. Raises NotFound."""
-        pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
-        if not self.db.change(pinned):
+        if not self.db.update(SERVING, SERVING.dataset == dataset, is_pinned=int(is_pinned)):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
         rewrite_notes(self.db, self.list_serving()[dataset].model.job_id)
         end_canary(self.db, dataset)
@@ -281,8 +280,7 @@ class Promotions(Repository):
 
     def _retire(self, model: Model) -> None:
         state = ModelState.REVOKED.value
-        ended = MODEL.update({"state": state, "not_before": None})
-        self.db.change(ended.where(MODEL.id == model.model_row))
+        self.db.update(MODEL, MODEL.id == model.model_row, state=state, not_before=None)
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
         forget_answers(self.db, model)
@@ -359,7 +357,7 @@ def end_canary(db: Database, dataset: str) -> None:
     """End the canary of a dataset."""
     db.change(CANARY.delete().where(CANARY.dataset == dataset))
     is_canary = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
-    db.change(VERDICT.update({"reason": "", "arguments": dump_json({})}).where(is_canary))
+    db.update(VERDICT, is_canary, reason="", arguments=dump_json({}))
 
 
 def find_before(db: Database, model: Model) -> Model | None:
