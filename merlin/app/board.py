@@ -31,6 +31,7 @@ from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound
 from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import render_stored_text
+from merlin.course.catalogue import localised
 from merlin.dataset.changes import OPEN
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
@@ -143,7 +144,7 @@ class BoardRow:
 
     def title_in(self, language: str) -> str:
         """Return its title for people."""
-        return self.title.get(language) or self.title.get("ru") or self.title.get("en") or self.name
+        return localised(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,11 +70,6 @@ def chat_states(ctx: Context) -> dict[str, str]:
     return training | {model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()}
 
 
-def titles(ctx: Context, language: str) -> dict[str, str]:
-    """Return dataset -> title of the active courses."""
-    return active(ctx).titles(language)
-
-
 def part(
     ctx: Context,
     limit: int | None,

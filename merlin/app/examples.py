@@ -124,7 +124,7 @@ class DatasetView:
     title: Localised
     course: Course | None = None
 
-    def name_in(self, language: str) -> str:
+    def title_in(self, language: str) -> str:
         """Return its title in a language, else its name."""
         return localised(self.title, language) or self.name
 

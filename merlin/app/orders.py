@@ -216,13 +216,9 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
 def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
     """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
-    purchase = purchases.find_by_payment(Gateway.YOOKASSA, payment_id)
-    if purchase is not None or not purchase_id:
-        return purchase
-    try:
-        candidate = purchases.get(purchase_id)
-    except NotFound:
-        return None
+    candidate = purchases.find_by_payment(Gateway.YOOKASSA, payment_id, purchase_id)
+    if candidate is None or (payment_id and candidate.outside_id == payment_id):
+        return candidate
     was_requested = candidate.asked_at is not None and not candidate.outside_id
     return candidate if was_requested and candidate.state is not PurchaseState.PENDING else None
 

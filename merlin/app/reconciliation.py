@@ -36,7 +36,7 @@ from merlin.billing.quota import plans_for_sale
 from merlin.billing.report import Mismatch, compare, find_missing_payments
 from merlin.billing.subscriptions import Renewals
 from merlin.core.clock import from_iso, in_zone, iso
-from merlin.core.errors import NotFound, PaymentError
+from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, Status
@@ -74,22 +74,14 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
         is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
-        purchase = _purchase_of(ctx, payment)
+        purchase = Purchases(ctx.db, ctx.clock).find_by_payment(
+            Gateway.YOOKASSA, payment.outside_id, payment.purchase_id
+        )
         purchase_id = "" if purchase is None else purchase.purchase_id
         entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
         paid = {entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT}
         if payment.outside_id not in paid or payment.refunded > sum_refunds(entries):
             yield payment, purchase
-
-
-def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
-    purchase = Purchases(ctx.db, ctx.clock).find_by_payment(Gateway.YOOKASSA, payment.outside_id)
-    if purchase is not None:
-        return purchase
-    try:
-        return Purchases(ctx.db, ctx.clock).get(payment.purchase_id)
-    except NotFound:
-        return None
 
 
 def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:

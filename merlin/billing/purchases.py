@@ -328,14 +328,14 @@ class Purchases(Repository):
             query = query.where(_matches_reference(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
-    def find_by_payment(self, gateway: Gateway, outside_id: str) -> Purchase | None:
-        """Return the purchase of a gateway's payment, None for an unknown one."""
-        if not outside_id:
-            return None
-        condition = (PURCHASE.till == gateway.value) & (
-            PURCHASE.outside_id == storable_text(outside_id)
-        )
-        return _PURCHASES.find(self.db, PURCHASE.select().where(condition))
+    def find_by_payment(
+        self, gateway: Gateway, outside_id: str, purchase_id: str = ""
+    ) -> Purchase | None:
+        """Return the purchase of a gateway's payment, else the one of this id, else None."""
+        is_named = PURCHASE.id == storable_text(purchase_id)
+        is_paid = _only(PURCHASE.outside_id == storable_text(outside_id), gateway)
+        found = _PURCHASES.find(self.db, PURCHASE.select().where(is_paid)) if outside_id else None
+        return found or _PURCHASES.find(self.db, PURCHASE.select().where(is_named))
 
     @transaction
     def give_up(
@@ -447,17 +447,16 @@ class Purchases(Repository):
     @transaction
     def make_due(self, at: datetime, only: Gateway | None = None) -> None:
         """Poll every purchase at `at` whose next poll would be later."""
-        is_later = (PURCHASE.look_at > iso(at)) & _is_of(only)
-        self.db.update(PURCHASE, is_later, look_at=iso(at))
+        self.db.update(PURCHASE, _only(PURCHASE.look_at > iso(at), only), look_at=iso(at))
 
 
 def _is_due(now: datetime, only: Gateway | None) -> Any:
-    return (PURCHASE.look_at <= iso(now)) & _is_of(only)
+    return _only(PURCHASE.look_at <= iso(now), only)
 
 
-def _is_of(only: Gateway | None) -> Any:
-    """Return the condition of one gateway's purchases, of all for None."""
-    return PURCHASE.till == only.value if only else PURCHASE.id.is_null(False)  # noqa: FBT003 - peewee
+def _only(condition: Any, gateway: Gateway | None) -> Any:
+    """Return the condition for one gateway's purchases, itself for None."""
+    return condition & (PURCHASE.till == gateway.value) if gateway else condition
 
 
 def _select_purchases(user_id: int) -> Any:

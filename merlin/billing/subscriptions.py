@@ -31,6 +31,7 @@ REMIND_BEFORE = timedelta(days=3)
 PAY_BEFORE = timedelta(days=1)
 AGAIN_AFTER = timedelta(days=1)
 MAX_ATTEMPTS = 3
+_AT_ONCE = 20
 _TICK = timedelta(microseconds=1)
 
 
@@ -199,12 +200,12 @@ class Renewals(Repository):
         for renewal in self.list_of_user(user_id):
             self.stop(renewal.renewal_id, user_id)
 
-    def list_stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
+    def list_stopping(self, gateway: Gateway) -> list[Renewal]:
         """Return the renewals with subscriptions to cancel at the gateway."""
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value
         is_stopping = (is_stopping | (RENEWAL.replaced != "")) & (RENEWAL.till == gateway.value)
-        rows = self.db.rows(RENEWAL.select().where(is_stopping).order_by(RENEWAL.id).limit(limit))
-        return _RENEWALS.read_all(rows, self.db)
+        stopping = RENEWAL.select().where(is_stopping).order_by(RENEWAL.id)
+        return _RENEWALS.read_all(self.db.rows(stopping.limit(_AT_ONCE)), self.db)
 
     @transaction
     def mark_stopped(self, renewal: Renewal, subscription: str) -> None:
@@ -234,7 +235,7 @@ class Renewals(Repository):
         return [each for each in unpaid if self.stop(each.renewal_id, each.user_id)]
 
     @transaction
-    def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:
+    def claim_due(self, now: datetime) -> list[Renewal]:
         """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER.
 
         None is paid before its owner was reminded, however long nothing ran.
@@ -243,7 +244,7 @@ class Renewals(Repository):
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MAX_ATTEMPTS)
         is_due &= (RENEWAL.reminded_for == RENEWAL.next_at) | (RENEWAL.tries > 0)
         query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
-        rows = self.db.rows(query.limit(limit))
+        rows = self.db.rows(query.limit(_AT_ONCE))
         return [_RENEWALS.read(row, self.db) for row in rows if self._claim(row, now)]
 
     def _claim(self, row: Row, now: datetime) -> bool:
@@ -267,7 +268,7 @@ class Renewals(Repository):
         self.db.update(RENEWAL, condition, next_at=iso(next_at), tries=0, announced_price=None)
 
     @transaction
-    def claim_reminders(self, now: datetime, limit: int = 20) -> list[Renewal]:
+    def claim_reminders(self, now: datetime) -> list[Renewal]:
         """Claim the renewals whose owners are to be reminded now, once for each payment.
 
         Payments by saved methods wait for it; Telegram takes Stars at its own time.
@@ -275,7 +276,7 @@ class Renewals(Repository):
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
         is_near &= (RENEWAL.next_at > iso(now)) | (RENEWAL.till == Gateway.YOOKASSA.value)
         is_near &= RENEWAL.reminded_for != RENEWAL.next_at
-        rows = self.db.rows(RENEWAL.select().where(is_near).order_by(RENEWAL.id).limit(limit))
+        rows = self.db.rows(RENEWAL.select().where(is_near).order_by(RENEWAL.id).limit(_AT_ONCE))
         claimed = []
         for row in rows:
             # Skipped if another process reminds them.

@@ -274,9 +274,10 @@ class ActiveCourses:
     by_slug: Mapping[str, Course]
     semesters: Mapping[int, int]
 
-    def titles(self, language: str) -> dict[str, str]:
-        """Return dataset -> title."""
-        return {course.dataset: course.title(language) for course in self.courses}
+    def title(self, dataset: str, language: str) -> str:
+        """Return the title of a dataset's course, the dataset's name if it has no active one."""
+        course = self.by_slug.get(dataset)
+        return course.title(language) if course else dataset
 
 
 def mark_incomplete(db: Database) -> None:

@@ -57,7 +57,7 @@ class DatasetCard:
     title: Localised
     examples: int
 
-    def name_in(self, language: str) -> str:
+    def title_in(self, language: str) -> str:
         """Return its title in a language, or its name."""
         return localised(self.title, language) or self.name
 

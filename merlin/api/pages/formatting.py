@@ -157,7 +157,7 @@ def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
 
 def dataset_title(context: PageContext, name: str) -> str:
     """Return the title of a dataset's course, its name if it has no active one."""
-    return context.courses.titles(context.language).get(name, name)
+    return context.courses.title(name, context.language)
 
 
 def amount_of(context: PageContext, kind: Format, amount: int) -> str:

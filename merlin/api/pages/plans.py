@@ -20,7 +20,7 @@ from fastapi import Form, Path, Query
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
-from merlin.api.pages.formatting import amount_of, number, until
+from merlin.api.pages.formatting import amount_of, dataset_title, number, until
 from merlin.api.pages.page import (
     PageContext,
     PublicContext,
@@ -106,8 +106,7 @@ def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
         yield context.say("brings-models", models=named), True
     if plan.courses:
         # An inactive course is shown by its slug.
-        titles = {course.slug: course.title(context.language) for course in context.courses.courses}
-        named = ", ".join(titles.get(slug, slug) for slug in plan.courses)
+        named = ", ".join(dataset_title(context, slug) for slug in plan.courses)
         yield context.say("brings-courses", courses=named), True
 
 

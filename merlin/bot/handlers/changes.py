@@ -459,7 +459,7 @@ def list_unanswered(context: BotContext) -> View:
         return Button(label, f"ex:vain:{dataset_hash}:{question.mark[:MARK_DIGITS]}")
 
     questions = unanswered.list_unanswered(*context.caller, name, context.language)
-    title = f"{context.translate('page-unanswered')} · {card.name_in(context.language)}"
+    title = f"{context.translate('page-unanswered')} · {card.title_in(context.language)}"
     back = menu.back(f"ex:ds:{dataset_hash}")
     keys = ("unanswered-hint", "unanswered-none")
     waiting = questions.list_in_state(GroupState.WAITING)

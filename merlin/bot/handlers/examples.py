@@ -75,7 +75,7 @@ def examples_home(context: BotContext) -> View:
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
         return Button(
-            f"{card.name_in(context.language)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
+            f"{card.title_in(context.language)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
         )
 
     cards, title = examples.datasets(*context.caller), context.translate("admin-examples")
@@ -121,7 +121,7 @@ def show_dataset(context: BotContext) -> View:
         context.translate(key, count=count) for key, count in counts.items() if count
     ) or context.translate("examples-no-findings")
     count = context.translate("examples-count", count=card.examples)
-    return menu.card(context, card.name_in(context.language), count, health, rows=rows)
+    return menu.card(context, card.title_in(context.language), count, health, rows=rows)
 
 
 FIND = "ex-find"
@@ -147,7 +147,7 @@ def list_examples(context: BotContext) -> View:
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
         menu.back(f"ex:ds:{dataset_hash}"),
     )
-    return menu.card(context, card.name_in(context.language), text, rows=rows)
+    return menu.card(context, card.title_in(context.language), text, rows=rows)
 
 
 def _example_entries(
@@ -186,7 +186,7 @@ def show_findings(context: BotContext) -> View:
     ]
     lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
     more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
-    title = f"{context.translate('examples-problems')} · {card.name_in(context.language)}"
+    title = f"{context.translate('examples-problems')} · {card.title_in(context.language)}"
     text = lines or context.translate("examples-no-findings")
     return menu.card(context, title, text, rows=(*links, *more, menu.back(f"ex:ds:{dataset_hash}")))
 

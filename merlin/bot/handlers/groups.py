@@ -230,8 +230,9 @@ def _datasets(context: BotContext) -> View:
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of all courses and live datasets; within the store's work."""
-    serving = {model.dataset: model.dataset for model in context.catalogue.all_serving()}
-    return {**serving, **courses.titles(context.services, language)}
+    serving, active = context.catalogue.all_serving(), courses.active(context.services)
+    names = (*(model.dataset for model in serving), *active.by_slug)
+    return {name: active.title(name, language) for name in names}
 
 
 # Results are cached briefly and only for their user: own answers change with every question.

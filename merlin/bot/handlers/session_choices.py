@@ -57,8 +57,8 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     """Return descriptions of the session's settings: course, model, system prompt."""
     settings: list[tuple[str, str]] = []
     if session.dataset:
-        titles = courses.titles(context.services, context.language)
-        settings.append(("course", titles.get(session.dataset, session.dataset)))
+        active = courses.active(context.services)
+        settings.append(("course", active.title(session.dataset, context.language)))
     model = answering_model(context, session) if remove_preset(context, session).provider else None
     if model is not None:
         settings.append(("model", model.title))

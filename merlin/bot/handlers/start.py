@@ -167,14 +167,14 @@ def _greeting(context: BotContext) -> View:
     services = context.services
     session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
-    course = courses.titles(services, context.language).get(dataset or "")
+    course = courses.active(services).by_slug.get(dataset or "")
     is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
     if not (dataset and course and is_served):
         return menu.text_view(context, "bot-start")
     ctx, actor = context.caller
     questions = course_chat.find_starters(ctx, actor, dataset).questions
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
-    return menu.text_view(context, "bot-start-course", *keys, course=course)
+    return menu.text_view(context, "bot-start-course", *keys, course=course.title(context.language))
 
 
 @handlers.command("cancel")
@@ -314,14 +314,10 @@ def info(context: BotContext) -> View:
     return menu.paragraphs(context, *parts, rows=(edit,))
 
 
-def _dataset_title(context: BotContext, dataset: str) -> str:
-    return courses.titles(context.services, context.language).get(dataset, dataset)
-
-
 def _model_text(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=_dataset_title(context, serving.dataset),
+        dataset=courses.active(context.services).title(serving.dataset, context.language),
         build=serving.model.build_version,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
@@ -349,10 +345,10 @@ def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -
 
 def _info_session(context: BotContext, session: Session) -> str:
     model = answering_model(context, session)
-    dataset = dataset_of(context.services, session)
+    dataset, active = dataset_of(context.services, session), courses.active(context.services)
     choices = {
         "bot-info-session-model": model.title if model else "",
-        "bot-info-session-dataset": _dataset_title(context, dataset) if dataset else "",
+        "bot-info-session-dataset": active.title(dataset or "", context.language),
         "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }

@@ -233,7 +233,7 @@ class LoraTraining:
             recent_jobs = jobs.list_recent(ctx, actor, DATASET, limit=1)
             job = jobs.get(ctx, actor, recent_jobs[0].id, _MAX_EVENTS) if recent_jobs else None
             serving = models.serving_models(ctx, actor).get(DATASET)
-            title = courses.titles(ctx, self._demo.config.language)[DATASET] if serving else ""
+            title = courses.active(ctx).title(DATASET, self._demo.config.language)
         is_first, self._has_polled = not self._has_polled, True
         if job is None:
             return None
