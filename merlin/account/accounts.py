@@ -16,7 +16,6 @@ import secrets
 import string
 import unicodedata
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -53,7 +52,6 @@ class Account:
     user_id: int
     name: str
     password: str = field(repr=False)
-    changed_at: datetime
 
     @property
     def has_password(self) -> bool:

@@ -127,8 +127,7 @@ class Approvals(Repository):
     def decide(self, number: int, state: ApprovalState, by: str) -> None:
         """Decide a waiting approval. Raises Refused if it is already decided or has expired."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
-        condition = self._waits() & (APPROVAL.id == number)
-        if not self.db.update(APPROVAL, condition, **values):
+        if not self.db.update(APPROVAL, self._waits() & (APPROVAL.id == number), **values):
             raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
 
     @transaction

@@ -284,7 +284,7 @@ class Logins(Repository):
     def start(self, agent: str, place: str) -> tuple[Login, str, str]:
         """Return a new login and the secrets of link and browser, which cannot be read again."""
         now = self._clock()
-        self.db.change(LOGIN_CODE.delete().where(LOGIN_CODE.expires_at <= iso(now)))
+        self.db.delete(LOGIN_CODE, LOGIN_CODE.expires_at <= iso(now))
         key, browser = secrets.token_urlsafe(_KEY_BYTES), secrets.token_urlsafe(_BROWSER_BYTES)
         row = {
             "code_hash": digest(key),
@@ -327,8 +327,8 @@ class Logins(Repository):
         login = self.of_browser(browser)
         if login is None or login.state is not LoginState.CONFIRMED:
             return None
-        taken = LOGIN_CODE.delete().where(LOGIN_CODE.id == login.login_id)
-        return login if self.db.change(taken) else None
+        is_taken = self.db.delete(LOGIN_CODE, LOGIN_CODE.id == login.login_id) > 0
+        return login if is_taken else None
 
     def _change_login(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
         is_moved = self.db.update(LOGIN_CODE, these & self._counts(), **values)
@@ -360,7 +360,7 @@ class SignIns(Repository):
         ended = SIGN_IN.expires_at <= iso(now)
         if source:
             ended |= SIGN_IN.source == source
-        self.db.change(SIGN_IN.delete().where(ended))
+        self.db.delete(SIGN_IN, ended)
         row = {
             "token_hash": digest(token),
             "user_id": user_id,
@@ -401,7 +401,7 @@ class SignIns(Repository):
     def close(self, user_id: int, sign_in_id: int) -> bool:
         """End one; False if the person has no such sign-in."""
         condition = (SIGN_IN.id == sign_in_id) & (SIGN_IN.user_id == user_id)
-        return self.db.change(SIGN_IN.delete().where(condition)) > 0
+        return self.db.delete(SIGN_IN, condition) > 0
 
     @transaction
     def close_all(self, user_id: int, but: int | None = None) -> int:
@@ -409,7 +409,7 @@ class SignIns(Repository):
         condition = SIGN_IN.user_id == user_id
         if but is not None:
             condition &= SIGN_IN.id != but
-        return self.db.change(SIGN_IN.delete().where(condition))
+        return self.db.delete(SIGN_IN, condition)
 
     def _counts(self) -> Any:
         return SIGN_IN.expires_at > iso(self._clock())

@@ -143,7 +143,7 @@ class Broadcasts(BotRepository):
         if not self.db.update(BROADCAST, condition, state=BroadcastState.STOPPED.value):
             return False
         pending = self._messages(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
-        self.db.change(OUTGOING.delete().where(pending & (OUTGOING.tries == 0)))
+        self.db.delete(OUTGOING, pending & (OUTGOING.tries == 0))
         self.db.bump()
         return True
 

@@ -226,4 +226,4 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:
     """Remove a favourite; return False if it was none."""
     condition = (FAVOURITE.user_id == actor.user_id) & (FAVOURITE.course_id == course_id)
-    return ctx.db.change(FAVOURITE.delete().where(condition)) > 0
+    return ctx.db.delete(FAVOURITE, condition) > 0

@@ -135,7 +135,7 @@ class Groups(BotRepository):
         in_supergroup = self._match(SESSION, chat_id=new_id, thread_id=0)
         unused = in_supergroup & (SESSION.touched_at == "")
         unused &= SESSION.id.not_in(TURN.select(TURN.session_id))
-        self.db.change(SESSION.delete().where(unused))
+        self.db.delete(SESSION, unused)
         condition = self._match(SESSION, chat_id=old_id)
         if self.db.has(SESSION, in_supergroup & (SESSION.is_open == 1)):
             self.db.update(SESSION, condition, is_open=0)
@@ -226,7 +226,7 @@ class InlineQueries(BotRepository):
         oldest = self.db.row(ids.offset(MAX_STORED_QUESTIONS).limit(1))
         if oldest is not None:
             is_old = INLINE_QUESTION.id <= oldest["id"]
-            self.db.change(INLINE_QUESTION.delete().where(condition & is_old))
+            self.db.delete(INLINE_QUESTION, condition & is_old)
         return token
 
     def question(self, token: str) -> str | None:

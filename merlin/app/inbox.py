@@ -100,7 +100,7 @@ class Dialogs(BotRepository):
     def end(self, chat_id: int, user_id: int) -> bool:
         """Close the dialog; return whether one was open."""
         condition = self._match(DIALOG, chat_id=chat_id, user_id=user_id)
-        return self.db.change(DIALOG.delete().where(condition)) > 0
+        return self.db.delete(DIALOG, condition) > 0
 
 
 LEASE_S = 10.0

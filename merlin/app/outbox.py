@@ -191,8 +191,7 @@ class WaitingRequests(BotRepository):
     @transaction
     def forget(self, request_id: int) -> bool:
         """Delete a waiting request as its result is handed over; False if another process did."""
-        condition = self._match(ERRAND, request_id=request_id)
-        return self.db.change(ERRAND.delete().where(condition)) > 0
+        return self.db.delete(ERRAND, self._match(ERRAND, request_id=request_id)) > 0
 
 
 _BEFORE_SENDING = (OutgoingState.PENDING.value, OutgoingState.UNKNOWN.value)

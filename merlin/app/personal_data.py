@@ -108,9 +108,8 @@ class PersonalRecords(Repository):
         Proposals(self.db, self._clock).withdraw(user_id)
         # Delete proposals without a commit; `following` removes the others from git.
         is_own = PROPOSAL.user_id == user_id
-        condition = is_own & (PROPOSAL.example_id != "")
-        self.db.update(PROPOSAL, condition, turn_id=0)
-        self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
+        self.db.update(PROPOSAL, is_own & (PROPOSAL.example_id != ""), turn_id=0)
+        self.db.delete(PROPOSAL, is_own & (PROPOSAL.example_id == ""))
         for traces in TRACES:
             self._delete_own(traces, user_id, kept_update)
             self._anonymize(traces, user_id)
@@ -129,7 +128,7 @@ class PersonalRecords(Repository):
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
-        self.db.change(table.delete().where(condition))
+        self.db.delete(table, condition)
 
     def _anonymize(self, traces: PersonalData, user_id: int) -> None:
         """Anonymize rows that mention the user."""

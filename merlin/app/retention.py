@@ -189,7 +189,7 @@ class RemovableFiles(Repository):
         )
         digests = [row["digest"] for row in self.db.rows(unused)]
         for chunk in in_portions(digests, CHUNK):
-            self.db.change(t.EXAMPLE_TEXT.delete().where(t.EXAMPLE_TEXT.digest.in_(chunk)))
+            self.db.delete(t.EXAMPLE_TEXT, t.EXAMPLE_TEXT.digest.in_(chunk))
         return len(digests)
 
 

@@ -62,7 +62,7 @@ class Settings(Repository):
     def put(self, name: str, value: str, by: str) -> None:
         """Store the text and its author; "" removes it."""
         if not value:
-            self.db.change(SETTING.delete().where(SETTING.name == name))
+            self.db.delete(SETTING, SETTING.name == name)
             return
         values = {
             "value": storable_text(value),

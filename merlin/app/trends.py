@@ -137,7 +137,7 @@ def update_hours(db: Database, now: datetime) -> None:
             break
         db.run_in_transaction(partial(_store, db, hour))
         hour += HOUR
-    db.change(HOUR_FIGURE.delete().where(HOUR_FIGURE.hour < iso(oldest)))
+    db.delete(HOUR_FIGURE, HOUR_FIGURE.hour < iso(oldest))
 
 
 def _find_first_turn(db: Database) -> datetime | None:

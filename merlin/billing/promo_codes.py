@@ -221,9 +221,9 @@ class Promos(Repository):
         is_counted = PROMO_USE.promo_id == row["id"]
         if excluded is not None:
             is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)
-        query = PROMO_USE.select(PROMO_USE.id).where(is_counted & (PROMO_USE.user_id == user_id))
+        is_used = self.db.has(PROMO_USE, is_counted & (PROMO_USE.user_id == user_id))
         was_used = Tombstones(self.db, self._clock).has_had(user_id, Source.PROMO, row["code"])
-        if self.db.value(query) is not None or was_used:
+        if is_used or was_used:
             raise Refused(f"{code} is used", "promo-used")
         limit = row["most_uses"]
         if limit is not None and self.db.count(PROMO_USE, is_counted) >= limit:

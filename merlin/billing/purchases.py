@@ -372,7 +372,7 @@ class Purchases(Repository):
         other = self.db.value(PURCHASE.select(PURCHASE.id).where(mine).limit(1))
         condition = PROMO_USE.purchase_id == row["id"]
         if other is None:
-            self.db.change(PROMO_USE.delete().where(condition))
+            self.db.delete(PROMO_USE, condition)
         else:
             self.db.update(PROMO_USE, condition, purchase_id=other)
 

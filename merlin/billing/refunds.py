@@ -141,8 +141,7 @@ class Refunds(Repository):
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
         """Return whether `claim_due` would return any; only reads, so it blocks no writer."""
-        query = REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)
-        return self.db.value(query) is not None
+        return self.db.has(REFUND, _due(gateway, now))
 
     @transaction
     def claim_due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:

@@ -124,7 +124,7 @@ class Tombstones(Repository):
     def unblock(self, user_id: int) -> None:
         """Delete the stored block of a person."""
         marks = self._marks(user_id)
-        self.db.change(LEFT_BEHIND.delete().where(_IS_BLOCK & LEFT_BEHIND.mark.in_(marks)))
+        self.db.delete(LEFT_BEHIND, _IS_BLOCK & LEFT_BEHIND.mark.in_(marks))
 
     def _marks(self, user_id: int) -> list[str]:
         """Return the person's marks, the newest key's first; none without a cipher."""

@@ -77,8 +77,7 @@ _DOCUMENTS = {"image/": "photo", "audio/": "voice"}
 class ReceivedAttachment:
     """A file of a message; `kind` is voice, photo, document or other.
 
-    `size` is in bytes, `seconds` the duration of audio, both 0 if unknown; `album` is the id of
-    its media group, "" for none.
+    `size` is in bytes, `seconds` the duration of audio, both 0 if unknown.
     """
 
     kind: str
@@ -87,18 +86,17 @@ class ReceivedAttachment:
     mime: str = ""
     size: int = 0
     seconds: int = 0
-    album: str = ""
 
 
 def attachment_of(message: Mapping[str, Any]) -> ReceivedAttachment | None:
     """Return the attachment of a message, None for none."""
     for name, kind in _KINDS.items():
         if name in message:
-            return _read_attachment(kind, message[name], str(message.get("media_group_id", "")))
+            return _read_attachment(kind, message[name])
     return None
 
 
-def _read_attachment(kind: str, content: object, album: str) -> ReceivedAttachment:
+def _read_attachment(kind: str, content: object) -> ReceivedAttachment:
     if isinstance(content, list):  # a photo in several sizes, the largest last
         content = content[-1] if content else {}
     file: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
@@ -114,7 +112,6 @@ def _read_attachment(kind: str, content: object, album: str) -> ReceivedAttachme
         mime=mime,
         size=get_integer(file, "file_size"),
         seconds=get_integer(file, "duration"),
-        album=album,
     )
 
 

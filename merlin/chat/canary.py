@@ -148,7 +148,7 @@ class Canaries(Repository):
         if tried is not None and tried.model_row == new.model_row:
             return self._judge(tried, rule, new, serving)
         is_mine = (VERDICT.job_id == new.job_id) & (VERDICT.reason == "canary-worse")
-        if self.db.row(VERDICT.select(VERDICT.id).where(is_mine)) or gate(new, serving):
+        if self.db.has(VERDICT, is_mine) or gate(new, serving):
             return True
         self._begin(rule, new, serving)
         return True
@@ -224,8 +224,7 @@ class Canaries(Repository):
     @transaction
     def _hold(self, comparison: Comparison, tried: Canary, new: Model, serving: Model) -> None:
         """End a canary that did worse, and store why."""
-        is_it = CANARY.model_row == tried.model_row
-        if not self.db.change(CANARY.delete().where(is_it)):
+        if not self.db.delete(CANARY, CANARY.model_row == tried.model_row):
             return
         values = {
             "version": new.build_version,

@@ -118,7 +118,7 @@ class Ratings(BotRepository):
     def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
         """Store a user's rating of a turn; None deletes it."""
         if rating is None:
-            self.db.change(RATING.delete().where(_is_by(turn_id, user_id)))
+            self.db.delete(RATING, _is_by(turn_id, user_id))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
         self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
@@ -398,7 +398,7 @@ class EditorQuestions(Repository):
 
     def forget(self, user_id: int) -> None:
         """Delete the questions that a user reported."""
-        self.db.change(TOLD_QUESTION.delete().where(TOLD_QUESTION.user_id == user_id))
+        self.db.delete(TOLD_QUESTION, TOLD_QUESTION.user_id == user_id)
 
     def list_since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
         """Return the questions reported about a dataset since this day, newest first."""
@@ -426,7 +426,7 @@ class EditorQuestions(Repository):
         """Restore dismissed questions."""
         marks = [mark for form in forms for mark in self.db.cipher.marks(form)]
         condition = (DISMISSED_QUESTION.dataset == dataset) & DISMISSED_QUESTION.mark.in_(marks)
-        self.db.change(DISMISSED_QUESTION.delete().where(condition))
+        self.db.delete(DISMISSED_QUESTION, condition)
 
     def mark(self, form: str) -> str:
         """Return the keyed hash that identifies a question."""

@@ -346,7 +346,7 @@ class Windows(Repository):
         known = self.listed(provider)
         for gone in known.keys() - windows.keys():
             condition = (WINDOW.provider == provider) & (WINDOW.model_id == gone)
-            self.db.change(WINDOW.delete().where(condition))
+            self.db.delete(WINDOW, condition)
         # If the provider reports nothing, the window learned from a refusal is kept.
         new = {model_id: most or known.get(model_id) or 0 for model_id, most in windows.items()}
         self.put(provider, new)

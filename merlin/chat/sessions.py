@@ -416,7 +416,7 @@ class OwnPresets(Repository):
     @transaction
     def delete(self, user_id: int, preset_id: int) -> bool:
         """Delete a preset; False if it is not theirs."""
-        return self.db.change(PRESET.delete().where(_own_preset(user_id, preset_id))) > 0
+        return self.db.delete(PRESET, _own_preset(user_id, preset_id)) > 0
 
     def _read_presets(self, those: Any) -> list[OwnPreset]:
         found = []

@@ -313,7 +313,7 @@ def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at
             follow_entries(db, int(course_id))
         return
     course_id = _write_course(db, dataset, spec, at)
-    db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
+    db.delete(COURSE_TEACHER, COURSE_TEACHER.course_id == course_id)
     teachers = [
         {"course_id": course_id, "place": place, "teacher": storable_text(name)}
         for place, name in enumerate(spec.teachers)

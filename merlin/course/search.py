@@ -136,7 +136,7 @@ def follow_entries(db: Database, course_id: int) -> None:
     stored = {row["id"]: row for row in db.rows(query)}
     outdated = [number for number, row in stored.items() if entries.get(number) != row]
     for portion in in_portions(outdated, CHUNK):
-        db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(portion)))
+        db.delete(SEARCH_ENTRY, SEARCH_ENTRY.id.in_(portion))
     new = [row for number, row in entries.items() if stored.get(number) != row]
     db.add_many(SEARCH_ENTRY, new)
 

@@ -112,7 +112,7 @@ class CommitHistory(Repository):
                 some = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id).where(these).limit(PORTION)
                 while self.db.change(query.where(these & TAUGHT_EXAMPLE.example_id.in_(some))):
                     pass
-            self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
+            self.db.delete(BUILD, BUILD.id == row["id"])
 
     def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
         """Store the examples and the build of an outcome; return the outcome for `record`.
@@ -125,7 +125,9 @@ class CommitHistory(Repository):
             self._forget_all(outcome.dataset)
         if index is None:
             return outcome
-        self.db.transact(lambda: self._announce(commit, at))
+        # Not on the branch yet, so that rows can refer to it.
+        row = {**_commit_row(commit, at), "position": None}
+        self.db.transact(lambda: self.db.add_new(COMMIT, row))
         if not index.commit_read:  # examples missing in a new index were deleted
             known = self.db.sql(_KNOWN_IDS, outcome.dataset, outcome.dataset, NO_END)
             index.mark_moved(name for (name,) in known)
@@ -146,10 +148,6 @@ class CommitHistory(Repository):
         known = (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
         for gone in in_portions(known):
             self.db.run_in_transaction(partial(_forget, self.db, dataset, gone))
-
-    def _announce(self, commit: Commit, at: datetime) -> None:
-        """Store a commit that is not on the branch yet, so that rows can refer to it."""
-        self.db.add_new(COMMIT, {**_commit_row(commit, at), "position": None})
 
     def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}
@@ -207,7 +205,7 @@ class CommitHistory(Repository):
             return False
         is_same = COMMIT.sha == commit.sha
         self.db.update(COMMIT, is_same, position=commit.position, seen_at=iso(at))
-        self.db.change(VERDICT.delete().where(VERDICT.commit_sha == commit.sha))
+        self.db.delete(VERDICT, VERDICT.commit_sha == commit.sha)
         return True
 
     @transaction
@@ -316,7 +314,7 @@ def _read_named_rows(
 def _forget(db: Database, dataset: str, example_ids: Sequence[str]) -> None:
     for portion in in_portions(example_ids, CHUNK):
         named = EXAMPLE.example_id.in_(portion)
-        db.change(EXAMPLE.delete().where((EXAMPLE.dataset == dataset) & named))
+        db.delete(EXAMPLE, (EXAMPLE.dataset == dataset) & named)
 
 
 def _put(

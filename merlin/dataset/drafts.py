@@ -67,13 +67,13 @@ class ExampleDrafts(Repository):
         these = _of(user_id, dataset)
         if path:
             these &= EXAMPLE_DRAFT.path == path
-        self.db.change(EXAMPLE_DRAFT.delete().where(these))
+        self.db.delete(EXAMPLE_DRAFT, these)
 
     def settle(self, drafts: Sequence[ExampleDraft]) -> None:
         """Delete saved drafts; one that was changed meanwhile stays."""
         for draft in drafts:
             same = (EXAMPLE_DRAFT.id == draft.draft_id) & (EXAMPLE_DRAFT.at == draft.at)
-            self.db.change(EXAMPLE_DRAFT.delete().where(same))
+            self.db.delete(EXAMPLE_DRAFT, same)
 
 
 def _of(user_id: int, dataset: str) -> object:

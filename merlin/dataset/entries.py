@@ -194,8 +194,7 @@ class ExampleEntries(Repository):
         self, dataset: str, old: Sequence[str], entries: Sequence[tuple[Row, Sequence[Row]]]
     ) -> None:
         for table in (EXAMPLE_ENTRY, EXAMPLE_TAG) if old else ():
-            named = (table.dataset == dataset) & table.path.in_(old)
-            self.db.change(table.delete().where(named))
+            self.db.delete(table, (table.dataset == dataset) & table.path.in_(old))
         self.db.add_many(EXAMPLE_ENTRY, (entry for entry, _ in entries))
         self.db.add_many(EXAMPLE_TAG, (tag for _, tags in entries for tag in tags))
 

@@ -360,7 +360,7 @@ class FileIndex(Repository):
         deleted = [path for path in known if files[path] != known[path]]
         new = [path for path, blob in sorted(files.items()) if blob and known.get(path) != blob]
         rows: list[Row] = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
-        if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
+        if not self.db.has(DATASET_TREE, DATASET_TREE.dataset == dataset):
             # A new dataset's files are added in batches; lists omit it until they are complete.
             self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _INCOMPLETE}))
             for portion in in_portions(rows):
@@ -375,7 +375,7 @@ class FileIndex(Repository):
     ) -> None:
         for portion in in_portions(deleted, CHUNK):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
-            self.db.change(DATASET_FILE.delete().where(named))
+            self.db.delete(DATASET_FILE, named)
         self.db.add_many(DATASET_FILE, new)
         self.db.upsert(DATASET_TREE, {"dataset": dataset}, {"tree": tree})
         mark_changed(self.db)  # the catalogue shows the texts of materials
@@ -391,7 +391,7 @@ class FileIndex(Repository):
     @transaction
     def _drop(self, dataset: str) -> None:
         for table in (DATASET_FILE, DATASET_TREE):
-            self.db.change(table.delete().where(table.dataset == dataset))
+            self.db.delete(table, table.dataset == dataset)
         mark_changed(self.db)  # the catalogue shows the texts of materials
         self.db.bump()
 

@@ -125,7 +125,6 @@ class Proposal:
     at: datetime
     example_id: str = ""
     change_id: str = ""
-    reviewed_by: str = ""
     reason: str = ""
 
     @property
@@ -209,7 +208,7 @@ class Proposals(Repository):
         """
         condition = (PROPOSAL.user_id == user_id) & _WAITS
         if draft.turn_id:
-            self.db.change(PROPOSAL.delete().where(condition & (PROPOSAL.turn_id == draft.turn_id)))
+            self.db.delete(PROPOSAL, condition & (PROPOSAL.turn_id == draft.turn_id))
         if self.db.count(PROPOSAL, condition) >= MAX_WAITING:
             return None
         return self._add(user_id, draft)
@@ -472,7 +471,7 @@ class ProposalFollower(Repository):
                 # It never reached git.
                 these = REVOKED_EXAMPLE.dataset == row["dataset"]
                 these &= REVOKED_EXAMPLE.example_id == row["example_id"]
-                self.db.change(REVOKED_EXAMPLE.delete().where(these))
+                self.db.delete(REVOKED_EXAMPLE, these)
                 self._set(row, example_id="")
             return
         path = example_path(row["example_id"])

@@ -361,7 +361,7 @@ def _note(rows: Iterable[Row]) -> str:
 def rewrite_notes(db: Database, *job_ids: int) -> None:
     """Have the notes about these jobs written again, because one of their models changed."""
     query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
-    db.change(NOTED.delete().where(NOTED.commit_sha.in_(query)))
+    db.delete(NOTED, NOTED.commit_sha.in_(query))
 
 
 @dataclass(frozen=True, slots=True)

@@ -405,12 +405,16 @@ class Database:
         return int(self._done(query))
 
     def change(self, query: Query) -> int:
-        """Execute an UPDATE or DELETE; return the number of changed rows."""
+        """Execute any UPDATE or DELETE; return the number of changed rows."""
         return int(self._done(query))
 
     def update(self, table: Table, where: Any, **values: object) -> bool:
         """Set columns of the rows that fulfil a condition; return whether there are any."""
         return self.change(table.update(values).where(where)) > 0
+
+    def delete(self, table: Table, where: Any) -> int:
+        """Delete the rows that fulfil a condition; return their number."""
+        return self.change(table.delete().where(where))
 
     def add(self, table: Table, values: Mapping[str, object]) -> int:
         """Insert one row into a table with a numeric `id`; return its id."""

@@ -113,9 +113,9 @@ class IdempotencyKeys(Repository):
     def forget(self, started_call: StartedCall) -> None:
         """Release the key, because nothing happened."""
         condition = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
-        self.db.change(IDEMPOTENCY.delete().where(condition))
+        self.db.delete(IDEMPOTENCY, condition)
 
     @transaction
     def clear(self, now: datetime) -> int:
         """Delete rows older than `LIFETIME`; return their number."""
-        return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - LIFETIME)))
+        return self.db.delete(IDEMPOTENCY, IDEMPOTENCY.at <= iso(now - LIFETIME))

@@ -149,7 +149,7 @@ class KeyHolders(Repository):
             return
         if not self._reported:
             forgotten = KEY_HOLDER.at < iso(at - _FORGOTTEN_AFTER)
-            self.db.change(KEY_HOLDER.delete().where(forgotten))
+            self.db.delete(KEY_HOLDER, forgotten)
         named = {"process": process, "host": socket.gethostname(), "pid": os.getpid()}
         values = {"at": iso(at), "holds": " ".join(holds)}
         self.db.upsert(KEY_HOLDER, named, values)

@@ -92,7 +92,7 @@ def forget_answers(db: Database, model: Model) -> None:
     for question in questions_of(read_conversations(db, model.build_id, TEST)):
         if question.example_id in revoked:
             is_answer = BASELINE_ANSWER.digest == conversation_digest(question)
-            db.change(BASELINE_ANSWER.delete().where(is_answer))
+            db.delete(BASELINE_ANSWER, is_answer)
 
 
 def delete_unused_answers(db: Database) -> int:

@@ -94,11 +94,7 @@ def _query(model: Model, judged: JudgedAnswer, rubric: str, vote: int, language:
         Message("user", text(language, "judge-question", question=conversation, **arguments)),
     )
     expected = Usage(count_messages(messages), _ANSWER_TOKENS)
-    return Query(_key(model, question.example_id, vote), messages, expected)
-
-
-def _key(model: Model, example_id: str, vote: int) -> str:
-    return f"{model.model_row}/{vote}/{example_id}"
+    return Query(f"{model.model_row}/{vote}/{question.example_id}", messages, expected)
 
 
 def read_grading(

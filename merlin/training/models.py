@@ -209,8 +209,7 @@ class Models(Repository):
         if not self.db.update(MODEL, (MODEL.id == model.model_row) & may, **settled):
             return
         if state is ModelState.REFUSED:
-            condition = PROOF_ANSWER.model_row == model.model_row
-            self.db.change(PROOF_ANSWER.delete().where(condition))
+            self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
         if proof is not None:
             scores = {**_EVALUATIONS.write(proof), "at": iso(self._clock())}
             self.db.upsert(EVALUATION, {"model_row": model.model_row}, scores)

@@ -281,8 +281,7 @@ class Promotions(Repository):
     def _retire(self, model: Model) -> None:
         state = ModelState.REVOKED.value
         self.db.update(MODEL, MODEL.id == model.model_row, state=state, not_before=None)
-        answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
-        self.db.change(answers)
+        self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
         forget_answers(self.db, model)
         condition, why = (
             VERDICT.job_id == model.job_id,
@@ -310,7 +309,7 @@ class Promotions(Repository):
         good = (model for model in chain(before, newest) if model.state is ModelState.GOOD)
         heir = next(good, None)
         if heir is None:
-            self.db.change(SERVING.delete().where(of_dataset))
+            self.db.delete(SERVING, of_dataset)
             self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
             return
         self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
@@ -355,7 +354,7 @@ class Promotions(Repository):
 
 def end_canary(db: Database, dataset: str) -> None:
     """End the canary of a dataset."""
-    db.change(CANARY.delete().where(CANARY.dataset == dataset))
+    db.delete(CANARY, CANARY.dataset == dataset)
     is_canary = (VERDICT.dataset == dataset) & (VERDICT.reason == verdicts.CANARY)
     db.update(VERDICT, is_canary, reason="", arguments=dump_json({}))
 

@@ -146,7 +146,6 @@ page-example-answer = Answer
 page-example-tags = Tags
 page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read: write the question and answer again, or fix it in git.
-page-remove-example-sure = Remove the example? You can undo this on the page of the edit.
 page-needs-both = Enter both a question and an answer.
 page-example-deleted = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
 
