@@ -30,8 +30,6 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.audit import Audit
 from merlin.db.tables import TURN
 
-__all__ = ["Scope", "SignInMethod"]
-
 # A user who signed in this recently without the password may replace a forgotten one.
 JUST_NOW = timedelta(minutes=10)
 _ONE_DAY = timedelta(hours=24)

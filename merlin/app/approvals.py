@@ -20,8 +20,6 @@ from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit, person_reference
 from merlin.db.requests import RequestKind
 
-__all__ = ["Approval", "ApprovalState"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalView:

@@ -44,16 +44,6 @@ from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
 from merlin.training.policy import Forecast, forecast_training
 
-__all__ = [
-    "ChangeKind",
-    "ChangeState",
-    "ChangeView",
-    "DatasetFiles",
-    "FileChange",
-    "FileDifference",
-    "PreviewView",
-]
-
 _TRIES = 5
 _LOOK_S = 0.1
 _FRESH = timedelta(seconds=30)

@@ -21,11 +21,9 @@ from merlin.training.evaluation import (
     ENOUGH_QUESTIONS,
     AnswerKind,
     Change,
-    ComparedAnswer,
     Comparison,
     JudgedAnswer,
     ProofReport,
-    TagScores,
     VersionScore,
 )
 from merlin.training.grading import Grading
@@ -33,7 +31,6 @@ from merlin.training.models import Model, Models, find_taught, read_conversation
 from merlin.training.promote import Promotions, find_before
 from merlin.training.scores import likeness, questions_of
 
-__all__ = ["ENOUGH_QUESTIONS", "Change", "ComparedAnswer", "ProofReport", "TagScores"]
 _PERCENT, _MAX_EXPLAINED = 100, 20
 
 

@@ -27,16 +27,6 @@ from merlin.dataset.layout import EXAMPLES, example_id_of, example_path
 from merlin.dataset.preview import check_files
 from merlin.dataset.spec import Localised
 
-__all__ = [
-    "DatasetCard",
-    "ExampleCommit",
-    "ExampleFilter",
-    "ExampleVersion",
-    "ExampleView",
-    "Facets",
-    "Finding",
-]
-
 # Long enough for the daemon to see a commit.
 _COMMIT_DELAY = timedelta(hours=1)
 

@@ -36,8 +36,6 @@ from merlin.training.launch_plan import (
 )
 from merlin.training.policy import count_epochs, month_start
 
-__all__ = ["JobDetails", "JobState", "JobView", "QuoteView"]
-
 T = TypeVar("T", bound="JobView")
 MAX_EVENTS = 1000
 _PERCENT = 100

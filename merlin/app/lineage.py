@@ -32,8 +32,6 @@ from merlin.db.tables import BUILD, MODEL, SERVING, TAUGHT_EXAMPLE, TURN
 from merlin.db.values import decrypt, read_row
 from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
 
-__all__ = ["AnswerOrigin", "ExampleImpact"]
-
 NEWEST = 5
 # Larger counts would take longer and mean no more.
 MAX_COUNTED = 10_000

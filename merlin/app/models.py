@@ -38,8 +38,6 @@ from merlin.training.models import ModelState, Overlap, overlap_of, right_count,
 from merlin.training.promote import Promotions, serving_rows
 from merlin.training.scores import Evaluation
 
-__all__ = ["ModelState", "ModelView", "PromotionView", "Request"]
-
 _SCORES = (
     EVALUATION.questions,
     EVALUATION.right_count,

@@ -38,8 +38,6 @@ from merlin.dataset.proposals import (
 from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
 
-__all__ = ["Draft", "Proposal", "ProposalState", "ProposalView"]
-
 # The version of the text `consent-ask`; another text needs a new consent.
 CONSENT_VERSION = "2026-11-22"
 

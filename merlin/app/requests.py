@@ -16,7 +16,7 @@ from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user
 from merlin.db.idempotency import IdempotencyKeys, StartedCall, StoredResponse
-from merlin.db.requests import Request, RequestKind, Requests, RequestState
+from merlin.db.requests import Request, RequestKind, Requests
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -52,8 +52,6 @@ def perform_once(
 
     return ctx.db.run_in_transaction(run_once)
 
-
-__all__ = ["Request", "RequestKind", "RequestState", "get", "list_recent", "submit_request"]
 
 # The argument that holds the idempotency key, by which a repeated call finds its request.
 _KEY_ARGUMENT = "call"

@@ -26,8 +26,6 @@ from merlin.core.errors import Refused
 from merlin.core.permissions import Authority
 from merlin.db.audit import Audit, person_reference
 
-__all__ = ["SignInMethod"]
-
 
 class Blocked(Refused):
     """An admin has blocked this user."""

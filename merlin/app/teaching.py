@@ -23,8 +23,6 @@ from merlin.core.fields import described
 from merlin.course.catalogue import Course
 from merlin.course.editing import Both, CourseEdits, CourseFiles, MaterialDraft, TaughtMaterial
 
-__all__ = ["MaterialDraft", "list_led_courses"]
-
 By = Literal["day", "week"]
 _MAX_DISLIKED = 20
 

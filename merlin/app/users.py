@@ -33,8 +33,6 @@ from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, Entry, person_reference
 from merlin.db.notices import Notices
 
-__all__ = ["Format", "Left", "Role", "Scope", "Term"]
-
 _ENTRIES = 20
 _PASSWORD_BYTES = 16
 

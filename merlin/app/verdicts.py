@@ -45,8 +45,6 @@ from merlin.training.models import Model, model_of, overlap_of, proof_of, select
 from merlin.training.promote import find_before, serving_rows
 from merlin.training.scores import Evaluation
 
-__all__ = ["Finding", "VerdictStatus", "VerdictView"]
-
 _FINDINGS = 50
 
 

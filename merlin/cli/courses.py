@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import typer
 
-from merlin.app import teaching
 from merlin.app.courses import materials
+from merlin.app.permissions import list_led_courses
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, read_context
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
@@ -20,7 +20,7 @@ app = typer.Typer()
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
     with read_context(config) as (ctx, actor):
-        listed = teaching.list_led_courses(ctx, actor)
+        listed = list_led_courses(ctx, actor)
         records = (
             [_course_values(*materials(ctx, actor, course.course_id)) for course in listed]
             if json

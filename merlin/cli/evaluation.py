@@ -13,15 +13,7 @@ from typing import Annotated
 import typer
 
 from merlin.app import models
-from merlin.app.evaluation import (
-    Change,
-    ComparedAnswer,
-    ProofReport,
-    answers_to_grade,
-    comparison_text,
-    evaluate,
-    keep_grading,
-)
+from merlin.app.evaluation import answers_to_grade, comparison_text, evaluate, keep_grading
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -41,6 +33,7 @@ from merlin.cli.paid_questions import ask_all, print_variants
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import Recipe
+from merlin.training.evaluation import Change, ComparedAnswer, ProofReport
 from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,

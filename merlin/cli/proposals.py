@@ -10,7 +10,6 @@ import typer
 from merlin.app import changes, proposals, test_questions
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.proposals import Proposal
 from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
 from merlin.cli.examples import change_record, git_identity, open_edit_session, print_edit
@@ -22,6 +21,7 @@ from merlin.dataset.changes import MAX_BATCH_SIZE
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
+from merlin.dataset.proposals import Proposal
 
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 Numbers = Annotated[

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app import courses, teaching
+from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.permissions import get_led_course
+from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.core.clock import iso
 from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
@@ -156,8 +156,8 @@ def test_course_led_by_others_is_forbidden_and_a_hidden_course_not_found(catalog
     closed, course = catalogue.rows.find_course("closed"), catalogue.rows.find_course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert get_led_course(ctx, teacher, course.course_id) == course
-    assert [course.slug for course in teaching.list_led_courses(ctx, teacher)] == ["a"]
-    assert teaching.list_led_courses(ctx, ANNA) == []
+    assert [course.slug for course in list_led_courses(ctx, teacher)] == ["a"]
+    assert list_led_courses(ctx, ANNA) == []
     with pytest.raises(Forbidden):
         get_led_course(ctx, ANNA, course.course_id)
     with pytest.raises(NotFound):

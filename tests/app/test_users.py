@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from merlin.account.accounts import Accounts
+from merlin.account.api_keys import Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import User, Users
 from merlin.app import accounts, sign_in, users
@@ -66,7 +67,7 @@ def test_only_admins_can_see_and_change_users(ctx, actor):
         partial(users.add_account, ctx, actor, "clara"),
         partial(users.set_name, ctx, actor, ANNA, "clara"),
         partial(users.set_password, ctx, actor, "clara"),
-        partial(users.give_key, ctx, actor, ANNA, "a key", [users.Scope.CHAT_WRITE]),
+        partial(users.give_key, ctx, actor, ANNA, "a key", [Scope.CHAT_WRITE]),
     ]
     for act in acts:
         with pytest.raises(NotFound):
@@ -176,13 +177,13 @@ def test_password_changed_during_its_verification_admits_no_other_browser(ctx):
 
 
 def test_user_can_access_only_their_own_account(ctx):
-    key = perform(ctx, accounts.make_key, STUDENT, "mine", [users.Scope.CHAT_WRITE])
+    key = perform(ctx, accounts.make_key, STUDENT, "mine", [Scope.CHAT_WRITE])
     anna = Actor.person(ANNA, Authority())
     assert accounts.list_keys(ctx, anna) == []
     with pytest.raises(NotFound):
         perform(ctx, accounts.revoke_key, anna, key.id)
     with pytest.raises(Refused):
-        perform(ctx, accounts.make_key, STUDENT, "too much", [users.Scope.JOBS_ADMIN])
+        perform(ctx, accounts.make_key, STUDENT, "too much", [Scope.JOBS_ADMIN])
     with pytest.raises(NotFound):
         accounts.read_own_account(ctx, Actor())
     assert accounts.read_own_account(ctx, STUDENT).id == BORIS

@@ -33,7 +33,7 @@ from merlin.api.schema import (
 )
 from merlin.app import teaching
 from merlin.app.changes import Make
-from merlin.app.permissions import get_led_course
+from merlin.app.permissions import get_led_course, list_led_courses
 from merlin.app.teaching import By, Questions, TaughtDetails
 from merlin.course.editing import Both, MaterialDraft
 
@@ -160,7 +160,7 @@ _MAX_DAYS = 366
 @router.get("/teacher/courses", summary="List the courses I teach")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return the courses that the caller may edit, sorted by semester."""
-    courses = await caller.read(teaching.list_led_courses)
+    courses = await caller.read(list_led_courses)
     return {"courses": [TaughtCourse.from_object(course, caller.language) for course in courses]}
 
 

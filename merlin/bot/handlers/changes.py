@@ -19,7 +19,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from merlin.app import changes, proposals, unanswered
 from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.outbox import OutgoingMessage
-from merlin.app.proposals import Proposal
 from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -53,7 +52,7 @@ from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
 from merlin.dataset.finding import escape_unprintable, shorten
 from merlin.dataset.layout import EXAMPLES, example_id_of
-from merlin.dataset.proposals import example_yaml
+from merlin.dataset.proposals import Proposal, example_yaml
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
 _MAX_EDITS = 80

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from merlin.app import evaluation, models
-from merlin.app.models import ModelState, ModelView, dataset_names, serving_models
+from merlin.app.models import ModelView, dataset_names, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -25,7 +25,7 @@ from merlin.core.formatted_text import Button
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores_png
-from merlin.training.models import Overlap
+from merlin.training.models import ModelState, Overlap
 from merlin.training.scores import Evaluation
 
 handlers = Handlers(Permission.WATCH)

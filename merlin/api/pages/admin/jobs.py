@@ -37,7 +37,7 @@ from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
 from merlin.app.board import read_commit
 from merlin.app.context import Context
-from merlin.app.evaluation import ENOUGH_QUESTIONS, Change, ProofReport, scores_of
+from merlin.app.evaluation import scores_of
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
@@ -49,7 +49,8 @@ from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.course.catalogue import localised
-from merlin.db.requests import RequestState
+from merlin.db.requests import Request, RequestState
+from merlin.training.evaluation import ENOUGH_QUESTIONS, Change, ProofReport
 
 router = page_router()
 
@@ -387,7 +388,7 @@ async def change_serving(
     back: Back = "",
 ) -> Response:
     """Ask the daemon to promote, pin or unpin a model."""
-    acts: dict[str, Callable[..., models.Request]] = {
+    acts: dict[str, Callable[..., Request]] = {
         "promote": models.promote,
         "pin": partial(models.pin_model, is_pinned=True),
         "unpin": partial(models.pin_model, is_pinned=False),

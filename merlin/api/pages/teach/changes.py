@@ -33,13 +33,14 @@ from merlin.api.pages.page import (
 from merlin.api.schema import Hex, Name, Number
 from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
-from merlin.app.changes import ChangeState, ChangeView, EditNotGood, Make, PreviewView, StaleEdit
+from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetView
 from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.course.catalogue import Catalogue, Course
+from merlin.dataset.changes import ChangeState
 from merlin.dataset.finding import Finding
 
 # A form field: label, the person's value, the other value.

@@ -44,17 +44,12 @@ from merlin.api.schema import LINE, Name, Page, Part
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
-from merlin.app.examples import (
-    DatasetView,
-    ExampleContent,
-    ExampleFilter,
-    ExampleVersion,
-    ExampleView,
-    ListedExample,
-)
+from merlin.app.examples import DatasetView, ExampleContent, ExampleView, ListedExample
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
+from merlin.dataset.builds import ExampleVersion
 from merlin.dataset.drafts import read_pasted
+from merlin.dataset.entries import ExampleFilter
 from merlin.dataset.import_lines import ImportedLine
 
 router = page_router()
