@@ -13,7 +13,7 @@ from merlin.training.scores import Evaluation
 pytestmark = pytest.mark.unit
 
 
-TRIAL = {"subject": parse_subject("Add example a"), "dataset": "trial", "version": "trial-8"}
+TRIAL = {"subject": parse_subject("Add example a"), "title": "trial", "version": "trial-8"}
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
