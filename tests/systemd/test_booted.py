@@ -158,24 +158,6 @@ def test_killed_process_serves_again(machine, process):
     machine.wait(lambda: machine.is_serving(process), f"{process} serves")
 
 
-def test_hung_process_is_killed_and_restarted(machine):
-    folder = machine.box.path("/run/systemd/system/merlin-api.service.d")
-    folder.mkdir(parents=True)
-    (folder / "impatient.conf").write_text("[Service]\nWatchdogSec=2\n", "ascii")
-    machine.box.systemctl("daemon-reload")
-    machine.box.systemctl("restart", "merlin-api")
-    old_pid = machine.get_main_pid("api")
-    machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
-    machine.wait(lambda: machine.is_ready_again("api", old_pid), "the api is ready")
-    assert "Watchdog timeout" in machine.box.journal("merlin-api")
-    # The other tests need the usual watchdog again.
-    (folder / "impatient.conf").unlink()
-    machine.box.systemctl("daemon-reload")
-    old_pid = machine.get_main_pid("api")
-    machine.box.systemctl("restart", "merlin-api")
-    machine.wait(lambda: machine.is_ready_again("api", old_pid), "the api is ready")
-
-
 @pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
 def test_half_open_requests_do_not_block_a_server(machine, process, port):
     before = machine.get_main_pid(process)
@@ -190,6 +172,16 @@ def test_half_open_requests_do_not_block_a_server(machine, process, port):
     assert "connections ended" in machine.box.journal(f"merlin-{process}")
 
 
+def test_hung_process_is_killed_and_restarted(machine):
+    old_pid = machine.get_main_pid("api")
+    machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
+    # A look at /proc takes no time from other tests.
+    folder = machine.box.path(f"/proc/{old_pid}")
+    machine.wait(lambda: not folder.exists(), "the hung api is killed")
+    machine.wait(lambda: machine.is_ready_again("api", old_pid), "the api is ready")
+    assert "Watchdog timeout" in machine.box.journal("merlin-api")
+
+
 def test_missing_credential_is_named_once_and_alerted(machine):
     machine.set_credential("TELEGRAM_BOT_TOKEN", "")
     machine.box.run("systemctl", "restart", "merlin-bot", is_checked=False)
@@ -201,8 +193,6 @@ def test_missing_credential_is_named_once_and_alerted(machine):
     alert = "merlin-alert@merlin-bot.service"
     machine.wait(lambda: "has failed" in machine.box.journal(alert), "the alert is told")
     machine.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
-    machine.box.systemctl("start", "merlin-bot")
-    machine.wait(lambda: machine.is_serving("bot"), "the bot serves")
 
 
 def test_journal_contains_no_secret(machine):
