@@ -8,8 +8,7 @@ files, sockets and processes. Where the kernel does not support the filter, only
 Python remains, which stops Python code but not an exploit in C code. With the argument `walls` the
 child tests and reports whether the filter works.
 
-A DOCX is a zip of XML files, which is checked before it is unpacked. python-docx parses XML without
-entities (`resolve_entities=False`), and lxml fetches nothing.
+The readers of PDF and DOCX are in modules of their own, each imported only for its kind.
 """
 
 from __future__ import annotations
@@ -24,21 +23,12 @@ import re
 import resource
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from encodings.aliases import aliases
-from io import BytesIO
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
-from zipfile import BadZipFile, ZipFile
-
-import docx
-from docx.oxml.ns import qn
-from docx.oxml.xmlchemy import BaseOxmlElement
-from pypdf import PageObject, PdfReader
-from pypdf.errors import FileNotDecryptedError, LimitReachedError
-from pypdf.generic import DictionaryObject
 
 from merlin.providers.seccomp import CPU_S, SELF_TEST, forbid_system_calls
 
@@ -142,14 +132,19 @@ def forbid_access() -> bool:
 
 def load_reader(kind: str) -> Reader:
     """Return the reader of a kind (pdf, docx, else text), after importing all of its modules."""
+    # A parser takes up to 0.15 s to import: only that of this document is.
     if kind == "pdf":
         import pypdf  # noqa: PLC0415 - slow
+
+        from merlin.providers.document_pdf import read_pdf  # noqa: PLC0415 - slow
 
         _import_whole(pypdf)
         _import_encodings()  # fonts can use any of them
         return read_pdf
     if kind == "docx":
         import docx  # noqa: PLC0415 - slow
+
+        from merlin.providers.document_docx import read_docx  # noqa: PLC0415 - slow
 
         _import_whole(docx)
         _import_encodings()  # file names in the archive have their own
@@ -217,125 +212,6 @@ def _find_reachable() -> list[str]:
                 os._exit(0)
             reached.append(name)
     return reached
-
-
-MAX_MEMBERS = 2000
-MAX_BYTES = 100_000_000
-# The usual compression ratio is about 10, higher for repetitive text.
-SMALL_BYTES, MAX_RATIO = 10_000_000, 100
-_ENCRYPTED_FLAG = 0x1
-# The container of an encrypted document, and the name in it. Source: MS-OFFCRYPTO 2.3.
-_OLE = b"\xd0\xcf\x11\xe0"
-_ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
-_P, _TABLE, _ROW, _CELL, _DELETED = (qn(f"w:{name}") for name in ("p", "tbl", "tr", "tc", "del"))
-_DOCX_SIGNS = {
-    qn("w:tab"): "\t",
-    qn("w:br"): "\n",
-    qn("w:cr"): "\n",
-    qn("w:noBreakHyphen"): "-",
-}
-_TEXT = qn("w:t")
-
-
-def read_docx(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the text of the body; headers, footers, notes and pictures are not read.
-
-    Raises UnreadableDocument, and for damaged files any exception of the libraries.
-    """
-    if content.startswith(_OLE):
-        raise UnreadableDocument("password" if _ENCRYPTED in content else "unknown")
-    _check_archive(content)
-    try:
-        body = docx.Document(BytesIO(content)).element.body
-    except ValueError as error:  # a workbook or a presentation
-        raise UnreadableDocument("unknown") from error
-    return join_parts(_blocks(body), most_characters), False
-
-
-def _check_archive(content: bytes) -> None:
-    """Raise UnreadableDocument for a zip bomb or encrypted members, without unpacking anything."""
-    try:
-        with ZipFile(BytesIO(content)) as packed:
-            members = packed.infolist()
-    except BadZipFile as error:
-        raise UnreadableDocument("damaged") from error
-    # Unpacking a member stops at its declared size.
-    size = sum(member.file_size for member in members)
-    is_dense = size > SMALL_BYTES and size > MAX_RATIO * len(content)
-    if len(members) > MAX_MEMBERS or size > MAX_BYTES or is_dense:
-        raise UnreadableDocument("bomb")
-    if any(member.flag_bits & _ENCRYPTED_FLAG for member in members):
-        raise UnreadableDocument("password")
-    if "[Content_Types].xml" not in {member.filename for member in members}:
-        raise UnreadableDocument("unknown")
-
-
-def _blocks(element: BaseOxmlElement) -> Iterator[str]:
-    """Yield paragraphs and table rows below an element, at any depth."""
-    for child in element:
-        if child.tag == _P:
-            signs = child.iter(_TEXT, *_DOCX_SIGNS)
-            yield "".join(_DOCX_SIGNS.get(str(sign.tag)) or sign.text or "" for sign in signs)
-        elif child.tag == _TABLE:
-            yield "\n".join(_rows(child))
-        elif child.tag != _DELETED:
-            yield from _blocks(child)
-
-
-def _rows(table: BaseOxmlElement) -> Iterator[str]:
-    for row in table.iterchildren(_ROW):
-        cells = (" ".join(filter(None, _blocks(cell))) for cell in row.iterchildren(_CELL))
-        yield " | ".join(cell.replace("\n", " ").strip() for cell in cells)
-
-
-MAX_PAGES = 5000
-
-
-def read_pdf(content: bytes, most_characters: int) -> ExtractedText:
-    """Return the text of all readable pages, and whether any are missing.
-
-    Raises UnreadableDocument, and for damaged files any exception of the library.
-    """
-    try:
-        # pypdf tries the empty password first, which opens files that only forbid printing.
-        return _read_pages(PdfReader(BytesIO(content)).pages, most_characters)
-    except FileNotDecryptedError as error:
-        raise UnreadableDocument("password") from error
-    except LimitReachedError as error:
-        raise UnreadableDocument("bomb") from error
-
-
-def _read_pages(pages: Sequence[PageObject], most_characters: int) -> ExtractedText:
-    if len(pages) > MAX_PAGES:
-        raise UnreadableDocument("bomb")
-    damaged = pictures = 0
-
-    def texts() -> Iterator[str]:
-        nonlocal damaged, pictures
-        for page in pages:
-            text = _page_text(page)
-            resources = page.get("/Resources") if text == "" else None
-            damaged += text is None
-            pictures += isinstance(resources, DictionaryObject) and "/XObject" in resources
-            yield text or ""
-
-    try:
-        text = join_parts(texts(), most_characters)
-    except UnreadableDocument as fault:
-        if damaged and fault.reason == "no-text":
-            raise UnreadableDocument("damaged") from fault
-        raise
-    return text, damaged + pictures > 0
-
-
-def _page_text(page: PageObject) -> str | None:
-    """Return a page's text, None when it cannot be read."""
-    try:
-        return page.extract_text().strip()
-    except (FileNotDecryptedError, LimitReachedError, MemoryError):
-        raise
-    except Exception:  # noqa: BLE001 - a damaged page can cause any exception
-        return None
 
 
 _BOMS = {

@@ -16,9 +16,9 @@ from tests.support.machine import skip_or_fail
 from tests.support.waiting import DEADLINE_S, longest
 
 
-# Scope "module", not "session": while Playwright's event loop runs in this thread, no other test
+# Scope "package", not "session": while Playwright's event loop runs in this thread, no other test
 # can call asyncio.run.
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
     reason = f"no {CHROMIUM}: browser tests need it (apt-get install chromium-headless-shell)"
     skip_or_fail(None if CHROMIUM.exists() else reason)
