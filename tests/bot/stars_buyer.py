@@ -106,6 +106,12 @@ class Buyer(ChatUser):
         self._act(lambda who: self.telegram.pay(who, message_id, **options))
         return self.telegram.calls("answerPreCheckoutQuery")[-1].body.get("error_message", "")
 
+    def wait_until_stopped(self):
+        """Wait until Telegram has confirmed the stop of this user's only renewal."""
+        # Read on its own: `renewals` opens the database for each check, 40 times a second.
+        query = f"SELECT state FROM renewal WHERE user_id = {self.user_id}"  # noqa: S608 - a number
+        self.telegram.wait_for(lambda: select_rows(self.settings, query) == [("off",)])
+
     def payments(self):
         """Return this user's payments in the ledger."""
         return [

@@ -100,7 +100,7 @@ def test_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
     vera.press(vera.button_data("a-back"))
     vera.say("Передумал")
     vera.press(vera.button_data("a-back-yes"))
-    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+    buyer.wait_until_stopped()
     charge = buyer.payments()[0][3]
     assert telegram.subscriptions()[charge]["is_canceled"]
     assert all(term.ends_at <= utc_now() for term in buyer.terms())

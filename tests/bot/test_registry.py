@@ -5,24 +5,38 @@ from __future__ import annotations
 import pytest
 
 from merlin.core.permissions import Role
+from merlin.sandbox.provider.app import ProviderStandIn
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import lab_maker
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture
-def lab(tmp_path, provider):
-    """Return a lab that serves trial-2 and has served trial-1."""
-    lab = Lab(tmp_path, provider.base_url)
+@pytest.fixture(scope="module")
+def provider():
+    with ProviderStandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def make_lab(tmp_path_factory):
+    return lab_maker(tmp_path_factory.mktemp("labs"))
+
+
+def serve_two(lab):
     lab.repository.dataset()
     lab.repository.commit()
     lab.until_serving("trial-1")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    return lab
+
+
+@pytest.fixture
+def lab(make_lab, tmp_path, provider):
+    """Return a lab that serves trial-2 and has served trial-1."""
+    return make_lab(serve_two, tmp_path, provider.base_url)
 
 
 @pytest.fixture
@@ -117,7 +131,7 @@ def test_rollback_notifies_the_other_admins(chat, lab, telegram):
     chat.press(chat.button_data("a-rollback-yes"))
     lab.tick("serve")
     text = boris.wait_for_text("возвращена прежняя модель trial-1").text
-    assert text == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
+    assert text == f"Проба: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
     chat.wait_for_text("снова отвечает trial-1")
     chat.press_forged(f"a-history:{press_mark(chat)}")
     assert f"пользователь {VERA})" in chat.last.text

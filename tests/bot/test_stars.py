@@ -245,7 +245,7 @@ def test_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, sel
     buyer.press(buyer.button_data("renewal"))
     assert "You keep the days" in buyer.last.text
     buyer.press(buyer.button_data("renewal-off"))
-    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+    buyer.wait_until_stopped()
     assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()][-1]
     assert "auto-renews" not in buyer.say("/plan").text
 
@@ -277,7 +277,7 @@ def test_stopped_subscription_is_sold_again_once_telegram_has_confirmed_the_stop
     assert "This plan already auto-renews" in buyer.alerts()[-1]
     assert len(buyer.purchases()) == 1
     telegram.faults.clear()
-    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+    buyer.wait_until_stopped()
     buyer.pay(slug_of(buyer))
     assert buyer.renewals()[0].state == "on"
 

@@ -167,7 +167,7 @@ def test_stopped_renewal_reaches_telegram_after_an_outage(telegram, settings):
     query_billing(settings, lambda books: books.renewals.stop(*stop))
     assert buyer.renewals()[0].state == "stopping"
     with RunningBot(settings):
-        telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+        buyer.wait_until_stopped()
     assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()] == [
         True
     ]

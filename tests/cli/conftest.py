@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
 
 from merlin.cli import main
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import lab_maker
 
 
 @pytest.fixture(scope="module")
@@ -21,17 +20,8 @@ def provider():
 @pytest.fixture(scope="module")
 def make_lab(provider, tmp_path_factory):
     """Return a function (prepare, folder) -> lab that prepares a lab once and copies it."""
-    folders = {}
-
-    def make(prepare, folder):
-        if prepare not in folders:
-            first = Lab(tmp_path_factory.mktemp("lab"), provider.base_url)
-            prepare(first)
-            folders[prepare] = first.folder
-        shutil.copytree(folders[prepare], folder, dirs_exist_ok=True)
-        return Lab(folder, provider.base_url)
-
-    return make
+    make = lab_maker(tmp_path_factory.mktemp("labs"))
+    return lambda prepare, folder: make(prepare, folder, provider.base_url)
 
 
 @pytest.fixture

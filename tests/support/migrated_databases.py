@@ -46,6 +46,14 @@ def fresh_database(path):
     return url
 
 
+def copy_database(source, target):
+    """Copy the database of one path to another; a SQLite file is copied with its folder."""
+    if _IS_POSTGRESQL:
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        name = _databases[source].rpartition("/")[2]
+        _databases[target] = _server().create(template=name)
+
+
 def table_names(database):
     """Return the names of all tables."""
     return [table for table in database._handle.get_tables() if table != "sqlite_sequence"]

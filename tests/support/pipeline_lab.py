@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import textwrap
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -24,7 +25,7 @@ from merlin.training.models import Models
 from merlin.training.prove import prove_new
 from merlin.wiring.context import opened, reading_context
 from merlin.wiring.daemon import services_of
-from tests.support.migrated_databases import fresh_database
+from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.mistral_standin import MistralStandIn
 from tests.support.yandex_standin import FOLDER, YandexStandIn
 
@@ -162,6 +163,27 @@ class Lab:
         """Return the text of a notice as its readers see it."""
         with reading_context(self.config) as ctx:
             return view_notice(ctx.db, notice).text(language)
+
+
+def lab_maker(templates):
+    """Return a function (prepare, folder, provider_url) -> lab, prepared once and then copied.
+
+    `templates` is the folder of the prepared labs. The first test prepares, not a fixture of its
+    module: commits need the test's git identity.
+    """
+    labs = {}
+
+    def make(prepare, folder, provider_url):
+        if prepare not in labs:
+            labs[prepare] = Lab(templates / str(len(labs)), provider_url)
+            prepare(labs[prepare])
+        shutil.copytree(labs[prepare].folder, folder, dirs_exist_ok=True)
+        state = labs[prepare].config.state_dir
+        copied_state = folder / state.relative_to(labs[prepare].folder)
+        copy_database(state / "merlin.db", copied_state / "merlin.db")
+        return Lab(folder, provider_url)
+
+    return make
 
 
 def run_command(*arguments):
