@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import time
+from functools import cache
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
@@ -13,10 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.http_servers import Handler, Server
 
-FIRST_KEY, SECOND_KEY = (
-    rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)
-)
 CLIENT, SECRET = "8700000001", "the-client-secret-of-tests"
+
+
+@cache
+def make_key(name):
+    """Return the RSA key of this name, made where it is first used."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 class StandInIssuer(Server):
@@ -27,7 +31,7 @@ class StandInIssuer(Server):
     """
 
     def __init__(self):
-        self.keys, self.published = {"one": FIRST_KEY}, {}
+        self.keys, self.published = {"one": make_key("one")}, {}
         self.signs_by = "one"
         self.claims, self.discovery = {}, {}
         self.is_slow, self.raw = False, b""

@@ -13,7 +13,7 @@ from merlin.config import load
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import ConfigError
 from merlin.providers.openid import MAX_RESPONSE_BYTES, Issuer
-from tests.api.openid_issuer import CLIENT, SECOND_KEY, SECRET, StandInIssuer
+from tests.api.openid_issuer import CLIENT, SECRET, StandInIssuer, make_key
 from tests.api.running_api import ANNA, BORIS, NOT_LIMITED, run_api
 from tests.api.sign_in_data import signed_out_browser
 from tests.support.http_servers import serve_http
@@ -174,7 +174,7 @@ def test_id_token_with_wrong_claims_is_refused(site, issuer, claims):
 
 
 def test_id_token_signed_by_another_key_is_refused(site, issuer):
-    issuer.published = {"one": SECOND_KEY}
+    issuer.published = {"one": make_key("two")}
     assert sign_in(site, issuer)[0].status_code == 401
 
 
@@ -201,7 +201,7 @@ def test_new_issuer_key_is_fetched(tmp_path, issuer):
     openid = Issuer(config, SECRET, again_s=0)
     with run_api(tmp_path, openid=openid) as site:
         assert sign_in(site, issuer)[0].status_code == 303
-        issuer.keys["two"], issuer.signs_by = SECOND_KEY, "two"
+        issuer.keys["two"], issuer.signs_by = make_key("two"), "two"
         assert sign_in(site, issuer)[0].status_code == 303
         assert sign_in(site, issuer)[0].status_code == 303
     assert issuer.requested_paths.count("/jwks") == 2

@@ -28,9 +28,12 @@ from tests.support.sample_documents import edit_pdf, make_docx, make_pdf, replac
 pytestmark = pytest.mark.functional
 
 MB = 1024 * 1024
-LOCKED = edit_pdf(make_pdf("тайна"), lambda writer: writer.encrypt("secret"))
 TEN_HOURS_S = 36_000
 VOICE = {"kind": "voice"}
+
+
+def locked_pdf():
+    return edit_pdf(make_pdf("тайна"), lambda writer: writer.encrypt("secret"))
 
 
 def zip_bomb():
@@ -43,7 +46,7 @@ BAD = {
     "a large voice": (SOUND + bytes(21 * MB), "v.oga", VOICE, "Файл слишком большой"),
     "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Такую запись я не разберу"),
     "a zip bomb": (zip_bomb, "b.docx", {}, "Внутри файла слишком много"),
-    "a locked pdf": (LOCKED, "тайна.pdf", {}, "Документ закрыт паролем"),
+    "a locked pdf": (locked_pdf, "тайна.pdf", {}, "Документ закрыт паролем"),
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
     "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
     "a program": (b"MZ\x90\x00" + bytes(900), "курсовая.pdf", {}, "Такие файлы я не читаю"),
@@ -104,7 +107,7 @@ def test_failed_download_from_telegram_is_reported(telegram, media):
 
 def test_error_message_is_in_the_users_language(telegram, media):
     with RunningBot(media):
-        telegram.send_file(5001, Upload("a.pdf", "application/pdf", LOCKED))
+        telegram.send_file(5001, Upload("a.pdf", "application/pdf", locked_pdf()))
         wait_until_ended(telegram, media, 1)
     (answer,) = answer_texts(telegram, 5001)
     assert answer.startswith("The document is locked with a password")

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
 
@@ -38,10 +39,13 @@ MENTIONED_COMMAND = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
 unit = pytest.mark.unit
 
 
-EXISTING = {
-    words: {option for parameter in command.params for option in parameter.opts} | {"--help"}
-    for words, command in find_commands().items()
-}
+@cache
+def read_options():
+    """Return the options of each command."""
+    return {
+        words: {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        for words, command in find_commands().items()
+    }
 
 
 def find_named_commands(text):
@@ -57,13 +61,13 @@ def find_command(verbs):
     """Return the name of the command, None where there is no such command."""
     for count in range(len(verbs), 0, -1):
         words = " ".join(verbs[:count])
-        if words in EXISTING or (count == len(verbs) and is_command_group(words)):
+        if words in read_options() or (count == len(verbs) and is_command_group(words)):
             return words
     return None
 
 
 def is_command_group(words):
-    return any(name.startswith(f"{words} ") for name in EXISTING)
+    return any(name.startswith(f"{words} ") for name in read_options())
 
 
 def list_codes(page):
@@ -139,8 +143,8 @@ def test_dataset_page_names_every_key_of_the_three_files(language):
 def test_docs_site_describes_every_command_and_its_options(language):
     parts = re.split(r"^## merlin (.+)$", commands_told(language), flags=re.MULTILINE)
     texts = dict(zip(parts[1::2], parts[2::2], strict=True))
-    assert list(texts) == list(EXISTING)
-    for words, options in EXISTING.items():
+    assert list(texts) == list(read_options())
+    for words, options in read_options().items():
         options_of_command = {name for name in options if name.startswith("-") and name != "--help"}
         assert options_of_command <= set(re.findall(r"`(-\S+?)`", texts[words])), words
 
@@ -158,7 +162,7 @@ def test_named_command_exists_with_its_options():
             for verbs, options in find_named_commands(text):
                 command = find_command(verbs)
                 assert command, f"merlin {' '.join(verbs)}"
-                assert options <= EXISTING.get(command, set()), text
+                assert options <= read_options().get(command, set()), text
 
 
 @unit
