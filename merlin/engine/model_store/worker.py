@@ -15,7 +15,7 @@ from typing import Any
 
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import Refused
-from merlin.engine.child_process import EnginePipe
+from merlin.engine.child_process import EnginePipe, pause_garbage_collection
 from merlin.engine.model_store.store import DISK_FULL, Progress
 
 STAGES = ("tokenizer", "weights", "writing")
@@ -28,12 +28,15 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
 
     Raises Refused if the file is not a supported model, OSError if the write fails.
     """
-    import torch  # noqa: PLC0415 - a pull from the hub needs none of it
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 - as above
+    # Reported before these imports, which take seconds; a pull from the hub needs none of them.
+    _report_stage(progress, "tokenizer")
+    with pause_garbage_collection():
+        import torch  # noqa: PLC0415
+        import transformers.modeling_utils  # noqa: F401, PLC0415 - else imported with the model
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
 
     source, draft = Path(order["source"]), Path(order["draft"])
     try:
-        _report_stage(progress, "tokenizer")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
         _report_stage(progress, "weights")
         dtype = torch.bfloat16 if source.stat().st_size > LARGE_BYTES else torch.float32

@@ -7,7 +7,7 @@ import signal
 import sys
 import traceback
 
-from merlin.engine.child_process import EnginePipe
+from merlin.engine.child_process import EnginePipe, pause_garbage_collection
 from merlin.engine.serving.base import Setup
 
 
@@ -17,10 +17,11 @@ def main() -> int:
     pipe = EnginePipe()
     setup = Setup(**json.loads(sys.argv[1]))
     # Imported after EnginePipe watches the engine, because torch takes seconds.
-    if setup.is_onnx:
-        from merlin.engine.serving.worker.onnx_encoder import describe_error, serve  # noqa: PLC0415 - without torch
-    else:
-        from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
+    with pause_garbage_collection():
+        if setup.is_onnx:
+            from merlin.engine.serving.worker.onnx_encoder import describe_error, serve  # noqa: PLC0415 - without torch
+        else:
+            from merlin.engine.serving.worker.loop import describe_error, serve  # noqa: PLC0415
     try:
         serve(setup, pipe.inbox, pipe.send)
     except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged

@@ -23,7 +23,7 @@ from merlin.core.loopback import is_loopback
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
-from merlin.engine.trainers.lora.worker.__main__ import run
+from merlin.engine.trainers.lora.worker.__main__ import start
 
 _BUG = 70
 _CONNECT_S = 5.0
@@ -113,7 +113,7 @@ def train_in_worker(config: dict[str, Any]) -> None:
     out = config["lines"].put if is_first else None
     if is_first:
         threading.Thread(target=_await_stop, args=[config["orders"], stop], daemon=True).start()
-    code = run(folder, ProgressPipe(folder, out), stop)
+    code = start(folder, ProgressPipe(folder, out), stop)
     if is_first:
         config["lines"].put(code)
 

@@ -171,7 +171,7 @@ class LoraTrainer:
             )
         task.folder.mkdir(parents=True, exist_ok=True)
         write_task(task)
-        reader = _ProgressReader(task.folder)
+        reader = ProgressReader(task.folder)
         while True:
             child = TrainingProcess(task)
             try:
@@ -299,7 +299,7 @@ class TrainingProcess:
 
 
 @dataclass
-class _ProgressReader:
+class ProgressReader:
     """Deduplicates the progress of a child and of the crashed ones before it."""
 
     folder: Path

@@ -17,7 +17,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from merlin.engine.child_process import redirect_stdout
+from merlin.engine.child_process import pause_garbage_collection, redirect_stdout
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
@@ -35,14 +35,14 @@ def main(folder: Path) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
     if not is_first:
-        return run(folder, pipe, stop)
+        return start(folder, pipe, stop)
     threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         # The lock can be held by a child of a killed engine, which is about to exit.
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = trainer.read_task(folder).place
         if not place.workers:
-            return run(folder, pipe, stop)
+            return start(folder, pipe, stop)
         from merlin.engine.trainers.lora.cluster import run_on_cluster  # noqa: PLC0415 - imports us
 
         try:
@@ -52,9 +52,16 @@ def main(folder: Path) -> int:
             return _FAILED
 
 
+def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
+    """Import the libraries, then train; return the exit code."""
+    # Imported late, while the stop command is already handled: these imports take seconds.
+    with pause_garbage_collection():
+        from merlin.engine.trainers.lora.worker import train  # noqa: F401, PLC0415
+    return run(folder, pipe, stop)
+
+
 def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and send the result; return the exit code."""
-    # Imported late, while the stop command is already handled: these imports take seconds.
     from merlin.engine.trainers.lora.trainer import classify_training_error  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
