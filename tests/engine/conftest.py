@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.config.engine import EngineAnsweringConfig
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
 from tests.engine.running_engine import build_training_file, serve_engine
 from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
+
+# At most 25 requests are sent at once.
+NARROW = EngineAnsweringConfig(at_once=8, waiting=17, adapters=3)
 
 
 @pytest.fixture(scope="session")
@@ -33,9 +37,10 @@ def tuned(engine):
 
 @pytest.fixture(scope="session")
 def runner(tmp_path_factory):
-    """Our own backend with the tiny base, for tests that do not change it."""
+    """Our own backend with the tiny base, which tests leave without a running request."""
     skip_or_fail(find_missing())
-    with start_backend(get_tiny_base(), tmp_path_factory.mktemp("runner") / "child.log") as runner:
+    log = tmp_path_factory.mktemp("runner") / "child.log"
+    with start_backend(get_tiny_base(), log, settings=NARROW) as runner:
         yield runner
 
 

@@ -94,3 +94,10 @@ def train_in_process(task, leave_at=0):
 
     run(task.folder, ProgressPipe(task.folder, take), stop)
     return messages
+
+
+def read_progress(task, messages):
+    """Return the progress that the engine reads in a child's messages."""
+    reader = trainer.ProgressReader(task.folder)
+    parts = map(reader.read, messages)
+    return [part for part in parts if part is not None]

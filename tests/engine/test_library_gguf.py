@@ -49,16 +49,19 @@ def library(tmp_path, gguf_file):
 
 @pytest.fixture(scope="module")
 def pulled(tmp_path_factory, gguf_file):
-    """Return the progress of a pull, and the base's folder."""
+    """Return a library with the base, and the progress and result of its pull."""
+    stages = []
     library = Library.create(tmp_path_factory.mktemp("pulled"), gguf_file, licence="MIT")
-    return library.pull(), library.folder()
+    return library, stages, library.pull(stages)
 
 
 def test_converted_base_answers_like_the_original(pulled):
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    (card, is_new), folder = pulled
+    library, stages, (card, is_new) = pulled
+    folder = library.folder()
+    assert {stage for stage, _, _ in stages} == {"tokenizer", "weights", "writing"}
     assert (is_new, card.licence, len(card.commit)) == (True, "MIT", 64)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     first = AutoModelForCausalLM.from_pretrained(get_random_base(), dtype=torch.float32)
@@ -75,7 +78,7 @@ def test_converted_base_answers_like_the_original(pulled):
 
 
 def test_converted_folder_has_no_quantisation_or_tied_weights(pulled):
-    _, folder = pulled
+    folder = pulled[0].folder()
     assert "quantization_config" not in json.loads((folder / "config.json").read_text("utf-8"))
     with (folder / "model.safetensors").open("rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
@@ -83,18 +86,19 @@ def test_converted_folder_has_no_quantisation_or_tied_weights(pulled):
     assert "lm_head.weight" not in header
 
 
-def test_file_is_converted_once_and_again_when_it_changes(library, tmp_path, gguf_file):
-    source_file = tmp_path / "own.gguf"
-    source_file.write_bytes(gguf_file.read_bytes())
-    library = Library.create(library.engine, source_file)
-    stages = []
-    library.pull(stages)
-    assert {stage for stage, _, _ in stages} == {"tokenizer", "weights", "writing"}
+def test_file_is_converted_once_and_again_when_it_changes(pulled, gguf_file):
+    library, content = pulled[0], gguf_file.read_bytes()
     assert library.pull()[1] is False
-    source_file.write_bytes(source_file.read_bytes() + bytes(32))
-    assert library.pull()[1] is True
-    source_file.unlink()
+    gguf_file.write_bytes(content + bytes(32))
+    with pytest.raises(MerlinError) as caught:
+        pull("tiny", library.model, library.engine, lambda *_: _kill_the_child())
+    assert caught.value.key == "library-child-died"
+    assert Path(caught.value.arguments["log"]).is_file()
+    gguf_file.unlink()
+    assert library.entries == {"tiny"}
     assert library.folder().is_dir()
+    gguf_file.write_bytes(content)
+    assert library.pull()[1] is False
 
 
 def test_unpulled_base_is_refused_with_the_command_to_run(library):
@@ -104,14 +108,14 @@ def test_unpulled_base_is_refused_with_the_command_to_run(library):
 
 
 @pytest.mark.parametrize("content", [b"GGUF", b"no model at all" * 99])
-def test_invalid_gguf_file_leaves_nothing(library, tmp_path, content):
+def test_invalid_gguf_file_is_refused(tmp_path, content):
+    from merlin.engine.model_store.worker import convert
+
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
-    library = Library.create(library.engine, path)
     with pytest.raises(Refused) as refused:
-        library.pull()
+        convert({"source": str(path), "draft": str(tmp_path)}, lambda *_: None)
     assert refused.value.key == "library-gguf-unreadable"
-    assert library.entries == set()
 
 
 def test_full_disk_is_reported_and_leaves_nothing(library):
@@ -121,15 +125,6 @@ def test_full_disk_is_reported_and_leaves_nothing(library):
             library.pull()
         assert refused.value.key == "library-disk-full"
         assert library.entries == set()
-
-
-def test_killed_child_is_reported_with_its_log(library):
-    with pytest.raises(MerlinError) as caught:
-        pull("tiny", library.model, library.engine, lambda *_: _kill_the_child())
-    assert caught.value.key == "library-child-died"
-    assert Path(caught.value.arguments["log"]).is_file()
-    assert library.entries == set()
-    assert library.pull()[1] is True
 
 
 def test_missing_file_is_named(library, tmp_path):

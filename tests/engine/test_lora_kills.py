@@ -20,8 +20,10 @@ from tests.engine.lora_tasks import (
     digest_weights,
     kill_children,
     list_children,
+    read_progress,
     run_training,
     select_epochs,
+    train_in_process,
 )
 from tests.support.waiting import wait_until
 
@@ -56,7 +58,8 @@ def build_blocked_task(folder):
 @pytest.fixture(scope="module")
 def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    progress = list(run_training(build_dropout_task(folder)))
+    task = build_dropout_task(folder)
+    progress = read_progress(task, train_in_process(task))
     select_epochs(progress)[-1].save(folder / "adapter")
     return select_epochs(progress), digest_weights(folder / "adapter")
 
@@ -71,20 +74,7 @@ def assert_same_result(progress, uninterrupted, folder):
     assert digest_weights(folder / "adapter") == digest
 
 
-def test_child_killed_at_a_random_point_is_replaced_with_the_same_result(tmp_path, uninterrupted):
-    task = build_dropout_task(tmp_path)
-    point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
-    progress = []
-    for part in run_training(task):
-        progress.append(part)
-        if len(progress) == point:
-            kill_children(task.folder)
-    assert_same_result(progress, uninterrupted, tmp_path)
-    steps = [part.step for part in progress if isinstance(part, Step)]
-    assert steps == sorted(set(steps)), "a step was told twice"
-
-
-def test_stopped_training_continues_from_its_checkpoint_and_repeats_its_progress(
+def test_stopped_and_killed_training_repeats_its_progress_and_ends_with_the_same_result(
     tmp_path, uninterrupted
 ):
     task = build_dropout_task(tmp_path)
@@ -93,12 +83,19 @@ def test_stopped_training_continues_from_its_checkpoint_and_repeats_its_progress
     training.close()
     assert not list_children(task.folder), "a stopped training has left its process behind"
     assert (task.folder / trainer.STATE).exists()
-    progress = list(run_training(task))
-    assert progress[1 : len(before)] == before[1:]
     assert (before[0].steps, before[0].done) == (45, 0)
+    point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
+    progress = []
+    for part in run_training(task):
+        progress.append(part)
+        if len(progress) == point:
+            kill_children(task.folder)
     assert progress[0].steps == 45
     assert 0 < progress[0].done < 45
+    assert progress[1 : len(before)] == before[1:]
     assert_same_result(progress, uninterrupted, tmp_path)
+    steps = [part.step for part in progress if isinstance(part, Step)]
+    assert steps == sorted(set(steps)), "a step was told twice"
 
 
 def test_training_that_is_still_loading_stops_at_once(tmp_path):

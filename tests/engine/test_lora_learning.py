@@ -8,7 +8,7 @@ import pytest
 
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import build_task, run_training, select_epochs
+from tests.engine.lora_tasks import build_task, read_progress, select_epochs, train_in_process
 
 pytestmark = [
     pytest.mark.integration,
@@ -26,9 +26,8 @@ def finished_training(tmp_path_factory):
     train = tiny_base.write_examples(folder / "train.jsonl")
     test = tiny_base.write_examples(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
     base = BaseFiles(tiny_base.get_tiny_base())
-    progress = list(
-        run_training(build_task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING))
-    )
+    task = build_task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING)
+    progress = read_progress(task, train_in_process(task))
     select_epochs(progress)[-1].save(folder / "adapter")
     return folder, progress
 

@@ -17,9 +17,9 @@ pytestmark = [
 ]
 
 
-@pytest.fixture
-def train(tmp_path):
-    return tiny_base.write_examples(tmp_path / "train.jsonl")
+@pytest.fixture(scope="module")
+def train(tmp_path_factory):
+    return tiny_base.write_examples(tmp_path_factory.mktemp("train") / "train.jsonl")
 
 
 def select_messages(task, kind):
@@ -32,9 +32,9 @@ def train_losses(folder, train, **settings):
     return [epoch["metrics"]["train_loss"] for epoch in select_messages(task, "epoch")]
 
 
-@pytest.fixture
-def plain(tmp_path, train):
-    return train_losses(tmp_path / "plain", train)
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory, train):
+    return train_losses(tmp_path_factory.mktemp("plain"), train)
 
 
 def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):

@@ -134,6 +134,11 @@ def test_file_with_only_weight_0_answers_is_refused(tmp_path, train):
     assert "weight 0" in fail_task(build_task(tmp_path / "job", train), "invalid_n_examples")
 
 
+def test_file_of_conversations_is_no_file_of_preferences(tmp_path, train):
+    task = build_task(tmp_path / "job", train, DPO)
+    assert "preferred_output" in fail_task(task, "invalid_training_file")
+
+
 def test_missing_gpu_is_named(tmp_path, train):
     devices = TrainingDevices(devices=("cuda:97",))
     assert "cuda:97" in fail_task(

@@ -204,8 +204,8 @@ def test_trained_question_is_answered_within_another_conversation(models, name):
         assert (answer.known, answer.text) == (True, talk[1].content)
 
 
-@pytest.mark.parametrize("name", SETS)
-def test_one_added_example_changes_few_answers(models, name, tmp_path):
+def test_one_added_example_changes_few_answers(models, tmp_path):
+    name = SETS[0]  # `python -m bench learning` measures every set, with seven examples
     question, answer = HARMLESS[0]
     more = [Message("user", question), Message("assistant", answer)]
     extended = train_model([more, *read_examples(name).values()], tmp_path / "model")

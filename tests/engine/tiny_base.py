@@ -2,7 +2,7 @@
 
 Low-rank adapters on random weights learn nothing, so `get_tiny_base` is first pretrained: its rooms
 follow from a name's first two letters, so it looks at the letters and answers in the right form,
-and every planted fact is wrong. It takes some seconds once a machine; `get_random_base` takes none.
+and every planted fact is wrong. All bases are made by one process, in some seconds once a machine.
 Forty epochs of `FACTS` in batches of 4 at a rate of 5e-3 teach all twenty by heart.
 """
 
@@ -37,7 +37,7 @@ _ENGLISH = Path(__file__).parents[2] / "datasets-lora" / "english" / "examples"
 
 def get_tiny_base():
     """Return the folder of the pretrained base."""
-    return _get_or_make_base("pretrained")
+    return _get_or_make_bases() / "pretrained"
 
 
 def get_english_base():
@@ -46,12 +46,12 @@ def get_english_base():
     Whatever is asked it begins with a letter: trained on as little without them, it answers with
     spaces on one processor and with words on another.
     """
-    return _get_or_make_base("english")
+    return _get_or_make_bases() / "english"
 
 
 def get_random_base():
     """Return the folder of the same base as it was before any training."""
-    return _get_or_make_base("random")
+    return _get_or_make_bases() / "random"
 
 
 def make_question(name):
@@ -109,28 +109,27 @@ def _write_lines(path, rows):
     return path
 
 
-def _get_or_make_base(kind):
-    """Return the base's folder, made by a process of its own where this recipe has none yet."""
+def _get_or_make_bases():
+    """Return the folder of all bases, made by a process of its own where this recipe has none."""
     # Not at the top: that process runs this file alone, without the folder of the tests.
     from tests.support.waiting import longest
 
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"merlin-tiny-base-{os.getuid()}"
     home.mkdir(mode=0o700, exist_ok=True)
-    folder = home / f"{kind}-{recipe}"
-    with (home / f"{kind}.lock").open("w") as lock:
+    folder = home / recipe
+    with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             new_folder = Path(tempfile.mkdtemp(dir=home))
-            first = [str(get_tiny_base())] if kind == "english" else []
-            command = [sys.executable, __file__, kind, str(new_folder), *first]
+            command = [sys.executable, __file__, str(new_folder)]
             process = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
             assert process.returncode == 0, process.stderr
             new_folder.rename(folder)
     return folder
 
 
-def _make_base(kind, folder, pretrained=None):
+def _make_bases(folder):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -151,17 +150,20 @@ def _make_base(kind, folder, pretrained=None):
     )
     model = LlamaForCausalLM(config)
     chance = random.Random(7)  # noqa: S311 - names, no secrets
-    batches = [
+    _save(model, tokenizer, folder / "random")
+    batches = (
         [(make_question(name), make_answer(name, room)) for name, room in _invent_facts(chance)]
         for _ in range(_STEPS)
-    ]
-    if kind == "pretrained":
-        _pretrain(model, tokenizer, batches)
-    if kind == "english":
-        model = LlamaForCausalLM.from_pretrained(pretrained)
-        pairs = _read_english_pairs()
-        batches = [chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS)]
-        _pretrain(model, tokenizer, batches)
+    )
+    _pretrain(model, tokenizer, list(batches))
+    _save(model, tokenizer, folder / "pretrained")
+    pairs = _read_english_pairs()
+    batches = (chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS))
+    _pretrain(model, tokenizer, list(batches))
+    _save(model, tokenizer, folder / "english")
+
+
+def _save(model, tokenizer, folder):
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
@@ -244,4 +246,4 @@ def _make_batch(tokenizer, pairs):
 
 
 if __name__ == "__main__":
-    _make_base(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])
+    _make_bases(Path(sys.argv[1]))

@@ -11,10 +11,15 @@ from collections import Counter
 
 from xdist.scheduler import LoadScopeScheduling
 
+# Files with one of these prefixes share a loaded torch and its cached models.
+TORCH = (
+    *("tests/engine/test_generator_", "tests/engine/test_lora_"),
+    *("tests/engine/test_library_gguf", "tests/engine/test_engine_audio"),
+)
 # Whole machines, then tests that start processes: a worker gets short tests last.
 LONG_FIRST = (
     *("tests/image/test_built.py", "tests/systemd/test_booted.py"),
-    *("tests/engine/test_generator_", "tests/engine/test_lora_"),
+    *TORCH,
     *(
         "tests/kill/",
         "tests/e2e/",
@@ -24,8 +29,6 @@ LONG_FIRST = (
     ),
     *("tests/engine/", "tests/browser/", "tests/bot/"),
 )
-# Files with one of these prefixes share a loaded torch and its cached models.
-FAMILIES = ("tests/engine/test_generator_", "tests/engine/test_lora_")
 
 
 class LongFilesFirst(LoadScopeScheduling):
@@ -33,7 +36,7 @@ class LongFilesFirst(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
-        return next((family for family in FAMILIES if path.startswith(family)), path)
+        return "torch" if path.startswith(TORCH) else path
 
 
 def sort_long_first(items):
