@@ -372,7 +372,7 @@ def test_edits_before_a_large_import_stay_accessible(chat, lab):
     ("name", "content", "expected"),
     [
         ("a.jsonl", "{", "Строка 1:"),
-        ("a.csv", b"\xff\xfe\x00", "UTF-8"),
+        ("a.csv", b"\xff\x00", "UTF-8"),
         ("a.csv", "вопрос;цвет\nа;б\n", "question"),
         ("a.csv", " ", "Получено: 1. Новых: 0"),
         ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),

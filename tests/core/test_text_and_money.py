@@ -105,7 +105,9 @@ def test_times_are_stored_in_utc_and_read_back():
 
 def test_argument_can_be_a_text_itself():
     reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
-    content = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
+    content = text(
+        "ru", "notice-rejected", title="Проба", dataset="trial", commit="abc", reason=reason
+    )
     assert "2 ошибки, без ошибок 1 пример" in content
     # A new dataset has no model that could answer.
     assert "Если модель уже есть, она продолжает отвечать." in content
