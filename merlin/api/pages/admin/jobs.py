@@ -55,6 +55,8 @@ from merlin.training.evaluation import ENOUGH_QUESTIONS, Change, ProofReport
 router = page_router()
 
 MAX_LINES = 200
+# Enough for the epoch of a running job: the list is polled.
+_NEWEST_EVENTS = 20
 # Id of the daemon request that the page reports on.
 RequestNumber = Annotated[int, Query(ge=0, le=MAX_ID)]
 
@@ -201,7 +203,7 @@ async def show_jobs(
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
     job_views = [
-        job if job.is_over else await context.read(jobs.get, job.id)
+        job if job.is_over else await context.read(jobs.get, job.id, _NEWEST_EVENTS)
         for job in await part(context, page, dataset, jobs.list_recent)
     ]
     quote, wrong = await _quote(context, launch)
