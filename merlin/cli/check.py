@@ -20,7 +20,6 @@ import typer
 
 from merlin import __version__
 from merlin.cli import language
-from merlin.cli.commands import without_garbage_collection
 from merlin.cli.options import (
     DEFAULT,
     AnswerTokens,
@@ -36,6 +35,7 @@ from merlin.cli.output import print_json, print_table
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import SamplingParams
+from merlin.core.optional_imports import without_garbage_collection
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
 from merlin.dataset.rules import RULES, Rule, nearest

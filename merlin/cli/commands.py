@@ -6,7 +6,6 @@ lines are therefore repeated here; a test checks that they match the modules.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -15,6 +14,8 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
+
+from merlin.core.optional_imports import without_garbage_collection
 
 # Help panels in display order: command -> help line. A command without one is hidden.
 PANELS = {
@@ -124,20 +125,6 @@ COMMANDS = {
     for commands in PANELS.values()
     for name, line in commands.items()
 }
-
-
-@contextmanager
-def without_garbage_collection() -> Iterator[None]:
-    """Disable garbage collection while new objects stay, which saves a tenth of the time.
-
-    Imported modules stay, and the contents of files have no reference cycles.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()  # else the next collection would look at all of them
-        gc.enable()
 
 
 def load_command(name: str) -> Any:

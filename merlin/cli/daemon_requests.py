@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.cli.commands import without_garbage_collection
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError, SourceError
+from merlin.core.optional_imports import without_garbage_collection
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.preview import unified_diff

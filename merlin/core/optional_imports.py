@@ -1,4 +1,4 @@
-"""Keep libraries from importing optional dependencies that are installed, to save memory.
+"""Import less and sooner: without optional dependencies, without garbage collections.
 
 Libraries import what they find: peewee every database driver, structlog rich for its colours, httpx
 its command line. Unused ones cost 12 MB of a bot's memory. For that reason this module imports none
@@ -7,6 +7,7 @@ of them.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,3 +28,17 @@ def without_modules(*names: str) -> Iterator[None]:
     finally:
         for name in hidden:
             del sys.modules[name]
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Disable garbage collection while new objects stay, which saves a tenth of the time and more.
+
+    Imported modules stay, and the contents of files have no reference cycles.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()  # else the next collection would look at all of them
+        gc.enable()

@@ -6,13 +6,11 @@ redirected to stderr, which is a log file. A child exits when the engine does.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, BinaryIO
@@ -61,20 +59,6 @@ def redirect_stdout() -> BinaryIO:
     real = os.dup(1)
     os.dup2(2, 1)
     return os.fdopen(real, "wb")
-
-
-@contextmanager
-def pause_garbage_collection() -> Iterator[None]:
-    """Pause it while the block imports libraries, whose objects stay out of later collections.
-
-    Collections would take a sixth of the time in which torch and transformers are imported.
-    """
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 class EnginePipe:

@@ -15,7 +15,8 @@ from typing import Any
 
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import Refused
-from merlin.engine.child_process import EnginePipe, pause_garbage_collection
+from merlin.core.optional_imports import without_garbage_collection
+from merlin.engine.child_process import EnginePipe
 from merlin.engine.model_store.store import DISK_FULL, Progress
 
 STAGES = ("tokenizer", "weights", "writing")
@@ -30,7 +31,7 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     """
     # Reported before these imports, which take seconds; a pull from the hub needs none of them.
     _report_stage(progress, "tokenizer")
-    with pause_garbage_collection():
+    with without_garbage_collection():
         import torch  # noqa: PLC0415
         import transformers.modeling_utils  # noqa: F401, PLC0415 - else imported with the model
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415

@@ -7,7 +7,8 @@ import signal
 import sys
 import traceback
 
-from merlin.engine.child_process import EnginePipe, pause_garbage_collection
+from merlin.core.optional_imports import without_garbage_collection
+from merlin.engine.child_process import EnginePipe
 from merlin.engine.serving.base import Setup
 
 
@@ -17,7 +18,7 @@ def main() -> int:
     pipe = EnginePipe()
     setup = Setup(**json.loads(sys.argv[1]))
     # Imported after EnginePipe watches the engine, because torch takes seconds.
-    with pause_garbage_collection():
+    with without_garbage_collection():
         if setup.is_onnx:
             from merlin.engine.serving.worker.onnx_encoder import describe_error, serve  # noqa: PLC0415 - without torch
         else:

@@ -17,7 +17,8 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from merlin.engine.child_process import pause_garbage_collection, redirect_stdout
+from merlin.core.optional_imports import without_garbage_collection
+from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
@@ -55,7 +56,7 @@ def main(folder: Path) -> int:
 def start(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Import the libraries, then train; return the exit code."""
     # Imported late, while the stop command is already handled: these imports take seconds.
-    with pause_garbage_collection():
+    with without_garbage_collection():
         from merlin.engine.trainers.lora.worker import train  # noqa: F401, PLC0415
     return run(folder, pipe, stop)
 
