@@ -15,8 +15,6 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from merlin.core.optional_imports import without_garbage_collection
-
 # Help panels in display order: command -> help line. A command without one is hidden.
 PANELS = {
     "Run": {
@@ -129,6 +127,8 @@ COMMANDS = {
 
 def load_command(name: str) -> Any:
     """Import a command's module and return the command. Raises KeyError for an unknown name."""
+    from merlin.core.optional_imports import without_garbage_collection  # here: not for --help
+
     with without_garbage_collection():
         module = import_module(f"merlin.cli.{COMMANDS[name][0]}")
     group = typer.main.get_group(module.app)
