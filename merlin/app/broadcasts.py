@@ -1,10 +1,11 @@
 """Broadcasts: one text to all users, added to the outbox in small steps.
 
     draft -> running -> ended
-                     -> stopped
+                     -> stopped -> running
 
 The recipients are the users who wrote before the start, by id; `cursor_id` is the last one added
-to the outbox, so that a kill in the middle skips nobody and sends nothing twice.
+to the outbox, so that a kill in the middle skips nobody and sends nothing twice. One that was
+stopped is continued from the first message that was withdrawn; the outbox takes each key once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -46,6 +47,7 @@ class Broadcast:
     """One broadcast; `text` is Markdown, `language` that of its recipients ("": everybody).
 
     `by_user` gets the report. `is_whole`: the messages to all recipients are in the outbox.
+    `started_at` is None in a draft.
     """
 
     broadcast_id: int
@@ -55,6 +57,7 @@ class Broadcast:
     language: str = ""
     total: int = 0
     is_whole: bool = False
+    started_at: datetime | None = None
 
     def key(self, user_id: int) -> str:
         """Return the outbox key of the message to one user."""
@@ -65,11 +68,18 @@ class Broadcast:
         """Return the common prefix of the outbox keys of its messages."""
         return f"broadcast:{self.broadcast_id}:"
 
+    def can_continue(self, now: datetime) -> bool:
+        """Return whether it was stopped before the end, and who received it is still known."""
+        is_stopped = self.state is BroadcastState.STOPPED and not self.is_whole
+        return is_stopped and self.started_at is not None and now - self.started_at < CONTINUE_FOR
+
 
 _BROADCASTS = RowMap(
     Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed=BROADCAST.sealed
 )
 STEP_INTERVAL = timedelta(seconds=1)
+# The least `retention.outgoing_days`: until then the outbox has every message that was sent.
+CONTINUE_FOR = timedelta(days=2)
 _CHUNK = 200
 _OPEN = Prepared(
     BROADCAST.select()
@@ -143,7 +153,25 @@ class Broadcasts(BotRepository):
         if not self.db.update(BROADCAST, condition, state=BroadcastState.STOPPED.value):
             return False
         pending = self._messages(broadcast_id) & (OUTGOING.state == OutgoingState.PENDING.value)
-        self.db.delete(OUTGOING, pending & (OUTGOING.tries == 0))
+        withdrawn = pending & (OUTGOING.tries == 0)
+        first = self.db.value(OUTGOING.select(fn.MIN(OUTGOING.chat_id)).where(withdrawn))
+        if first is not None:
+            condition = self._match(BROADCAST, id=broadcast_id)
+            self.db.update(BROADCAST, condition, cursor_id=first - 1, is_whole=0)
+        self.db.delete(OUTGOING, withdrawn)
+        self.db.bump()
+        return True
+
+    @transaction
+    def resume(self, broadcast_id: int) -> bool:
+        """Continue a broadcast that was stopped; return False if it cannot be continued."""
+        broadcast = self.get(broadcast_id)
+        condition = self._match(BROADCAST, id=broadcast_id, state=BroadcastState.STOPPED.value)
+        values = {"state": BroadcastState.RUNNING.value, "ended_at": None, "deliveries": None}
+        if broadcast is None or not broadcast.can_continue(self._clock()):
+            return False
+        if not self.db.update(BROADCAST, condition, **values):
+            return False
         self.db.bump()
         return True
 
@@ -245,21 +273,24 @@ def broadcasts_of(ctx: Context, bot_id: int = 0) -> Broadcasts:
 def start(ctx: Context, actor: Actor, broadcast_id: int, whom: str, bot_id: int = 0) -> None:
     """Start sending a draft to EVERYBODY or to the users of a language. Raises NotFound, Refused.
 
-    `bot_id` 0: a draft of this process's bot.
+    One that was stopped goes on to those who did not get it. `bot_id` 0: this process's bot.
     """
     _require_permission(actor)
     broadcasts = broadcasts_of(ctx, bot_id)
     target, language = f"broadcast:{broadcast_id}", "" if whom == EVERYBODY else whom
 
-    def start_draft() -> None:
+    def start_or_continue() -> str:
+        if broadcasts.resume(broadcast_id):
+            return "continue"
         if not broadcasts.start(broadcast_id, language):
             raise Refused("nobody", "cast-nobody")
+        return "start"
 
     values = {"broadcast_id": broadcast_id, "whom": whom, "bot_id": bot_id or ctx.bot_id}
     act, details = DangerousAct.BROADCAST, {"whom": whom}
-    require_approval(ctx, actor, act, "broadcast", target, values, details, start_draft)
-    start_draft()
-    Audit(ctx.db, ctx.clock).note(actor.name, "broadcast.start", target, {"language": language})
+    require_approval(ctx, actor, act, "broadcast", target, values, details, start_or_continue)
+    done = start_or_continue()
+    Audit(ctx.db, ctx.clock).note(actor.name, f"broadcast.{done}", target, {"language": language})
 
 
 def stop(ctx: Context, actor: Actor, broadcast_id: int) -> None:

@@ -29,6 +29,7 @@ from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
 from merlin.bot.transport import AiohttpRequest, EditSkipped
+from merlin.core.clock import iso
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -76,7 +77,9 @@ def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: 
     language = services.language_of(ended.by_user)
     open_button = Button(text(language, "admin-broadcast"), "a-casts:n")
     page = FormattedMessage(broadcast_report(ended, counts, language), buttons=((open_button,),))
-    services.outbox.put([OutgoingMessage(f"report:{ended.prefix}", ended.by_user, page)])
+    # Each end has its report: a stopped broadcast may be continued and end again.
+    key = f"report:{ended.prefix}{iso(services.clock())}"
+    services.outbox.put([OutgoingMessage(key, ended.by_user, page)])
     services.db.bump()
 
 

@@ -103,6 +103,31 @@ def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, out
     assert broadcasts.count_deliveries(number) == {"waiting": 1}
 
 
+def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts, outbox, clock):
+    """Messages are sent in any order: of four that were stored the second is sent."""
+    number = start_broadcast(broadcasts)
+    _, second, *_rest = hand_over(broadcasts, outbox, number, 4)
+    outbox.begin(second.outgoing_id, get_current_owner())
+    outbox.settle(second.outgoing_id, OutgoingState.SENT)
+    assert not broadcasts.resume(number)
+    assert broadcasts.stop(number)
+    assert broadcasts.end(number)
+    assert broadcasts.resume(number)
+    assert [cast.broadcast_id for cast in broadcasts.open()] == [number]
+    clock.move(1)
+    # The outbox takes each key once, so that the second user gets no second message.
+    messages = hand_over(broadcasts, outbox, number, 100)
+    assert [(x.letter.chat_id, x.state) for x in messages if x.letter.chat_id < 4] == [
+        (2, OutgoingState.SENT),
+        (1, OutgoingState.PENDING),
+        (3, OutgoingState.PENDING),
+    ]
+    assert broadcasts.count_deliveries(number) == {"sent": 1, "waiting": 9}
+    assert broadcasts.stop(number)
+    clock.move(2 * 86_400)
+    assert not broadcasts.resume(number)
+
+
 def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
     number = start_broadcast(broadcasts)
     owner = get_current_owner()

@@ -133,8 +133,9 @@ def test_killed_broadcast_continues_without_duplicates(telegram, settings, tmp_p
     assert select_rows(settings, CASTS) == [("ended", 31, 1)]
 
 
-def test_stopped_broadcast_is_sent_to_no_further_recipient(telegram, settings):
-    settings = add_crowd(settings, 1, MANY)
+def test_stopped_broadcast_is_sent_to_no_further_recipient_until_continued(telegram, settings):
+    people = MANY[:60]
+    settings = add_crowd(settings, 1, people)
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
         # Not the newest message after the press: vera receives the broadcast too.
@@ -157,12 +158,21 @@ def test_stopped_broadcast_is_sent_to_no_further_recipient(telegram, settings):
             lambda: select_rows(settings, "SELECT ended_at FROM broadcast")[0][0] is not None, 20
         )
         telegram.wait_for(lambda: "остановлена" in chat.last.text)
-        assert received_texts(telegram, MANY[-1]) == []
-    count = sum(bool(received_texts(telegram, number)) for number in MANY) + bool(
+        assert received_texts(telegram, people[-1]) == []
+    count = sum(bool(received_texts(telegram, number)) for number in people) + bool(
         received_texts(telegram, "vera")
     )
-    assert count < len(MANY)
+    assert count < len(people)
     assert [state for state, _, _ in select_rows(settings, CASTS)] == ["stopped"]
+    with RunningBot(replace(settings, pace=replace(settings.pace, broadcast_per_s=1000))):
+        chat.press("a-cast:1", running.message_id, forged=True)
+        chat.press("▶️ Продолжить рассылку", running.message_id)
+        assert "только те, кто ещё не получил" in current_text(telegram, running)
+        chat.press("a-cast-continue-yes:1", running.message_id)
+        telegram.wait_for(lambda: "закончена" in current_text(telegram, running), 60)
+        assert "нельзя продолжить" in chat.press_forged("a-cast-continue-yes:1")
+    assert all(received_texts(telegram, number) == [SHOWN] for number in people)
+    assert select_rows(settings, CASTS) == [("ended", 61, 1)]
 
 
 def test_notice_is_sent_before_the_rest_of_a_broadcast(telegram, settings):

@@ -1,6 +1,6 @@
 """/admin: a message to all users, with a preview, a confirmation and a stop button.
 
-list -> text (a step) -> preview -> to whom -> sure -> running (stop) -> report
+list -> text (a step) -> preview -> to whom -> sure -> running (stop, continue) -> report
 """
 
 from __future__ import annotations
@@ -116,18 +116,39 @@ def progress_screen(context: BotContext) -> View:
         ("admin-refresh", f"a-cast:{broadcast_id}"),
         ("broadcast-stop", f"a-cast-stop:{broadcast_id}", "danger"),
     )
-    is_running = broadcast.state is BroadcastState.RUNNING
-    rows = (running if is_running else (), menu.back(_LIST))
+    rows: menu.Rows = (menu.back(_LIST),)
+    if broadcast.state is BroadcastState.RUNNING:
+        rows = (running, *rows)
+    elif broadcast.can_continue(context.services.clock()):
+        rows = (("broadcast-continue", f"a-cast-continue-ask:{broadcast_id}", "primary"), *rows)
     message = broadcast_report(
         broadcast, broadcasts_of(context.services).count_deliveries(broadcast_id), context.language
     )
     return menu.card(context, context.translate("admin-broadcast"), message, rows=rows)
 
 
+@handlers.button("a-cast-continue-ask")
+def ask_continue(context: BotContext) -> View:
+    """Ask for confirmation before a stopped broadcast goes on."""
+    number = _find_broadcast(context).broadcast_id
+    text = context.translate("broadcast-ask-continue", number=number)
+    return menu.confirm(context, text, "broadcast-continue", f"a-cast:{number}", number)
+
+
+def continue_(context: BotContext) -> View:
+    """Go on sending a stopped broadcast to those who did not get it."""
+    broadcast = _find_broadcast(context)
+    if not broadcast.can_continue(context.services.clock()):
+        raise Refused("not stopped", "broadcast-cannot-continue")
+    broadcasts.start(*context.caller, broadcast.broadcast_id, broadcast.language or EVERYBODY)
+    return progress_screen(context)
+
+
 # The progress is refreshed for a while.
 _watch = partial(show_live, permission=Permission.BROADCAST, rebuild=progress_screen)
 handlers.button("a-cast")(partial(_watch, build_first=progress_screen))
 handlers.button("a-cast-yes")(partial(_watch, build_first=send))
+handlers.button("a-cast-continue-yes")(partial(_watch, build_first=continue_))
 
 
 @handlers.button("a-cast-stop", twice=True)

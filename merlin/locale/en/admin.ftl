@@ -181,7 +181,10 @@ broadcast-ask-send = { $count ->
     }
 broadcast-send = 📣 Send broadcast
 broadcast-stop = ⏹ Stop broadcast
-broadcast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't.
+broadcast-ask-stop = Stop broadcast { $number }? People who haven't received it yet won't get it. It can be continued within two days of its start.
+broadcast-continue = ▶️ Continue broadcast
+broadcast-ask-continue = Continue broadcast { $number }? Only people who haven't received it yet get it.
+broadcast-cannot-continue = This broadcast can't be continued: it isn't stopped, everyone has received it, or it started over two days ago.
 broadcast-already-sent = This broadcast has already been sent.
 cast-nobody = There's no one to send it to.
 broadcast-report = Broadcast { $number } { $state ->

@@ -69,6 +69,7 @@ audit-ask-rollback = roll-back requested
 audit-ask-unpin = model unpin requested
 audit-broadcast-start = broadcast started
 audit-broadcast-stop = broadcast stopped
+audit-broadcast-continue = broadcast continued
 audit-consent-revoke = consent withdrawn
 audit-key-give = key issued
 audit-key-make = key created

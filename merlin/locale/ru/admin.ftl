@@ -187,7 +187,10 @@ broadcast-ask-send = { $count ->
     }
 broadcast-send = 📣 Отправить рассылку
 broadcast-stop = ⏹ Остановить рассылку
-broadcast-ask-stop = Остановить рассылку { $number }? Кто её ещё не получил, уже не получит.
+broadcast-ask-stop = Остановить рассылку { $number }? Кто её ещё не получил, не получит. Продолжить её можно в течение двух дней после начала.
+broadcast-continue = ▶️ Продолжить рассылку
+broadcast-ask-continue = Продолжить рассылку { $number }? Её получат только те, кто ещё не получил.
+broadcast-cannot-continue = Эту рассылку нельзя продолжить: она не остановлена, её получили все или с её начала прошло больше двух дней.
 broadcast-already-sent = Эта рассылка уже отправлена.
 cast-nobody = Отправлять некому.
 broadcast-report = Рассылка { $number } { $state ->

@@ -69,6 +69,7 @@ audit-ask-rollback = запрошен возврат прежней модели
 audit-ask-unpin = запрошено открепление модели
 audit-broadcast-start = рассылка начата
 audit-broadcast-stop = рассылка остановлена
+audit-broadcast-continue = рассылка продолжена
 audit-consent-revoke = согласие отозвано
 audit-key-give = ключ выдан
 audit-key-make = ключ создан
