@@ -383,10 +383,14 @@ class ServingView:
 def dataset_names(
     ctx: Context, actor: Actor, permission: Permission = Permission.WATCH
 ) -> list[str]:
-    """Return the known datasets in which the actor has a permission, by name."""
+    """Return the known datasets in which the actor has a permission, by name.
+
+    Those to launch are without those removed from the repository.
+    """
     query = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
     names = {row["dataset"] for row in ctx.db.rows(query)}
     names |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
+    names -= removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))
 
 

@@ -15,7 +15,6 @@ from merlin.account.users import Roles, Users
 from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.health import HealthView, health
-from merlin.app.verdicts import removed_datasets
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text, path_error
@@ -26,6 +25,7 @@ from merlin.cli.output import print_json, print_message, print_table
 from merlin.config import Config, is_engine, need_credentials, process_names
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import day_argument
+from merlin.core.permissions import Permission
 from merlin.db.database import require_storage
 from merlin.db.encryption import key_path
 from merlin.db.keyring import key_ids
@@ -234,10 +234,7 @@ def _check_default_dataset(config: Config) -> CheckMessage:
     """Check that the default dataset is among those seen in the repository, if any was seen."""
     try:
         with reading_context(config) as ctx:
-            removed = removed_datasets(ctx)
-            known = [
-                name for name in models.dataset_names(ctx, Actor.operator()) if name not in removed
-            ]
+            known = models.dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
     except NotFound:
         known = []
     arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}

@@ -59,6 +59,15 @@ def test_running_job_is_cancelled_by_the_daemon_and_the_message_updated(chat, la
     chat.press("a-job:1")
     chat.press("🚀 Обучить ещё раз")
     assert "trial-1 на stand-in-base" in chat.last.text
+    # A dataset that is removed from the repository is not offered any more.
+    lab.repository.git("rm", "-rq", "datasets")
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    assert "🚀 Запустить обучение" not in chat.labels
+    chat.press("a-job:1")
+    assert "🚀 Обучить ещё раз" not in chat.labels
 
 
 def test_launch_shows_its_price_and_the_remaining_budget(chat, lab):

@@ -181,7 +181,8 @@ def show_job(context: BotContext) -> View:
     may_launch = context.actor.may(Permission.LAUNCH, job.dataset)
     can_cancel = job.can_cancel and may_launch
     has_model = job.state is JobState.SUCCEEDED
-    can_repeat = job.is_over and not has_model and may_launch
+    may_repeat = job.dataset in dataset_names(*context.caller, Permission.LAUNCH)
+    can_repeat = job.is_over and not has_model and may_repeat
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),
         (
