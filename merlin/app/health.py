@@ -16,6 +16,7 @@ from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
 from merlin.app.verdicts import NoticeView, view_notice
+from merlin.app.views import view_of
 from merlin.config import Config
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
@@ -83,11 +84,15 @@ _FORGOTTEN_AFTER = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True)
 class ProcessView:
-    """A process on a host, according to its heartbeats; `at` is the time of the last one."""
+    """A process on a host, according to its heartbeats; `at` is the time of the last one.
+
+    `known` is false for the engine while no daemon runs: only the daemon asks for its state.
+    """
 
     process: str
     host: str
     alive: bool
+    known: bool
     since: datetime
     at: datetime
     step: str
@@ -195,8 +200,14 @@ def snapshot(ctx: Context) -> Snapshot:
 def processes(ctx: Context) -> list[ProcessView]:
     """Return the processes with a heartbeat of the last week, by name and host."""
     now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
+    alive = {beat.process for beat in beats if beat.is_alive(now)}
     return [
-        ProcessView(beat.process, beat.host, beat.is_alive(now), beat.since, beat.at, beat.step)
+        view_of(
+            ProcessView,
+            beat,
+            alive=beat.is_alive(now),
+            known=beat.is_alive(now) or beat.process != "engine" or "daemon" in alive,
+        )
         for beat in beats
         if now - beat.at < _FORGOTTEN_AFTER
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -14,12 +15,14 @@ from merlin.api.pages.site import STAFF, TOPICS
 from merlin.app.trends import start_of_hour, time_class
 from merlin.core.charts import HEIGHT
 from merlin.core.clock import iso, utc_now
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT, HOUR_FIGURE
 from tests.api.sign_in_data import set_password
@@ -169,6 +172,22 @@ def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
         text = client.get("/admin/health").text
     assert re.search(rf", \d\d:\d\d {zone}<", text)
     assert ('class="zone meta"' in text) == is_named
+
+
+def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(staff):
+    now = staff.services.clock()
+    heartbeats, hour = Heartbeats(staff.db), timedelta(hours=1)
+    for process in ("daemon", "engine"):
+        heartbeats.beat(Heartbeat(process, "merlin-1", 1, now - hour, now - hour))
+    with staff.browser_client(VERA) as client:
+        health, board = (client.get(f"/admin/{name}").text for name in ("health", "board"))
+        heartbeats.beat(Heartbeat("daemon", "merlin-1", 1, now, now))
+        later = client.get("/admin/board").text
+    assert "неизвестно</span>" in health
+    assert "а демон не запущен" in health
+    for page, unknown, silent in ((board, 1, 0), (later, 0, 1)):
+        assert page.count("Движок: состояние неизвестно") == unknown
+        assert page.count("Движок: нет сигнала") == silent
 
 
 def test_answers_of_a_few_hundredths_of_a_second_are_drawn_above_the_axis(staff):

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
+from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from tests.bot.admin_chat import BORIS, CHAT, StaffUser, add_admin, grant_role
 from tests.bot.running_bot import RunningBot, select_rows
@@ -46,12 +50,17 @@ def failure_notice(job):
 def test_health_shows_processes_queues_money_and_sunsets(telegram, settings):
     with open_database(settings.database) as database:
         Requests(database).ask(RequestKind.FETCH, {}, "test")
+        past = utc_now() - timedelta(minutes=5)
+        for process in ("daemon", "engine"):
+            Heartbeats(database).beat(Heartbeat(process, "here", 1, past, past))
     with RunningBot(settings):
         telegram.wait_for(lambda: select_rows(settings, "SELECT process FROM heartbeat"))
         chat = StaffUser(telegram, settings)
         chat.say("/admin")
         text = chat.press("a-health").text
     assert "🟢 bot" in text
+    assert "🔴 daemon (here): нет сигнала 5" in text
+    assert "⚪ engine (here): Его состояние узнаёт только демон" in text
     assert "Задачи: в очереди 1" in text
     assert "осталось 20,00\u00a0$" in text
     assert ": отвечает, запущен" in text

@@ -192,8 +192,12 @@ async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
     view = await context.read(health, 0)
     for process in view.processes:
-        if not process.alive:
-            title = context.say("silent", process=state_text(context, "process", process.process))
+        name = state_text(context, "process", process.process)
+        if not process.known:
+            title, why = context.say("unknown", process=name), context.say("unknown-why")
+            cares.append(("warn", "warn", "/admin/health", title, why))
+        elif not process.alive:
+            title = context.say("silent", process=name)
             cares.append(("bad", "warn", "/admin/health", title, process.host))
     for base in view.sunsets:
         if base.days_left <= _SOON_DAYS:

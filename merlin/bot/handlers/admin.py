@@ -346,6 +346,8 @@ def _process(context: BotContext, process: ProcessView, now: datetime) -> str:
         step = describe_step(context.language, process.step)
         up = i18n.format_duration(context.language, now - process.since)
         return context.translate("health-alive", sign="🟢", name=name, step=step, up=up)
+    if not process.known:
+        return f"⚪ {name}: {context.translate('page-unknown-why')}"
     silent_for = i18n.format_duration(context.language, now - process.at)
     return context.translate("health-silent", sign="🔴", name=name, ago=silent_for)
 

@@ -33,6 +33,8 @@ page-request-restore = Restore the folder: { $target }
 page-request-prune = Remove build folders
 
 page-silent = { $process }: no signal
+page-unknown = { $process }: state unknown
+page-unknown-why = Only the daemon asks for its state, and the daemon isn't running. Start the daemon: merlin daemon
 page-sunset-soon = { $model } shuts down in { $count ->
         [one] { $count } day
        *[other] { $count } days
@@ -223,6 +225,7 @@ page-audit-empty = No entries.
 page-processes = Processes
 page-alive = running
 page-silent-now = no signal
+page-unknown-now = unknown
 page-up-for = { $step }, up { $time }
 page-silent-for = no signal for { $time }
 page-queues = Queues

@@ -33,6 +33,8 @@ page-request-restore = Восстановить папку: { $target }
 page-request-prune = Удалить папки сборок
 
 page-silent = { $process }: нет сигнала
+page-unknown = { $process }: состояние неизвестно
+page-unknown-why = Его состояние узнаёт только демон, а демон не запущен. Запустите демон: merlin daemon
 page-sunset-soon = { $model } отключат через { $count ->
         [one] { $count } день
         [few] { $count } дня
@@ -226,6 +228,7 @@ page-audit-empty = Записей нет.
 page-processes = Процессы
 page-alive = работает
 page-silent-now = нет сигнала
+page-unknown-now = неизвестно
 page-up-for = { $step }, { $time } без перезапуска
 page-silent-for = нет сигнала { $time }
 page-queues = Очереди
