@@ -21,7 +21,7 @@ from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 from merlin.core.clock import in_zone
-from merlin.core.reasons import find_reason
+from merlin.core.reasons import PROVIDER_CODES, find_reason
 
 _NBSP = "\u00a0"
 
@@ -156,9 +156,14 @@ def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> st
 
 
 def translate_reason(language: str, words: str) -> str:
-    """Return a usual message of a library or about a provider in `language`, another unchanged."""
+    """Return a usual message of a library or about a provider in `language`, another unchanged.
+
+    A provider's words are quoted after what its error code means.
+    """
     key, details = find_reason(words)
     reason = text(language, f"reason-{key}") if key else words
+    if key and details and key in PROVIDER_CODES.values():
+        return text(language, "reason-quoted", meaning=reason, quotation=details)
     return f"{reason} ({details})" if key and details else reason
 
 

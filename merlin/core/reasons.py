@@ -92,6 +92,20 @@ PROVIDER_REASONS = {
     "the provider lists no model": "provider-no-model",
     "the model answered with nothing": "provider-nothing",
 }
+# Codes of the protocol with which a training fails; the provider's own words follow after a colon.
+PROVIDER_CODES = {
+    "invalid_training_file": "code-file",
+    "invalid_n_examples": "code-examples",
+    "invalid_hyperparameter": "code-setting",
+    "insufficient_quota": "code-credit",
+    "exceeded_quota": "code-credit",
+    "model_not_found": "code-base",
+    "model_not_available": "code-base",
+    "out_of_memory": "code-memory",
+    "disk_full": "code-disk",
+    "disk_quota": "code-disk",
+    "server_error": "code-fault",
+}
 _GIT_REMOTE = re.compile(r"(fetch|ls-remote|push): ")
 # libyaml's message -> the selector of `finding-yaml-syntax`; other messages stay English.
 _YAML_PROBLEMS = {
@@ -122,7 +136,7 @@ def find_reason(words: str) -> tuple[str | None, str]:
     if _GIT_REMOTE.match(words):
         return next((key for part, key in GIT_REASONS.items() if part in words), None), ""
     message, _, details = words.partition(": ")
-    return PROVIDER_REASONS.get(message), details
+    return PROVIDER_REASONS.get(message) or PROVIDER_CODES.get(message), details
 
 
 def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, str, str]:

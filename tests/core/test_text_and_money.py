@@ -12,7 +12,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
-from merlin.core.reasons import GIT_REASONS, PROVIDER_REASONS, REASONS
+from merlin.core.reasons import GIT_REASONS, PROVIDER_CODES, PROVIDER_REASONS, REASONS
 
 pytestmark = pytest.mark.unit
 
@@ -58,8 +58,23 @@ def test_operating_system_error_is_translated_into_russian(tmp_path):
         text("ru", "config-unreadable", path="a", reason=error.value.strerror)
         == "a не читается: это папка"
     )
-    found = (REASONS | GIT_REASONS | PROVIDER_REASONS).values()
+    found = (REASONS | GIT_REASONS | PROVIDER_REASONS | PROVIDER_CODES).values()
     assert {f"reason-{name}" for name in found} <= keys("ru")
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        (
+            "invalid_training_file: Line 3 is no JSON.",
+            "поставщик не принял обучающий файл. Ответ поставщика: «Line 3 is no JSON.»",
+        ),
+        ("insufficient_quota", "на счёте у поставщика закончились деньги"),
+        ("a_new_code: Something new.", "a_new_code: Something new."),
+    ],
+)
+def test_known_error_code_is_told_in_russian_with_the_providers_words_as_a_quotation(words, shown):
+    assert text("ru", "verdict-job-failed", job=3, error=words) == f"обучение 3 не удалось: {shown}"
 
 
 def test_missing_text_or_argument_is_an_error():

@@ -47,8 +47,8 @@ def read_entries(name):
 NOT_READ = re.compile(
     r'^(?:\s*<[a-z]\w*(?: [\w-]+(?:="[^"]*")?)*>)+|<(?:paid|waiting)-\w+>|^[a-z-]+: .*|/\w+'
 )
-# A provider's error code.
-QUOTED = "invalid_training_file"
+# A provider's own words.
+QUOTED = "Ответ поставщика: «"
 
 
 def list_lines(name):

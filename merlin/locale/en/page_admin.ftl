@@ -74,6 +74,7 @@ page-yes-stop = Yes, stop
 page-stopping = Stopping…
 page-progress-of = Progress of job { $job }
 page-launch-again = Train again
+page-job-reason = Reason: { $error }
 page-job-safe = The data is safe, you can train again.
 page-job-now = Training: { $state }
 page-no-losses = No losses measured yet.

@@ -76,6 +76,7 @@ page-yes-stop = Да, остановить
 page-stopping = Останавливаем…
 page-progress-of = Ход обучения { $job }
 page-launch-again = Обучить ещё раз
+page-job-reason = Причина: { $error }
 page-job-safe = Данные целы, обучение можно повторить.
 page-job-now = Обучение: { $state }
 page-no-losses = Потери ещё не измерены.
