@@ -45,6 +45,10 @@ REASONS = {
     "Illegal trailing comma before end of array": "json-last-comma",
     "too deep": "too-deep",
     "unexpected end of data": "csv-end",
+    "text after a quote": "csv-quote",
+    "no visible sheet has rows": "no-rows",
+    "too many rows": "many-rows",
+    "damaged or unusual": "unusual",
     "File is not a zip file": "no-zip",
     "File contains no valid workbook part": "no-workbook",
 }

@@ -145,6 +145,7 @@ FileFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "yam
 ExportFormat = Literal[FileFormat, "huggingface"]
 
 _PAIR = ("user", "assistant")
+_MORE_COLUMNS = ("split", "source", "note")
 
 
 def export_examples(
@@ -153,7 +154,8 @@ def export_examples(
     """Return the examples, by id, as a file's text, and the ids that the format cannot represent.
 
     Chat formats contain the dataset's system text and the tags; an import reads both. YAML has one
-    document per example. CSV has question, answer and tags; longer conversations are left out.
+    document per example. CSV has question, answer, tags and those other columns that some example
+    fills; longer conversations are left out.
     """
     examples = sorted(examples, key=lambda example: example.id)
     if file_format == "csv":
@@ -174,7 +176,8 @@ def export_examples(
 def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(("question", "answer", "tags"))
+    more = [key for key in _MORE_COLUMNS if any(getattr(example, key) for example in examples)]
+    writer.writerow(("question", "answer", "tags", *more))
     left_out = []
     for example in examples:
         is_pair = tuple(message.role for message in example.messages) == _PAIR
@@ -182,7 +185,8 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
             message.extra for message in example.messages
         )
         if is_pair and is_plain:
-            cells = (example.question, example.answer, " ".join(example.tags))
+            others = (getattr(example, key) or "" for key in more)
+            cells = (example.question, example.answer, " ".join(example.tags), *others)
             writer.writerow(map(escape_formula, cells))
         else:
             left_out.append(example.id)

@@ -1,32 +1,27 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
 JSON is one conversation per line, or a list of conversations, each in a format of
-`merlin.dataset.chat_formats`. A table has a heading row with the columns question, answer and
-optionally tags (in Russian: вопрос, ответ, теги). It is CSV, separated by commas, semicolons or
-tabs, or the first sheet of a workbook (XLSX). Every non-empty line becomes an example or findings.
+`merlin.dataset.chat_formats`. A table (`merlin.dataset.import_tables`) has a heading row with the
+columns question and answer, and optionally others (in Russian: вопрос, ответ, теги, источник,
+заметка). Every non-empty line becomes an example or findings.
 
 Text is streamed: only one record is in memory at a time, regardless of the file's size.
 """
 
 from __future__ import annotations
 
-import csv
 import json
 import re
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, time
-from io import BufferedReader, BytesIO, TextIOWrapper
+from io import BufferedReader, TextIOWrapper
 from itertools import count
 from typing import Any, Literal
-from zipfile import ZipFile
 
-from merlin.core.csv_cells import unescape_formula
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.layout import MAX_EXAMPLES
+from merlin.dataset.import_tables import Row, csv_rows, is_cell_error, workbook_rows
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
 
@@ -82,7 +77,13 @@ def read_import_lines(
     OSError.
     """
     is_empty, file_format = True, file_format or detect_format(name, file)
-    for line in _read_workbook(file) if file_format == "xlsx" else _read_text(file, file_format):
+    is_workbook = file_format == "xlsx"
+    lines = (
+        _read_table(workbook_rows(file, is_heading))
+        if is_workbook
+        else _read_text(file, file_format)
+    )
+    for line in lines:
         is_empty = False
         findings = tuple(finding.at(name) for finding in line.findings)
         yield replace(line, file=name, findings=findings)
@@ -98,7 +99,7 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
     errors = "replace" if encoding == "utf-16" else "surrogateescape"
     with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
         if file_format == "csv":
-            yield from _read_csv(text)
+            yield from _read_table(csv_rows(_read_table_lines(text)))
         else:
             records = _read_list_items(text) if is_list else _read_lines(text)
             yield from _read_json(records, file_format)
@@ -254,20 +255,24 @@ def _reject_list(buffer: _TextBuffer, text: str) -> ImportedLine:
 
 def _read_json(records: Iterator[Record], file_format: ImportFormat) -> Iterator[ImportedLine]:
     chat_format = next((name for name in FORMATS if name == file_format), None)
-    reported: set[tuple[str, ...]] = set()
+    reported: set[str] = set()
     for record in records:
         if isinstance(record, ImportedLine):
             yield record
             continue
-        imported, ignored_keys = _parse_record(*record, chat_format)
-        # Usually every line has the same keys, so they are reported once.
-        if ignored_keys and tuple(ignored_keys) not in reported:
-            reported.add(tuple(ignored_keys))
-            arguments: dict[str, str | int] = {"keys": shorten(", ".join(ignored_keys))}
-            mark, severity = record[:2], Severity.WARNING
-            finding = Finding("", *mark, "import-left-keys", severity, arguments)
-            imported = replace(imported, findings=(*imported.findings, finding))
-        yield imported
+        yield _report_ignored(*_parse_record(*record, chat_format), reported)
+
+
+def _report_ignored(line: ImportedLine, ignored: Iterable[str], reported: set[str]) -> ImportedLine:
+    """Return the line with a finding about the keys or columns that are ignored from here on."""
+    new = [name for name in ignored if name not in reported]
+    if not new:
+        return line
+    reported.update(new)
+    arguments: dict[str, str | int] = {"keys": shorten(", ".join(new))}
+    place = ("", line.line, line.column, "import-left-keys")
+    finding = Finding(*place, Severity.WARNING, arguments)
+    return replace(line, findings=(*line.findings, finding))
 
 
 def _parse_record(
@@ -348,7 +353,14 @@ def _check_node(node: Node) -> ImportedLine:
     return ImportedLine(line, None if findings else example, at_start, column=column)
 
 
-_HEADINGS = {"вопрос": "question", "ответ": "answer", "теги": "tags"}
+_COLUMNS = ("question", "answer", "tags", "split", "source", "note", "rejected")
+_HEADINGS = {
+    "вопрос": "question",
+    "ответ": "answer",
+    "теги": "tags",
+    "источник": "source",
+    "заметка": "note",
+}
 _REQUIRED = ("question", "answer")
 _TAG_SEPARATORS = re.compile(r"[,;\s]+")
 
@@ -367,8 +379,9 @@ def _parse_heading(cells: Sequence[str]) -> list[str]:
     """Return the names of the columns; empty if a required one is missing or one is repeated."""
     words = (cell.strip().casefold() for cell in cells)
     heading = [_HEADINGS.get(word, word) for word in words]
-    has_required = all(heading.count(name) == 1 for name in _REQUIRED)
-    return heading if has_required and heading.count("tags") <= 1 else []
+    has_required = all(name in heading for name in _REQUIRED)
+    is_unique = all(heading.count(name) <= 1 for name in _COLUMNS)
+    return heading if has_required and is_unique else []
 
 
 class _Unreadable(Exception):
@@ -388,105 +401,44 @@ def _read_table_lines(text: TextIOWrapper) -> Iterator[str]:
         yield line
 
 
-def _read_csv(text: TextIOWrapper) -> Iterator[ImportedLine]:
-    lines = _read_table_lines(text)
-    reader, heading_line = None, 1
+def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
+    heading: list[str] = []
+    reported: set[str] = set()
+    warnings: tuple[Finding, ...] = ()
     try:
-        non_empty = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
-        heading_line, first = next(non_empty, (1, ""))
-        divider = max(",;\t", key=first.count)
-        heading = _parse_heading(next(csv.reader([first], delimiter=divider, strict=True), []))
-        if not heading:
-            if first:
-                yield _reject(heading_line, "import-heading", found=shorten(first.strip()))
-            return
-        reader = csv.reader(lines, delimiter=divider, strict=True)
-        last_line = heading_line
-        for cells in reader:
-            first_line, last_line = last_line + 1, heading_line + reader.line_num
-            if any(cell.strip() for cell in cells):
-                yield _parse_row(first_line, heading, [*map(unescape_formula, cells)])
+        for row in rows:
+            if isinstance(row, Finding) and row.severity is Severity.ERROR:
+                yield ImportedLine(row.line, None, (row,))
+            elif isinstance(row, Finding):
+                warnings = (row,)
+            elif heading and row[1]:
+                line = _report_ignored(*_parse_row(row[0], heading, row[1]), reported)
+                yield replace(line, findings=(*warnings, *line.findings))
+                warnings = ()
+            elif row[1]:
+                heading = _parse_heading(row[1])
+                if not heading:
+                    found = shorten(", ".join(filter(None, row[1])))
+                    yield _reject(row[0], "import-heading", found=found)
+                    return
     except _Unreadable as error:
         yield error.line
-    except csv.Error as error:
-        number = heading_line + (reader.line_num if reader else 0)
-        yield _reject(number, "import-csv", words=shorten(str(error)))
 
 
-def _parse_row(number: int, heading: Sequence[str], cells: Sequence[str]) -> ImportedLine:
+def _parse_row(
+    number: int, heading: Sequence[str], cells: Sequence[str]
+) -> tuple[ImportedLine, list[str]]:
+    """Return the example or findings of a row, and the ignored columns that are filled in it."""
     if len(cells) > len(heading):
-        return _reject(number, "import-cells", found=str(len(cells)), expected=str(len(heading)))
-    row = {name: cell.replace("\r\n", "\n") for name, cell in zip(heading, cells, strict=False)}
+        found, expected = str(len(cells)), str(len(heading))
+        return _reject(number, "import-cells", found=found, expected=expected), []
+    row = {name: cell for name, cell in zip(heading, cells, strict=False) if cell.strip()}
+    if broken := [row[name] for name in _COLUMNS if is_cell_error(row.get(name, ""))]:
+        return _reject(number, "import-cell-error", found=broken[0]), []
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
-    tags = split_tags(row.get("tags", ""))
-    value: dict[str, Any] = {"messages": messages, **({"tags": tags} if tags else {})}
-    return _check_node(_build_node(value, number, 1))
-
-
-_MAX_UNPACKED = 50_000_000
-_MAX_COLUMNS = 100
-# What openpyxl says of other Office files; those of OpenDocument are said to be the same.
-_NO_WORKBOOK = "File contains no valid workbook part"
-
-
-def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
-    """Yield the rows of a workbook's first sheet (XLSX), with the last computed cell values.
-
-    The whole workbook is read into memory, so its unpacked size is limited.
-    """
-    with file:
-        content = BytesIO(file.read(_MAX_UNPACKED + 1))
-    number = 0
-    try:
-        with ZipFile(content) as packed:
-            # Unpacking a member stops at its declared size.
-            size = sum(member.file_size for member in packed.infolist())
-            is_office = "[Content_Types].xml" in packed.namelist()
-        size = max(size, content.getbuffer().nbytes)
-        if size > _MAX_UNPACKED:
-            yield _reject(1, "too-large", size=size, limit=_MAX_UNPACKED)
-            return
-        if not is_office:
-            yield _reject(1, "import-xlsx", words=_NO_WORKBOOK)
-            return
-        heading: list[str] = []
-        for number, cells in enumerate(_sheet_rows(content), start=1):
-            if not any(cells):
-                continue
-            if heading:
-                yield _parse_row(number, heading, cells)
-                continue
-            heading = _parse_heading(cells)
-            if not heading:
-                yield _reject(
-                    number, "import-heading", found=shorten(", ".join(filter(None, cells)))
-                )
-                return
-    except Exception as error:  # noqa: BLE001 - a damaged file makes the library raise anything
-        yield _reject(number + 1, "import-xlsx", words=shorten(str(error) or type(error).__name__))
-
-
-def _sheet_rows(content: BytesIO) -> Iterator[list[str]]:
-    from openpyxl import load_workbook  # noqa: PLC0415 - few need its 10 MB
-
-    # openpyxl warns about parts that it would lose when saving, such as styles.
-    warnings.filterwarnings("ignore", module="openpyxl")
-    book = load_workbook(content, read_only=True, data_only=True, keep_links=False)
-    sheet = book.worksheets[0]
-    # Some programs write wrong dimensions.
-    sheet.reset_dimensions()
-    rows = sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True)
-    for number, row in enumerate(rows, start=1):
-        if number > MAX_EXAMPLES:
-            raise ValueError("too many rows")
-        cells = [_cell_text(value) for value in row]
-        while cells and not cells[-1]:
-            cells.pop()
-        yield cells
-
-
-def _cell_text(value: object) -> str:
-    """Return a cell's text; openpyxl returns a date as midnight of that day."""
-    if isinstance(value, datetime) and value.time() == time.min:
-        return value.date().isoformat()
-    return "" if value is None else str(value).strip()
+    value: dict[str, Any] = {"messages": messages}
+    value |= {name: row[name] for name in _COLUMNS[len(_REQUIRED) :] if name in row}
+    if "tags" in value:
+        value["tags"] = split_tags(value["tags"])
+    ignored = [name for name in row if name not in _COLUMNS]
+    return _check_node(_build_node(value, number, 1)), ignored

@@ -260,8 +260,11 @@ messages:
         import_heading="term,meaning\nlist,items\n",
         import_csv='question,answer\nWhat is a list?,"Items"?\n',
         import_cells="question,answer\nWhat is a list?,Items, in a row\n",
+        import_cell_error="question,answer\nWhat is a list?,#REF!\n",
     ),
     *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
+    # Without an example: a workbook is no text.
+    *_list_rules("", Severity.WARNING, import_left_sheets=""),
 )
 
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}

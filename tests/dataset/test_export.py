@@ -121,6 +121,16 @@ def test_exported_cells_are_never_formulas_and_import_restores_them():
     assert [example.question for example in read_back(text)] == [*cells]
 
 
+def test_table_keeps_what_some_example_has():
+    tested = make_example("a", "test", source="книга")
+    text, _ = export_examples([tested, make_example("b", None)], "", "csv")
+    assert text.splitlines()[0] == "question,answer,tags,split,source"
+    assert [(each.split, each.source) for each in read_back(text)] == [
+        ("test", "книга"),
+        (None, ""),
+    ]
+
+
 def test_examples_that_a_format_cannot_hold_are_reported():
     pair = Example("pair", "", "", (Message("user", "Где?"), Message("assistant", "Тут.")))
     long = replace(pair, id="long", messages=pair.messages * 2)

@@ -112,12 +112,26 @@ def test_bad_line_is_reported_by_its_number(line, rule):
         'question,answer,tags\nГде?,Тут.,"a, b"\n',
         "\ufeffвопрос;ответ;теги\r\nГде?;Тут.;a b\r\n",
         "Answer\tQuestion\tTags\nТут.\tГде?\ta;b;a\n",
+        'question, answer, tags,\n Где?, Тут., "a, b",,\n',
+        "\ufeffsep=|\r\nвопрос|ответ|теги\r\nГде?|Тут.|a, b\r\n",
     ],
 )
 def test_tables_are_read_with_any_delimiter(text):
     (line,) = read_import_lines(text.encode(), CSV)
-    assert (line.line, line.example.question, line.example.answer) == (2, "Где?", "Тут.")
+    assert (line.line, line.findings) == (text.count("\n"), ())
+    assert (line.example.question, line.example.answer) == ("Где?", "Тут.")
     assert line.example.tags == ("a", "b")
+
+
+def test_columns_of_an_example_are_read_and_others_are_named():
+    text = "id,question,Источник,answer,split,comment\n1,Где?,книга,Тут.,test,\n2,Кто?,,Я.,,ой\n"
+    first, second = read_import_lines(text.encode(), CSV)
+    assert (first.example.source, first.example.split) == ("книга", "test")
+    assert second.example.split is None
+    keys = [finding.arguments["keys"] for line in (first, second) for finding in line.findings]
+    assert keys == ["id", "comment"]
+    pair = read_import_lines(b"question,answer,rejected\nWho?,Me.,You.\n", CSV)[0].example
+    assert pair.rejected.content == "You."
 
 
 def test_row_of_several_lines_is_reported_by_its_first():
@@ -137,7 +151,7 @@ def test_row_of_several_lines_is_reported_by_its_first():
         (b"question,answer,question\na,b,c\n", [(1, "import-heading")]),
         ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "not-utf8")]),
         (b'question,answer\n"a"b,c\n', [(2, "import-csv")]),
-        (b'question,answer\n"a', [(2, "import-csv")]),
+        (b'question,answer\na,b\nc,"d' + b"\n" * 9, [(3, "import-csv")]),
     ],
 )
 def test_unreadable_table_is_reported_with_its_line(content, expected):
@@ -356,6 +370,11 @@ def test_large_file_is_read_in_pieces(begin, separator):
             assert next(lines).example.question == "Где?"
         assert file.bytes_read < 1000 * len(line) + 200_000
         lines.close()
+
+
+def test_cell_may_be_as_long_as_a_message():
+    (line,) = read_import_lines(f"question,answer\nГде?,{'Тут. ' * 50_000}\n".encode(), CSV)
+    assert len(line.example.answer) == 250_000
 
 
 def test_header_and_rows_after_empty_lines_keep_their_line_numbers():

@@ -14,11 +14,16 @@ from merlin.dataset.import_lines import detect_format, read_import_lines
 pytestmark = pytest.mark.unit
 
 
-def make_workbook(*rows):
+def make_workbook(*rows, before=(), after=(), state="visible"):
+    """Return a workbook with these rows, on a sheet between two others; `state` is the first's."""
     book, content = Workbook(), BytesIO()
-    for row in rows:
-        book.active.append(row)
-    book.create_sheet("second").append(["not", "read"])
+    book.create_sheet("rows")
+    book.create_sheet("after")
+    for sheet, its_rows in zip(book.worksheets, (before, rows, after), strict=True):
+        for row in its_rows:
+            sheet.append(row)
+    book.worksheets[0].sheet_state = state
+    book.active = 1
     book.save(content)
     return content.getvalue()
 
@@ -41,11 +46,12 @@ def change_member(content, path, old, new):
     return output.getvalue()
 
 
-SHEET = "xl/worksheets/sheet1.xml"
+HEADING = ["question", "answer"]
+SHEET = "xl/worksheets/sheet2.xml"
 GOOD = make_workbook(["Вопрос", " ответ ", "теги"], ["Где?", "Тут.", "a, b"], [], ["Сколько?", 42])
 
 
-def test_rows_of_the_first_sheet_become_examples():
+def test_rows_of_a_sheet_become_examples():
     file = BufferedReader(BytesIO(GOOD))
     assert detect_format("a.csv", file) == "xlsx"
     first, second = read_import_lines(file, "book")
@@ -59,15 +65,44 @@ def test_dates_and_booleans_are_read_as_text():
     day = dt.date(2026, 11, 22)
     moment = dt.datetime.combine(day, dt.time(9, 30))
     rows = ["Когда?", day], ["Во сколько?", moment], ["Так?", True]
-    lines = read(make_workbook(["question", "answer"], *rows))
+    lines = read(make_workbook(HEADING, *rows))
     answers = [line.example.answer for line in lines]
     assert answers == ["2026-11-22", "2026-11-22 09:30:00", "True"]
 
 
-def test_row_that_is_not_an_example_is_reported_by_its_number():
-    lines = read(
-        make_workbook([], ["question", "answer"], ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."])
+def test_numbers_are_read_as_a_spreadsheet_shows_them():
+    book, content = Workbook(), BytesIO()
+    for row in (HEADING, ["Сколько?", 0.3], ["Какая доля?", 0.07]):
+        book.active.append(row)
+    book.active["B3"].number_format = "0%"
+    book.save(content)
+    stored = change_member(
+        content.getvalue(), "xl/worksheets/sheet1.xml", b"<v>0.3<", b"<v>0.30000000000000004<"
     )
+    assert [line.example.answer for line in read(stored)] == ["0.3", "7%"]
+
+
+@pytest.mark.parametrize(
+    ("state", "before", "after", "left"),
+    [
+        ("visible", [], [], []),
+        ("visible", [["About", "this file"]], [], ["Sheet"]),
+        ("visible", [], [HEADING, ["Кто?", "Я."]], ["after"]),
+        ("hidden", [HEADING, ["Кто?", "Я."]], [], []),
+    ],
+)
+def test_first_visible_sheet_with_a_heading_is_read_and_the_others_named(
+    state, before, after, left
+):
+    content = make_workbook(HEADING, ["Где?", "Тут."], before=before, after=after, state=state)
+    (line,) = read(content)
+    assert line.example.question == "Где?"
+    named = [finding.arguments["others"] for finding in line.findings]
+    assert (rules([line]), named) == ([(2, "import-left-sheets")] * len(left), left)
+
+
+def test_row_that_is_not_an_example_is_reported_by_its_number():
+    lines = read(make_workbook([], HEADING, ["Где?", None], ["a", "b", "c"], ["Кто?", "Я."]))
     assert rules(lines) == [(3, "empty-content"), (4, "import-cells")]
     assert [line.line for line in lines if line.example] == [5]
 
@@ -75,8 +110,9 @@ def test_row_that_is_not_an_example_is_reported_by_its_number():
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (make_workbook(), [(1, "empty-file")]),
-        (make_workbook(["question", "answer"]), [(1, "empty-file")]),
+        (make_workbook(), [(1, "import-xlsx")]),
+        (make_workbook(HEADING), [(1, "empty-file")]),
+        (make_workbook(HEADING, ["Где?", "#N/A"]), [(2, "import-cell-error")]),
         (make_workbook([], ["a", "b"], ["c", "d"]), [(2, "import-heading")]),
         (GOOD[:-100], [(1, "import-xlsx")]),
         (b"PK\x03\x04", [(1, "import-xlsx")]),
@@ -105,6 +141,7 @@ def test_broken_sheet_is_read_up_to_the_damage():
     lines = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
     assert [line.line for line in lines if line.example] == [2]
     assert rules(lines) == [(3, "import-xlsx")]  # after the last complete row
+    assert "повреждена" in lines[-1].findings[0].text("ru")
 
 
 def test_row_with_a_huge_number_ends_the_reading():

@@ -35,9 +35,10 @@ from tests.support.dataset_tree import (
 # Their examples take minutes or need a real git repository.
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "submodule", "too-many-tokens", "unreadable", "wrong-value")
-BY_MODEL = ("known-to-base",)  # needs a model: tests/cli/test_prompt_check.py
-IMPORTED = [name for name in RULES if name.startswith("import-")]
-ON_DISK = [name for name in RULES if name not in (*BY_HAND, *BY_MODEL, *IMPORTED)]
+# These need a model or a workbook: tests/cli/test_prompt_check.py, test_import_workbook.py.
+ELSEWHERE = ("known-to-base", "import-left-sheets")
+IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
+ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.
 MAKERS = {"Finding": 3, "make_finding": 2, "Pair": 1} | dict.fromkeys(
     ["reject", "entry_finding", "finding", "finding_after"], 1

@@ -70,11 +70,13 @@ change-no-example = { $dataset } has no example { $example }.
 
 finding-import-json = This line isn't a valid JSON object: { $words }
 finding-import-list = Can't read the list from here: { $words }
-finding-import-left-keys = Only the conversation is imported; ignored here and in all such lines: { $keys }
+finding-import-left-keys = An example has no place for these keys or columns; ignored here and below: { $keys }
 finding-import-heading = The first line must name the columns question and answer (and tags, if any), each once; it says: { $found }
 finding-import-csv = Can't read the table from here: { $words }
 finding-import-xlsx = Can't read the workbook: { $words }
+finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
+finding-import-cell-error = A cell has an error of the spreadsheet instead of a text: { $found }
 
 change-no-dataset =
     { $near ->

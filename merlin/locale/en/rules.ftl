@@ -170,16 +170,20 @@ rule-import-json = A line of an imported file is not JSON.
 rule-import-json-fix = Write one whole JSON object a line.
 rule-import-list = A list of JSON in an imported file breaks off or is written wrongly; what stands before that place is read.
 rule-import-list-fix = Put a comma between the records, close the list with ], and write nothing behind it.
-rule-import-left-keys = A record of an imported file has keys that an example has no room for; they are left out.
-rule-import-left-keys-fix = Nothing, if they are not needed; what an example should keep is called tags, split, source, note or tools.
+rule-import-left-keys = A record of an imported file has keys, or a table columns, that an example has no room for; they are left out.
+rule-import-left-keys-fix = Nothing, if they are not needed; what an example should keep is called tags, split, source, note, rejected or (not in a table) tools.
+rule-import-left-sheets = A workbook has several visible sheets with rows; only the first with a heading is imported.
+rule-import-left-sheets-fix = Nothing, if the others are not needed; otherwise move one to the front and import again: examples that are known are not imported twice.
 rule-import-heading = The first line of an imported table does not name the columns question and answer, or names one twice.
-rule-import-heading-fix = Name them; tags may be the third.
+rule-import-heading-fix = Name them; others may be tags, split, source, note and rejected.
 rule-import-csv = An imported table cannot be read: mostly a quote that is not closed.
 rule-import-csv-fix = Put a cell with a comma, a quote or a line end in quotes, and double the quotes in it.
 rule-import-xlsx = An imported workbook cannot be read: it is damaged, has a password, or is of the older form .xls.
 rule-import-xlsx-fix = Save it as .xlsx without a password, or as CSV in UTF-8.
 rule-import-cells = A row of an imported table has more cells than the heading.
 rule-import-cells-fix = Put a cell with a comma in quotes.
+rule-import-cell-error = A cell of an imported table has an error such as #N/A or #REF! in place of a text.
+rule-import-cell-error-fix = Correct the formula, or write the text in its place.
 
 # The command rules
 col-rule = rule

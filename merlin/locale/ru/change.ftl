@@ -71,11 +71,13 @@ change-no-example = В наборе { $dataset } нет примера { $exampl
 
 finding-import-json = Эта строка — неподходящий объект JSON: { $words }
 finding-import-list = Отсюда список не читается: { $words }
-finding-import-left-keys = Взят только разговор; здесь и во всех таких строках пропущено: { $keys }
+finding-import-left-keys = Для этих ключей или столбцов в примере нет места; здесь и ниже они пропущены: { $keys }
 finding-import-heading = Первая строка должна называть столбцы question и answer (вопрос, ответ, а если есть — теги), каждый один раз; в ней: { $found }
 finding-import-csv = Отсюда таблица не читается: { $words }
 finding-import-xlsx = Таблица Excel не читается: { $words }
+finding-import-left-sheets = Прочитан только лист «{ $sheet }»; строки есть и на листах: { $others }
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
+finding-import-cell-error = Вместо текста в ячейке ошибка таблицы: { $found }
 
 change-no-dataset =
     { $near ->

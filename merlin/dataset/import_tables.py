@@ -1,0 +1,174 @@
+"""The rows of a table: CSV in any of its usual forms, or a sheet of a workbook (XLSX).
+
+CSV is separated by commas, semicolons or tabs, or by the character in a first line `sep=;`, which
+Excel writes and reads. In a workbook the first visible sheet whose first row is a heading is read;
+without one, the first visible sheet with rows. Blank cells at the end of a row are left out, so a
+blank row has no cells.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, time
+from io import BufferedReader, BytesIO
+from itertools import chain
+from typing import Any
+from zipfile import ZipFile
+
+from merlin.core.csv_cells import unescape_formula
+from merlin.core.reasons import REASONS
+from merlin.dataset.finding import Finding, Severity, shorten
+from merlin.dataset.layout import MAX_EXAMPLES
+from merlin.dataset.yaml_io import MAX_FILE_BYTES
+
+# The number of a row's first line, and its cells.
+Row = tuple[int, list[str]]
+
+_SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
+_ERRORS = re.compile(
+    r"#(N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
+)
+
+# Part of the library's message -> the reason: only a quote that is not closed makes a cell so long.
+_CSV_ERRORS = {
+    "expected after": "text after a quote",
+    "larger than field limit": "unexpected end of data",
+}
+
+
+def is_cell_error(cell: str) -> bool:
+    """Return whether a cell is what a spreadsheet shows in place of a formula's result."""
+    return _ERRORS.fullmatch(cell) is not None
+
+
+def csv_rows(lines: Iterator[str]) -> Iterator[Row | Finding]:
+    """Yield the rows of CSV; a finding at the row that cannot be read ends them."""
+    number, first = _find_line(lines, 0)
+    separator = _SEPARATOR.fullmatch(first)
+    if separator:
+        number, first = _find_line(lines, number)
+    divider = separator[1] if separator else max(",;\t", key=first.count)
+    # The limit of the library is a seventh of a message's.
+    csv.field_size_limit(MAX_FILE_BYTES)
+    reader = csv.reader(
+        chain([first], lines), delimiter=divider, strict=True, skipinitialspace=True
+    )
+    before, end = number - 1, number - 1
+    try:
+        for cells in reader:
+            start, end = end + 1, before + reader.line_num
+            yield start, _strip_row(map(_read_csv_cell, cells))
+    except csv.Error as error:
+        message = str(error)
+        words = next((words for part, words in _CSV_ERRORS.items() if part in message), message)
+        yield Finding("", end + 1, 1, "import-csv", arguments={"words": shorten(words)})
+
+
+def _find_line(lines: Iterator[str], number: int) -> tuple[int, str]:
+    """Return the next line that is not blank, and its number after the `number` lines before."""
+    for line in lines:
+        number += 1
+        if line.strip():
+            return number, line
+    return number + 1, ""
+
+
+def _read_csv_cell(cell: str) -> str:
+    return unescape_formula(cell).replace("\r\n", "\n")
+
+
+def _strip_row(cells: Iterator[str]) -> list[str]:
+    """Return the cells without the blank ones at the end."""
+    row = list(cells)
+    while row and not row[-1].strip():
+        row.pop()
+    return row
+
+
+_MAX_UNPACKED = 50_000_000
+_MAX_COLUMNS = 100
+# What openpyxl says of other Office files; those of OpenDocument are said to be the same.
+_NO_WORKBOOK = "File contains no valid workbook part"
+
+
+def workbook_rows(
+    file: BufferedReader, is_heading: Callable[[Sequence[str]], bool]
+) -> Iterator[Row | Finding]:
+    """Yield the rows of one sheet of a workbook, with the last computed cell values.
+
+    The whole workbook is read into memory, so its unpacked size is limited. The filled sheets that
+    are not read are named by a finding at the first row.
+    """
+    with file:
+        content = BytesIO(file.read(_MAX_UNPACKED + 1))
+    number = 0
+    try:
+        size = _measure(content)
+        if size > _MAX_UNPACKED:
+            yield Finding("", 1, 1, "too-large", arguments={"size": size, "limit": _MAX_UNPACKED})
+            return
+        sheet, others = _choose_sheet(content, is_heading)
+        if others:
+            left = {"sheet": shorten(sheet.title), "others": shorten(", ".join(others))}
+            yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
+        for number, cells in _sheet_rows(sheet):
+            yield number, cells
+    except Exception as error:  # noqa: BLE001 - a damaged file makes the library raise anything
+        words = str(error) if str(error) in REASONS else "damaged or unusual"
+        yield Finding("", number + 1, 1, "import-xlsx", arguments={"words": words})
+
+
+def _measure(content: BytesIO) -> int:
+    """Return the unpacked size of a workbook. Raises BadZipFile, ValueError for another file."""
+    with ZipFile(content) as packed:
+        if "[Content_Types].xml" not in packed.namelist():
+            raise ValueError(_NO_WORKBOOK)
+        # Unpacking a member stops at its declared size.
+        size = sum(member.file_size for member in packed.infolist())
+    return max(size, content.getbuffer().nbytes)
+
+
+def _choose_sheet(
+    content: BytesIO, is_heading: Callable[[Sequence[str]], bool]
+) -> tuple[Any, list[str]]:
+    """Return the sheet to read, and the titles of other filled ones. Raises ValueError."""
+    from openpyxl import load_workbook  # noqa: PLC0415 - few need its 10 MB
+
+    # openpyxl warns about parts that it would lose when saving, such as styles.
+    warnings.filterwarnings("ignore", module="openpyxl")
+    book = load_workbook(content, read_only=True, data_only=True, keep_links=False)
+    visible = (sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
+    filled = [(sheet, row) for sheet in visible if (row := _find_row(sheet))]
+    if not filled:
+        raise ValueError("no visible sheet has rows")
+    chosen = next((sheet for sheet, row in filled if is_heading(row)), filled[0][0])
+    return chosen, [sheet.title for sheet, _ in filled if sheet is not chosen]
+
+
+def _find_row(sheet: Any) -> list[str] | None:
+    """Return the first row of a sheet that is not blank, None for one without."""
+    return next((cells for _, cells in _sheet_rows(sheet) if cells), None)
+
+
+def _sheet_rows(sheet: Any) -> Iterator[Row]:
+    # Some programs write wrong dimensions.
+    sheet.reset_dimensions()
+    for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
+        if number > MAX_EXAMPLES:
+            raise ValueError("too many rows")
+        yield number, _strip_row(map(_read_sheet_cell, row))
+
+
+def _read_sheet_cell(cell: Any) -> str:
+    """Return a cell's text; openpyxl returns a date as midnight of that day."""
+    value = cell.value
+    if isinstance(value, datetime) and value.time() == time.min:
+        return value.date().isoformat()
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        # A spreadsheet shows as many digits, and stores 0.3 as 0.30000000000000004.
+        is_share = "%" in cell.number_format
+        return f"{value * 100:.15g}%" if is_share else f"{value:.15g}"
+    return "" if value is None else str(value).strip()
