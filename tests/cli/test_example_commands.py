@@ -439,7 +439,7 @@ def test_exported_file_is_recognised_by_an_import(lab, run_json, run):
     back = run_json("import", str(path), "--dataset", "trial")
     assert (back["taken"], back["duplicates"]) == (0, 12)
     code, table = run("export", "trial", "--format", "csv")
-    assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags")
+    assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags,split")
     assert "messages" in run_json("export", "trial")["text"]
     code, documents = run("export", "trial", "--format", "yaml")
     assert len(list(yaml.safe_load_all(documents.out))) == 12
