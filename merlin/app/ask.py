@@ -27,18 +27,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.groups import Groups
 from merlin.app.inbox import UpdateState
-from merlin.billing.quota import (
-    UNLIMITED,
-    Format,
-    Left,
-    Plan,
-    Quotas,
-    allowance_of,
-    allows_model,
-    is_limited,
-    plan_of,
-    today,
-)
+from merlin.billing import quota
 from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
 from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt
@@ -97,9 +86,9 @@ _COST_RETENTION = timedelta(days=2)
 class Quota:
     """The effective plan and its remaining quota, in the person's time zone."""
 
-    plan: Plan
+    plan: quota.Plan
     zone: tzinfo
-    left: Mapping[Format, Left]
+    left: Mapping[quota.Format, quota.Left]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +96,7 @@ class Asker:
     """Who asks question `number`; `language` is that of refusals."""
 
     user_id: int
-    plan: Plan
+    plan: quota.Plan
     zone: tzinfo
     language: str
     number: int
@@ -124,9 +113,11 @@ class ReachedCap:
     until: datetime
 
 
-def request_of_session(ctx: Context, session: Session, plan: Plan = UNLIMITED) -> ModelRequest:
+def request_of_session(
+    ctx: Context, session: Session, plan: quota.Plan = quota.UNLIMITED
+) -> ModelRequest:
     """Return what a session requests; a chosen model outside the plan is ignored."""
-    is_allowed = allows_model(plan, session.model_id or "")
+    is_allowed = quota.allows_model(plan, session.model_id or "")
     chosen = (session.provider, session.model_id) if session.provider and is_allowed else None
     dataset = dataset_of(ctx, session)
     return ModelRequest(
@@ -159,7 +150,7 @@ class ChatQuestion:
     number: int
     place: ChatPlace
     text: str
-    kind: Format = Format.TEXT
+    kind: quota.Format = quota.Format.TEXT
     message_id: int = 0
     name: str = ""
 
@@ -184,8 +175,8 @@ class Conversation:
     limit: int
     is_renewed: bool = False
     left_behind: int = 0
-    refusal: ReachedCap | Left | None = None
-    left: Left | None = None
+    refusal: ReachedCap | quota.Left | None = None
+    left: quota.Left | None = None
     name: str = ""
     newer: str = ""
     is_first: bool = False
@@ -393,39 +384,39 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
 def show_quota(ctx: Context, actor: Actor, dataset: str | None = None) -> Quota:
     """Return the actor's plan for questions about a dataset, and its remaining quota."""
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
-    plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
-    left = Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
+    plan, zone = quota.plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
+    left = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
     return Quota(plan, zone, left)
 
 
 def find_asker(ctx: Context, user: User, language: str, number: int, dataset: str | None) -> Asker:
     """Return the asker, with the plan that applies to questions about a dataset."""
-    plan = plan_of(ctx.plans, user.plans, dataset)
+    plan = quota.plan_of(ctx.plans, user.plans, dataset)
     return Asker(user.user_id, plan, user.time_zone(ctx.config.timezone), language, number)
 
 
 def is_free(ctx: Context, asker: Asker) -> bool:
     """Return whether a person's questions have no limit."""
-    return asker.plan is UNLIMITED and not _is_capped(ctx)
+    return asker.plan is quota.UNLIMITED and not _is_capped(ctx)
 
 
-def reserve(ctx: Context, asker: Asker, kind: Format) -> ReachedCap | Left | None:
+def reserve(ctx: Context, asker: Asker, kind: quota.Format) -> ReachedCap | quota.Left | None:
     """Reserve a question; return why it cannot be asked, None if it can.
 
     Either today's answers have reached a cap, or the plan's quota is used up.
     """
     reached_cap = find_reached_cap(ctx, asker.user_id)
-    if reached_cap is not None or asker.plan is UNLIMITED:
+    if reached_cap is not None or asker.plan is quota.UNLIMITED:
         return reached_cap
-    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
     return quotas.reserve(asker.user_id, asker.number, kind, asker.plan, asker.zone)
 
 
-def find_low_quota(ctx: Context, asker: Asker, kind: Format) -> Left | None:
+def find_low_quota(ctx: Context, asker: Asker, kind: quota.Format) -> quota.Left | None:
     """Return the remaining quota of a format if it is low, else None."""
-    if asker.plan is UNLIMITED or not is_limited(allowance_of(asker.plan, kind)):
+    if asker.plan is quota.UNLIMITED or not quota.is_limited(quota.allowance_of(asker.plan, kind)):
         return None
-    quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
     left = quotas.read_left(asker.user_id, asker.plan, asker.zone)[kind]
     return left if left.remaining is not None and left.remaining <= LOW_QUOTA else None
 
@@ -434,8 +425,8 @@ def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) 
     """Charge an answered question, release any other; `cost` is None if it is not known."""
     if cost is not None:
         add_cost(ctx, asker.user_id, cost)
-    if asker.plan is not UNLIMITED:
-        quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
+    if asker.plan is not quota.UNLIMITED:
+        quotas = quota.Quotas(ctx.db, ctx.bot_id, ctx.clock)
         (quotas.charge if is_answered else quotas.give_back)(asker.number)
 
 
@@ -443,7 +434,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> ReachedCap | None:
     """Return the cap that a person has reached now, None if they may ask."""
     if not _is_capped(ctx):
         return None
-    here, caps = today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
+    here, caps = quota.today(ctx.clock(), zone_of(ctx.config.timezone)), ctx.config.budget.answers
     amounts: Mapping[Literal["day", "person"], float | None] = {
         "day": caps.per_day,
         "person": caps.per_person_per_day,
@@ -464,7 +455,7 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
     """Add the cost of an answer to the capped sums; notify admins of a reached cap once a day."""
     if not cost.micro or not _is_capped(ctx):
         return
-    day = today(ctx.clock(), zone_of(ctx.config.timezone)).day
+    day = quota.today(ctx.clock(), zone_of(ctx.config.timezone)).day
     mark = ctx.db.cipher.marks(str(user_id))[0]
     ctx.db.sql(_FORGET, (date.fromisoformat(day) - _COST_RETENTION).isoformat())
     ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)

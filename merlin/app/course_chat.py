@@ -11,20 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from merlin.app import feedback, lineage, proposals, sessions, unanswered
+from merlin.app import ask, feedback, lineage, proposals, sessions, unanswered
 from merlin.app.actor import Actor
-from merlin.app.ask import (
-    ABANDONED,
-    Answer,
-    ChatQuestion,
-    Conversation,
-    asker_of,
-    cost_of,
-    finish,
-    make_stored_answer,
-    measure_window,
-    open_conversation,
-)
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples
 from merlin.app.sessions import SessionView, TurnView
@@ -152,7 +140,7 @@ def _oldest_pending(ctx: Context) -> datetime:
     """
     now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
     starts = [beat.since for beat in beats if beat.process == "api" and beat.is_alive(now)]
-    earliest = now - ABANDONED
+    earliest = now - ask.ABANDONED
     return max(min(starts, default=earliest), earliest)
 
 
@@ -250,7 +238,9 @@ def _check_correction(answer: str) -> str:
     return text
 
 
-def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Conversation, Turn]:
+def open_turn(
+    ctx: Context, question: ask.ChatQuestion, session_id: int
+) -> tuple[ask.Conversation, Turn]:
     """Store a question and reserve its quota; return its conversation and turn.
 
     `session_id` 0: it starts a session. Raises NotFound for another user's session, Refused if the
@@ -264,14 +254,14 @@ def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Co
     if earlier_turn is not None:
         raise AskedAlready(earlier_turn)
     if not session_id:
-        most = asker_of(ctx, question, place.dataset).plan.sessions
+        most = ask.asker_of(ctx, question, place.dataset).plan.sessions
         if most is not None and chat_sessions.count(place) >= most:
             raise Refused(f"{most} sessions", "page-sessions-full", most=most)
         if chat_sessions.open(place).touched_at:
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
-    conversation = open_conversation(ctx, question)
+    conversation = ask.open_conversation(ctx, question)
     new_question = Question(
         session_id=conversation.session.session_id,
         update_id=question.number,
@@ -283,21 +273,21 @@ def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Co
 
 
 def close_turn(
-    ctx: Context, conversation: Conversation, turn: Turn, reply: Reply, note: str
+    ctx: Context, conversation: ask.Conversation, turn: Turn, reply: Reply, note: str
 ) -> None:
     """Store the outcome of a question; charge the reservation or release it.
 
     `note` is shown under the answer or in its place.
     """
     question = turn.question
-    answer = make_stored_answer(reply, note, cost_of(ctx, reply))
+    answer = ask.make_stored_answer(reply, note, ask.cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
-    window = measure_window(conversation, question.text, reply)
+    window = ask.measure_window(conversation, question.text, reply)
     session = replace(
         conversation.session,
         title=conversation.session.title or build_session_title(question.text),
         used_tokens=window.used,
         is_full=window.is_full,
     )
-    finish(ctx, conversation.asker, Answer(answer, session, reply), "api:page")
+    ask.finish(ctx, conversation.asker, ask.Answer(answer, session, reply), "api:page")
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

@@ -21,17 +21,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app import settlement
+from merlin.app import orders, settlement
 from merlin.app.context import Context
-from merlin.app.orders import (
-    KEY_LIFETIME,
-    claim_payment,
-    create_payment,
-    end_overdue,
-    is_final,
-    note_failure,
-    sync_status,
-)
 from merlin.app.plans import notify_expiry, notify_renewals, order_due, renewal_of
 from merlin.app.reconciliation import INTERVAL, reconcile
 from merlin.billing.ledger import Ledger
@@ -61,7 +52,7 @@ async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError if YooKassa has to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
         await _by_gateway(ctx, purchase)
-    await ctx.write(end_overdue, purchase.purchase_id)
+    await ctx.write(orders.end_overdue, purchase.purchase_id)
 
 
 async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
@@ -72,14 +63,14 @@ async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
     may_ask = purchase.state.is_unasked and purchase.may_be_paid(ctx.clock())
     was_asked = purchase.asked_at is not None
     if may_ask and (method_id if is_renewing else was_asked):
-        if await claim_payment(ctx, purchase):
-            await create_payment(ctx, purchase.purchase_id, method_id)
+        if await orders.claim_payment(ctx, purchase):
+            await orders.create_payment(ctx, purchase.purchase_id, method_id)
     elif was_asked:
         try:
-            await sync_status(ctx, purchase)
+            await orders.sync_status(ctx, purchase)
         except PaymentError as error:
-            await note_failure(ctx, error, purchase=purchase.purchase_id)
-            if not is_final(error):
+            await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
+            if not orders.is_final(error):
                 raise
     elif is_renewing:
         # Its owner declined before the payment was requested.
@@ -93,7 +84,7 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
     try:
         sent = await _send_refund(ctx, gateway, refund)
     except PaymentError as error:
-        await note_failure(ctx, error, refund=refund.refund_id)
+        await orders.note_failure(ctx, error, refund=refund.refund_id)
         raise
     kill_point("refund.sent")
     if sent is not None and sent.is_done:
@@ -107,14 +98,14 @@ async def _send_refund(
     ctx: Context, gateway: PaymentGateway, refund: Refund
 ) -> GatewayRefund | None:
     """Return the refund, sent now or before; None if it is finally refused."""
-    is_old = ctx.clock() - refund.at > KEY_LIFETIME
+    is_old = ctx.clock() - refund.at > orders.KEY_LIFETIME
     known = await _find_sent_refund(ctx, gateway, refund) if is_old else None
     if known is not None:
         return known
     try:
         return await gateway.refund(await ctx.read(_request, refund))
     except PaymentError as error:
-        if not is_final(error):
+        if not orders.is_final(error):
             raise
         # A repeat with different values is refused, although the refund exists.
         known = await _find_sent_refund(ctx, gateway, refund)
@@ -268,7 +259,7 @@ class PaymentWorker:
         try:
             await reconcile(self.ctx, now)
         except PaymentError as error:
-            await note_failure(self.ctx, error)
+            await orders.note_failure(self.ctx, error)
 
     def _is_due(self, now: datetime) -> bool:
         ctx, gateway = self.ctx, self.ctx.gateway

@@ -10,16 +10,9 @@ from typing import Any
 
 from telegram.error import BadRequest, Forbidden, TelegramError
 
+from merlin.app import reconciliation
 from merlin.app.inbox import Update
 from merlin.app.outbox import Target
-from merlin.app.reconciliation import (
-    STARS_PAGE_SIZE,
-    StarsPage,
-    is_due,
-    read_last_comparison,
-    reconcile_stars,
-    sells_for_stars,
-)
 from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
 from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
@@ -33,14 +26,7 @@ from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.json_fields import get_object, get_text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR, Amount, Currency
-from merlin.providers.payments import (
-    Gateway,
-    GatewayPayment,
-    GatewayRefund,
-    PaymentRequest,
-    RefundRequest,
-    Status,
-)
+from merlin.providers import payments
 
 log = get_logger(__name__)
 
@@ -61,25 +47,25 @@ class StarsGateway:
         self._bot_api = bot_api
 
     @property
-    def name(self) -> Gateway:
+    def name(self) -> payments.Gateway:
         """Return the gateway's name."""
-        return Gateway.STARS
+        return payments.Gateway.STARS
 
-    async def send_invoice(self, place: ChatPlace, request: PaymentRequest) -> None:
+    async def send_invoice(self, place: ChatPlace, request: payments.PaymentRequest) -> None:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
         # A forwarded copy opens the bot, so that no one pays for another user's order.
         fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
         await self._call("sendInvoice", {**fields, **target_fields(Target(place.thread_id))})
 
-    async def create(self, request: PaymentRequest) -> GatewayPayment:
+    async def create(self, request: payments.PaymentRequest) -> payments.GatewayPayment:
         """Return a subscription with its payment link."""
         fields = {"subscription_period": PERIOD_S, **_invoice(request)}
         link = await self._call("createInvoiceLink", fields)
         if not isinstance(link, str) or not link:
             raise PaymentUnknown("Telegram returned no link", code="unreadable")
-        return GatewayPayment(
+        return payments.GatewayPayment(
             outside_id="",
-            status=Status.PENDING,
+            status=payments.Status.PENDING,
             is_paid=False,
             amount=request.amount,
             is_test=False,
@@ -88,7 +74,7 @@ class StarsGateway:
             pay_url=link,
         )
 
-    async def refund(self, request: RefundRequest) -> GatewayRefund:
+    async def refund(self, request: payments.RefundRequest) -> payments.GatewayRefund:
         """Refund the Stars of a payment; calling it again refunds nothing more."""
         charge = request.payment_id
         fields = {"user_id": request.user_id, "telegram_payment_charge_id": charge}
@@ -97,9 +83,9 @@ class StarsGateway:
         except PaymentError as error:
             if _REFUNDED not in str(error):
                 raise
-        return GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
+        return payments.GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
 
-    async def refunds(self, payment_id: str) -> tuple[GatewayRefund, ...]:  # noqa: ARG002
+    async def refunds(self, payment_id: str) -> tuple[payments.GatewayRefund, ...]:  # noqa: ARG002
         """Return none: Telegram reports refunds by updates and never refunds twice."""
         return ()
 
@@ -108,9 +94,9 @@ class StarsGateway:
         fields = {"user_id": user_id, "telegram_payment_charge_id": payment_id}
         await self._call("editUserStarSubscription", {**fields, "is_canceled": True})
 
-    async def list_transactions(self, offset: int) -> StarsPage:
+    async def list_transactions(self, offset: int) -> reconciliation.StarsPage:
         """Return a page of transactions from an offset, oldest first. Raises PaymentError."""
-        fields = {"offset": offset, "limit": STARS_PAGE_SIZE}
+        fields = {"offset": offset, "limit": reconciliation.STARS_PAGE_SIZE}
         response = await self._call("getStarTransactions", fields)
         transactions = response.get("transactions") if isinstance(response, Mapping) else None
         if not isinstance(transactions, list):
@@ -133,7 +119,7 @@ class StarsGateway:
             raise (PaymentError if is_final else PaymentUnknown)(reason) from None
 
 
-def _invoice(request: PaymentRequest) -> dict[str, Any]:
+def _invoice(request: payments.PaymentRequest) -> dict[str, Any]:
     """Return the fields common to all invoices."""
     title = request.title[:_TITLE_LENGTH]
     return {
@@ -146,10 +132,10 @@ def _invoice(request: PaymentRequest) -> dict[str, Any]:
     }
 
 
-def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
+def stars_request(purchase: Purchase, language: str) -> payments.PaymentRequest:
     """Return the payment request for a purchase in Stars, in the payer's language."""
     order = purchase.order
-    return PaymentRequest(
+    return payments.PaymentRequest(
         purchase_id=purchase.purchase_id,
         user_id=purchase.user_id,
         amount=order.amount,
@@ -166,17 +152,19 @@ def with_stars(services: BotServices, bot_api: BotApi) -> BotServices:
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
     """Compare Telegram's transactions with the ledger at startup and then nightly, forever."""
     store, settings = services.store, Settings(services.db)
-    if not await store.read(lambda: sells_for_stars(services)):
+    if not await store.read(lambda: reconciliation.sells_for_stars(services)):
         # The configuration only changes with a restart.
         await asyncio.Event().wait()
 
     def is_night() -> bool:
         zone = zone_of(services.config.timezone)
-        return is_due(read_last_comparison(settings).at, services.clock(), zone)
+        return reconciliation.is_due(
+            reconciliation.read_last_comparison(settings).at, services.clock(), zone
+        )
 
     async def try_to_compare() -> bool:
         try:
-            await reconcile_stars(services, gateway.list_transactions)
+            await reconciliation.reconcile_stars(services, gateway.list_transactions)
         except PaymentError:
             return False
         return True
@@ -193,11 +181,11 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
 
 def _payment_of(
     charge: str, user_id: int, payload: object, count: int, at: datetime
-) -> GatewayPayment:
+) -> payments.GatewayPayment:
     """Return a payment of `count` Stars for the purchase in the payload."""
-    return GatewayPayment(
+    return payments.GatewayPayment(
         outside_id=charge,
-        status=Status.SUCCEEDED,
+        status=payments.Status.SUCCEEDED,
         is_paid=True,
         amount=Amount(count, Currency.XTR),
         is_test=False,
@@ -207,21 +195,21 @@ def _payment_of(
     )
 
 
-def _as_refund(payment: GatewayPayment | None) -> GatewayRefund | None:
+def _as_refund(payment: payments.GatewayPayment | None) -> payments.GatewayRefund | None:
     """Return a payment as a refund; both have the same charge id."""
     if payment is None or payment.at is None:
         return None
     charge, at = payment.outside_id, payment.at
     owner = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
-    return GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
+    return payments.GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
 
 
-def read_refund(update: Update) -> GatewayRefund | None:
+def read_refund(update: Update) -> payments.GatewayRefund | None:
     """Return the refund of a service message, None if it cannot be parsed."""
     return _as_refund(read_payment(update, REFUND_FIELD))
 
 
-def read_payment(update: Update, name: str = PAYMENT_FIELD) -> GatewayPayment | None:
+def read_payment(update: Update, name: str = PAYMENT_FIELD) -> payments.GatewayPayment | None:
     """Return the payment of a service message, None if it cannot be parsed."""
     message = get_object(update.body, "message")
     payment = get_object(message, name)
@@ -235,9 +223,9 @@ def read_payment(update: Update, name: str = PAYMENT_FIELD) -> GatewayPayment | 
     return replace(paid, paid_until=_read_time(payment.get("subscription_expiration_date")))
 
 
-def read_page(transactions: list[Mapping[str, Any]]) -> StarsPage:
+def read_page(transactions: list[Mapping[str, Any]]) -> reconciliation.StarsPage:
     """Return the ids of Telegram's transactions, and their payments and refunds."""
-    changes: list[GatewayPayment | GatewayRefund] = []
+    changes: list[payments.GatewayPayment | payments.GatewayRefund] = []
     for transaction in transactions:
         sides = (
             _read_transaction(transaction, "source"),
@@ -247,7 +235,7 @@ def read_page(transactions: list[Mapping[str, Any]]) -> StarsPage:
     return [str(transaction.get("id")) for transaction in transactions], changes
 
 
-def _read_transaction(values: Mapping[str, Any], side: str) -> GatewayPayment | None:
+def _read_transaction(values: Mapping[str, Any], side: str) -> payments.GatewayPayment | None:
     """Return the payment of a StarTransaction by the user on one `side`, "source" or "receiver".
 
     None if it is not for an invoice: gifts, advertising, withdrawals.

@@ -23,23 +23,7 @@ from merlin.app.unanswered import MARK_DIGITS, GroupState, UnansweredView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_draft
-from merlin.bot.handlers.example_proof import (
-    USER,
-    Draft,
-    ask,
-    commit_editor,
-    dialog_value,
-    finding_lines,
-    format_price,
-    leave_dialog,
-    proof_handler,
-    replacement_lines,
-    require_chosen_card,
-    require_chosen_dataset,
-    saved_view,
-    show_proof,
-    show_screen,
-)
+from merlin.bot.handlers import example_proof as proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.core.errors import Refused
@@ -73,7 +57,7 @@ _STATE_SIGNS = {
 @handlers.button("ex:changes")
 def list_changes(context: BotContext) -> View:
     """List the user's newest edits, one entry per commit."""
-    leave_dialog(context)
+    proof.leave_dialog(context)
     edits = changes.list_own(*context.caller, _MAX_EDITS)
     title, back = context.translate("examples-changes"), menu.back("ex:home")
     keys, data = ("examples-changes-hint", "examples-changes-none"), "ex:changes"
@@ -88,7 +72,7 @@ def list_changes(context: BotContext) -> View:
 @handlers.button("ex:change")
 def show_change(context: BotContext) -> View:
     """Show the state of an edit and the possible actions."""
-    leave_dialog(context)
+    proof.leave_dialog(context)
     edit = changes.get_file(*context.caller, context.argument(1))
     commit = (edit.commit or "")[:10]
     state = context.translate(f"examples-state-{edit.state.value}", commit=commit)
@@ -146,25 +130,27 @@ def keep_mine(context: BotContext) -> View:
     if seen == AS_NEW_MESSAGE:  # a button of an earlier version, which had no revision
         seen = ""
     edit = changes.solve(*context.caller, context.argument(1), "mine", seen)
-    leave_dialog(context)
-    return saved_view(context, edit.dataset)
+    proof.leave_dialog(context)
+    return proof.saved_view(context, edit.dataset)
 
 
 @handlers.button("ex:theirs")
 def keep_theirs(context: BotContext) -> View:
     """Resolve a conflict with the other text; the rest of the batch is committed."""
     changes.solve(*context.caller, context.argument(1), "theirs")
-    leave_dialog(context)
+    proof.leave_dialog(context)
     return _build_resolved_view(context, "examples-theirs-stays")
 
 
 @handlers.button("ex:mend")
-@proof_handler
-def conflict_draft(context: BotContext) -> Draft:
+@proof.proof_handler
+def conflict_draft(context: BotContext) -> proof.Draft:
     """Return a draft with the user's own text that replaces the other, for editing."""
     own, theirs = changes.conflict(*context.caller, context.argument(1))
     text, is_gone = own.text or theirs.text or "", own.text is None
-    return Draft(own.dataset, own.inside, theirs.blob, text, is_gone=is_gone, change=own.change_id)
+    return proof.Draft(
+        own.dataset, own.inside, theirs.blob, text, is_gone=is_gone, change=own.change_id
+    )
 
 
 @handlers.button("ex:retry")
@@ -199,7 +185,7 @@ _QUESTION_LENGTH = 200
 @handlers.button("ex:queue")
 def show_queue(context: BotContext) -> View:
     """List the waiting proposals, oldest first."""
-    leave_dialog(context)
+    proof.leave_dialog(context)
     count = proposals.count_waiting(*context.caller)
     page = menu.page_number(context.number(1), count)
     pending = proposals.list_waiting(*context.caller, page * PAGE_SIZE, PAGE_SIZE)
@@ -230,7 +216,7 @@ def show_page(context: BotContext) -> View:
             [
                 f"{number}. {shorten(proposal.draft.question, _LABEL_LENGTH)}",
                 f"{shorten(proposal.draft.answer, _ANSWER_LENGTH)} · {proposal.draft.source}",
-                *replacement_lines(context, replacements[proposal.proposal_id]),
+                *proof.replacement_lines(context, replacements[proposal.proposal_id]),
             ]
         )
         for number, proposal in enumerate(pending, 1)
@@ -278,11 +264,11 @@ async def approve_all(context: BotContext) -> None:
 
     def approve(context: BotContext) -> View:
         for ids in filter(None, approvable):
-            proposals.approve_several(*context.caller, ids, commit_editor(context))
+            proposals.approve_several(*context.caller, ids, proof.commit_editor(context))
         count = sum(map(len, approvable))
         return _queue_card(context, "examples-approved-all", count=count, left=skipped)
 
-    await show_screen(context, approve)
+    await proof.show_screen(context, approve)
 
 
 @handlers.button("ex:all-no")
@@ -300,12 +286,12 @@ def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
 
 
 @handlers.button("ex:prop")
-@proof_handler
-def proposal_draft(context: BotContext) -> Draft:
+@proof.proof_handler
+def proposal_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
     text = example_yaml(waiting.draft)
-    return Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
+    return proof.Draft(waiting.draft.dataset, text=text, proposal=waiting.proposal_id)
 
 
 @handlers.button("ex:no")
@@ -317,7 +303,7 @@ def ask_reason(context: BotContext) -> View:
     message = context.translate("examples-ask-reason", question=question)
     decline_rows = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
     back = f"ex:prop:{number}"
-    return ask(
+    return proof.ask(
         context, DECLINE, title, message, back=back, rows=decline_rows, values={"proposal": number}
     )
 
@@ -331,7 +317,7 @@ def decline(context: BotContext) -> View:
     reason = "" if context.verb else context.text
     if len(reason) > MAX_REASON_LENGTH:
         raise Refused("too long", "examples-reason-long", most=MAX_REASON_LENGTH)
-    stored_id = int(dialog_value(context, "proposal") or 0)
+    stored_id = int(proof.dialog_value(context, "proposal") or 0)
     proposal_id = context.number(1) if context.verb else stored_id
     proposal = proposals.decline(*context.caller, proposal_id, reason)
     is_sent = reason and proposal.is_persons
@@ -345,7 +331,7 @@ def decline(context: BotContext) -> View:
         )
         key, page = f"declined:{proposal.proposal_id}", FormattedMessage(message)
         context.outbox.put([OutgoingMessage(key, proposal.user_id, page)])
-    leave_dialog(context)
+    proof.leave_dialog(context)
     return _queue_card(context, "examples-declined-notified" if is_sent else "examples-declined")
 
 
@@ -366,7 +352,7 @@ async def undo(context: BotContext) -> None:
     """Undo a commit of one example at once; for any other commit show what would be undone."""
     ctx, commit = context.services, context.argument(1)
 
-    def read() -> tuple[Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
+    def read() -> tuple[proof.Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
         """Return a draft and a note if one example was changed since, else the plan of the undo."""
         batch = changes.list_of_commit(*context.caller, commit)
         dataset = batch[0].dataset
@@ -375,21 +361,21 @@ async def undo(context: BotContext) -> None:
             if is_newer:
                 note, is_gone = context.translate("examples-undo-newer"), edit.text is None
                 text = edit.text or ""
-                return Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
+                return proof.Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
         _, revert = changes.plan_undo(*context.caller, commit)
         return batch, revert, changes.read_files(*context.caller, dataset)
 
     result = await context.store.read(read)
     if len(result) == 2:  # noqa: PLR2004 - a draft with its note
         draft, note = result
-        await show_proof(context, lambda: draft, note)
+        await proof.show_proof(context, lambda: draft, note)
         return
     batch, revert, files = result
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
     if preview.is_good and _is_one_example(batch):
-        await show_screen(context, undo_confirmed)
+        await proof.show_screen(context, undo_confirmed)
     else:
-        await show_screen(
+        await proof.show_screen(
             context, lambda context: _confirm_undo(context, batch[0], revert, files, preview)
         )
 
@@ -412,8 +398,8 @@ def _confirm_undo(
         context.translate("examples-ask-undo", **arguments),
         "\n".join(_edit_lines(context, revert.edits, files)),
         kept_note,
-        "\n".join(finding_lines(context, preview)),
-        format_price(context, preview),
+        "\n".join(proof.finding_lines(context, preview)),
+        proof.format_price(context, preview),
     ]
     sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}")
     message = "\n\n".join(filter(None, parts))
@@ -438,19 +424,19 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
 @handlers.button("ex:undo-yes")
 def undo_confirmed(context: BotContext) -> View:
     """Request the commit that undoes another commit."""
-    commit, editor = context.argument(1), commit_editor(context)
+    commit, editor = context.argument(1), proof.commit_editor(context)
     (change, *_) = changes.list_of_commit(*context.caller, commit)
     dataset = changes.undo_commit(*context.caller, commit, editor)
     subject = format_subject(change.subject, context.language)
     message = context.translate("examples-undone", subject=subject)
-    return saved_view(context, dataset, "examples-undone-title", message)
+    return proof.saved_view(context, dataset, "examples-undone-title", message)
 
 
 @handlers.button("ex:vains")
 def list_unanswered(context: BotContext) -> View:
     """List the unanswered questions, newest first."""
-    leave_dialog(context)
-    card = require_chosen_card(context)
+    proof.leave_dialog(context)
+    card = proof.require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
 
     def entry(question: UnansweredView) -> Button:
@@ -469,7 +455,7 @@ def list_unanswered(context: BotContext) -> View:
 @handlers.button("ex:vain")
 def answer_unanswered(context: BotContext) -> View:
     """Ask for the answer to a question as in a new example, or show the example that answers it."""
-    name, question = require_chosen_dataset(context), _require_chosen_question(context)
+    name, question = proof.require_chosen_dataset(context), _require_chosen_question(context)
     dataset_hash = admin.short_hash(name)
     if question.example:
         rows = (
@@ -484,7 +470,7 @@ def answer_unanswered(context: BotContext) -> View:
         message = context.translate("page-unanswered-exists")
         title = admin.dataset_title(context, name)
         return menu.card(context, title, question.question, message, rows=rows)
-    draft = Draft(name, turns=((USER, question.question),))
+    draft = proof.Draft(name, turns=((proof.USER, question.question),))
     return example_draft.ask_answer(
         context, draft, f"ex:vains:{dataset_hash}:0", _dismiss_button(context)
     )
@@ -493,8 +479,8 @@ def answer_unanswered(context: BotContext) -> View:
 @handlers.button("ex:vain-no")
 def dismiss_unanswered(context: BotContext) -> View:
     """Dismiss an unanswered question, with a button to restore it."""
-    leave_dialog(context)
-    name, question = require_chosen_dataset(context), _require_chosen_question(context)
+    proof.leave_dialog(context)
+    name, question = proof.require_chosen_dataset(context), _require_chosen_question(context)
     unanswered.dismiss(*context.caller, name, question.mark)
     dataset_hash = admin.short_hash(name)
     undo = ("page-unanswered-restore", f"ex:vain-back:{dataset_hash}:{context.argument(2)}")
@@ -506,7 +492,7 @@ def dismiss_unanswered(context: BotContext) -> View:
 @handlers.button("ex:vain-back")
 def restore_unanswered(context: BotContext) -> View:
     """Restore a dismissed question."""
-    unanswered.restore(*context.caller, require_chosen_dataset(context), context.argument(2))
+    unanswered.restore(*context.caller, proof.require_chosen_dataset(context), context.argument(2))
     return answer_unanswered(context)
 
 
@@ -516,5 +502,5 @@ def _dismiss_button(context: BotContext) -> menu.RowOf:
 
 def _require_chosen_question(context: BotContext) -> UnansweredView:
     """Return the question named by the callback data. Raises NotFound."""
-    arguments = require_chosen_dataset(context), context.argument(2), context.language
+    arguments = proof.require_chosen_dataset(context), context.argument(2), context.language
     return unanswered.get_unanswered(*context.caller, *arguments)

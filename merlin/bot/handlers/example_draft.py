@@ -25,25 +25,7 @@ from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.example_proof import (
-    ASSISTANT,
-    PROOF,
-    USER,
-    Draft,
-    DraftTurns,
-    ask,
-    dialog_value,
-    draft_of_example,
-    edits_of,
-    merge_turns,
-    proof_handler,
-    require_chosen_dataset,
-    require_chosen_example,
-    require_current_draft,
-    require_step,
-    show_screen,
-    turn_lines,
-)
+from merlin.bot.handlers import example_proof as proof
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
@@ -74,7 +56,7 @@ def text_handler(act: Act | Handler) -> Handler:
         if inspect.iscoroutinefunction(act):
             await act(replace(context, text=text))
         else:
-            await show_screen(replace(context, text=text), cast("Act", act))
+            await proof.show_screen(replace(context, text=text), cast("Act", act))
 
     return handle
 
@@ -82,35 +64,37 @@ def text_handler(act: Act | Handler) -> Handler:
 @handlers.button("ex:add")
 def ask_question(context: BotContext) -> View:
     """Start a new example."""
-    return _ask_next(context, Draft(require_chosen_dataset(context)))
+    return _ask_next(context, proof.Draft(proof.require_chosen_dataset(context)))
 
 
-def _ask_next(context: BotContext, draft: Draft) -> View:
+def _ask_next(context: BotContext, draft: proof.Draft) -> View:
     """Ask for the next turn of a draft: the answer to its last question, or a question."""
     if not draft.turns:
         return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
-    if draft.turns[-1][0] == ASSISTANT:
+    if draft.turns[-1][0] == proof.ASSISTANT:
         return _ask_turn(context, draft, QUESTION, "ex:look")
     return _ask_turn(context, draft, ANSWER, "ex:unturn")
 
 
-def ask_answer(context: BotContext, draft: Draft, back: str, other: menu.RowOf) -> View:
+def ask_answer(context: BotContext, draft: proof.Draft, back: str, other: menu.RowOf) -> View:
     """Ask for the answer to the draft's question, with another button."""
     return _ask_turn(context, draft, ANSWER, back, (other,))
 
 
 def _ask_turn(
-    context: BotContext, draft: Draft, step: str, back: str, rows: menu.Rows = ()
+    context: BotContext, draft: proof.Draft, step: str, back: str, rows: menu.Rows = ()
 ) -> View:
     """Show the newest turns, shortened, and ask for the text of this step."""
     newest = draft.turns[-_MAX_SHOWN_TURNS:]
-    lines = turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
+    lines = proof.turn_lines([(role, cut(content, _TURN_LENGTH)) for role, content in newest])
     conversation_text = "\n".join(["…", *lines] if len(newest) < len(draft.turns) else lines)
     title = context.translate(
         "examples-preview-new", dataset=admin.dataset_title(context, draft.dataset)
     )
     prompt = context.translate(_PROMPTS[step])
-    return ask(context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows)
+    return proof.ask(
+        context, step, title, conversation_text, prompt, back=back, draft=draft, rows=rows
+    )
 
 
 _PROMPTS = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
@@ -118,32 +102,32 @@ _PROMPTS = {QUESTION: "examples-ask-question", ANSWER: "examples-ask-answer"}
 
 def take_question(context: BotContext) -> View:
     """Add the question to the draft; forwarded first messages become a chat whose roles are set."""
-    draft = require_current_draft(context)
+    draft = proof.require_current_draft(context)
     if context.is_forwarded and not draft.turns:
         messages = _read_messages(context, [])[:MAX_MESSAGES]
         return _build_forwarded_view(
             context, draft.dataset, messages, (len(messages) - 1) // PAGE_SIZE
         )
-    return _ask_next(context, _with_turn(draft, USER, context.text))
+    return _ask_next(context, _with_turn(draft, proof.USER, context.text))
 
 
 @handlers.step(ANSWER)
 @text_handler
-@proof_handler
-def add_answer_to_draft(context: BotContext) -> Draft:
+@proof.proof_handler
+def add_answer_to_draft(context: BotContext) -> proof.Draft:
     """Return the draft with the answer."""
-    return _with_turn(require_current_draft(context), ASSISTANT, context.text)
+    return _with_turn(proof.require_current_draft(context), proof.ASSISTANT, context.text)
 
 
-def _with_turn(draft: Draft, role: str, text: str) -> Draft:
+def _with_turn(draft: proof.Draft, role: str, text: str) -> proof.Draft:
     return replace(draft, turns=(*draft.turns, (role, text.strip())))
 
 
 @handlers.button("ex:turn")
 def ask_turn(context: BotContext) -> View:
     """Ask for another question."""
-    require_step(context, PROOF)
-    draft = require_current_draft(context)
+    proof.require_step(context, proof.PROOF)
+    draft = proof.require_current_draft(context)
     if len(draft.turns) >= MAX_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MAX_TURNS)
     return _ask_turn(context, draft, QUESTION, "ex:look")
@@ -152,26 +136,28 @@ def ask_turn(context: BotContext) -> View:
 @handlers.button("ex:unturn")
 def undo_turn(context: BotContext) -> View:
     """Remove the last turn and ask for it again."""
-    require_step(context, QUESTION, ANSWER, PROOF)
-    draft = require_current_draft(context)
+    proof.require_step(context, QUESTION, ANSWER, proof.PROOF)
+    draft = proof.require_current_draft(context)
     return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
 
 
 @handlers.button("ex:wording")
 def ask_wording(context: BotContext) -> View:
     """Ask for a second wording of a new example's question."""
-    require_step(context, PROOF)
+    proof.require_step(context, proof.PROOF)
     title = context.translate("examples-wording")
     text = context.translate("examples-ask-wording")
-    return ask(context, WORDING, title, text, back="ex:look", draft=require_current_draft(context))
+    return proof.ask(
+        context, WORDING, title, text, back="ex:look", draft=proof.require_current_draft(context)
+    )
 
 
 @handlers.step(WORDING)
 @text_handler
-@proof_handler
-def worded_draft(context: BotContext) -> Draft:
+@proof.proof_handler
+def worded_draft(context: BotContext) -> proof.Draft:
     """Return the draft with the second wording. Raises Refused if it equals the question."""
-    draft, text = require_current_draft(context), context.text.strip()
+    draft, text = proof.require_current_draft(context), context.text.strip()
     if text in {content for _, content in draft.turns}:
         raise Refused("the same words", "examples-wording-same")
     return replace(draft, wording=text)
@@ -180,8 +166,8 @@ def worded_draft(context: BotContext) -> Draft:
 PICK = "ex-pick"
 MAX_MESSAGES = 60
 _LABEL_LENGTH = 48
-_NEXT_ROLE = {USER: ASSISTANT, ASSISTANT: "", "": USER}
-_SIGNS = {USER: "👤", ASSISTANT: "🤖", "": "▫️"}
+_NEXT_ROLE = {proof.USER: proof.ASSISTANT, proof.ASSISTANT: "", "": proof.USER}
+_SIGNS = {proof.USER: "👤", proof.ASSISTANT: "🤖", "": "▫️"}
 # A message of the forwarded chat: `who` sent it, its text as `words`, and its `role`.
 ForwardedMessage = Mapping[str, Any]
 
@@ -189,7 +175,7 @@ ForwardedMessage = Mapping[str, Any]
 @handlers.button("ex:fwd")
 def ask_forwarded(context: BotContext) -> View:
     """Ask for a forwarded chat."""
-    return _build_forwarded_view(context, require_chosen_dataset(context), [], 0)
+    return _build_forwarded_view(context, proof.require_chosen_dataset(context), [], 0)
 
 
 def _build_forwarded_view(
@@ -219,15 +205,15 @@ def _build_forwarded_view(
         hint_key = "examples-pick-hint"
     values, back = {"dataset": name, "heard": list(messages)}, f"ex:ds:{admin.short_hash(name)}"
     parts = (note, context.translate(hint_key))
-    return ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
+    return proof.ask(context, PICK, title, *parts, back=back, rows=rows, values=values)
 
 
 def _read_forwarded_messages(context: BotContext) -> tuple[str, list[ForwardedMessage]]:
     """Return the dataset and the forwarded messages. Raises NotFound, Refused at another step."""
-    require_step(context, PICK)
-    name = str(dialog_value(context, "dataset"))
+    proof.require_step(context, PICK)
+    name = str(proof.dialog_value(context, "dataset"))
     require_editing(*context.caller, name)
-    return name, list(dialog_value(context, "heard") or [])
+    return name, list(proof.dialog_value(context, "heard") or [])
 
 
 @handlers.step(PICK)
@@ -256,7 +242,7 @@ def _read_messages(
             continue
         sender, is_bot = author(update)
         first_sender = next((other["who"] for other in [*earlier, *messages]), sender)
-        role = ASSISTANT if is_bot or sender != first_sender else USER
+        role = proof.ASSISTANT if is_bot or sender != first_sender else proof.USER
         messages.append({"who": sender, "words": content, "role": role})
     return messages
 
@@ -296,29 +282,29 @@ def switch_role(context: BotContext) -> View:
 
 
 @handlers.button("ex:picked")
-@proof_handler
-def make_picked_draft(context: BotContext) -> Draft:
+@proof.proof_handler
+def make_picked_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the messages with a role."""
     name, messages = _read_forwarded_messages(context)
     picked = _make_picked_turns(messages)
     if not picked:
         raise Refused("nothing picked", "examples-forward-none")
-    return Draft(name, turns=picked)
+    return proof.Draft(name, turns=picked)
 
 
-def _make_picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
-    return merge_turns(
+def _make_picked_turns(messages: Sequence[ForwardedMessage]) -> proof.DraftTurns:
+    return proof.merge_turns(
         [(message["role"], message["words"]) for message in messages if message["role"]]
     )
 
 
-def _pairs(messages: Sequence[ForwardedMessage]) -> list[DraftTurns]:
+def _pairs(messages: Sequence[ForwardedMessage]) -> list[proof.DraftTurns]:
     """Return the pairs of a question and the answer that follows it."""
     picked = _make_picked_turns(messages)
     return [
         (turn, reply)
         for turn, reply in pairwise(picked)
-        if (turn[0], reply[0]) == (USER, ASSISTANT)
+        if (turn[0], reply[0]) == (proof.USER, proof.ASSISTANT)
     ]
 
 
@@ -346,7 +332,7 @@ _FIELD_TITLES: Mapping[str, str] = {
 @handlers.button("ex:edit")
 def ask_edit(context: BotContext) -> View:
     """Ask for a new text of an existing example."""
-    draft = draft_of_example(require_chosen_example(context))
+    draft = proof.draft_of_example(proof.require_chosen_example(context))
     back = f"ex:one:{admin.short_hash(draft.dataset)}:{admin.short_hash(draft.example_id)}"
     return ask_field(context, draft, context.argument(3), back)
 
@@ -354,10 +340,10 @@ def ask_edit(context: BotContext) -> View:
 @handlers.button("ex:word")
 def ask_draft_field(context: BotContext) -> View:
     """Ask for a new text of one field of the current draft."""
-    return ask_field(context, require_current_draft(context), context.argument(1), "ex:look")
+    return ask_field(context, proof.require_current_draft(context), context.argument(1), "ex:look")
 
 
-def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
+def ask_field(context: BotContext, draft: proof.Draft, field: str, back: str) -> View:
     """Ask for the new text of one field, with the current text to copy."""
     if field not in _FIELD_TITLES or draft.is_gone or (draft.proposal and field == "y"):
         raise Refused("no such field", "bot-button-old")
@@ -368,7 +354,9 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     parts = (menu.code_block(current, kind), hint) if is_short else (hint,)
     no_tags = field == "t" and bool(current) and ("examples-no-tags", "ex:untag")
     values, rows = {"field": field}, (no_tags,)
-    view = ask(context, REWORD, title, *parts, back=back, draft=draft, rows=rows, values=values)
+    view = proof.ask(
+        context, REWORD, title, *parts, back=back, draft=draft, rows=rows, values=values
+    )
     if is_short:
         return view
     file = Attachment(f"{field}.{kind or 'txt'}", menu.printable(current).encode())
@@ -376,14 +364,14 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
     return View(FormattedMessage(f"{title}\n\n{hint}", buttons=buttons, file=file), is_new=True)
 
 
-def _get_current_text(draft: Draft, field: str) -> str:
+def _get_current_text(draft: proof.Draft, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
     if field == "y":
         return draft.file_text() or ""
     if draft.turns and field == "a":
         return draft.turns[-1][1]
     if draft.turns and field == "q":
-        return next((content for role, content in draft.turns if role == USER), "")
+        return next((content for role, content in draft.turns if role == proof.USER), "")
     tags = None if draft.tags is None else ", ".join(draft.tags)
     edited_text = {"q": draft.question, "a": draft.answer, "t": tags}[field]
     if edited_text is not None:
@@ -398,21 +386,21 @@ def _get_current_text(draft: Draft, field: str) -> str:
 
 @handlers.step(REWORD)
 @text_handler
-@proof_handler
-def take_field(context: BotContext) -> Draft:
+@proof.proof_handler
+def take_field(context: BotContext) -> proof.Draft:
     """Return the draft with the new text of the field that was asked for."""
-    field = str(dialog_value(context, "field") or "t")
-    return reword_draft(require_current_draft(context), field, context.text)
+    field = str(proof.dialog_value(context, "field") or "t")
+    return reword_draft(proof.require_current_draft(context), field, context.text)
 
 
 @handlers.button("ex:untag")
-@proof_handler
-def remove_tags(context: BotContext) -> Draft:
+@proof.proof_handler
+def remove_tags(context: BotContext) -> proof.Draft:
     """Return the draft without tags."""
-    return replace(require_current_draft(context), tags=())
+    return replace(proof.require_current_draft(context), tags=())
 
 
-def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
+def reword_draft(draft: proof.Draft, field: str, new_text: str) -> proof.Draft:
     """Return the draft with a new first question (q), last answer (a), tags (t) or file (y)."""
     if field == "t":
         return replace(draft, tags=tuple(split_tags(new_text.replace("#", " "))))
@@ -423,10 +411,10 @@ def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
     if not draft.turns:
         is_question = field == "q"
         return replace(draft, question=new_text) if is_question else replace(draft, answer=new_text)
-    index, role, turns = -1, ASSISTANT, list(draft.turns)
+    index, role, turns = -1, proof.ASSISTANT, list(draft.turns)
     if field == "q":
-        index = next((i for i, (role, _) in enumerate(turns) if role == USER), 0)
-        role = USER
+        index = next((i for i, (role, _) in enumerate(turns) if role == proof.USER), 0)
+        role = proof.USER
     turns[index] = (role, new_text)
     return replace(draft, turns=tuple(turns))
 
@@ -434,7 +422,7 @@ def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
 @handlers.button("ex:whole")
 def send_file(context: BotContext) -> View:
     """Send the file of the draft."""
-    draft = require_current_draft(context)
+    draft = proof.require_current_draft(context)
     text = draft.file_text()
     content = menu.printable(draft.text if text is None else text).encode()
     if not content:
@@ -478,9 +466,9 @@ async def compare_answers(context: BotContext) -> None:
     ctx = context.services
 
     def read() -> tuple[DatasetFiles, Sequence[str], Sequence[Edit]]:
-        draft = require_current_draft(context)
+        draft = proof.require_current_draft(context)
         plan = answer_changes.plan_comparison(ctx, context.actor, draft.dataset)
-        return *plan, edits_of(context, draft)
+        return *plan, proof.edits_of(context, draft)
 
     files, questions, edits = await context.store.read(read)
     compare = answer_changes.compare_answers
@@ -496,7 +484,7 @@ async def compare_answers(context: BotContext) -> None:
         title, summary = context.translate("page-answers"), context.translate(key, **counts)
         return menu.card(context, title, summary, *lines, estimate, rows=(menu.back("ex:look"),))
 
-    await show_screen(context, build_view)
+    await proof.show_screen(context, build_view)
 
 
 def _answer_change(context: BotContext, change: AnswerChange) -> str:

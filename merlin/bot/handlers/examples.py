@@ -26,25 +26,8 @@ from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin, example_draft
+from merlin.bot.handlers import example_proof as proof
 from merlin.bot.handlers.example_draft import text_handler
-from merlin.bot.handlers.example_proof import (
-    Draft,
-    ask,
-    commit_editor,
-    dialog_value,
-    draft_of,
-    draft_of_example,
-    finding_line,
-    finding_lines,
-    format_price,
-    leave_dialog,
-    proof_handler,
-    require_chosen_card,
-    require_chosen_dataset,
-    require_chosen_example,
-    saved_view,
-    show_screen,
-)
 from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
@@ -70,7 +53,7 @@ handlers = Handlers(Permission.EDIT_EXAMPLES)
 def examples_home(context: BotContext) -> View:
     """List the datasets that the user may edit; the typed command keeps a draft."""
     if context.verb:
-        leave_dialog(context)
+        proof.leave_dialog(context)
 
     def entry(card: DatasetCard) -> Button:
         count = context.translate("examples-count", count=card.examples)
@@ -96,8 +79,8 @@ def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
 @handlers.button("ex:ds")
 def show_dataset(context: BotContext) -> View:
     """Show a dataset, the number of its findings, and the actions for its examples."""
-    leave_dialog(context)
-    card = require_chosen_card(context)
+    proof.leave_dialog(context)
+    card = proof.require_chosen_card(context)
     dataset_hash = admin.short_hash(card.name)
     findings = examples.findings(*context.caller, card.name)
     rows: menu.Rows = (
@@ -136,8 +119,8 @@ _MAX_VERSIONS = 10
 @handlers.button("ex:list")
 def list_examples(context: BotContext) -> View:
     """Show a page of the examples, ordered by id."""
-    leave_dialog(context)
-    card = require_chosen_card(context)
+    proof.leave_dialog(context)
+    card = proof.require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
     page = min(context.number(2), 100_000)
     limit = PAGE_SIZE + 1
@@ -169,8 +152,8 @@ def _example_entries(
 @handlers.button("ex:flaws")
 def show_findings(context: BotContext) -> View:
     """Show a page of the findings of a dataset, with a button for each example."""
-    leave_dialog(context)
-    card = require_chosen_card(context)
+    proof.leave_dialog(context)
+    card = proof.require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
     findings = examples.findings(*context.caller, name)
     page_findings, page = menu.paginate(findings, context.number(2))
@@ -184,7 +167,9 @@ def show_findings(context: BotContext) -> View:
         )
         for example_id in map(ids_by_path.__getitem__, paths)
     ]
-    lines = "\n".join(finding_line(context, finding, is_named=True) for finding in page_findings)
+    lines = "\n".join(
+        proof.finding_line(context, finding, is_named=True) for finding in page_findings
+    )
     more = menu.page_buttons(f"ex:flaws:{dataset_hash}", page, len(findings))
     title = f"{context.translate('examples-problems')} · {card.title_in(context.language)}"
     text = lines or context.translate("examples-no-findings")
@@ -194,21 +179,21 @@ def show_findings(context: BotContext) -> View:
 @handlers.button("ex:find")
 def ask_query(context: BotContext) -> View:
     """Ask for the words to search for."""
-    name = require_chosen_dataset(context)
+    name = proof.require_chosen_dataset(context)
     title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
     text = context.translate("examples-ask-find", dataset=admin.dataset_title(context, name))
-    return ask(context, FIND, title, text, back=back, values={"dataset": name})
+    return proof.ask(context, FIND, title, text, back=back, values={"dataset": name})
 
 
 @handlers.button("ex:found")
 async def find_examples(context: BotContext) -> None:
     """Search for the words of the message, or show another page of the results."""
-    name = str(dialog_value(context, "dataset") or "")
+    name = str(proof.dialog_value(context, "dataset") or "")
     query = context.text[:_MAX_QUERY]
     if context.verb:
-        query = str(dialog_value(context, "words") or "")
+        query = str(proof.dialog_value(context, "words") or "")
         if not name or not query:
-            await show_screen(context, admin_refusal)
+            await proof.show_screen(context, admin_refusal)
             return
     # Searching many examples is slow, so it runs outside the thread that writes.
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
@@ -224,9 +209,9 @@ async def find_examples(context: BotContext) -> None:
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
         values = {"dataset": name, "words": query}
         rows = _example_entries("ex:found", page, page_matches)
-        return ask(context, FIND, title, message, back=back, rows=rows, values=values)
+        return proof.ask(context, FIND, title, message, back=back, rows=rows, values=values)
 
-    await show_screen(context, act)
+    await proof.show_screen(context, act)
 
 
 handlers.step(FIND)(text_handler(find_examples))
@@ -235,8 +220,8 @@ handlers.step(FIND)(text_handler(find_examples))
 @handlers.button("ex:one")
 def show_example(context: BotContext) -> View:
     """Show an example: its text, the builds that contain it, and its findings."""
-    leave_dialog(context)
-    file = require_chosen_example(context)
+    proof.leave_dialog(context)
+    file = proof.require_chosen_example(context)
     dataset_hash, example_hash = admin.short_hash(file.dataset), admin.short_hash(file.id)
     text_block = menu.code_block(
         cut(file.text or context.translate("examples-no-text"), _TEXT_LENGTH)
@@ -274,7 +259,7 @@ def show_example(context: BotContext) -> View:
 @handlers.button("ex:past")
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
-    file = require_chosen_example(context)
+    file = proof.require_chosen_example(context)
     versions = examples.versions(*context.caller, file.dataset, file.id)
     lines = [
         context.translate(
@@ -305,17 +290,17 @@ _LINE_LENGTH = 160
 @handlers.button("ex:import")
 def ask_import(context: BotContext) -> View:
     """Ask for a file."""
-    name = require_chosen_dataset(context)
+    name = proof.require_chosen_dataset(context)
     title = context.translate("examples-import-title", dataset=admin.dataset_title(context, name))
     text = context.translate("examples-ask-file", megabytes=MAX_BYTES // 1_000_000)
     back = f"ex:ds:{admin.short_hash(name)}"
-    return ask(context, IMPORT, title, text, back=back, values={"dataset": name})
+    return proof.ask(context, IMPORT, title, text, back=back, values={"dataset": name})
 
 
 @handlers.step(IMPORT)
 async def receive_import(context: BotContext) -> None:
     """Read the file that was sent and show what it would add."""
-    name = str(dialog_value(context, "dataset") or "")
+    name = str(proof.dialog_value(context, "dataset") or "")
     note = context.translate("examples-send-file")
     source: dict[str, Any] = {}
     if context.attachment is not None and context.attachment.kind == "document":
@@ -332,17 +317,17 @@ async def receive_import(context: BotContext) -> None:
 
     def ask_again(context: BotContext) -> View:
         """Say what was wrong; the file shown before can still be saved."""
-        save = bool(dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
+        save = bool(proof.dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
         rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short_hash(name)}"))
         return menu.card(context, note, rows=rows)
 
-    await show_screen(context, ask_again)
+    await proof.show_screen(context, ask_again)
 
 
 async def _show_import(context: BotContext, name: str, source: dict[str, Any]) -> None:
     """Show what a file or a text would add. Raises NotFound, Refused."""
     plan = await _plan_import(context, name, source)
-    await show_screen(context, lambda context: _import_view(context, *plan, source))
+    await proof.show_screen(context, lambda context: _import_view(context, *plan, source))
 
 
 @handlers.button("ex:pairs")
@@ -355,7 +340,7 @@ async def import_pairs(context: BotContext) -> None:
 @handlers.step(example_draft.QUESTION)
 async def receive_question(context: BotContext) -> None:
     """Take the question of a new example, or a table or a forwarded chat with several."""
-    draft = draft_of(dialog_value(context, "draft"))
+    draft = proof.draft_of(proof.dialog_value(context, "draft"))
     if draft is not None and not draft.turns and is_table(context.text):
         await _show_import(context, draft.dataset, {"text": context.text})
     else:
@@ -396,12 +381,12 @@ def _import_view(
     parts = (
         "\n\n".join(added),
         "\n".join(_line_reports(context, plan)),
-        "\n".join(finding_lines(context, replace(preview, findings=()))),
+        "\n".join(proof.finding_lines(context, replace(preview, findings=()))),
     )
-    price = format_price(context, preview) if good else ""
+    price = proof.format_price(context, preview) if good else ""
     values = {"dataset": name, "file": source}
     back = f"ex:ds:{admin.short_hash(name)}"
-    return ask(
+    return proof.ask(
         context, IMPORT, title, counts, *parts, price, back=back, rows=(save,), values=values
     )
 
@@ -431,9 +416,12 @@ def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
 @handlers.button("ex:take")
 async def take_import(context: BotContext) -> None:
     """Request a commit of the valid examples in the file that was shown."""
-    name, source = str(dialog_value(context, "dataset") or ""), dialog_value(context, "file")
+    name, source = (
+        str(proof.dialog_value(context, "dataset") or ""),
+        proof.dialog_value(context, "file"),
+    )
     if context.step != IMPORT or not source:
-        await show_screen(context, admin_refusal)
+        await proof.show_screen(context, admin_refusal)
         return
 
     plan, _ = await _plan_import(context, name, source)
@@ -442,16 +430,16 @@ async def take_import(context: BotContext) -> None:
         name, good = plan.dataset, plan.good_edits
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
-        subject, editor = import_subject(len(good), name), commit_editor(context)
+        subject, editor = import_subject(len(good), name), proof.commit_editor(context)
         save_changes(*context.caller, name, good, subject, editor=editor)
-        leave_dialog(context)
-        return saved_view(context, name)
+        proof.leave_dialog(context)
+        return proof.saved_view(context, name)
 
-    await show_screen(context, save)
+    await proof.show_screen(context, save)
 
 
 @handlers.button("ex:del")
-@proof_handler
-def draft_deletion(context: BotContext) -> Draft:
+@proof.proof_handler
+def draft_deletion(context: BotContext) -> proof.Draft:
     """Return the draft that deletes an example: the Save button of its proof confirms it."""
-    return draft_of_example(require_chosen_example(context), is_gone=True)
+    return proof.draft_of_example(proof.require_chosen_example(context), is_gone=True)

@@ -25,16 +25,6 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
-from merlin.bot.answers import (
-    AnswerIndicator,
-    DraftIndicator,
-    StreamingEditor,
-    TypingIndicator,
-    render_off_loop,
-    render_turn,
-    run_both,
-    window_note,
-)
 from merlin.bot.answers import written as stored_answer_of
 from merlin.bot.context import BotContext, build_page_messages, find_target
 from merlin.bot.handlers.answering import name_topic, refusal_of, render_left_note
@@ -136,7 +126,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     pace, waiting_text = context.services.pace, context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
-    editor = StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
+    editor = answers.StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
     placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
         stored_turn, answer = await _ask(context, conversation, source, (editor, placeholder))
@@ -148,11 +138,15 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
         placeholder.cancel()
     # Rendered while it is being stored, sent afterwards.
     store_task = context.store.do(lambda: ask.finish(context.services, conversation.asker, answer))
-    _, parts = await run_both(store_task, _render_answer(context, stored_turn, answer.written))
+    _, parts = await answers.run_both(
+        store_task, _render_answer(context, stored_turn, answer.written)
+    )
     await _send_answer(context, stored_turn, answer.written, parts)
 
 
-async def _send_placeholder(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
+async def _send_placeholder(
+    context: BotContext, turn: Turn | None, editor: answers.StreamingEditor
+) -> int:
     """Send the placeholder and return its message id, or that of an earlier attempt."""
     message_id = turn.placeholder_id if turn is not None else None
     message_id = message_id or context.bot_data.placeholders.get(context.update_id)
@@ -172,7 +166,7 @@ async def _ask(
     context: BotContext,
     conversation: ask.Conversation,
     source: Source,
-    output: tuple[StreamingEditor, Awaitable[int]],
+    output: tuple[answers.StreamingEditor, Awaitable[int]],
 ) -> tuple[Turn, ask.Answer]:
     """Return the turn and its answer; the models run while the placeholder is stored."""
     editor, placeholder = output
@@ -192,7 +186,7 @@ async def _ask(
             prompt, refusal = await _prompt(context, conversation, source, (editor, stop))
             if refusal is not None:
                 return await store_question(prompt), refusal
-            return await run_both(
+            return await answers.run_both(
                 store_question(prompt), _reply(context, conversation, prompt, (editor, stop))
             )
 
@@ -201,9 +195,9 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
     conversation = await ask.begin(context.services, question_of(context))
     # There is no message yet that the answer could be streamed into.
     bot_api, place, pace = context.bot_api, context.place, context.services.pace
-    indicator: AnswerIndicator = TypingIndicator(bot_api, place, pace.typing_s)
+    indicator: answers.AnswerIndicator = answers.TypingIndicator(bot_api, place, pace.typing_s)
     if context.services.config.chat.streaming == DRAFTS:
-        indicator = DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
+        indicator = answers.DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
     async with indicator as observer:
         with _stoppable(context) as stop:
             prompt, refusal = await _prompt(context, conversation, source, (observer, stop))
@@ -296,7 +290,7 @@ def _answer(
     old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
     window_text, offer, notes = "", "", [stored_answer.note]
     if reply.text:
-        window_text, offer = window_note(window, context.language, is_warned=old.is_warned)
+        window_text, offer = answers.window_note(window, context.language, is_warned=old.is_warned)
         notes += [prompt.note, window_text]
     if conversation.is_renewed:
         notes.append(context.translate("bot-renewed" if context.is_private else "groups-renewed"))
@@ -362,8 +356,9 @@ async def _render_answer(
     """Return the messages of the answer."""
     if turn.question.format == "voice":
         return await context.store.read(lambda: _answer_pages(context, turn, stored_answer))
-    return await render_off_loop(
-        lambda: render_turn(turn, stored_answer, context.language), len(stored_answer.answer)
+    return await answers.render_off_loop(
+        lambda: answers.render_turn(turn, stored_answer, context.language),
+        len(stored_answer.answer),
     )
 
 
@@ -401,7 +396,7 @@ def _answer_pages(
     """
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
-    return render_turn(turn, stored_answer, context.language, is_script=is_script)
+    return answers.render_turn(turn, stored_answer, context.language, is_script=is_script)
 
 
 def _on_sent(context: BotContext, stored_answer: StoredAnswer) -> OnSent:

@@ -22,17 +22,8 @@ from merlin.app.sessions import counted_turns, session_as_json, session_as_markd
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, build_messages
+from merlin.bot.handlers import answering
 from merlin.bot.handlers.admin import format_time
-from merlin.bot.handlers.answering import (
-    answering_model,
-    begin_topic,
-    fit_window,
-    open_in_topic,
-    plan_for,
-    refusal_of,
-    render_left_lines,
-    without_other_provider,
-)
 from merlin.bot.handlers.questions import find_own_turn, question_of
 from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
@@ -95,7 +86,7 @@ def _begin_summary(context: BotContext) -> Conversation | View:
     task = summaries.begin(context.services, question_of(context), session)
     if isinstance(task, Conversation):
         return task
-    refusal = refusal_of(context, task)
+    refusal = answering.refusal_of(context, task)
     rows = answers.answer_buttons(refusal.offer, 0, context.language)
     return replace(menu.message(context, refusal.note, *rows), is_new=True)
 
@@ -279,11 +270,14 @@ def share_bar(share: float) -> str:
 def tokens(context: BotContext) -> View:
     """Show the used window of the open session, its model, cost and quota."""
     session = context.open_session()
-    plan = plan_for(context, dataset_of(context.services, session))
+    plan = answering.plan_for(context, dataset_of(context.services, session))
     request = request_of_session(context.services, session, plan)
     candidate = find_first_candidate(context.catalogue, request)
     newest = context.turns.find_newest(session.session_id)
-    model, left_texts = answering_model(context, session), render_left_lines(context, plan)
+    model, left_texts = (
+        answering.answering_model(context, session),
+        answering.render_left_lines(context, plan),
+    )
     title = context.translate("plan-title", title=plan.title_in(context.language))
     lines = [
         *_window_lines(
@@ -360,13 +354,13 @@ async def new_session(context: BotContext) -> None:
     can_begin = await context.store.do(
         lambda: not _is_replied(context) and not excess_sessions(context)
     )
-    thread_id = await begin_topic(context) if can_begin else 0
+    thread_id = await answering.begin_topic(context) if can_begin else 0
     if not thread_id:
         await context.show(lambda: start_session(context))
         return
 
     def prepare() -> Sequence[QueuedMessage]:
-        open_in_topic(context, thread_id)
+        answering.open_in_topic(context, thread_id)
         (note,) = build_messages(context, menu.text_view(context, "session-topic-made"))
         page = FormattedMessage(context.translate("session-topic-started"))
         key = f"update:{context.update_id}:topic"
@@ -397,10 +391,10 @@ def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
     """Start a new session and list which settings it takes over."""
     parts, session = [context.translate(key)], context.sessions.renew(context.place)
     earlier = describe_settings(context, session)
-    taken_over = without_other_provider(context, session)
+    taken_over = answering.without_other_provider(context, session)
     choices = describe_settings(context, taken_over)
     if taken_over != session:
-        context.sessions.change(fit_window(context, taken_over))
+        context.sessions.change(answering.fit_window(context, taken_over))
         dropped = "; ".join(setting for setting in earlier if setting not in choices)
         parts.append(context.translate("bot-new-leaves", choices=dropped))
     if choices:
@@ -413,14 +407,14 @@ def excess_sessions(context: BotContext) -> Sequence[Session]:
 
     Empty if the open session is unused, because it is as good as a new one.
     """
-    limit = plan_for(context).sessions
+    limit = answering.plan_for(context).sessions
     if not limit or not context.is_private or context.open_session().touched_at is None:
         return ()
     return context.sessions.list_used(context.place, limit - 1, _MAX_SESSIONS)
 
 
 def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
-    limit = plan_for(context).sessions or 0
+    limit = answering.plan_for(context).sessions or 0
     lines = [context.translate("sessions-limit", most=limit, over=len(excess))]
     for session in excess[:_MAX_LISTED]:
         at = context.moment(session.touched_at or context.services.clock())

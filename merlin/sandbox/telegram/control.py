@@ -23,19 +23,13 @@ from starlette.routing import Route
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import keys, language_of, text
 from merlin.core.web.browser import get_chosen_language
+from merlin.sandbox import web
 from merlin.sandbox.faults import Faults, fault_routes
 from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice, seconds
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, MEMBER_STATUSES, PEOPLE, Chat, Group
-from merlin.sandbox.web import (
-    control_handler,
-    page_response,
-    restrict_pages,
-    static_routes,
-    view_route,
-)
 
 PREFIX = "chat-page-"
 # Displayed in the page; other types are only offered as a download.
@@ -89,13 +83,13 @@ class ControlSide:
         self._world.listeners.append(self._on_change)
         app = Starlette(
             routes=[
-                Route("/control/send", control_handler(self._send), methods=["POST"]),
-                view_route("/control/log", self._log),
-                view_route("/control/chats", self._chats),
-                view_route("/control/menu", actions.menu),
-                view_route("/control/inline", self._inline),
-                view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
-                view_route("/control/invoice", self._invoice),
+                Route("/control/send", web.control_handler(self._send), methods=["POST"]),
+                web.view_route("/control/log", self._log),
+                web.view_route("/control/chats", self._chats),
+                web.view_route("/control/menu", actions.menu),
+                web.view_route("/control/inline", self._inline),
+                web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
+                web.view_route("/control/invoice", self._invoice),
                 *fault_routes(faults),
                 Route("/", self._show),
                 # Deep links to the bot, like t.me/<bot>?start=…
@@ -106,10 +100,10 @@ class ControlSide:
                 Route("/control/files/{file_id}", self._file),
                 Route("/control/pipeline", self._pipeline),
                 Route("/control/events", self._events),
-                *static_routes(),
+                *web.static_routes(),
             ]
         )
-        self.app = restrict_pages(app)
+        self.app = web.restrict_pages(app)
 
     def close(self) -> None:
         """End every event stream."""
@@ -120,7 +114,7 @@ class ControlSide:
         return get_chosen_language(request) or self._language
 
     async def _show(self, request: Request) -> Response:
-        return page_response(
+        return web.page_response(
             request,
             PREFIX,
             self._language_of(request),
