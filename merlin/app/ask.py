@@ -52,7 +52,6 @@ from merlin.chat.sessions import (
     WindowCounter,
     count_window_tokens,
     fits_window,
-    window_limit,
 )
 from merlin.chat.turns import StoredAnswer, Turns
 from merlin.config.section import convert_to_micro
@@ -133,12 +132,17 @@ def dataset_of(ctx: Context, session: Session) -> str | None:
 
 
 def window_of(ctx: Context, choice: Candidate | None, cap: int | None = None) -> int:
-    """Return a model's context window in tokens, `cap` at most."""
-    if choice is None:
-        return min(CAUTIOUS_TOKENS, cap or CAUTIOUS_TOKENS)
-    model_id = choice.model_id or ""
-    window = Windows(ctx.db).get(choice.provider, model_id)
-    return window_limit(window, ctx.config.context_lengths, (model_id, choice.base), cap)
+    """Return a model's context window in tokens: the provider's, else the configured one.
+
+    `cap` is the plan's maximum.
+    """
+    window = None
+    if choice is not None:
+        lengths, model_id = ctx.config.context_lengths, choice.model_id or ""
+        window = Windows(ctx.db).get(choice.provider, model_id)
+        window = window or lengths.get(model_id) or lengths.get(choice.base)
+    window = window or CAUTIOUS_TOKENS
+    return min(window, cap) if cap else window
 
 
 @dataclass(frozen=True, slots=True)

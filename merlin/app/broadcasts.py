@@ -59,13 +59,9 @@ class Broadcast:
     is_whole: bool = False
     started_at: datetime | None = None
 
-    def key(self, user_id: int) -> str:
-        """Return the outbox key of the message to one user."""
-        return f"{self.prefix}{user_id}"
-
     @property
     def prefix(self) -> str:
-        """Return the common prefix of the outbox keys of its messages."""
+        """Return the prefix of the outbox keys of its messages; the user's id follows."""
         return f"broadcast:{self.broadcast_id}:"
 
     def can_continue(self, now: datetime) -> bool:

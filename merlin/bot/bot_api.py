@@ -288,14 +288,12 @@ class BotApi:
         fields = _build_edit(chat_id, message_id, page)
         return await self.try_call("editMessageText", fields, SendClass.PROGRESS) is not None
 
-    async def edit_buttons(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
-        """Replace only the buttons of a message, without retry; return whether it succeeded."""
+    async def edit_buttons(self, chat_id: int, message_id: int, buttons: Buttons) -> None:
+        """Replace only the buttons of a message, without retry."""
         fields = {"chat_id": chat_id, "message_id": message_id}
         fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
         with suppress(EditSkipped):
-            result = await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
-            return result is not None
-        return False
+            await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
 
     async def send_typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Send the typing action; return whether it succeeded.
@@ -327,10 +325,6 @@ class BotApi:
         except TelegramError as error:
             return _classify(error, fields["chat_id"]) in {ApiError.UNCHANGED, ApiError.MIGRATED}
         return True
-
-    async def answer_query(self, method: str, fields: Mapping[str, Any]) -> bool:
-        """Answer a query at once, without retry; False if it is rejected or expired."""
-        return await self.try_call(method, fields, SendClass.URGENT) is not None
 
     async def try_call(
         self, method: str, fields: Mapping[str, Any], send_class: SendClass = SendClass.FINAL

@@ -217,19 +217,16 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def moment(self, at: datetime, *, is_brief: bool = False) -> str:
         """Format a time in the user's zone; in the default zone the first one names the zone."""
+        is_named = not (self._is_zone_named or self.user.zone)
+        self._is_zone_named = True
         return format_moment(
             at,
             self.zone,
             self.language,
             now=self.services.clock(),
-            is_named=self.names_zone(),
+            is_named=is_named,
             is_brief=is_brief,
         )
-
-    def names_zone(self) -> bool:
-        """Return whether the next time names its zone: the first of an update, if none is set."""
-        is_named, self._is_zone_named = self._is_zone_named, True
-        return not (is_named or self.user.zone)
 
     @property
     def own_caller(self) -> tuple[BotServices, Actor]:
@@ -427,7 +424,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     async def answer_press(self, **fields: object) -> None:
         """Answer the callback query of a pressed button."""
         fields["callback_query_id"] = self.query_id
-        await self.bot_api.answer_query("answerCallbackQuery", fields)
+        await self.bot_api.try_call("answerCallbackQuery", fields)
 
     async def reply(
         self, message: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""

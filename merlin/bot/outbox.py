@@ -60,7 +60,7 @@ def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Bro
         return
     users = broadcasts.next(broadcast.broadcast_id, room)
     page = render(broadcast.text)
-    messages = [OutgoingMessage(broadcast.key(user), user, page) for user in users]
+    messages = [OutgoingMessage(f"{broadcast.prefix}{user}", user, page) for user in users]
     services.outbox.put(messages)
     if users:
         services.db.bump()

@@ -31,12 +31,6 @@ def reference_name(services: BotServices, reference: str, language: str) -> str:
     return text(language, key, name=name) if name and key in keys(language) else reference
 
 
-def audit_text(action: str, language: str) -> str:
-    """Return the description of an audit action, or the action itself if there is none."""
-    key = f"audit-{action.replace('.', '-')}"
-    return text(language, key) if key in keys(language) else action
-
-
 def notice_text(services: BotServices, notice: Notice, language: str) -> str:
     """Return a notice with its amounts and names formatted for people; within the store's work."""
     arguments = view_notice(services.db, notice).arguments_in(language)

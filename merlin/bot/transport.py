@@ -4,10 +4,10 @@ One session with keep-alive. The library's own transport scans its connection li
 request; this one takes a free connection in O(1). Errors never contain the URL, because the URL
 contains the bot's token. An outage of Telegram is logged once, and its end once.
 
-Telegram's flood limits apply per chat, so one flooded chat does not block others. There are three
-classes of requests: `URGENT` (answers to queries, which have a deadline) never waits. `FINAL`
-waits for its slot and, after a 429, exactly as long as Telegram demands. `PROGRESS` (edits of an
-unfinished answer) never waits: near a limit it raises `EditSkipped`.
+Telegram's flood limits apply per chat, so one flooded chat does not block others. A request without
+a chat never waits: answers to queries have a deadline. `FINAL` waits for its slot and, after a 429,
+exactly as long as Telegram demands. `PROGRESS` (edits of an unfinished answer) never waits: near a
+limit it raises `EditSkipped`.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
@@ -211,7 +211,6 @@ MAX_CHATS = 4096
 class SendClass(StrEnum):
     """The rate limit class of a request; passed as `rate_limit_args`."""
 
-    URGENT = "urgent"
     FINAL = "final"
     PROGRESS = "progress"
 
@@ -243,7 +242,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         callback: Callable[..., Coroutine[Any, Any, Any]],
         args: Any,
         kwargs: dict[str, Any],
-        endpoint: str,
+        endpoint: str,  # noqa: ARG002 - the library's
         data: dict[str, Any],
         rate_limit_args: SendClass | None,
     ) -> Any:
@@ -252,10 +251,8 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         Raises EditSkipped for a progress edit that would have to wait, RetryAfter for a request
         without a chat, and any error of the request itself.
         """
-        is_answer = endpoint.startswith("answer") and endpoint.endswith("Query")
-        send_class = SendClass.URGENT if is_answer else rate_limit_args or SendClass.FINAL
-        chat_id = data.get("chat_id")
-        if send_class is SendClass.URGENT or chat_id is None:
+        send_class, chat_id = rate_limit_args or SendClass.FINAL, data.get("chat_id")
+        if chat_id is None:
             return await callback(*args, **kwargs)
         chat = str(chat_id)
         while True:

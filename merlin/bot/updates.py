@@ -178,10 +178,7 @@ def is_unaddressed(update: Update) -> bool:
         return False
     text, marks = _read_text(message)
     is_named = any(kind in _NAMING for kind, *_ in marks)
-    is_reply = (
-        bool(_find_replied(message))
-        and get_object(_find_replied(message), "from").get("is_bot") is True
-    )
+    is_reply = get_object(_find_replied(message), "from").get("is_bot") is True
     is_service = not text and "migrate_from_chat_id" in message
     return not (is_named or is_reply or is_service or text.rstrip().endswith("?"))
 
@@ -299,7 +296,6 @@ def joined_text(text: str, further_updates: Sequence[Update]) -> str:
 
 
 def _is_forwarded_text(update: Update) -> bool:
-    """Return whether this is a forwarded text."""
     return "forward_origin" in _get_own_message(update) and bool(_text(update))
 
 

@@ -333,13 +333,9 @@ class QuestionGroup:
             question.words for question in self.questions if question.is_shown
         ).most_common()
 
-    def last(self, reason: Reason | None = None) -> datetime | None:
-        """Return the time of the newest question, with this reason if given; None without one."""
-        times = (
-            question.at
-            for question in self.questions
-            if reason is None or reason in question.reasons
-        )
+    def last(self, reason: Reason) -> datetime | None:
+        """Return the time of the newest question with this reason; None without one."""
+        times = (question.at for question in self.questions if reason in question.reasons)
         return next(times, None)
 
     def count(self, reason: Reason) -> int:

@@ -12,10 +12,10 @@ answer is exact. The limit is the provider's, else the configuration's, else a d
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from peewee import Case
 
@@ -34,9 +34,6 @@ from merlin.db.database import (
 )
 from merlin.db.tables import PRESET, SESSION
 from merlin.db.values import RowMap, decrypt
-
-if TYPE_CHECKING:
-    from merlin.chat.model_catalogue import General
 
 TITLE_LENGTH = 48
 
@@ -310,17 +307,6 @@ def fits_window(messages: Iterable[Message], limit_tokens: int) -> bool:
     return count_window_tokens(messages) <= limit_tokens * FULL_SHARE
 
 
-def window_limit(
-    said: int | None, known: Mapping[str, int], names: Sequence[str], cap: int | None = None
-) -> int:
-    """Return the limit: the provider's, else the one in `known` under one of the names.
-
-    `cap` is the plan's maximum.
-    """
-    found = said or next((known[name] for name in names if name in known), CAUTIOUS_TOKENS)
-    return min(found, cap) if cap else found
-
-
 def limit_from_refusal(reason: str, messages: Sequence[Message]) -> int:
     """Return the limit stated in a provider's refusal, else less than the number of tokens sent.
 
@@ -361,29 +347,6 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
     if name == TRANSLATOR:
         return text(language, "preset-prompt-translator", pair=pair)
     return text(language, f"preset-prompt-{name}")
-
-
-def apply_prompt(session: Session, word: str, prompt: str, model: General | None) -> Session:
-    """Return the session with a preset's text; `word` "" is a text without a name."""
-    if model is None:
-        return replace(session, preset=word, system=prompt)
-    return replace(session, preset=word, system=prompt, provider=model[0], model_id=model[1])
-
-
-def clear_prompt(session: Session, model: General | None = None) -> Session:
-    """Return the session without its own system text.
-
-    `model` is that of the preset: it was not the person's own choice and is cleared too.
-    """
-    bare = replace(session, preset="", system="")
-    if model is not None and model == (session.provider, session.model_id):
-        return replace(bare, provider=None, model_id=None)
-    return bare
-
-
-def may_save_preset(presets: Sequence[OwnPreset], name: str) -> bool:
-    """Return whether a person with these presets may save one more of this name."""
-    return len(presets) < MAX_OWN_PRESETS or any(preset.name == name for preset in presets)
 
 
 class OwnPresets(Repository):

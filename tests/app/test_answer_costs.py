@@ -1,4 +1,4 @@
-"""Daily costs of answers are added up; a cap applies until the day ends in the config's zone."""
+"""Daily costs of answers are added up until the day ends in the config's zone; models' windows."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.app.ask import add_cost, find_reached_cap
+from merlin.app.ask import add_cost, find_reached_cap, window_of
 from merlin.app.context import Context
 from merlin.app.personal_data import PersonalRecords
+from merlin.chat.model_catalogue import Candidate, CandidateKind, Windows
+from merlin.chat.sessions import CAUTIOUS_TOKENS
 from merlin.config.settings import AnswerBudget
 from merlin.core.i18n import text
 from merlin.core.money import Cost
@@ -50,6 +52,19 @@ class AnswerCosts:
 @pytest.fixture
 def costs(database, clock):
     return AnswerCosts(database, clock)
+
+
+def test_window_is_the_providers_or_the_configured_or_a_cautious_one(database):
+    config = make_config(models={"base": {"context": 4096}})
+    ctx = Context(config=config, db=database)
+    Windows(database).put("p", {"listed": 1000})
+    listed, tuned, unknown = (
+        Candidate(CandidateKind.SERVING, "p", name, base=base)
+        for name, base in (("listed", "base"), ("tuned", "base"), ("other", ""))
+    )
+    assert [window_of(ctx, choice) for choice in (listed, tuned)] == [1000, 4096]
+    assert window_of(ctx, unknown) == window_of(ctx, None) == CAUTIOUS_TOKENS
+    assert [window_of(ctx, choice, 1500) for choice in (listed, tuned)] == [1000, 1500]
 
 
 def test_person_cap_blocks_only_that_person(costs, clock):

@@ -46,7 +46,7 @@ def hand_over(broadcasts, outbox, number, limit):
     users = broadcasts.next(number, limit)
     cast = broadcasts.get(number)
     return outbox.put(
-        [OutgoingMessage(cast.key(user), user, FormattedMessage("x")) for user in users]
+        [OutgoingMessage(f"{cast.prefix}{user}", user, FormattedMessage("x")) for user in users]
     )
 
 

@@ -146,6 +146,12 @@ def test_operators_presets_are_offered_with_their_own_model(anna, provider):
     assert session_values(anna.settings, "model_id") == [None]
     anna.say("Снова как всегда")
     assert newest_request(provider)[0] == "stand-in-base"
+    anna.say("/preset")
+    anna.press(anna.find_button("Дорогой"))
+    anna.say("/model")
+    anna.press(anna.find_button("1. "))
+    anna.press("preset:off", forged=True)
+    assert session_values(anna.settings, "model_id") == ["stand-in-base"]
 
 
 def test_preset_with_a_model_outside_the_plan_is_refused(telegram, settings):
@@ -232,6 +238,9 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
     anna.press("system:save")
     assert "не длиннее 40 знаков" in anna.say("и" * 41).text
     assert "У вас уже 20 своих пресетов" in anna.say("Лишний").text
+    anna.say("/system")
+    anna.press("system:save")
+    assert "Сохранено: п3." in anna.say("п3").text
     assert (
         len(query_presets(anna.settings, lambda presets: presets.list_of_user(ANNA)))
         == MAX_OWN_PRESETS

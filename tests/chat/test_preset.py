@@ -1,28 +1,17 @@
-"""Presets: their texts, their effect on a session, and their configuration."""
+"""Presets: their texts and their configuration."""
 
 from __future__ import annotations
 
 import pytest
 import yaml
 
-from merlin.chat.sessions import (
-    BUILT_IN,
-    MAX_OWN_PRESETS,
-    TRANSLATOR,
-    OwnPreset,
-    Session,
-    apply_prompt,
-    built_in_prompt,
-    clear_prompt,
-    may_save_preset,
-)
+from merlin.chat.sessions import BUILT_IN, TRANSLATOR, built_in_prompt
 from merlin.config import load
 from merlin.config.settings import ChatConfig, Preset
 from merlin.core.errors import ConfigError
 
 pytestmark = pytest.mark.unit
 
-BARE = Session(1, 1001, 1001)
 ENGINE = {"name": "engine", "base_url": "http://127.0.0.1:1/v1"}
 TITLE = {"ru": "Репетитор", "en": "Tutor"}
 
@@ -35,28 +24,6 @@ def test_built_in_preset_has_a_text_in_each_language(name, language):
 
 def test_translator_prompt_names_its_languages():
     assert "Languages: French — Greek." in built_in_prompt("en", TRANSLATOR, "French — Greek")
-
-
-def test_preset_model_is_set_and_removed_with_its_preset():
-    tutored = apply_prompt(BARE, "tutor", "Ask.", ("engine", "m"))
-    assert (tutored.preset, tutored.system, tutored.provider, tutored.model_id) == (
-        *("tutor", "Ask."),
-        *("engine", "m"),
-    )
-    assert clear_prompt(tutored, ("engine", "m")) == BARE
-
-
-def test_model_chosen_by_the_user_is_kept():
-    with_own_model = apply_prompt(BARE, "tutor", "Ask.", ("engine", "own"))
-    assert clear_prompt(with_own_model, ("engine", "m")).model_id == "own"
-    assert clear_prompt(with_own_model).model_id == "own"
-
-
-def test_presets_are_limited_to_twenty_but_an_existing_name_can_be_replaced():
-    full = [OwnPreset(number, f"n{number}", "x") for number in range(MAX_OWN_PRESETS)]
-    assert may_save_preset(full[1:], "new")
-    assert not may_save_preset(full, "new")
-    assert may_save_preset(full, "n3")
 
 
 def test_preset_has_a_title_in_every_language():

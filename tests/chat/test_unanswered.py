@@ -35,7 +35,7 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
     assert first.wordings == [(heap, 2)]
     assert second.wordings == [(questions[2].words, 1), (questions[0].words, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
-    assert (second.last(), second.last(Reason.DISLIKED)) == (questions[4].at, questions[2].at)
+    assert second.last(Reason.DISLIKED) == questions[2].at
     assert second.last(Reason.REPORTED) is None
 
 

@@ -1,17 +1,15 @@
-"""How full a model's context window is, and where its size comes from."""
+"""How full a model's context window is."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.chat.sessions import (
-    CAUTIOUS_TOKENS,
     WindowCounter,
     count_window_tokens,
     estimate_tokens,
     fits_window,
     limit_from_refusal,
-    window_limit,
 )
 from merlin.core.messages import Message
 
@@ -47,15 +45,6 @@ def test_empty_window_is_full():
 def test_room_is_left_for_the_answer():
     assert fits_window(TALK, count_window_tokens(TALK) * 2)
     assert not fits_window(TALK, count_window_tokens(TALK))
-
-
-def test_window_limit_comes_from_the_provider_the_config_or_a_cautious_default():
-    known = {"base": 4096}
-    assert window_limit(1000, known, ("tuned", "base")) == 1000
-    assert window_limit(None, known, ("tuned", "base")) == 4096
-    assert window_limit(None, known, ("other", "")) == CAUTIOUS_TOKENS
-    assert window_limit(None, known, ("tuned", "base"), cap=100) == 100
-    assert window_limit(50, known, ("tuned", "base"), cap=100) == 50
 
 
 def test_limit_is_read_from_a_refusal_or_estimated_below_the_sent_size():

@@ -110,8 +110,11 @@ def dataset_title(context: BotContext, name: str) -> str:
 
 
 def state_text(context: BotContext, family: str, name: object) -> str:
-    """Return the text `<family>-<name>`, or the name itself if there is no such text."""
-    key = f"{family}-{name}"
+    """Return the text `<family>-<name>`, or the name itself if there is no such text.
+
+    Dots of the name are hyphens in the text's key.
+    """
+    key = f"{family}-{name}".replace(".", "-")
     return context.translate(key) if key in keys(context.language) else str(name)
 
 

@@ -262,7 +262,7 @@ async def answer_inline(context: BotContext) -> None:
     else:
         hint = context.translate("inline-hint")
         fields["button"] = {"text": hint, "start_parameter": "inline"}
-    await context.bot_api.answer_query("answerInlineQuery", fields)
+    await context.bot_api.try_call("answerInlineQuery", fields)
     await context.finish_silently(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
 
 

@@ -142,7 +142,7 @@ async def answer_checkout(context: BotContext) -> None:
     answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
     if reason:
         answer["error_message"] = context.translate(reason)
-    await context.bot_api.answer_query("answerPreCheckoutQuery", answer)
+    await context.bot_api.try_call("answerPreCheckoutQuery", answer)
     state = UpdateState.REFUSED if reason else UpdateState.ANSWERED
     await context.finish_silently(state, reason)
 

@@ -30,7 +30,7 @@ from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import ADMIN_STEP, Handlers
-from merlin.bot.rendering import audit_text, reference_name
+from merlin.bot.rendering import reference_name
 from merlin.core import i18n
 from merlin.core.errors import NotFound
 from merlin.core.formatted_text import Button, button_rows
@@ -130,7 +130,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
         context.translate(
             "people-audit-line",
             at=admin.format_time(context, entry.at),
-            deed=audit_text(entry.action, context.language),
+            deed=admin.state_text(context, "audit", entry.action),
             by=reference_name(context.services, entry.by, context.language),
         )
         for entry in person.entries

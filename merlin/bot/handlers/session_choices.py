@@ -72,8 +72,10 @@ def apply_preset(
     context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
 ) -> sessions.Session | None:
     """Store a preset in the open session; None if no model could answer with it."""
-    bare = remove_preset(context, context.open_session())
-    session = sessions.apply_prompt(bare, name, prompt, model)
+    session = remove_preset(context, context.open_session())
+    session = replace(session, preset=name, system=prompt)
+    if model is not None:
+        session = replace(session, provider=model[0], model_id=model[1])
     if answering_model(context, session) is None:
         return None
     session = fit_window(context, session)
@@ -84,7 +86,10 @@ def apply_preset(
 def remove_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
     """Return the session without its system prompt and the model that belongs to the preset."""
     preset = context.services.config.chat.presets.get(session.preset)
-    return sessions.clear_prompt(session, preset.model.pair if preset and preset.model else None)
+    model = preset.model.pair if preset and preset.model else None
+    if model is not None and model == (session.provider, session.model_id):
+        session = replace(session, provider=None, model_id=None)
+    return replace(session, preset="", system="")
 
 
 @handlers.button("preset:off", "system:clear")
@@ -265,7 +270,8 @@ def take_preset_name(context: BotContext) -> View:
     session, presets = context.open_session(), sessions.OwnPresets(context.db)
     if not session.system:
         return menu.text_view(context, "system-none", _SET)
-    if not sessions.may_save_preset(presets.list_of_user(context.user_id), name):
+    names = {preset.name for preset in presets.list_of_user(context.user_id)}
+    if name not in names and len(names) >= sessions.MAX_OWN_PRESETS:
         return menu.text_view(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
     preset = presets.put(context.user_id, name, session.system)
     apply_preset(context, preset.key, preset.prompt)
