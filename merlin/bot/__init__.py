@@ -1,8 +1,7 @@
 """`merlin bot`: the one process that talks to Telegram.
 
-Start reading at `main`; `intake` is where an update comes in, `processor` keeps their order,
-`application` picks the handler, `handlers` is what is done with it, `outbox` how an answer goes
-out. It knows no database and no provider: `services` is all it gets.
+Start reading at `main`; `processor` receives updates and keeps their order, `application` picks the
+handler, `handlers` is what is done with it, `outbox` how an answer goes out.
 """
 
 import os

@@ -108,15 +108,6 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     return (usual, *more)
 
 
-def _nearest_buttons(stored_answer: StoredAnswer, turn_id: int) -> Rows:
-    """Return a button for each similar question of the dataset."""
-    offered = stored_answer.nearest.splitlines()
-    return tuple(
-        (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
-        for place, question in enumerate(offered)
-    )
-
-
 async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
     """Run both concurrently and return both results; if the first raises, cancel the second."""
     second_task = asyncio.ensure_future(second)
@@ -312,8 +303,12 @@ def render_turn(
     body = join_pages(body, in_entity("italic", stored_answer.note))
     # Editors may see a refused question.
     tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
+    nearest = (
+        (Button(cut(question, OFFER_LETTERS), f"near:{turn.turn_id}:{place}"),)
+        for place, question in enumerate(stored_answer.nearest.splitlines())
+    )
     rows = (
-        *_nearest_buttons(stored_answer, turn.turn_id),
+        *nearest,
         *answer_buttons(stored_answer.offer, turn.turn_id, language),
         *((tell,) if stored_answer.known is False else ()),
     )

@@ -100,11 +100,6 @@ class Rating(StrEnum):
 _BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
 
 
-def parse_rating(word: str) -> Rating | None:
-    """Return the rating of a button, None if `word` is none."""
-    return Rating(word) if word in set(Rating) else None
-
-
 def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
     """Return the rating in a message's reactions: the newest thumb, None without one."""
     thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]

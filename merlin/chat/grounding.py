@@ -98,16 +98,10 @@ def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
     catalogue = Catalogue(db)
     passages: dict[str, Passages] = cache.read(catalogue.version(), dict)
     if dataset not in passages:
-        passages[dataset] = Passages(_materials(catalogue, dataset))
+        materials = (each for each in catalogue.materials(dataset) if each.has_text)
+        texts = ((each, catalogue.text(dataset, each.text)) for each in materials)
+        passages[dataset] = Passages([(each, content) for each, content in texts if content])
     return passages[dataset]
-
-
-def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
-    return [
-        (course_material, content)
-        for course_material in catalogue.materials(dataset)
-        if course_material.has_text and (content := catalogue.text(dataset, course_material.text))
-    ]
 
 
 def _stems(content: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.chat.feedback import Rating, parse_rating, rating_from_reactions
+from merlin.chat.feedback import Rating, rating_from_reactions
 
 pytestmark = pytest.mark.unit
 
@@ -24,11 +24,3 @@ UP, DOWN = Rating.UP, Rating.DOWN
 )
 def test_thumbs_among_reactions_are_ratings(emojis, rating):
     assert rating_from_reactions(emojis) is rating
-
-
-def test_invalid_rating_is_none():
-    assert [parse_rating(word) for word in ("up", "down", "", "UP", "left")] == [
-        UP,
-        DOWN,
-        *[None] * 3,
-    ]

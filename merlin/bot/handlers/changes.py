@@ -471,9 +471,8 @@ def answer_unanswered(context: BotContext) -> View:
         title = admin.dataset_title(context, name)
         return menu.card(context, title, question.question, message, rows=rows)
     draft = proof.Draft(name, turns=((proof.USER, question.question),))
-    return example_draft.ask_answer(
-        context, draft, f"ex:vains:{dataset_hash}:0", _dismiss_button(context)
-    )
+    back, dismiss_row = f"ex:vains:{dataset_hash}:0", (_dismiss_button(context),)
+    return example_draft.ask_text(context, draft, example_draft.ANSWER, back, dismiss_row)
 
 
 @handlers.button("ex:vain-no")

@@ -70,18 +70,13 @@ def ask_question(context: BotContext) -> View:
 def _ask_next(context: BotContext, draft: proof.Draft) -> View:
     """Ask for the next turn of a draft: the answer to its last question, or a question."""
     if not draft.turns:
-        return _ask_turn(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
+        return ask_text(context, draft, QUESTION, f"ex:ds:{admin.short_hash(draft.dataset)}")
     if draft.turns[-1][0] == proof.ASSISTANT:
-        return _ask_turn(context, draft, QUESTION, "ex:look")
-    return _ask_turn(context, draft, ANSWER, "ex:unturn")
+        return ask_text(context, draft, QUESTION, "ex:look")
+    return ask_text(context, draft, ANSWER, "ex:unturn")
 
 
-def ask_answer(context: BotContext, draft: proof.Draft, back: str, other: menu.RowOf) -> View:
-    """Ask for the answer to the draft's question, with another button."""
-    return _ask_turn(context, draft, ANSWER, back, (other,))
-
-
-def _ask_turn(
+def ask_text(
     context: BotContext, draft: proof.Draft, step: str, back: str, rows: menu.Rows = ()
 ) -> View:
     """Show the newest turns, shortened, and ask for the text of this step."""
@@ -130,7 +125,7 @@ def ask_turn(context: BotContext) -> View:
     draft = proof.require_current_draft(context)
     if len(draft.turns) >= MAX_TURNS:
         raise Refused("too many turns", "examples-many-turns", most=MAX_TURNS)
-    return _ask_turn(context, draft, QUESTION, "ex:look")
+    return ask_text(context, draft, QUESTION, "ex:look")
 
 
 @handlers.button("ex:unturn")

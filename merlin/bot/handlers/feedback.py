@@ -26,7 +26,7 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.questions import answer_question, find_own_turn, require_own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.chat.feedback import Rating, Ratings, parse_rating, rating_from_reactions
+from merlin.chat.feedback import Rating, Ratings, rating_from_reactions
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
@@ -147,10 +147,10 @@ async def rate(context: BotContext) -> None:
             answered = _turn_here(context)
             is_here = answered is not None and answered.turn_id == context.number(1)
             turn = answered if is_here else None
-        pressed = parse_rating(context.argument(0))
-        if turn is None or pressed is None:
+        pressed = context.argument(0)
+        if turn is None or pressed not in set(Rating):
             return menu.refusal(context, "bot-not-yours")
-        rating = feedback.press_rating(*context.caller, turn.turn_id, pressed)
+        rating = feedback.press_rating(*context.caller, turn.turn_id, Rating(pressed))
         rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:

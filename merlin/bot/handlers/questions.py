@@ -25,7 +25,6 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import QueuedMessage
 from merlin.billing.quota import Format
 from merlin.bot import answers, menu
-from merlin.bot.answers import written as stored_answer_of
 from merlin.bot.context import BotContext, build_page_messages, find_target
 from merlin.bot.handlers.answering import name_topic, refusal_of, render_left_note
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
@@ -244,7 +243,7 @@ async def _prompt(
     except asyncio.CancelledError:
         if not (stop.is_pressed and prompt_task.cancelled()):
             raise
-        refusal = stored_answer_of(Reply(Ending.STOPPED), context.language, None)
+        refusal = answers.written(Reply(Ending.STOPPED), context.language, None)
     return text_prompt, ask.Answer(refusal, conversation.session)
 
 
@@ -285,7 +284,7 @@ def _answer(
 ) -> ask.Answer:
     """Return the answer with its notes and the updated session."""
     ctx = context.services
-    stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
+    stored_answer = answers.written(reply, context.language, ask.cost_of(ctx, reply))
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
     old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
     window_text, offer, notes = "", "", [stored_answer.note]
