@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -33,7 +32,7 @@ from merlin.cli.paid_questions import ask_all, print_variants
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import Recipe
-from merlin.training.evaluation import Change, ComparedAnswer, ProofReport
+from merlin.training.evaluation import Change, ProofReport
 from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,
@@ -97,7 +96,10 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         return
     _print_scores(report)
     _print_tags(report)
-    _print_lost(report.list_answers(Change.LOST))
+    if lost := report.list_answers(Change.LOST):
+        sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
+        columns = "kind=kind:eval-kind example question expected now"
+        print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")
     print_message("eval-legend")
     if grading:
         print_message("judge-graded", **record(grading, grades="", kinds=""))
@@ -140,13 +142,6 @@ def _print_tags(report: ProofReport) -> None:
         prefix="eval-col",
         before=lambda tag: f"{tag['right_before']}/{tag['common']}",
     )
-
-
-def _print_lost(lost: Sequence[ComparedAnswer]) -> None:
-    if lost:
-        sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
-        columns = "kind=kind:eval-kind example question expected now"
-        print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")
 
 
 _DEFAULT_EXAMPLES = 3

@@ -324,12 +324,14 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     message, undo, restore = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
+    two_people = bool(context.services.config.security.two_people)
+    sections = (*ADMIN_SECTIONS, APPROVALS) if two_people else ADMIN_SECTIONS
     return Layout(
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
         links=header_links(context.request, context.language, context),
-        sections=_links(path, context.language, context, "section", _list_admin_sections(context))
+        sections=_links(path, context.language, context, "section", sections)
         if _is_within(path, "/admin")
         else (),
         favourites=context.favourites,
@@ -366,11 +368,6 @@ ADMIN_SECTIONS: tuple[Section, ...] = (
 
 # Shown if a second admin has to approve critical actions.
 APPROVALS: Section = ("/admin/approvals", "approvals", Permission.USERS)
-
-
-def _list_admin_sections(context: PageContext) -> tuple[Section, ...]:
-    is_asked = bool(context.services.config.security.two_people)
-    return (*ADMIN_SECTIONS, APPROVALS) if is_asked else ADMIN_SECTIONS
 
 
 # Sections of the shop.

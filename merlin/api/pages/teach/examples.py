@@ -446,20 +446,18 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
     own_drafts = await context.read(drafts.list_drafts, dataset)
     draft = next((candidate for candidate in own_drafts if candidate.example.id == example), None)
     view = draft.example if draft else await context.read(examples.get, dataset, example)
+    revision = draft.before if draft else view.revision
+    if draft and draft.is_stale and draft.current:
+        revision = draft.current.revision  # it is shown beside a stale draft
     form = ExampleForm(
         example=view.id,
         question=view.question or "",
         answer=view.answer or "",
         tags=", ".join(view.tags),
         split="test" if view.split == "test" else "train" if view.split == "train" else "",
-        revision=_seen_revision(draft) if draft else view.revision,
+        revision=revision,
     )
     return form, view.question is None
-
-
-def _seen_revision(draft: DraftView) -> str:
-    """Return the stored revision that the person sees; a stale draft is shown beside it."""
-    return draft.current.revision if draft.is_stale and draft.current else draft.before
 
 
 async def _page(
