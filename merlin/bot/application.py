@@ -11,6 +11,8 @@ a database that accepts no writes keeps an update pending.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -21,7 +23,7 @@ from telegram.request import BaseRequest
 from merlin.account.users import Users
 from merlin.app.inbox import Inbox, Update, UpdateState
 from merlin.app.outbox import Target
-from merlin.bot import menu
+from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
     BotApplication,
@@ -35,7 +37,6 @@ from merlin.bot.context import (
     read_known_user,
 )
 from merlin.bot.handlers import feedback, groups, orders, questions, start
-from merlin.bot.handlers.modules import MODULES
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
 from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP, admin_refusal
@@ -47,6 +48,10 @@ from merlin.core.tracing import Attributes, open_span
 
 log = get_logger(__name__)
 
+_MODULES = [
+    importlib.import_module(found.name)
+    for found in pkgutil.iter_modules(handlers.__path__, f"{handlers.__name__}.")
+]
 _UNKNOWN_BOT = telegram.User(0, "", is_bot=True, username="")
 
 
@@ -99,10 +104,11 @@ class _Bot(ext.ExtBot[SendClass]):
 
 
 def register(application: BotApplication) -> None:
-    """Add every guard and handler."""
+    """Add every guard, and the handlers of each module of `merlin.bot.handlers`."""
     application.add_handler(ext.TypeHandler(telegram.Update, _guard), group=-1)
-    for module in MODULES:
-        module.handlers.add_to(application)
+    for module in _MODULES:
+        if hasattr(module, "handlers"):
+            module.handlers.add_to(application)
     own_membership = ext.ChatMemberHandler.MY_CHAT_MEMBER
     application.add_handler(
         ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)
