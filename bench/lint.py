@@ -265,7 +265,7 @@ def _check_examples(examples: Sequence[Example]) -> CheckedDataset:
 
 def _shipped() -> list[tuple[str, str]]:
     places = sorted({place for shipped in HOSTS.values() for place in shipped})
-    return [(place, folder.name) for place in places for folder in folders(ROOT / place)]
+    return [(place, folder.name) for place in places for folder in folders([ROOT / place])]
 
 
 def _load_hosts(language: str) -> list[Example]:

@@ -131,13 +131,13 @@ def check_paths(
     Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
     no dataset. With `fix`, raises Refused and SourceError as `read_index` does, before any change.
     """
-    to_check = [folder for path in paths for folder in folders(path)]
+    to_check = folders(paths)
     if not fix:
         return _combine(_check_folder(folder, checked) for folder in to_check)
-    indexes = {path: read_index(path) for path in {folder.path for folder in to_check}}
+    indexes = [read_index(folder.path) for folder in to_check]
     fixes = [
-        fix_files(folder.path, work_tree(folder.path)[0], indexes[folder.path], folder.holds)
-        for folder in to_check
+        fix_files(folder.path, work_tree(folder.path)[0], index, folder.holds)
+        for folder, index in zip(to_check, indexes, strict=True)
     ]
     moved = [
         folder.follow_renames({file_fix.path: file_fix.new_path for file_fix in file_fixes})

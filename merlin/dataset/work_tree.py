@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,14 +25,14 @@ _OTHER = "000000"  # sockets, devices: git has no mode for them
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One dataset's folder; `only` is the requested part of it, empty for all.
+    """One dataset's folder; `only` are the requested paths within it, printable; empty for all.
 
     `shown` is the folder's path as the person entered it: paths in findings begin with it.
     """
 
     path: Path
     shown: str
-    only: str = ""
+    only: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -41,27 +41,38 @@ class Folder:
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was requested."""
-        known = escape_unprintable(self.only)
-        return (
-            not known
-            or escape_unprintable(path) == known
-            or escape_unprintable(path).startswith(f"{known}/")
-        )
+        return not self.only or any(self._requested(path))
+
+    def _requested(self, path: str) -> Iterator[str]:
+        """Yield the requested paths that are `path` or a folder above it."""
+        parts = escape_unprintable(path).split("/")
+        above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
+        return (each for each in above if each in self.only)
 
     def follow_renames(self, renamed: Mapping[str, str]) -> Folder:
         """Return the same folder after files were renamed; `renamed`: old path -> new path."""
-        depth = self.only.count("/") + 1
+        only = set(self.only)
         for path, new in renamed.items():
-            if self.only and path != new and self.holds(path):
-                return replace(self, only="/".join(new.split("/")[:depth]))
-        return self
+            parts = escape_unprintable(new).split("/")
+            only |= {"/".join(parts[: each.count("/") + 1]) for each in self._requested(path)}
+        return replace(self, only=frozenset(only))
 
 
-def folders(path: Path) -> list[Folder]:
-    """Return the datasets at `path`: one, all of a folder or repository, or that of a file.
+def folders(paths: Iterable[Path]) -> list[Folder]:
+    """Return the datasets at the paths, each once, as it was entered first.
 
-    Raises ConfigError if the path does not exist or contains no dataset.
+    A path is one dataset, a folder or repository of several, or a part of one. Raises ConfigError
+    if it does not exist or contains no dataset.
     """
+    found: dict[Path, Folder] = {}
+    for each in (folder for path in paths for folder in _find_folders(path)):
+        known = found.setdefault(each.path.resolve(), each)
+        only = known.only | each.only if known.only and each.only else frozenset[str]()
+        found[each.path.resolve()] = replace(known, only=only)
+    return list(found.values())
+
+
+def _find_folders(path: Path) -> list[Folder]:
     if not os.path.lexists(path):
         raise ConfigError(f"no such path: {path}", "check-no-such-path", path=str(path))
     if _is_dataset(path):
@@ -101,7 +112,9 @@ def _find_containing(path: Path) -> Folder | None:
         is_example = path.suffix == ".yaml" and only.startswith("examples/")
         if os.path.lexists(parent / "dataset.yaml") or is_example:
             shown = str(parent) if path.is_absolute() else os.path.relpath(parent)
-            return Folder(parent, "" if shown == "." else shown, only)
+            return Folder(
+                parent, "" if shown == "." else shown, frozenset([escape_unprintable(only)])
+            )
     return None
 
 

@@ -168,6 +168,15 @@ def test_file_is_checked_in_its_dataset_and_only_its_findings_are_shown(datasets
     assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
 
 
+def test_files_of_a_dataset_are_checked_together(datasets):
+    examples = datasets / "neurotypology" / "examples"
+    write(examples, {"a.yaml": "", "b.yaml": ""})
+    result = run(examples / "a.yaml", "datasets/neurotypology/examples/b.yaml")
+    *findings, summary = result.stdout.splitlines()
+    assert [line.split(":")[0] for line in findings] == [f"{examples}/{n}.yaml" for n in "ab"]
+    assert summary.startswith("1 dataset, 2 files, ")
+
+
 def test_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
     write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
     code, report = check_result(datasets / "neurotypology" / "examples" / "z")

@@ -33,9 +33,8 @@ def check_shipped(name):
 
 def test_shipped_datasets_exist_in_both_languages():
     names = {
-        f"{place}/{folder.name}"
-        for place in ("datasets", "datasets-en")
-        for folder in folders(ROOT / place)
+        f"{folder.path.parent.name}/{folder.name}"
+        for folder in folders([ROOT / "datasets", ROOT / "datasets-en"])
     }
     assert names == set(MIN_EXAMPLES)
 
