@@ -219,9 +219,6 @@ _BEGIN = Prepared(
 )
 _IS_SENT = _THIS & (OUTGOING.state == OutgoingState.SENDING.value)
 _SETTLE = Prepared(OUTGOING.update(parameters("state message_id")).where(_IS_SENT))
-_NOT_SENT = Prepared(
-    OUTGOING.update({**parameters("state message_id"), "tries": OUTGOING.tries - 1}).where(_IS_SENT)
-)
 _END = Prepared(
     OUTGOING.update({**parameters("state message_id settled_at"), "body": ""}).where(_IS_SENT)
 )
@@ -292,9 +289,8 @@ class Outbox(BotRepository):
 
     @transaction
     def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
-        """Store the outcome of an attempt; `pending` if the message was certainly not sent."""
-        is_over = state in {OutgoingState.SENT, OutgoingState.DROPPED}
-        query = _END if is_over else _NOT_SENT if state is OutgoingState.PENDING else _SETTLE
+        """Store the outcome of an attempt: sent, dropped or unknown."""
+        query = _SETTLE if state is OutgoingState.UNKNOWN else _END
         change = query(
             bot=self._bot_id,
             id=outgoing_id,

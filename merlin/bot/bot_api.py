@@ -303,18 +303,15 @@ class BotApi:
         fields = {"chat_id": chat_id, "action": "typing", **target_fields(Target(thread_id))}
         return await self._send_transient("sendChatAction", fields)
 
-    async def send_draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
-        """Show a draft for half a minute; return whether it succeeded.
-
-        Raises ChatUnreachable.
-        """
+    async def send_draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> None:
+        """Show a draft for half a minute, if it succeeds. Raises ChatUnreachable."""
         fields = {
             "chat_id": place.chat_id,
             "draft_id": draft_id,
             **target_fields(Target(place.thread_id)),
             **message_fields(page),
         }
-        return await self._send_transient("sendMessageDraft", fields)
+        await self._send_transient("sendMessageDraft", fields)
 
     async def _send_transient(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Send something transient; return whether it succeeded. Raises ChatUnreachable."""

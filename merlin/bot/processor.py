@@ -61,13 +61,7 @@ GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
 _UNORDERED_KINDS = frozenset(
-    {
-        "callback_query",
-        "pre_checkout_query",
-        "inline_query",
-        "chosen_inline_result",
-        "message_reaction",
-    }
+    {"callback_query", "pre_checkout_query", "inline_query", "message_reaction"}
 )
 # Answered outside the chat's order, by a call without a rate limit.
 _URGENT = frozenset({"pre_checkout_query", "inline_query"})

@@ -216,12 +216,10 @@ class Sessions(BotRepository):
         return replace(found, is_open=True)
 
     @transaction
-    def delete(self, place: ChatPlace, session_id: int) -> bool:
-        """Delete a session, which `restore` undoes; False if it is not theirs."""
-        if self.find(place, session_id) is None:
-            return False
-        delete_session(self.db, session_id, self._clock())
-        return True
+    def delete(self, place: ChatPlace, session_id: int) -> None:
+        """Delete a session of the place, if it has it; `restore` undoes it."""
+        if self.find(place, session_id) is not None:
+            delete_session(self.db, session_id, self._clock())
 
     @transaction
     def restore(self, place: ChatPlace, session_id: int) -> Session | None:

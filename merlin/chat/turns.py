@@ -280,7 +280,7 @@ class Turns(BotRepository):
         return self.db.count(TURN, self._answered_turns(session_id))
 
     def has_few(self, user_id: int, few: int) -> bool:
-        """Return whether a person has had fewer answers than `count`."""
+        """Return whether a person has had fewer than `few` answers."""
         return len(self.db.rows(_ANSWERS_OF(bot=self._bot_id, user_id=user_id, limit=few))) < few
 
     def find_newest(self, session_id: int) -> Turn | None:

@@ -206,13 +206,6 @@ def test_message_unconfirmed_twice_is_settled_and_its_text_deleted(outbox, datab
     ]
 
 
-def test_message_known_to_be_unsent_costs_no_try(outbox):
-    (row,) = outbox.put(make_messages("a"))
-    outbox.begin(row.outgoing_id, ME)
-    outbox.settle(row.outgoing_id, OutgoingState.PENDING)
-    assert outbox.list_of_update(1)[0].tries == 0
-
-
 def test_message_being_sent_by_a_previous_owner_is_unconfirmed(outbox):
     first, _second = outbox.put(make_messages("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
