@@ -184,19 +184,6 @@ def _contains_name(name: str, message: str, latin_lead: int) -> bool:
     return folded[: max(_MIN_NAME_LENGTH, len(folded) - _ENDING)] in message
 
 
-def split_conversation(
-    conversation: Sequence[Message], room_tokens: int, labels: tuple[str, str]
-) -> list[str]:
-    """Return the conversation as texts of at most `room_tokens`, oldest first.
-
-    `labels` are put before the user's messages and before the answers.
-    """
-    paragraphs = (
-        f"{labels[message.role != 'user']}: {message.content}" for message in conversation
-    )
-    return split_text("\n\n".join(paragraphs), max(room_tokens, 1))
-
-
 log = get_logger(__name__)
 
 TRIES = 2
@@ -213,7 +200,10 @@ async def summarize(
     """
     replies: list[Reply] = []
     labels = (text(language, "summary-question"), text(language, "summary-answer"))
-    pieces = split_conversation(conversation, room_tokens, labels)
+    paragraphs = (
+        f"{labels[message.role != 'user']}: {message.content}" for message in conversation
+    )
+    pieces = split_text("\n\n".join(paragraphs), max(room_tokens, 1))
     if len(pieces) > MAX_PARTS:
         log.warning("a conversation is too long to summarise", parts=len(pieces))
         return "", replies

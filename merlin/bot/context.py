@@ -503,10 +503,9 @@ class DialogStepFilter(filters.UpdateFilter):
 
 
 def callback_of(
-    handle: Handler | Act,
+    handler: Handler,
 ) -> Callable[[telegram.Update, BotContext], Coroutine[Any, Any, None]]:
-    """Return a handler or an act as a callback of the library."""
-    handler = handler_of(handle)
+    """Return a handler as a callback of the library."""
 
     async def callback(_update: telegram.Update, context: BotContext) -> None:
         await handler(context)

@@ -160,31 +160,24 @@ class Bot:
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Run every part until `stop` is set."""
+        services, longest_s = self._services, self._services.pace.longest_pause_s
         await self._application.initialize()
         await self._check_token()
-        with changes_of(self._services.db) as changes:
-            await self._run(stop, changes)
-
-    async def _run(self, stop: asyncio.Event, changes: Changes) -> None:
-        longest_s = self._services.pace.longest_pause_s
-        parts = [
-            asyncio.create_task(run_forever(name, part, longest_s, self._bugs))
-            for name, part in self._parts(changes)
-        ]
-        parts.append(
-            asyncio.create_task(
-                send_settings(self._application.bot, self._transport, self._services, self._bugs)
-            )
-        )
-        self._notify("READY=1")
-        log.info(
-            "bot started",
-            polls=self._services.webhook is None,
-            streaming=self._services.config.chat.streaming,
-        )
-        await stop.wait()
-        self._notify("STOPPING=1")
-        await self._end(parts)
+        with changes_of(services.db) as changes:
+            work = [
+                *(
+                    run_forever(name, part, longest_s, self._bugs)
+                    for name, part in self._parts(changes)
+                ),
+                send_settings(self._application.bot, self._transport, services, self._bugs),
+            ]
+            parts = [asyncio.create_task(part) for part in work]
+            self._notify("READY=1")
+            streaming = services.config.chat.streaming
+            log.info("bot started", polls=services.webhook is None, streaming=streaming)
+            await stop.wait()
+            self._notify("STOPPING=1")
+            await self._end(parts)
         log.info("bot stopped")
 
     def _parts(self, changes: Changes) -> list[tuple[str, Callable[[], Awaitable[None]]]]:

@@ -7,12 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from merlin.app.summaries import (
-    MAX_PARTS,
-    check_summary,
-    split_conversation,
-    summarize,
-)
+from merlin.app.summaries import MAX_PARTS, check_summary, summarize
 from merlin.chat.answer import Ending, Reply
 from merlin.chat.prompt import BYTES_PER_TOKEN
 from merlin.core.messages import Message
@@ -67,20 +62,6 @@ def test_longer_conversation_may_have_a_longer_summary():
     assert check_summary("слово " * 300, conversation) == ("long", "")
 
 
-def test_parts_contain_the_whole_conversation_in_order_within_the_limit():
-    talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
-    talk.append(Message("user", "я" * 5000))
-    parts = split_conversation(talk, 500, ("В", "О"))
-    assert all(0 < len(part.encode()) <= 500 * BYTES_PER_TOKEN for part in parts)
-    joined = "".join(parts)
-    assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
-        joined.index(f"речь {n} ") for n in range(20)
-    )
-    assert joined.count("я") == 5000
-    assert parts[0].startswith("В: речь 0")
-    assert split_conversation([], 500, ("В", "О")) == []
-
-
 class ScriptedModel:
     """A model with scripted replies that records its questions."""
 
@@ -110,6 +91,22 @@ def test_correct_summary_is_accepted_at_once():
     model = ScriptedModel(whole_reply("Поезд 14 мая."))
     assert summarize_talk(model, TALK) == "Поезд 14 мая."
     assert model.questions == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
+
+
+def test_parts_contain_the_whole_conversation_in_order_within_the_limit():
+    talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
+    talk.append(Message("user", "я" * 5000))
+    model = ScriptedModel(*[whole_reply("Речь.")] * MAX_PARTS)
+    assert summarize_talk(model, talk, room=500) == "Речь."
+    parts = [question.removeprefix("Речь.\n\n") for question in model.questions]
+    assert all(0 < len(part.encode()) <= 500 * BYTES_PER_TOKEN for part in parts)
+    joined = "".join(parts)
+    assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
+        joined.index(f"речь {n} ") for n in range(20)
+    )
+    assert joined.count("я") == 5000
+    assert parts[0].startswith("Вопрос: речь 0")
+    assert summarize_talk(ScriptedModel(), []) == ""
 
 
 def test_rejected_summary_is_retried_with_the_reason_and_then_given_up():
