@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -195,9 +195,7 @@ def session_as_json(session: Session, turns: Sequence[TurnView]) -> str:
                 "answer": turn.answer,
                 "provider": turn.provider,
                 "model": turn.model,
-                "input_tokens": turn.usage.input_tokens,
-                "output_tokens": turn.usage.output_tokens,
-                "cached_tokens": turn.usage.cached_tokens,
+                **asdict(turn.usage),
                 "cost_micro": turn.cost.micro if turn.cost else 0,
                 "currency": turn.cost.currency if turn.cost else "",
             }

@@ -158,20 +158,6 @@ _ERROR_TEXTS = {
 }
 
 
-def api_error(error: TelegramError) -> ApiError:
-    """Return what `error` means for the call that it ended."""
-    if isinstance(error, ChatMigrated):
-        return ApiError.MIGRATED
-    if not isinstance(error, BadRequest | Forbidden):
-        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.UNKNOWN
-    message = str(error).lower()
-    matching = (
-        meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)
-    )
-    is_forbidden = isinstance(error, Forbidden)
-    return next(matching, ApiError.UNREACHABLE if is_forbidden else ApiError.REFUSED)
-
-
 class BotApi:
     """The calls that show answers."""
 
@@ -358,8 +344,17 @@ class BotApi:
 
 
 def _classify(error: TelegramError, chat_id: int) -> ApiError:
-    """Return what an error means. Raises ChatUnreachable, ChatClosed."""
-    meaning = api_error(error)
+    """Return what an error means for its call. Raises ChatUnreachable, ChatClosed."""
+    if isinstance(error, ChatMigrated):
+        return ApiError.MIGRATED
+    if not isinstance(error, BadRequest | Forbidden):
+        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.UNKNOWN
+    message = str(error).lower()
+    matching = (
+        meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)
+    )
+    is_forbidden = isinstance(error, Forbidden)
+    meaning = next(matching, ApiError.UNREACHABLE if is_forbidden else ApiError.REFUSED)
     if meaning is ApiError.CLOSED:
         raise ChatClosed(str(chat_id)) from error
     if meaning is ApiError.UNREACHABLE:

@@ -78,8 +78,7 @@ class BotServices(Context):
 
     def language_of(self, user_id: int) -> str:
         """Return the language of a user; within the store's work."""
-        user = Users(self.db).get(user_id)
-        return user.speaks(self.config.language) if user is not None else self.config.language
+        return Users(self.db).get_or_new(user_id).speaks(self.config.language)
 
 
 log = get_logger(__name__)

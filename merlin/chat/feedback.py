@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from peewee import SQL, Case, Select, fn
+from peewee import JOIN, SQL, Case, Select, fn
 
 from merlin.account.users import QUESTIONS_SEEN, TRAINING
 from merlin.chat.sessions import IN_USE, SUMMARY
@@ -173,19 +173,19 @@ class QuestionStatistics(Repository):
     def days(self, dataset: str, since: date) -> list[Period]:
         """Return the days with questions, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
-        query = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
-        counts = self._about(query, dataset, since).group_by(_BY_DAY)
-        liked = TURN.select(day, *_rating_counts()).join(RATING, on=_is_rated())
-        thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
-        thumbs_by_day = {row["day"]: row for row in self.db.rows(thumbs)}
+        # A turn of a group may have several ratings.
+        count = fn.COUNT(TURN.id.distinct()).alias("count")
+        query = TURN.select(day, count, *_rating_counts())
+        query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
+        days = self._about(query, dataset, since).group_by(_BY_DAY).order_by(_BY_DAY)
         return [
             Period(
                 date.fromisoformat(row["day"]),
                 int(row["count"]),
-                liked=int(thumbs_by_day.get(row["day"], {}).get("liked") or 0),
-                disliked=int(thumbs_by_day.get(row["day"], {}).get("disliked") or 0),
+                liked=int(row["liked"]),
+                disliked=int(row["disliked"]),
             )
-            for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
+            for row in self.db.rows(days)
         ]
 
     def disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:

@@ -344,9 +344,8 @@ class Windows(Repository):
     def store_list(self, provider: str, windows: Mapping[str, int | None]) -> None:
         """Store the models that a provider lists; delete those that it no longer lists."""
         known = self.listed(provider)
-        for gone in known.keys() - windows.keys():
-            condition = (WINDOW.provider == provider) & (WINDOW.model_id == gone)
-            self.db.delete(WINDOW, condition)
+        gone = sorted(known.keys() - windows.keys())
+        self.db.delete(WINDOW, (WINDOW.provider == provider) & WINDOW.model_id.in_(gone))
         # If the provider reports nothing, the window learned from a refusal is kept.
         new = {model_id: most or known.get(model_id) or 0 for model_id, most in windows.items()}
         self.put(provider, new)
