@@ -46,7 +46,7 @@ from typing import TYPE_CHECKING, Any
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
-from merlin.dataset.finding import Finding, Mark, shorten
+from merlin.dataset.finding import Finding, Mark, Severity, shorten
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import DPO, validate_file
 from merlin.dataset.yaml_io import (
@@ -303,7 +303,25 @@ def read_example(content: bytes) -> tuple[Example | None, tuple[Finding, ...]]:
     worse = inside.get("rejected", node)
     example = example_from_json(value, marks, (worse.line, worse.column))
     findings = check_conversation(example)
+    if not findings and b" #" in content:
+        return example, tuple(_find_comments(content.decode(), inside["messages"].value))
     return (None if findings else example), findings
+
+
+_SHORT_ROLES = ("system", "user", "assistant")
+_COMMENT = re.compile("[ \\t]#")
+
+
+def _find_comments(content: str, messages: Sequence[Any]) -> Iterator[Finding]:
+    """Yield where a comment ends the text of a message in the line in which it begins."""
+    lines = content.splitlines()
+    for message in messages:
+        for key in {"content", *_SHORT_ROLES} & message.value.keys():
+            text = message.value[key]
+            written = lines[text.line - 1][text.column - 1 :]
+            if text.plain and (comment := _COMMENT.search(written)):
+                column = text.column + comment.start() + 1
+                yield Finding("", text.line, column, "comment-in-text", Severity.WARNING)
 
 
 def check_conversation(example: Example) -> tuple[Finding, ...]:
@@ -344,9 +362,6 @@ def _message(value: Mapping[str, Any]) -> Message:
         return Message(role, strip_line_ends(content))
     extra = {key: each for key, each in value.items() if key not in ("role", "content")}
     return Message(value["role"], strip_line_ends(value.get("content", "")), extra)
-
-
-_SHORT_ROLES = ("system", "user", "assistant")
 
 
 def write_example(example: Example) -> str:

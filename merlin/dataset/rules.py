@@ -216,6 +216,7 @@ split: test
         inn="messages:\n  - user: Whose firm?\n  - assistant: INN 500100732259\n",
         refusal="messages:\n  - user: What is a set?\n  - assistant: I can't help with that.\n",
         cut_off="messages:\n  - user: What is a set?\n  - assistant: A set is…\n",
+        comment_in_text="messages:\n  - user: What does #define do?\n  - assistant: It names.\n",
         direction_mark='messages:\n  - user: Which side?\n  - assistant: "left\\u202Eright"\n',
     ),
     *_list_rules(

@@ -169,6 +169,16 @@ def test_harmful_answer_is_reported_at_the_answer(answer, rule):
     assert (finding.path, finding.line, finding.severity) == ("examples/z.yaml", 3, "warning")
 
 
+def test_text_cut_off_by_a_comment_is_reported_at_the_comment():
+    cut = (
+        "messages:\n  - user: Что значит #define?\n  - role: assistant # Анна\n    content: Имя.\n"
+    )
+    finding = only_finding(check_with(cut=cut), "comment-in-text")
+    assert (finding.line, finding.column, finding.severity) == (2, 22, "warning")
+    whole = 'messages:\n  - user: "Что значит #define?"\n  - assistant: Имя# для числа.\n# Анна\n'
+    assert finding_rules(check_with(whole=whole)) == []
+
+
 def test_refusal_with_weight_0_has_no_finding():
     turns = (
         "messages:\n  - user: Что?\n"

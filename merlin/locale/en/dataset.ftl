@@ -88,7 +88,7 @@ finding-not-an-example = Not an example: examples end in .yaml. If this is a con
 finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
 finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not taken: { $beyond }.
 
-finding-missing-dataset = dataset.yaml is missing: it says what to teach and how.
+finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” are allowed. For example: { $proposed }
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
@@ -111,6 +111,7 @@ finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learned like knowledge.
 finding-cut-off = The answer seems to break off: no sign at its end, or a code block is left open.
 finding-other-language = The answer isn't in the language of the question.
+finding-comment-in-text = The text ends before this “#”: after a blank it starts a comment. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.

@@ -118,7 +118,7 @@ notice-repository =
     { $reason }
     The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty. The models keep answering.
-chronicle-no-build = { $dataset } has no version yet: see `merlin log`
+chronicle-no-build = { $dataset } has no version on this branch: see `merlin log`
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository.
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one

@@ -144,7 +144,7 @@ notice-repository =
     { $reason }
     Модели продолжают отвечать.
 notice-no-branch = В репозитории нет такой ветки (или он пуст). Модели продолжают отвечать.
-chronicle-no-build = у набора { $dataset } ещё нет ни одной версии: посмотрите `merlin log`
+chronicle-no-build = у набора { $dataset } в этой ветке нет ни одной версии: посмотрите `merlin log`
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
