@@ -10,7 +10,7 @@ from merlin.core.clock import utc_now
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
-from tests.bot.conversation import ChatUser
+from tests.bot.conversation import MENTION, ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
@@ -98,6 +98,15 @@ def teach_course(settings):
         index = FileIndex(database)
         index.add({blob: data.decode() for blob, data in tree.blobs.items()})
         index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})
+
+
+def test_buttons_under_a_refusal_work_in_a_group(telegram, settings):
+    with RunningBot(settings):
+        talk = ChatUser(telegram, settings, "anna@study")
+        refused = talk.say(f"{MENTION} А если массив двоичный?")
+        talk.press("tell:1", refused.message_id)
+        assert telegram.calls("answerCallbackQuery")[-1].body["url"].endswith("?start=tell_1")
+        assert talk.press("near:1:0", refused.message_id).text.startswith(OFFERS[0])
 
 
 def test_answer_is_composed_from_the_course_with_its_source(telegram, provider, settings):

@@ -333,7 +333,7 @@ _SESSION_COMMANDS = frozenset({"new", "clear"})
 # Verbs of buttons about personal data: the button opens the private chat.
 _PERSONAL_BUTTONS = frozenset({"plan"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
-_BUTTONS = frozenset({"stop", "again", "rate", "fix", "why", "sum", "new", "group"})
+_BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "sum", "new", "group"})
 
 
 async def filter_update(context: BotContext) -> bool:

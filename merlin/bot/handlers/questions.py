@@ -457,7 +457,8 @@ async def _ask_offered(context: BotContext, question: str) -> None:
         return
     if not context.is_resumed:
         await context.answer_press()
-    await answer_question(replace(context, text=question, message_id=0))
+    # In a group the message with the button quotes the question that was refused.
+    await answer_question(replace(context, text=question, quoted="", message_id=0))
 
 
 def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
