@@ -225,8 +225,6 @@ class StreamingEditor(AnswerIndicator):
 
     async def _edit(self, text: str) -> float:
         """Attempt one edit; return the delay until the next one in seconds."""
-        if not text.strip():
-            return 0.0
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
             self._drawn = (text, replace(await self.render_page(), buttons=((self._stop,),)))

@@ -207,8 +207,7 @@ def handle_own_preset(context: BotContext) -> View:
     if verb == "drop":
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
         return menu.text_view(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
-    if not sessions.OwnPresets(context.db).delete(context.user_id, number):
-        return menu.refusal(context, "presets-not-found")
+    sessions.OwnPresets(context.db).delete(context.user_id, number)
     return menu.text_view(context, "presets-dropped", _TO_PRESETS, name=preset.name)
 
 
