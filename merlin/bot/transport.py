@@ -65,13 +65,7 @@ class AiohttpRequest(BaseRequest):
     It knows whether Telegram responds: the successes and failures of all calls are counted here.
     """
 
-    def __init__(
-        self,
-        connect_s: float = CONNECT_S,
-        read_s: float = READ_S,
-        longest_pause_s: float = LONGEST_PAUSE_S,
-    ) -> None:
-        self._connect_s = connect_s
+    def __init__(self, read_s: float = READ_S, longest_pause_s: float = LONGEST_PAUSE_S) -> None:
         self._read_s = read_s
         self._longest_pause_s = longest_pause_s
         self._session: aiohttp.ClientSession | None = None
@@ -128,7 +122,7 @@ class AiohttpRequest(BaseRequest):
 
         Raises NotSent if the request surely never arrived, TimedOut or NetworkError if unknown.
         """
-        connect_s = _timeout_or(connect_timeout, self._connect_s)
+        connect_s = _timeout_or(connect_timeout, CONNECT_S)
         read_s = _timeout_or(read_timeout, self._read_s)
         body, headers = _body(request_data)
         try:
