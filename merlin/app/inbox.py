@@ -179,15 +179,8 @@ class UpdateState(StrEnum):
     FAILED = "failed"
 
 
-# Telegram's names of the update kinds that carry a chat.
-_WITH_CHAT = (
-    "message",
-    "edited_message",
-    "my_chat_member",
-    "channel_post",
-    "edited_channel_post",
-    "message_reaction",
-)
+# Telegram's names of the update kinds with a chat that the bot asks for.
+_WITH_CHAT = ("message", "edited_message", "my_chat_member", "message_reaction")
 
 
 @dataclass(frozen=True, slots=True)
