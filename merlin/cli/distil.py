@@ -16,7 +16,7 @@ import typer
 from merlin.app import distil as act
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.examples import file_text, open_edit_session
+from merlin.cli.examples import file_text, make_unreadable_file_error, open_edit_session
 from merlin.cli.options import DEFAULT, LARGEST_BUDGET, AsJson, ConfigPath, Yes, configuration
 from merlin.cli.output import print_json, print_message, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price, print_variants
@@ -103,8 +103,14 @@ def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
     """Return the questions of the file, or None for materials. Raises ConfigError, Refused."""
     if (origin == "questions") != (file is not None):
         raise ConfigError("questions need a file, materials none", "distil-file")
-    name = "stdin" if str(file) == "-" else (file or Path()).name
-    return None if file is None else act.read_questions(file_text(file), name)
+    if file is None:
+        return None
+    questions = file_text(file)
+    try:
+        questions.encode("utf-8")
+    except UnicodeEncodeError:  # what is not UTF-8 was read as surrogates
+        raise make_unreadable_file_error(file, OSError(0, "not UTF-8")) from None
+    return act.read_questions(questions, "stdin" if str(file) == "-" else file.name)
 
 
 def confirm(plan: DistilPlan, limit: int, *, yes: bool) -> None:

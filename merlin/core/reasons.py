@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 REASONS = {
     "No such file or directory": "no-file",
+    "not UTF-8": "no-utf8",
     "Is a directory": "is-folder",
     "Not a directory": "no-folder",
     "Permission denied": "no-permission",

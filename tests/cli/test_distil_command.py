@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from io import BytesIO, TextIOWrapper
 
 import pytest
 import yaml
@@ -254,6 +255,7 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
         (("x.txt", *MATERIALS, "--budget", "1"), 2, "--from questions"),
         (("x.txt", "--from", "questions", *TEACHER, "--budget", "1"), 2, "x.txt"),
+        (("-", "--from", "questions", *TEACHER, "--budget", "1"), 2, "UTF-8"),
         (("--from", "materials", "--teacher", "gpt", "--budget", "1"), 2, "PROVIDER/MODEL"),
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
         (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
@@ -261,8 +263,9 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
     ],
 )
 def test_invalid_arguments_are_refused_before_any_request(
-    lab, run, provider, arguments, code, expected
+    lab, run, provider, monkeypatch, arguments, code, expected
 ):
+    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("Что?".encode("cp1251"))))
     found, captured = run("distil", "trial", *arguments)
     assert (found, expected in captured.err) == (code, True), captured.err
     assert provider.calls("chat.create") == []

@@ -1,5 +1,6 @@
 # Reasons of the operating system, of parsers and of SQLite (merlin/core/reasons.py)
 reason-no-file = it doesn't exist
+reason-no-utf8 = its encoding isn't UTF-8
 reason-is-folder = it's a folder
 reason-no-folder = a part of the path isn't a folder
 reason-no-permission = no permission

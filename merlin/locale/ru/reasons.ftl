@@ -1,5 +1,6 @@
 # Причины от операционной системы, разбора файлов и SQLite (merlin/core/reasons.py)
 reason-no-file = такого файла или папки нет
+reason-no-utf8 = кодировка не UTF-8
 reason-is-folder = это папка
 reason-no-folder = часть пути — не папка
 reason-no-permission = нет прав
