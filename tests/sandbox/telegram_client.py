@@ -24,7 +24,7 @@ BotCaller = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
 
 def make_bot(standin: TelegramStandIn) -> Bot:
     """Return python-telegram-bot's client of the stand-in."""
-    urls = {"base_url": standin.base_url, "base_file_url": standin.base_file_url}
+    urls = {"base_url": standin.base_url, "base_file_url": f"{standin.page_url}file/bot"}
     # Without certificates: reading those of the system takes longer than a test.
     timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
     requests = [HTTPXRequest(**timeouts, httpx_kwargs={"verify": False}) for _ in range(2)]

@@ -62,9 +62,9 @@ def test_file_over_20_megabytes_cannot_be_downloaded(telegram, call):
 
 
 def test_download_needs_the_token_and_an_existing_path(telegram):
-    assert fetch(f"{telegram.base_file_url}{telegram.token}/documents/no.bin")[0] == 404
+    assert fetch(f"{telegram.page_url}file/bot{telegram.token}/documents/no.bin")[0] == 404
     stranger = "1234567:" + "A" * 35
-    assert fetch(f"{telegram.base_file_url}{stranger}/documents/no.bin")[0] == 401
+    assert fetch(f"{telegram.page_url}file/bot{stranger}/documents/no.bin")[0] == 401
 
 
 def test_bot_reports_its_abilities(call):

@@ -84,10 +84,16 @@ class ControlSide:
         app = Starlette(
             routes=[
                 Route("/control/send", web.control_handler(self._send), methods=["POST"]),
-                web.view_route("/control/log", self._log),
+                web.view_route(
+                    "/control/log",
+                    lambda chat: {"messages": [logged.as_json() for logged in actions.log(chat)]},
+                ),
                 web.view_route("/control/chats", self._chats),
                 web.view_route("/control/menu", actions.menu),
-                web.view_route("/control/inline", self._inline),
+                web.view_route(
+                    "/control/inline",
+                    lambda person, query: {"results": actions.inline_results(person, query)},
+                ),
                 web.view_route("/control/wallet", lambda person: {"stars": actions.stars(person)}),
                 web.view_route("/control/invoice", self._invoice),
                 *fault_routes(faults),
@@ -233,10 +239,6 @@ class ControlSide:
             return self._actions.send_file(person, uploads[0], kind=kind, caption=caption)
         return self._actions.send_album(person, uploads, kind=kind, caption=caption)
 
-    def _log(self, chat: str) -> dict[str, Any]:
-        """Return a chat's messages with their versions. Raises NotFound."""
-        return {"messages": [logged.as_json() for logged in self._actions.log(chat)]}
-
     def _chats(self) -> dict[str, list[dict[str, Any]]]:
         """Return each person's chats by the person's name: the private chat, then groups."""
         groups = [group for group in self._world.groups.values() if not group.moved_to]
@@ -258,9 +260,6 @@ class ControlSide:
                 for chat in chats
             ]
         return values
-
-    def _inline(self, person: str, query: str) -> dict[str, Any]:
-        return {"results": self._actions.inline_results(person, query)}
 
     def _invoice(self, slug: str) -> dict[str, Any]:
         """Return the invoice behind a link; empty for an unknown one."""

@@ -367,11 +367,6 @@ class TelegramStandIn(StandIn):
         """Return the `base_url` for python-telegram-bot."""
         return f"{self.page_url}bot"
 
-    @property
-    def base_file_url(self) -> str:
-        """Return the `base_file_url` for python-telegram-bot."""
-        return f"{self.page_url}file/bot"
-
     def __getattr__(self, name: str) -> Callable[..., Any]:
         """Return a method of `UserActions`, to be run in the server's thread."""
         action = getattr(UserActions, name)
