@@ -85,17 +85,15 @@ def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: 
 
 def broadcast_report(broadcast: Broadcast, delivered: Counter[str], language: str) -> str:
     """Return the progress or the result of a broadcast as text."""
-    sent, blocked, failed = (delivered[state] for state in ("sent", "blocked", "failed"))
+    counts = {state: delivered[state] for state in ("sent", "blocked", "failed")}
     return text(
         language,
         "broadcast-report",
         number=broadcast.broadcast_id,
         state=broadcast.state.value,
         total=broadcast.total,
-        sent=sent,
-        blocked=blocked,
-        failed=failed,
-        left=max(broadcast.total - sent - blocked - failed, 0),
+        left=max(broadcast.total - sum(counts.values()), 0),
+        **counts,
     )
 
 
