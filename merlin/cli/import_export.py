@@ -56,6 +56,8 @@ _DUPLICATE = Annotated[
     typer.Option("--on-duplicate", help="What to do with existing examples."),
 ]
 
+_SHOWN_DUPLICATES = 10
+
 app = typer.Typer()
 
 
@@ -120,14 +122,19 @@ def _read_files(
 
 
 def _print_lines(plan: ImportPlan) -> None:
-    """Print on stderr the findings of the lines and which lines are duplicates."""
+    """Print on stderr the findings of the lines, and the first lines that are duplicates.
+
+    A repeated import has thousands of duplicates, which would hide the findings.
+    """
     print_findings(plan.findings)
-    for place, other in plan.duplicates:
+    for place, other in plan.duplicates[:_SHOWN_DUPLICATES]:
         message = text(
             language(), "import-duplicate", other=_format_place(other, place, language())
         )
         file, line, column = escape_unprintable(place.file), place.line, place.column
         sys.stderr.write(f"{file}:{line}:{column}: {message}\n")
+    if (more := len(plan.duplicates) - _SHOWN_DUPLICATES) > 0:
+        print_message("import-more-duplicates", count=more)
 
 
 def _print_plan(plan: ImportPlan) -> None:

@@ -437,7 +437,9 @@ def test_exported_file_is_recognised_by_an_import(lab, run_json, run):
     document = run_json("export", "trial", "-o", str(path))
     assert (document["examples"], document["left_out"]) == (12, [])
     back = run_json("import", str(path), "--dataset", "trial")
-    assert (back["taken"], back["duplicates"]) == (0, 12)
+    assert (back["taken"], back["duplicates"], len(back["same"])) == (0, 12, 12)
+    shown = run("import", str(path), "--dataset", "trial")[1].err
+    assert (shown.count("same as"), "2 more lines are already known" in shown) == (10, True)
     code, table = run("export", "trial", "--format", "csv")
     assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags,split")
     assert "messages" in run_json("export", "trial")["text"]

@@ -129,6 +129,10 @@ example-no-editor = Couldn't run the editor { $editor }; set EDITOR, or use --an
 example-several = Several datasets have an example with this ID ({ $datasets }): choose one with --dataset.
 example-not-found = No example has all these words.
 import-duplicate = same as { $other }
+import-more-duplicates = { $count ->
+    [one] { $count } more line is
+   *[other] { $count } more lines are
+  } already known (all of them: --json)
 import-has-errors = Nothing was imported: { $rejected } of { $lines } lines have errors. Fix them, or leave them out: --skip-bad
 import-left-out = { $count ->
     [one] { $count } line was

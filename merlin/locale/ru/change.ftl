@@ -137,6 +137,11 @@ example-no-editor = Редактор { $editor } не запускается; з
 example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
 example-not-found = Ни в одном примере нет всех этих слов.
 import-duplicate = то же, что { $other }
+import-more-duplicates = уже есть ещё { $count ->
+    [one] { $count } строка
+    [few] { $count } строки
+   *[many] { $count } строк
+  } (все — с --json)
 import-has-errors = Ничего не загружено: строк с ошибками { $rejected } из { $lines }. Исправьте их или пропустите: --skip-bad
 import-left-out = { $count ->
     [one] { $count } строка пропущена
