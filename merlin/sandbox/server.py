@@ -48,7 +48,7 @@ DEADLINE_S = 30.0
 # longer than a scheduler's slice, so that a busy machine preempts the loop.
 _ADDITIONS, _IDLE_S = 500_000, 0.02
 # How long a measurement is reused for call timeouts, in seconds.
-_MEASUREMENT_LIFE_S = 10.0
+_MEASUREMENT_LIFE_S = 30.0
 
 
 def _slowness() -> float:
