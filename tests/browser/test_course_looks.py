@@ -86,6 +86,22 @@ def test_axe_finds_no_violation_on_course_pages(visitor, course_site, anna, lang
         assert find_missing_pictures(SHOWN) == set()
 
 
+def test_opened_operation_of_the_api_has_the_colours_of_the_dark_theme(visitor):
+    page = visitor.open("/api/docs", color_scheme="dark")
+    page.locator("[data-tag=orders]").click()
+    page.locator(".opblock-post .opblock-summary-control").first.click()
+    page.get_by_role("button", name="Try it out").click()
+    page.locator(".btn.authorize").click()
+    assert page.locator(".opblock-body textarea").bounding_box()["height"] > 100
+    colours = """(all) => all.map((it) => getComputedStyle(it)).map((it) => [
+        it.color, it.backgroundColor])"""
+    headings = page.locator(".opblock-section-header h4, .modal-ux-header h3")
+    text, paper = "rgb(231, 235, 238)", "rgb(17, 22, 27)"
+    assert {colour for colour, _ in headings.evaluate_all(colours)} == {text}
+    inputs = page.locator("#reference :is(input,textarea)").evaluate_all(colours)
+    assert set(map(tuple, inputs)) == {(text, paper)}
+
+
 def test_course_pages_fit_with_large_text_and_narrow_screens(visitor, course_site, anna):
     page = visitor.page(anna, **NARROW)
     for name, (path, _) in list_pages(course_site).items():
