@@ -1,8 +1,8 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
-JSON is one conversation per line, or a list of conversations, each in a format of
-`merlin.dataset.chat_formats`. A table (`merlin.dataset.import_tables`) has a heading row with the
-columns question and answer, and optionally others (in Russian: вопрос, ответ, теги, источник,
+JSON is one conversation per line, a list of conversations, or formatted objects, each in a format
+of `merlin.dataset.chat_formats`. A table (`merlin.dataset.import_tables`) has a heading row with
+the columns question and answer, and optionally others (in Russian: вопрос, ответ, теги, источник,
 заметка). Every non-empty line becomes an example or findings.
 
 Text is streamed: only one record is in memory at a time, regardless of the file's size.
@@ -54,7 +54,7 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
     head = file.peek()
     if head.startswith(_WORKBOOKS):
         return "xlsx"
-    is_json = _get_first_character(head) in ("{", "[") or name.casefold().endswith(_JSON_ENDINGS)
+    is_json = _decode_head(head).startswith(("{", "[")) or name.casefold().endswith(_JSON_ENDINGS)
     return "jsonl" if is_json else "csv"
 
 
@@ -63,8 +63,8 @@ def _encoding_of(head: bytes) -> str:
     return "utf-16" if head.startswith(_UTF16_MARKS) else "utf-8-sig"
 
 
-def _get_first_character(head: bytes) -> str:
-    return head.decode(_encoding_of(head), "replace").lstrip()[:1]
+def _decode_head(head: bytes) -> str:
+    return head.decode(_encoding_of(head), "replace").lstrip()
 
 
 def read_import_lines(
@@ -93,7 +93,8 @@ def read_import_lines(
 
 def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
     head = file.peek()
-    is_list, encoding = _get_first_character(head) == "[", _encoding_of(head)
+    encoding, text_head = _encoding_of(head), _decode_head(head)
+    is_list = text_head.startswith("[")
     newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
     errors = "replace" if encoding == "utf-16" else "surrogateescape"
@@ -101,7 +102,10 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
         if file_format == "csv":
             yield from _read_table(csv_rows(_read_table_lines(text)))
         else:
-            records = _read_list_items(text) if is_list else _read_lines(text)
+            # A formatted object starts with a line of its own, which is no record.
+            is_formatted = text_head.partition("\n")[0].strip() == "{"
+            are_values = is_list or is_formatted
+            records = _read_values(text, is_list=is_list) if are_values else _read_lines(text)
             yield from _read_json(records, file_format)
 
 
@@ -213,16 +217,20 @@ def _is_incomplete(error: json.JSONDecodeError) -> bool:
     return near_end or error.msg.startswith("Unterminated string")
 
 
-def _read_list_items(text: TextIOWrapper) -> Iterator[Record]:
+def _read_values(text: TextIOWrapper, *, is_list: bool) -> Iterator[Record]:
+    """Yield the items of a list, or values of several lines that follow each other."""
     buffer = _TextBuffer(text)
-    buffer.peek()
-    buffer.consume(buffer.position + 1)
+    end = ""
+    if is_list:
+        buffer.peek()
+        buffer.consume(buffer.position + 1)
+        end = "]"
     is_first = True
     while True:
         character = buffer.peek()
-        if character == "]":
+        if character == end:
             break
-        if not is_first:
+        if is_list and not is_first:
             if character != ",":
                 yield _reject_list(buffer, "a comma or ] is missing")
                 return
@@ -244,7 +252,7 @@ def _read_list_items(text: TextIOWrapper) -> Iterator[Record]:
             yield _reject_list(buffer, "too deep")
             return
         yield _find_text_error(line, record, column) or (line, column, record)
-    buffer.consume(buffer.position + 1)
+    buffer.consume(buffer.position + len(end))
     if buffer.peek():
         yield _reject_list(buffer, "there is more text after the list")
 

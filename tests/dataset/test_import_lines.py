@@ -284,6 +284,13 @@ def test_chosen_format_overrides_detection():
     assert line.example is None
 
 
+def test_formatted_objects_are_records():
+    record = json.dumps({"messages": [{"user": "Где?"}, {"assistant": "Тут."}]}, indent=1)
+    lines = read_import_lines(f"{record}\n{record}\n{{}}\n{{".encode())
+    assert [(line.line, line.example is not None) for line in lines[:2]] == [(1, True), (11, True)]
+    assert rules(lines) == [(21, "missing-key"), (22, "import-list")]
+
+
 @pytest.mark.parametrize("indent", [None, 4])
 @pytest.mark.parametrize("count", [1, 3, 2000])
 def test_list_of_records_is_read_with_any_indentation(indent, count):
