@@ -184,7 +184,7 @@ def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(
         heartbeats.beat(Heartbeat("daemon", "merlin-1", 1, now, now))
         later = client.get("/admin/board").text
     assert "неизвестно</span>" in health
-    assert "а демон не запущен" in health
+    assert "Его опрашивает демон, а он не запущен" in health
     for page, unknown, silent in ((board, 1, 0), (later, 0, 1)):
         assert page.count("Движок: состояние неизвестно") == unknown
         assert page.count("Движок: нет сигнала") == silent

@@ -60,7 +60,7 @@ def test_health_shows_processes_queues_money_and_sunsets(telegram, settings):
         text = chat.press("a-health").text
     assert "🟢 bot" in text
     assert "🔴 daemon (here): нет сигнала 5" in text
-    assert "⚪ engine (here): Его состояние узнаёт только демон" in text
+    assert "⚪ engine (here): Его опрашивает демон, а он не запущен" in text
     assert "Задачи: в очереди 1" in text
     assert "осталось 20,00\u00a0$" in text
     assert ": отвечает, запущен" in text

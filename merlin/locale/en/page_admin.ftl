@@ -34,7 +34,7 @@ page-request-prune = Remove build folders
 
 page-silent = { $process }: no signal
 page-unknown = { $process }: state unknown
-page-unknown-why = Only the daemon asks for its state, and the daemon isn't running. Start the daemon: merlin daemon
+page-unknown-why = The daemon that asks for it is down. Start it: merlin daemon
 page-sunset-soon = { $model } shuts down in { $count ->
         [one] { $count } day
        *[other] { $count } days

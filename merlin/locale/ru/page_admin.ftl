@@ -34,7 +34,7 @@ page-request-prune = Удалить папки сборок
 
 page-silent = { $process }: нет сигнала
 page-unknown = { $process }: состояние неизвестно
-page-unknown-why = Его состояние узнаёт только демон, а демон не запущен. Запустите демон: merlin daemon
+page-unknown-why = Его опрашивает демон, а он не запущен. Запустите: merlin daemon
 page-sunset-soon = { $model } отключат через { $count ->
         [one] { $count } день
         [few] { $count } дня
