@@ -88,8 +88,6 @@ def target_chat(world: World, arguments: Arguments) -> Chat:
     or a group that became a supergroup.
     """
     chat_id = arguments.text("chat_id")
-    if not chat_id:
-        raise bad_request("chat_id is empty")
     digits = chat_id.removeprefix("-")
     chat = world.chat(int(chat_id)) if digits.isdecimal() else None
     if chat is None:
@@ -279,7 +277,6 @@ def find_button(markup: dict[str, Any] | None, data_or_label: str) -> dict[str, 
     return None
 
 
-MAX_COMMANDS = 100
 _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 
@@ -297,8 +294,6 @@ def _commands_setting(language: str, *scope: object) -> str:
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
     commands = arguments.parse("commands")
-    if len(commands) > MAX_COMMANDS:
-        raise bad_request("BOT_COMMANDS_TOO_MUCH")
     if not all(
         _COMMAND.fullmatch(command["command"]) and command["description"] for command in commands
     ):

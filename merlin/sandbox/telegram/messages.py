@@ -127,8 +127,6 @@ async def send_message_draft(world: World, arguments: Arguments) -> bool:
     if isinstance(chat, Group):
         raise bad_request("PEER_ID_INVALID")
     draft_id = arguments.integer("draft_id")
-    if not draft_id:
-        raise bad_request("RANDOM_ID_EMPTY")
     text, entities = normalised_text(arguments)
     if utf16_length(text) > TEXT_UNITS:
         raise bad_request("message is too long")
@@ -147,8 +145,6 @@ _NOT_MODIFIED = (
 
 def _require_editable_message(world: World, arguments: Arguments) -> LoggedMessage:
     chat, message_id = target_chat(world, arguments), arguments.integer("message_id")
-    if not message_id:
-        raise bad_request("message identifier is not specified")
     logged = world.messages.get(chat.chat_id, {}).get(message_id)
     if logged is None or logged.deleted_at:
         raise bad_request("message to edit not found")

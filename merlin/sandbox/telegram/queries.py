@@ -183,8 +183,6 @@ async def get_star_transactions(world: World, arguments: Arguments) -> dict[str,
     """Answer getStarTransactions: oldest first, at most a hundred."""
     limit = arguments.integer("limit", MAX_TRANSACTIONS)
     offset = arguments.integer("offset")
-    if not 1 <= limit <= MAX_TRANSACTIONS or offset < 0:
-        raise bad_request("LIMIT_INVALID")
     return {"transactions": world.transactions[offset : offset + limit]}
 
 
