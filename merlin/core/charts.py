@@ -465,7 +465,8 @@ class Painter:
         """Write the title above the chart, truncated to the width."""
         unit = self.unit
         font = _load_font(_BOLD_FONT, round(15 * unit))
-        title = _truncate(title, font, self.width - 40 * unit)
+        while len(title) > 1 and font.getlength(title) > self.width - 40 * unit:
+            title = f"{title[:-2]}…"
         self.draw.text((20 * unit, 22 * unit), title, self.colours.text, font, "lm")
 
     def write_legend(self, train: Sequence[Point], test: Sequence[Point]) -> None:
@@ -507,13 +508,6 @@ def _dashes(points: Sequence[Point], dash: float, gap: float) -> Iterator[list[P
         dash_points.append(end)
     if is_dash and len(dash_points) > 1:
         yield dash_points
-
-
-def _truncate(message: str, font: FreeTypeFont, max_width: float) -> str:
-    """Return a text shortened to `max_width` pixels."""
-    while len(message) > 1 and font.getlength(message) > max_width:
-        message = f"{message[:-2]}…"
-    return message
 
 
 @cache

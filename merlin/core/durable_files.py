@@ -64,19 +64,13 @@ def try_lock(path: Path) -> int | None:
     The file is created if missing. Closing the descriptor (`os.close`) releases the lock.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    if _try_flock(path, descriptor):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def _try_flock(path: Path, descriptor: int) -> bool:
-    try:
+    with suppress(BlockingIOError, FileNotFoundError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # The folder may have been moved, with the lock in it, since the file was opened.
-        return path.stat().st_ino == os.fstat(descriptor).st_ino
-    except (BlockingIOError, FileNotFoundError):
-        return False
+        if path.stat().st_ino == os.fstat(descriptor).st_ino:
+            return descriptor
+    os.close(descriptor)
+    return None
 
 
 def is_disk_full(error: OSError) -> bool:

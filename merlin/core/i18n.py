@@ -48,20 +48,12 @@ _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
 _REASON_ARGUMENTS = frozenset({"error", "message", "reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
-# What babel loads with a language's plural forms and numbers, and no text uses.
+# What babel loads with a language's plural forms and numbers, and no text uses: 3 MB for two
+# languages.
 _UNUSED = (
     *("unit_patterns", "unit_display_names", "currency_names", "currency_names_plural"),
     *("languages", "territories", "time_zones", "meta_zones"),
 )
-
-
-def _release_unused_locale_data(language: str) -> None:
-    """Release names of units, currencies, countries and time zones: 3 MB for two languages."""
-    data = load(language)
-    for name in _UNUSED:
-        data.pop(name, None)
-    for shared in (get_global("likely_subtags"), get_global("territory_languages")):
-        cast("dict[str, Any]", shared).clear()
 
 
 class _Texts:
@@ -73,7 +65,11 @@ class _Texts:
     def __init__(self, language: str) -> None:
         # Isolation characters around arguments would be visible in terminals and copied texts.
         self.bundle = FluentBundle([language], use_isolating=False)
-        _release_unused_locale_data(language)
+        data = load(language)
+        for name in _UNUSED:
+            data.pop(name, None)
+        for shared in (get_global("likely_subtags"), get_global("territory_languages")):
+            cast("dict[str, Any]", shared).clear()
         paths = sorted((_LOCALE / language).glob("*.ftl"))
         self.paths = {key: path for path in paths for key in _KEY.findall(_read_file(path))}
         # The spans would take as much memory as the messages.

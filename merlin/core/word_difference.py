@@ -19,11 +19,10 @@ Kind = Literal["same", "del", "ins"]
 
 def compare_words(old: str, new: str) -> tuple[Parts, Parts]:
     """Return the parts of both texts: words, lines if they are long, or all if very long."""
-    old_parts, new_parts = _split(old, new)
-    opcodes = SequenceMatcher(None, old_parts, new_parts).get_opcodes()
+    parts = list(merge_words(old, new))
     return (
-        _join_parts(old_parts, [(tag, start, end) for tag, start, end, _, _ in opcodes]),
-        _join_parts(new_parts, [(tag, start, end) for tag, _, _, start, end in opcodes]),
+        [(part, kind == "del") for part, kind in parts if kind != "ins"],
+        [(part, kind == "ins") for part, kind in parts if kind != "del"],
     )
 
 
@@ -51,9 +50,3 @@ def _split(*texts: str) -> Sequence[list[str]]:
         if max(map(len, parts)) <= MAX_PARTS:
             return parts
     return [[text] for text in texts]
-
-
-def _join_parts(parts: Sequence[str], ranges: Sequence[tuple[str, int, int]]) -> Parts:
-    return [
-        ("".join(parts[start:end]), tag != "equal") for tag, start, end in ranges if start < end
-    ]

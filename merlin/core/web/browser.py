@@ -1,4 +1,4 @@
-"""What a request says about the browser: language, theme, time zone, origin, form size.
+"""What a request says about the browser: language, theme, time zone, origin.
 
 A page of another site must not act on behalf of the signed-in user. Cookies are SameSite; the check
 of the origin is the second defence. The headers about a request's origin can be trusted, because no
@@ -20,14 +20,7 @@ from starlette.responses import Response
 
 from merlin.core.clock import is_zone, zone_of
 from merlin.core.i18n import LANGUAGES, language_of
-from merlin.core.server import content_length
 from merlin.core.web.assets import local_address, seen_other
-
-
-def is_too_large(request: Request, max_bytes: int) -> bool:
-    """Return whether a form is larger than `max_bytes` or does not declare its size."""
-    return "transfer-encoding" in request.headers or content_length(request.headers) > max_bytes
-
 
 MAX_RANGES = 20
 

@@ -24,8 +24,8 @@ from starlette.responses import Response
 
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
+from merlin.core.server import content_length
 from merlin.core.web.assets import TEMPLATES, Assets
-from merlin.core.web.browser import is_too_large
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +171,9 @@ def page_route(
             default_handler = super().get_route_handler()
 
             async def handler(request: Request) -> Response:
-                if is_too_large(request, max_bytes):
+                headers = request.headers
+                # A form has to declare its size.
+                if "transfer-encoding" in headers or content_length(headers) > max_bytes:
                     return render_status(request, 413)
                 try:
                     response: Response = await default_handler(request)
