@@ -67,7 +67,7 @@ def backup(
     json: AsJson = False,
 ) -> None:
     """Write database, builds and the engine's models to one archive; Merlin can be running."""
-    from merlin.db.backup import backup_folder, note_backup, write_backup
+    from merlin.db.backup import note_backup, write_backup
 
     settings, now = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
@@ -76,7 +76,7 @@ def backup(
         write_backup(state, url, sys.stdout.buffer, now, with_key=with_key, key=key)
         note_backup(state, now)
         return
-    folder = Path(to) if to else backup_folder(state)
+    folder = Path(to) if to else state / "backups"
     path = folder / f"{_ARCHIVE_NAME.format(now)}{_ENCRYPTED_SUFFIX if key else ''}"
 
     def fill(temporary: Path) -> None:

@@ -75,11 +75,6 @@ class Manifest:
     format: int = _FORMAT
 
 
-def backup_folder(state_dir: Path) -> Path:
-    """Return the default folder of archives."""
-    return state_dir / "backups"
-
-
 def note_backup(state_dir: Path, at: datetime) -> None:
     """Record the time of a backup, whatever its destination."""
     write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))

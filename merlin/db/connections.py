@@ -77,30 +77,27 @@ class Registry:
             connection.close()
 
 
-class Sqlite(SqliteDatabase):
-    """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
+class _Registering:
+    """Registers the connections of a handle."""
 
-    dialect = "sqlite"
-
-    def __init__(self, address: str, pragmas: list[tuple[str, object]], busy_s: float) -> None:
+    def __init__(self, *arguments: object, **options: object) -> None:
         self.registry = Registry()
-        super().__init__(
-            address,
-            pragmas,
-            lock_type="IMMEDIATE",
-            timeout=busy_s,
-            uri=True,
-            check_same_thread=False,
-        )
+        super().__init__(*arguments, **options)
 
     def _connect(self) -> Any:
-        connection = super()._connect()  # type: ignore[misc]  # not in the stubs
+        connection = super()._connect()  # type: ignore[misc]  # of peewee's handle
         self.registry.add(connection)
         return connection
 
     def _close(self, conn: Any) -> None:
         self.registry.remove(conn)
-        super()._close(conn)  # type: ignore[misc]  # not in the stubs
+        super()._close(conn)  # type: ignore[misc]  # of peewee's handle
+
+
+class Sqlite(_Registering, SqliteDatabase):
+    """An SQLite file; transactions begin IMMEDIATE, so only their start waits for the lock."""
+
+    dialect = "sqlite"
 
     def rollback(self) -> None:
         """Roll back, unless a full disk already has: the error would hide the original one."""
@@ -109,17 +106,10 @@ class Sqlite(SqliteDatabase):
             super().rollback()
 
 
-class Postgresql(PostgresqlDatabase):
+class Postgresql(_Registering, PostgresqlDatabase):
     """A PostgreSQL database through psycopg 3."""
 
     dialect = "postgresql"
-
-    def __init__(self, url: str, *, read_only: bool) -> None:
-        self.registry = Registry()
-        options: dict[str, Any] = {"prefer_psycopg3": True, **_timeouts(url)}
-        if read_only:
-            options["options"] = "-c default_transaction_read_only=on"
-        super().__init__(url, **options)
 
     def is_connection_usable(self) -> bool:
         """Return False also if the server has closed the connection since the last call."""
@@ -130,15 +120,6 @@ class Postgresql(PostgresqlDatabase):
         incoming = select.poll()
         incoming.register(connection.socket, select.POLLIN)
         return not incoming.poll(0) or _read_incoming(connection, incoming)
-
-    def _connect(self) -> Any:
-        connection = super()._connect()  # type: ignore[misc]  # not in the stubs
-        self.registry.add(connection)
-        return connection
-
-    def _close(self, conn: Any) -> None:
-        self.registry.remove(conn)
-        super()._close(conn)  # type: ignore[misc]  # not in the stubs
 
 
 def _read_incoming(connection: Any, incoming: select.poll) -> bool:
@@ -196,7 +177,9 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     """
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
-        return Postgresql("postgresql" + url[len(parts.scheme) :], read_only=read_only)
+        url = "postgresql" + url[len(parts.scheme) :]
+        mode = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        return Postgresql(url, prefer_psycopg3=True, **_timeouts(url), **mode)
     path = sqlite_path(url)
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"
@@ -213,4 +196,11 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
 
 
 def _sqlite(path: Path, mode: str, pragmas: list[tuple[str, object]], busy_s: float) -> Sqlite:
-    return Sqlite(f"file:{quote(str(path))}?mode={mode}", [*pragmas, ("foreign_keys", 1)], busy_s)
+    return Sqlite(
+        f"file:{quote(str(path))}?mode={mode}",
+        [*pragmas, ("foreign_keys", 1)],
+        lock_type="IMMEDIATE",
+        timeout=busy_s,
+        uri=True,
+        check_same_thread=False,
+    )

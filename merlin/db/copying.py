@@ -67,9 +67,11 @@ def _copy(
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
         sent = Counter[str]()
         statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
+        names = ", ".join(f'"{name}"' for name in columns)
+        rows = lite.execute(f'SELECT {names} FROM "{table}"')  # noqa: S608 - our own names
         try:
             with target.cursor().copy(statement) as copy:
-                for row in _count_rows(_sqlite_rows(lite, table, columns), sent):
+                for row in _count_rows(rows, sent):
                     copy.write_row(row)
         except DataError as error:  # SQLite stores any value in any column
             reason = redact(str(error)).partition("\n")[0]
@@ -101,13 +103,6 @@ def _statement(text: str, table: str, columns: Iterable[str] = ()) -> sql.Compos
     """Return a statement with the name of the table, and those of the columns, filled in."""
     names = sql.SQL(", ").join(map(sql.Identifier, columns))
     return sql.SQL(text).format(sql.Identifier(table), names)
-
-
-def _sqlite_rows(
-    lite: sqlite3.Connection, table: str, columns: list[str]
-) -> Iterator[tuple[Any, ...]]:
-    names = ", ".join(f'"{name}"' for name in columns)
-    return iter(lite.execute(f'SELECT {names} FROM "{table}"'))  # noqa: S608 - our own names
 
 
 def _postgresql_rows(

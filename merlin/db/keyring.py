@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from peewee import SQL, fn
+from peewee import SQL, Tuple, fn
 
 from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
@@ -220,7 +220,7 @@ class Reencryption(Repository):
         is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
         if after is not None:
-            query = query.where(_behind(table, after))
+            query = query.where(Tuple(*keys) > Tuple(*(after[each] for each in table.row_key)))
         return self.db.rows(query)
 
     def _seal(self, table: Table, name: str, rows: list[Row]) -> tuple[int, int]:
@@ -243,13 +243,3 @@ def _columns() -> Iterator[tuple[Table, str]]:
     for table in list_all_tables():
         for name in table.sealed:
             yield table, name
-
-
-def _behind(table: Table, row: Row) -> Any:
-    """Return the condition for rows that follow `row` in the order of their primary key."""
-    condition: Any = None
-    for name in reversed(table.row_key):
-        column, value = getattr(table, name), row[name]
-        here = column > value
-        condition = here if condition is None else here | ((column == value) & condition)
-    return condition

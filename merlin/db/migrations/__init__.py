@@ -75,18 +75,12 @@ def migrate(db: Database, steps: Sequence[Step] = STEPS) -> list[str]:
         with db.atomic():
             if db.dialect == "postgresql":
                 db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-            if _apply(db, step):
+            db.script(_TABLE)
+            # Another process may have applied it while this one waited for the lock.
+            if step.__name__ not in applied(db):
+                step(db)
+                db.put(MIGRATION.insert({"name": step.__name__, "applied_at": iso(utc_now())}))
                 done.append(step.__name__)
     if done:
         log.info("schema is up to date", applied=done)
     return done
-
-
-def _apply(db: Database, step: Step) -> bool:
-    """Apply one step, unless another process did so while this one waited for the lock."""
-    db.script(_TABLE)
-    if step.__name__ in applied(db):
-        return False
-    step(db)
-    db.put(MIGRATION.insert({"name": step.__name__, "applied_at": iso(utc_now())}))
-    return True
