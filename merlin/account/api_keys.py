@@ -160,7 +160,7 @@ class ApiKeys(Repository):
     def list_valid(self, user_id: int) -> list[ApiKey]:
         """Return a person's valid keys, newest first."""
         query = API_KEY.select().where(self._is_valid_of(user_id))
-        return _KEYS.read_all(self.db.rows(query.order_by(API_KEY.id.desc())), self.db)
+        return _KEYS.read_all(self.db, query.order_by(API_KEY.id.desc()))
 
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:

@@ -110,7 +110,7 @@ class Approvals(Repository):
     def list_waiting(self, limit: int = 50) -> list[Approval]:
         """Return the waiting approvals, oldest first."""
         rows = APPROVAL.select().where(self._waits()).order_by(APPROVAL.id).limit(limit)
-        return _APPROVALS.read_all(self.db.rows(rows))
+        return _APPROVALS.read_all(self.db, rows)
 
     def count(self) -> int:
         """Return the number of waiting approvals."""
@@ -140,7 +140,7 @@ class Approvals(Repository):
         """Expire overdue approvals and notify who requested them; return how many."""
         is_open = APPROVAL.state == ApprovalState.WAITING.value
         is_overdue = is_open & (APPROVAL.asked_at <= self._oldest())
-        overdue = _APPROVALS.read_all(self.db.rows(APPROVAL.select().where(is_overdue)))
+        overdue = _APPROVALS.read_all(self.db, APPROVAL.select().where(is_overdue))
         values = {"state": ApprovalState.EXPIRED.value, "decided_at": iso(self._clock())}
         for approval in overdue:
             condition = is_open & (APPROVAL.id == approval.number)

@@ -394,8 +394,8 @@ class SignIns(Repository):
     def list_open(self, user_id: int) -> list[SignIn]:
         """Return a person's sign-ins, the most recently used first."""
         query = SIGN_IN.select().where((SIGN_IN.user_id == user_id) & self._counts())
-        rows = self.db.rows(query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc()))
-        return _SIGN_INS.read_all(rows, self.db)
+        newest_first = query.order_by(SIGN_IN.seen_at.desc(), SIGN_IN.id.desc())
+        return _SIGN_INS.read_all(self.db, newest_first)
 
     @transaction
     def close(self, user_id: int, sign_in_id: int) -> bool:

@@ -175,11 +175,11 @@ class Broadcasts(BotRepository):
         """Return the started broadcasts, newest first."""
         condition = self._match(BROADCAST) & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
         query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
-        return _BROADCASTS.read_all(self.db.rows(query), self.db)
+        return _BROADCASTS.read_all(self.db, query)
 
     def open(self) -> list[Broadcast]:
         """Return the started broadcasts whose end is not reported yet, oldest first."""
-        return _BROADCASTS.read_all(self.db.rows(_OPEN(bot=self._bot_id)), self.db)
+        return _BROADCASTS.read_all(self.db, _OPEN(bot=self._bot_id))
 
     def count_waiting(self) -> int:
         """Return how many messages of any kind that answer no update wait to be sent."""

@@ -123,7 +123,7 @@ _FIGURES = RowMap(HourFigures)
 def read_hours(db: Database, since: datetime) -> list[HourFigures]:
     """Return the figures of the hours since a time, oldest first."""
     query = HOUR_FIGURE.select().where(HOUR_FIGURE.hour >= iso(since)).order_by(HOUR_FIGURE.hour)
-    return _FIGURES.read_all(db.rows(query))
+    return _FIGURES.read_all(db, query)
 
 
 def update_hours(db: Database, now: datetime) -> None:

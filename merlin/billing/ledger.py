@@ -288,7 +288,7 @@ class Ledger(Repository):
     def entries(self, purchase_id: str) -> list[Entry]:
         """Return the rows of a purchase, oldest first."""
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
-        return _ENTRIES.read_all(self.db.rows(query.order_by(LEDGER.id)))
+        return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
 
     def list_period(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
         """Return the rows of a period with their purchases, oldest first."""

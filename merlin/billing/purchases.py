@@ -30,7 +30,7 @@ from merlin.core.i18n import language_of
 from merlin.core.money import Amount
 from merlin.db.database import Repository, Row, lock_user, transaction
 from merlin.db.tables import PROMO_USE, PURCHASE
-from merlin.db.values import RowMap, dump_time, storable_text
+from merlin.db.values import RowMap, storable_text
 from merlin.providers.payments import Gateway
 
 ID_LENGTH = 32
@@ -253,8 +253,8 @@ class Purchases(Repository):
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
         else:
             purchase_id = secrets.token_hex(ID_LENGTH // 2)
-            rows = self.db.rows(_select_purchases(order.user_id).where(PURCHASE.state.in_(_OPEN)))
-            purchases = _PURCHASES.read_all(rows, self.db)
+            is_open = _select_purchases(order.user_id).where(PURCHASE.state.in_(_OPEN))
+            purchases = _PURCHASES.read_all(self.db, is_open)
             waiting = [purchase for purchase in purchases if purchase.may_be_paid(now)]
             for existing in waiting:
                 if existing.order == order:
@@ -289,7 +289,7 @@ class Purchases(Repository):
         named = storable_text(text).strip("№# ").lower()
         if len(named) == _NUMBER_LENGTH:
             query = PURCHASE.select().where(_has_number(named)).order_by(PURCHASE.id)
-            purchases = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)
+            purchases = _PURCHASES.read_all(self.db, query.limit(2))
             if len(purchases) > 1:
                 raise Refused(f"several purchases {named}", "billing-order-ambiguous", number=named)
             if purchases:
@@ -298,7 +298,7 @@ class Purchases(Repository):
 
     def list_of_user(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return a person's purchases, newest first."""
-        return _PURCHASES.read_all(self.db.rows(_select_purchases(user_id).limit(limit)), self.db)
+        return _PURCHASES.read_all(self.db, _select_purchases(user_id).limit(limit))
 
     def find_renewing(self, renewal_id: int) -> Purchase | None:
         """Return the open order that pays a renewal, None without one."""
@@ -326,7 +326,7 @@ class Purchases(Repository):
             query = query.where(PURCHASE.state == state)
         if whose:
             query = query.where(_matches_reference(whose.strip("№# ").lower()))
-        return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
+        return _PURCHASES.read_all(self.db, query.limit(limit))
 
     def find_by_payment(
         self, gateway: Gateway, outside_id: str, purchase_id: str = ""
@@ -431,7 +431,8 @@ class Purchases(Repository):
             # Also at the time the order expires.
             look_at = min(later, ends) if now < ends else later
         condition = (PURCHASE.id == row["id"]) & (PURCHASE.look_at == row["look_at"])
-        if not self.db.update(PURCHASE, condition, looks=looks, look_at=dump_time(look_at)):
+        values = {"looks": looks, "look_at": None if look_at is None else iso(look_at)}
+        if not self.db.update(PURCHASE, condition, **values):
             return False
         if look_at is None:
             self._release_code(row["id"])

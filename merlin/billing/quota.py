@@ -272,7 +272,7 @@ class Gifts(Repository):
 
     def list_all(self, user_id: int) -> list[Gift]:
         """Return every gift of the person, newest first, including expired ones."""
-        return _GIFTS.read_all(self.db.rows(_gifts(user_id).order_by(QUOTA_GIFT.id.desc())))
+        return _GIFTS.read_all(self.db, _gifts(user_id).order_by(QUOTA_GIFT.id.desc()))
 
 
 _GIFTS = RowMap(Gift, columns={"gift_id": "id", "kind": "format", "by": "by_whom"})

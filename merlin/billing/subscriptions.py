@@ -171,7 +171,7 @@ class Renewals(Repository):
     def list_of_user(self, user_id: int) -> list[Renewal]:
         """Return a person's renewals, active ones first."""
         query = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
-        renewals = _RENEWALS.read_all(self.db.rows(query), self.db)
+        renewals = _RENEWALS.read_all(self.db, query)
         return sorted(renewals, key=lambda renewal: renewal.state is not RenewalState.ON)
 
     def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
@@ -205,7 +205,7 @@ class Renewals(Repository):
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value
         is_stopping = (is_stopping | (RENEWAL.replaced != "")) & (RENEWAL.till == gateway.value)
         stopping = RENEWAL.select().where(is_stopping).order_by(RENEWAL.id)
-        return _RENEWALS.read_all(self.db.rows(stopping.limit(_AT_ONCE)), self.db)
+        return _RENEWALS.read_all(self.db, stopping.limit(_AT_ONCE))
 
     @transaction
     def mark_stopped(self, renewal: Renewal, subscription: str) -> None:
@@ -230,8 +230,8 @@ class Renewals(Repository):
         """
         is_unpaid = _IS_ON & (RENEWAL.till == Gateway.STARS.value)
         is_unpaid &= RENEWAL.next_at <= iso(before)
-        rows = self.db.rows(RENEWAL.select().where(is_unpaid).order_by(RENEWAL.id))
-        unpaid = _RENEWALS.read_all(rows, self.db)
+        query = RENEWAL.select().where(is_unpaid).order_by(RENEWAL.id)
+        unpaid = _RENEWALS.read_all(self.db, query)
         return [each for each in unpaid if self.stop(each.renewal_id, each.user_id)]
 
     @transaction
@@ -320,8 +320,8 @@ class Terms(Repository):
 
     def list_of_user(self, user_id: int) -> list[Term]:
         """Return all terms of a person, newest first."""
-        rows = self.db.rows(TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc()))
-        return _TERMS.read_all(rows)
+        query = TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc())
+        return _TERMS.read_all(self.db, query)
 
     def list_ending(self, after: datetime, before: datetime) -> list[Term]:
         """Return the terms that end in this period, without a later term of the same plan."""

@@ -272,7 +272,7 @@ class FileIndex(Repository):
         query = FINDING.select().where(FINDING.verdict_id == verdict["id"]).order_by(FINDING.id)
         if paths is not None:
             query = query.where(FINDING.path.in_(list(paths)))
-        return FINDINGS.read_all(self.db.rows(query))
+        return FINDINGS.read_all(self.db, query)
 
     def list_example_ids(self, dataset: str) -> list[str]:
         """Return the ids of a dataset's examples, in order."""
@@ -305,7 +305,7 @@ class FileIndex(Repository):
         )
         query = COMMIT.select().where(reduce(or_, (COMMIT.sha.in_(each) for each in wrote)))
         newest = query.order_by(COMMIT.committed_at.desc(), COMMIT.position.desc())
-        return _COMMITS.read_all(self.db.rows(newest))
+        return _COMMITS.read_all(self.db, newest)
 
     def find_newest_build(self, dataset: str) -> Build | None:
         """Return the dataset's newest build, None before the first."""
@@ -314,7 +314,7 @@ class FileIndex(Repository):
         return None if row is None else build_from_row(row)
 
     def _read(self, query: Select) -> list[FileText]:
-        return _FILES.read_all(self.db.rows(query))
+        return _FILES.read_all(self.db, query)
 
     def find_newest_commit(self) -> str | None:
         """Return the newest mainline commit, None before the first."""

@@ -249,7 +249,7 @@ class Proposals(Repository):
             PROPOSAL.state != ProposalState.WITHDRAWN.value
         )
         query = PROPOSAL.select().where(condition).order_by(PROPOSAL.id)
-        return _PROPOSALS.read_all(self.db.rows(query), self.db)
+        return _PROPOSALS.read_all(self.db, query)
 
     @transaction
     def withdraw(self, user_id: int) -> list[str]:
@@ -289,7 +289,7 @@ class Proposals(Repository):
     ) -> list[Proposal]:
         """Return waiting proposals, oldest first."""
         query = PROPOSAL.select().where(_is_waiting(datasets)).order_by(PROPOSAL.id)
-        return _PROPOSALS.read_all(self.db.rows(query.offset(offset).limit(limit)), self.db)
+        return _PROPOSALS.read_all(self.db, query.offset(offset).limit(limit))
 
     def get(self, proposal_id: int) -> Proposal:
         """Return a proposal. Raises NotFound."""

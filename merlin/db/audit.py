@@ -77,7 +77,7 @@ class Audit(Repository):
             entries = entries.where(AUDIT.by_whom == by)
         if before:
             entries = entries.where(AUDIT.id < before)
-        return _ENTRIES.read_all(self.db.rows(entries))
+        return _ENTRIES.read_all(self.db, entries)
 
 
 _ENTRIES = RowMap(Entry, columns={"by": "by_whom"})

@@ -86,7 +86,7 @@ class Notices(Repository):
         waiting = NOTICE.select().where(NOTICE.handed_over_at.is_null())
         if told_since is not None and (held := self._recently_sent(told_since)):
             waiting = waiting.where((NOTICE.to_whom != ADMINS) | NOTICE.key.not_in(held))
-        return _NOTICES.read_all(self.db.rows(waiting.order_by(NOTICE.id).limit(limit)))
+        return _NOTICES.read_all(self.db, waiting.order_by(NOTICE.id).limit(limit))
 
     def _recently_sent(self, since: datetime) -> list[str]:
         """Return the keys sent to admins since a time, with those of the same cause."""
@@ -99,7 +99,7 @@ class Notices(Repository):
     def list_newest(self, to: str, limit: int) -> list[Notice]:
         """Return the newest notices to one recipient, newest first."""
         query = NOTICE.select().where(NOTICE.to_whom == to)
-        return _NOTICES.read_all(self.db.rows(query.order_by(NOTICE.id.desc()).limit(limit)))
+        return _NOTICES.read_all(self.db, query.order_by(NOTICE.id.desc()).limit(limit))
 
     @transaction
     def mark_handed_over(self, notice_id: int) -> bool:

@@ -61,7 +61,7 @@ class Heartbeats(Repository):
 
     def list_all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process, by process and host."""
-        found = _HEARTBEATS.read_all(self.db.rows(HEARTBEAT.select()))
+        found = _HEARTBEATS.read_all(self.db, HEARTBEAT.select())
         return sorted(found, key=lambda each: (each.process, each.host))
 
 

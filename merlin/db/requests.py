@@ -135,7 +135,7 @@ class Requests(Repository):
     def list_of_author(self, by: str, limit: int = 50) -> list[Request]:
         """Return the newest requests of one author, newest first."""
         query = REQUEST.select().where(REQUEST.by_whom == storable_text(by))
-        return REQUESTS.read_all(self.db.rows(query.order_by(REQUEST.id.desc()).limit(limit)))
+        return REQUESTS.read_all(self.db, query.order_by(REQUEST.id.desc()).limit(limit))
 
     def list_failed(self, since: datetime, limit: int) -> list[Request]:
         """Return the requests that failed since a time, newest first.
@@ -151,7 +151,7 @@ class Requests(Repository):
             & (REQUEST.created_at >= iso(since))
             & ~fn.EXISTS(again.select(again.id).where(is_same & is_later))
         )
-        return REQUESTS.read_all(self.db.rows(failed.order_by(REQUEST.id.desc()).limit(limit)))
+        return REQUESTS.read_all(self.db, failed.order_by(REQUEST.id.desc()).limit(limit))
 
     @transaction
     def release(self) -> int:

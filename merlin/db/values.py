@@ -6,7 +6,7 @@ A text that no key decrypts does not keep other rows from being read.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
     from peewee import Select
 
-    from merlin.db.database import Database, Row
+    from merlin.db.database import Database, Query, Row
 
 log = get_logger(__name__)
 
@@ -60,20 +60,11 @@ def load_json(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def dump_time(moment: datetime | None) -> str | None:
-    """Return a time as text for a column."""
-    return None if moment is None else iso(moment)
-
-
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`, by default without the worse answer."""
-    messages = (_message(load) for load in json.loads(text))
+    # What is left of the object once its role and content are taken are the other keys.
+    messages = (Message(each.pop("role"), each.pop("content"), each) for each in json.loads(text))
     return tuple(each for each in messages if with_rejected or each.role != REJECTED)
-
-
-def _message(stored: Mapping[str, Any]) -> Message:
-    extra = {key: value for key, value in stored.items() if key not in ("role", "content")}
-    return Message(stored["role"], stored["content"], extra)
 
 
 V = TypeVar("V", bound="DataclassInstance")
@@ -120,9 +111,9 @@ class RowMap(Generic[V]):
         row = db.row(query)
         return None if row is None else self.read(row, db)
 
-    def read_all(self, rows: Iterable[Row], db: Database | None = None) -> list[V]:
-        """Return the values of rows."""
-        return [self.read(row, db) for row in rows]
+    def read_all(self, db: Database, query: Query) -> list[V]:
+        """Return the values of the rows of a SELECT."""
+        return [self.read(row, db) for row in db.rows(query)]
 
     def write(self, value: V, db: Database | None = None, but: Collection[str] = ()) -> Row:
         """Return the columns of a value, without those of the fields `but`."""
@@ -191,6 +182,4 @@ def read_row(shape: type[V], row: Row, **given: object) -> V:
     return found
 
 
-@cache
-def _row_map(shape: type[V]) -> RowMap[V]:
-    return RowMap(shape)
+_row_map = cache(RowMap)
