@@ -25,7 +25,7 @@ from merlin.db.intents import IntentState
 from merlin.db.requests import RequestState
 from merlin.db.tables import Table
 from merlin.training.jobs import UNFINISHED
-from merlin.training.launch import Removable, removable_files
+from merlin.training.launch import SPLITS, Removable, file_name
 from merlin.training.models import Models, ModelState, model_of, select_models
 
 BATCH_SIZE = 500
@@ -130,14 +130,14 @@ class RemovableFiles(Repository):
         """Return provider files of unneeded builds that are not removed yet."""
         builds = {build.build_id: build for build in self.builds(before)}
         newest = t.JOB.select(t.JOB.provider, t.JOB.build_id, fn.MAX(t.JOB.id).alias("newest"))
-        rows = self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id))
-        removable = [
-            removable_files(row["provider"], row["newest"], builds[row["build_id"]])
-            for row in rows
-            if row["build_id"] in builds
-        ]
-        settled = self._settled_removals()
-        return [files for files in removable if files.key not in settled]
+        removable, settled = [], self._settled_removals()
+        for row in self.db.rows(newest.group_by(t.JOB.provider, t.JOB.build_id)):
+            # A later job of the build has another key.
+            key = f"remove-files:{row['provider']}:{row['newest']}"
+            if row["build_id"] in builds and key not in settled:
+                names = tuple(file_name(builds[row["build_id"]], split) for split in SPLITS)
+                removable.append(Removable(row["provider"], key, names))
+        return removable
 
     def models(self, before: datetime) -> list[Removable]:
         """Return models of unneeded builds that never served and are not removed yet."""

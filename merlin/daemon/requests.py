@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from shutil import rmtree
 
+from merlin.app.actor import Actor
+from merlin.app.builds import unneeded
+from merlin.core.durable_files import remove_durably
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
-from merlin.daemon.retention import prune_builds, restore_folder
 from merlin.daemon.services import DaemonServices
+from merlin.dataset.gather import restore_build
 from merlin.dataset.verdicts import VerdictHistory, require_known_dataset
 from merlin.db.audit import is_person
 from merlin.db.notices import OTHERS, Notices
@@ -201,13 +205,26 @@ def _pin(services: DaemonServices, request: Request) -> Result:
 
 
 def _restore(services: DaemonServices, request: Request) -> Result:
+    """Replace a build's folder with one recreated from its commit.
+
+    Raises DatasetError when the bytes differ from the recorded build; SourceError.
+    """
     build = services.launches.build(int(_argument(request, "build")))
-    restore_folder(services, build, _argument(request, "commit"))
+    settings = services.build_settings
+    with settings.gather_lock:
+        remove_durably(settings.builds / build.folder)
+        restore_build(settings, _argument(request, "commit"), build)
     return {"build": build.version, "dataset": build.dataset}
 
 
 def _prune(services: DaemonServices, request: Request) -> Result:
-    return prune_builds(services, int(_argument(request, "keep"))).as_json()
+    """Remove the folders of unneeded builds. Raises OSError if one cannot be removed."""
+    settings = services.build_settings
+    with settings.gather_lock:
+        pruned = unneeded(services, Actor.operator(), int(_argument(request, "keep")))
+        for build in pruned.builds:
+            rmtree(settings.builds / build.folder)
+    return pruned.as_json()
 
 
 KINDS: Mapping[RequestKind, Doer] = {

@@ -1,4 +1,4 @@
-"""Delete what is no longer needed: in a tick, by `retention` in config.yaml, and by request.
+"""The tick that deletes what is no longer needed, by `retention` in config.yaml.
 
 Build folders are a cache of git: one that is needed again is recreated (`gather.restore_build`).
 """
@@ -6,19 +6,14 @@ Build folders are a cache of git: one that is needed again is recreated (`gather
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from shutil import rmtree
+from datetime import timedelta
 
-from merlin.app.actor import Actor
-from merlin.app.builds import UnneededBuilds, unneeded
 from merlin.app.retention import RemovableFiles
-from merlin.core.durable_files import remove_durably
 from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.builds import Build, remove_folders
+from merlin.dataset.builds import remove_folders
 from merlin.dataset.files import FileIndex, restore_texts
-from merlin.dataset.gather import restore_build
 from merlin.training.baselines import delete_unused_answers
 from merlin.training.launch import Removable, remove
 
@@ -31,9 +26,13 @@ def apply_retention(services: DaemonServices) -> bool:
     rows = RemovableFiles(services.db, services.clock)
     removed = {"folders": 0, "files": 0, "models": 0}
     if retention.builds_days:
-        removed["folders"] = _remove_builds(
-            services, rows, now - timedelta(days=retention.builds_days)
-        )
+        before = now - timedelta(days=retention.builds_days)
+        # The lock is needed: a build being written has its folder before its row.
+        with services.build_settings.gather_lock:
+            expired = frozenset(build.folder for build in rows.builds(before))
+            kept = rows.folders() - expired
+            folders = services.build_settings.builds
+            removed["folders"] = remove_folders(folders, kept, expired, before)
     if retention.files_days:
         files = rows.files(now - timedelta(days=retention.files_days))
         removed["files"] = _remove_each(services, files)
@@ -57,36 +56,6 @@ def apply_retention(services: DaemonServices) -> bool:
     if any(removed.values()):
         log.info("unused files and models were removed", **removed)
     return any(removed.values())
-
-
-def _remove_builds(services: DaemonServices, rows: RemovableFiles, before: datetime) -> int:
-    # The lock is needed: a build being written has its folder before its row.
-    with services.build_settings.gather_lock:
-        expired = frozenset(build.folder for build in rows.builds(before))
-        folders = services.build_settings.builds
-        return remove_folders(folders, rows.folders() - expired, expired, before)
-
-
-def prune_builds(services: DaemonServices, keep: int) -> UnneededBuilds:
-    """Remove the folders of unneeded builds except the `keep` newest of each dataset.
-
-    Returns the removed builds. Raises OSError for a folder that cannot be removed.
-    """
-    with services.build_settings.gather_lock:
-        pruned = unneeded(services, Actor.operator(), keep)
-        for build in pruned.builds:
-            rmtree(services.build_settings.builds / build.folder)
-    return pruned
-
-
-def restore_folder(services: DaemonServices, build: Build, commit: str) -> None:
-    """Replace a build's folder with one recreated from its commit.
-
-    Raises DatasetError when the bytes differ from the recorded build; SourceError.
-    """
-    with services.build_settings.gather_lock:
-        remove_durably(services.build_settings.builds / build.folder)
-        restore_build(services.build_settings, commit, build)
 
 
 def _remove_each(

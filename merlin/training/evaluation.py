@@ -391,12 +391,6 @@ def gains_of(pairs: Sequence[Pair]) -> list[int]:
     return [_is_right(now) - _is_right(before) for now, before in pairs]
 
 
-def list_lost_pairs(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the pairs that are no longer right: wrong ones, then refused ones."""
-    lost = [pair for pair, gain in zip(pairs, gains_of(pairs), strict=True) if gain < 0]
-    return sorted(lost, key=lambda pair: pair[0].kind is AnswerKind.REFUSED)
-
-
 def _is_right(judged: JudgedAnswer) -> bool:
     return judged.kind is AnswerKind.RIGHT
 

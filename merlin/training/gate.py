@@ -38,7 +38,6 @@ from merlin.training.evaluation import (
     bootstrap_interval,
     gains_of,
     judge_answers,
-    list_lost_pairs,
     pair_answers,
 )
 from merlin.training.models import Model
@@ -75,11 +74,13 @@ def find_hold(
     if rule.kind != NOT_WORSE:
         return None
     counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    lost = [now for now, _ in list_lost_pairs(counted)]
+    gains = gains_of(counted)
+    lost = [now for (now, _), gain in zip(counted, gains, strict=True) if gain < 0]
+    lost.sort(key=lambda answer: answer.kind is AnswerKind.REFUSED)
     wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
     values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
-    if wrong or (is_enough and bootstrap_interval(gains_of(counted))[1] < 0):
+    if wrong or (is_enough and bootstrap_interval(gains)[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
         return HoldReason(reason, values, list(map(_make_lost_question, lost)))
     return None

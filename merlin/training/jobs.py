@@ -155,18 +155,13 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     )
 
 
-_JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda said: Recipe(**said)})
+JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda said: Recipe(**said)})
 _EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
 # The columns that change after the launch.
 _PROGRESS = (
     *("state", "provider_job_id", "status", "model_id", "trained_tokens"),
     *("error", "not_before", "updated_at"),
 )
-
-
-def job_of(row: Row) -> Job:
-    """Return the job of a row of the table job."""
-    return _JOBS.read(row)
 
 
 _OPEN_JOBS = Prepared(JOB.select().where(UNFINISHED).order_by(JOB.id))
@@ -177,12 +172,12 @@ class Jobs(Repository):
 
     def open_jobs(self) -> list[Job]:
         """Return the unfinished jobs, oldest first."""
-        return [job_of(row) for row in self.db.rows(_OPEN_JOBS())]
+        return JOBS.read_all(self.db, _OPEN_JOBS())
 
     def get(self, job_id: int) -> Job:
         """Return one job. Raises NotFound."""
         missing = NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        return job_of(self.db.get_row(JOB.select().where(JOB.id == job_id), missing))
+        return JOBS.read(self.db.get_row(JOB.select().where(JOB.id == job_id), missing))
 
     @transaction
     def save(self, old: Job, new: Job) -> bool:
@@ -197,7 +192,7 @@ class Jobs(Repository):
         if moves and (old.is_final or (new.state is JobState.SUCCEEDED and not new.model_id)):
             raise ValueError(f"job {old.job_id}: {old.state} to {new.state}")
         stands = (JOB.id == old.job_id) & (JOB.state == old.state.value)
-        row = _JOBS.write(new)
+        row = JOBS.write(new)
         if not self.db.update(JOB, stands, **{key: row[key] for key in _PROGRESS}):
             return False
         if moves:
@@ -239,7 +234,7 @@ class Jobs(Repository):
 
 def insert_job(db: Database, job: Job, training_key: str) -> None:
     """Store a new job as launching; one with the same launch key is left unchanged."""
-    if db.add_new(JOB, _JOBS.write(job, but=("job_id",)) | {"wish": training_key}):
+    if db.add_new(JOB, JOBS.write(job, but=("job_id",)) | {"wish": training_key}):
         job_id = db.value(JOB.select(JOB.id).where(JOB.launch_key == job.launch_key))
         add_change(db, int(job_id), "", JobState.LAUNCHING, job.created_at)
 

@@ -257,13 +257,6 @@ class Removable:
     model_row: int = 0
 
 
-def removable_files(provider: str, job_id: int, build: Build) -> Removable:
-    """Return the training files of a build; `job_id` is the newest job that used them."""
-    # A later job of the build has another key.
-    names = tuple(file_name(build, split) for split in SPLITS)
-    return Removable(provider, f"remove-files:{provider}:{job_id}", names)
-
-
 def remove(provider: TrainingProvider, old: Removable) -> bool:
     """Remove files or a model, unless that was done or finally refused before.
 

@@ -41,12 +41,12 @@ from merlin.db.values import dump_json
 from merlin.training import policy
 from merlin.training.jobs import (
     FORBIDDEN,
+    JOBS,
     UNFINISHED,
     Job,
     JobState,
     failure_columns,
     insert_job,
-    job_of,
     launch_key,
 )
 from merlin.training.models import ModelState, make_lost_model_columns, revoked_builds
@@ -265,8 +265,7 @@ class Launches(Repository):
 
     def find_newest_attempt(self, training_key: str) -> Job | None:
         """Return the newest job of a verdict with this training key, or None."""
-        row = self.db.row(_NEWEST_ATTEMPT(training_key=training_key))
-        return None if row is None else job_of(row)
+        return JOBS.find(self.db, _NEWEST_ATTEMPT(training_key=training_key))
 
     def price(self, recipe: Recipe) -> Price | None:
         """Return the price of a recipe's base, None if it is not known."""
@@ -345,7 +344,7 @@ class Launches(Repository):
             insert_job(self.db, job, verdict.training_key)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
-        found = job_of(self.db.get_row(self.db.for_update(same), missing))
+        found = JOBS.read(self.db.get_row(self.db.for_update(same), missing))
         mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.status in WAITING else (verdict.status,)
         by_job = {"job_id": found.job_id}
