@@ -131,15 +131,13 @@ def check_password_strength(password: str, name: str) -> None:
         raise Refused("an easy password", "account-password-common")
 
 
-def hash_password(password: str) -> str:
-    """Return the hash to store; takes tens of milliseconds and 19 MiB."""
-    return _HASHER.hash(normalise_password(password))
-
-
 def hash_new_password(password: str, name: str) -> str:
-    """Return the hash of a new password. Raises Refused for one that is easy to guess."""
+    """Return the hash of a new password; takes tens of milliseconds and 19 MiB.
+
+    Raises Refused for one that is easy to guess.
+    """
     check_password_strength(password, name)
-    return hash_password(password)
+    return _HASHER.hash(normalise_password(password))
 
 
 def verify_password(stored: str, password: str) -> bool:

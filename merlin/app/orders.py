@@ -216,7 +216,7 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
 def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
     """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
-    candidate = purchases.find_by_payment(Gateway.YOOKASSA, payment_id, purchase_id)
+    candidate = purchases.find_by_payment(payment_id, purchase_id)
     if candidate is None or (payment_id and candidate.outside_id == payment_id):
         return candidate
     was_requested = candidate.asked_at is not None and not candidate.outside_id

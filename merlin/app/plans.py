@@ -48,6 +48,7 @@ from merlin.core.money import Amount
 from merlin.db import audit
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
+from merlin.db.tables import RENEWAL
 from merlin.providers.payments import Gateway
 
 
@@ -262,8 +263,9 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
             "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
-        if is_ours:
-            Renewals(ctx.db).record_announcement(renewal.renewal_id, price)
+        if is_ours:  # the next payment is not above the announced price
+            is_it = RENEWAL.id == renewal.renewal_id
+            ctx.db.update(RENEWAL, is_it, announced_price=price.minor)
         key = "notice-renewal-soon" if is_ours else "notice-renewal-soon-stars"
         _tell(ctx, renewal.user_id, key, values, once)
 

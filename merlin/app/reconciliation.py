@@ -13,11 +13,12 @@ An operator may compare any time with `merlin billing reconcile`, which changes 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
 
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
@@ -33,9 +34,9 @@ from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import plans_for_sale
-from merlin.billing.report import Mismatch, compare, find_missing_payments
+from merlin.billing.report import Mismatch, compare
 from merlin.billing.subscriptions import Renewals
-from merlin.core.clock import from_iso, in_zone, iso
+from merlin.core.clock import in_zone, iso
 from merlin.core.errors import PaymentError
 from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
@@ -74,9 +75,8 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
         is_ours = payment.purchase_id and shop is not None and payment.is_test == shop.test
         if not is_ours or payment.status is not Status.SUCCEEDED:
             continue
-        purchase = Purchases(ctx.db, ctx.clock).find_by_payment(
-            Gateway.YOOKASSA, payment.outside_id, payment.purchase_id
-        )
+        find_by_payment = Purchases(ctx.db, ctx.clock).find_by_payment
+        purchase = find_by_payment(payment.outside_id, payment.purchase_id)
         purchase_id = "" if purchase is None else purchase.purchase_id
         entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
         paid = {entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT}
@@ -124,9 +124,10 @@ class StarComparison:
 
     at: datetime | None = None
     seen: int = 0
-    differences: Sequence[StarDifference] = field(default_factory=tuple)
+    differences: Sequence[StarDifference] = ()
 
 
+_COMPARISON = TypeAdapter(StarComparison)
 # A page of Telegram's list: the ids on it, and our payments and refunds among them.
 StarsPage = tuple[Sequence[str], Sequence[GatewayPayment | GatewayRefund]]
 STARS_PAGE_SIZE = 100
@@ -135,12 +136,8 @@ STARS_PAGE_SIZE = 100
 def read_last_comparison(settings: Settings) -> StarComparison:
     """Return the stored result of the last comparison; an empty one if it cannot be read."""
     try:
-        values = json.loads(settings.get(SETTING))
-        differences = [
-            StarDifference(str(item["kind"]), str(item["charge"])) for item in values["differences"]
-        ]
-        return StarComparison(from_iso(values["at"]), int(values["seen"]), tuple(differences))
-    except (ValueError, KeyError, TypeError):
+        return _COMPARISON.validate_json(settings.get(SETTING))
+    except ValidationError:
         return StarComparison()
 
 
@@ -226,12 +223,8 @@ def _store_comparison(ctx: Context, comparison: StarComparison) -> None:
         arguments = plan_titles(ctx, renewal.plan)
         to = str(renewal.user_id)
         Notices(ctx.db, ctx.clock).tell(to, "notice-renewal-unpaid", arguments, once)
-    values = {
-        "at": iso(at),
-        "seen": comparison.seen,
-        "differences": [asdict(difference) for difference in comparison.differences[:_MAX_STORED]],
-    }
-    Settings(ctx.db).put(SETTING, json.dumps(values), BY)
+    stored = replace(comparison, at=at, differences=comparison.differences[:_MAX_STORED])
+    Settings(ctx.db).put(SETTING, _COMPARISON.dump_json(stored).decode(), BY)
     for difference in comparison.differences:
         if difference.kind == "missing":
             once = f"missing:{difference.charge}"
@@ -291,12 +284,14 @@ async def _list_payments(
     gateway: YooKassaGateway, entries: Sequence[Entry], since: datetime, until: datetime
 ) -> list[GatewayPayment]:
     payments = [*await gateway.between(since, until)]
-    for outside_id in find_missing_payments(entries, payments):
-        try:
-            payments.append(await gateway.find(outside_id))
-        except PaymentError as error:
-            if error.code != _NOT_FOUND:
-                raise
+    known = {payment.outside_id for payment in payments}
+    for entry in entries:
+        if entry.kind is EntryKind.PAYMENT and entry.outside_id not in known:
+            try:
+                payments.append(await gateway.find(entry.outside_id))
+            except PaymentError as error:
+                if error.code != _NOT_FOUND:
+                    raise
     return payments
 
 

@@ -89,7 +89,8 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
-    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).mark_held(order_id):
+    advance = Purchases(ctx.db, ctx.clock).advance
+    if payment.status is Status.HELD and advance(order_id, PurchaseState.HELD):
         return Outcome.HELD
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return Outcome.CANCELED

@@ -319,10 +319,9 @@ class Ledger(Repository):
         return Purchases(self.db, self._clock).get(purchase_id)
 
     def _advance(self, purchase: Purchase, state: PurchaseState) -> None:
-        before = [each.value for each in PurchaseState if each.rank < state.rank]
-        condition = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
         # A canceled order that is paid after all has no reason of a cancellation any more.
-        self.db.update(PURCHASE, condition, state=state.value, look_at=None, reason="")
+        values = {"look_at": None, "reason": ""}
+        Purchases(self.db, self._clock).advance(purchase.purchase_id, state, **values)
 
     def _add(
         self, purchase: Purchase, key: str, kind: EntryKind, amount: Amount, **more: object

@@ -328,12 +328,10 @@ class Purchases(Repository):
             query = query.where(_matches_reference(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db, query.limit(limit))
 
-    def find_by_payment(
-        self, gateway: Gateway, outside_id: str, purchase_id: str = ""
-    ) -> Purchase | None:
-        """Return the purchase of a gateway's payment, else the one of this id, else None."""
+    def find_by_payment(self, outside_id: str, purchase_id: str = "") -> Purchase | None:
+        """Return the purchase of a payment at YooKassa, else the one of this id, else None."""
         is_named = PURCHASE.id == storable_text(purchase_id)
-        is_paid = _only(PURCHASE.outside_id == storable_text(outside_id), gateway)
+        is_paid = _only(PURCHASE.outside_id == storable_text(outside_id), Gateway.YOOKASSA)
         found = _PURCHASES.find(self.db, PURCHASE.select().where(is_paid)) if outside_id else None
         return found or _PURCHASES.find(self.db, PURCHASE.select().where(is_named))
 
@@ -402,11 +400,11 @@ class Purchases(Repository):
         return self.db.update(PURCHASE, condition & is_before, **next_step)
 
     @transaction
-    def mark_held(self, purchase_id: str) -> bool:
-        """Store that the money is held; False if the purchase has a later state."""
-        before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
+    def advance(self, /, purchase_id: str, state: PurchaseState, **values: object) -> bool:
+        """Store a state and columns; False if the purchase has this state or a later one."""
+        before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
-        return self.db.update(PURCHASE, condition, state=PurchaseState.HELD.value)
+        return self.db.update(PURCHASE, condition, state=state.value, **values)
 
     def is_due(self, now: datetime, only: Gateway | None = None) -> bool:
         """Return whether `claim_due` would return any; only reads, so it blocks no writer."""

@@ -60,15 +60,6 @@ def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> lis
     return mismatches
 
 
-def find_missing_payments(
-    entries: Iterable[Entry], payments: Iterable[GatewayPayment]
-) -> list[str]:
-    """Return the ids of payments missing in a gateway's list, to be read one by one."""
-    known = {payment.outside_id for payment in payments}
-    paid = [entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT]
-    return [outside_id for outside_id in paid if outside_id not in known]
-
-
 def _compare_theirs(
     theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
 ) -> Iterator[Mismatch]:
@@ -79,11 +70,8 @@ def _compare_theirs(
             if is_paid:
                 difference = Difference.NOT_STORED
                 yield Mismatch(difference, outside_id, payment.purchase_id, None, payment.amount)
-        elif not is_paid:
-            difference = Difference.NOT_PAID
-            yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
-        elif entry.amount != payment.amount:
-            difference = Difference.AMOUNT
+        elif not is_paid or entry.amount != payment.amount:
+            difference = Difference.AMOUNT if is_paid else Difference.NOT_PAID
             yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
         elif refunded.get(entry.entry_id, 0) != payment.refunded:
             currency = entry.amount.currency

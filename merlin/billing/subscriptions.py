@@ -17,6 +17,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from peewee import fn
+
 from merlin.billing.quota import Source
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import from_iso, iso
@@ -285,11 +287,6 @@ class Renewals(Repository):
                 claimed.append(_RENEWALS.read(row, self.db))
         return claimed
 
-    @transaction
-    def record_announcement(self, renewal_id: int, price: Amount) -> None:
-        """Store the price that a reminder announces; the next payment is not above it."""
-        self.db.update(RENEWAL, RENEWAL.id == renewal_id, announced_price=price.minor)
-
 
 class Terms(Repository):
     """One row for each term; with a cipher, trials are recognised after an erasure."""
@@ -327,13 +324,11 @@ class Terms(Repository):
         """Return the terms that end in this period, without a later term of the same plan."""
         is_in_period = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
         has_length = TERM.ends_at > TERM.starts_at
-        rows = self.db.rows(TERM.select().where(is_in_period & has_length).order_by(TERM.ends_at))
-        return [term for term in map(_TERMS.read, rows) if not self._is_extended(term)]
-
-    def _is_extended(self, term: Term) -> bool:
-        same_plan = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
-        ends_later = TERM.ends_at > iso(term.ends_at)
-        return self.db.has(TERM, same_plan & ends_later)
+        other = TERM.alias("other")
+        is_later = (other.user_id == TERM.user_id) & (other.plan == TERM.plan)
+        later = other.select(other.id).where(is_later & (other.ends_at > TERM.ends_at))
+        query = TERM.select().where(is_in_period & has_length & ~fn.EXISTS(later))
+        return _TERMS.read_all(self.db, query.order_by(TERM.ends_at))
 
     def has_had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether a person had the trial of a plan, even before an erasure."""

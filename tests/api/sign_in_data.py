@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from merlin.account.accounts import Accounts, hash_password
+from merlin.account.accounts import Accounts, hash_new_password
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from tests.support.waiting import longest
 
@@ -54,7 +54,7 @@ def set_bot_name(site, name="merlin_test_bot"):
 
 def set_password(site, user_id, name):
     """Give a user a user name and PASSWORD."""
-    _HASHES[:] = _HASHES or [hash_password(PASSWORD)]
+    _HASHES[:] = _HASHES or [hash_new_password(PASSWORD, name)]
     Accounts(site.db).set_name(user_id, name, "cli:vera")
     Accounts(site.db).set_password(user_id, _HASHES[0], "cli:vera")
 

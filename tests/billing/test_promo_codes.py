@@ -177,7 +177,7 @@ def test_changed_gateway_or_contact_keeps_the_code(shop):
 
 def test_held_payment_keeps_the_promo_use(shop):
     purchase = shop.order(promo="HALF")
-    assert shop.billing.purchases.mark_held(purchase.purchase_id)
+    assert shop.billing.purchases.advance(purchase.purchase_id, PurchaseState.HELD)
     assert refusal_key(shop.order, promo="HALF", gateway=STARS) == "promo-used"
 
 

@@ -11,7 +11,7 @@ import pytest
 from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop, read_state
+from tests.billing.plan_shop import ANNA, BORIS, STARS, Shop, read_state
 
 pytestmark = pytest.mark.integration
 
@@ -112,21 +112,20 @@ def test_gateway_response_is_stored_once(shop, clock):
     now = shop.billing.purchases.get(purchase.purchase_id)
     assert (now.state, now.outside_id) == (PurchaseState.PENDING, "out-1")
     assert now.pay_url == "https://pay"
-    assert shop.billing.purchases.find_by_payment(YOOKASSA, "out-1") == now
-    assert shop.billing.purchases.find_by_payment(STARS, "out-1") is None
-    assert shop.billing.purchases.find_by_payment(YOOKASSA, "") is None
+    assert shop.billing.purchases.find_by_payment("out-1") == now
+    assert shop.billing.purchases.find_by_payment("") is None
 
 
 def test_states_never_go_back(shop, clock):
     purchase = start_payment(shop)
     purchases = shop.billing.purchases
-    assert purchases.mark_held(purchase.purchase_id)
-    assert not purchases.mark_held(purchase.purchase_id)
+    assert purchases.advance(purchase.purchase_id, PurchaseState.HELD)
+    assert not purchases.advance(purchase.purchase_id, PurchaseState.HELD)
     assert not purchases.claim_call(purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.give_up(purchase.purchase_id, ended)
-    assert not purchases.mark_held(purchase.purchase_id)
+    assert not purchases.advance(purchase.purchase_id, PurchaseState.HELD)
     assert read_state(shop, purchase) is PurchaseState.PAID
 
 
@@ -141,7 +140,7 @@ def test_expired_order_that_was_paid_is_paid(shop):
 def test_order_is_found_by_a_payment_whose_creation_response_was_lost(shop):
     purchase = shop.order()
     shop.pay(purchase, "out-9")
-    found_purchase = shop.billing.purchases.find_by_payment(YOOKASSA, "out-9")
+    found_purchase = shop.billing.purchases.find_by_payment("out-9")
     assert found_purchase.purchase_id == purchase.purchase_id
 
 
@@ -224,7 +223,7 @@ def test_gateway_response_after_cancellation_is_stored_and_polled(shop, clock):
         purchase.purchase_id, "out-1", "https://pay", later
     )
     assert read_state(shop, purchase) is PurchaseState.CANCELED
-    assert shop.billing.purchases.find_by_payment(YOOKASSA, "out-1") is not None
+    assert shop.billing.purchases.find_by_payment("out-1") is not None
     clock.move(61)
     assert claim_due(shop) == [purchase.purchase_id]
 

@@ -16,7 +16,6 @@ from merlin.billing.report import (
     compare,
     day_start,
     export_rows,
-    find_missing_payments,
     format_signed_decimal,
     sum_by_month,
 )
@@ -130,11 +129,6 @@ LEDGER = [
 )
 def test_every_difference_between_ledger_and_gateway_is_found(payments, differences):
     assert [row.difference for row in compare(LEDGER, payments)] == differences
-
-
-def test_payments_missing_in_the_gateway_list_are_returned():
-    assert find_missing_payments(LEDGER, [gateway_payment("b")]) == ["a"]
-    assert find_missing_payments(LEDGER, [gateway_payment("a")]) == []
 
 
 def test_difference_shows_both_amounts():
