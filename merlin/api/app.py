@@ -125,7 +125,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
                 repeat(beat, server.ALIVE_S, "heartbeats cannot be stored"),
                 repeat(release, RELEASE_S, "abandoned questions wait"),
             ]
-            if state.payment_worker.has_payments:
+            if services.gateway is not None or services.plans:
                 work.append(state.payment_worker.serve())
             background_tasks = [asyncio.create_task(coroutine) for coroutine in work]
             try:

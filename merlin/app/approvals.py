@@ -18,6 +18,7 @@ from merlin.app.context import Context
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit, person_reference
+from merlin.db.database import transaction
 from merlin.db.requests import RequestKind
 
 
@@ -67,44 +68,38 @@ def get_waiting(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     return view
 
 
+@transaction
 def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """Approve and perform what another person asked for, in one transaction.
 
     An act that cannot be performed any more is marked failed, with the reason. Raises NotFound and
     Refused as `get_waiting`, and Refused for the actor's own.
     """
-
-    def decide() -> ApprovalView:
-        view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-        approval = view.approval
-        if view.is_own:
-            raise Refused("one's own", "approval-own", number=str(number))
-        approvals.decide(number, ApprovalState.APPROVED, actor.name)
-        _note(ctx, actor, approval, is_approved=True)
-        reason = _perform(ctx, approval)
-        if reason is None:
-            approvals.notify_asker(approval, "notice-approval-approved")
-            return replace(view, approval=approvals.get(number))
-        approvals.fail(number)
-        failure = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
-        approvals.notify_asker(approval, "notice-approval-failed", reason=failure)
-        return replace(view, approval=approvals.get(number), reason=reason)
-
-    return ctx.db.run_in_transaction(decide)
+    view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
+    approval = view.approval
+    if view.is_own:
+        raise Refused("one's own", "approval-own", number=str(number))
+    approvals.decide(number, ApprovalState.APPROVED, actor.name)
+    _note(ctx, actor, approval, is_approved=True)
+    reason = _perform(ctx, approval)
+    if reason is None:
+        approvals.notify_asker(approval, "notice-approval-approved")
+        return replace(view, approval=approvals.get(number))
+    approvals.fail(number)
+    failure = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
+    approvals.notify_asker(approval, "notice-approval-failed", reason=failure)
+    return replace(view, approval=approvals.get(number), reason=reason)
 
 
+@transaction
 def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     """Decline an approval; the actor's own is withdrawn. Raises as `get_waiting`."""
-
-    def decide() -> ApprovalView:
-        view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
-        approvals.decide(number, ApprovalState.DECLINED, actor.name)
-        _note(ctx, actor, view.approval, is_approved=False)
-        if not view.is_own:
-            approvals.notify_asker(view.approval, "notice-approval-declined")
-        return replace(view, approval=approvals.get(number))
-
-    return ctx.db.run_in_transaction(decide)
+    view, approvals = get_waiting(ctx, actor, number), Approvals(ctx.db, ctx.clock)
+    approvals.decide(number, ApprovalState.DECLINED, actor.name)
+    _note(ctx, actor, view.approval, is_approved=False)
+    if not view.is_own:
+        approvals.notify_asker(view.approval, "notice-approval-declined")
+    return replace(view, approval=approvals.get(number))
 
 
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:
@@ -136,16 +131,12 @@ def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
 
 
 def _view(ctx: Context, actor: Actor, approval: Approval) -> ApprovalView:
-    is_own = not actor.is_operator and approval.asked_by == actor.user_id
-    return ApprovalView(approval=approval, text=_text(ctx, approval), is_own=is_own)
-
-
-def _text(ctx: Context, approval: Approval) -> str:
-    if approval.act != "broadcast":
-        return ""
-    bot_id, broadcast_id = (approval.arguments[name] for name in ("bot_id", "broadcast_id"))
-    broadcast = broadcasts.broadcasts_of(ctx, bot_id).get(broadcast_id)
-    return broadcast.text if broadcast else ""
+    is_own, broadcast = not actor.is_operator and approval.asked_by == actor.user_id, None
+    if approval.act == "broadcast":
+        bot_id, broadcast_id = (approval.arguments[name] for name in ("bot_id", "broadcast_id"))
+        broadcast = broadcasts.broadcasts_of(ctx, bot_id).get(broadcast_id)
+    text = broadcast.text if broadcast else ""
+    return ApprovalView(approval=approval, text=text, is_own=is_own)
 
 
 def _may(actor: Actor, approval: Approval) -> bool:

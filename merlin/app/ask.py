@@ -256,19 +256,14 @@ def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
-    newer = _newer_since_answer(ctx, session, request)
+    serving = newer_serving(ModelCatalogue(ctx.db), request)
+    is_news = serving and session.touched_at and session.touched_at < serving.since
+    newer = serving.model.build_version if serving and is_news else ""
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
     return Conversation(
         asker, session, history, request, first, limit, name=name, newer=newer, is_first=is_first
     )
-
-
-def _newer_since_answer(ctx: Context, session: Session, request: ModelRequest) -> str:
-    """Return a newer version than the chosen one, promoted since the session's last answer."""
-    newer = newer_serving(ModelCatalogue(ctx.db), request)
-    is_news = newer and session.touched_at and session.touched_at < newer.since
-    return newer.model.build_version if newer and is_news else ""
 
 
 def route(

@@ -404,18 +404,14 @@ def _training(
     if progress.share and not job.is_over:
         left = max((last - first) * (100 / progress.share - 1) - quiet, timedelta())
         left = timedelta(seconds=round(left.total_seconds()))
-    found = Losses.read(metrics, checkpoints)
+    series = Losses.read(metrics, checkpoints).series().values()
+    losses = ([LossPoint(*pair) for pair in downsample(pairs, MAX_POINTS)] for pairs in series)
     return TrainingView(
         progress=progress,
-        losses=Losses(*(_downsample(points) for points in (found.train, found.test))),
+        losses=Losses(*losses),
         left=left,
         silence=quiet - quiet % _MINUTE if is_silent else None,
     )
-
-
-def _downsample(points: Sequence[LossPoint]) -> list[LossPoint]:
-    pairs = downsample([(point.step, point.loss) for point in points], MAX_POINTS)
-    return [LossPoint(*pair) for pair in pairs]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from merlin.course.catalogue import ActiveCourses, Catalogue, Course, Material
 from merlin.course.search import Kind, SearchIndex, SearchResult
 from merlin.course.search import search as search_index
 from merlin.dataset.files import FileIndex
+from merlin.db.database import transaction
 from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
 
@@ -201,6 +202,7 @@ def favourites(ctx: Context, actor: Actor) -> list[Course]:
     return [courses[row["course_id"]] for row in rows if row["course_id"] in courses]
 
 
+@transaction
 def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Course]:
     """Add a favourite; return whether it was new, and the course.
 
@@ -209,18 +211,14 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
     course = active(ctx).by_id.get(course_id)
     if course is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
-
-    def add() -> bool:
-        condition = FAVOURITE.user_id == actor.user_id
-        if ctx.db.has(FAVOURITE, condition & (FAVOURITE.course_id == course_id)):
-            return False
-        if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
-            text = f"{MAX_FAVOURITES} favourites"
-            raise Refused(text, "course-too-many-favourites", limit=MAX_FAVOURITES)
-        row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
-        return ctx.db.add_new(FAVOURITE, row)
-
-    return ctx.db.run_in_transaction(add), course
+    condition = FAVOURITE.user_id == actor.user_id
+    if ctx.db.has(FAVOURITE, condition & (FAVOURITE.course_id == course_id)):
+        return False, course
+    if ctx.db.count(FAVOURITE, condition) >= MAX_FAVOURITES:
+        text = f"{MAX_FAVOURITES} favourites"
+        raise Refused(text, "course-too-many-favourites", limit=MAX_FAVOURITES)
+    row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
+    return ctx.db.add_new(FAVOURITE, row), course
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:

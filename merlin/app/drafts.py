@@ -91,11 +91,10 @@ class DraftNotGood(DatasetError):
 
 def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
     """Return the actor's drafts in a dataset, newest first. Raises NotFound."""
-    require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        drafts = _drafts(ctx).list_of_user(actor.user_id, dataset)
-        files = FileIndex(ctx.db).read_texts(dataset, [draft.edit.path for draft in drafts])
-    return [_draft_view(dataset, draft.edit, files) for draft in reversed(drafts)]
+        edits = list_edits(ctx, actor, dataset)
+        files = FileIndex(ctx.db).read_texts(dataset, [edit.path for edit in edits])
+    return [_draft_view(dataset, edit, files) for edit in reversed(edits)]
 
 
 def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
@@ -332,10 +331,9 @@ def compare_rows(
 
     Raises NotFound, Refused beyond `MAX_DRAFTS` rows.
     """
-    require_editing(ctx, actor, dataset)
-    edits = [draft.edit for draft in _drafts(ctx).list_of_user(actor.user_id, dataset)]
     drafted = {
-        edit.path: FileText(dataset, edit.path, edit.before or "", edit.text) for edit in edits
+        edit.path: FileText(dataset, edit.path, edit.before or "", edit.text)
+        for edit in list_edits(ctx, actor, dataset)
     }
     entries, rows, contents = ExampleEntries(ctx.db), list[PastedRow](), set[bytes]()
     numbers = count(1)
@@ -378,8 +376,7 @@ def draft_pasted_rows(
     """
     rows = compare_rows(ctx, actor, dataset, read_pasted(text))
     rows = [row for row in rows if row.number in chosen]
-    example_drafts = ExampleDrafts(ctx.db, ctx.clock)
-    drafted = [draft.edit.path for draft in example_drafts.list_of_user(actor.user_id, dataset)]
+    drafted = [edit.path for edit in list_edits(ctx, actor, dataset)]
     if len(drafted) + len(rows) > MAX_DRAFTS:
         raise Refused("too many drafts", "page-drafts-too-many", limit=MAX_DRAFTS)
     names = NameAllocator(
@@ -391,7 +388,7 @@ def draft_pasted_rows(
             continue
         if row.known is None:
             path = example_path(names.allocate(row.example.question))
-            example_drafts.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
+            _drafts(ctx).put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
         else:
             content = ExampleContent(None, row.example.answer, row.example.tags or None)
             draft_example(ctx, actor, dataset, row.known.id, content, row.known.revision)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from peewee import fn
 
@@ -27,20 +26,12 @@ from merlin.db.database import Database
 from merlin.db.notices import ADMINS, CAUSES, Notices
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestState
-from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE, Table
+from merlin.db.tables import JOB, NOTICE, OUTGOING, REQUEST, UPDATE
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import spent_micro
 from merlin.training.models import Serving
 from merlin.training.policy import month_start
 from merlin.training.promote import Promotions
-
-
-def _list_waiting_conditions() -> Iterator[tuple[str, Table, Any]]:
-    """Yield each queue with its table and the condition of its waiting rows."""
-    yield "requests", REQUEST, REQUEST.state == RequestState.WAITING.value
-    yield "notices", NOTICE, NOTICE.handed_over_at.is_null()
-    yield "updates", UPDATE, UPDATE.state == UpdateState.WAITING.value
-    yield "letters", OUTGOING, OUTGOING.state.in_(ON_THE_WAY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +46,14 @@ class QueueView:
 def queues(db: Database) -> list[QueueView]:
     """Return the queues: requests, notices, Telegram updates and outgoing messages."""
     views = []
-    for name, table, waits in _list_waiting_conditions():
-        since = table.received_at if table is UPDATE else table.created_at
+    waiting = {
+        "requests": (REQUEST.created_at, REQUEST.state == RequestState.WAITING.value),
+        "notices": (NOTICE.created_at, NOTICE.handed_over_at.is_null()),
+        "updates": (UPDATE.received_at, UPDATE.state == UpdateState.WAITING.value),
+        "letters": (OUTGOING.created_at, OUTGOING.state.in_(ON_THE_WAY)),
+    }
+    for name, (since, waits) in waiting.items():
+        table = since.source
         oldest = db.value(table.select(fn.MIN(since)).where(waits))
         waiting_since = None if oldest is None else from_iso(oldest)
         views.append(QueueView(name, db.count(table, waits), waiting_since))

@@ -133,13 +133,9 @@ class Owner:
         return boot != self.boot or _start_of(int(pid)) != int(started)
 
 
-def get_current_owner() -> Owner:
-    """Return this process as an owner."""
-    return read_owner(os.getpid())
-
-
-def read_owner(pid: int) -> Owner:
-    """Return a process of this host as an owner."""
+def read_owner(pid: int | None = None) -> Owner:
+    """Return a process of this host as an owner, by default this one."""
+    pid = os.getpid() if pid is None else pid
     try:
         # Containers may share a host name but not their process ids.
         namespace = Path.readlink(_PROC / "self/ns/pid").name

@@ -236,7 +236,11 @@ def get(
         row = ctx.db.row(_jobs().where(JOB.id == job_id))
         if row is None or not actor.may(permission, row["dataset"]):
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
-        job_events = _events(ctx, job_id, events)
+        newest = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id).order_by(JOB_EVENT.id.desc())
+        job_events = [
+            read_row(JobEvent, event, data=finite(load_json(event["data"])))
+            for event in reversed(ctx.db.rows(newest.limit(events)))
+        ]
         changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
         query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
         checkpoints = [
@@ -334,12 +338,3 @@ def _view_of(view_type: type[T], row: Row, **extra: object) -> T:
         model=row["model_id"],
         **extra,
     )
-
-
-def _events(ctx: Context, job_id: int, limit: int) -> list[JobEvent]:
-    query = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id)
-    newest_first = ctx.db.rows(query.order_by(JOB_EVENT.id.desc()).limit(limit))
-    return [
-        read_row(JobEvent, row, data=finite(load_json(row["data"])))
-        for row in reversed(newest_first)
-    ]

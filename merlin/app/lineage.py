@@ -97,7 +97,9 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
     """
     with ctx.db.snapshot():
         dataset, example_id = _find_example(ctx, actor, name, dataset)
-        builds = _builds(ctx, dataset, example_id)
+        columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
+        query = select_builds_with(dataset, example_id, *columns)
+        builds = ctx.db.rows(query.order_by(BUILD.id.desc()))
         taught = [row for row in builds if row["split"] == TRAIN]
         models = _models(ctx, [row["id"] for row in taught])
         answers, newest_answers = _answers(ctx, models)
@@ -146,13 +148,6 @@ def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[
 def _has_build(ctx: Context, dataset: str, example_id: str) -> bool:
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
     return ctx.db.has(TAUGHT_EXAMPLE, condition)
-
-
-def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
-    """Return id, number and split of each build with the example, newest first."""
-    columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
-    query = select_builds_with(dataset, example_id, *columns)
-    return ctx.db.rows(query.order_by(BUILD.id.desc()))
 
 
 def _models(ctx: Context, builds: list[int]) -> list[Row]:

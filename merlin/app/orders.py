@@ -383,7 +383,9 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
     if outcome in {Outcome.PAID, Outcome.RETURNED}:
         kill_point("payment.after")
     if outcome is Outcome.RETURNED:
-        await read_refunds(ctx, purchase.purchase_id)
+        # Refunds that were made at YooKassa directly.
+        refunds = await polled_gateway(ctx).refunds(payment.outside_id)
+        await ctx.write(store_refunds, purchase.purchase_id, refunds)
     if payment.status is not Status.HELD or outcome is Outcome.WRONG:
         return outcome
     # Not for a deleted user, nor if the promo code was used in the meantime.
@@ -414,13 +416,6 @@ def _may_capture(ctx: Context, purchase_id: str) -> bool:
         return True
     settlement.notify_code_taken(ctx, purchase, purchase.outside_id)
     return False
-
-
-async def read_refunds(ctx: Context, purchase_id: str) -> None:
-    """Store the refunds of a payment that were made at YooKassa directly. Raises PaymentError."""
-    purchase = await _read_purchase(ctx, purchase_id)
-    gateway_refunds = await polled_gateway(ctx).refunds(purchase.outside_id)
-    await ctx.write(store_refunds, purchase_id, gateway_refunds)
 
 
 def store_refunds(ctx: Context, purchase_id: str, gateway_refunds: Sequence[GatewayRefund]) -> None:

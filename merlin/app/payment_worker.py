@@ -161,11 +161,6 @@ class PaymentWorker:
     def _now(self) -> datetime:
         return self.ctx.clock()
 
-    @property
-    def has_payments(self) -> bool:
-        """Return whether there is anything that a person has to look after."""
-        return self.ctx.gateway is not None or bool(self.ctx.plans)
-
     def ring(self) -> None:
         """Start the next round now; returns at once."""
         self._rung.set()

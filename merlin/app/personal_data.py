@@ -67,7 +67,13 @@ class PersonalRecords(Repository):
         for traces in TRACES:
             table = traces.table
             order = [getattr(table, name) for name in table.row_key]
-            query = table.select().where(_refers_to(traces, user_id)).order_by(*order)
+            references = [str(user_id), person_reference(user_id)]
+            conditions = [
+                *_list_own_conditions(traces, user_id),
+                *(getattr(table, name) == user_id for name in traces.numbers),
+                *(getattr(table, name).in_(references) for name in traces.names),
+            ]
+            query = table.select().where(reduce(or_, conditions)).order_by(*order)
             rows = self.db.rows(query)
             tables[table.__name__] = [self._decrypt_row(traces, row) for row in rows]
         tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
@@ -187,14 +193,6 @@ def _list_own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:
         yield getattr(traces.table, name) == user_id
     for name in traces.owners:
         yield getattr(traces.table, name).in_([str(user_id), person_reference(user_id)])
-
-
-def _refers_to(traces: PersonalData, user_id: int) -> Any:
-    """Return the condition of the rows that refer to the user in any column."""
-    references = [str(user_id), person_reference(user_id)]
-    numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
-    names = [getattr(traces.table, name).in_(references) for name in traces.names]
-    return reduce(or_, [*_list_own_conditions(traces, user_id), *numbers, *names])
 
 
 def _by_author(user_id: int) -> Any:

@@ -14,7 +14,7 @@ from merlin.app.context import Context
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
-from merlin.db.database import lock_user
+from merlin.db.database import lock_user, transaction
 from merlin.db.idempotency import IdempotencyKeys, StartedCall, StoredResponse
 from merlin.db.requests import Request, RequestKind, Requests
 
@@ -58,6 +58,7 @@ _KEY_ARGUMENT = "call"
 _RECENT = 100
 
 
+@transaction
 def submit_request(
     ctx: Context,
     actor: Actor,
@@ -70,21 +71,17 @@ def submit_request(
 
     `target` is the subject in the audit log. The same `once` returns the first request.
     """
-
-    def submit() -> Request:
-        requests, stored_arguments = Requests(ctx.db, ctx.clock), dict(arguments)
-        if once:
-            # Serialize concurrent calls of several processes.
-            lock_user(ctx.db, actor.user_id, ctx.clock)
-            for earlier in requests.list_of_author(actor.name, _RECENT):
-                if earlier.arguments.get(_KEY_ARGUMENT) == once:
-                    return _drop_key(earlier)
-            stored_arguments[_KEY_ARGUMENT] = once
-        request_id = requests.ask(kind, stored_arguments, actor.name)
-        Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
-        return _drop_key(requests.get(request_id))
-
-    return ctx.db.run_in_transaction(submit)
+    requests, stored_arguments = Requests(ctx.db, ctx.clock), dict(arguments)
+    if once:
+        # Serialize concurrent calls of several processes.
+        lock_user(ctx.db, actor.user_id, ctx.clock)
+        for earlier in requests.list_of_author(actor.name, _RECENT):
+            if earlier.arguments.get(_KEY_ARGUMENT) == once:
+                return _drop_key(earlier)
+        stored_arguments[_KEY_ARGUMENT] = once
+    request_id = requests.ask(kind, stored_arguments, actor.name)
+    Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
+    return _drop_key(requests.get(request_id))
 
 
 def fetch(ctx: Context, actor: Actor) -> Request:

@@ -26,7 +26,7 @@ from merlin.billing.ledger import Entry, EntryKind
 from merlin.chat.feedback import Rating
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
-from merlin.core.money import MICRO, Amount, Cost, Currency
+from merlin.core.money import MICRO, Cost, Currency
 from merlin.core.permissions import Permission
 from merlin.db.database import Database, Row
 from merlin.db.tables import HOUR_FIGURE, RATING, TURN
@@ -129,20 +129,17 @@ def read_hours(db: Database, since: datetime) -> list[HourFigures]:
 def update_hours(db: Database, now: datetime) -> None:
     """Compute the figures of hours that are not over, and of those without a row."""
     this_hour, oldest = start_of_hour(now), start_of_hour(now - RETENTION)
+    # The newest hour with a row, else that of the first turn.
     newest = db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
-    first_hour = _find_first_turn(db) if newest is None else from_iso(newest)
-    hour = max(min(first_hour or this_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
+    begun = newest or db.value(TURN.select(fn.MIN(TURN.asked_at)))
+    first_hour = start_of_hour(from_iso(begun)) if begun else this_hour
+    hour = max(min(first_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
     for _ in range(_MAX_HOURS_AT_ONCE):
         if hour > this_hour:
             break
         db.run_in_transaction(partial(_store, db, hour))
         hour += HOUR
     db.delete(HOUR_FIGURE, HOUR_FIGURE.hour < iso(oldest))
-
-
-def _find_first_turn(db: Database) -> datetime | None:
-    oldest = db.value(TURN.select(fn.MIN(TURN.asked_at)))
-    return None if oldest is None else start_of_hour(from_iso(oldest))
 
 
 def _store(db: Database, hour: datetime) -> None:
@@ -306,11 +303,6 @@ def _income(entries: Iterable[Entry]) -> Iterator[tuple[datetime, Cost]]:
     signs = {EntryKind.PAYMENT: 1, EntryKind.REFUND: -1}
     for entry in entries:
         if entry.kind in signs and not entry.is_test:
-            yield (
-                entry.at,
-                Cost(signs[entry.kind] * _millionths(entry.amount), entry.amount.currency.value),
-            )
-
-
-def _millionths(amount: Amount) -> int:
-    return amount.minor * (MICRO if amount.currency is Currency.XTR else MICRO // 100)
+            currency = entry.amount.currency
+            unit = MICRO if currency is Currency.XTR else MICRO // 100
+            yield entry.at, Cost(signs[entry.kind] * entry.amount.minor * unit, currency.value)

@@ -239,8 +239,13 @@ def block(ctx: Context, actor: Actor, user_id: int) -> UserView:
 def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Unblock a person, and tell them which plans no longer renew. Raises NotFound."""
     _require_user(ctx, actor, user_id)
-    if Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False):
-        _notify_ended_renewals(ctx, user_id)
+    is_unblocked = Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
+    if is_unblocked and is_telegram_id(user_id):
+        # Renewals that the block, or the person before it, turned off.
+        for renewal in Renewals(ctx.db).list_of_user(user_id):
+            if renewal.state in (RenewalState.STOPPING, RenewalState.OFF):
+                values = plan_titles(ctx, renewal.plan)
+                Notices(ctx.db, ctx.clock).tell(str(user_id), "notice-unblocked-renewal", values)
     return get(ctx, actor, user_id)
 
 
@@ -446,14 +451,6 @@ def _view(ctx: Context, user: User) -> UserView:
         current_plan=plan_of(ctx.plans, user.plans).name,
         language=user.speaks(ctx.config.language),
     )
-
-
-def _notify_ended_renewals(ctx: Context, user_id: int) -> None:
-    """Notify an unblocked person of their plans whose renewal the block turned off, or they did."""
-    for renewal in Renewals(ctx.db).list_of_user(user_id) if is_telegram_id(user_id) else ():
-        if renewal.state in (RenewalState.STOPPING, RenewalState.OFF):
-            values = plan_titles(ctx, renewal.plan)
-            Notices(ctx.db, ctx.clock).tell(str(user_id), "notice-unblocked-renewal", values)
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:

@@ -670,15 +670,19 @@ class BotRepository(Repository):
         return reduce(and_, (getattr(table, name) == value for name, value in columns))
 
 
-S = TypeVar("S", bound=Repository)
+S = TypeVar("S", bound=Any)
 
 
 def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
-    """Run a method of a repository in one transaction of its `db`, or in the current one."""
+    """Run a method of a repository, or an act, in one transaction of its `db`, or in the current.
+
+    An act takes its context first.
+    """
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
-        return self.db.run_in_transaction(lambda: method(self, *args, **named))
+        db: Database = self.db
+        return db.run_in_transaction(lambda: method(self, *args, **named))
 
     return whole
 

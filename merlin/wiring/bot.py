@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvloop
 
-from merlin.app.inbox import get_current_owner
+from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
@@ -101,7 +101,7 @@ async def services_of(
             store=store,
             heartbeats=Heartbeats(database),
             lead=lead,
-            owner=get_current_owner(),
+            owner=read_owner(),
             answerers=answerers,
             teach=train_and_answer,
             transcriber=transcriber,

@@ -9,7 +9,7 @@ import pytest
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState
 from merlin.app.health import count_failures, queues
-from merlin.app.inbox import get_current_owner
+from merlin.app.inbox import read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.app.retention import delete_old_rows
 from merlin.config.settings import Retention
@@ -94,7 +94,7 @@ def test_broadcast_starts_once_and_needs_at_least_one_recipient(broadcasts):
 def test_stopped_broadcast_withdraws_messages_not_yet_being_sent(broadcasts, outbox):
     number = start_broadcast(broadcasts)
     first, *_rest = hand_over(broadcasts, outbox, number, 4)
-    outbox.begin(first.outgoing_id, get_current_owner())
+    outbox.begin(first.outgoing_id, read_owner())
     assert broadcasts.count_waiting() == 4
     assert broadcasts.stop(number)
     assert not broadcasts.stop(number)
@@ -107,7 +107,7 @@ def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts
     """Messages are sent in any order: of four that were stored the second is sent."""
     number = start_broadcast(broadcasts)
     _, second, *_rest = hand_over(broadcasts, outbox, number, 4)
-    outbox.begin(second.outgoing_id, get_current_owner())
+    outbox.begin(second.outgoing_id, read_owner())
     outbox.settle(second.outgoing_id, OutgoingState.SENT)
     assert not broadcasts.resume(number)
     assert broadcasts.stop(number)
@@ -130,7 +130,7 @@ def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts
 
 def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
     number = start_broadcast(broadcasts)
-    owner = get_current_owner()
+    owner = read_owner()
     sent, blocked, failed, doubted, _waits = hand_over(broadcasts, outbox, number, 5)
     for letter in (sent, blocked, failed, doubted, doubted):
         outbox.begin(letter.outgoing_id, owner)
@@ -153,7 +153,7 @@ def test_result_of_a_broadcast_outlives_its_messages(broadcasts, outbox, databas
     number = start_broadcast(broadcasts)
     first, second = hand_over(broadcasts, outbox, number, 2)
     for letter, state in ((first, OutgoingState.SENT), (second, OutgoingState.DROPPED)):
-        outbox.begin(letter.outgoing_id, get_current_owner())
+        outbox.begin(letter.outgoing_id, read_owner())
         outbox.settle(letter.outgoing_id, state)
     assert broadcasts.end(number)
     clock.move(40 * 86_400)
@@ -203,7 +203,7 @@ def test_result_is_listed_only_after_the_reply_to_the_button_was_sent(database, 
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
     assert errands.list_finished() == []
-    outbox.begin(answer.outgoing_id, get_current_owner())
+    outbox.begin(answer.outgoing_id, read_owner())
     assert errands.list_finished() == []
     outbox.settle(answer.outgoing_id, OutgoingState.SENT, 9)
     assert len(errands.list_finished()) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from merlin.app.groups import MAX_STORED_QUESTIONS, Group, GroupMode, Groups, InlineQueries
-from merlin.app.inbox import get_current_owner
+from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import delete_old_rows
 from merlin.chat.sessions import ChatPlace
@@ -70,7 +70,7 @@ def test_group_move_takes_sessions_settings_and_waiting_messages(groups, session
             for key in ("sent", "waits")
         ]
     )
-    outbox.begin(sent.outgoing_id, get_current_owner())
+    outbox.begin(sent.outgoing_id, read_owner())
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
     for _ in range(2):
         groups.move(OLD, NEW)
@@ -79,7 +79,7 @@ def test_group_move_takes_sessions_settings_and_waiting_messages(groups, session
         assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
     assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
-    (message,) = [row.letter for row in outbox.list_unprompted(get_current_owner(), 9)]
+    (message,) = [row.letter for row in outbox.list_unprompted(read_owner(), 9)]
     assert (message.key, message.chat_id, message.page.text) == ("waits", NEW, "слова")
     assert message.target == Target()
     assert waiting.letter.target == Target(3, 4, 5)

@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.inbox import get_current_owner
+from merlin.app.inbox import read_owner
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
 
 
 def test_process_recognises_itself_and_is_not_dead():
-    me = get_current_owner()
-    assert me == get_current_owner()
+    me = read_owner()
+    assert me == read_owner()
     assert me.started > 0
     assert not me.is_dead(str(me))
 
@@ -31,25 +31,25 @@ def test_process_recognises_itself_and_is_not_dead():
     ],
 )
 def test_owner_is_dead_only_when_that_is_certain(change, is_dead):
-    me = get_current_owner()
+    me = read_owner()
     assert me.is_dead(str(replace(me, **change))) is is_dead
 
 
 @pytest.mark.parametrize("owner", ["", "nonsense", "a|b|c|d", "||||"])
 def test_unreadable_owner_is_not_called_dead(owner):
-    assert not get_current_owner().is_dead(owner)
+    assert not read_owner().is_dead(owner)
 
 
 def test_child_process_is_alive_until_it_has_ended():
-    say = "from merlin.app import inbox; print(inbox.get_current_owner(), flush=True); input()"
+    say = "from merlin.app import inbox; print(inbox.read_owner(), flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     owner = child.stdout.readline().strip()
-    assert not get_current_owner().is_dead(owner)
+    assert not read_owner().is_dead(owner)
     child.kill()
     child.communicate()
-    assert get_current_owner().is_dead(owner)
+    assert read_owner().is_dead(owner)
 
 
 def test_zombie_process_is_dead():
@@ -57,13 +57,13 @@ def test_zombie_process_is_dead():
         [
             sys.executable,
             "-c",
-            "from merlin.app.inbox import get_current_owner; print(get_current_owner())",
+            "from merlin.app.inbox import read_owner; print(read_owner())",
         ],
         stdout=subprocess.PIPE,
         text=True,
     )
     # Its output has ended, so it has exited; the parent has not waited for it yet.
     owner = child.stdout.read().strip()
-    me = get_current_owner()
+    me = read_owner()
     wait_until(lambda: me.is_dead(owner))
     child.communicate()

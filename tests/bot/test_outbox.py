@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from merlin.app.inbox import get_current_owner
+from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.config import bot_id
 from merlin.core.formatted_text import FormattedMessage
@@ -83,7 +83,7 @@ def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
 
 
 def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
-    dead = replace(get_current_owner(), pid=2**22 - 1, started=1)
+    dead = replace(read_owner(), pid=2**22 - 1, started=1)
     add_notices(settings)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, get_current_owner
+from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer
@@ -21,7 +21,7 @@ from tests.db.pipeline_rows import BOT
 
 pytestmark = pytest.mark.integration
 
-ME = get_current_owner()
+ME = read_owner()
 # Processes of another host cannot be checked for being alive.
 OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
