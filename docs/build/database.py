@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from tempfile import TemporaryDirectory
 
+from merlin.app.personal_data import AUTHORS, TRACES
 from merlin.db import tables
 from merlin.db.database import Database, open_database
 from merlin.db.migrations import migrate
-from merlin.db.personal_data import AUTHORS, TRACES
 from merlin.db.tables import Table
 
 # The title of a section -> its tables in their order; what one row of each is stands in `ROWS`.

@@ -9,12 +9,12 @@ import httpx
 import openai
 
 from merlin.account.api_keys import Scope
+from merlin.app.personal_data import TRACES
 from merlin.billing.quota import Allowance, Format
 from merlin.chat.answer import RetryPolicy
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
-from merlin.db.personal_data import TRACES
 from merlin.sandbox.provider.app import ProviderStandIn
 from tests.api.running_api import ANNA, run_api
 from tests.support.plan_config import make_plan

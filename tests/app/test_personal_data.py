@@ -10,12 +10,11 @@ from datetime import UTC, timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.personal_data import PersonalRecords
+from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import iso
 from merlin.db import tables
-from merlin.db.personal_data import AUTHORS, TRACES
 from merlin.db.tables import (
     APPROVAL,
     BROADCAST,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.db.personal_data import scrub_json, scrub_text
+from merlin.app.personal_data import scrub_json, scrub_text
 
 pytestmark = pytest.mark.unit
 
