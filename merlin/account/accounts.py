@@ -160,15 +160,8 @@ def _is_common(password: str) -> bool:
     forms |= {form.strip(_EDGES) for form in set(forms)}
     forms |= {form.translate(_LEET) for form in set(forms)}
     forms |= {form.strip(_EDGES) for form in set(forms)}
-    return any(
-        form in _common_passwords() or _repeated_part(form) in _common_passwords() for form in forms
-    )
-
-
-def _repeated_part(text: str) -> str:
-    """Return the repeated part of a text ("abcabc" -> "abc"), else the text."""
-    match = re.fullmatch(r"(.+?)\1+", text)
-    return match.group(1) if match else text
+    forms |= {re.sub(r"\A(.+?)\1+\Z", r"\1", form) for form in forms}  # "abcabc" -> "abc"
+    return not forms.isdisjoint(_common_passwords())
 
 
 def _is_predictable(password: str) -> bool:

@@ -225,21 +225,16 @@ def _fields(text: str) -> dict[str, str]:
 def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) -> bool:
     if not bot_id or not fields.get("signature"):
         return False
-    signature = _decode_base64url(fields["signature"])
+    text = fields["signature"]
+    signature = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    if base64.urlsafe_b64encode(signature).rstrip(b"=") != text.encode("ascii"):
+        raise ValueError("a signature that is not canonical base64url")
     payload = f"{bot_id}:WebAppData\n{_join_fields(fields, _PROOFS)}".encode()
     for key in keys:
         with suppress(InvalidSignature):
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, payload)
             return True
     return False
-
-
-def _decode_base64url(text: str) -> bytes:
-    """Return canonical base64url without padding, decoded. Raises ValueError."""
-    found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
-    if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode("ascii"):
-        raise ValueError("another way to write it")
-    return found
 
 
 def _is_hashed(fields: Mapping[str, str], token: str) -> bool:

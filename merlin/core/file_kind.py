@@ -68,11 +68,20 @@ def detect_kind(name: str, mime: str, head: bytes) -> FileKind:
         return FileKind.IMAGE
     if recording_extension(head):
         return FileKind.SOUND
-    if _is_pdf(extension, mime, head):
+    is_called_pdf = extension == "pdf" or mime == "application/pdf"
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"%PDF-") or (
+        is_called_pdf and b"%PDF-" in head[:_PDF_HEADER_WITHIN]
+    ):
         return FileKind.PDF
     if head.startswith((b"PK\x03\x04", _OLE_MAGIC)):
-        return _detect_container(extension, mime, head)
-    return _detect_text(extension, mime, head)
+        # Other zips are no DOCX, nor are other OLE files, as which Word saves encrypted documents.
+        is_called_docx = extension == "docx" or _DOCX_MIME_PART in mime
+        is_docx = is_called_docx or (b"word/" in head and not head.startswith(_OLE_MAGIC))
+        return FileKind.DOCX if is_docx else FileKind.UNKNOWN
+    is_text = head.startswith(_BOMS) or not _CONTROL_BYTES.search(head)
+    if head.startswith(b"{\\rtf") or not is_text:
+        return FileKind.UNKNOWN
+    return _BY_EXTENSION.get(extension) or _BY_MIME.get(mime) or FileKind.TEXT
 
 
 def image_mime(head: bytes) -> str:
@@ -89,24 +98,3 @@ def recording_extension(head: bytes) -> str:
     if head[_MP4_MAGIC_OFFSET : _MP4_MAGIC_OFFSET + len(_MP4_MAGIC)] == _MP4_MAGIC:
         return "mp4"
     return next((extension for magic, extension in _SOUNDS.items() if head.startswith(magic)), "")
-
-
-def _is_pdf(extension: str, mime: str, head: bytes) -> bool:
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n\x00").startswith(b"%PDF-"):
-        return True
-    is_declared = extension == "pdf" or mime == "application/pdf"
-    return is_declared and b"%PDF-" in head[:_PDF_HEADER_WITHIN]
-
-
-def _detect_container(extension: str, mime: str, head: bytes) -> FileKind:
-    """Tell DOCX from other zips and from OLE files, as which Word saves encrypted documents."""
-    is_declared = extension == "docx" or _DOCX_MIME_PART in mime
-    is_docx = is_declared or (b"word/" in head and not head.startswith(_OLE_MAGIC))
-    return FileKind.DOCX if is_docx else FileKind.UNKNOWN
-
-
-def _detect_text(extension: str, mime: str, head: bytes) -> FileKind:
-    is_text = head.startswith(_BOMS) or not _CONTROL_BYTES.search(head)
-    if head.startswith(b"{\\rtf") or not is_text:
-        return FileKind.UNKNOWN
-    return _BY_EXTENSION.get(extension) or _BY_MIME.get(mime) or FileKind.TEXT
