@@ -340,7 +340,9 @@ def _model(ctx: Context, row: Row) -> ModelView:
         canary=reason == CANARY,
         reason="canary-now" if figures else reason,
         arguments={**arguments, **figures},
-        evaluation=_scores(row),
+        evaluation=(
+            None if row["questions"] is None else read_row(Evaluation, row, right=right_count(row))
+        ),
     )
 
 
@@ -359,10 +361,6 @@ def _count_answers(ctx: Context, row: Row) -> dict[str, int]:
         "serving_failures": canary.serving_failures,
         "serving_dislikes": people(serving.model.model_id),
     }
-
-
-def _scores(row: Row) -> Evaluation | None:
-    return None if row["questions"] is None else read_row(Evaluation, row, right=right_count(row))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -58,7 +58,12 @@ def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
 
 def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of its expired rows."""
-    yield from _list_deleted_sessions(iso(now - UNDO))
+    deleted = IS_DELETED & (t.SESSION.deleted_at < iso(now - UNDO))
+    turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
+    yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))
+    yield t.TURN, turns
+    remaining = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
+    yield t.SESSION, deleted & ~fn.EXISTS(remaining)
     if before := _before(now, retention.updates_days):
         yield from _finished_rows(before)
     if before := _before(now, retention.outgoing_days):
@@ -216,15 +221,6 @@ def _is_unneeded(build_id: Any, before: datetime) -> Any:
 def _is_old_model(before: datetime) -> Any:
     is_settled = (t.MODEL.state != ModelState.NEW.value) & (t.MODEL.created_at < iso(before))
     return is_settled & _is_unneeded(t.MODEL.build_id, before)
-
-
-def _list_deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
-    deleted = IS_DELETED & (t.SESSION.deleted_at < before)
-    turns = t.TURN.session_id.in_(t.SESSION.select(t.SESSION.id).where(deleted))
-    yield t.RATING, t.RATING.turn_id.in_(t.TURN.select(t.TURN.id).where(turns))
-    yield t.TURN, turns
-    query = t.TURN.select(t.TURN.id).where(t.TURN.session_id == t.SESSION.id)
-    yield t.SESSION, deleted & ~fn.EXISTS(query)
 
 
 def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
