@@ -68,6 +68,7 @@ def status(ctx: Context, actor: Actor) -> Status:
     """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
         newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
+        waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
         serving = models.serving_models(ctx, actor)
         return Status(
             datasets={
@@ -75,7 +76,11 @@ def status(ctx: Context, actor: Actor) -> Status:
                 for name in sorted(newest_verdicts.keys() | serving.keys())
                 if actor.may(Permission.WATCH, name)
             },
-            queues=_queues(ctx),
+            queues={
+                "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),
+                "notices": ctx.db.count(NOTICE, NOTICE.handed_over_at.is_null()),
+                "jobs": ctx.db.count(JOB, UNFINISHED),
+            },
         )
 
 
@@ -106,13 +111,3 @@ def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
         if view is None:
             raise missing_dataset(name)
         return replace(view, findings=FileIndex(ctx.db).list_findings(name))
-
-
-def _queues(ctx: Context) -> dict[str, int]:
-    """Return the sizes of the queues: requests, notices, unfinished jobs."""
-    waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-    return {
-        "requests": ctx.db.count(REQUEST, REQUEST.state.in_(waiting)),
-        "notices": ctx.db.count(NOTICE, NOTICE.handed_over_at.is_null()),
-        "jobs": ctx.db.count(JOB, UNFINISHED),
-    }

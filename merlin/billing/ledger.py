@@ -99,7 +99,12 @@ def find_inconsistencies(entries: Sequence[Entry]) -> Iterator[str]:
         elif entry.kind is EntryKind.PAYMENT and above[0].amount != entry.amount:
             yield f"payment {entry.entry_id}: granted for another amount"
         elif entry.kind is EntryKind.GRANT:
-            yield from _find_grant_faults(entry, above)
+            paid, back = entry.amount.minor, sum_refunds(above)
+            revoked = sum(each.kind is EntryKind.REVOCATION for each in above)
+            if back > paid:
+                yield f"grant {entry.entry_id}: more went back than was paid"
+            if revoked != int(back == paid and back > 0):
+                yield f"grant {entry.entry_id}: {revoked} revocations, {back} of {paid} back"
 
 
 _REFERS_TO = {
@@ -116,15 +121,6 @@ def _find_reference_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[st
         yield f"row {entry.entry_id}: a {entry.kind.value} that rests on no {requested}"
     elif found is not None and found.amount.currency is not entry.amount.currency:
         yield f"row {entry.entry_id}: another currency than row {found.entry_id}"
-
-
-def _find_grant_faults(grant: Entry, referring: Sequence[Entry]) -> Iterator[str]:
-    back = sum_refunds(referring)
-    revoked = sum(each.kind is EntryKind.REVOCATION for each in referring)
-    if back > grant.amount.minor:
-        yield f"grant {grant.entry_id}: more went back than was paid"
-    if revoked != int(back == grant.amount.minor and back > 0):
-        yield f"grant {grant.entry_id}: {revoked} revocations, {back} of {grant.amount.minor} back"
 
 
 BY = "billing"

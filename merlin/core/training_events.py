@@ -66,7 +66,13 @@ def event_lines(
 def describe_event(message: str, data: object, language: str) -> str:
     """Return an event's description."""
     if isinstance(data, Mapping) and _has_step(data):
-        return _describe_metrics(data, language)
+        parts = [text(language, "job-event-step", step=data["step"])]
+        if is_number(data.get("epoch")):
+            parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
+        for name, key in _LOSSES.items():
+            if is_number(loss := data.get(name)):
+                parts.append(f"{text(language, key)} {format_number(language, loss, 3)}")
+        return ", ".join(parts)
     for name, pattern in _PATTERNS.items():
         if match := pattern.fullmatch(message):
             fields = match.groupdict()
@@ -79,13 +85,3 @@ def describe_event(message: str, data: object, language: str) -> str:
 
 def _has_step(data: object) -> bool:
     return isinstance(data, Mapping) and is_number(data.get("step"))
-
-
-def _describe_metrics(data: Mapping[str, object], language: str) -> str:
-    parts = [text(language, "job-event-step", step=data["step"])]
-    if is_number(data.get("epoch")):
-        parts.insert(0, text(language, "job-event-epoch", epoch=data["epoch"]))
-    for name, key in _LOSSES.items():
-        if is_number(loss := data.get(name)):
-            parts.append(f"{text(language, key)} {format_number(language, loss, 3)}")
-    return ", ".join(parts)
