@@ -24,10 +24,8 @@ from hypothesis import HealthCheck, settings
 from tests.support import sampling
 from tests.support.full_config import SECRETS
 
-# Until the tests are collected nothing becomes garbage. Later collections are rare: at Python's
-# own threshold they take a thirtieth of the tests' processor time.
+# Until the tests are collected nothing becomes garbage; `pytest_collection` enables it again.
 gc.disable()
-gc.set_threshold(20_000, 50, 100)
 
 pytest_plugins = ["tests.support.database_fixtures", "tests.support.scripted_server"]
 
