@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 import time
@@ -22,7 +21,6 @@ AskFunction = Callable[[str], Any]
 
 def run() -> None:
     """Print a row for each sample dataset, then the time of 10,000 examples and of one answer."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     questions = {name: read_yaml(ROOT / f"tests/engine/questions/{name}.yaml") for name in SETS}
     print("dataset | trained | paraphrases | hard | everyday | other datasets | near | seconds")
     with tempfile.TemporaryDirectory() as folder:
@@ -59,20 +57,28 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     """Train a `recall` model and save it to `path`; return a function that asks it, and seconds."""
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
+    from merlin.engine.trainers.recall.encoder import digest_built_in, encode
     from merlin.engine.trainers.recall.model import load_model
-    from merlin.engine.trainers.recall.train import train
+    from merlin.engine.trainers.recall.sentences import select_texts
+    from merlin.engine.trainers.recall.train import collect_texts, train
 
     hyperparameters = check_hyperparameters("supervised", Hyperparameters, {})
     conversations = [
         [Message(*pair) for turn in turns for pair in turn.items()] for turns in examples
     ]
     started_at = time.perf_counter()
-    steps = train(conversations, [], hyperparameters, 42)
+    encoder = digest_built_in(), encode(collect_texts(conversations, []))
+    steps = train(conversations, [], hyperparameters, 42, encoder)
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.perf_counter() - started_at
     last.save(path)
     model = load_model(path)
-    return lambda question: model.answer([Message("user", question)]), seconds
+
+    def ask(question: str) -> Any:
+        messages = [Message("user", question)]
+        return model.answer(messages, encode(select_texts(messages)))
+
+    return ask, seconds
 
 
 def _make_row(name: str, questions: Mapping[str, Any], folder: Path) -> list[str]:

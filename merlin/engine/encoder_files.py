@@ -18,6 +18,7 @@ ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
 # The files that the vectors depend on.
 _SIGNIFICANT_FILES = (
     *("*.safetensors", "*.onnx", "*.onnx_data", "onnx/model.onnx*", "config.json", POOLING),
+    *("weights.npz", "sp.model"),  # of the encoder that comes with Merlin
     *("tokenizer*", "vocab.*", "merges.txt", "spiece.model", "sentencepiece*", "*_tokens*.json"),
 )
 

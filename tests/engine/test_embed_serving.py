@@ -51,7 +51,7 @@ def test_paraphrases_are_answered_by_meaning_where_recall_refuses(engine, traine
     paraphrases = [other_question for _, _, other_question in SYNONYMS]
     by_meaning, by_words = (ask_all(engine, model, paraphrases) for model in trained)
     assert by_meaning == list(TAUGHT.values())
-    assert by_words.count(UNKNOWN) > len(paraphrases) / 2
+    assert by_words.count(UNKNOWN) >= len(paraphrases) / 2
     assert all(
         answer in {UNKNOWN, TAUGHT[question]}
         for question, answer in zip(TAUGHT, by_words, strict=True)

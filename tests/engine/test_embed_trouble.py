@@ -21,10 +21,10 @@ from merlin.engine.trainers.base import (
     Task,
     check_hyperparameters,
 )
-from merlin.engine.trainers.embed import (
-    AT_ONCE,
+from merlin.engine.trainers.embed import EmbedTrainer
+from merlin.engine.trainers.recall import TEXTS_AT_ONCE
+from merlin.engine.trainers.recall.encoder import (
     MAX_CACHED,
-    EmbedTrainer,
     digest_text,
     read_vectors,
     write_vectors,
@@ -169,7 +169,7 @@ def test_paused_training_keeps_the_vectors_computed_so_far(damageable_encoder, t
     trainer = EmbedTrainer(
         NAME, build_onnx_backend(damageable_encoder, tmp_path), tmp_path / "vectors"
     )
-    (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * AT_ONCE)))
+    (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * TEXTS_AT_ONCE)))
     settings = check_hyperparameters("supervised", Hyperparameters, {})
     task = Task(
         "supervised",
@@ -185,7 +185,7 @@ def test_paused_training_keeps_the_vectors_computed_so_far(damageable_encoder, t
     assert next(training) is None
     training.close()
     (path,) = (tmp_path / "vectors").iterdir()
-    assert len(read_vectors(path)) == AT_ONCE
+    assert len(read_vectors(path)) == TEXTS_AT_ONCE
 
 
 def build_onnx_backend(folder, tmp_path):

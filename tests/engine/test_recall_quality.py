@@ -18,7 +18,8 @@ from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
 from merlin.engine.trainers.recall.model import load_model
-from merlin.engine.trainers.recall.train import train
+from tests.engine.recall_models import answer as answer_talk
+from tests.engine.recall_models import train_recall
 
 pytestmark = pytest.mark.functional
 
@@ -52,7 +53,7 @@ def read_examples(name):
 def train_model(talks, path):
     settings = check_hyperparameters("supervised", Hyperparameters, {})
     *_, last = (
-        step for step in train(talks, [], settings, DEFAULT_SEED) if isinstance(step, Epoch)
+        step for step in train_recall(talks, [], settings, DEFAULT_SEED) if isinstance(step, Epoch)
     )
     last.save(path)
     return load_model(path)
@@ -70,7 +71,7 @@ def models(tmp_path_factory):
 
 
 def ask(model, text):
-    return model.answer([Message("user", text)])
+    return answer_talk(model, [Message("user", text)])
 
 
 def measure_right(model, name, kind):
@@ -104,7 +105,7 @@ def test_every_trained_turn_gets_its_trained_answer(models, name):
     for talk in read_examples(name).values():
         for dataset, message in enumerate(talk):
             if message.role == "assistant":
-                answer = model.answer(talk[:dataset])
+                answer = answer_talk(model, talk[:dataset])
                 assert (answer.known, answer.text) == (True, message.content)
 
 
@@ -167,7 +168,7 @@ def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
         model = models(dataset)
         for item in cases:
             talk = read_examples(dataset)[item["after"]]
-            answer = model.answer([*talk[:2], Message("user", item["ask"])])
+            answer = answer_talk(model, [*talk[:2], Message("user", item["ask"])])
             is_right = "expect" in item and answer.text in extract_answers(
                 read_examples(dataset)[item["expect"]]
             )
@@ -193,14 +194,14 @@ def test_small_talk_after_a_trained_dialogue_does_not_get_its_follow_up(models, 
     for talk in dialogues:
         for text in ("Спасибо!", "Привет", "Где купить билеты в кино?"):
             follow_ups = [message.content for message in talk[3:]]
-            assert model.answer([*talk[:2], Message("user", text)]).text not in follow_ups
+            assert answer_talk(model, [*talk[:2], Message("user", text)]).text not in follow_ups
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_trained_question_is_answered_within_another_conversation(models, name):
     talks = list(read_examples(name).values())
     for before, talk in pairwise(talks):
-        answer = models(name).answer([*before, talk[0]])
+        answer = answer_talk(models(name), [*before, talk[0]])
         assert (answer.known, answer.text) == (True, talk[1].content)
 
 

@@ -39,13 +39,16 @@ def model(tmp_path_factory):
         ("the theft of a bicycle", "What should I do if my bike was stolen?"),
         ("срок пчелиной жизни", "Сколько живёт пчела?"),
         ("осеннее лечение", "Чем лечат клеща осенью?"),
-        ("впн", "Как подключиться к VPN?"),
     ],
 )
 def test_question_that_shares_no_word_is_answered(model, question, trained):
     before = extract_terms(trained)
     assert not [term for term in extract_terms(question) if term[0] in "nv" and term in before]
     assert ask(model, question).text == TRAINED[trained]
+
+
+def test_latin_abbreviation_in_russian_letters_leads_to_its_question(model):
+    assert ask(model, "впн").nearest[0] == "Как подключиться к VPN?"
 
 
 def test_trained_word_keeps_its_own_meaning():

@@ -3,8 +3,8 @@
 `recall` selects a trained answer, so sampling parameters (temperature, top_p, seed) are accepted
 without effect; parameters that it cannot support are rejected.
 
-Models of `embed` work like those of `recall` with the vectors of an encoder. Vectors are cached, so
-each request, also a follow-up question, costs one new text.
+Models of `embed` work like those of `recall`, with the vectors of another encoder. Vectors are
+cached, so each request, also a follow-up question, costs one new text.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
+from merlin.config.engine import BUILT_IN
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
@@ -26,6 +27,7 @@ from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import Answer
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
@@ -43,8 +45,9 @@ class RecallBackend:
 
     context = 8192
 
-    def __init__(self, language: str) -> None:
+    def __init__(self, language: str, name: str = BUILT_IN) -> None:
         self._language = language
+        self._name = name
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
         self._load = lru_cache(CAPACITY)(_load)
@@ -89,15 +92,33 @@ class RecallBackend:
         self._load.cache_clear()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        """Return a model's answer; the untrained base always answers "unknown"."""
+        """Return a model's answer; the untrained base always answers "unknown".
+
+        Raises Untrainable if the model was trained with another encoder.
+        """
         if adapter is None:
             return Answer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
-        return await run_in_threadpool(model.answer, messages)
+        if not model.encoder:  # trained by an earlier version
+            return await run_in_threadpool(model.answer, messages)
+        from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
+
+        encoder = await self._digest_encoder()
+        vectors = await self._encode(select_texts(messages))
+        if not model.is_trained_with(encoder, vectors):
+            raise Untrainable("base_changed", "engine-encoder-changed", "model", name=self._name)
+        return await run_in_threadpool(model.answer, messages, vectors)
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
             return self._load(adapter)
+
+    async def _digest_encoder(self) -> str:
+        return digest_built_in()
+
+    async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
+        """Return the vectors of the last question and the turns before it."""
+        return await run_in_threadpool(encode, texts)
 
 
 class EmbedBackend(RecallBackend):
@@ -109,8 +130,7 @@ class EmbedBackend(RecallBackend):
     def __init__(
         self, language: str, name: str, folder: Callable[[], Path], encoder: Backend
     ) -> None:
-        super().__init__(language)
-        self._name = name
+        super().__init__(language, name)
         self._folder = folder
         self._encoder = encoder
         self._digest = ""
@@ -129,30 +149,17 @@ class EmbedBackend(RecallBackend):
         await super().close()
         await self._encoder.close()
 
-    async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
-        """Return a model's answer from the encoder's vectors and words; see RecallBackend.
-
-        Raises Untrainable if the model was trained with another encoder.
-        """
-        if adapter is None:
-            return await super().answer(adapter, messages)
-        model = await run_in_threadpool(self._get_model, adapter)
+    async def _digest_encoder(self) -> str:
         digest = await run_in_threadpool(lambda: digest_encoder(self._folder()))
         if self._digest not in ("", digest):  # the running process has loaded the old files
             await self._encoder.close()
             self._vectors.clear()
         self._digest = digest
-        vectors = await self._get_vectors(messages)
-        if not model.is_trained_with(digest, vectors):
-            raise Untrainable("base_changed", "engine-encoder-changed", "model", name=self._name)
-        return await run_in_threadpool(model.answer, messages, vectors)
+        return digest
 
-    async def _get_vectors(self, messages: Sequence[Message]) -> Mapping[str, Floats]:
+    async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
         import numpy as np  # noqa: PLC0415 - at the first question
 
-        from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
-
-        texts = select_texts(messages)
         known = {text: self._vectors[text] for text in texts if text in self._vectors}
         missing = [text for text in texts if text not in known]
         if missing:

@@ -19,7 +19,12 @@ import numpy as np
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
 from merlin.engine.trainers.recall.draws import Floats, Integers
-from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
+from merlin.engine.trainers.recall.sentences import (
+    SentenceSpace,
+    Vectors,
+    is_sentence,
+    normalise_rows,
+)
 from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,
@@ -27,6 +32,7 @@ from merlin.engine.trainers.recall.text import (
     build_bare_key,
     build_readings,
     complete_question,
+    drop_sentences,
     extract_terms,
     select_subject,
 )
@@ -39,10 +45,11 @@ _CACHED_TERMS = 50_000
 # An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
+FEW_WORDS = 2
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested, if its subject
 # words alone reach MIN_SUBJECT_SHARE of a threshold: "how do I" also occurs in off-topic questions.
 # A suggested question has at least MIN_SHARE of its own threshold.
-MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.3, 0.1
+MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.5, 0.1
 
 
 @dataclass
@@ -69,6 +76,7 @@ class RecallModel:
 
     def __post_init__(self) -> None:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
+        self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
 
     def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
         """Return the trained answer with the highest score for the last question.
@@ -80,16 +88,20 @@ class RecallModel:
         completed, previous = complete_question(messages, self.space.extract)
         last: Terms = ()
         alone = np.empty(0, np.float32)
-        for back, question in enumerate(build_readings(messages, self.space.extract)):
-            scores = self.weights @ self._compute_vector(question, vectors)
+        readings = list(build_readings(messages, self.space.extract))
+        for back, question in enumerate(readings):
+            scores = self._score(question, vectors)
+            words = drop_sentences(question)
+            if not back and (len(readings) > 1 or len(words) <= FEW_WORDS):
+                # The encoder knows little of a follow-up or a word: the words can be enough.
+                scores = np.maximum(scores, self._score(words, vectors))
             if not back:
                 last, alone = question, scores
             bare = build_bare_key(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
             if previous and not (back or bare or self._is_trained(last, alone)):
-                together = self.weights @ self._compute_vector(completed, vectors)
-                scores = np.minimum(scores, together)
+                scores = np.minimum(scores, self._score(completed, vectors))
                 scores[[answer == previous for answer in self.answers]] = -1.0
             if back:  # with earlier turns, only answers trained at that depth are candidates
                 scores = np.where(
@@ -106,6 +118,11 @@ class RecallModel:
             return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(previous))
         return Answer(self.answers[best], confidence, known=True)
 
+    @property
+    def encoder(self) -> str:
+        """Return the digest of the encoder that it was trained with, "" without one."""
+        return self.space.encoder if isinstance(self.space, SentenceSpace) else ""
+
     def is_trained_with(self, encoder: str, vectors: Vectors) -> bool:
         """Return whether it was trained with the encoder `encoder` (a digest) of `vectors`."""
         space = self.space
@@ -120,22 +137,24 @@ class RecallModel:
         """
         if not self.trained_questions:
             return True
-        words = tuple(term for term in question if not is_sentence(term))
-        return words in map(extract_terms, self.trained_questions[int(np.argmax(scores))])
+        return tuple(drop_sentences(question)) in map(
+            extract_terms, self.trained_questions[int(np.argmax(scores))]
+        )
 
     def _find_nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a trained question of each of the likeliest answers, best first.
 
         The answer `text`, which was the previous one, is excluded.
         """
+        words = drop_sentences(question)
+        question = tuple(words) if len(words) <= FEW_WORDS else question
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
-        scores = self.weights @ self._compute_vector(subject, vectors)
-        if (scores / self.thresholds).max() < MIN_SUBJECT_SHARE:
+        if (self._score(subject, vectors) / self.thresholds).max() < MIN_SUBJECT_SHARE:
             return ()
         vector = self._compute_vector(question, vectors)
-        share = self.weights @ vector / self.thresholds
+        share = self._score(question, vectors) / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
         wordings = [self.trained_questions[answer] for answer in best if share[answer] >= MIN_SHARE]
@@ -149,6 +168,14 @@ class RecallModel:
             for wording in wordings
             if wording
         )
+
+    def _score(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
+        """Return each answer's score for a question: by its words alone if it has no full text."""
+        vector = self._compute_vector(terms, vectors)
+        if any(map(is_sentence, terms)):
+            return np.asarray(self.weights @ vector, np.float32)
+        words = vector[: self.space.dimensions]
+        return np.asarray(self._word_weights @ words, np.float32)
 
     def _compute_vector(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
         """Return the question's vector: length 1 if every feature is known, else shorter."""

@@ -16,9 +16,8 @@ import numpy as np
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats
-from merlin.engine.trainers.recall.space import EARLIER_WEIGHT, Space
+from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
-    EARLIER,
     SENTENCE,
     Terms,
     extract_terms,
@@ -39,8 +38,8 @@ def truncate(text: str) -> str:
 
 
 def select_texts(messages: Sequence[Message]) -> list[str]:
-    """Return the distinct texts whose vectors are needed to answer the last question."""
-    return list(dict.fromkeys(truncate(text) for text in select_user_texts(messages)))
+    """Return the texts whose vectors are needed to answer the last question: at most one."""
+    return [truncate(text) for text in select_user_texts(messages)[:1]]
 
 
 def extract_sentence_terms(text: str, *, question: bool = True) -> Terms:
@@ -49,8 +48,8 @@ def extract_sentence_terms(text: str, *, question: bool = True) -> Terms:
 
 
 def is_sentence(term: str) -> bool:
-    """Return whether a term is that of a full text, of this turn or an earlier one."""
-    return term.lstrip(EARLIER).startswith(SENTENCE)
+    """Return whether a term is that of a full text."""
+    return term.startswith(SENTENCE)
 
 
 class SentenceSpace(Space):
@@ -87,11 +86,11 @@ class SentenceSpace(Space):
             [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
         )
         texts = sorted(
-            {_strip_prefix(term) for row in documents for term in row if is_sentence(term)}
+            {term.removeprefix(SENTENCE) for row in documents for term in row if is_sentence(term)}
         )
         matrix = np.stack([vectors[text] for text in texts])
         middle = matrix.mean(0)
-        rows = _normalise_rows(matrix - middle)
+        rows = normalise_rows(matrix - middle)
         lengths, axes = np.linalg.eigh(rows.T @ rows)
         count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
@@ -108,15 +107,12 @@ class SentenceSpace(Space):
             placed[~is_text, : self.dimensions], mass[~is_text] = super().place(word_terms)
         texts = [term for term in terms if is_sentence(term)]
         if texts:
-            matrix = np.array([(vectors or {})[_strip_prefix(term)] for term in texts], np.float32)
-            along = _normalise_rows(matrix - self.middle) @ self.axes
-            back = np.array([len(term) - len(term.lstrip(EARLIER)) for term in texts])
-            weights = WEIGHT * self.rarest * EARLIER_WEIGHT**back
-            # rolled, so that the vectors of earlier turns differ from those of the question
-            columns = (np.arange(along.shape[1]) - back[:, None]) % along.shape[1]
-            rolled = np.take_along_axis(along, columns, 1)
-            placed[is_text, self.dimensions :] = weights[:, None] * rolled
-            mass[is_text] = weights**2
+            known = vectors or {}
+            rows = [known[term.removeprefix(SENTENCE)] for term in texts]
+            along = normalise_rows(np.array(rows, np.float32) - self.middle) @ self.axes
+            weight = WEIGHT * self.rarest
+            placed[is_text, self.dimensions :] = weight * along
+            mass[is_text] = weight**2
         return placed, mass
 
     def build_card(self) -> dict[str, object]:
@@ -128,10 +124,7 @@ class SentenceSpace(Space):
         return {**super().get_arrays(), "middle": self.middle, "axes": self.axes}
 
 
-def _strip_prefix(term: str) -> str:
-    return term.lstrip(EARLIER).removeprefix(SENTENCE)
-
-
-def _normalise_rows(rows: Floats) -> Floats:
+def normalise_rows(rows: Floats) -> Floats:
+    """Return the rows with length 1; a row of zeros stays."""
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, _MIN_LENGTH), np.float32)

@@ -169,7 +169,12 @@ def select_subject(terms: Sequence[str]) -> Terms:
 
 
 def _has_subject(terms: Sequence[str]) -> bool:
-    return any(not term.startswith(SENTENCE) for term in select_subject(terms))
+    return bool(drop_sentences(select_subject(terms)))
+
+
+def drop_sentences(terms: Sequence[str]) -> list[str]:
+    """Return the terms without those of full texts."""
+    return [term for term in terms if not term.startswith(SENTENCE)]
 
 
 def select_user_texts(messages: Sequence[Message]) -> list[str]:
@@ -181,14 +186,16 @@ def select_user_texts(messages: Sequence[Message]) -> list[str]:
 def build_readings(
     messages: Sequence[Message], extract: Extractor = extract_terms
 ) -> Iterator[Terms]:
-    """Yield the terms of the last question alone, then combined with one and two earlier turns.
+    """Yield the terms of the last question alone, then its words with one and two earlier turns.
 
-    Yields nothing if `messages` has no user message.
+    The term of the full text is only in the first: a follow-up means little without the turn before
+    it. Yields nothing if `messages` has no user message.
     """
     joined: Terms = ()
     for back, content in enumerate(select_user_texts(messages)):
-        joined += tuple(EARLIER * back + term for term in extract(content))
-        yield joined
+        terms = extract(content)
+        joined += tuple(EARLIER * back + term for term in drop_sentences(terms))
+        yield joined if back else terms
 
 
 def complete_question(
@@ -197,7 +204,7 @@ def complete_question(
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
     A question of empty and general words («а почему?», «сколько это стоит?») is a follow-up, and is
-    combined with the last earlier question that has a subject.
+    combined with the words of the last earlier question that has a subject.
     """
     questions = map(extract, select_user_texts(messages))
     question = next(questions, ())
@@ -206,7 +213,7 @@ def complete_question(
     subject = next(filter(_has_subject, questions), ())
     match [message for message in messages if message.role in ("user", "assistant")]:
         case [*_, Message("assistant", said), Message("user")] if subject:
-            return tuple(dict.fromkeys((*subject, *question))), said
+            return tuple(dict.fromkeys(drop_sentences((*subject, *question)))), said
         case _:
             return () if build_bare_key(question, 0) else question, ""
 

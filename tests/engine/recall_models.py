@@ -1,0 +1,16 @@
+"""`recall` without an engine: its training and its answers, with the built-in encoder's vectors."""
+
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode
+from merlin.engine.trainers.recall.sentences import select_texts
+from merlin.engine.trainers.recall.train import collect_texts, train
+
+
+def train_recall(talks, test, settings, seed):
+    """Yield what `train` yields."""
+    encoder = digest_built_in(), encode(collect_texts(talks, test))
+    return train(talks, test, settings, seed, encoder)
+
+
+def answer(model, messages):
+    """Return the model's answer to the last question."""
+    return model.answer(messages, encode(select_texts(messages)))
