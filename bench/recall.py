@@ -57,6 +57,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     """Train a `recall` model and save it to `path`; return a function that asks it, and seconds."""
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch, Hyperparameters, check_hyperparameters
+    from merlin.engine.trainers.recall import MAX_TEXTS
     from merlin.engine.trainers.recall.encoder import digest_built_in, encode
     from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.sentences import select_texts
@@ -67,7 +68,8 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
         [Message(*pair) for turn in turns for pair in turn.items()] for turns in examples
     ]
     started_at = time.perf_counter()
-    encoder = digest_built_in(), encode(collect_texts(conversations, []))
+    texts = collect_texts(conversations, [])
+    encoder = (digest_built_in(), encode(texts)) if len(texts) <= MAX_TEXTS else None
     steps = train(conversations, [], hyperparameters, 42, encoder)
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.perf_counter() - started_at
@@ -76,7 +78,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
 
     def ask(question: str) -> Any:
         messages = [Message("user", question)]
-        return model.answer(messages, encode(select_texts(messages)))
+        return model.answer(messages, encode(select_texts(messages)) if encoder else None)
 
     return ask, seconds
 

@@ -13,15 +13,19 @@ from merlin.core.messages import Message
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
+    Task,
     TrainerNote,
     Untrainable,
     check_hyperparameters,
 )
+from merlin.engine.trainers.recall import RecallTrainer
+from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.recall_models import answer as answer_talk
 from tests.engine.recall_models import train_recall
+from tests.engine.running_engine import build_training_file
 
 pytestmark = pytest.mark.unit
 
@@ -388,3 +392,15 @@ def test_model_of_the_first_format_answers_as_before(tmp_path):
     }
     assert card == document
     assert not any(ask(model, question).nearest for question in document)
+
+
+@pytest.mark.parametrize("is_large", [False, True])
+def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(tmp_path, is_large):
+    path = tmp_path / "train.jsonl"
+    path.write_bytes(build_training_file(FACTS))
+    trainer = RecallTrainer(tmp_path / "vectors")
+    trainer.max_texts = 2 * len(FACTS) - is_large
+    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
+    steps = list(trainer.train(Task("supervised", path, None, settings, 1, tmp_path)))
+    assert build_model(steps[-1], tmp_path).encoder == ("" if is_large else digest_built_in())
+    assert (tmp_path / "vectors").exists() is not is_large

@@ -7,6 +7,7 @@ The base's backend computes the vectors, in a process that is closed afterwards.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 class EmbedTrainer(RecallTrainer):
     """The Trainer for one encoder; `name` is the base's, `folder` is for the vectors."""
+
+    max_texts = math.inf
 
     def __init__(self, name: str, backend: Callable[[], Backend], folder: Path) -> None:
         super().__init__(folder)

@@ -25,9 +25,12 @@ from merlin.engine.trainers.recall.sentences import (
     is_sentence,
     truncate,
 )
+from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
+    Extractor,
     Turn,
     build_bare_key,
+    extract_terms,
     extract_turns,
 )
 from merlin.engine.trainers.recall.weights import (
@@ -77,20 +80,21 @@ def train(
     test: Sequence[Conversation],
     hyperparameters: Mapping[str, object],
     seed: int,
-    encoder: EncoderVectors,
+    encoder: EncoderVectors | None = None,
 ) -> Iterator[Epoch | TrainerNote]:
     """Train on every answered turn of `conversations`; yield epochs and notes.
 
-    `encoder` has the vectors of the texts that `collect_texts` returns. Raises Untrainable
-    if there is no turn to train on, or more than 50,000.
+    `encoder` has the vectors of the texts that `collect_texts` returns; without it the model
+    compares words alone. Raises Untrainable if there is no turn to train on, or more than 50,000.
     """
-    turns = _extract_turns(conversations)
+    extract = extract_sentence_terms if encoder else extract_terms
+    turns = _extract_turns(conversations, extract)
     if not 0 < len(turns) <= MAX_TURNS:
         raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TURNS)
     contradicting = _find_contradicting(turns)
     if contradicting:
         yield _build_note("engine-contradicting", [turns[number].text for number in contradicting])
-    test_questions = _extract_turns(test)[:_MAX_TESTED]
+    test_questions = _extract_turns(test, extract)[:_MAX_TESTED]
     training = _Training(turns, test_questions, contradicting, hyperparameters, seed, encoder)
     tokens = sum(map(training_file.count_messages, conversations))
     yield from _run_epochs(training, tokens, hyperparameters["n_epochs"])
@@ -116,18 +120,16 @@ def collect_texts(conversations: Sequence[Conversation], test: Sequence[Conversa
     """Return the texts whose encoder vectors are needed to train on `conversations`, in order."""
     messages = (message for conversation in (*conversations, *test) for message in conversation)
     texts = {truncate(message.content) for message in messages if message.role == "user"}
-    turns = _extract_turns(conversations)
+    turns = _extract_turns(conversations, extract_sentence_terms)
     if len(turns) <= MAX_WITH_ANSWERS:
         texts |= {truncate(turn.answer) for turn in turns}
     return sorted(texts)
 
 
-def _extract_turns(conversations: Sequence[Conversation]) -> list[Turn]:
+def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) -> list[Turn]:
     """Return the distinct trained turns, in an order independent of the file's."""
     turns = {
-        turn
-        for conversation in conversations
-        for turn in extract_turns(conversation, extract_sentence_terms)
+        turn for conversation in conversations for turn in extract_turns(conversation, extract)
     }
     return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
@@ -181,7 +183,7 @@ class _Training:
         contradicting: Sequence[int],
         hyperparameters: Mapping[str, object],
         seed: int,
-        encoder: EncoderVectors,
+        encoder: EncoderVectors | None,
     ) -> None:
         answers: dict[str, int] = {}
         classes = [answers.setdefault(turn.answer, len(answers)) for turn in turns]
@@ -196,7 +198,8 @@ class _Training:
         rows = [turn.readings[-1] for turn in turns]
         weights = [QUESTION_WEIGHT] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
-            rows += [extract_sentence_terms(answer, question=False) for answer in answers]
+            extract = extract_sentence_terms if encoder else extract_terms
+            rows += [extract(answer, question=False) for answer in answers]
             classes += answers.values()
             weights += [ANSWER_WEIGHT] * len(answers)
         self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
@@ -208,8 +211,12 @@ class _Training:
         self.terms = list(numbers)
         self._test = Evaluation(test, numbers, answers) if test else None
         length = choose_dimensions(len(answers))
-        self.space = SentenceSpace.from_texts(rows, seed, length, *encoder)
-        placed = self.space.place(list(numbers), encoder[1])
+        self.space = (
+            SentenceSpace.from_texts(rows, seed, length, *encoder)
+            if encoder
+            else Space.from_documents(rows, seed, length)
+        )
+        placed = self.space.place(list(numbers), encoder[1] if encoder else None)
         hashes = hash_texts(numbers), hash_texts(answers)
         is_word = np.array([not is_sentence(term) for term in numbers])
         self._words = np.flatnonzero(is_word[: len(self.terms)])
