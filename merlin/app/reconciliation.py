@@ -136,7 +136,7 @@ STARS_PAGE_SIZE = 100
 def read_last_comparison(settings: Settings) -> StarComparison:
     """Return the stored result of the last comparison; an empty one if it cannot be read."""
     try:
-        return _COMPARISON.validate_json(settings.get(SETTING))
+        return _COMPARISON.validate_json(settings.get(SETTING), strict=True)
     except ValidationError:
         return StarComparison()
 

@@ -137,4 +137,4 @@ def test_bots_are_scaled_by_an_existing_metric():
     assert name == rule["seriesQuery"]
     assert f'"{name}"' in (ROOT / "merlin/api/metrics.py").read_text("utf-8")
     queue = metric["external"]["metric"]["selector"]["matchLabels"]["queue"]
-    assert f'yield "{queue}"' in (ROOT / "merlin/app/health.py").read_text("utf-8")
+    assert f'"{queue}": (' in (ROOT / "merlin/app/health.py").read_text("utf-8")

@@ -68,6 +68,21 @@ def encode(texts: Sequence[str]) -> dict[str, Floats]:
     return known
 
 
+def measure_small_talk(text: str) -> float:
+    """Return the cosine of a text with the nearest line of `small_talk.txt`."""
+    vector = encode([text])[text]
+    return float((_encode_small_talk() @ vector).max())
+
+
+@cache
+def _encode_small_talk() -> Floats:
+    import numpy as np  # noqa: PLC0415 - as above
+
+    lines = (Path(__file__).parent / "small_talk.txt").read_text("utf-8").splitlines()
+    texts = [line for line in lines if not line.startswith("#")]
+    return np.stack(list(encode(texts).values())).astype(np.float32)
+
+
 def digest_text(text: str) -> bytes:
     """Return the key of a text's stored vector: 16 bytes of its sha256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]

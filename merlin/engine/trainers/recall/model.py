@@ -19,11 +19,13 @@ import numpy as np
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
 from merlin.engine.trainers.recall.draws import Floats, Integers
+from merlin.engine.trainers.recall.encoder import measure_small_talk
 from merlin.engine.trainers.recall.sentences import (
     SentenceSpace,
     Vectors,
     is_sentence,
     normalise_rows,
+    select_texts,
 )
 from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.text import (
@@ -46,10 +48,12 @@ _CACHED_TERMS = 50_000
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
 FEW_WORDS = 2
-# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested, if its subject
-# words alone reach MIN_SUBJECT_SHARE of a threshold: "how do I" also occurs in off-topic questions.
-# A suggested question has at least MIN_SHARE of its own threshold.
-MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.5, 0.1
+# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested, if it reaches
+# MIN_SUBJECT_SHARE of a threshold without its general words: "how do I" also occurs in off-topic
+# questions. Small talk needs SMALL_TALK_WEIGHT more for each unit of its nearness to a known line
+# above FAR_FROM_SMALL_TALK. A suggested question has at least MIN_SHARE of its own threshold.
+MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.3, 0.1
+SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 1.25, 0.3
 
 
 @dataclass
@@ -114,7 +118,7 @@ class RecallModel:
         confidence = round(min(max(score, 0.0), 1.0), 4)
         is_unsure = is_unsure and not self._is_trained(last, alone)
         if score <= 0 or score < self.thresholds[best] or is_unsure:
-            nearest = self._find_nearest(completed, previous, vectors)
+            nearest = self._find_nearest(messages, completed, previous, vectors)
             return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(previous))
         return Answer(self.answers[best], confidence, known=True)
 
@@ -141,17 +145,23 @@ class RecallModel:
             extract_terms, self.trained_questions[int(np.argmax(scores))]
         )
 
-    def _find_nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
+    def _find_nearest(
+        self, messages: Sequence[Message], question: Terms, text: str, vectors: Vectors | None
+    ) -> tuple[str, ...]:
         """Return a trained question of each of the likeliest answers, best first.
 
-        The answer `text`, which was the previous one, is excluded.
+        The answer `text`, which was the previous one if this is a follow-up, is excluded.
         """
         words = drop_sentences(question)
         question = tuple(words) if len(words) <= FEW_WORDS else question
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
-        if (self._score(subject, vectors) / self.thresholds).max() < MIN_SUBJECT_SHARE:
+        required = MIN_SUBJECT_SHARE
+        if not text:
+            near = measure_small_talk(select_texts(messages)[0]) - FAR_FROM_SMALL_TALK
+            required += SMALL_TALK_WEIGHT * max(near, 0)
+        if (self._score(subject, vectors) / self.thresholds).max() < required:
             return ()
         vector = self._compute_vector(question, vectors)
         share = self._score(question, vectors) / self.thresholds
