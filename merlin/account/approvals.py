@@ -112,10 +112,6 @@ class Approvals(Repository):
         rows = APPROVAL.select().where(self._waits()).order_by(APPROVAL.id).limit(limit)
         return _APPROVALS.read_all(self.db, rows)
 
-    def count(self) -> int:
-        """Return the number of waiting approvals."""
-        return self.db.count(APPROVAL, self._waits())
-
     def get(self, number: int) -> Approval:
         """Return an approval in any state. Raises NotFound."""
         not_found = NotFound(f"no approval {number}", "approval-none", number=str(number))

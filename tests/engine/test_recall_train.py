@@ -394,6 +394,12 @@ def test_model_of_the_first_format_answers_as_before(tmp_path):
     assert not any(ask(model, question).nearest for question in document)
 
 
+def test_question_with_half_a_character_pair_is_not_answered(tmp_path):
+    model = build_model(run(TALKS)[0][-1], tmp_path)
+    assert not ask(model, "\ud83d").known
+    assert ask(model, "Что такое стек? \ud83d").text == FACTS["Что такое стек?"]
+
+
 @pytest.mark.parametrize("is_large", [False, True])
 def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(tmp_path, is_large):
     path = tmp_path / "train.jsonl"

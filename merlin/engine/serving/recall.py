@@ -99,7 +99,7 @@ class RecallBackend:
         if adapter is None:
             return Answer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
-        if not model.encoder:  # trained by an earlier version
+        if not model.encoder:  # trained on words alone: a large file, or an earlier version
             return await run_in_threadpool(model.answer, messages)
         from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
 
@@ -117,7 +117,7 @@ class RecallBackend:
         return digest_built_in()
 
     async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
-        """Return the vectors of the last question and the turns before it."""
+        """Return the encoder's vector of each text."""
         return await run_in_threadpool(encode, texts)
 
 

@@ -60,7 +60,9 @@ def encode(texts: Sequence[str]) -> dict[str, Floats]:
     with _lock:
         known = {text: _vectors[text] for text in texts if text in _vectors}
         if missing := [text for text in dict.fromkeys(texts) if text not in known]:
-            rows = _load().encode(missing).astype(np.float16)
+            # JSON can have half of a character pair (a lone surrogate), which UTF-8 cannot encode.
+            encodable = [text.encode("utf-8", "replace").decode() for text in missing]
+            rows = _load().encode(encodable).astype(np.float16)
             known |= zip(missing, rows, strict=True)
             if len(_vectors) > _MAX_IN_MEMORY:
                 _vectors.clear()
