@@ -21,7 +21,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
 from merlin.db.change_watch import REST_S, Changes
-from merlin.db.database import DatabaseAway
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader

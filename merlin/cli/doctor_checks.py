@@ -51,7 +51,7 @@ from merlin.core.loopback import LOOPBACK, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
-from merlin.db.database import driver_errors
+from merlin.db.driver_errors import driver_errors
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter

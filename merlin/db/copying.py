@@ -18,7 +18,7 @@ from psycopg import Connection, DataError, sql
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import redact
 from merlin.db.connections import open_session
-from merlin.db.database import driver_errors
+from merlin.db.driver_errors import driver_errors
 
 # Tables that have rows in a new database.
 SEEDED = frozenset({"course_index", "migration", "wake"})

@@ -1,4 +1,4 @@
-"""The database: SQLite or PostgreSQL, transactions, prepared queries, errors.
+"""The database: SQLite or PostgreSQL, transactions, prepared queries.
 
 Queries are built from the unbound tables of `merlin.db.tables` and executed by a `Database`.
 There is no bound model and no global handle, so several databases can be open in one process.
@@ -18,8 +18,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import sqlite3
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,102 +31,20 @@ import peewee
 from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.log import get_logger, redact
+from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.log import get_logger
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
+from merlin.db.driver_errors import (
+    DRIVER_ERRORS,
+    DatabaseAway,
+    DatabaseDamaged,
+    driver_errors,
+    is_lock_conflict,
+)
 from merlin.db.tables import USER
 
 if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
-
-Errors = tuple[type[Exception], ...]
-# Imported by peewee just above, unless `merlin bot` has excluded it.
-_psycopg = sys.modules.get("psycopg")
-_POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
-_LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
-
-# SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
-_CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
-_SQLITE_CONFLICTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
-_SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-
-
-class DatabaseAway(MerlinError):
-    """The database is unavailable: no file, no permission, no space, or its server is away."""
-
-
-class DatabaseDamaged(MerlinError):
-    """The file is damaged; it must be restored from a backup."""
-
-
-def is_lock_conflict(error: BaseException) -> bool:
-    """Return whether another writer caused the error, so that a retry may succeed."""
-    cause = _cause(error)
-    if isinstance(cause, sqlite3.Error):
-        return _code(cause) in _SQLITE_CONFLICTS
-    return getattr(cause, "sqlstate", None) in _CONFLICT_STATES
-
-
-def describe_driver_error(error: Exception) -> MerlinError | None:
-    """Return the error for a person behind a driver's error; None if it is a bug."""
-    cause = _cause(error)
-    text = redact(str(cause)).strip()
-    code = _code(cause) if isinstance(cause, sqlite3.Error) else 0
-    if code in _SQLITE_DAMAGED or text.startswith(
-        "Could not decode to UTF-8"
-    ):  # messages of Python
-        return DatabaseDamaged(text, "store-damaged", found=text)
-    state = getattr(cause, "sqlstate", None)
-    if code == sqlite3.SQLITE_FULL or state == "53100":
-        return DatabaseAway(text, "store-full")
-    if code == sqlite3.SQLITE_READONLY or state == "25006":
-        return DatabaseAway(text, "store-read-only")
-    if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
-        return DatabaseAway(text, "store-unavailable", reason=text)
-    return None
-
-
-def _cause(error: BaseException) -> BaseException:
-    """Return the driver's own error; a failed connection is wrapped twice."""
-    while (inner := getattr(error, "orig", None)) is not None and inner is not error:
-        error = inner
-    return error
-
-
-def _code(error: sqlite3.Error) -> int:
-    # Some of its errors are Python's own and have no SQLite code.
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF
-
-
-def _is_away(error: BaseException) -> bool:
-    """Return whether the server is away, shutting down, full, or refuses the login."""
-    state: str | None = getattr(error, "sqlstate", None)
-    if state is None:
-        return isinstance(error, _LOST)
-    return state[:2] in ("08", "28", "3D", "53", "57", "58")
-
-
-DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
-
-
-@contextmanager
-def driver_errors() -> Iterator[None]:
-    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; ignore others.
-
-    Raises NotFound for a number that is larger than any that SQLite stores.
-    """
-    try:
-        yield
-    except OverflowError as error:
-        if "SQLite INTEGER" not in str(error):
-            raise
-        raise NotFound(str(error), "store-no-number") from error
-    except DRIVER_ERRORS as error:
-        fault = describe_driver_error(error)
-        if fault is None:
-            raise
-        raise fault from error
 
 
 class Parameter:

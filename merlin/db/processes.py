@@ -24,14 +24,8 @@ from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.db.connections import open_session
-from merlin.db.database import (
-    Database,
-    DatabaseAway,
-    Prepared,
-    Repository,
-    driver_errors,
-    transaction,
-)
+from merlin.db.database import Database, Prepared, Repository, transaction
+from merlin.db.driver_errors import DatabaseAway, driver_errors
 from merlin.db.keyring import KeyHolders
 from merlin.db.notices import Notices, notify_failing_steps
 from merlin.db.tables import HEARTBEAT, WAKE

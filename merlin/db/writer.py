@@ -19,7 +19,8 @@ from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from merlin.core.log import get_logger
-from merlin.db.database import Database, is_lock_conflict
+from merlin.db.database import Database
+from merlin.db.driver_errors import is_lock_conflict
 
 T = TypeVar("T")
 

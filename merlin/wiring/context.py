@@ -13,7 +13,8 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import NotFound
 from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
-from merlin.db.database import Database, DatabaseDamaged, open_database
+from merlin.db.database import Database, open_database
+from merlin.db.driver_errors import DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
 from merlin.db.migrations import list_pending, migrate
 

@@ -26,7 +26,8 @@ from merlin.dataset.commit_batch import GitBranch
 from merlin.dataset.commits import CommitHistory
 from merlin.dataset.gather import BuildSettings
 from merlin.db.change_watch import watch_changes
-from merlin.db.database import Database, DatabaseAway
+from merlin.db.database import Database
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import Requests
 from merlin.git.repository import GitSource

@@ -15,12 +15,12 @@ import json, sys
 from merlin.core.optional_imports import without_modules
 
 with without_modules(*sys.argv[1:]):
-    from merlin.db import database
+    from merlin.db import driver_errors
 
 was_loaded = sys.modules.get("psycopg") is not None
 import psycopg
 
-modules = [error.__module__.partition(".")[0] for error in database.DRIVER_ERRORS]
+modules = [error.__module__.partition(".")[0] for error in driver_errors.DRIVER_ERRORS]
 print(json.dumps([was_loaded, modules]))
 """
 

@@ -20,7 +20,7 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
 from merlin.dataset.example import count_tokens, load_vocabulary
-from merlin.db.database import DatabaseAway
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.jobs import Jobs
 from tests.support.http_servers import Handler, serve_http

@@ -12,7 +12,8 @@ import pytest
 
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.db.connections import connect
-from merlin.db.database import Database, DatabaseAway, DatabaseDamaged, open_database, transaction
+from merlin.db.database import Database, open_database, transaction
+from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
 from merlin.db.tables import INTENT, WAKE

@@ -6,7 +6,8 @@ import pytest
 
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.core.i18n import text
-from merlin.db.database import DatabaseAway, open_database
+from merlin.db.database import open_database
+from merlin.db.driver_errors import DatabaseAway
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import run_command
 from tests.support.small_disk import fill_disk, small_disk

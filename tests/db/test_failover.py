@@ -14,7 +14,8 @@ import psycopg
 import pytest
 
 from merlin.core.clock import iso
-from merlin.db.database import DatabaseAway, open_database
+from merlin.db.database import open_database
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead
 from merlin.db.tables import AUDIT
 from tests.support.machine import skip_or_fail

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import LeadTaken
-from merlin.db.database import DatabaseAway
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Lead
 
 pytestmark = pytest.mark.integration

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from merlin.db.database import DatabaseAway, open_database
+from merlin.db.database import open_database
+from merlin.db.driver_errors import DatabaseAway
 from merlin.db.migrations import migrate
 from merlin.db.notices import Notices
 from merlin.db.tables import NOTICE
