@@ -193,7 +193,7 @@ class Consents(Repository):
     def give(self, user_id: int, text_version: str) -> bool:
         """Store a yes; one to a newer text replaces the previous one. False if nothing changes."""
         # Never one of the same text: another process may have just stored it.
-        self._end(_consent_counts(user_id) & (CONSENT.text_version != text_version))
+        self._end(_match_current_consent(user_id) & (CONSENT.text_version != text_version))
         given = self._answer(user_id, text_version) | {"given_at": iso(self._clock())}
         return self.db.add_new(CONSENT, given)
 
@@ -210,23 +210,23 @@ class Consents(Repository):
     @transaction
     def revoke(self, user_id: int) -> bool:
         """Revoke a consent; False if none is in effect."""
-        return self._end(_consent_counts(user_id))
+        return self._end(_match_current_consent(user_id))
 
     def _end(self, those: Any) -> bool:
         return self.db.update(CONSENT, those, revoked_at=iso(self._clock()))
 
     def has(self, user_id: int) -> bool:
         """Return whether a consent is in effect."""
-        return self.db.has(CONSENT, _consent_counts(user_id))
+        return self.db.has(CONSENT, _match_current_consent(user_id))
 
     def hold(self, user_id: int) -> bool:
         """Return whether a consent is in effect; it stays so until the transaction ends."""
-        counting = CONSENT.select(CONSENT.id).where(_consent_counts(user_id))
+        counting = CONSENT.select(CONSENT.id).where(_match_current_consent(user_id))
         return self.db.row(self.db.for_update(counting)) is not None
 
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
-        return self.db.has(CONSENT, _is_of(user_id))
+        return self.db.has(CONSENT, _match_consents(user_id))
 
     def list_answers(self, user_id: int) -> list[Consent]:
         """Return all answers of the person, oldest first."""
@@ -234,12 +234,12 @@ class Consents(Repository):
         return [read_row(Consent, row) for row in self.db.rows(answers)]
 
 
-def _is_of(user_id: int) -> Any:
+def _match_consents(user_id: int) -> Any:
     return (CONSENT.user_id == user_id) & (CONSENT.kind == TRAINING)
 
 
-def _consent_counts(user_id: int) -> Any:
-    return _is_of(user_id) & CONSENT.revoked_at.is_null()
+def _match_current_consent(user_id: int) -> Any:
+    return _match_consents(user_id) & CONSENT.revoked_at.is_null()
 
 
 _USERS = RowMap(User)

@@ -96,8 +96,8 @@ def make_too_many_requests_problem(wait_s: float) -> Problem:
 class LoginThrottle:
     """Counts failed sign-in attempts of one process and runs password hashing one at a time."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+    def __init__(self) -> None:
+        self.clock = time.monotonic
         self.names = Throttle()
         self.addresses = Throttle(free_tries=FREE_AT_ADDRESS)
         self._lane = asyncio.Lock()
@@ -175,8 +175,8 @@ _STATE_KEY = "charge"
 class Limits:
     """The rate limits of one process."""
 
-    def __init__(self, allowed: ApiLimits, clock: Callable[[], float] = time.monotonic) -> None:
-        self.clock = clock
+    def __init__(self, allowed: ApiLimits) -> None:
+        self.clock = time.monotonic
         self._anonymous = Policy("anonymous", allowed.anonymous_per_min)
         self._person = Policy("person", allowed.person_per_min)
         self._pages = Policy("page", allowed.anonymous_per_min * _PAGES)

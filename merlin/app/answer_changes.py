@@ -18,7 +18,7 @@ from merlin.app.actor import Actor
 from merlin.app.changes import DatasetFiles
 from merlin.app.context import Context, Conversations
 from merlin.chat.feedback import QuestionStatistics
-from merlin.config.engine import BUILT_IN
+from merlin.config.engine import RECALL
 from merlin.core.errors import Refused
 from merlin.core.process_pool import map_many
 from merlin.dataset.changes import Edit
@@ -129,7 +129,7 @@ def compare_answers(
         )
         if old_answer != new_answer
     ]
-    is_estimate = spec is None or spec.recipe.base_model != BUILT_IN
+    is_estimate = spec is None or spec.recipe.base_model != RECALL
     return AnswerChanges(asked=len(questions), changes=differing, is_estimate=is_estimate)
 
 

@@ -13,6 +13,7 @@ from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
 from merlin.app.views import view_of
 from merlin.core.permissions import Permission
+from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
@@ -54,6 +55,10 @@ class DatasetView(DatasetStatus):
     title: Mapping[str, str]
     examples: int
     findings: Sequence[Finding] = ()
+
+    def title_in(self, language: str) -> str:
+        """Return its title in a language, else its name."""
+        return localised(self.title, language) or self.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger, redact
+from merlin.core.server import READY, STOPPING, WATCHDOG
 from merlin.dataset.proposals import ProposalFollower
 from merlin.db.change_watch import Changes, changes_of
 from merlin.providers.payments import Gateway
@@ -172,11 +173,11 @@ class Bot:
                 send_settings(self._application.bot, self._transport, services, self._bugs),
             ]
             parts = [asyncio.create_task(part) for part in work]
-            self._notify("READY=1")
+            services.notify(READY)
             streaming = services.config.chat.streaming
             log.info("bot started", polls=services.webhook is None, streaming=streaming)
             await stop.wait()
-            self._notify("STOPPING=1")
+            services.notify(STOPPING)
             await self._end(parts)
         log.info("bot stopped")
 
@@ -263,7 +264,7 @@ class Bot:
         renewed = 0.0
         clock = asyncio.get_running_loop().time
         while True:
-            self._notify("WATCHDOG=1")
+            self._services.notify(WATCHDOG)
             is_due = clock() - renewed >= RENEW_S
             await self._services.store.do(partial(self._store_heartbeat, is_due=is_due))
             if is_due:
@@ -293,7 +294,3 @@ class Bot:
                 failing=self._bugs.failing,
             )
         )
-
-    def _notify(self, state: str) -> None:
-        if self._services.notify is not None:
-            self._services.notify(state)

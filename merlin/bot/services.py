@@ -17,6 +17,7 @@ from merlin.app.inbox import Owner
 from merlin.app.outbox import Outbox
 from merlin.bot.transport import LONGEST_PAUSE_S, pause
 from merlin.chat.answer import RetryPolicy
+from merlin.core import server
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
@@ -55,7 +56,7 @@ class BotServices(Context):
 
     `transcriber` converts speech to text, None: disabled. `reader` None: documents are not read.
     `webhook` (URL and secret): the api stores updates in the inbox, and nothing is polled.
-    `notify` sends states to systemd.
+    `notify` sends a state to systemd.
     """
 
     token: str
@@ -69,7 +70,7 @@ class BotServices(Context):
     webhook: tuple[str, str] | None = None
     pace: Pace = field(default_factory=Pace)
     retry_policy: RetryPolicy = field(default_factory=RetryPolicy)
-    notify: Callable[[str], object] | None = None
+    notify: Callable[[str], object] = server.notify
 
     @property
     def outbox(self) -> Outbox:

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import ValidationError
 
-from merlin.config.engine import BUILT_IN, OWN_BACKENDS, EngineConfig
+from merlin.config.engine import OWN_BACKENDS, RECALL, EngineConfig
 from merlin.config.faults import (
     Fault,
     at,
@@ -294,7 +294,7 @@ def _faults_of(config: Config) -> Iterator[Fault]:
 def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:
     for name, base in engine.models.items():
         place = f"engine.models.{name}"
-        if name == BUILT_IN:
+        if name == RECALL:
             yield at(place, "config-base-own")
         if bool(base.path) == bool(base.hub):
             yield at(place, "config-base-place")

@@ -26,8 +26,8 @@ from merlin.config.settings import ModelConfig, Rate, TlsConfig
 from merlin.core.loopback import is_loopback
 
 OWN_BACKENDS = ("transformers", "onnx")
-# Part of Merlin itself; no base of the configuration may take its name.
-BUILT_IN = "recall"
+# The base that is part of Merlin itself; no base of the configuration may take its name.
+RECALL = "recall"
 
 EngineModelName = Annotated[
     str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", examples=["qwen3-0.6b"])
@@ -231,7 +231,7 @@ class EngineConfig(Section):
 
     def chooses(self, base: str) -> bool:
         """Return whether models on a base choose taught answers, and follow no prompt."""
-        return base == BUILT_IN or (base in self.models and self.models[base].embeddings)
+        return base == RECALL or (base in self.models and self.models[base].embeddings)
 
 
 @dataclass(frozen=True, slots=True)

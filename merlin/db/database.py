@@ -25,7 +25,7 @@ from contextlib import contextmanager, suppress
 from functools import cache, reduce, wraps
 from operator import and_
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 from peewee import SQL, Insert, PeeweeException, Select, Table, fn
@@ -586,7 +586,15 @@ class BotRepository(Repository):
         return reduce(and_, (getattr(table, name) == value for name, value in columns))
 
 
-S = TypeVar("S", bound=Any)
+class _HasDatabase(Protocol):
+    """A repository, or the context of an act."""
+
+    @property
+    def db(self) -> Database:
+        """Return the database."""
+
+
+S = TypeVar("S", bound=_HasDatabase)
 
 
 def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
@@ -597,8 +605,7 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
-        db: Database = self.db
-        return db.run_in_transaction(lambda: method(self, *args, **named))
+        return self.db.run_in_transaction(lambda: method(self, *args, **named))
 
     return whole
 

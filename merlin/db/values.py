@@ -62,9 +62,12 @@ def load_json(text: str | None) -> Any:
 
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`, by default without the worse answer."""
-    # What is left of the object once its role and content are taken are the other keys.
-    messages = (Message(each.pop("role"), each.pop("content"), each) for each in json.loads(text))
+    messages = (_read_message(**values) for values in json.loads(text))
     return tuple(each for each in messages if with_rejected or each.role != REJECTED)
+
+
+def _read_message(role: str, content: str, **extra: object) -> Message:
+    return Message(role, content, extra)
 
 
 V = TypeVar("V", bound="DataclassInstance")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from merlin.config.engine import EngineSettings
+from merlin.config.engine import RECALL, EngineSettings
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Finish, GenerationRequest
 from merlin.engine.serving.recall import EmbedBackend, RecallBackend
 from merlin.engine.trainers.base import BaseFiles, Trainer
@@ -27,7 +27,6 @@ from merlin.openai_protocol.errors import ApiError
 if TYPE_CHECKING:
     from merlin.engine.storage import Models
 
-RECALL = "recall"
 # The first release of `recall`, 2026-11-20, in seconds since 1970.
 RECALL_CREATED = 1_795_132_800
 

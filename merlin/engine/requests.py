@@ -16,7 +16,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from merlin.core.server import read_chunks
-from merlin.openai_protocol.errors import ApiError, bad_field
+from merlin.openai_protocol.errors import ApiError, bad_field, format_path
 from merlin.openai_protocol.requests import body_too_large
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
@@ -71,7 +71,7 @@ class RequestBody(BaseModel):
             return cls.model_validate(body)
         except ValidationError as error:
             first_error = error.errors(include_url=False, include_context=False)[0]
-            field = _format_path(first_error["loc"], first_error["type"])
+            field = _name_field(first_error["loc"], first_error["type"])
             is_missing = first_error["type"] == "missing"
             message = (
                 f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
@@ -79,18 +79,17 @@ class RequestBody(BaseModel):
             raise bad_field(field, message if is_missing else f"{field}: {message}") from error
 
 
-def _format_path(path: Sequence[int | str], kind: str) -> str:
-    """Format a field's path: messages[0].role; for items of a plain list the field's name."""
+def _name_field(path: Sequence[int | str], kind: str) -> str:
+    """Return the field with an error of this kind; for items of a plain list it is the list."""
     if path[-1] == "[key]":
         path = path[:-2]
     elif isinstance(path[-1], int) and kind != "model_type":
         path = path[:-1]
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
-    return "".join(parts).removeprefix(".")
+    return format_path(path)
 
 
 def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
-    """Return a validator that rejects a value with `words` unless `accepts` it."""
+    """Return a validator that rejects a value with `message` unless `accepts` it."""
 
     def check(value: object) -> object:
         if not accepts(value):

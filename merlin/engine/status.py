@@ -14,10 +14,10 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from merlin.config.engine import RECALL
 from merlin.core.charts import read_losses, read_positive
 from merlin.core.clock import utc_now
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
-from merlin.engine.bases import RECALL
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.job_events import error_object
 from merlin.engine.jobs import RUNNING, Job

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.utils import parsedate_to_datetime
 
 from merlin.core.clock import utc_now
@@ -81,6 +81,12 @@ def missing(kind: str, name: str, param: str = "id") -> ApiError:
 def bad_field(param: str, message: str, code: str | None = None) -> ApiError:
     """Return the error for an invalid field."""
     return ApiError(400, message, param=param, code=code)
+
+
+def format_path(path: Sequence[int | str]) -> str:
+    """Format the path of a field as the protocol does: `messages[2].role`."""
+    parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(parts).removeprefix(".")
 
 
 def context_exceeded(tokens: int, window: int) -> ApiError:

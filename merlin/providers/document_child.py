@@ -101,12 +101,12 @@ _FORBIDDEN = (
 Reader = Callable[[bytes, int], ExtractedText]
 
 
-def limit_resources(memory_bytes: int = MEMORY_BYTES, cpu_s: int = CPU_S) -> None:
+def limit_resources(cpu_s: int = CPU_S) -> None:
     """Limit the memory, CPU time, files and processes of this process irrevocably."""
     with suppress(OSError):  # the kernel kills this process first when memory is exhausted
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     for kind, most in (
-        (resource.RLIMIT_AS, memory_bytes),
+        (resource.RLIMIT_AS, MEMORY_BYTES),
         (resource.RLIMIT_CPU, cpu_s),
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NOFILE, OPEN_FILES),

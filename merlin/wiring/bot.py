@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import uvloop
@@ -17,7 +17,6 @@ from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.log import get_logger
-from merlin.core.server import notify
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
@@ -53,7 +52,7 @@ def _log_document_sandbox() -> None:
 
 
 async def _run_until_signal(config: Config) -> None:
-    async with services_of(config, notify) as services:
+    async with services_of(config) as services:
         await run(services, stop_on_signal())
 
 
@@ -66,13 +65,8 @@ def stop_on_signal() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def services_of(
-    config: Config, report: Callable[[str], object] | None = None
-) -> AsyncIterator[BotServices]:
-    """Yield the bot's services; `report` receives READY=1 and the other systemd notifications.
-
-    Raises ConfigError if a credential is missing or invalid.
-    """
+async def services_of(config: Config) -> AsyncIterator[BotServices]:
+    """Yield the bot's services. Raises ConfigError if a credential is missing or invalid."""
     token, chat, telegram = credential(BOT_TOKEN), config.chat, config.telegram
     async with AsyncExitStack() as stack:
         database = stack.enter_context(open_checked_database(config))
@@ -107,5 +101,4 @@ async def services_of(
             transcriber=transcriber,
             reader=ChildReader(chat.limits),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,
-            notify=report,
         )

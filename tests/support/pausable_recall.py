@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from merlin.engine.bases import RECALL, build_bases
+from merlin.config.engine import RECALL
+from merlin.engine.bases import build_bases
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
 from tests.support.waiting import CHECK_INTERVAL_S

@@ -162,13 +162,13 @@ def _choice(name, choice, choice_type=ModelChoice):
     return {} if choice is None else {name: choice_type(provider=choice[0], model=choice[1])}
 
 
-async def serve_bot(settings, stop, notify=None):
+async def serve_bot(settings, stop, notify):
     """Serve until the event `stop` is set."""
     with settings.in_environment():
-        context = bot.services_of(settings.as_config, notify)
+        context = bot.services_of(settings.as_config)
         services = await context.__aenter__()
     try:
-        overrides = {"pace": settings.pace, "retry_policy": settings.retry_policy}
+        overrides = {"pace": settings.pace, "retry_policy": settings.retry_policy, "notify": notify}
         if settings.webhook_secret is not None:
             overrides["webhook"] = (settings.webhook_url, settings.webhook_secret)
         config = settings.adjust_config(services.config)

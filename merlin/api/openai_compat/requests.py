@@ -53,7 +53,7 @@ from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
-from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError
+from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
@@ -207,23 +207,23 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
     except ValidationError as error:
         errors = error.errors(include_url=False)
         # For a union, the variant whose validation went furthest is meant: the value has its type.
-        field = _param(errors[0]["loc"])
+        field = _name_field(errors[0]["loc"])
         top = str(errors[0]["loc"][0]) if errors[0]["loc"] else ""
         if top in _UNSUPPORTED:
             key, code = f"not-{_UNSUPPORTED[top]}", "unsupported_parameter"
             raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         first = max(
-            (item for item in errors if _param(item["loc"]).startswith(field)),
+            (item for item in errors if _name_field(item["loc"]).startswith(field)),
             key=lambda item: (len(item["loc"]), not item["type"].endswith("_type")),
         )
         path = () if first["type"] == "json_invalid" else first["loc"]
         detail = validation_errors([{**first, "loc": ("body", *path)}], language)[0]["detail"]
-        param = _param(path)
+        param = _name_field(path)
         raise field_error(language, param, "wrong", place=param or "body", why=detail) from error
 
 
-def _param(path: Sequence[int | str]) -> str:
-    """Return the field name in the protocol's notation: `messages[2].role`.
+def _name_field(path: Sequence[int | str]) -> str:
+    """Return the field of an error in the protocol's notation.
 
     For a union pydantic's path includes the variant it tried, and in a list the type of the part;
     they are left out.
@@ -231,9 +231,7 @@ def _param(path: Sequence[int | str]) -> str:
     if path[:1] == ("response_format",):
         path = (path[0], *path[2:])
     either = next((place for place, step in enumerate(path) if step in _UNION_FIELDS), len(path))
-    steps = [*path[: either + 1], *path[either + 2 : either + 3], *path[either + 4 :]]
-    parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
-    return "".join(parts).removeprefix(".")
+    return format_path([*path[: either + 1], *path[either + 2 : either + 3], *path[either + 4 :]])
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,7 +143,7 @@ def keep_theirs(context: BotContext) -> View:
 
 
 @handlers.button("ex:mend")
-@proof.proof_handler
+@proof.make_handler
 def conflict_draft(context: BotContext) -> proof.Draft:
     """Return a draft with the user's own text that replaces the other, for editing."""
     own, theirs = changes.conflict(*context.caller, context.argument(1))
@@ -286,7 +286,7 @@ def _queue_card(context: BotContext, key: str, **arguments: object) -> View:
 
 
 @handlers.button("ex:prop")
-@proof.proof_handler
+@proof.make_handler
 def proposal_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the example that a proposal would add."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))

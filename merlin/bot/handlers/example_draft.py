@@ -108,7 +108,7 @@ def take_question(context: BotContext) -> View:
 
 @handlers.step(ANSWER)
 @text_handler
-@proof.proof_handler
+@proof.make_handler
 def add_answer_to_draft(context: BotContext) -> proof.Draft:
     """Return the draft with the answer."""
     return _with_turn(proof.require_current_draft(context), proof.ASSISTANT, context.text)
@@ -149,7 +149,7 @@ def ask_wording(context: BotContext) -> View:
 
 @handlers.step(WORDING)
 @text_handler
-@proof.proof_handler
+@proof.make_handler
 def worded_draft(context: BotContext) -> proof.Draft:
     """Return the draft with the second wording. Raises Refused if it equals the question."""
     draft, text = proof.require_current_draft(context), context.text.strip()
@@ -277,7 +277,7 @@ def switch_role(context: BotContext) -> View:
 
 
 @handlers.button("ex:picked")
-@proof.proof_handler
+@proof.make_handler
 def make_picked_draft(context: BotContext) -> proof.Draft:
     """Return the draft of the messages with a role."""
     name, messages = _read_forwarded_messages(context)
@@ -381,7 +381,7 @@ def _get_current_text(draft: proof.Draft, field: str) -> str:
 
 @handlers.step(REWORD)
 @text_handler
-@proof.proof_handler
+@proof.make_handler
 def take_field(context: BotContext) -> proof.Draft:
     """Return the draft with the new text of the field that was asked for."""
     field = str(proof.dialog_value(context, "field") or "t")
@@ -389,7 +389,7 @@ def take_field(context: BotContext) -> proof.Draft:
 
 
 @handlers.button("ex:untag")
-@proof.proof_handler
+@proof.make_handler
 def remove_tags(context: BotContext) -> proof.Draft:
     """Return the draft without tags."""
     return replace(proof.require_current_draft(context), tags=())

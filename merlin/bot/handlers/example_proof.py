@@ -225,7 +225,7 @@ _FINDING_LENGTH = 200
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
-def proof_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
+def make_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
     """Return a handler that shows the proof of the draft of `read_draft`, below the text `note`."""
 
     async def handle(context: BotContext) -> None:
@@ -235,8 +235,8 @@ def proof_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> 
     return handle
 
 
-handlers.button("ex:look")(proof_handler(require_current_draft))
-handlers.step(PROOF)(proof_handler(require_current_draft, "examples-press-button"))
+handlers.button("ex:look")(make_handler(require_current_draft))
+handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"))
 
 
 async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str = "") -> None:
@@ -444,7 +444,7 @@ def _test_button(draft: Draft) -> menu.Entry:
 
 
 @handlers.button("ex:test")
-@proof_handler
+@make_handler
 def switch_test(context: BotContext) -> Draft:
     """Return the draft with the test mark switched. Raises Refused if it cannot be parsed."""
     draft = require_current_draft(context)

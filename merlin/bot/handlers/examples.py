@@ -439,7 +439,7 @@ async def take_import(context: BotContext) -> None:
 
 
 @handlers.button("ex:del")
-@proof.proof_handler
+@proof.make_handler
 def draft_deletion(context: BotContext) -> proof.Draft:
     """Return the draft that deletes an example: the Save button of its proof confirms it."""
     return proof.draft_of_example(proof.require_chosen_example(context), is_gone=True)

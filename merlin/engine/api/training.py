@@ -22,9 +22,10 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from merlin.config.engine import RECALL
 from merlin.core import durable_files
 from merlin.engine.auth import check_owner, get_client, get_owner
-from merlin.engine.bases import RECALL, RECALL_CREATED
+from merlin.engine.bases import RECALL_CREATED
 from merlin.engine.context import Engine, get_engine
 from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, find_response
 from merlin.engine.job_events import event_object, protocol_language

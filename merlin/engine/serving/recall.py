@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
 
-from merlin.config.engine import BUILT_IN
+from merlin.config.engine import RECALL
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
@@ -27,7 +27,7 @@ from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import Answer
-from merlin.engine.trainers.recall.encoder import digest_built_in, encode
+from merlin.engine.trainers.recall.encoder import digest_built_in, encode, look_up, remember
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 if TYPE_CHECKING:
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
     from merlin.engine.trainers.recall.model import RecallModel
 
 CAPACITY = 16
-# The size of the vector cache of one encoder.
-MAX_TEXTS = 4_000
 _PIECES = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
@@ -45,7 +43,7 @@ class RecallBackend:
 
     context = 8192
 
-    def __init__(self, language: str, name: str = BUILT_IN) -> None:
+    def __init__(self, language: str, name: str = RECALL) -> None:
         self._language = language
         self._name = name
         # Prevents loading the same model twice concurrently.
@@ -160,18 +158,11 @@ class EmbedBackend(RecallBackend):
     async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
         import numpy as np  # noqa: PLC0415 - at the first question
 
-        known = {text: self._vectors[text] for text in texts if text in self._vectors}
-        missing = [text for text in texts if text not in known]
+        known, missing = look_up(self._vectors, texts)
         if missing:
             vectors, _tokens = await self._encoder.embed(missing)
-            values = {
-                text: np.array(vector, np.float32)
-                for text, vector in zip(missing, vectors, strict=True)
-            }
-            known |= values
-            if len(self._vectors) > MAX_TEXTS:
-                self._vectors.clear()
-            self._vectors |= values
+            known |= zip(missing, np.array(vectors, np.float32), strict=True)
+            remember(self._vectors, known)
         return known
 
 

@@ -48,7 +48,6 @@ from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.course.catalogue import localised
 from merlin.db.requests import Request, RequestState
 from merlin.training.evaluation import ENOUGH_QUESTIONS, Change, ProofReport
 
@@ -102,7 +101,7 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
             if "model" in request.arguments:
                 target = models.find(ctx, actor, target).title
             elif "dataset" in request.arguments:
-                target = _title(context, dataset_of_name(ctx, actor, target))
+                target = dataset_of_name(ctx, actor, target).title_in(context.language)
         is_served = is_daemon_alive(ctx)
         is_over = request.state in {RequestState.DONE, RequestState.FAILED}
         return {
@@ -242,11 +241,7 @@ async def _launchable(context: PageContext) -> dict[str, str]:
 
 
 def _titles(context: PageContext, views: Iterable[DatasetView]) -> dict[str, str]:
-    return {view.name: _title(context, view) for view in views}
-
-
-def _title(context: PageContext, view: DatasetView) -> str:
-    return localised(view.title, context.language) or view.name
+    return {view.name: view.title_in(context.language) for view in views}
 
 
 async def _quote(context: PageContext, dataset: str) -> tuple[QuoteView | None, str]:

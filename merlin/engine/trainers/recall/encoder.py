@@ -58,16 +58,29 @@ def encode(texts: Sequence[str]) -> dict[str, Floats]:
     import numpy as np  # noqa: PLC0415 - at the first training or question
 
     with _lock:
-        known = {text: _vectors[text] for text in texts if text in _vectors}
-        if missing := [text for text in dict.fromkeys(texts) if text not in known]:
+        known, missing = look_up(_vectors, texts)
+        if missing:
             # JSON can have half of a character pair (a lone surrogate), which UTF-8 cannot encode.
             encodable = [text.encode("utf-8", "replace").decode() for text in missing]
             rows = _load().encode(encodable).astype(np.float16)
             known |= zip(missing, rows, strict=True)
-            if len(_vectors) > _MAX_IN_MEMORY:
-                _vectors.clear()
-            _vectors.update(known)
+            remember(_vectors, known)
     return known
+
+
+def look_up(
+    vectors: Mapping[str, Floats], texts: Sequence[str]
+) -> tuple[dict[str, Floats], list[str]]:
+    """Return the vectors that are in memory, and the texts without one, each once."""
+    known = {text: vectors[text] for text in texts if text in vectors}
+    return known, [text for text in dict.fromkeys(texts) if text not in known]
+
+
+def remember(vectors: dict[str, Floats], new: Mapping[str, Floats]) -> None:
+    """Add vectors to those in memory; if these are more than 4,000, they are dropped first."""
+    if len(vectors) > _MAX_IN_MEMORY:
+        vectors.clear()
+    vectors.update(new)
 
 
 def measure_small_talk(text: str) -> float:
