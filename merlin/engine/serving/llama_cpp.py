@@ -157,7 +157,9 @@ class LlamaProcess:
             try:
                 await asyncio.wait_for(child.wait(), STOP_S)
             except TimeoutError:
-                child.kill()
+                # It may have ended at the same moment.
+                with contextlib.suppress(ProcessLookupError):
+                    child.kill()
                 await child.wait()
         await self._drain_output()
         # Only now: if a wait above is cancelled, the next call waits for the child.
