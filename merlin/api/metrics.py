@@ -32,7 +32,7 @@ from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, snapshot
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, round_bucket
+from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.core.money import MICRO
 from merlin.training.models import Serving
@@ -118,7 +118,7 @@ def metrics_of(
 
 def _build_process_metrics(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]:
     about = "1 while a process sends heartbeats, 0 after ten seconds without one."
-    up = ((beat.is_alive(now), _labels(beat)) for beat in beats)
+    up = ((beat.is_alive(now), _labels(beat)) for beat in beats if is_known(beat, beats, now))
     yield gauge("merlin_process_up", about, *up)
     about = "Start time of a process, in seconds since 1970."
     starts = ((beat.since.timestamp(), _labels(beat)) for beat in beats)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from urllib.parse import SplitResult, urlsplit
 
 from peewee import fn
 
@@ -16,10 +17,10 @@ from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
 from merlin.app.verdicts import NoticeView, view_notice
 from merlin.app.views import view_of
-from merlin.config import Config
+from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import Heartbeat, is_known
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.database import Database
@@ -197,17 +198,23 @@ def snapshot(ctx: Context) -> Snapshot:
 def processes(ctx: Context) -> list[ProcessView]:
     """Return the processes with a heartbeat of the last week, by name and host."""
     now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
-    alive = {beat.process for beat in beats if beat.is_alive(now)}
     return [
-        view_of(
-            ProcessView,
-            beat,
-            alive=beat.is_alive(now),
-            known=beat.is_alive(now) or beat.process != "engine" or "daemon" in alive,
-        )
+        view_of(ProcessView, beat, alive=beat.is_alive(now), known=is_known(beat, beats, now))
         for beat in beats
         if now - beat.at < _FORGOTTEN_AFTER
     ]
+
+
+def engine_address(config: Config) -> SplitResult | None:
+    """Return the address of Merlin's own engine, None if no provider is one.
+
+    The engine may run on another machine or in another container: then it is the provider with the
+    engine's credential.
+    """
+    for provider in config.providers:
+        if is_engine(config, provider) or provider.credential == config.engine.credential:
+            return urlsplit(provider.base_url)
+    return None
 
 
 def is_daemon_alive(ctx: Context) -> bool:

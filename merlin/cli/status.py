@@ -25,6 +25,7 @@ from merlin.cli.output import (
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
+from merlin.core.heartbeat import is_known
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
@@ -111,15 +112,16 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 
 def deployment_status(config: Config) -> dict[str, Any]:
     """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
+    now = utc_now()
     with reading(config) as database:
         stored = _disk_usage(config, RemovableFiles(database))
         beats = Heartbeats(database).list_all()
-        failed = Requests(database).list_failed(utc_now() - _FAILED_FOR, _MAX_FAILED)
+        failed = Requests(database).list_failed(now - _FAILED_FOR, _MAX_FAILED)
     return {
         "stored": stored,
         "processes": {
             beat.process: record(beat, process="", step="", failing="")
-            | {"alive": beat.is_alive(utc_now())}
+            | {"alive": beat.is_alive(now) if is_known(beat, beats, now) else None}
             for beat in beats
         },
         "failed_requests": [_request_record(request) for request in failed],

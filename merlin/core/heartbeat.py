@@ -5,7 +5,7 @@ A step that fails because of a bug stops alone and the process lives on; the hea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -41,6 +41,13 @@ class Heartbeat:
     def is_alive(self, now: datetime) -> bool:
         """Return whether the process reported within the last ten seconds."""
         return (now - self.at).total_seconds() < SILENT_AFTER_S
+
+
+def is_known(beat: Heartbeat, beats: Iterable[Heartbeat], now: datetime) -> bool:
+    """Return whether it is known if a process is alive: a daemon reports for the engine."""
+    return beat.process != "engine" or any(
+        each.process in ("daemon", "engine") and each.is_alive(now) for each in beats
+    )
 
 
 def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:

@@ -11,10 +11,10 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 from http.client import HTTPException
-from urllib.parse import SplitResult, urlsplit
 from urllib.request import urlopen
 
-from merlin.config import Config, is_engine, process_names
+from merlin.app.health import engine_address
+from merlin.config import process_names
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
@@ -24,20 +24,14 @@ from merlin.db.database import require_room
 ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
 
 
-def engine_address(config: Config) -> SplitResult | None:
-    """Return the address of Merlin's own engine, None if no provider is one.
+def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
+    """Return the tick that writes the engine's heartbeat: the engine has no database access.
 
-    The engine may run on another machine or in another container: then it is the provider with the
-    engine's credential.
+    None without an engine.
     """
-    for provider in config.providers:
-        if is_engine(config, provider) or provider.credential == config.engine.credential:
-            return urlsplit(provider.base_url)
-    return None
-
-
-def engine_tick(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
-    """Return the tick that writes the engine's heartbeat: the engine has no database access."""
+    engine = engine_address(services.config)
+    if engine is None:
+        return None
     since: datetime | None = None
     url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
 

@@ -22,7 +22,7 @@ from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
-from merlin.daemon.heartbeat import engine_address, engine_tick, heartbeat_tick, ping_monitor
+from merlin.daemon.heartbeat import engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
@@ -67,12 +67,9 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     step = services.config.daemon.tick_s
     forge = services.forge
-    fetch_s, engine = (
-        require_repository(services.config).interval_s,
-        engine_address(services.config),
-    )
+    fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
     return [
-        *([Tick("engine", engine_tick(services, engine), ENGINE_S)] if engine else []),
+        *([Tick("engine", ask_engine, ENGINE_S)] if ask_engine else []),
         Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
         Tick("files", partial(follow_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),

@@ -180,6 +180,18 @@ def test_metrics_show_a_dead_process_as_down_without_its_counters(watched):
     page = watched.client.get("/metrics").text
     assert metric_value(page, "merlin_process_up", process="daemon", host="one") == 0
     assert "merlin_task_rounds_total" not in page
+    # Without a daemon nobody knows of the engine.
+    store_heartbeat(watched, "engine", age_s=60)
+    assert (
+        'merlin_process_up{host="one",process="engine"}' not in watched.client.get("/metrics").text
+    )
+    store_heartbeat(watched)
+    assert (
+        metric_value(
+            watched.client.get("/metrics").text, "merlin_process_up", process="engine", host="one"
+        )
+        == 0
+    )
 
 
 @pytest.mark.integration

@@ -96,7 +96,12 @@ def run_staff_site(folder):
     }
     sunset = utc_now().date() + timedelta(days=40)
     models = {"recall": {"sunset": sunset}}
-    config = make_config(providers=[engine], budget={"per_month": 5}, models=models)
+    config = make_config(
+        providers=[engine],
+        engine={"listen": "127.0.0.1:1"},
+        budget={"per_month": 5},
+        models=models,
+    )
     with run_api(folder, plans=(PLAN,), config=config) as site:
         site.index_courses(COURSES)
         site.numbers = count(7000)

@@ -83,6 +83,17 @@ def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     assert stored["mirror"]["bytes"] > 0
 
 
+def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
+    now, long_ago = utc_now(), utc_now() - timedelta(minutes=1)
+    with opened(lab.config) as database:
+        heartbeats, states = Heartbeats(database), []
+        for daemon_at in (long_ago, now):
+            for process, at in (("daemon", daemon_at), ("engine", long_ago)):
+                heartbeats.beat(Heartbeat(process, "here", 1, long_ago, at))
+            states.append(run_json("status")["processes"]["engine"]["alive"])
+    assert states == [None, False]
+
+
 def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_json, monkeypatch):
     with monkeypatch.context() as without:
         without.delenv(KEY)

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import day, number
 from merlin.api.pages.page import PageContext, UserAdminContext, render_page
-from merlin.app.health import HealthView, ProcessView, health, runbook
+from merlin.app.health import HealthView, ProcessView, engine_address, health, runbook
 from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
 from merlin.core import time_charts
 from merlin.core.charts import Tick
@@ -55,6 +55,8 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     view = {
         "health": health_view,
         "processes": _by_kind(health_view),
+        "has_engine": engine_address(context.services.config) is not None,
+        "has_daemon": any(one.process == "daemon" and one.alive for one in health_view.processes),
         "span": span,
         "spans": Span,
         "cards": _cards(context, trend),
