@@ -62,10 +62,12 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "missing": ("missing", ()),
     "extra_forbidden": ("extra", ()),
     "json_invalid": ("json", ()),
+    "model_type": ("object", ()),
     "model_attributes_type": ("object", ()),
     "dict_type": ("object", ()),
     "list_type": ("list", ()),
     "string_type": ("string", ()),
+    "string_or_list": ("string-or-list", ()),
     "string_unicode": ("unicode", ()),
     "int_type": ("integer", ()),
     "int_parsing": ("integer", ()),
@@ -73,6 +75,7 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "int_from_float": ("integer", ()),
     "float_type": ("number", ()),
     "float_parsing": ("number", ()),
+    "finite_number": ("number", ()),
     "bool_type": ("boolean", ()),
     "bool_parsing": ("boolean", ()),
     "greater_than_equal": ("at-least", ("ge",)),
@@ -86,6 +89,8 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "title": ("title", ("max_length",)),
     "enum": ("one-of", ("expected",)),
     "literal_error": ("one-of", ("expected",)),
+    "character": ("character", ("code", "line")),
+    "https": ("https", ()),
     "union_tag_invalid": ("kind", ("discriminator", "expected_tags")),
     "union_tag_not_found": ("no-kind", ("discriminator",)),
 }
@@ -100,9 +105,12 @@ def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> lis
 
 def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]:
     place, *path = error["loc"] or ("body",)
-    key, names = _WORDS.get(error["type"], ("plain", ()))
     context = error.get("ctx", {})
-    if error["type"] == "json_invalid":
+    kind = error["type"]
+    if kind == "string_pattern_mismatch":
+        kind, context = _pattern_fault(error["input"], context["pattern"])
+    key, names = _WORDS.get(kind, ("plain", ()))
+    if kind == "json_invalid":
         path = []  # pydantic reports a byte offset, which is no pointer
         fault = str(context.get("error", ""))
         key = next((word for part, word in _JSON_FAULTS.items() if part in fault), key)
@@ -119,6 +127,18 @@ def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]
         "pointer": "".join(f"/{_token(step)}" for step in path),
         "detail": text(language, f"api-wrong-{key}", **arguments),
     }
+
+
+def _pattern_fault(value: str, pattern: str) -> tuple[str, Mapping[str, object]]:
+    """Return the type and context of the error of a text that does not match a pattern.
+
+    It names the first invisible character that the pattern never matches, with its line.
+    """
+    for position, character in enumerate(value):
+        if not (character.isprintable() or re.search(pattern, character)):
+            line = value.count("\n", 0, position) + 1
+            return "character", {"code": f"U+{ord(character):04X}", "line": line}
+    return ("https" if pattern.startswith("^https://") else "plain"), {}
 
 
 def _token(part: object) -> str:

@@ -71,7 +71,7 @@ class DraftView:
     """An unsaved edit: the example after it, and the current one, None for none.
 
     `before` is the revision that the editor saw, "" for a new example. `is_stale`: the current one
-    has another revision.
+    has another revision. `at` distinguishes it from the draft's later versions.
     """
 
     example: ExampleView
@@ -79,6 +79,7 @@ class DraftView:
     before: str
     current: ExampleView | None
     is_stale: bool
+    at: str
 
 
 class DraftNotGood(DatasetError):
@@ -91,14 +92,15 @@ class DraftNotGood(DatasetError):
 
 def list_drafts(ctx: Context, actor: Actor, dataset: str) -> list[DraftView]:
     """Return the actor's drafts in a dataset, newest first. Raises NotFound."""
+    require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
-        edits = list_edits(ctx, actor, dataset)
-        files = FileIndex(ctx.db).read_texts(dataset, [edit.path for edit in edits])
-    return [_draft_view(dataset, edit, files) for edit in reversed(edits)]
+        own = _drafts(ctx).list_of_user(actor.user_id, dataset)
+        files = FileIndex(ctx.db).read_texts(dataset, [draft.edit.path for draft in own])
+    return [_draft_view(dataset, draft, files) for draft in reversed(own)]
 
 
-def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> DraftView:
-    current = files.get(edit.path)
+def _draft_view(dataset: str, draft: ExampleDraft, files: Mapping[str, FileText]) -> DraftView:
+    edit, current = draft.edit, files.get(draft.edit.path)
     file_text = FileText(dataset, edit.path, edit.before or "", edit.text)
     if edit.text is None and current is not None:
         file_text = current
@@ -108,6 +110,7 @@ def _draft_view(dataset: str, edit: Edit, files: Mapping[str, FileText]) -> Draf
         before=edit.before or "",
         current=examples.view_of(current) if current else None,
         is_stale=edit.before != (current.blob if current else None),
+        at=draft.at,
     )
 
 
@@ -356,6 +359,9 @@ def compare_rows(
 def _compare_row(
     line: int, example: Example, candidates: Sequence[FileText], contents: set[bytes]
 ) -> PastedRow:
+    readable, findings = read_example(write_example(example).encode("utf-8", "surrogatepass"))
+    if readable is None:
+        return PastedRow(line, PastedVerdict.WRONG, findings=findings)
     if example.facts.content in contents:
         return PastedRow(line, PastedVerdict.SAME, example)
     for file in candidates:

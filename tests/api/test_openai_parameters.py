@@ -20,6 +20,7 @@ from tests.api.chat_api import (
 pytestmark = pytest.mark.functional
 
 QUESTION = "Что такое граф?"
+CONTENT = "messages[0].content"
 PLAIN = {"model", "messages", "stream", "stream_options"}
 NOT_HERE = {
     "n": (3, "several"),
@@ -176,7 +177,9 @@ def test_allowed_roles_are_listed_without_an_untranslated_word(client):
     ("change", "reason"),
     [
         ({"stop": ["1", "2", "3", "4", "5"]}, "stop: Слишком много: можно не больше 4."),
-        ({"stop": 5}, "stop: Нужна строка."),
+        ({"stop": 5}, "stop: Нужна строка или список."),
+        ({"messages": [{"role": "user", "content": {}}]}, f"{CONTENT}: Нужна строка или список."),
+        ({"messages": [5]}, "messages[0]: Нужен объект JSON."),
         ({"temperature": 2.1}, "temperature: Не больше 2."),
     ],
 )

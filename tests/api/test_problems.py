@@ -128,6 +128,13 @@ def make_error(kind, *loc, **context):
             "This value",
         ),
         (make_error("value_error"), "body", "", "This value is not valid."),
+        (make_error("model_type", "body"), "body", "", "A JSON object is needed."),
+        (
+            make_error("string_pattern_mismatch", "body", "x", pattern="^https://"),
+            "body",
+            "/x",
+            "A link https://",
+        ),
     ],
 )
 def test_validation_error_points_to_the_value_without_repeating_it(error_, part, pointer, detail):
