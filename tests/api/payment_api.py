@@ -297,7 +297,8 @@ def checkout_form(buyer, plan="plus", **fields):
     """Return the form data that a checkout page would send."""
     query = {"code": fields["code"]} if "code" in fields else {}
     page = buyer.http.get(f"/checkout/{plan}", params=query)
-    return {"price": read_price(page), "contact": "anna@example.com", **fields}
+    ends = re.search('name="ends" value="([^"]*)"', page.text)[1]
+    return {"price": read_price(page), "ends": ends, "contact": "anna@example.com", **fields}
 
 
 def press_pay(buyer, plan="plus", **fields):

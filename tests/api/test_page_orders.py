@@ -44,6 +44,12 @@ def test_checkout_leads_to_a_page_that_shows_the_order_as_paid(shop):
     assert re.search(r"Плюс текущий план до \d+", page_text(anna.http.get("/plans")))
     response = anna.http.get(f"/orders/{order_id}/pay")
     assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order_id}")
+    # Back to the page of the checkout, as it was before the payment.
+    again = anna.http.post("/checkout/plus", data={**checkout_form(anna), "ends": ""})
+    assert (again.status_code, len(shop.billing.purchases.list_of_user(anna.user_id))) == (409, 1)
+    assert "второй раз деньги не списаны" in page_text(again)
+    assert "Новые дни начнутся" in page_text(again)
+    assert press_pay(anna) != order_id
 
 
 def test_checkout_submitted_twice_creates_one_order_and_one_payment(shop):

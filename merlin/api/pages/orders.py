@@ -41,7 +41,7 @@ from merlin.api.rate_limits import Limits
 from merlin.api.schema import MAX_ID
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
-from merlin.app.plans import find_discount
+from merlin.app.plans import find_discount, my_subscriptions
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.app.texts import bot_link
@@ -64,11 +64,15 @@ _MAX_INPUT_LENGTH = 500
 
 
 class CheckoutForm(BaseModel):
-    """The checkout form; `price` is the price on its button, in kopecks."""
+    """The checkout form; `price` is the price on its button, in kopecks.
+
+    `ends` is when the person's plan ends, as the page said, "" without one.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     price: int = Field(default=0, ge=0, le=MAX_MINOR)
+    ends: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     code: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     contact: str = Field(default="", max_length=_MAX_INPUT_LENGTH)
     keeps: bool = False
@@ -105,6 +109,10 @@ async def buy(
     if wrong_code or price is None or price.minor != form.price:
         message = "" if wrong_code else context.say("price-changed")
         return await _page(context, plan, form, message)
+    ends = (await context.read(my_subscriptions)).ends(plan, context.services.clock())
+    if ends is not None and ends.isoformat() != form.ends:
+        # The page is older than the last payment: it was opened before, or returned to.
+        return await _page(context, plan, form, context.say("bought-already"))
     requested = (plan.name, Gateway.YOOKASSA, form.code, address)
     try:
         purchase = await context.write(place_order, *requested, keeps_method=form.keeps)
@@ -162,8 +170,10 @@ async def _page(
 ) -> Response:
     promo, wrong_code = await _read_code(context, plan, form.code)
     shop = context.services.config.payments.yookassa
+    ends = (await context.read(my_subscriptions)).ends(plan, context.services.clock())
     view = {
         "plan": plan,
+        "ends": ends,
         "promise": promise_of(plan),
         "brings": plan_features(context, plan),
         # The price on the button, so that no one pays a price they have not seen.
