@@ -117,6 +117,41 @@ def test_refused_field_is_named_as_on_the_form(vera):
     assert "<span>Теги: Слишком длинно" in answer.text
 
 
+def test_invisible_character_is_named_where_it_is(vera):
+    form = {"question": "Что такое лес?", "answer": "Деревья.\nМного\fдеревьев."}
+    answer = vera.post(BASE, data=form)
+    assert answer.status_code == 422
+    assert "<span>Ответ: В строке 2 есть невидимый знак U+000C" in answer.text
+    for table in ("Что такое лес?\tДеревья.\n", "Что\0такое роща?\tЛес.\n"):
+        page = vera.post(f"{BASE}/paste", data={"table": table}).text
+        assert ('name="line"' in page, "U+0000 в тексте недопустим" in page) == (
+            "\0" not in table,
+            "\0" in table,
+        )
+
+
+def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
+    page = vera.get(f"{BASE}/one?example=q2").text
+    form = {
+        "example": "q2",
+        "question": "Что значит слово?",
+        "revision": re.search('name="revision" value="([^"]*)"', page)[1],
+        "drafted": re.search('name="drafted" value="([^"]*)"', page)[1],
+    }
+    first, second = {**form, "answer": "Первая вкладка."}, {**form, "answer": "Вторая вкладка."}
+    # The same text twice is a button pressed twice.
+    assert [vera.post(BASE, data=first).status_code for _ in range(2)] == [303, 303]
+    answer = vera.post(BASE, data=second)
+    assert answer.status_code == 422
+    assert "в другой вкладке" in answer.text
+    assert "Первая вкладка." in answer.text
+    assert "Вторая вкладка." in answer.text
+    second["drafted"] = re.search('name="drafted" value="([^"]*)"', answer.text)[1]
+    assert vera.post(BASE, data=second).status_code == 303
+    assert "Вторая вкладка." in vera.get(f"{BASE}/one?example=q2").text
+    vera.post(f"{BASE}/drop", data={"example": "q2"})
+
+
 def test_new_example_sent_twice_is_one_draft(vera):
     form = {"question": "Нажали дважды?", "answer": "Один раз."}
     for _ in range(2):

@@ -19,7 +19,9 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
+from merlin.dataset.gather import Outcome
 from merlin.dataset.proposals import Draft, Proposals
+from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import Heartbeats
@@ -27,6 +29,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT, HOUR_FIGURE
 from tests.api.sign_in_data import set_password
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
+from tests.db.pipeline_rows import make_commit
 
 pytestmark = pytest.mark.integration
 
@@ -177,6 +180,13 @@ def test_times_are_in_the_browsers_zone_and_another_zone_is_named(
 def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(staff):
     now = staff.services.clock()
     heartbeats, hour = Heartbeats(staff.db), timedelta(hours=1)
+    with staff.browser_client(VERA) as client:
+        for at, row in ((now, "запустите: merlin engine"), (now - hour, "Его опрашивает демон")):
+            heartbeats.beat(Heartbeat("daemon", "merlin-1", 1, now - hour, at))
+            assert row in client.get("/admin/health").text
+            for part in ("", "/note"):
+                edit = client.get(f"/changes/{staff.change}{part}").text
+                assert ("Демон сейчас не работает" in edit) == (at != now)
     for process in ("daemon", "engine"):
         heartbeats.beat(Heartbeat(process, "merlin-1", 1, now - hour, now - hour))
     with staff.browser_client(VERA) as client:
@@ -360,13 +370,20 @@ def test_course_card_without_a_name_says_what_is_needed(staff):
     )
 
 
-def test_failed_training_can_be_tried_again_from_the_board(staff):
+def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
     with staff.browser_client(VERA) as client:
         verdicts = client.get("/api/verdicts").json()["verdicts"]
         failed = next(each for each in verdicts if each["verdict"] == "failed" and each["build"])
         page = client.get("/admin/board", params={"commit": failed["commit"]}).text
         launch = f'/admin/jobs?launch={failed["dataset"]}#launch"'
         assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
+        job = f"/admin/jobs/{staff.job_id - 1}"
+        assert "Обучить ещё раз" in client.get(job).text
+        removed = Outcome(failed["dataset"], VerdictStatus.REMOVED)
+        staff.rows.record(make_commit(6), [removed], staff.rows.clock())
+        assert "Обучить ещё раз" not in client.get(job).text
+        page = client.get("/admin/board", params={"commit": failed["commit"]}).text
+        assert launch not in page
 
 
 def test_board_of_a_teacher_named_in_course_yaml_has_no_dead_links(staff):

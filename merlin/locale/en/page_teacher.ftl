@@ -91,6 +91,7 @@ page-change-refused = rejected
 page-change-parked = on hold
 page-change-waiting-hint = Saving usually takes a few seconds.
 page-change-working-hint = Saving right now.
+page-change-late = The daemon isn't running. Your edit is kept and will be saved when it starts.
 page-change-committed-hint = The edit is saved in the repository.
 page-change-conflict-hint = Someone else changed this file meanwhile. Your edit is safe; choose which version to keep.
 page-change-refused-hint = This edit was rejected and isn't saved.
@@ -148,6 +149,7 @@ page-example-tags-hint = Separated by commas, optional.
 page-example-broken = This example's file can't be read: write the question and answer again, or fix it in git.
 page-needs-both = Enter both a question and an answer.
 page-example-deleted = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
+page-draft-elsewhere = You've already changed this example in another tab. Nothing is lost: your text is in the form below. Apply it again to keep this version.
 
 page-proposals = Corrections
 page-proposals-lead = Students' corrections, drafts of a stronger model, and test questions. What you accept becomes one commit in your name.

@@ -124,7 +124,10 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
 async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0) -> Response:
     """Return a job's page."""
     job = await context.read(jobs.get, job_id)
-    view = {"daemon_request": await read_daemon_request(context, asked), **_live(context, job)}
+    view = {
+        "daemon_request": await read_daemon_request(context, asked),
+        **await _live(context, job),
+    }
     return render_page(context, "admin_job.html", view)
 
 
@@ -137,7 +140,7 @@ async def show_live(
     if seen == _change_mark(job):
         return Response(status_code=204)
     is_news = seen.partition(".")[0] != job.state.value
-    view = {"is_news": is_news, **_live(context, job)}
+    view = {"is_news": is_news, **await _live(context, job)}
     return render_fragment(context, "admin_job_live.html", view)
 
 
@@ -162,8 +165,9 @@ def _change_mark(job: JobDetails) -> str:
     return ".".join((job.state.value, *map(str, counts), f"{job.updated_at:%H%M%S}"))
 
 
-def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
+async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve with a description, and the losses by step, newest first."""
+    launchable = await context.read(models.dataset_names, Permission.LAUNCH)
     train, test = (dict(points) for points in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
@@ -172,7 +176,7 @@ def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     ]
     events = event_lines(job_events, context.language)
     view = {"job": job, "seen": _change_mark(job), **curve_view(context, job)}
-    return {**view, "rows": rows, "events": events}
+    return {**view, "rows": rows, "events": events, "can_repeat": job.dataset in launchable}
 
 
 def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:

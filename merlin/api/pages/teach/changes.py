@@ -35,6 +35,7 @@ from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
 from merlin.app.examples import DatasetView
+from merlin.app.health import is_daemon_alive
 from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
 from merlin.core.errors import NotFound
@@ -215,10 +216,14 @@ async def _act(
 
 @dataclass(frozen=True, slots=True)
 class NotedChange:
-    """An edit whose state is shown in a line; `is_indexed`: lists show it."""
+    """An edit whose state is shown in a line; `is_indexed`: lists show it.
+
+    `is_late`: it waits for a daemon.
+    """
 
     change: ChangeView
     is_indexed: bool
+    is_late: bool
 
     @property
     def is_live(self) -> bool:
@@ -233,8 +238,13 @@ async def find_noted_change(context: PageContext, change_id: str) -> NotedChange
         return None
     with suppress(NotFound):
         change = await context.read(changes.get, change_id)
-        return NotedChange(change, await context.read(changes.is_indexed, change_id))
+        is_indexed = await context.read(changes.is_indexed, change_id)
+        return NotedChange(change, is_indexed, await _is_late(context, change))
     return None
+
+
+async def _is_late(context: PageContext, change: ChangeView) -> bool:
+    return not (change.is_over or await context.services.read(is_daemon_alive))
 
 
 async def _page(context: PageContext, change_id: str, wrong: str = "") -> Response:
@@ -247,6 +257,8 @@ async def _view(context: PageContext, change_id: str) -> dict[str, object]:
     change = await context.read(changes.get, change_id)
     reason = change.why(context.language)
     course = await context.services.read(lambda ctx: Catalogue(ctx.db).find_course(change.dataset))
+    if await _is_late(context, change):
+        reason = context.say("change-late")
     seen = f"{change.state.value}.{len(reason)}"
     return {"change": change, "reason": reason, "seen": seen, "course": course}
 

@@ -33,6 +33,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import (
+    Clashes,
     EditedDataset,
     FormResult,
     Noted,
@@ -62,8 +63,14 @@ FormId = Annotated[str, Form(min_length=1, max_length=1000, pattern=LINE)]
 _MAX_ROWS = 1000
 
 
+_NO_DRAFT = "-"  # an empty field reads as a missing one
+
+
 class ExampleForm(BaseModel):
-    """The form of an example; `example` is "" for a new one, `back` holds the list's filters."""
+    """The form of an example; `example` is "" for a new one, `back` holds the list's filters.
+
+    `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown.
+    """
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
     question: str = Field(default="", max_length=100_000)
@@ -71,6 +78,7 @@ class ExampleForm(BaseModel):
     tags: str = Field(default="", max_length=5_000)
     split: Literal["", "train", "test"] = ""
     revision: str = Field(default="", max_length=80)
+    drafted: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=6000)
 
     def content(self) -> ExampleContent:
@@ -81,6 +89,19 @@ class ExampleForm(BaseModel):
             tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
         )
         return ExampleContent(body.question, body.answer, body.tags, split=self.split)
+
+    def find_clashes(self, theirs: ExampleForm, say: Callable[..., str]) -> Clashes:
+        """Return the fields that a newer draft of the same person has with other values."""
+        if not self.drafted or theirs.drafted in (_NO_DRAFT, self.drafted):
+            return ()
+        values = [
+            (
+                say(f"example-{name}"),
+                *(getattr(form, name).replace("\r\n", "\n").strip() for form in (self, theirs)),
+            )
+            for name in ("question", "answer", "tags")
+        ]
+        return [value for value in values if value[1] != value[2]]
 
     @property
     def is_whole(self) -> bool:
@@ -286,9 +307,14 @@ async def draft_example(
     result = FormResult(context.say("needs-both"))
     if form.is_whole:
         try:
-            act, content = drafts.draft_example, form.content()
-            await context.write(act, dataset.name, form.example, content, form.revision)
-            return seen_other(filters.href())
+            theirs = (await _form(context, dataset.name, form.example))[0] if form.example else form
+            clashes = form.find_clashes(theirs, context.say)
+            if not clashes:
+                act, content = drafts.draft_example, form.content()
+                await context.write(act, dataset.name, form.example, content, form.revision)
+                return seen_other(filters.href())
+            form = form.model_copy(update={"drafted": theirs.drafted})
+            result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
         except NotFound:
             # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
@@ -456,6 +482,7 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
         tags=", ".join(view.tags),
         split="test" if view.split == "test" else "train" if view.split == "train" else "",
         revision=revision,
+        drafted=draft.at if draft else _NO_DRAFT,
     )
     return form, view.question is None
 
