@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 from merlin.core.process_pool import map_many
 from merlin.dataset.chat_formats import training_line
@@ -56,6 +56,7 @@ from merlin.git.source import BlobReader, Entry
 
 ADVISED = 50  # the recommended minimum (OpenAI SFT guide)
 _CHUNK = 500  # examples per insert
+_PARSED_AT_ONCE = 50
 _ONE_TURN = 3  # a system text, a question, an answer
 # Kinds of files in the index.
 _DATASET, _COURSE, _MATERIAL = "dataset", "course", "material"
@@ -238,21 +239,45 @@ class _OtherMethod(Exception):
 
 
 def _parse(
-    method: str, limit: TokenLimit, file: tuple[str, bytes], *, for_build: bool, keeps_example: bool
-) -> tuple[str, ParsedFile]:
-    """Return the file's blob, and the file parsed for a training method."""
-    blob, content = file
-    example, findings = read_example(content)
+    method: str,
+    limit: TokenLimit,
+    files: Sequence[tuple[str, bytes]],
+    *,
+    for_build: bool,
+    keeps_example: bool,
+) -> list[tuple[str, ParsedFile]]:
+    """Return the blobs of the files, and the files parsed for a training method.
+
+    Each step is done for all files in turn, as what it uses then stays in the processor's caches:
+    that saves a fifth of the time.
+    """
+    found = [_lint(*read_example(content), method) for _, content in files]
+    if for_build:
+        for example, _ in found:
+            if example is not None:
+                _ = example.adapt_to_method(method).facts.tokens
+    parsed = list[tuple[str, ParsedFile]]()
+    for (blob, _), (example, findings) in zip(files, found, strict=True):
+        if example is None:
+            parsed.append((blob, ParsedFile(None, findings)))
+            continue
+        row = index_row(example, method, None if for_build else limit)
+        kept = example if keeps_example else None
+        system_tokens = limit.system_tokens if for_build else 0
+        parsed.append((blob, ParsedFile(kept, findings, row, system_tokens)))
+    return parsed
+
+
+def _lint(
+    example: Example | None, findings: tuple[Finding, ...], method: str
+) -> tuple[Example | None, tuple[Finding, ...]]:
+    """Return the example, None if a finding is an error, and all findings about its file."""
     if example is None:
-        return blob, ParsedFile(None, findings)
+        return None, findings
     answers = judge_answers(example, method)
     findings += (*lint_example(example), *([answers] if answers else []))
-    if any(finding.severity is Severity.ERROR for finding in findings):
-        return blob, ParsedFile(None, findings)
-    kept = example if keeps_example else None
-    if for_build:
-        return blob, ParsedFile(kept, findings, index_row(example, method), limit.system_tokens)
-    return blob, ParsedFile(kept, findings, index_row(example, method, limit))
+    is_rejected = any(finding.severity is Severity.ERROR for finding in findings)
+    return None if is_rejected else example, findings
 
 
 def _store_files(index: ExampleIndex, layout: Layout, read: BlobReader) -> None:
@@ -287,7 +312,7 @@ def _store_examples(
     index: ExampleIndex,
     entries: Sequence[Entry],
     read: BlobReader,
-    parse: Callable[[tuple[str, bytes]], tuple[str, ParsedFile]],
+    parse: Callable[[Sequence[tuple[str, bytes]]], list[tuple[str, ParsedFile]]],
     known: dict[str, Example] | None,
     tokens: TokenLimit,
 ) -> None:
@@ -295,7 +320,10 @@ def _store_examples(
     places: dict[str, list[Entry]] = {}
     for entry in entries:
         places.setdefault(entry.blob, []).append(entry)
-    readings = map_many(parse, read([*places]), len(places))
+    contents = iter(read([*places]))
+    portions = iter(lambda: list(islice(contents, _PARSED_AT_ONCE)), [])
+    parsed = map_many(parse, portions, len(places), chunk_size=1)
+    readings = chain.from_iterable(parsed)
     while some := list(islice(readings, _CHUNK)):
         # Counted by a process that has loaded the vocabulary, so that this one need not.
         if counted := max(reading.system_tokens for _, reading in some):
