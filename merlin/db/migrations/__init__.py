@@ -1,13 +1,15 @@
 """Schema migrations: each step is an SQL file, `m001_pipeline.sql` the first; released ones stay.
 
 Statements for one kind of database are in `NAME.sqlite.sql` and `NAME.postgresql.sql`, and run
-after the common file. A step and its row in `migration` are one transaction: a kill leaves nothing
-of it. Of two processes that start at the same time, the second waits and finds the step applied.
+after the common file. A step and its row in `migration` are one transaction, so are all the steps
+of a new database, which then waits for the disk once: a kill leaves nothing of it. Of two processes
+that start at the same time, the second waits and finds the step applied.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from merlin.core.clock import iso, utc_now
@@ -69,18 +71,23 @@ def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...
 
 
 def migrate(db: Database, steps: Sequence[Step] = STEPS) -> list[str]:
-    """Apply every pending step, each in its own transaction; return their names."""
-    done = []
-    for step in list_pending(db, steps):
-        with db.atomic():
-            if db.dialect == "postgresql":
-                db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-            db.script(_TABLE)
-            # Another process may have applied it while this one waited for the lock.
-            if step.__name__ not in applied(db):
-                step(db)
-                db.put(MIGRATION.insert({"name": step.__name__, "applied_at": iso(utc_now())}))
-                done.append(step.__name__)
+    """Apply every pending step; return their names."""
+    pending = list_pending(db, steps)
+    with db.atomic() if len(pending) == len(steps) else nullcontext():
+        done = [step.__name__ for step in pending if _apply(db, step)]
     if done:
         log.info("schema is up to date", applied=done)
     return done
+
+
+def _apply(db: Database, step: Step) -> bool:
+    """Apply a step unless another process did so while this one waited for the lock."""
+    with db.atomic():
+        if db.dialect == "postgresql":
+            db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
+        db.script(_TABLE)
+        if db.has(MIGRATION, MIGRATION.name == step.__name__):
+            return False
+        step(db)
+        db.put(MIGRATION.insert({"name": step.__name__, "applied_at": iso(utc_now())}))
+        return True
