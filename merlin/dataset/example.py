@@ -18,9 +18,9 @@ Parsing does not depend on the file's path: the id and the path are set afterwar
 Each text is written in the simplest YAML style (`merlin.dataset.yaml_io`) that round-trips.
 
 Tokens are counted offline. The vocabulary `o200k_base` (gpt-4o and 4.1 families) ships compressed
-with the package and is checked against its published hash after decompression. tiktoken receives
-the ranks directly: its own loader would use the network and write a cache. The first count loads
-the vocabulary in about 0.2 s. For other base models the count is an estimate.
+with the package and is checked against its hash after decompression. tiktoken receives the ranks
+directly: its own loader would use the network and write a cache. The first count loads the
+vocabulary in about 0.15 s. For other base models the count is an estimate.
 
 The check and the split compare questions by their normal form (`normalise`). It keeps punctuation
 inside the text: `//` and `%` are different questions about Python.
@@ -30,16 +30,16 @@ Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuni
 
 from __future__ import annotations
 
-import binascii
 import ctypes
 import hashlib
 import json
-import lzma
 import re
 import unicodedata
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -466,8 +466,9 @@ def free_example_id(text: str | None, taken: Iterable[str]) -> str:
     return NameAllocator(taken).allocate(example.question if example else "new")
 
 
-VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
-VOCABULARY = Path(__file__).parent / "vocabulary" / "o200k_base.tiktoken.xz"
+VOCABULARY_SHA256 = "440741350e7cfa1c0f4869ce742d1b043550adbda5187adcac9e787edac6fba9"
+VOCABULARY = Path(__file__).parent / "vocabulary" / "o200k_base.zlib"
+_WORDS = 199_998
 
 PER_CONVERSATION = 3  # every reply is primed with <|start|>assistant<|message|>
 PER_MESSAGE = 3  # <|start|>, <|message|>, <|end|>
@@ -552,13 +553,13 @@ def release_vocabulary() -> None:
 
 @cache
 def load_vocabulary() -> Encoding:
-    """Return the tokenizer; the first call takes 0.2 s and 75 MB."""
+    """Return the tokenizer; the first call takes 0.15 s and 75 MB."""
     from tiktoken import Encoding  # noqa: PLC0415 - loaded at the first count only
 
-    listing = lzma.decompress(VOCABULARY.read_bytes())
-    if hashlib.sha256(listing).hexdigest() != VOCABULARY_SHA256:
+    content = zlib.decompress(VOCABULARY.read_bytes())
+    if hashlib.sha256(content).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
-    words = listing.split()
-    # Each line has a word and its rank, which is the line's number from 0.
-    ranks = dict(zip(map(binascii.a2b_base64, words[::2]), range(len(words)), strict=False))
+    # The length of each word, a byte, then all words by rank, which counts from 0.
+    places = pairwise(accumulate(content[:_WORDS], initial=_WORDS))
+    ranks = {content[start:end]: rank for rank, (start, end) in enumerate(places)}
     return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import lzma
+import hashlib
 import random
 import subprocess
 import sys
+import zlib
+from base64 import b64encode
 
 import pytest
 
@@ -13,6 +15,9 @@ from merlin.core.messages import Message
 from merlin.dataset import example
 
 pytestmark = pytest.mark.unit
+
+# Source: tiktoken 0.14, tiktoken_ext/openai_public.py, the expected hash of o200k_base.
+PUBLISHED_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
 
 # The example of openai-cookbook, "How to count tokens with tiktoken".
 COOKBOOK = (
@@ -79,9 +84,15 @@ def test_million_equal_letters_are_counted(letter):
     assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
 
 
+def test_vocabulary_is_the_published_one():
+    ranks = example.load_vocabulary()._mergeable_ranks
+    lines = b"".join(b"%s %d\n" % (b64encode(word), rank) for word, rank in ranks.items())
+    assert hashlib.sha256(lines).hexdigest() == PUBLISHED_SHA256
+
+
 def test_damaged_vocabulary_is_refused(monkeypatch, tmp_path):
-    damaged = tmp_path / "o200k_base.tiktoken.xz"
-    damaged.write_bytes(lzma.compress(b"IQ== 0\n"))
+    damaged = tmp_path / "o200k_base.zlib"
+    damaged.write_bytes(zlib.compress(b"\x01!"))
     monkeypatch.setattr(example, "VOCABULARY", damaged)
     with pytest.raises(RuntimeError, match="install Merlin again"):
         example.load_vocabulary.__wrapped__()
