@@ -1,32 +1,22 @@
-"""How commands use the daemon: send it a request and wait, or do its work if none is running.
-
-Commands that edit use an `EditSession`: a context after a fetch, and a way to wait for the commit.
-"""
+"""How commands use the daemon: send it a request and wait, or do its work if none is running."""
 
 from __future__ import annotations
 
-import getpass
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from merlin.app import changes, requests
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.config import Config, credential
-from merlin.core.errors import MerlinError, SourceError
+from merlin.core.errors import MerlinError
 from merlin.core.optional_imports import without_garbage_collection
-from merlin.dataset.changes import Change, Changes, ChangeState, Edit
-from merlin.dataset.commit_message import local_editor
-from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.engine.trainers.recall import train_and_answer
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import opened
 
 # The daemon's modules take half a second to load, and are not needed while it is running.
 if TYPE_CHECKING:
@@ -167,94 +157,3 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     ) as services:
         Requests(services.db).release()
         serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
-
-
-@contextmanager
-def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
-    """Fetch, then yield an edit session. Raises the errors of the daemon."""
-    notify_user = _notify_once(notify)
-    request_daemon(config, requests.fetch, notify_user)
-    with opened(config) as database:
-        database.cipher = make_cipher(config)
-        ctx = Context(config=config, db=database, teach=train_and_answer)
-        yield EditSession(config, ctx, Actor.operator(), notify_user)
-
-
-def _notify_once(notify: Notify) -> Notify:
-    """Return a `notify` that prints each key once, however many steps a command has."""
-    reported: set[str] = set()
-
-    def notify_once(key: str, **arguments: object) -> None:
-        if key not in reported:
-            reported.add(key)
-            notify(key, **arguments)
-
-    return notify_once
-
-
-@dataclass(frozen=True, slots=True)
-class EditSession:
-    """The context of a command that edits, and its way to a commit."""
-
-    config: Config
-    ctx: Context
-    actor: Actor
-    notify: Notify
-
-    def commit(
-        self, dataset: str, edits: Sequence[Edit], subject: str, names: tuple[str, str]
-    ) -> str:
-        """Request a commit and return the id of its change, for `wait`.
-
-        `names` are the user's name and e-mail in git. Raises Refused.
-        """
-        editor = local_editor(getpass.getuser(), *names)
-        saved = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=editor)
-        return saved[0].change_id
-
-    def wait(self, change_id: str) -> Change:
-        """Wait until the change is committed; without a daemon, this process commits it.
-
-        Raises MerlinError if the change is refused, is in conflict, or cannot be pushed now (then
-        it stays queued).
-        """
-        on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
-        poll = partial(_read_change, Changes(self.ctx.db), change_id)
-        return wait_for_daemon(self.config, poll, self._commit_queued, self.notify, on_late)
-
-    def _commit_queued(self) -> None:
-        from merlin.daemon.ticks import fetch
-
-        with daemon_services(self.config, self.ctx.db, self.notify) as services:
-            try:
-                services.changing()
-            except SourceError:
-                return  # the change stores the reason why it waits
-            fetch(services)
-
-
-def _read_change(rows: Changes, change_id: str) -> Change | None:
-    change = rows.get(change_id)
-    if change.state is ChangeState.COMMITTED:
-        return change
-    reason = {"key": change.reason, "arguments": dict(change.arguments)}
-    if change.state is ChangeState.CONFLICT:
-        raise _withdraw_conflict(rows, change)
-    if change.state is ChangeState.REFUSED:
-        raise MerlinError(change.reason, "change-not-saved", reason=reason)
-    if change.state is ChangeState.PARKED:
-        raise MerlinError(change.reason, "change-parked", change=change_id, reason=reason)
-    if change.reason and change.state is ChangeState.WAITING:
-        raise MerlinError(change.reason, "change-waits", change=change_id, reason=reason)
-    return None
-
-
-def _withdraw_conflict(rows: Changes, change: Change) -> MerlinError:
-    """Withdraw the edit, as a command cannot ask how to merge; return an error with its diff."""
-    differences = [
-        unified_diff(file.theirs.text, file.text, file.path)
-        for file in rows.list_of_batch(change.batch)
-        if file.theirs is not None
-    ]
-    rows.give_up(change.change_id)
-    return MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))

@@ -25,7 +25,7 @@ from merlin.app.actor import Actor
 from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
-from merlin.cli.daemon_requests import EditSession, edit_session
+from merlin.cli.edit_session import EditSession, edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
 from merlin.cli.output import format_cell, print_json, print_message, print_table, record
 from merlin.core import money

@@ -12,7 +12,8 @@ import typer
 
 from merlin.app import changes, jobs
 from merlin.cli import language
-from merlin.cli.daemon_requests import EditSession, request_daemon
+from merlin.cli.daemon_requests import request_daemon
+from merlin.cli.edit_session import EditSession
 from merlin.cli.examples import JsonObject, commit_edits, open_edit_session
 from merlin.cli.failures import error_text
 from merlin.cli.options import (

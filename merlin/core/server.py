@@ -18,7 +18,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from starlette.datastructures import Headers
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import ConfigError
@@ -26,6 +25,7 @@ from merlin.core.log import get_logger
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
+    from starlette.requests import Request
 
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"

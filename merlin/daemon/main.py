@@ -17,15 +17,15 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.jobstores.base import JobLookupError
-from apscheduler.schedulers.background import BackgroundScheduler
+from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import ROUND_BOUNDS_MS, BugCount, round_bucket
 from merlin.core.log import get_logger
+
+if TYPE_CHECKING:
+    from apscheduler.schedulers.background import BackgroundScheduler
 
 log = get_logger(__name__)
 
@@ -91,6 +91,10 @@ def run(
     A tick never overlaps itself; runs missed during a pause are combined into one. `watch` calls
     its argument when another process has made a request.
     """
+    # Here, because commands load this module for a single step.
+    from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - see above
+    from apscheduler.schedulers.background import BackgroundScheduler  # noqa: PLC0415 - see above
+
     stop = stop or event_on_signal()
     pool = ThreadPoolExecutor(len(ticks))
     scheduler = BackgroundScheduler(
@@ -177,6 +181,8 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
     tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes:
+        from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`
+
         with suppress(JobLookupError):  # the daemon stops: no tick runs any more
             scheduler.modify_job(tick.wakes, next_run_time=datetime.now(UTC))
 

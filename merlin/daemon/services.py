@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.daemon.changing import ChangeProcessor
 from merlin.dataset.gather import BuildSettings
 from merlin.db.processes import Heartbeats
-from merlin.providers.forge import Forge
 from merlin.training.jobs import TrainingProvider
 from merlin.training.launch_plan import Launches
 from merlin.training.prove import ModelInventory
+
+if TYPE_CHECKING:
+    from merlin.providers.forge import Forge
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

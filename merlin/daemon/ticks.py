@@ -15,7 +15,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.trends import update_hours
 from merlin.chat.canary import Canaries
 from merlin.config import require_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
@@ -27,7 +26,6 @@ from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.services import DaemonServices
-from merlin.daemon.status_sender import StatusSender
 from merlin.dataset.example import load_vocabulary, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import Outcome, gather, restore_build
@@ -65,6 +63,9 @@ FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S = MINUTE_S, HOUR_S
 
 def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
+    # A command that does a single step takes less time without what the other ticks need.
+    from merlin.daemon.status_sender import StatusSender  # noqa: PLC0415 - see above
+
     step = services.config.daemon.tick_s
     forge = services.forge
     fetch_s, ask_engine = require_repository(services.config).interval_s, engine_tick(services)
@@ -330,6 +331,8 @@ class NoteWriter:
 
 def count_hours(services: DaemonServices) -> bool:
     """Update this hour's figures of answers, for the trends."""
+    from merlin.app.trends import update_hours  # noqa: PLC0415 - as above
+
     update_hours(services.db, services.clock())
     return False
 

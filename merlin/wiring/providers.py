@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import date
+from typing import TYPE_CHECKING
 
 from merlin.config import Config, credential
 from merlin.config.settings import ProviderConfig
@@ -12,10 +13,11 @@ from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.providers.base import TrainingApi
-from merlin.providers.forge import Forge
-from merlin.providers.mistral_training import MistralProvider
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
-from merlin.providers.yandex_training import YandexProvider
+
+if TYPE_CHECKING:  # their HTTP client is loaded only where one is configured
+    from merlin.providers.forge import Forge
+    from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+    from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
 DAY_S, RETRY_S = 86_400.0, 60.0
@@ -29,6 +31,8 @@ def create_forge(config: Config) -> Forge | None:
     repository = config.repository
     if repository is None or repository.statuses is None or repository.forge is None:
         return None
+    from merlin.providers.forge import Forge
+
     settings = repository.statuses
     return Forge(settings.kind, *repository.forge, credential(settings.credential))
 
@@ -43,9 +47,15 @@ def training_client(
     """
     key = credential(provider.credential)
     if provider.form == "yandex":
+        from merlin.providers.yandex_training import YandexProvider
+
         return YandexProvider(provider.base_url, key, provider.folder, timeout_s)
     if provider.form == "mistral":
+        from merlin.providers.mistral_training import MistralProvider
+
         return MistralProvider(provider.base_url, key, timeout_s=timeout_s, language=language)
+    from merlin.providers.openai_training import OpenAIProvider
+
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
@@ -53,6 +63,8 @@ def model_client(
     provider: ProviderConfig, sampling: SamplingParams = DEFAULT_SAMPLING
 ) -> OpenAIAsker:
     """Return the client that queries a provider's models. Raises ConfigError without credential."""
+    from merlin.providers.openai_training import OpenAIAsker
+
     key = credential(provider.credential)
     return OpenAIAsker(provider.base_url, key, sampling, provider.folder)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.app import changes, examples
-from merlin.cli.daemon_requests import edit_session
+from merlin.cli.edit_session import edit_session
 from merlin.core.errors import MerlinError
 from merlin.dataset.changes import ChangeState, Edit
 from merlin.db.processes import Lead
