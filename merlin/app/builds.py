@@ -142,9 +142,10 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     Raises NotFound, also without the permission.
     """
     row = _find(ctx, actor, version)
-    query = TAUGHT_EXAMPLE.select().where(is_in_build(row["id"], row["dataset"]))
     # Sorted here: another database may have another collation.
-    examples = sorted(ctx.db.rows(query), key=lambda example: str(example["example_id"]))
+    examples = sorted(
+        ctx.db.rows(_select_examples(row)), key=lambda example: str(example["example_id"])
+    )
     return read_row(
         BuildDetails,
         row,
@@ -159,6 +160,10 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     )
 
 
+def _select_examples(build: Row) -> Any:
+    return TAUGHT_EXAMPLE.select().where(is_in_build(build["id"], build["dataset"]))
+
+
 def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -> Request:
     """Ask the daemon to read the repository and build `commit`; None: the newest one."""
     actor.require(Permission.WATCH, dataset)
@@ -168,12 +173,17 @@ def build(ctx: Context, actor: Actor, dataset: str, commit: str | None = None) -
 
 def compare(ctx: Context, actor: Actor, old: str, new: str) -> BuildDiff:
     """Return the differences between two builds. Raises NotFound."""
-    old_build, new_build = get(ctx, actor, old), get(ctx, actor, new)
-    examples = (
-        {example.id: (example.blob, example.split) for example in build.examples}
-        for build in (old_build, new_build)
+    rows = [_find(ctx, actor, version) for version in (old, new)]
+    # The tokens are those of the tools too, which the digest leaves out.
+    contents = (
+        {
+            each["example_id"]: (each["split"], each["blob"], (each["text_digest"], each["tokens"]))
+            for each in ctx.db.rows(_select_examples(row))
+        }
+        for row in rows
     )
-    return BuildDiff(old=old_build.version, new=new_build.version, **diff(*examples))
+    old_name, new_name = (f"{row['dataset']}-{row['number']}" for row in rows)
+    return BuildDiff(old=old_name, new=new_name, **diff(*contents))
 
 
 def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildComparison:

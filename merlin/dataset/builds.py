@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from operator import eq
 from pathlib import Path
 from typing import Any
 
@@ -41,19 +42,22 @@ from merlin.db.values import messages_of, read_row
 
 
 def diff(
-    old: Mapping[str, tuple[str, str]], new: Mapping[str, tuple[str, str]]
+    old: Mapping[str, tuple[str, str, object]], new: Mapping[str, tuple[str, str, object]]
 ) -> dict[str, list[str]]:
-    """Return the difference from `old` to `new`, both id -> (blob, side), as sorted example ids.
+    """Return the difference from `old` to `new`, as sorted example ids.
 
-    Keys: added, removed, changed (other content), moved (same content, other side of the split).
+    Both are id -> (side, blob, what is trained). Keys: added, removed, changed (other content),
+    moved (same content, other side of the split). An example with other line ends or comments is
+    another blob with the same content; after a change of the system text only the blob is the same.
     """
     both = sorted(old.keys() & new.keys())
-    same = [name for name in both if old[name][0] == new[name][0]]
+    pairs = ((name, old[name][1:], new[name][1:]) for name in both)
+    same = [name for name, before, after in pairs if any(map(eq, before, after))]
     return {
         "added": sorted(new.keys() - old.keys()),
         "removed": sorted(old.keys() - new.keys()),
         "changed": sorted(set(both) - set(same)),
-        "moved": [name for name in same if old[name][1] != new[name][1]],
+        "moved": [name for name in same if old[name][0] != new[name][0]],
     }
 
 

@@ -12,21 +12,27 @@ pytestmark = pytest.mark.unit
 
 
 def read_sides(files):
-    """Return id -> blob and side of the examples of a build of these files."""
-    index = make_build(check_files(files)).index
-    blobs = dict(index.rows("SELECT id, blob FROM example"))
-    return {name: (blobs[name], side) for side in ("train", "test") for name in index.ids(side)}
+    """Return id -> side, blob and trained text of the examples of a build of these files."""
+    build = make_build(check_files(files))
+    blobs = dict(build.index.rows("SELECT id, blob FROM example"))
+    texts = dict(build.messages_of(list(blobs)))
+    return {
+        name: (side, blobs[name], texts[name])
+        for side in ("train", "test")
+        for name in build.index.ids(side)
+    }
 
 
 def test_examples_added_removed_changed_and_moved_are_listed():
     files = make_good_files(60)
     old = read_sides(files)
-    moved = next(name for name, (_, side) in old.items() if side == "test")
+    moved = next(name for name, (side, *_) in old.items() if side == "test")
     del files["examples/face/q0001.yaml"]
     files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
+    files["examples/face/q0003.yaml"] = files["examples/face/q0003.yaml"].replace("\n", "\r\n")
     files["examples/new.yaml"] = example_yaml()
     new = read_sides(files)
-    new[moved] = (new[moved][0], "train")
+    new[moved] = ("train", *new[moved][1:])
     assert diff(old, new) == {
         "added": ["new"],
         "removed": ["face/q0001"],
@@ -40,6 +46,8 @@ def test_without_an_earlier_build_every_example_is_added():
     assert len(new) == 60
     assert diff({}, new)["added"] == sorted(new)
     assert not any(diff(new, new).values())
+    with_other_system = {name: (side, blob, "…") for name, (side, blob, _) in new.items()}
+    assert not any(diff(new, with_other_system).values())
 
 
 @pytest.mark.parametrize(
