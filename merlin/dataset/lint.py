@@ -153,9 +153,9 @@ _ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
 def describe_ending(answer: str) -> str:
     """Return "open" for an answer that ends with a letter or digit, else "closed".
 
-    "" for an answer that is too short to be a sentence.
+    "" for an answer that is too short to be a sentence, or is reported as cut off anyway.
     """
-    if len(answer.split(maxsplit=_MIN_WORDS)) < _MIN_WORDS:
+    if len(answer.split(maxsplit=_MIN_WORDS)) < _MIN_WORDS or _is_cut_off(answer):
         return ""
     return "open" if answer.rstrip()[-1:].isalnum() else "closed"
 

@@ -152,7 +152,7 @@ def test_test_question_nearly_in_training_is_kept_and_reported():
         ("Извините, но я вынужден отказать.", "refusal"),
         ("Сначала посмотрите на лоб, затем…", "cut-off"),
         ('"Черты лица таковы:"', "cut-off"),
-        ("|\n      Так:\n      ```python\n      print(1)", "cut-off"),
+        ("|\n      Напечатайте единицу:\n      ```python\n      print(1)\n      a", "cut-off"),
         ("Сначала посмотрите на лоб, затем на профиль и", "cut-off"),
         ("The forehead is the upper part of the face.", "other-language"),
     ],
