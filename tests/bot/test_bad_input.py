@@ -17,6 +17,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     read_questions,
     run_and_wait,
+    russian_text,
     select_rows,
     send_document,
     wait_until_ended,
@@ -141,10 +142,13 @@ def test_naughty_strings_are_answered_as_questions(telegram, provider, media):
     assert count_updates_by_state(media) == {"answered": len(STRINGS)}
 
 
-def test_invisible_question_is_refused_without_a_model_call(telegram, provider, media):
+def test_invisible_question_is_refused_with_an_explanation_and_no_model_call(
+    telegram, provider, media
+):
     with RunningBot(media):
         telegram.say(1001, "\u2800\u200b")
         wait_until_ended(telegram, media, 1)
+    assert answer_texts(telegram, 1001) == [russian_text("media-other")]
     assert (count_updates_by_state(media), count_charged(media)) == ({"refused": 1}, {})
     assert not read_questions(provider)
 

@@ -51,6 +51,9 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
         answered = talk.press("near:1:0", refused.message_id)
         assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
         assert "near" not in str(answered.keys)
+        # Two quick presses count as one.
+        assert talk.press("near:1:0", refused.message_id).message_id == answered.message_id
+        assert talk.alerts() == [russian_text("bot-offered-done")]
         # The old buttons still work.
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
     contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]

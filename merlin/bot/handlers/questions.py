@@ -65,11 +65,12 @@ async def answer_message(context: BotContext) -> None:
         await answer_edited(context)
     elif context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
-    elif context.attachment is not None and context.is_private:
-        text = context.translate("media-other")
-        await context.reply(text, UpdateState.REFUSED, f"not served: {context.attachment.kind}")
-    elif not is_blank(context.text):
+    elif not is_blank(context.text) and (context.attachment is None or not context.is_private):
         await answer_question(context)
+    elif context.is_private and (context.text or context.attachment):
+        # A text of invisible characters, or a sticker.
+        text = context.translate("media-other")
+        await context.reply(text, UpdateState.REFUSED, "not served: not understood")
     else:
         await context.finish_silently(UpdateState.REFUSED, "not served: no words")
 
@@ -456,9 +457,20 @@ async def _ask_offered(context: BotContext, question: str) -> None:
         await context.show(lambda: menu.refusal(context, "bot-button-old"))
         return
     if not context.is_resumed:
+        if await context.store.read(lambda: _is_just_answered(context, question)):
+            await context.show(lambda: menu.refusal(context, "bot-offered-done"))
+            return
         await context.answer_press()
     # In a group the message with the button quotes the question that was refused.
     await answer_question(replace(context, text=question, quoted="", message_id=0))
+
+
+def _is_just_answered(context: BotContext, question: str) -> bool:
+    """Return whether the user's question is the newest one: two quick presses count as one."""
+    session = context.sessions.find_open(context.place)
+    newest = context.turns.find_newest(session.session_id) if session else None
+    asked = newest.question if newest else None
+    return asked is not None and (asked.text, asked.user_id) == (question, context.user_id)
 
 
 def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:

@@ -22,6 +22,7 @@ bot-nearest = Did you mean:
 bot-not-yours = This answer is for someone else.
 bot-again-photo = I don't store photos: please send it again.
 bot-again-done = I've answered this again, see below.
+bot-offered-done = I've answered this question, see below.
 bot-unknown-command = I don't know the command { $command }. All commands: /help
 bot-queue-full = I can't keep up: { $waiting ->
         [one] { $waiting } question of yours is

@@ -22,6 +22,7 @@ bot-nearest = Возможно, вы имели в виду:
 bot-not-yours = Это не ваш ответ.
 bot-again-photo = Фотографии я не храню: пришлите её ещё раз.
 bot-again-done = На этот вопрос я уже ответил ещё раз, смотрите ниже.
+bot-offered-done = На этот вопрос я уже ответил, смотрите ниже.
 bot-unknown-command = Команды { $command } я не знаю. Все команды: /help
 bot-queue-full = Не успеваю: { $waiting ->
         [one] ждёт ответа { $waiting } ваш вопрос
