@@ -131,7 +131,16 @@ _YAML_PROBLEMS = {
     "found a tab character where an indentation space is expected": "tab",
     "found unknown escape character": "escape",
     "found invalid Unicode character escape code": "unicode",
+    "found unexpected ':'": "colon",
+    "mapping keys are not allowed in this context": "start",
+    "found unexpected document indicator": "end",
+    "found an indentation indicator equal to 0": "after-mark",
+    "found undefined tag handle": "tag",
+    "did not find expected tag URI": "tag",
+    "did not find the expected '>'": "tag",
+    "did not find expected '!'": "tag",
 }
+_CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 
 
 def find_reason(words: str) -> tuple[str | None, str]:
@@ -154,12 +163,18 @@ def describe_yaml_error(error: yaml.YAMLError, content: str) -> tuple[int, int, 
         before = content.encode()[:at_byte].decode(errors="replace")
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
         return line, column, "control", str(error)
+    conflict = _CONFLICT.search(content)
+    if conflict:
+        return content.count("\n", 0, conflict.start()) + 1, 1, "conflict", str(error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     words = getattr(error, "problem", None) or str(error)
     is_tag = words.startswith("could not determine a constructor")
     problem = "tag" if is_tag else _YAML_PROBLEMS.get(words, "other")
-    lines = content.splitlines() if problem == "start" else []
-    if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
+    lines = content.splitlines()
+    written = lines[line - 1] if line <= len(lines) else ""
+    if problem == "start" and written[column - 1 : column] == "\t":
         problem = "tab"
+    elif problem == "other" and written.startswith("%"):
+        problem = "directive"
     return line, column, problem, words

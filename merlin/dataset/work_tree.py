@@ -17,9 +17,10 @@ from pathlib import Path
 from merlin.core.errors import ConfigError, Refused, SourceError
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.git.source import EXECUTABLE, FILE, SYMLINK, BlobReader, Entry, blob_id
+from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry, blob_id
 
 HOME = "datasets"
+_GIT = ".git"  # of a repository: of this one, or of another one in a folder of it
 _OTHER = "000000"  # sockets, devices: git has no mode for them
 
 
@@ -144,7 +145,9 @@ def _read(path: str) -> bytes:
 
 def _files_below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
     for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.is_dir(follow_symlinks=False):
+        if entry.name == _GIT:
+            continue
+        if entry.is_dir(follow_symlinks=False) and not os.path.lexists(f"{entry.path}/{_GIT}"):
             yield from _files_below(entry.path)
         else:
             yield entry.path, entry.stat(follow_symlinks=False)
@@ -153,6 +156,8 @@ def _files_below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
 def _mode(file_stat: os.stat_result) -> str:
     if stat.S_ISLNK(file_stat.st_mode):
         return SYMLINK
+    if stat.S_ISDIR(file_stat.st_mode):
+        return GITLINK
     if not stat.S_ISREG(file_stat.st_mode):
         return _OTHER
     return EXECUTABLE if file_stat.st_mode & stat.S_IXUSR else FILE

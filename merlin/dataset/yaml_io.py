@@ -33,6 +33,7 @@ MAX_EVENTS = 10_000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
 _BOM = "\ufeff"
+_LFS_POINTER = "version https://git-lfs.github.com/spec/"  # stands in git for a file kept elsewhere
 
 
 @dataclass(slots=True)
@@ -80,8 +81,14 @@ def _check_text(content: bytes) -> str:
         raise _Unreadable(
             _finding_after(before, "not-utf8", byte=f"{content[error.start]:02X}")
         ) from None
-    if text.startswith(_BOM):
-        raise _Unreadable(Finding("", 1, 1, "bom"))
+    for start, rule in ((_BOM, "bom"), (_LFS_POINTER, "unreadable")):
+        if text.startswith(start):
+            raise _Unreadable(Finding("", 1, 1, rule))
+    # UTF-16 without a byte order mark: every Latin letter has a zero byte.
+    if "\x00" in text[:2]:
+        raise _Unreadable(
+            Finding("", 1, text.index("\x00") + 1, "not-utf8", arguments={"byte": "00"})
+        )
     match = _CONTROL.search(text)
     if match:
         code = _code_point(match.group())

@@ -201,6 +201,8 @@ def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp
     (tmp_path / "folder" / "a.yaml").write_text(example_yaml(), encoding="utf-8")
     (examples / "link.yaml").symlink_to(tmp_path / "secret.yaml")
     (examples / "linked").symlink_to(tmp_path / "folder")
+    (examples / "nested" / ".git").mkdir(parents=True)
+    (datasets / "neurotypology" / ".git").mkdir()
     os.mkfifo(examples / "pipe.yaml")
     with (examples / "huge.yaml").open("wb") as file:
         file.truncate(100_000_000)
@@ -210,6 +212,7 @@ def test_symlinks_and_huge_files_are_findings_and_are_not_followed(datasets, tmp
         ("huge.yaml", "too-large"),
         ("link.yaml", "symlink"),
         ("linked", "symlink"),
+        ("nested", "submodule"),
         ("pipe.yaml", "not-a-file"),
     ]
     assert report["examples"] == 60

@@ -52,6 +52,7 @@ def test_example_with_a_bad_name_is_rejected_with_a_proposed_name(path, proposed
     assert (finding.severity, checked.rejected, checked.found) == (Severity.ERROR, 1, 61)
     assert proposed in finding.text("ru")
     assert proposed in finding.text("en")
+    assert "NFC" in finding.text("en")  # a decomposed name looks the same
 
 
 def test_other_file_among_examples_is_reported_and_not_counted():

@@ -109,6 +109,10 @@ def test_windows_line_endings_are_accepted():
         (b'a: "x\n', "yaml-syntax", 2, 1),
         (b'a: "\\q"\n', "yaml-syntax", 1, 5),
         (b"%YAML 2.0\n---\na\n", "yaml-syntax", 1, 1),
+        (b"a:\n<<<<<<< HEAD\n- b\n=======\n- c\n>>>>>>> d\n", "yaml-syntax", 2, 1),
+        ("a: b\n".encode("utf-16-le"), "not-utf8", 1, 2),
+        ("a: b\n".encode("utf-16-be"), "not-utf8", 1, 1),
+        (b"version https://git-lfs.github.com/spec/v1\nsize 9\n", "unreadable", 1, 1),
         (b"ab\xff\n", "not-utf8", 1, 3),
         (b"a: 1\nb: \xd0\n", "not-utf8", 2, 4),
         (b"\xef\xbb\xbfa: 1\n", "bom", 1, 1),
@@ -169,7 +173,8 @@ def test_alias_bomb_ends_at_its_first_anchor():
         (b"messages: [", "closed"),
         (b"a: >-2x\n", "nothing may stand on the line"),
         (b"a: *\n", "put it in quotes"),
-        (b"%foo\n", "found unknown directive name"),
+        (b"%foo\n", "can't start with “%”"),
+        (b"a:\n<<<<<<< HEAD\n- b\n", "unresolved git conflict"),
     ],
 )
 def test_broken_yaml_is_explained(data, word):

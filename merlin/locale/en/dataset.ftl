@@ -21,6 +21,8 @@ finding-yaml-syntax = YAML is broken: { $problem ->
         [control] control characters aren't allowed
         [document] the document ended before this line
         [tag] tags with “!” aren't allowed
+        [conflict] unresolved git conflict: keep one of the two texts and delete the lines with <<<<<<<, ======= and >>>>>>>
+        [directive] a line can't start with “%”; put the text in quotes
        *[other] { $words }
     }.
 finding-too-many-nodes = The file has too many parts: at most { $limit } are allowed.
@@ -82,7 +84,7 @@ finding-symlink = A symbolic link instead of a file: Merlin follows no links.
 finding-submodule = A git submodule instead of a file: put the files themselves here.
 finding-not-a-file = This isn't a plain file.
 finding-executable = The file is marked as executable; it needn't be (chmod -x).
-finding-bad-name = A name has letters, digits, “.”, “_”, “-” and ends in .yaml. For example: { $proposed }
+finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
 finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
@@ -92,7 +94,7 @@ finding-missing-dataset = dataset.yaml is missing, or the folder is a git submod
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” are allowed. For example: { $proposed }
 finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 
-finding-unreadable = The file's content couldn't be read.
+finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
 finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
 finding-few-tests = Test examples: { $tests }; the gate judges a model by { $least } at least, and holds none with fewer.

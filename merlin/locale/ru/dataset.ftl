@@ -25,6 +25,8 @@ finding-yaml-syntax = Ошибка в записи YAML: { $problem ->
         [control] управляющий символ недопустим
         [document] запись кончилась раньше этой строки, а здесь лишнее
         [tag] теги с «!» не допускаются
+        [conflict] неразрешённый конфликт git: оставьте один из двух текстов и уберите строки с <<<<<<<, ======= и >>>>>>>
+        [directive] строка не может начинаться с «%»: возьмите текст в кавычки
        *[other] { $words }
     }.
 finding-too-many-nodes = В файле слишком много частей: допустимо не больше { $limit }.
@@ -86,7 +88,7 @@ finding-symlink = Символическая ссылка вместо файл�
 finding-submodule = Подмодуль git вместо файла: положите сами файлы.
 finding-not-a-file = Это не обычный файл.
 finding-executable = У файла стоит право на исполнение, оно здесь ни к чему (chmod -x).
-finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-», окончание .yaml. Например: { $proposed }
+finding-bad-name = В именах допустимы буквы, цифры и знаки «.», «_», «-» составными символами Unicode (NFC, не NFD), окончание .yaml. Например: { $proposed }
 finding-stray-file = Этот файл Merlin не использует.
 finding-not-an-example = Это не пример: у примеров окончание .yaml. Если здесь разговор, назовите файл { $proposed }
 finding-too-many-files = Примеров больше, чем допустимо ({ $limit }); не взято: { $beyond }.
@@ -96,7 +98,7 @@ finding-missing-dataset = Нет файла dataset.yaml, или папка — 
 finding-bad-dataset-name = Имя папки «{ $name }» не подходит: допустимы буквы, цифры и знаки «.», «_», «-». Например: { $proposed }
 finding-missing-text = Текст { $text } не найден: нужен файл .md в папке { $folder }
 
-finding-unreadable = Содержимое файла не удалось прочитать.
+finding-unreadable = Содержимое файла не удалось прочитать: его нет в git, или оно хранится в Git LFS.
 finding-too-many-tokens = Пример длиннее, чем допускает базовая модель: токенов { $tokens }, допустимо { $limit }.
 finding-too-few-examples = Примеров без ошибок { $good }, а для обучения нужно не меньше { $fewest }.
 finding-few-tests = Тестовых примеров: { $tests }; допуск судит о модели не меньше чем по { $least }, а пока никого не останавливает.
