@@ -21,7 +21,7 @@ from typing import Any, Literal
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.import_tables import Row, csv_rows, is_cell_error, workbook_rows
+from merlin.dataset.import_tables import Row, csv_rows, workbook_rows
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
 
@@ -59,8 +59,16 @@ def detect_format(name: str, file: BufferedReader) -> ImportFormat:
 
 
 def _encoding_of(head: bytes) -> str:
-    """Return the encoding of a text by its byte order mark: Excel's "Unicode Text" is UTF-16."""
-    return "utf-16" if head.startswith(_UTF16_MARKS) else "utf-8-sig"
+    """Return the encoding of a text by its first bytes: Excel's "Unicode Text" is UTF-16.
+
+    Without a byte order mark it is told by the zeros of its Latin letters, blanks and signs.
+    """
+    if head.startswith(_UTF16_MARKS):
+        return "utf-16"
+    zeros = head[::2].count(0), head[1::2].count(0)
+    if zeros[0] == zeros[1]:
+        return "utf-8-sig"
+    return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 
 
 def _decode_head(head: bytes) -> str:
@@ -97,7 +105,7 @@ def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[Impo
     is_list = text_head.startswith("[")
     newline = "" if file_format == "csv" else "\n"
     # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
-    errors = "replace" if encoding == "utf-16" else "surrogateescape"
+    errors = "surrogateescape" if encoding == "utf-8-sig" else "replace"
     with TextIOWrapper(file, encoding, errors=errors, newline=newline) as text:
         if file_format == "csv":
             yield from _read_table(csv_rows(_read_table_lines(text)))
@@ -419,8 +427,8 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
                 yield ImportedLine(row.line, None, (row,))
             elif isinstance(row, Finding):
                 warnings = (row,)
-            elif heading and row[1]:
-                line = _report_ignored(*_parse_row(row[0], heading, row[1]), reported)
+            elif heading and (row[1] or _find_unread(heading, row)):
+                line = _report_ignored(*_parse_row(heading, row), reported)
                 yield replace(line, findings=(*warnings, *line.findings))
                 warnings = ()
             elif row[1]:
@@ -433,20 +441,31 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
         yield error.line
 
 
-def _parse_row(
-    number: int, heading: Sequence[str], cells: Sequence[str]
-) -> tuple[ImportedLine, list[str]]:
+def _find_unread(heading: Sequence[str], row: Row) -> dict[str, str]:
+    """Return column -> rule of the cells of a row that have no text to read."""
+    named = ((name, row[2].get(place, "")) for place, name in enumerate(heading))
+    return {name: rule for name, rule in named if rule and name in _COLUMNS}
+
+
+def _parse_row(heading: Sequence[str], read: Row) -> tuple[ImportedLine, list[str]]:
     """Return the example or findings of a row, and the ignored columns that are filled in it."""
+    number, cells, _ = read
     if len(cells) > len(heading):
         found, expected = str(len(cells)), str(len(heading))
         return _reject(number, "import-cells", found=found, expected=expected), []
     row = {name: cell for name, cell in zip(heading, cells, strict=False) if cell.strip()}
-    if broken := [row[name] for name in _COLUMNS if is_cell_error(row.get(name, ""))]:
-        return _reject(number, "import-cell-error", found=broken[0]), []
+    unread = _find_unread(heading, read)
+    if failed := [name for name, rule in unread.items() if rule == "import-cell-error"]:
+        return _reject(number, "import-cell-error", found=row[failed[0]]), []
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
     value: dict[str, Any] = {"messages": messages}
     value |= {name: row[name] for name in _COLUMNS[len(_REQUIRED) :] if name in row}
     if "tags" in value:
         value["tags"] = split_tags(value["tags"])
     ignored = [name for name in row if name not in _COLUMNS]
-    return _check_node(_build_node(value, number, 1)), ignored
+    line = _check_node(_build_node(value, number, 1))
+    if unread:
+        place = ("", number, 1, "import-no-value")
+        finding = Finding(*place, Severity.WARNING, {"keys": ", ".join(unread)})
+        line = replace(line, findings=(*line.findings, finding))
+    return line, ignored

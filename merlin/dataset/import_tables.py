@@ -4,6 +4,8 @@ CSV is separated by commas, semicolons or tabs, or by the character in a first l
 Excel writes and reads. In a workbook the first visible sheet whose first row is a heading is read;
 without one, the first visible sheet with rows. Blank cells at the end of a row are left out, so a
 blank row has no cells.
+
+A cell's text can be that of an error: in a workbook it is typed `#N/A`, in CSV `'#N/A`.
 """
 
 from __future__ import annotations
@@ -18,30 +20,21 @@ from itertools import chain
 from typing import Any
 from zipfile import ZipFile
 
-from merlin.core.csv_cells import unescape_formula
+from merlin.core.csv_cells import is_cell_error, unescape_formula
 from merlin.core.reasons import REASONS
 from merlin.dataset.finding import Finding, Severity, shorten
 from merlin.dataset.layout import MAX_EXAMPLES
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
 
-# The number of a row's first line, and its cells.
-Row = tuple[int, list[str]]
+# The number of a row's first line, its cells, and index -> rule of those that have no text to read.
+Row = tuple[int, list[str], dict[int, str]]
 
 _SEPARATOR = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*', re.IGNORECASE)
-_ERRORS = re.compile(
-    r"#(N/A|DIV/0!|VALUE!|REF!|NAME\?|NUM!|NULL!|Н/Д|ДЕЛ/0!|ЗНАЧ!|ССЫЛКА!|ИМЯ\?|ЧИСЛО!|ПУСТО!)"
-)
-
 # Part of the library's message -> the reason: only a quote that is not closed makes a cell so long.
 _CSV_ERRORS = {
     "expected after": "text after a quote",
     "larger than field limit": "unexpected end of data",
 }
-
-
-def is_cell_error(cell: str) -> bool:
-    """Return whether a cell is what a spreadsheet shows in place of a formula's result."""
-    return _ERRORS.fullmatch(cell) is not None
 
 
 def csv_rows(lines: Iterator[str]) -> Iterator[Row | Finding]:
@@ -60,7 +53,7 @@ def csv_rows(lines: Iterator[str]) -> Iterator[Row | Finding]:
     try:
         for cells in reader:
             start, end = end + 1, before + reader.line_num
-            yield start, _strip_row(map(_read_csv_cell, cells))
+            yield _make_row(start, map(_read_csv_cell, cells))
     except csv.Error as error:
         message = str(error)
         words = next((words for part, words in _CSV_ERRORS.items() if part in message), message)
@@ -76,16 +69,21 @@ def _find_line(lines: Iterator[str], number: int) -> tuple[int, str]:
     return number + 1, ""
 
 
-def _read_csv_cell(cell: str) -> str:
-    return unescape_formula(cell).replace("\r\n", "\n")
+def _read_csv_cell(cell: str) -> tuple[str, str]:
+    text = unescape_formula(cell).replace("\r\n", "\n")
+    return text, "import-cell-error" if is_cell_error(cell) else ""
 
 
-def _strip_row(cells: Iterator[str]) -> list[str]:
-    """Return the cells without the blank ones at the end."""
-    row = list(cells)
+def _make_row(number: int, cells: Iterator[tuple[str, str]]) -> Row:
+    """Return a row without the blank cells at the end; `cells` are texts and rules, "" for none."""
+    row, rules = [], {}
+    for place, (cell, rule) in enumerate(cells):
+        row.append(cell)
+        if rule:
+            rules[place] = rule
     while row and not row[-1].strip():
         row.pop()
-    return row
+    return number, row, rules
 
 
 _MAX_UNPACKED = 50_000_000
@@ -110,12 +108,17 @@ def workbook_rows(
         if size > _MAX_UNPACKED:
             yield Finding("", 1, 1, "too-large", arguments={"size": size, "limit": _MAX_UNPACKED})
             return
-        sheet, others = _choose_sheet(content, is_heading)
+        book = _open_workbook(content, data_only=True)
+        sheet, others = _choose_sheet(book, is_heading)
         if others:
             left = {"sheet": shorten(sheet.title), "others": shorten(", ".join(others))}
             yield Finding("", 1, 1, "import-left-sheets", Severity.WARNING, left)
-        for number, cells in _sheet_rows(sheet):
-            yield number, cells
+        formulas = None
+        if _has_formulas(content):
+            formulas = _open_workbook(content, data_only=False)[sheet.title]
+        for row in _sheet_rows(sheet, formulas):
+            number = row[0]
+            yield row
     except Exception as error:  # noqa: BLE001 - a damaged file makes the library raise anything
         words = str(error) if str(error) in REASONS else "damaged or unusual"
         yield Finding("", number + 1, 1, "import-xlsx", arguments={"words": words})
@@ -131,15 +134,24 @@ def _measure(content: BytesIO) -> int:
     return max(size, content.getbuffer().nbytes)
 
 
-def _choose_sheet(
-    content: BytesIO, is_heading: Callable[[Sequence[str]], bool]
-) -> tuple[Any, list[str]]:
-    """Return the sheet to read, and the titles of other filled ones. Raises ValueError."""
+def _has_formulas(content: BytesIO) -> bool:
+    """Return whether a sheet may have formulas: a second reading takes as long as the first."""
+    with ZipFile(content) as packed:
+        sheets = (name for name in packed.namelist() if name.startswith("xl/worksheets/"))
+        return any(b"<f" in packed.read(name) for name in sheets)
+
+
+def _open_workbook(content: BytesIO, *, data_only: bool) -> Any:
+    """Open a workbook for its values, or for its formulas."""
     from openpyxl import load_workbook  # noqa: PLC0415 - few need its 10 MB
 
     # openpyxl warns about parts that it would lose when saving, such as styles.
     warnings.filterwarnings("ignore", module="openpyxl")
-    book = load_workbook(content, read_only=True, data_only=True, keep_links=False)
+    return load_workbook(content, read_only=True, data_only=data_only, keep_links=False)
+
+
+def _choose_sheet(book: Any, is_heading: Callable[[Sequence[str]], bool]) -> tuple[Any, list[str]]:
+    """Return the sheet to read, and the titles of other filled ones. Raises ValueError."""
     visible = (sheet for sheet in book.worksheets if sheet.sheet_state == "visible")
     filled = [(sheet, row) for sheet in visible if (row := _find_row(sheet))]
     if not filled:
@@ -150,19 +162,31 @@ def _choose_sheet(
 
 def _find_row(sheet: Any) -> list[str] | None:
     """Return the first row of a sheet that is not blank, None for one without."""
-    return next((cells for _, cells in _sheet_rows(sheet) if cells), None)
+    return next((cells for _, cells, _ in _sheet_rows(sheet) if cells), None)
 
 
-def _sheet_rows(sheet: Any) -> Iterator[Row]:
+def _sheet_rows(sheet: Any, formulas: Any = None) -> Iterator[Row]:
+    """Yield the rows of a sheet; `formulas` is the same one with formulas for their values."""
     # Some programs write wrong dimensions.
     sheet.reset_dimensions()
+    written = iter(())
+    if formulas:
+        formulas.reset_dimensions()
+        written = formulas.iter_rows(max_col=_MAX_COLUMNS)
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
         if number > MAX_EXAMPLES:
             raise ValueError("too many rows")
-        yield number, _strip_row(map(_read_sheet_cell, row))
+        yield _make_row(number, map(_read_sheet_cell, row, next(written, row)))
 
 
-def _read_sheet_cell(cell: Any) -> str:
+def _read_sheet_cell(cell: Any, written: Any) -> tuple[str, str]:
+    """Return a cell's text and rule; `written` is the same cell with its formula."""
+    if cell.value is None and written.data_type == "f" and cell.data_type == "n":
+        return "", "import-no-value"
+    return _read_value(cell), "import-cell-error" if cell.data_type == "e" else ""
+
+
+def _read_value(cell: Any) -> str:
     """Return a cell's text; openpyxl returns a date as midnight of that day."""
     value = cell.value
     if isinstance(value, datetime) and value.time() == time.min:

@@ -56,9 +56,10 @@ def test_lines_of_the_chat_format_become_examples():
     ],
 )
 def test_files_in_utf16_as_spreadsheets_write_them_are_read(text, encoding):
-    (line,) = read_import_lines(f"\ufeff{text}".encode(encoding))
-    assert line.findings == ()
-    assert [message.content for message in line.example.messages] == ["Где? 🙂", "Тут,\nрядом."]
+    for mark in ("\ufeff", ""):
+        (line,) = read_import_lines(f"{mark}{text}".encode(encoding))
+        assert line.findings == ()
+        assert [message.content for message in line.example.messages] == ["Где? 🙂", "Тут,\nрядом."]
     # Cut within a character.
     assert read_import_lines(f"\ufeff{text}".encode(encoding)[:-1])
 

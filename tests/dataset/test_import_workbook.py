@@ -82,6 +82,19 @@ def test_numbers_are_read_as_a_spreadsheet_shows_them():
     assert [line.example.answer for line in read(stored)] == ["0.3", "7%"]
 
 
+def test_formula_without_a_stored_value_is_named_and_a_typed_error_is_a_text():
+    book, content = Workbook(), BytesIO()
+    for row in (HEADING, ["Где?", '="Тут."'], ["Что показано?", "#N/A"], ['="Кто?"', '="Я."']):
+        book.active.append(row)
+    book.active["B3"].data_type = "s"
+    book.active["C2"] = "=1"
+    book.save(content)
+    lines = read(content.getvalue())
+    unread = [(2, "empty-content"), (2, "import-no-value"), (4, "empty-content")]
+    assert rules(lines) == [*unread, (4, "empty-content"), (4, "import-no-value")]
+    assert [line.example.answer for line in lines if line.example] == ["#N/A"]
+
+
 @pytest.mark.parametrize(
     ("state", "before", "after", "left"),
     [

@@ -36,7 +36,7 @@ from tests.support.dataset_tree import (
 LARGE = ("too-many-files", "too-many-bytes")
 BY_HAND = (*LARGE, "submodule", "too-many-tokens", "unreadable", "wrong-value")
 # These need a model or a workbook: tests/cli/test_prompt_check.py, test_import_workbook.py.
-ELSEWHERE = ("known-to-base", "import-left-sheets")
+ELSEWHERE = ("known-to-base", "import-left-sheets", "import-no-value")
 IMPORTED = [name for name, rule in RULES.items() if name.startswith("import-") and rule.example]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ELSEWHERE, *IMPORTED)]
 # Function that makes a finding -> position of the rule's name among its arguments.

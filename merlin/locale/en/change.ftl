@@ -75,6 +75,7 @@ finding-import-heading = The first line must name the columns question and answe
 finding-import-csv = Can't read the table from here: { $words }
 finding-import-xlsx = Can't read the workbook: { $words }
 finding-import-left-sheets = Only the sheet “{ $sheet }” was read; these sheets have rows too: { $others }
+finding-import-no-value = No value is stored for the formula in { $keys }; it was read as an empty cell. Open the file in a spreadsheet, save it and import it again.
 finding-import-cells = This row has { $found } cells, the heading { $expected }.
 finding-import-cell-error = A cell has an error of the spreadsheet instead of a text: { $found }
 

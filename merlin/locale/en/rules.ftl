@@ -176,6 +176,8 @@ rule-import-left-keys = A record of an imported file has keys, or a table column
 rule-import-left-keys-fix = Nothing, if they are not needed; what an example should keep is called tags, split, source, note, rejected or (not in a table) tools.
 rule-import-left-sheets = A workbook has several visible sheets with rows; only the first with a heading is imported.
 rule-import-left-sheets-fix = Nothing, if the others are not needed; otherwise move one to the front and import again: examples that are known are not imported twice.
+rule-import-no-value = A cell of an imported workbook has a formula, and the file does not store its value: a program wrote it, and no spreadsheet has computed it. The cell is read as empty.
+rule-import-no-value-fix = Open the workbook in a spreadsheet, save it and import it again.
 rule-import-heading = The first line of an imported table does not name the columns question and answer, or names one twice.
 rule-import-heading-fix = Name them; others may be tags, split, source, note and rejected.
 rule-import-csv = An imported table cannot be read: mostly a quote that is not closed.
@@ -185,7 +187,7 @@ rule-import-xlsx-fix = Save it as .xlsx without a password, or as CSV in UTF-8.
 rule-import-cells = A row of an imported table has more cells than the heading.
 rule-import-cells-fix = Put a cell with a comma in quotes.
 rule-import-cell-error = A cell of an imported table has an error such as #N/A or #REF! in place of a text.
-rule-import-cell-error-fix = Correct the formula, or write the text in its place.
+rule-import-cell-error-fix = Correct the formula, or write the text in its place. If the text itself is #N/A, type it as text in the workbook, or write '#N/A in CSV.
 
 # The command rules
 col-rule = rule

@@ -76,6 +76,7 @@ finding-import-heading = Первая строка должна называть
 finding-import-csv = Отсюда таблица не читается: { $words }
 finding-import-xlsx = Таблица Excel не читается: { $words }
 finding-import-left-sheets = Прочитан только лист «{ $sheet }»; строки есть и на листах: { $others }
+finding-import-no-value = Значение формулы в столбце { $keys } не сохранено; она прочитана как пустая ячейка. Откройте файл в редакторе таблиц, сохраните и загрузите ещё раз.
 finding-import-cells = В этой строке ячеек: { $found }, а в заголовке: { $expected }.
 finding-import-cell-error = Вместо текста в ячейке ошибка таблицы: { $found }
 
