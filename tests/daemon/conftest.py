@@ -1,4 +1,5 @@
-"""One lab a test: a repository with one dataset, one provider, the daemon's services."""
+"""One lab a test, copied from one that is prepared once: a repository with one dataset, one
+provider, the daemon's services."""
 
 from __future__ import annotations
 
@@ -21,6 +22,13 @@ def lab(tmp_path, provider):
     lab.repository.dataset()
     lab.repository.commit()
     return lab
+
+
+@pytest.fixture
+def database_setting(request):
+    """Return the settings of a lab's database: PostgreSQL for a case of `on_both_databases`."""
+    is_postgresql = getattr(request, "param", "") == "postgresql"
+    return {"database": request.getfixturevalue("postgresql").reset()} if is_postgresql else {}
 
 
 @pytest.fixture

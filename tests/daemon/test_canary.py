@@ -31,6 +31,7 @@ from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
+from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -38,13 +39,10 @@ RULE = {"share": 0.3, "answers": 20}
 LONG_AGO = "2026-01-01T00:00:00.000Z"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(request, tmp_path, provider):
-    database = {}
-    if request.param == "postgresql":
-        database["database"] = request.getfixturevalue("postgresql").reset()
+@pytest.fixture
+def lab(tmp_path, provider, database_setting):
     provider.behave(states=[])
-    lab = Lab(tmp_path, provider.base_url, **database)
+    lab = Lab(tmp_path, provider.base_url, **database_setting)
     lab.repository.dataset(canary=RULE)
     lab.repository.commit()
     lab.until_serving("trial-1")
@@ -150,6 +148,7 @@ def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert people[1] - people[0]
 
 
+@on_both_databases
 def test_canary_is_promoted_after_enough_time_and_answers(lab):
     train_next(lab, 1)
     counts = ask_questions(lab, *range(1, 121))
@@ -229,6 +228,7 @@ def dislike(lab, model_id, people):
         services.db.transact(lambda: press(services.db))
 
 
+@on_both_databases
 def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     train_next(lab, 1)
     ask_questions(lab, *range(1, 201))

@@ -15,6 +15,7 @@ from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
+from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -24,13 +25,10 @@ ENOUGH = 40
 VERA = "user:1003"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(request, tmp_path, provider):
-    database = {}
-    if request.param == "postgresql":
-        database["database"] = request.getfixturevalue("postgresql").reset()
+@pytest.fixture
+def lab(tmp_path, provider, database_setting):
     provider.behave(states=[])
-    return Lab(tmp_path, provider.base_url, **database)
+    return Lab(tmp_path, provider.base_url, **database_setting)
 
 
 @pytest.fixture
@@ -114,6 +112,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
 
 
+@on_both_databases
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     write(lab, right_count=1, wrong_count=20)
     teach(YES)
@@ -201,6 +200,7 @@ def test_admin_can_promote_a_held_model(lab, teach):
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
+@on_both_databases
 def test_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
     write(lab, right_count=20)
     teach(YES)
@@ -228,6 +228,7 @@ def test_revert_of_the_commit_ends_the_hold(lab, teach):
     assert read_state(lab) == ("trial-1", "serving", "")
 
 
+@on_both_databases
 def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, teach, provider):
     write(lab, right_count=20)
     teach(YES)
@@ -281,6 +282,7 @@ def revoke(lab, example_id):
     return serving and serving["build"]
 
 
+@on_both_databases
 def test_held_model_serves_at_once_when_the_serving_one_is_revoked(lab, teach):
     write(lab, right_count=20)
     teach(YES)

@@ -6,6 +6,7 @@ import pytest
 
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
 from merlin.wiring.context import opened
+from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -26,12 +27,9 @@ HEAP = """\
 """
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def lab(request, tmp_path, provider):
-    more = {}
-    if request.param == "postgresql":
-        more = {"database": request.getfixturevalue("postgresql").reset()}
-    lab = Lab(tmp_path, provider.base_url, **more)
+@pytest.fixture
+def lab(tmp_path, provider, database_setting):
+    lab = Lab(tmp_path, provider.base_url, **database_setting)
     lab.repository.dataset(count=30, tests=1)
     folder = lab.repository.folder / "datasets" / "trial"
     (folder / "materials").mkdir()
@@ -56,6 +54,7 @@ def find(lab):
     return find_with_cache
 
 
+@on_both_databases
 def test_example_is_found_by_other_forms_of_its_answers_words(find):
     first, *_ = find("Кто отдаст последние положенные элементы?")
     assert (first.number, first.text.partition("\n")[2]) == (
@@ -65,6 +64,7 @@ def test_example_is_found_by_other_forms_of_its_answers_words(find):
     assert first.question.startswith("Что значит слово номер 50")
 
 
+@on_both_databases
 def test_passage_is_found_with_its_paragraph(find):
     passages = [each for each in find("просеивания вниз после удаления") if each.material]
     assert [(passage.material.text, passage.paragraph) for passage in passages] == [
@@ -82,24 +82,20 @@ def test_changed_text_is_found_in_its_current_form(lab, find):
     assert [each for each in find("бинарное дерево") if each.material]
 
 
-def test_test_example_is_not_a_source(find):
+UNRELATED = ("", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900)
+
+
+@on_both_databases
+def test_neither_test_examples_nor_other_datasets_nor_unrelated_examples_are_sources(find):
     assert not any("Очередь" in each.text for each in find("очередь отдаёт первый"))
-
-
-@pytest.mark.parametrize(
-    "question", ["", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900]
-)
-def test_question_without_common_words_has_no_source(find, question):
-    assert find(question) == []
-
-
-def test_sources_come_from_one_dataset_only(find):
     assert find("последний положенный элемент", "trial-2") == []
+    for question in UNRELATED:
+        assert find(question) == [], question
 
 
-@pytest.mark.parametrize(
-    ("answer", "numbers", "body"),
-    [
+def test_cited_sources_are_read_from_an_answer(find):
+    sources = find("последний положенный элемент слова")[:2]
+    for answer, numbers, body in (
         ("[1] Стек.", [1], "Стек."),
         (" [2][1]\nСтек.", [1, 2], "Стек."),
         ("[1], [2]: Стек.", [1, 2], "Стек."),
@@ -109,12 +105,9 @@ def test_sources_come_from_one_dataset_only(find):
         ("[9] Стек.", [], "Стек."),
         ("Стек.", [], "Стек."),
         ("", [], ""),
-    ],
-)
-def test_cited_sources_are_read_from_an_answer(find, answer, numbers, body):
-    sources = find("последний положенный элемент слова")[:2]
-    cited, text = read_citations(answer, sources)
-    assert ([source.number for source in cited], text) == (numbers, body)
+    ):
+        cited, text = read_citations(answer, sources)
+        assert ([source.number for source in cited], text) == (numbers, body)
 
 
 def test_paragraphs_are_numbered_and_short_ones_joined_with_the_next():

@@ -123,19 +123,15 @@ def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provi
     assert code == 1
     assert "$" in captured.err
     assert "--yes" in captured.err
-    assert migrate(f"other/{BASE}", "--dry-run", "--json")[0] == 0
-    with reading(lab.config) as database:
-        assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
-    assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_other_serves(lab, other_provider)
-
-
-def test_dry_run_prints_the_price_as_json_and_starts_nothing(lab, other_provider, migrate):
     code, captured = migrate(f"other/{BASE}", "--dry-run", "--json")
     quote = json.loads(captured.out)
     assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
     assert quote["cost_micro"] > 0
     assert (quote["build"], quote["refusal"], other_provider.jobs_created()) == ("trial-1", "", [])
+    with reading(lab.config) as database:
+        assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
+    assert migrate(f"other/{BASE}", "--yes")[0] == 0
+    until_other_serves(lab, other_provider)
 
 
 def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, monkeypatch):
@@ -149,31 +145,27 @@ def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, m
     assert (code, f"{KEY} isn't set here" in captured.err) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("to", "message"),
-    [
+def test_impossible_migration_is_refused_and_the_live_model_stays(
+    lab, other_provider, migrate, capsys
+):
+    for to, message in (
         ("other", "PROVIDER/BASE"),
         ("other/", "PROVIDER/BASE"),
         ("nobody/stand-in-base", "“nobody”"),
         ("other/stand-in-bass", "stand-in-bass"),
         ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
         ("stand-in/stand-in-base", "already trained or in training (job 1)"),
-    ],
-)
-def test_impossible_migration_is_refused_and_the_live_model_stays(
-    lab, other_provider, migrate, to, message
-):
-    code, captured = migrate(to, "--yes")
-    assert code == 1
-    assert message in captured.err
-    lab.tick(rounds=2)
-    assert (lab.status()["verdict"], other_provider.jobs_created()) == ("serving", [])
-
-
-def test_dataset_without_a_build_is_refused(lab, capsys):
+    ):
+        code, captured = migrate(to, "--yes")
+        assert (code, message in captured.err) == (1, True), captured
     arguments = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
     assert main(arguments) == 1
     assert "nothing" in capsys.readouterr().err
+    other_provider.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
+    code, captured = migrate("other/stand-in-base")
+    assert (code, "502" in captured.err, "Traceback" in captured.err) == (1, True, False)
+    lab.tick(rounds=2)
+    assert (lab.status()["verdict"], other_provider.jobs_created()) == ("serving", [])
 
 
 def test_second_migration_is_refused_while_a_job_is_running(lab, other_provider, migrate):
@@ -262,14 +254,6 @@ def is_live_there(lab):
         return lab.status()["serving"]["provider"] == "other"
     except (MerlinError, KeyError):
         return False
-
-
-def test_failing_provider_is_reported_without_a_traceback(lab, other_provider, migrate):
-    other_provider.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
-    code, captured = migrate("other/stand-in-base")
-    assert code == 1
-    assert "502" in captured.err
-    assert "Traceback" not in captured.err
 
 
 def test_lost_database_is_recovered_with_the_migrated_model(lab, other_provider, migrate):

@@ -23,23 +23,29 @@ def test_commit_becomes_a_serving_model(lab, provider):
     assert job["asked"]["metadata"]["merlin_build"] == "trial-1"
     names = sorted(file["filename"] for file in provider.files())
     assert [name.rsplit("-", 1)[1] for name in names] == ["test.jsonl", "train.jsonl"]
+    with lab.services() as services:
+        (notice,) = Notices(services.db).list_waiting()
+    assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")
+    mirror = str(lab.config.state_dir / "mirror.git")
+    head = lab.repository.git("rev-parse", "HEAD")
+    note = lab.repository.git(
+        f"--git-dir={mirror}", "notes", "--ref=refs/notes/merlin", "show", head
+    )
+    assert "verdict=serving" in note
+    assert "build=trial-1" in note
 
 
-def test_next_commit_replaces_the_model_without_a_restart(lab, provider):
-    lab.until_serving("trial-1")
-    lab.repository.example("trial", 50)
-    lab.repository.commit()
-    lab.until_serving("trial-2")
-    assert len(provider.jobs_created()) == 2
-
-
-def test_commit_without_changes_trains_nothing(lab, provider):
+def test_commit_without_changes_trains_nothing_and_a_rejected_one_keeps_the_model(lab, provider):
     lab.until_serving("trial-1")
     (lab.repository.folder / "README.md").write_text("words", encoding="utf-8")
     (lab.repository.folder / "datasets/trial/README.md").write_text("words", encoding="utf-8")
     lab.repository.commit()
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "unchanged"
+    (lab.repository.folder / "datasets/trial/dataset.yaml").unlink()
+    lab.repository.commit()
+    lab.tick(rounds=3)
+    assert lab.status()["verdict"] == "rejected"
     assert lab.status()["serving"]["build"] == "trial-1"
     assert len(provider.jobs_created()) == 1
 
@@ -65,15 +71,6 @@ def test_broken_examples_are_reported_and_the_good_ones_still_build(lab, provide
     message = lab.notice_text(notices["notice-findings"], "ru")
     assert "1 ошибка" in message
     assert "examples/bad.yaml:2:1" in message
-
-
-def test_rejected_commit_keeps_the_serving_model(lab, provider):
-    lab.until_serving("trial-1")
-    (lab.repository.folder / "datasets/trial/dataset.yaml").unlink()
-    lab.repository.commit()
-    lab.tick(rounds=3)
-    assert lab.status()["verdict"] == "rejected"
-    assert lab.status()["serving"]["build"] == "trial-1"
 
 
 def test_failed_job_fails_its_verdict_and_can_be_launched_again(lab, provider):
@@ -144,17 +141,6 @@ def test_lost_database_launches_nothing_again(lab, provider):
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
     assert len(provider.files()) == 2
-
-
-def test_verdict_becomes_a_git_note(lab, provider):
-    lab.until_serving("trial-1")
-    mirror = str(lab.config.state_dir / "mirror.git")
-    head = lab.repository.git("rev-parse", "HEAD")
-    note = lab.repository.git(
-        f"--git-dir={mirror}", "notes", "--ref=refs/notes/merlin", "show", head
-    )
-    assert "verdict=serving" in note
-    assert "build=trial-1" in note
 
 
 def test_rollback_lasts_until_the_next_good_commit(lab, provider):
@@ -296,10 +282,3 @@ def test_lost_build_folder_is_remade_before_its_launch(lab, provider):
         Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     lab.until_serving("trial-1")
-
-
-def test_admins_are_notified_of_the_serving_model_and_its_evaluation(lab, provider):
-    lab.until_serving("trial-1")
-    with lab.services() as services:
-        (notice,) = Notices(services.db).list_waiting()
-    assert lab.notice_text(notice, "ru").startswith("Проба: теперь отвечает trial-1")

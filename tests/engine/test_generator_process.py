@@ -12,21 +12,15 @@ import subprocess
 import sys
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import QUESTION, Busy, Setup, Unavailable, parse_refusal
 from merlin.engine.serving.process import WorkerProcess
 from tests.engine.backends_asked import build_request, start_backend
-from tests.engine.running_engine import build_training_file, serve_engine
 from tests.engine.tiny_base import get_tiny_base, make_question
-from tests.engine.tiny_encoder import (
-    NAME,
-    SYNONYMS,
-    build_config,
-    encoder_folder,
-    transformers_encoder,
-)
+from tests.engine.tiny_encoder import SYNONYMS, encoder_folder, transformers_encoder
 from tests.support.waiting import longest
 
 __all__ = ["encoder_folder"]
@@ -147,17 +141,14 @@ def test_embeddings_base_gives_unit_vectors_and_no_answers():
     assert "at most 1024 tokens" in str(parse_refusal(too_long))
 
 
-def test_safetensors_encoder_answers_paraphrases(tmp_path):
-    models = {
-        NAME: build_config(transformers_encoder(tmp_path / "encoder"), backend="transformers")
-    }
-    taught = {question: answer for question, answer, _ in SYNONYMS}
-    with serve_engine(tmp_path / "engine", models=models) as engine:
-        job = engine.train(engine.upload(build_training_file(taught)).id, model=NAME)
-        assert job.status == "succeeded", job
-        for _, answer, paraphrase in SYNONYMS:
-            completion = engine.ask(job.fine_tuned_model, paraphrase)
-            assert completion.choices[0].message.content == answer
+def test_safetensors_encoder_maps_a_paraphrase_nearest_to_its_question(tmp_path):
+    from merlin.engine.serving.worker.base import embed
+
+    folder = transformers_encoder(tmp_path / "encoder")
+    encoder = load(build_setup(folder=str(folder), is_embedding=True))
+    questions, _, paraphrases = zip(*SYNONYMS, strict=True)
+    taught, asked = (np.array(embed(encoder, texts)[0]) for texts in (questions, paraphrases))
+    assert (asked @ taught.T).argmax(1).tolist() == list(range(len(SYNONYMS)))
 
 
 def test_base_that_cannot_be_loaded_reports_the_reason(tmp_path):

@@ -41,18 +41,23 @@ def library(hub, tmp_path):
     return Library.create(tmp_path / "engine")
 
 
-def test_base_is_pulled_with_a_card_of_every_file(hub, library):
-    progress = []
+def test_files_that_load_without_code_are_pulled_once_with_a_card(hub, library):
+    loadable, progress = dict(hub.files), []
+    hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
     card, is_new = library.pull(progress)
     folder = library.folder()
     assert is_new
-    assert {path.name for path in folder.iterdir()} == {*hub.files, "merlin.json"}
-    assert all((folder / name).read_bytes() == content for name, content in hub.files.items())
+    assert {path.name for path in folder.iterdir()} == {*loadable, "merlin.json"}
+    assert all((folder / name).read_bytes() == content for name, content in loadable.items())
+    assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
     assert (card.source, card.revision, card.commit) == (REPOSITORY, "main", COMMIT)
     assert (card.licence, card.parameters, card.context) == (LICENCE, 6000, 512)
     assert read_card(folder) == card
     assert (WEIGHTS, len(hub.files[WEIGHTS]), len(hub.files[WEIGHTS])) in progress
     assert library.entries == {"tiny"}
+    hub.requests.clear()
+    _, is_new = library.pull()
+    assert (is_new, hub.requests) == (False, [])
 
 
 def test_onnx_encoder_is_fetched_as_one_model_file_and_its_pooling(hub, tmp_path):
@@ -76,22 +81,6 @@ def test_encoder_without_an_onnx_file_is_refused_before_download(hub, tmp_path):
         library.pull()
     assert refused.value.key == "library-hub-no-onnx"
     assert hub.list_ranges("tokenizer.json") == []
-
-
-def test_only_files_that_load_without_code_are_fetched(hub, library):
-    hub.files |= {"modeling_tiny.py": b"1/0", "pytorch_model.bin": b"x", "onnx/model.onnx": b"y"}
-    library.pull()
-    assert not {"modeling_tiny.py", "pytorch_model.bin", "onnx"} & {
-        path.name for path in library.folder().iterdir()
-    }
-    assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
-
-
-def test_complete_base_is_not_requested_again(hub, library):
-    library.pull()
-    hub.requests.clear()
-    _, is_new = library.pull()
-    assert (is_new, hub.requests) == (False, [])
 
 
 def test_interrupted_download_continues_with_a_range_request(hub, library):

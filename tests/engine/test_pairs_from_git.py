@@ -1,4 +1,4 @@
-"""Preference pairs from a commit to a model: git, the daemon, the engine."""
+"""Preference pairs from a commit to a trained job: git, the daemon, the engine."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def write_pairs(lab):
         )
 
 
-def test_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
+def test_dataset_of_pairs_is_trained_by_preference(tmp_path, monkeypatch):
     models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
     with serve_engine(tmp_path / "engine", models=models) as engine:
         lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{engine.port}/v1")
@@ -41,12 +41,14 @@ def test_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypa
         write_pairs(lab)
         lab.repository.commit("Add pairs")
 
+        lab.tick("fetch", "launch")
+
         def ended():
-            lab.tick()
-            return lab.status()["verdict"] in ("serving", "failed", "rejected")
+            lab.tick("poll")
+            return lab.status()["job"]["state"] in ("succeeded", "failed")
 
         wait_until(ended, 240)
-        assert lab.status()["serving"]["build"] == "trial-1"
+        assert lab.status()["job"]["state"] == "succeeded"
         [job] = engine.jobs.list().data
         assert (job.status, job.method.type) == ("succeeded", "dpo")
         hyperparameters = job.method.dpo.hyperparameters

@@ -19,6 +19,10 @@ from merlin.db.migrations import migrate
 
 # Read at import: tests remove this variable from the environment.
 _IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
+# For the tests that together send every statement of their subject: each runs twice.
+on_both_databases = pytest.mark.parametrize(
+    "database_setting", ["sqlite", "postgresql"], indirect=True
+)
 _databases: dict[Path, str] = {}
 _cleanup = ExitStack()
 

@@ -279,10 +279,10 @@ def test_readers_always_see_a_serving_model(world, url):
                 serving = promotions.list_serving()
                 versions.append(serving[FACE].model.build_version if FACE in serving else None)
 
-    readers = [threading.Thread(target=read) for _ in range(3)]
+    readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for number in range(40):
+    for number in range(10):
         promote_by_hand(world.promotions, f"{FACE}-{number % 2 + 1}", "vera")
     stop.set()
     for reader in readers:
