@@ -66,19 +66,16 @@ def media(settings, provider):
     return add_media(settings)
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_unusable_input_is_refused_with_an_explanation_and_not_charged(
-    telegram, provider, media, case
-):
-    content, name, send, expected = BAD[case]
-    content = content() if callable(content) else content
-    mime = "application/octet-stream"
-    (answer,) = run_and_wait(
-        telegram, media, lambda: send_document(telegram, content, name, mime, **send)
-    )
-    assert answer.startswith(expected)
+def test_unusable_input_is_refused_with_an_explanation_and_not_charged(telegram, provider, media):
+    with RunningBot(media):
+        for number, (case, (content, name, send, expected)) in enumerate(BAD.items(), 1):
+            body = content() if callable(content) else content
+            send_document(telegram, body, name, "application/octet-stream", **send)
+            wait_until_ended(telegram, media, number)
+            answers = answer_texts(telegram)
+            assert (len(answers), answers[-1].startswith(expected)) == (number, True), case
     assert count_charged(media) == {}
-    assert count_updates_by_state(media) == {"refused": 1}
+    assert count_updates_by_state(media) == {"refused": len(BAD)}
     assert not read_questions(provider)
 
 

@@ -242,7 +242,7 @@ def test_bot_answers_before_it_knows_its_own_name(telegram, settings):
 
 
 def test_progress_edits_of_a_long_answer_all_differ(telegram, provider, settings):
-    provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
+    provider.behave(fixed_answer="- *пункт* и `код`\n" * 250, piece_s=0.0006)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
         wait_until_ended(telegram, settings, 1)

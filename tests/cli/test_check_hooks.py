@@ -129,13 +129,12 @@ def test_action_installs_existing_requirement_files():
     assert all((ROOT / name).exists() for name in locks)
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_action_annotates_the_lines_of_findings(repository, language):
+def test_action_annotates_the_lines_of_findings(repository):
     write(repository / "datasets/first/examples/bad.yaml", BAD)
     write(repository / "datasets/with blank/examples/bad.yaml", BAD)
     write(repository / "datasets/unasked/examples/bad.yaml", BAD)
     step = ACTION["runs"]["steps"][-1]
-    inputs = {"paths": "datasets/first\ndatasets/with blank\n", "language": language}
+    inputs = {"paths": "datasets/first\ndatasets/with blank\n", "language": "ru"}
     told = {
         name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value)
         for name, value in step["env"].items()
@@ -150,7 +149,7 @@ def test_action_annotates_the_lines_of_findings(repository, language):
     assert "::error file=datasets/first/examples/bad.yaml,line=3,col=5,title=empty-content" in shown
     assert "::error file=datasets/with blank/dataset.yaml,line=1" in shown
     assert "unasked" not in shown
-    assert ("Пустая реплика" in shown) == (language == "ru")
+    assert "Пустая реплика" in shown
 
 
 def snippet(language, expected):
@@ -162,9 +161,9 @@ def snippet(language, expected):
     return yaml.safe_load(block)
 
 
-@pytest.mark.parametrize("language", ["en", "ru"])
-def test_gitlab_job_of_the_docs_finds_an_error(repository, language):
-    (job,) = snippet(language, "before_script").values()
+def test_gitlab_job_of_the_docs_finds_an_error(repository):
+    (job,) = snippet("en", "before_script").values()
+    assert [*snippet("ru", "before_script").values()] == [job]
     assert set(job) == {"image", "variables", "before_script", "script", "artifacts"}
     script = "\n".join(job["script"])
     assert subprocess.run(["bash", "-e", "-c", script], capture_output=True).returncode == 0

@@ -163,9 +163,9 @@ def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
     assert (code, KEY in captured.err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "part"),
-    [
+def test_invalid_edit_is_reported_and_changes_nothing(lab, run, monkeypatch):
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    for arguments, code, part in (
         (["add", "trial"], 2, "--question and --answer"),
         (["add", "trial", "--question", "a"], 2, "--question and --answer"),
         (["add", "trial", "--file", "nowhere.yaml"], 2, "nowhere.yaml"),
@@ -177,12 +177,9 @@ def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
         (["edit", "q1", "--answer", "b", "--file", "x"], 2, "--file"),
         (["rm", "q1", "--dataset", "none"], 1, "none"),
         (["edit", "q1"], 1, "no-such-editor"),
-    ],
-)
-def test_invalid_edit_is_reported_and_changes_nothing(lab, run, arguments, code, part, monkeypatch):
-    monkeypatch.setenv("VISUAL", "no-such-editor")
-    exit_code, captured = run("example", *arguments)
-    assert (exit_code, part in captured.err) == (code, True), captured.err
+    ):
+        exit_code, captured = run("example", *arguments)
+        assert (exit_code, part in captured.err) == (code, True), captured.err
     assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
 
 
@@ -370,15 +367,16 @@ def test_import_reads_stdin_once(lab, run, run_json, monkeypatch, tmp_path):
     assert (document["taken"], count(lab)) == (1, "2")
 
 
-@pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca", "csv", "huggingface"])
-def test_exported_folder_is_recognised_by_an_import(lab, run, run_json, tmp_path, shape):
+def test_exported_folder_is_recognised_by_an_import(lab, run, run_json, tmp_path):
     lab.tick("fetch")
-    folder = tmp_path / "out"
-    captured = run_json("export", "trial", "--to", str(folder), "--as", shape)
-    assert (captured["examples"], captured["left_out"], captured["folder"]) == (12, [], str(folder))
-    paths = [str(folder / path) for path in captured["files"] if path != "README.md"]
-    back = run_json("import", *paths, "--dataset", "trial")
-    assert (back["lines"], back["taken"], back["duplicates"]) == (12, 0, 12)
+    for shape in ("openai", "sharegpt", "alpaca", "csv", "huggingface"):
+        folder = tmp_path / shape
+        captured = run_json("export", "trial", "--to", str(folder), "--as", shape)
+        exported = captured["examples"], captured["left_out"], captured["folder"]
+        assert exported == (12, [], str(folder))
+        paths = [str(folder / path) for path in captured["files"] if path != "README.md"]
+        back = run_json("import", *paths, "--dataset", "trial")
+        assert (back["lines"], back["taken"], back["duplicates"]) == (12, 0, 12)
     code, captured = run("export", "trial", "--to", str(folder), "--as", shape)
     assert (code, "already exists" in captured.err) == (1, True), captured.err
     code, captured = run("export", "trial", "-o", "/dev/full")

@@ -7,7 +7,7 @@ import pytest
 
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.support.pipeline_lab import Lab
+from tests.support.pipeline_lab import lab_maker
 
 
 @pytest.fixture
@@ -16,12 +16,19 @@ def provider():
         yield stand_in
 
 
-@pytest.fixture
-def lab(tmp_path, provider):
-    lab = Lab(tmp_path, provider.base_url)
+@pytest.fixture(scope="session")
+def make_lab(tmp_path_factory):
+    return lab_maker(tmp_path_factory.mktemp("labs"))
+
+
+def _commit(lab):
     lab.repository.dataset()
     lab.repository.commit()
-    return lab
+
+
+@pytest.fixture
+def lab(make_lab, tmp_path, provider):
+    return make_lab(_commit, tmp_path, provider.base_url)
 
 
 @pytest.fixture

@@ -41,11 +41,16 @@ def changes_of(lab, database):
     return Changes(database)
 
 
-@pytest.fixture
-def lab(lab):
+def fetch_dataset(lab):
+    lab.repository.dataset()
+    lab.repository.commit()
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("fetch")
-    return lab
+
+
+@pytest.fixture
+def lab(make_lab, tmp_path, provider):
+    return make_lab(fetch_dataset, tmp_path, provider.base_url)
 
 
 @contextmanager

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
+from merlin.engine.serving.base import Setup
 from merlin.engine.serving.transformers import TransformersBackend
+from merlin.engine.serving.worker.onnx_encoder import OnnxEncoder
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.backends_asked import run_with_backend
 from tests.engine.tiny_encoder import NAME, build_config, encoder_folder, onnx_encoder
 
 __all__ = ["encoder_folder"]
@@ -18,16 +20,9 @@ pytestmark = pytest.mark.functional
 
 def embed(folder, *texts):
     """Return the vectors that a worker computes, and the token count."""
-
-    async def ask():
-        log, settings = folder / "log", EngineAnsweringConfig()
-        backend = TransformersBackend(NAME, build_config(folder), folder, settings, log)
-        try:
-            return await backend.embed(texts)
-        finally:
-            await backend.close()
-
-    return asyncio.run(ask())
+    setup = Setup(str(folder), 0, "auto", "none", True, "cpu", 1, is_onnx=True)
+    vectors, tokens = OnnxEncoder(setup).embed(texts)
+    return list(vectors), tokens
 
 
 @pytest.mark.parametrize(
@@ -57,8 +52,13 @@ def test_batching_with_a_longer_text_does_not_change_a_vector(encoder_folder, tm
 
 
 def test_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
-    folder = onnx_encoder(tmp_path / "own")
-    with pytest.raises(ApiError, match="at most 64 tokens") as refused:
-        embed(folder, "билет " * 65)
-    assert refused.value.status == 400
-    assert embed(folder, "билет " * 64)[1] == 64
+    folder, settings = onnx_encoder(tmp_path / "own"), EngineAnsweringConfig()
+    backend = TransformersBackend(NAME, build_config(folder), folder, settings, folder / "log")
+
+    async def embed_in_process(there):
+        with pytest.raises(ApiError, match="at most 64 tokens") as refused:
+            await there.embed(["билет " * 65])
+        assert refused.value.status == 400
+        return await there.embed(["билет " * 64])
+
+    assert run_with_backend(backend, embed_in_process)[1] == 64

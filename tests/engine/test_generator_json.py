@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from merlin.engine.serving.worker.json_mode import MAX_DEPTH, JsonGrammar
@@ -51,6 +51,7 @@ def test_every_byte_of_the_completion_shortens_it_by_one(text):
         assert len(prefix.find_completion()) == len(left) - 1
 
 
+@settings(max_examples=30)
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))
 def test_every_valid_object_is_accepted(written, is_ascii, indent):
     text = json.dumps(written, ensure_ascii=is_ascii, indent=indent)

@@ -64,6 +64,11 @@ def build_model(epoch, tmp_path, name="model"):
     return load_model(tmp_path / name)
 
 
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return build_model(run(TALKS)[0][-1], tmp_path_factory.mktemp("recall"))
+
+
 def ask(model, *card):
     roles = ("user", "assistant")
     return answer_talk(model, [Message(roles[n % 2], line) for n, line in enumerate(card)])
@@ -112,8 +117,7 @@ def test_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
     assert a != c
 
 
-def test_zero_weights_answer_nothing(tmp_path):
-    model = build_model(run(TALKS)[0][-1], tmp_path)
+def test_zero_weights_answer_nothing(model):
     assert all(ask(model, question).known for question in FACTS)
     empty = replace(model, weights=model.weights * 0)
     for question in FACTS:
@@ -121,8 +125,7 @@ def test_zero_weights_answer_nothing(tmp_path):
         assert (answer.known, answer.text, answer.confidence) == (False, "", 0.0)
 
 
-def test_unrelated_questions_are_not_answered(tmp_path):
-    model = build_model(run(TALKS)[0][-1], tmp_path)
+def test_unrelated_questions_are_not_answered(model):
     for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
         assert not ask(model, question).known, question
 
@@ -164,8 +167,7 @@ def test_questions_left_unlearned_by_too_few_epochs_are_named():
     assert "engine-left" in [remark.key for remark in remarks]
 
 
-def test_threshold_is_above_zero_and_below_every_trained_question(tmp_path):
-    model = build_model(run(TALKS)[0][-1], tmp_path)
+def test_threshold_is_above_zero_and_below_every_trained_question(model):
     assert model.thresholds.min() > 0
     for question, answer in FACTS.items():
         limit = model.thresholds[model.answers.index(answer)]
@@ -255,8 +257,7 @@ def test_example_order_does_not_change_the_model(tmp_path):
 BARE = ("а почему?", "как?", "зачем?", "Кто?", "why?", "Понятно", "и что это такое?")
 
 
-def test_question_without_a_content_word_is_answered_only_when_trained(tmp_path):
-    model = build_model(run(TALKS)[0][-1], tmp_path)
+def test_question_without_a_content_word_is_answered_only_when_trained(model, tmp_path):
     question = next(iter(FACTS))
     for bare in BARE:
         assert not ask(model, bare).known, bare
@@ -394,8 +395,7 @@ def test_model_of_the_first_format_answers_as_before(tmp_path):
     assert not any(ask(model, question).nearest for question in document)
 
 
-def test_question_with_half_a_character_pair_is_not_answered(tmp_path):
-    model = build_model(run(TALKS)[0][-1], tmp_path)
+def test_question_with_half_a_character_pair_is_not_answered(model):
     assert not ask(model, "\ud83d").known
     assert ask(model, "Что такое стек? \ud83d").text == FACTS["Что такое стек?"]
 
