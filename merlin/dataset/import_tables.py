@@ -176,7 +176,10 @@ def _sheet_rows(sheet: Any, formulas: Any = None) -> Iterator[Row]:
     for number, row in enumerate(sheet.iter_rows(max_col=_MAX_COLUMNS), start=1):
         if number > MAX_EXAMPLES:
             raise ValueError("too many rows")
-        yield _make_row(number, map(_read_sheet_cell, row, next(written, row)))
+        formula_row = next(written, row)
+        # Each row is filled up to 100 columns with empty cells.
+        width = next((n for n in range(len(row), 0, -1) if formula_row[n - 1].value is not None), 0)
+        yield _make_row(number, map(_read_sheet_cell, row[:width], formula_row))
 
 
 def _read_sheet_cell(cell: Any, written: Any) -> tuple[str, str]:
