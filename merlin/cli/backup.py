@@ -10,9 +10,12 @@ import io
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 _ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%S.%fZ}.tar.gz"
 _ENCRYPTED_SUFFIX = ".enc"
+_SYNCED_BYTES = 4 << 20
+_NICENESS = 10
 _DRY_RUN = typer.Option(
     "--dry-run", help="Verify every byte and show the contents; change nothing."
 )
@@ -72,8 +77,10 @@ def backup(
     settings, now = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
     key = next(iter(_backup_keys()), None)
+
+    write = partial(write_backup, state, url, at=now, with_key=with_key, key=key)
     if to == "-":
-        write_backup(state, url, sys.stdout.buffer, now, with_key=with_key, key=key)
+        _write_with_low_priority(write, os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
         note_backup(state, now)
         return
     folder = Path(to) if to else state / "backups"
@@ -81,8 +88,9 @@ def backup(
 
     def fill(temporary: Path) -> None:
         temporary.touch(0o600)
-        with temporary.open("wb") as target:
-            write_backup(state, url, target, now, with_key=with_key, key=key)
+        # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
+        synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
+        _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
 
     write_atomically(path, fill)
     note_backup(state, now)
@@ -132,6 +140,17 @@ def restore(
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
     if not dry_run and (missing := find_missing_keys(settings)):
         print_message("restore-lacks-text-key", keys=", ".join(missing))
+
+
+def _write_with_low_priority(write: Callable[[IO[bytes]], object], target: IO[bytes]) -> None:
+    """Write and close `target` in a thread: a thread cannot get its old priority back."""
+    with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
+        thread.submit(write, target).result()  # Ctrl-C closes `target`, which ends the thread
+
+
+def _lower_priority() -> None:
+    with suppress(OSError):  # the sandbox forbids it; there the unit sets CPUWeight
+        os.nice(_NICENESS)
 
 
 def _backup_keys() -> list[bytes]:

@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import threading
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 import yaml
@@ -30,7 +32,7 @@ from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
 from merlin.wiring.context import opened
-from tests.support.waiting import longest
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -128,6 +130,30 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     assert (new / "text.key").read_bytes() == (state / "text.key").read_bytes()
     assert (new / "merlin.db").stat().st_mode & 0o777 == 0o600
     assert not [path for path in new.iterdir() if path.name.startswith(".")]
+
+
+def list_priorities(pid):
+    """Return the nice value of each thread of a process. Source: proc(5)."""
+    stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return {int(stat.rpartition(")")[2].split()[16]) for stat in stats}
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_backup_to_stdout_has_low_priority_and_can_be_interrupted(
+    config_path, capfd, is_interrupted
+):
+    words = ["-m", "merlin", "backup", "-", "--config", str(config_path)]
+    archive = config_path.with_name("archive")
+    with subprocess.Popen([sys.executable, *words], stdout=PIPE) as process:
+        # The archive does not fit into the pipe: nothing ends before it is read.
+        wait_until(lambda: os.getpriority(os.PRIO_PROCESS, 0) + 10 in list_priorities(process.pid))
+        if is_interrupted:
+            process.send_signal(signal.SIGINT)
+        archive.write_bytes(process.stdout.read())
+    assert process.returncode == (130 if is_interrupted else 0)
+    assert not [*(config_path.parent / "state").glob(".backup-*")]
+    if not is_interrupted:
+        assert run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
 
 
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):
@@ -302,7 +328,17 @@ def test_encrypted_backup_opens_only_with_its_key(config_path, tmp_path, capfd, 
     )
 
 
-def test_number_of_kept_archives_is_limited(config_path, capfd, monkeypatch):
+def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
+    config_path, capfd, monkeypatch
+):
+    synced, open_file = [], os.open
+
+    def open_and_record(path, flags, *rest, **options):
+        if flags & os.O_DSYNC == os.O_DSYNC:
+            synced.append(Path(path).name)
+        return open_file(path, flags, *rest, **options)
+
+    monkeypatch.setattr(os, "open", open_and_record)
     old = config_path.parent / "kept/merlin-20200101T000000Z.tar.gz"
     old.parent.mkdir()
     old.write_bytes(b"")
@@ -312,6 +348,7 @@ def test_number_of_kept_archives_is_limited(config_path, capfd, monkeypatch):
     monkeypatch.setattr(cli_backup, "utc_now", iter(moments).__next__)
     within_a_second = [run_backup(capfd, config_path, "--keep", "2") for _ in moments]
     assert sorted(old.parent.glob("*.gz")) == within_a_second
+    assert synced == [f".{path.name}.part" for path in within_a_second]
     assert beside.exists()
 
 
