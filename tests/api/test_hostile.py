@@ -114,6 +114,12 @@ def admin(site):
         yield client
 
 
+@pytest.fixture(scope="module")
+def before(site, admin):
+    """Every table, which no test of this file changes."""
+    return read_tables(site)
+
+
 def send(site, admin, name, content, **headers):
     path, verb, _ = OPERATIONS[name]
     address = path.format(**site.path_values)
@@ -128,8 +134,7 @@ def check_refusal(answer, expected):
 
 
 @pytest.mark.parametrize("name", WITH_BODY)
-def test_invalid_bodies_are_refused_and_change_nothing(site, admin, name):
-    before = read_tables(site)
+def test_invalid_bodies_are_refused_and_change_nothing(site, admin, name, before):
     for kind, (make_body, expected) in SENT.items():
         if (name, kind) in OPTIONAL or (kind in OF_TEXTS and not has_texts(name)):
             continue
@@ -144,8 +149,7 @@ def test_invalid_bodies_are_refused_and_change_nothing(site, admin, name):
 @pytest.mark.parametrize(
     "name", [name for name in WITH_BODY if not OPERATIONS[name][0].startswith("/v1")]
 )
-def test_other_content_types_are_refused_with_415(site, admin, name):
-    before = read_tables(site)
+def test_other_content_types_are_refused_with_415(site, admin, name, before):
     content = json.dumps(sample_of(name)).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
         check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
@@ -157,14 +161,13 @@ WILD += ["%ED%A0%80", "%D9%A1"]  # a half of a character, an Arabic digit
 
 
 @pytest.mark.parametrize("name", WITH_PATH)
-def test_invalid_path_parameters_are_refused(site, admin, name):
+def test_invalid_path_parameters_are_refused(site, admin, name, before):
     path, verb, operation = OPERATIONS[name]
     parts = [
         parameter["name"]
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "path"
     ]
-    before = read_tables(site)
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     for part in parts:
         for wild in WILD:
@@ -199,9 +202,8 @@ def test_invalid_path_parameters_are_refused(site, admin, name):
         b"Evil: a\r\nX-Injected: 1",
     ],
 )
-def test_malformed_headers_are_refused_and_not_echoed(site, header):
+def test_malformed_headers_are_refused_and_not_echoed(site, header, before):
     head = header + (b"" if header.startswith(b"Host") else b"\r\nHost: x")
-    before = read_tables(site)
     host, port = site.address.removeprefix("http://").split(":")
     call = b"POST /api/user/courses HTTP/1.1\r\n" + head + b"\r\nConnection: close\r\n"
     call += b"" if header.startswith((b"Content-L", b"Transfer")) else b"Content-Length: 2\r\n"

@@ -133,9 +133,9 @@ def test_blocked_user_gets_no_inline_results(telegram, bot):
     assert query_inline(telegram, bot, "лоб") == ()
 
 
-@pytest.mark.parametrize("query", ["%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ж"])
-def test_hostile_inline_queries_find_nothing_and_do_not_fail(telegram, bot, query):
-    assert titles(query_inline(telegram, bot, query)) == ["Спросить Merlin"]
+def test_hostile_inline_queries_find_nothing_and_do_not_fail(telegram, bot):
+    for query in ("%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ж"):
+        assert titles(query_inline(telegram, bot, query)) == ["Спросить Merlin"]
 
 
 def test_only_the_newest_inline_questions_are_stored_encrypted(telegram, bot):

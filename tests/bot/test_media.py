@@ -145,20 +145,18 @@ FILES = {
 }
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_document_is_read_and_its_caption_answered_by_the_assistant(
-    telegram, provider, media, name
-):
-    def act():
-        send_document(telegram, FILES[name], name, "application/octet-stream", caption="О чём лоб?")
-
-    (answer,) = run_and_wait(telegram, media, act)
-    (question,) = read_questions(provider)
-    assert text_outside_documents(question).strip() == "О чём лоб?"
-    assert "Лоб говорит о мышлении." in document_texts(question)[0]
-    assert provider.calls("chat.create")[0].body["model"] == CHAT[1]
-    assert "«О чём лоб?»" in answer
-    assert count_charged(media) == {"document": 1}
+def test_document_is_read_and_its_caption_answered_by_the_assistant(telegram, provider, media):
+    with RunningBot(media):
+        for number, (name, content) in enumerate(FILES.items(), 1):
+            kind = "application/octet-stream"
+            send_document(telegram, content, name, kind, caption=f"О чём лоб {number}?")
+            wait_until_ended(telegram, media, number)
+            question = read_questions(provider)[-1]
+            assert text_outside_documents(question).strip() == f"О чём лоб {number}?"
+            assert "Лоб говорит о мышлении." in document_texts(question)[0]
+            assert provider.calls("chat.create")[-1].body["model"] == CHAT[1]
+            assert f"«О чём лоб {number}?»" in answer_texts(telegram)[-1]
+    assert count_charged(media) == {"document": len(FILES)}
 
 
 def test_document_without_a_caption_is_summarised(telegram, media):

@@ -190,13 +190,17 @@ def test_full_session_continues_with_a_larger_model(group_chat, elsewhere):
     assert [len(request["messages"]) for request in elsewhere.asked] == [1, 3]
 
 
-@pytest.mark.parametrize(
-    "data", ["model:use:nothing", "model:use", "model:list:-5:x", "model:nonsense", "model:use:"]
-)
-def test_forged_model_button_changes_nothing(group_chat, data):
+def test_forged_model_button_changes_nothing(group_chat):
     group_chat.say("/model")
-    group_chat.press(data, forged=True)
-    assert select_rows(group_chat.settings, "SELECT provider FROM chat_session") == [(None,)]
+    for data in (
+        "model:use:nothing",
+        "model:use",
+        "model:list:-5:x",
+        "model:nonsense",
+        "model:use:",
+    ):
+        group_chat.press(data, forged=True)
+        assert select_rows(group_chat.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
 def test_model_outside_the_plan_is_neither_listed_nor_accepted(telegram, settings):

@@ -59,18 +59,16 @@ def test_reaction_rates_the_answer_it_is_set_on(anna, settings, telegram):
     assert select_rows(settings, RATINGS) == []
 
 
-@pytest.mark.parametrize(
-    "data", ["rate:up:1", "fix:1", "why:1", "rate:up:99", "rate:sideways:1", "rate", "fix:x"]
-)
-def test_answer_of_another_user_cannot_be_rated_or_corrected(anna, settings, telegram, data):
+def test_answer_of_another_user_cannot_be_rated_or_corrected(anna, settings, telegram):
     anna.say(QUESTION)
     boris = ChatUser(telegram, settings, "boris")
     message = boris.start()
-    boris.press(data, message.message_id, forged=True)
-    assert select_rows(settings, RATINGS) == []
-    assert select_rows(settings, "SELECT * FROM dialog") == []
-    assert len(telegram.answers("boris")) == 1
-    assert len(anna.alerts()) == 1
+    for data in ("rate:up:1", "fix:1", "why:1", "rate:up:99", "rate:sideways:1", "rate", "fix:x"):
+        boris.press(data, message.message_id, forged=True)
+        assert select_rows(settings, RATINGS) == []
+        assert select_rows(settings, "SELECT * FROM dialog") == []
+        assert len(telegram.answers("boris")) == 1
+    assert len(anna.alerts()) == 7
 
 
 def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settings):

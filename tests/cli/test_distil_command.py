@@ -247,9 +247,8 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
     assert len(draft_calls(provider)) == 13
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "expected"),
-    [
+def test_invalid_arguments_are_refused_before_any_request(lab, run, provider, monkeypatch):
+    for arguments, code, expected in (
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
         (TEACHER, 2, "--budget"),
         (("--from", "materials", *TEACHER, "--budget", "inf"), 2, "--budget"),
@@ -260,15 +259,11 @@ def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, pr
         (("--from", "materials", "--teacher", "no/gpt", "--budget", "1"), 1, "no"),
         (("--from", "materials", "--teacher", "stand-in/x", "--budget", "1"), 1, "price of x"),
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
-    ],
-)
-def test_invalid_arguments_are_refused_before_any_request(
-    lab, run, provider, monkeypatch, arguments, code, expected
-):
-    monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("Что?".encode("cp1251"))))
-    found, captured = run("distil", "trial", *arguments)
-    assert (found, expected in captured.err) == (code, True), captured.err
-    assert provider.calls("chat.create") == []
+    ):
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO("Что?".encode("cp1251"))))
+        found, captured = run("distil", "trial", *arguments)
+        assert (found, expected in captured.err) == (code, True), captured.err
+        assert provider.calls("chat.create") == []
 
 
 def test_report_compares_the_student_with_the_teacher(lab, run_json, run, provider):

@@ -132,7 +132,7 @@ def test_job_is_found_only_by_its_key(provider, create_job):
 
 def test_job_is_found_on_any_page(provider, create_job):
     first = create_job()
-    for number in range(130):
+    for number in range(101):
         create_job(f"{number:032d}")
     assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
