@@ -368,22 +368,19 @@ def test_edits_before_a_large_import_stay_accessible(chat, lab):
     assert chat.labels[:2] == ["⏳ 90 новых примеров в trial", "⏳ Новый пример «Где новое»"]
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "expected"),
-    [
+def test_file_without_examples_is_explained(chat):
+    for name, content, expected in (
         ("a.jsonl", "{", "Строка 1:"),
-        ("a.csv", b"\xff\x00", "UTF-8"),
+        ("a.csv", b"\xff\x80\xff", "UTF-8"),
         ("a.csv", "вопрос;цвет\nа;б\n", "question"),
         ("a.csv", " ", "Получено: 1. Новых: 0"),
         ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),
-    ],
-)
-def test_file_without_examples_is_explained(chat, name, content, expected):
-    chat.press_forged(f"ex:import:{D}")
-    assert expected in chat.send(name, content).text
-    assert not [label for label in chat.labels if "Сохранить" in label]
-    assert chat.press_forged("ex:take")
-    assert read_changes(chat.settings, VERA) == []
+    ):
+        chat.press_forged(f"ex:import:{D}")
+        assert expected in chat.send(name, content).text
+        assert not [label for label in chat.labels if "Сохранить" in label]
+        assert chat.press_forged("ex:take")
+        assert read_changes(chat.settings, VERA) == []
 
 
 def add_proposal(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0):
