@@ -408,19 +408,22 @@ class MirrorFetcher:
             is_suspect = (self._mirror / _SUSPECT_MARK).exists()
             if is_suspect and not check_integrity(self._mirror, self._run):
                 raise _MirrorDamaged
+            remote_refs = None
             # Completes a partially created repository too.
             if not all((self._mirror / part).exists() for part in _REQUIRED_PATHS):
-                create_repository(self._run, self._list_remote().get(self._branch), lock)
-            return self._update(lock)
+                remote_refs = self._list_remote()
+                create_repository(self._run, remote_refs.get(self._branch), lock)
+            return self._update(lock, remote_refs)
         except GitFailed as failure:
             if existed and not check_integrity(self._mirror, self._run):
                 raise _MirrorDamaged from failure
             raise failure from None
 
-    def _update(self, lock: int) -> str | None:
+    def _update(self, lock: int, remote_refs: dict[str, str] | None) -> str | None:
         refs = (HEAD_REF, NOTES_REF, PUSHED_NOTES_REF, REMOTE_NOTES_REF)
         local_refs = self._run_for_refs("for-each-ref", _COMMIT_REFS, *refs)
-        remote_refs = self._list_remote()
+        if remote_refs is None:  # known if the repository was created just now
+            remote_refs = self._list_remote()
         head, old_head = remote_refs.get(self._branch), local_refs.get(HEAD_REF)
         if head is None or head == old_head:
             return head
