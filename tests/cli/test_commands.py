@@ -50,9 +50,8 @@ def test_pipeline_is_shown_as_json(run_json):
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
+def test_pipeline_is_shown_as_text(run):
+    for arguments, part in (
         (["status"], "trial-1"),
         (["builds"], "trial-1"),
         (["log"], "First words"),
@@ -62,11 +61,9 @@ def test_pipeline_is_shown_as_json(run_json):
         (["jobs", "events", "1"], "info"),
         (["models", "list"], "live"),
         (["models", "history"], "trial-1"),
-    ],
-)
-def test_pipeline_is_shown_as_text(run, arguments, part):
-    code, captured = run(*arguments)
-    assert (code, part in captured.out) == (0, True), captured
+    ):
+        code, captured = run(*arguments)
+        assert (code, part in captured.out) == (0, True), captured
 
 
 def test_levels_of_events_are_translated(run, monkeypatch):
@@ -203,9 +200,8 @@ def test_rollback_and_promote_name_the_serving_build(lab, run_json):
     assert run_json("models", "unpin", "trial")["pinned"] is False
 
 
-@pytest.mark.parametrize(
-    ("arguments", "part"),
-    [
+def test_impossible_command_is_refused_in_a_sentence(run):
+    for arguments, part in (
         (["show", "trial-9"], "trial-9"),
         (["jobs", "show", "99"], "99"),
         (["jobs", "launch", "trial"], "already"),
@@ -215,17 +211,14 @@ def test_rollback_and_promote_name_the_serving_build(lab, run_json):
         (["models", "rollback", "trial"], "no earlier live model"),
         (["models", "pin", "nothing"], "nothing"),
         (["ask", "?", "--dataset", "nothing"], "nothing"),
-    ],
-)
-def test_impossible_command_is_refused_in_a_sentence(run, arguments, part):
-    code, captured = run(*arguments)
-    last = captured.err.strip().splitlines()[-1]
-    assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
+    ):
+        code, captured = run(*arguments)
+        last = captured.err.strip().splitlines()[-1]
+        assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
+def test_unknown_dataset_is_refused_with_the_nearest_one(run):
+    for arguments in (
         ["log", "tria1"],
         ["build", "tria1"],
         ["jobs", "launch", "tria1"],
@@ -235,14 +228,12 @@ def test_impossible_command_is_refused_in_a_sentence(run, arguments, part):
         ["jobs", "list", "--dataset", "tria1"],
         ["models", "list", "--dataset", "tria1"],
         ["models", "history", "--dataset", "tria1"],
-    ],
-)
-def test_unknown_dataset_is_refused_with_the_nearest_one(run, arguments):
-    code, captured = run(*arguments)
-    assert (code, captured.out) == (1, "")
-    assert captured.err.endswith("merlin: dataset tria1 not found; did you mean trial?\n")
-    other = run(*arguments[:-1], "nothing")[1].err
-    assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
+    ):
+        code, captured = run(*arguments)
+        assert (code, captured.out) == (1, "")
+        assert captured.err.endswith("merlin: dataset tria1 not found; did you mean trial?\n")
+        other = run(*arguments[:-1], "nothing")[1].err
+        assert other.endswith("merlin: dataset nothing not found; there are: trial\n")
 
 
 def test_removed_dataset_is_not_offered(lab, run):
