@@ -43,15 +43,15 @@ class Approval:
     """An operation that a person requested.
 
     `act` names the operation that is performed with `arguments`; `subject` is its object in the
-    audit; `told` fills the text `approval-act-<act>`. `asked_by` is a person's id, `decided_by` a
-    person as named in the audit.
+    audit; `text_arguments` fill the text `approval-act-<act>`. `asked_by` is a person's id,
+    `decided_by` a person as named in the audit.
     """
 
     number: int
     act: str
     subject: str
     arguments: Mapping[str, Any]
-    told: Mapping[str, Any]
+    text_arguments: Mapping[str, Any]
     asked_by: int
     asked_at: datetime
     state: ApprovalState = ApprovalState.WAITING
@@ -66,7 +66,7 @@ class Approval:
     @property
     def description(self) -> Mapping[str, object]:
         """Return a description of the operation, as an argument of another text."""
-        return {"key": f"approval-act-{self.act}", "arguments": self.told}
+        return {"key": f"approval-act-{self.act}", "arguments": self.text_arguments}
 
 
 class Approvals(Repository):
@@ -158,4 +158,4 @@ class Approvals(Repository):
         return iso(self._clock() - APPROVAL_LIFETIME)
 
 
-_APPROVALS = RowMap(Approval, columns={"number": "id"})
+_APPROVALS = RowMap(Approval, columns={"number": "id", "text_arguments": "told"})

@@ -32,7 +32,7 @@ from merlin.db.tables import CONSENT, ROLE_GRANT, TERM, USER
 from merlin.db.values import RowMap, decrypt, read_row, storable_text
 
 _ORDER = tuple(Role)
-_STANDING = Prepared(
+_CURRENT_GRANTS = Prepared(
     ROLE_GRANT.select(ROLE_GRANT.role, ROLE_GRANT.scope).where(
         (ROLE_GRANT.user_id == Parameter("user_id")) & ROLE_GRANT.revoked_at.is_null()
     )
@@ -50,7 +50,7 @@ class Roles(Repository):
         """Return a person's role with its scopes; without a grant they are a student."""
         if user_id in self._admins:
             return Authority(Role.ADMIN)
-        rows = self.db.rows(_STANDING(user_id=user_id))
+        rows = self.db.rows(_CURRENT_GRANTS(user_id=user_id))
         # Concurrent grants may leave two roles: the higher one counts.
         role = max((Role(row["role"]) for row in rows), key=_ORDER.index, default=Role.STUDENT)
         scopes = {row["scope"] for row in rows if row["role"] == role}

@@ -295,5 +295,5 @@ async def payment(request: Request) -> Response:
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
     if await mark_order_due(services, *webhook):
-        request.app.state.payment_worker.ring()
+        request.app.state.payment_worker.wake()
     return Response(status_code=HTTPStatus.OK)

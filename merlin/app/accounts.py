@@ -96,7 +96,7 @@ class UsageView:
 
 def read_own_account(ctx: Context, actor: Actor) -> OwnAccount:
     """Return the actor's own profile. Raises NotFound if not signed in."""
-    user, authority = _user(ctx, actor), actor.standing
+    user, authority = _user(ctx, actor), actor.authority
     account = Accounts(ctx.db).find(user.user_id)
     name = account.name if account else ""
     return OwnAccount(
@@ -131,7 +131,7 @@ def set_name(ctx: Context, actor: Actor, name: str) -> None:
     Only admins give names that a course.yaml lists as teachers, and the names of teachers: a later
     course.yaml may list the name that a teacher has chosen.
     """
-    if actor.standing.role is Role.TEACHER:
+    if actor.authority.role is Role.TEACHER:
         raise Refused("a teacher's name", "account-name-reserved", name=fold_name(name))
     courses = Catalogue(ctx.db).courses(active_only=False)
     reserved = frozenset(fold_name(teacher) for course in courses for teacher in course.teachers)
@@ -174,7 +174,7 @@ def make_key(
 
     Raises ScopeBeyondRole; Refused for invalid values.
     """
-    key, secret = create_key(ctx, actor, actor.user_id, actor.standing, label, scopes, days)
+    key, secret = create_key(ctx, actor, actor.user_id, actor.authority, label, scopes, days)
     return view_of(NewKey, key, secret=secret)
 
 

@@ -31,15 +31,15 @@ class Actor:
     """
 
     name: str = ""
-    standing: Authority = field(default_factory=Authority)
+    authority: Authority = field(default_factory=Authority)
     user_id: int = 0
     is_operator: bool = False
     is_approved: bool = False
 
     @classmethod
-    def person(cls, user_id: int, standing: Authority) -> Actor:
+    def person(cls, user_id: int, authority: Authority) -> Actor:
         """Return the actor for a Telegram id."""
-        return cls(audit.person_reference(user_id), standing, user_id)
+        return cls(audit.person_reference(user_id), authority, user_id)
 
     @classmethod
     def operator(cls) -> Actor:
@@ -52,7 +52,7 @@ class Actor:
 
     def may(self, permission: Permission, dataset: str | None = None) -> bool:
         """Return whether the actor has a permission, for a dataset or (None) for any."""
-        return self.standing.may(permission, dataset)
+        return self.authority.may(permission, dataset)
 
     def require(self, permission: Permission, dataset: str) -> None:
         """Raise NotFound without the permission, as for a dataset that does not exist."""
@@ -69,7 +69,7 @@ class Actor:
             return [dataset]
         if not self.may(Permission.WATCH):
             return []
-        return sorted(self.standing.scopes) if self.standing.role is Role.TEACHER else None
+        return sorted(self.authority.scopes) if self.authority.role is Role.TEACHER else None
 
 
 def require_approval(

@@ -353,7 +353,7 @@ def make_stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnsw
         provider=reply.choice.provider if reply.choice else "",
         model_id=reply.model_id,
         usage=reply.usage,
-        standing=reply.choice.standing.value if reply.choice else "",
+        model_role=reply.choice.kind.value if reply.choice else "",
         cost_micro=cost.micro if cost else 0,
         currency=cost.currency if cost else "",
         known=reply.known,

@@ -267,7 +267,7 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
         if row["dataset"] in names
     }
     found = verdicts.list_of_condition(
-        ctx, VERDICT.id.in_(_list_shown_ids(ctx, names, counts, since))
+        ctx, VERDICT.id.in_(_list_verdict_ids(ctx, names, counts, since))
     )
     ids = {each.job for each in found if each.job}
     of_job, made = jobs.list_of_ids(ctx, ids), models.list_of_jobs(ctx, ids)
@@ -284,7 +284,7 @@ def _commit_cards(ctx: Context, names: Collection[str], counts: _Counts) -> Iter
             yield card
 
 
-def _list_shown_ids(
+def _list_verdict_ids(
     ctx: Context, names: Collection[str], counts: _Counts, live_jobs: Collection[int]
 ) -> list[int]:
     """Return the verdicts to show: at most `_MAX_CARDS` for each dataset and status.

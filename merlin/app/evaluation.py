@@ -151,7 +151,7 @@ def scores_of(view: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
             name=version.model.removeprefix(f"{view.model.dataset}-"),
             day=format_day_briefly(in_zone(version.at, zone), language),
             style=style,
-            words=text(language, f"eval-score-{style}", **arguments) if style else "",
+            text=text(language, f"eval-score-{style}", **arguments) if style else "",
         )
         scores.append(score)
     return scores

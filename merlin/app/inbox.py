@@ -44,7 +44,7 @@ class Dialog:
     """
 
     step: str
-    said: Mapping[str, Any] = field(default_factory=dict)
+    replies: Mapping[str, Any] = field(default_factory=dict)
     asked_by: int = 0
     asked_at: datetime | None = None
 
@@ -87,7 +87,7 @@ class Dialogs(BotRepository):
     @transaction
     def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
         """Open this dialog in place of any other."""
-        kept = {_SAID: dict(dialog.said), _BY: dialog.asked_by}
+        kept = {_SAID: dict(dialog.replies), _BY: dialog.asked_by}
         newest = {
             "step": dialog.step,
             "said": self.db.cipher.seal(json.dumps(kept, ensure_ascii=False)),

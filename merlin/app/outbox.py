@@ -99,7 +99,7 @@ class QueuedMessage:
     """A stored message; `tries` counts the attempts to send it."""
 
     outgoing_id: int
-    letter: OutgoingMessage
+    message: OutgoingMessage
     state: OutgoingState
     tries: int = 0
     message_id: int | None = None
@@ -251,26 +251,26 @@ class Outbox(BotRepository):
     """The messages of one bot; their text is encrypted, and deleted when they are final."""
 
     @transaction
-    def put(self, letters: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
+    def put(self, messages: Sequence[OutgoingMessage]) -> list[QueuedMessage]:
         """Store the messages whose keys are new; return all of them in their current state."""
         now = iso(self._clock())
         ids = [
             self.db.insert_id(
                 _NEW(
                     bot_id=self._bot_id,
-                    key=letter.key,
-                    chat_id=letter.chat_id,
-                    update_id=letter.update_id,
-                    body=self.db.cipher.seal(dump_page(letter.page, letter.target)),
+                    key=message.key,
+                    chat_id=message.chat_id,
+                    update_id=message.update_id,
+                    body=self.db.cipher.seal(dump_page(message.page, message.target)),
                     created_at=now,
                 )
             )
-            for letter in letters
+            for message in messages
         ]
         if all(ids):
             pending = OutgoingState.PENDING
-            return [QueuedMessage(*one, pending) for one in zip(ids, letters, strict=True)]
-        keys = {f"key{place}": letter.key for place, letter in enumerate(letters)}
+            return [QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)]
+        keys = {f"key{place}": message.key for place, message in enumerate(messages)}
         rows = self.db.rows(_make_keys_query(len(keys))(bot=self._bot_id, **keys))
         return [self._outgoing(row) for row in rows]
 
@@ -337,6 +337,6 @@ class Outbox(BotRepository):
 
     def _outgoing(self, row: Row) -> QueuedMessage:
         page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")
-        letter = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], target)
+        message = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], target)
         state = OutgoingState(row["state"])
-        return QueuedMessage(row["id"], letter, state, row["tries"], row["message_id"])
+        return QueuedMessage(row["id"], message, state, row["tries"], row["message_id"])

@@ -146,7 +146,7 @@ class PaymentWorker:
     every_s: float = EVERY_S
     after_failure_s: float = AFTER_FAILURE_S
     bugs: BugCount = field(default_factory=BugCount)
-    _rung: asyncio.Event = field(default_factory=asyncio.Event)
+    _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
     _calendar_at: datetime | None = None
     _check_at: datetime = field(init=False)
@@ -161,23 +161,23 @@ class PaymentWorker:
     def _now(self) -> datetime:
         return self.ctx.clock()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Start the next round now; returns at once."""
-        self._rung.set()
+        self._woken.set()
 
     async def serve(self) -> None:
         """Run rounds until cancelled."""
         try:
             while True:
-                pause_s = self.every_s if await self._survives() else self.after_failure_s
+                pause_s = self.every_s if await self._run_safely() else self.after_failure_s
                 try:
                     # `wait_for` of Python 3.11 loses a cancellation that coincides with the event.
                     async with asyncio.timeout(pause_s):
-                        await self._rung.wait()
+                        await self._woken.wait()
                 except TimeoutError:
                     continue
                 finally:
-                    self._rung.clear()
+                    self._woken.clear()
         finally:
             for task in self._under_way:
                 task.cancel()
@@ -186,14 +186,14 @@ class PaymentWorker:
     async def run_once(self) -> None:
         """Do everything that is due now, and wait for its end."""
         await self._end_subscriptions()
-        await self.round()
+        await self.run_round()
         while self._under_way:
             await asyncio.wait(self._under_way)
-            await self.round()
+            await self.run_round()
 
-    async def _survives(self) -> bool:
+    async def _run_safely(self) -> bool:
         try:
-            await self.round()
+            await self.run_round()
             if failing := self.bugs.failing:
                 notices, day = Notices(self.ctx.db, self.ctx.clock), self._now().date()
                 tell = partial(notify_failing_steps, notices, "api", failing, day)
@@ -208,7 +208,7 @@ class PaymentWorker:
             return True
         return False
 
-    async def round(self) -> None:
+    async def run_round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._handle_clock_change(now)
@@ -301,7 +301,7 @@ class PaymentWorker:
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if len(self._under_way) == AT_ONCE - 1:  # other tasks waited for a free slot
-            self.ring()
+            self.wake()
 
 
 async def end_subscription(gateway: PaymentGateway, user_id: int, subscription: str) -> bool:

@@ -32,17 +32,17 @@ def find_teacher(ctx: Context, name: str) -> Account | None:
     return None
 
 
-def leads(standing: Authority, name: str, course: Course) -> bool:
+def leads(authority: Authority, name: str, course: Course) -> bool:
     """Return whether a user leads a course; `name` is their account name, "" without one."""
     is_named = bool(name) and fold_name(name) in {fold_name(teacher) for teacher in course.teachers}
-    is_teacher = standing.may(Permission.EDIT_MATERIALS)
-    return (is_named and is_teacher) or standing.may(Permission.EDIT_MATERIALS, course.slug)
+    is_teacher = authority.may(Permission.EDIT_MATERIALS)
+    return (is_named and is_teacher) or authority.may(Permission.EDIT_MATERIALS, course.slug)
 
 
 def is_led(ctx: Context, actor: Actor, course: Course) -> bool:
     """Return whether the actor leads a course."""
     is_teacher = actor.may(Permission.EDIT_MATERIALS)
-    return is_teacher and leads(actor.standing, account_name(ctx, actor), course)
+    return is_teacher and leads(actor.authority, account_name(ctx, actor), course)
 
 
 def list_led_courses(ctx: Context, actor: Actor) -> list[Course]:
@@ -51,7 +51,7 @@ def list_led_courses(ctx: Context, actor: Actor) -> list[Course]:
         return []
     name = account_name(ctx, actor)
     courses = Catalogue(ctx.db).courses(active_only=False)
-    return [course for course in courses if leads(actor.standing, name, course)]
+    return [course for course in courses if leads(actor.authority, name, course)]
 
 
 def get_led_course(ctx: Context, actor: Actor, course_id: int) -> Course:

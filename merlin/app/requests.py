@@ -99,7 +99,7 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
     """Return a request of the actor, or one on a dataset that they may watch. Raises NotFound."""
     request = Requests(ctx.db).get(request_id)
     dataset = request.arguments.get("dataset")
-    is_known = actor.standing.role is not Role.TEACHER or isinstance(dataset, str)
+    is_known = actor.authority.role is not Role.TEACHER or isinstance(dataset, str)
     may_watch = actor.may(Permission.WATCH, str(dataset) if dataset else None)
     if request.by != actor.name and not (is_known and may_watch):
         raise NotFound(f"no request {request_id}", "store-no-request", request=request_id)

@@ -63,7 +63,7 @@ class UnansweredView:
     times: int
     refused: int
     disliked: int
-    told: int
+    reported: int
     last: datetime
     example: str
     state: GroupState
@@ -176,7 +176,7 @@ def _view(
         times=len(group.questions),
         refused=group.count(Reason.REFUSED),
         disliked=group.count(Reason.DISLIKED),
-        told=group.count(Reason.REPORTED),
+        reported=group.count(Reason.REPORTED),
         last=group.questions[0].at,
         example=example.example_id if example else "",
         state=GroupState.DISMISSED if is_dismissed else state,

@@ -212,7 +212,7 @@ REPORTED = (
 NOT_FINAL = (VerdictStatus.FAILED,)
 
 
-# A version with its chrF on the test questions, 0 to 100.
+# The version of a model's build, and its answers to the test questions.
 Score = tuple[str, Evaluation]
 
 

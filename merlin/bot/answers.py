@@ -337,7 +337,7 @@ _ENDINGS = {
     Ending.NOBODY: "bot-no-model",
 }
 # Other kinds need no note.
-_STANDINGS = {
+_KIND_NOTES = {
     CandidateKind.EARLIER: "bot-earlier",
     CandidateKind.BASE: "bot-not-tuned",
     CandidateKind.GENERAL: "bot-not-tuned",
@@ -350,9 +350,9 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
     notes = []
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
-    if reply.text and reply.choice and reply.choice.standing in _STANDINGS:
+    if reply.text and reply.choice and reply.choice.kind in _KIND_NOTES:
         model = reply.choice.version or reply.model_id
-        notes.append(text(language, _STANDINGS[reply.choice.standing], model=model))
+        notes.append(text(language, _KIND_NOTES[reply.choice.kind], model=model))
     if reply.nearest:
         notes.append(text(language, "bot-nearest"))
     if reply.sources:

@@ -241,7 +241,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def dialog_values(self) -> Mapping[str, Any]:
         """Return the stored values of the dialog, empty without a dialog."""
-        return self.dialog.said if self.dialog is not None else {}
+        return self.dialog.replies if self.dialog is not None else {}
 
     def argument(self, place: int) -> str:
         """Return a button's argument, "" for none."""

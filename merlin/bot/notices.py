@@ -129,7 +129,7 @@ class NoticeSender:
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in unsent:
-            by_chat.setdefault(outgoing.letter.chat_id, []).append(outgoing)
+            by_chat.setdefault(outgoing.message.chat_id, []).append(outgoing)
         for chat_id, messages in by_chat.items():
             if chat_id not in self._on_the_way:
                 task = asyncio.create_task(self._deliver(chat_id, messages))

@@ -186,10 +186,10 @@ class OutboxSender:
             if ended is not None:
                 self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
                 # A notice about an unconfirmed notice could cause an endless chain.
-                if _is_unconfirmed(ended) and ended.letter.update_id:
-                    arguments = {"chat": str(ended.letter.chat_id)}
+                if _is_unconfirmed(ended) and ended.message.update_id:
+                    arguments = {"chat": str(ended.message.chat_id)}
                     Notices(self._db).tell(
-                        ADMINS, "notice-unconfirmed", arguments, ended.letter.key
+                        ADMINS, "notice-unconfirmed", arguments, ended.message.key
                     )
             return begin(waiting, is_sure=is_sure)
 
@@ -209,7 +209,7 @@ class OutboxSender:
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message marked as sending; return it with its new state."""
-        message = outgoing.letter
+        message = outgoing.message
         tries = outgoing.tries + 1
         try:
             message_id = await self._show(message, language, is_repeat=outgoing.tries > 0)
@@ -244,7 +244,7 @@ class OutboxSender:
         # Typing is idempotent, so it serves as a probe of the chat.
         attempt = 0
         try:
-            while not await self._bot_api.send_typing(outgoing.letter.chat_id):
+            while not await self._bot_api.send_typing(outgoing.message.chat_id):
                 await self._transport.pause(attempt)
                 attempt += 1
         except ChatUnreachable:
@@ -252,7 +252,7 @@ class OutboxSender:
             raise
 
     async def _drop(self, outgoing: QueuedMessage) -> None:
-        chat_id = outgoing.letter.chat_id
+        chat_id = outgoing.message.chat_id
 
         def work() -> None:
             self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)

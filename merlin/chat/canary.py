@@ -109,7 +109,7 @@ def count_answer(db: Database, reply: Reply) -> None:
     if first is None or not first.canary or reply.ending in _NOT_COUNTED:
         return
     word = "answers" if reply.first_answered else "failures"
-    name = word if first.standing is CandidateKind.CANARY else f"serving_{word}"
+    name = word if first.kind is CandidateKind.CANARY else f"serving_{word}"
     db.update(CANARY, CANARY.model_row == first.canary, **{name: getattr(CANARY, name) + 1})
 
 

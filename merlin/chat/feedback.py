@@ -304,7 +304,7 @@ class UnansweredQuestion:
     """A question; `turn_id` 0: no stored turn. `is_shown`: its author lets editors read it."""
 
     turn_id: int
-    words: str
+    text: str
     at: datetime
     reasons: frozenset[Reason]
     is_shown: bool
@@ -319,13 +319,13 @@ class QuestionGroup:
     @property
     def forms(self) -> list[str]:
         """Return the distinct normalised questions."""
-        return list(dict.fromkeys(normalise(question.words) for question in self.questions))
+        return list(dict.fromkeys(normalise(question.text) for question in self.questions))
 
     @property
     def wordings(self) -> list[tuple[str, int]]:
         """Return the questions that may be shown with their counts, most frequent first."""
         return Counter(
-            question.words for question in self.questions if question.is_shown
+            question.text for question in self.questions if question.is_shown
         ).most_common()
 
     def last(self, reason: Reason) -> datetime | None:
@@ -343,7 +343,7 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
     by_form = defaultdict[str, list[UnansweredQuestion]](list)
     forms = defaultdict[str, list[str]](list)
     for question in questions:
-        form = normalise(question.words)
+        form = normalise(question.text)
         if form not in by_form:
             forms[near_key(form)].append(form)
         by_form[form].append(question)

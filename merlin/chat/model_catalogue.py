@@ -72,7 +72,7 @@ class Candidate:
     tokens; it and `price` are None if unknown.
     """
 
-    standing: CandidateKind
+    kind: CandidateKind
     provider: str
     model_id: str | None
     before: tuple[Message, ...] = ()
@@ -181,9 +181,9 @@ def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving |
     return serving if is_newer else None
 
 
-def _plain(standing: CandidateKind, general: General, request: ModelRequest) -> Candidate:
+def _plain(kind: CandidateKind, general: General, request: ModelRequest) -> Candidate:
     before = (Message("system", request.system),) if request.system else ()
-    return Candidate(standing, *general, before)
+    return Candidate(kind, *general, before)
 
 
 def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
@@ -204,16 +204,16 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
         if now.base and not is_revoked(catalogue, (now.provider, now.base)):
             before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
-    standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
+    kind = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
     for provider, model_id in others:
-        yield Candidate(standing, provider, model_id, system)
+        yield Candidate(kind, provider, model_id, system)
 
 
-def _make_tuned_candidate(standing: CandidateKind, row: Row) -> Candidate:
+def _make_tuned_candidate(kind: CandidateKind, row: Row) -> Candidate:
     """Return a tuned model with the exact system text of its training."""
     base = json.loads(row["recipe"]).get("base_model")
     return Candidate(
-        standing,
+        kind,
         row["provider"],
         row["model_id"],
         before=(Message("system", row["system"]),) if row["system"] else (),

@@ -47,10 +47,10 @@ class StoredAnswer:
     """What is shown and stored of a turn.
 
     `answer` is the model's own text, "" if there is none; `note` is Merlin's text under it or in
-    its place, in the person's language. `ending` is the final state of the update, `standing` the
-    role of the model, `cost_micro` the cost in millionths of `currency` ("": not known). `offer`
-    names the buttons to show ("": the usual ones). `known` False: the model does not know the
-    answer; `nearest` are trained questions that may have been meant, one on each line.
+    its place, in the person's language. `ending` is the final state of the update, `model_role`
+    the CandidateKind of the model, `cost_micro` the cost in millionths of `currency` ("": not
+    known). `offer` names the buttons to show ("": the usual ones). `known` False: the model does
+    not know the answer; `nearest` are trained questions that may have been meant, one on each line.
     `first_ms`: the time to the first token.
     """
 
@@ -60,7 +60,7 @@ class StoredAnswer:
     provider: str = ""
     model_id: str = ""
     usage: Usage = field(default_factory=Usage)
-    standing: str = ""
+    model_role: str = ""
     cost_micro: int = 0
     currency: str = ""
     offer: str = ""
@@ -124,7 +124,7 @@ def find_first_answer_time(db: Database, newer_than: datetime | None = None) -> 
 _QUESTIONS = RowMap(
     Question, columns={"text": "question", "message_id": "question_id"}, sealed=TURN.sealed
 )
-_ANSWERS = RowMap(StoredAnswer, sealed=TURN.sealed)
+_ANSWERS = RowMap(StoredAnswer, columns={"model_role": "standing"}, sealed=TURN.sealed)
 
 # No Telegram message has this number.
 NO_MESSAGE = -1

@@ -58,7 +58,9 @@ def _record(view: ApprovalView) -> dict[str, Any]:
     return {
         "number": approval.number,
         "act": approval.act,
-        "what": render_stored_text(language(), f"approval-act-{approval.act}", approval.told),
+        "what": render_stored_text(
+            language(), f"approval-act-{approval.act}", approval.text_arguments
+        ),
         "text": view.text,
         "subject": approval.subject,
         "by": person_reference(approval.asked_by),

@@ -98,7 +98,7 @@ class Tick:
 
     place: float
     line: float
-    words: str
+    text: str
     anchor: str = "middle"
 
 
@@ -112,7 +112,7 @@ class Name:
     dx: int
     dy: int
     anchor: str
-    words: str
+    text: str
     low: float = 0
 
 
@@ -270,7 +270,7 @@ def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, lan
         dx=8 if is_beside else 0 if is_late else -24,
         dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",
-        words=_format_last_loss(language, key, series),
+        text=_format_last_loss(language, key, series),
         low=_AREA.down(low),
     )
 

@@ -21,7 +21,7 @@ _LABEL_OFFSET, _LOWEST_LABEL = 6.0, 78.0  # positions of score labels, in per ce
 class Score:
     """A share with its confidence interval, all in per cent.
 
-    `name` and `day` are its two axis labels; `words` labels a score whose `style` ("serves", or
+    `name` and `day` are its two axis labels; `text` labels a score whose `style` ("serves", or
     "this" for the selected version) is not "".
     """
 
@@ -31,7 +31,7 @@ class Score:
     name: str
     day: str
     style: str = ""
-    words: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
         )
         bars.append(ScoreBar(score.style, x, y, low, high))
         columns.append(Tick(_AREA.right(x), x, score.name))
-        if score.words:
+        if score.text:
             names.append(_score_label(score, x, low))
     ends = dict.fromkeys((0, len(scores) - 1))
     return ScoreChart(
@@ -89,7 +89,7 @@ def plot_scores(scores: Sequence[Score], language: str) -> ScoreChart | None:
         bars=tuple(bars),
         rows=_AREA.rows(scale, language),
         columns=tuple(columns),
-        days=tuple(replace(columns[index], words=scores[index].day) for index in ends),
+        days=tuple(replace(columns[index], text=scores[index].day) for index in ends),
         names=tuple(names),
     )
 
@@ -120,8 +120,8 @@ def plot_scores_png(scores: Sequence[Score], language: str, title: str) -> bytes
             painter.write((x, bottom + 8 * unit), score.name, "mt")
             if column in (scale.columns[0], scale.columns[-1]):
                 painter.write((x, bottom + 24 * unit), score.day, "mt")
-            if score.words:
-                arguments = (left, 44 * unit), score.words, "lm", score_colour(painter, score)
+            if score.text:
+                arguments = (left, 44 * unit), score.text, "lm", score_colour(painter, score)
                 left = painter.write(*arguments) + 22 * unit
 
     return paint_png(scale, draw, write, language)
@@ -132,6 +132,4 @@ def _score_label(score: Score, x: float, low: float) -> Name:
     is_above = score.style == "serves"
     y = _LABEL_OFFSET if is_above else min(_AREA.down(low) + _LABEL_OFFSET, _LOWEST_LABEL)
     third = min(int(3 * x / WIDTH), 2)
-    return Name(
-        score.style, _AREA.right(x), y, 0, 0, ("start", "middle", "end")[third], score.words
-    )
+    return Name(score.style, _AREA.right(x), y, 0, 0, ("start", "middle", "end")[third], score.text)

@@ -43,7 +43,7 @@ class EventLine(Generic[Moment]):
 
     at: Moment
     level: str
-    words: str
+    text: str
     times: str = ""
 
 

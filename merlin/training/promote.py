@@ -214,7 +214,7 @@ class Promotions(Repository):
             }
             self.db.add(PROMOTION, promotion)
             rewrite_notes(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
-        self._move_words(new.model, position, at)
+        self._move_verdicts(new.model, position, at)
         end_canary(self.db, new.model.dataset)
         self.db.bump()
         return True
@@ -240,7 +240,7 @@ class Promotions(Repository):
         )
         return self.db.update(SERVING, stands, **values)
 
-    def _move_words(self, model: Model, position: int, at: datetime) -> None:
+    def _move_verdicts(self, model: Model, position: int, at: datetime) -> None:
         """Move the verdicts of this model to serving, and those before them to superseded."""
         of_dataset = VERDICT.dataset == model.dataset
         is_mine = VERDICT.job_id == model.job_id

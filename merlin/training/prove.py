@@ -171,9 +171,9 @@ class ModelInventory:
         """
         changed = []
         with self._turn:
-            standing = self._rows.list_good_or_gone()
-            for name in sorted({model.provider for model in standing} & self._providers.keys()):
-                mine = [model for model in standing if model.provider == name]
+            models = self._rows.list_good_or_gone()
+            for name in sorted({model.provider for model in models} & self._providers.keys()):
+                mine = [model for model in models if model.provider == name]
                 changed += list(self._check_models(self._providers[name], mine))
         return changed
 

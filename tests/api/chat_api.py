@@ -121,7 +121,12 @@ class Conversation:
         self, update_id, answer="Вершины и рёбра.", is_known=None, model_id="stand-in-base"
     ):
         """Store an answer whose first token came after 0.3 s."""
-        origin = {"model_id": model_id, "provider": "chat", "standing": "serving", "first_ms": 300}
+        origin = {
+            "model_id": model_id,
+            "provider": "chat",
+            "model_role": "serving",
+            "first_ms": 300,
+        }
         cost = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
         self._turns.write(update_id, StoredAnswer(answer, **origin, **cost, known=is_known))
 

@@ -265,7 +265,7 @@ def test_promotion_that_needs_approval_runs_after_another_admin_approves(jobs_si
             assert len(Requests(site.database).list_of_author(f"user:{VERA}")) == count_before
             second = Actor.person(BORIS, site.roles.authority(BORIS))
             waiting = approvals.get_waiting(site.app.state.services, second, number)
-            assert waiting.approval.told == {"model": older["build"]}
+            assert waiting.approval.text_arguments == {"model": older["build"]}
             approvals.approve(site.app.state.services, second, number)
             request, *rest = Requests(site.database).list_of_author(f"user:{VERA}")
             assert (request.kind, len(rest)) == (kind, count_before)

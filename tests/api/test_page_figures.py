@@ -19,8 +19,8 @@ def test_curve_is_logarithmic_and_spans_the_whole_job():
     curve = plot_curve([(0, 4.0), (50, 1.0)], [(50, 2.0)], 100, "ru")
     assert curve.train == "0,0 500,300"
     assert curve.dots == ((500, 150),)
-    assert [tick.words for tick in curve.rows] == ["1", "2", "4"]
-    assert [tick.words for tick in curve.columns] == ["0", "25", "50", "75", "100"]
+    assert [tick.text for tick in curve.rows] == ["1", "2", "4"]
+    assert [tick.text for tick in curve.columns] == ["0", "25", "50", "75", "100"]
     assert curve.rows[0].place == pytest.approx(86)
     assert curve.columns[0].place == pytest.approx(6)
 
@@ -29,8 +29,8 @@ def test_labels_at_the_curve_ends_show_the_last_loss():
     curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
     names = {name.style: name for name in curve.names}
     assert (names[""].anchor, names[""].dx) == ("start", 8)
-    assert names[""].words == f"{text('ru', 'chart-train')} 0,50"
-    assert names["t"].words == f"{text('ru', 'chart-test')} 2,00"
+    assert names[""].text == f"{text('ru', 'chart-train')} 0,50"
+    assert names["t"].text == f"{text('ru', 'chart-test')} 2,00"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_labels_at_the_curve_ends_show_the_last_loss():
 )
 def test_loss_axis_has_few_round_numbers(least, rows):
     curve = plot_curve([(0, 2.0), (100, least)], [], 100, "ru")
-    assert [tick.words for tick in curve.rows] == rows
+    assert [tick.text for tick in curve.rows] == rows
 
 
 @pytest.mark.parametrize(("end", "expected"), [(70, ("start", -24, -9)), (100, ("end", 0, -9))])

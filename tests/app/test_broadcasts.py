@@ -117,7 +117,7 @@ def test_stopped_broadcast_is_continued_with_those_who_did_not_get_it(broadcasts
     clock.move(1)
     # The outbox takes each key once, so that the second user gets no second message.
     messages = hand_over(broadcasts, outbox, number, 100)
-    assert [(x.letter.chat_id, x.state) for x in messages if x.letter.chat_id < 4] == [
+    assert [(x.message.chat_id, x.state) for x in messages if x.message.chat_id < 4] == [
         (2, OutgoingState.SENT),
         (1, OutgoingState.PENDING),
         (3, OutgoingState.PENDING),
@@ -138,7 +138,7 @@ def test_deliveries_are_counted_by_their_outcome(broadcasts, outbox, users):
         outbox.begin(letter.outgoing_id, owner)
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 5)
     outbox.settle(blocked.outgoing_id, OutgoingState.DROPPED)
-    users.mark_unreachable(blocked.letter.chat_id)
+    users.mark_unreachable(blocked.message.chat_id)
     outbox.settle(failed.outgoing_id, OutgoingState.DROPPED)
     outbox.settle(doubted.outgoing_id, OutgoingState.UNKNOWN)
     assert broadcasts.count_deliveries(number) == {

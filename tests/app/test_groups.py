@@ -79,10 +79,10 @@ def test_group_move_takes_sessions_settings_and_waiting_messages(groups, session
         assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
     assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
-    (message,) = [row.letter for row in outbox.list_unprompted(read_owner(), 9)]
+    (message,) = [row.message for row in outbox.list_unprompted(read_owner(), 9)]
     assert (message.key, message.chat_id, message.page.text) == ("waits", NEW, "слова")
     assert message.target == Target()
-    assert waiting.letter.target == Target(3, 4, 5)
+    assert waiting.message.target == Target(3, 4, 5)
 
 
 def test_open_session_of_the_supergroup_stays_open_after_the_move(groups, sessions, turns):

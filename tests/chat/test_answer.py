@@ -57,8 +57,8 @@ async def route(*choices):
         yield choice
 
 
-def choice(model_id=MODEL, standing=CandidateKind.SERVING, provider="chat"):
-    return Candidate(standing, provider, model_id, (Message("system", "Коротко."),))
+def choice(model_id=MODEL, kind=CandidateKind.SERVING, provider="chat"):
+    return Candidate(kind, provider, model_id, (Message("system", "Коротко."),))
 
 
 def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1, ground=None):
@@ -84,7 +84,7 @@ def test_answer_is_whole_streams_and_has_its_usage(provider):
     reply, observer = ask(provider)
     assert reply.ending is Ending.WHOLE
     assert "«Что значит лоб?»" in reply.text
-    assert (reply.model_id, reply.choice.standing) == (MODEL, CandidateKind.SERVING)
+    assert (reply.model_id, reply.choice.kind) == (MODEL, CandidateKind.SERVING)
     assert reply.usage.input_tokens > 0 < reply.usage.output_tokens
     assert reply.first_ms is not None
     assert observer.texts[-1].strip() == reply.text
@@ -308,7 +308,7 @@ def count_calls(provider, model=MODEL):
 
 
 def list_outcomes(replies):
-    return [(reply.ending, reply.choice.standing) for reply in replies]
+    return [(reply.ending, reply.choice.kind) for reply in replies]
 
 
 BUSY = (Ending.BUSY, CandidateKind.SERVING)

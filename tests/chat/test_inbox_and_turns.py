@@ -161,7 +161,7 @@ def make_messages(*keys, chat_id=5, update_id=1):
 def test_message_is_stored_once_and_encrypted(outbox, database):
     first = outbox.put(make_messages("a", "b"))
     second = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
-    assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
+    assert [row.message.page.text for row in first] == ["текст a", "текст b"]
     assert second == first[:1]
     assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
     assert outbox.put([]) == []
@@ -219,7 +219,7 @@ def test_unprompted_messages_exclude_those_sent_by_live_processes(outbox):
     for row, owner in zip(rows[1:], (ME, OTHER, DEAD), strict=True):
         outbox.begin(row.outgoing_id, owner)
     loose = outbox.list_unprompted(ME, 10)
-    assert [row.letter.key for row in loose] == ["notice", "left"]
+    assert [row.message.key for row in loose] == ["notice", "left"]
     assert [row.state for row in loose] == [OutgoingState.PENDING, OutgoingState.UNKNOWN]
     assert len(outbox.list_unprompted(ME, 1)) == 1
 

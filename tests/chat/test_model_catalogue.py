@@ -51,7 +51,7 @@ def test_configured_models_come_first_and_each_model_once():
         ("a", "m"),
         ("a", "n"),
     ]
-    assert {option.standing for option in options} == {CandidateKind.GENERAL}
+    assert {option.kind for option in options} == {CandidateKind.GENERAL}
 
 
 def test_window_comes_from_the_provider_or_else_the_config():

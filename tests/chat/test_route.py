@@ -123,7 +123,7 @@ def route(rows, dataset=None, chosen=None, general=GENERAL, **more):
 
 
 def list_candidates(chain):
-    return [(choice.standing.value, choice.provider, choice.model_id) for choice in chain]
+    return [(choice.kind.value, choice.provider, choice.model_id) for choice in chain]
 
 
 def test_general_models_answer_if_no_model_serves(rows):
@@ -134,7 +134,7 @@ def test_general_models_answer_if_no_model_serves(rows):
 def test_serving_model_comes_first_with_the_prompt_it_was_trained_with(rows):
     rows.serve(rows.add_model("face"))
     first = route(rows)[0]
-    assert (first.standing, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
+    assert (first.kind, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
     assert [(m.role, m.content) for m in first.before] == [("system", "S face-1")]
 
 
@@ -157,13 +157,13 @@ def test_deleted_model_is_not_in_the_chain(rows):
     old, new = rows.add_model("face", state="gone"), rows.add_model("face")
     rows.serve(old)
     rows.serve(new)
-    assert "earlier" not in [standing for standing, _, _ in list_candidates(route(rows))]
+    assert "earlier" not in [kind for kind, _, _ in list_candidates(route(rows))]
 
 
 def test_base_model_gets_a_few_training_examples(rows):
     rows.serve(rows.add_model("face"))
     rows.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
-    (base,) = [choice for choice in route(rows) if choice.standing is CandidateKind.BASE]
+    (base,) = [choice for choice in route(rows) if choice.kind is CandidateKind.BASE]
     contents = [message.content for message in base.before]
     assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
 
@@ -194,9 +194,9 @@ def test_canary_model_comes_before_the_serving_one_for_its_users(rows):
     serving = ("serving", "engine", "ft:face-1")
     assert first_two == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
     assert {chain[0].canary for chain in chains.values()} == {tried}
-    first = next(chain[0] for chain in chains.values() if chain[0].standing is CandidateKind.CANARY)
+    first = next(chain[0] for chain in chains.values() if chain[0].kind is CandidateKind.CANARY)
     assert [message.content for message in first.before] == ["S face-2"]
-    assert route(rows, user_id=0)[0].standing is CandidateKind.SERVING
+    assert route(rows, user_id=0)[0].kind is CandidateKind.SERVING
 
 
 def test_custom_system_prompt_is_answered_by_general_models_only(rows):

@@ -33,7 +33,7 @@ def test_forms_of_one_question_are_grouped_and_other_questions_are_not():
     assert [question.turn_id for question in second.questions] == [5, 3, 1]
     assert [question.turn_id for question in third.questions] == [4]
     assert first.wordings == [(heap, 2)]
-    assert second.wordings == [(questions[2].words, 1), (questions[0].words, 1)]
+    assert second.wordings == [(questions[2].text, 1), (questions[0].text, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
     assert second.last(Reason.DISLIKED) == questions[2].at
     assert second.last(Reason.REPORTED) is None
@@ -53,6 +53,6 @@ def test_question_both_refused_and_reported_is_counted_once():
         unanswered(9, "О?", Reason.REPORTED),
     ]
     merged = merge_questions(refused, reported)
-    assert [question.words for question in merged] == ["Куда?", "Кто?", "Где?", "О?"]
+    assert [question.text for question in merged] == ["Куда?", "Кто?", "Где?", "О?"]
     assert merged[0].reasons == {Reason.REFUSED, Reason.REPORTED}
     assert group_questions([]) == []

@@ -71,7 +71,7 @@ def read_texts(folder, cipher):
         name = Users(database).get(1001).shown_name
         dialog = Dialogs(database, 7).get(-5, 1001)
         rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
-    return name, dialog.said, [cipher.open(row["prompt"]) for row in rows]
+    return name, dialog.replies, [cipher.open(row["prompt"]) for row in rows]
 
 
 WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in range(COUNT)])
@@ -168,7 +168,7 @@ class Process:
         with open_place(self._place, cipher) as database:
             rows = Dialogs(database, 7)
             found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
-        return [each and each.said["words"] for each in found]
+        return [each and each.replies["words"] for each in found]
 
 
 def test_text_encrypted_during_a_rotation_stays_readable(capsys, folder, monkeypatch):

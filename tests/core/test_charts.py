@@ -54,8 +54,8 @@ def test_chart_has_the_requested_size_and_the_colours_of_its_theme(dark):
 
 SCORES = [
     Score(share=82, low=59, high=94, name="-1", day="3 окт"),
-    Score(share=95, low=75, high=99, name="-2", day="12 ноя", style="serves", words="текущая"),
-    Score(share=84, low=62, high=94, name="-3", day="20 ноя", style="this", words="эта"),
+    Score(share=95, low=75, high=99, name="-2", day="12 ноя", style="serves", text="текущая"),
+    Score(share=84, low=62, high=94, name="-3", day="20 ноя", style="this", text="эта"),
 ]
 
 
@@ -69,13 +69,13 @@ def test_score_chart_distinguishes_the_serving_model_from_the_viewed_one():
 
 def test_score_axis_begins_below_the_lowest_bar_and_ends_at_100():
     chart = plot_scores(SCORES, "ru")
-    assert [row.words for row in chart.rows] == ["40", "60", "80", "100"]
-    assert [day.words for day in chart.days] == ["3 окт", "20 ноя"]
-    assert [name.words for name in chart.names] == ["текущая", "эта"]
+    assert [row.text for row in chart.rows] == ["40", "60", "80", "100"]
+    assert [day.text for day in chart.days] == ["3 окт", "20 ноя"]
+    assert [name.text for name in chart.names] == ["текущая", "эта"]
     assert all(0 <= bar.high <= bar.y <= bar.low <= 300 for bar in chart.bars)
     assert plot_scores([], "ru") is None
     (alone,) = plot_scores([SCORES[0]], "ru").days
-    assert alone.words == "3 окт"
+    assert alone.text == "3 окт"
 
 
 def test_without_a_test_file_there_is_one_line():

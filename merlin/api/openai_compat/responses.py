@@ -235,7 +235,7 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
     return {
         "known": reply.known,
         "nearest": list(reply.nearest),
-        "model_role": reply.choice.standing.value if reply.choice else None,
+        "model_role": reply.choice.kind.value if reply.choice else None,
         "model": reply.model_id,
         "build": origin.build if origin else None,
         "commit": (origin.commit or None) if origin else None,
@@ -248,7 +248,7 @@ def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json
 
 def answer_note(language: str, reply: Reply) -> str:
     """Return the remark below an answer, "" if there is nothing to remark."""
-    signs = (reply.ending, reply.choice.standing if reply.choice else None)
+    signs = (reply.ending, reply.choice.kind if reply.choice else None)
     keys = [_NOTES[sign] for sign in signs if sign in _NOTES]
     keys += ["alone"] if reply.limit_tokens is not None else []
     notes = [text(language, f"openai-note-{key}", model=reply.model_id) for key in keys]
@@ -262,7 +262,7 @@ def model_headers(
     """Return the headers that name the model; unknown ones are left out."""
     values = {
         "Merlin-Model": model_id or "",
-        "Merlin-Model-Role": choice.standing.value if choice else "",
+        "Merlin-Model-Role": choice.kind.value if choice else "",
         "Merlin-Build": origin.build if origin else "",
         "Merlin-Commit": origin.commit if origin else "",
     }

@@ -278,7 +278,7 @@ class Link:
     """A link; `is_current` marks the one of the current page."""
 
     href: str
-    words: str
+    text: str
     is_current: bool = False
 
 

@@ -224,7 +224,7 @@ async def refund_payment(
         key = f"api:{caller.user_id}:{number}"
         requested = (order_id, None, body.minor, body.reason, key)
         refund = await caller.write(payments.request_refund, *requested, is_newest=True)
-        request.app.state.payment_worker.ring()
+        request.app.state.payment_worker.wake()
         location = f"/api/payments/{order_id}"
         return view_response(refund, caller.language, HTTPStatus.ACCEPTED, location)
 

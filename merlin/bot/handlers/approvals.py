@@ -38,7 +38,9 @@ def show_waiting(context: BotContext) -> View:
 def _line(context: BotContext, view: ApprovalView) -> str:
     approval = view.approval
     arguments = {
-        "what": render_stored_text(context.language, f"approval-act-{approval.act}", approval.told),
+        "what": render_stored_text(
+            context.language, f"approval-act-{approval.act}", approval.text_arguments
+        ),
         "subject": reference_name(context.services, approval.subject, context.language),
         "by": reference_name(
             context.services, person_reference(approval.asked_by), context.language

@@ -266,7 +266,7 @@ def show_events(context: BotContext) -> View:
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
     lines = [
-        f"{admin.format_time(context, line.at)}  {admin.cut_line(line.words)} {line.times}".rstrip()
+        f"{admin.format_time(context, line.at)}  {admin.cut_line(line.text)} {line.times}".rstrip()
         for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
     message = "\n".join(lines) or context.translate("page-no-events")

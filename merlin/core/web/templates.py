@@ -34,7 +34,7 @@ class Badge:
 
     style: str
     icon: str
-    words: str
+    text: str
 
 
 # A badge's style and icon.
