@@ -30,7 +30,7 @@ from merlin.api.rest.health import ANSWER_S, database_state, require_monitoring_
 from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
-from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, snapshot
+from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, read_snapshot
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
@@ -60,7 +60,7 @@ async def metrics(request: Request) -> Response:
 
     def read(ctx: Context) -> Snapshot:
         state.answers.update(ctx)
-        return snapshot(ctx)
+        return read_snapshot(ctx)
 
     try:
         current = await asyncio.wait_for(state.services.read(read), ANSWER_S)

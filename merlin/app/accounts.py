@@ -229,7 +229,7 @@ def close_sign_ins(ctx: Context, actor: Actor) -> int:
     return closed
 
 
-def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
+def read_usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     """Return the remaining quota of each format, when it resets, and this month's spending."""
     quota, now = show_quota(ctx, actor), ctx.clock()
     month_start = now.astimezone(quota.zone).replace(

@@ -21,7 +21,7 @@ from peewee import fn
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.health import processes
+from merlin.app.health import list_processes
 from merlin.app.jobs import JobDetails, JobView, Losses, LossPoint, Progress
 from merlin.app.models import ModelView
 from merlin.app.permissions import list_led_courses, require_editing
@@ -172,13 +172,13 @@ def read_board(ctx: Context, actor: Actor, dataset: str = "") -> Board:
     Raises NotFound for a dataset that the actor may not watch.
     """
     with ctx.db.snapshot():
-        seen, beats = _list_visible_datasets(ctx, actor, dataset), processes(ctx)
+        seen, beats = _list_visible_datasets(ctx, actor, dataset), list_processes(ctx)
         files, counts = FileIndex(ctx.db), _counts(ctx)
         titles = {**{name: {} for name in files.read_trees()}, **files.read_titles()}
         led = {led_course.slug: led_course.name for led_course in list_led_courses(ctx, actor)}
         # Not a course alone: it stays when a rewritten history never had its dataset.
         known = {*titles, *(name for name, _ in counts)}
-        removed = verdicts.removed_datasets(ctx)
+        removed = verdicts.list_removed_datasets(ctx)
         # In catalogue order: courses by semester, datasets without one, then removed datasets.
         places = {slug: place for place, slug in enumerate(led)}
         names = sorted(

@@ -153,7 +153,7 @@ def read_session(
     """
     if Sessions(ctx.db, ctx.bot_id).find(place_of(actor, course), session_id) is None:
         raise NotFound("no such session", "session-unknown")
-    turns = sessions.counted_turns(ctx, session_id)
+    turns = sessions.list_own_turns(ctx, session_id)
     models = {turn.model for turn in turns if turn.model}
     origins = {model: find_origin(ctx.db, model) for model in models}
     newest_id = next((turn.id for turn in reversed(turns) if turn.answer), 0)

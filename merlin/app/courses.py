@@ -57,7 +57,7 @@ class MaterialDetails:
     materials: Sequence[Material]
 
 
-def active(ctx: Context) -> ActiveCourses:
+def read_active(ctx: Context) -> ActiveCourses:
     """Return the active courses by semester, then slug; cached by catalogue version."""
     rows = Catalogue(ctx.db)
     # Read first: a change in between has a higher version and is read by the next call.
@@ -65,13 +65,13 @@ def active(ctx: Context) -> ActiveCourses:
     return ctx.courses.read(version, partial(rows.read_active, version))
 
 
-def chat_states(ctx: Context) -> dict[str, str]:
+def list_chat_states(ctx: Context) -> dict[str, str]:
     """Return dataset -> "ask" if a model serves it, else "training" if one is being trained."""
     training = {job.dataset: "training" for job in Jobs(ctx.db).open_jobs()}
     return training | {model.dataset: "ask" for model in ModelCatalogue(ctx.db).all_serving()}
 
 
-def part(
+def list_page(
     ctx: Context,
     limit: int | None,
     after: Place,
@@ -83,7 +83,7 @@ def part(
 
     Without a limit: all courses if they are at most `max_limit`, else `default_limit` of them.
     """
-    all_courses = active(ctx).courses
+    all_courses = read_active(ctx).courses
     if limit is None:
         limit = max_limit if len(all_courses) <= max_limit else default_limit
     matching = [
@@ -96,7 +96,7 @@ def part(
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course; an inactive one only to its editors. Raises NotFound."""
-    course = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).course_by_id(course_id)
+    course = read_active(ctx).by_id.get(course_id) or Catalogue(ctx.db).course_by_id(course_id)
     if course and (course.is_active or is_led(ctx, actor, course)):
         return course
     raise NotFound(f"no course {course_id}", "course-unknown")
@@ -104,21 +104,21 @@ def get(ctx: Context, actor: Actor, course_id: int) -> Course:
 
 def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
     """Return whether a dataset belongs to an inactive course that the actor does not lead."""
-    if dataset in active(ctx).by_slug:
+    if dataset in read_active(ctx).by_slug:
         return False
     course = Catalogue(ctx.db).find_course(dataset)
     return course is not None and not is_led(ctx, actor, course)
 
 
-def materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
+def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
     """Return a course and its materials by kind, lesson and order of the file. Raises NotFound."""
     course = get(ctx, actor, course_id)
     return course, Catalogue(ctx.db).materials(course.slug)
 
 
-def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
+def read_details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
     """Return a course with its materials. Raises NotFound."""
-    course, all_materials = materials(ctx, actor, course_id)
+    course, all_materials = list_materials(ctx, actor, course_id)
     lengths = Catalogue(ctx.db).lengths(course.dataset)
     names = [_display_name(ctx, actor, teacher) for teacher in course.teachers]
     teachers = [name for name in names if name]
@@ -138,9 +138,9 @@ def _display_name(ctx: Context, actor: Actor, name: str) -> str:
     return (user.shown_name if user else "") or name
 
 
-def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
+def read_material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> MaterialDetails:
     """Return one material of a course, with its text. Raises NotFound."""
-    course, all_materials = materials(ctx, actor, course_id)
+    course, all_materials = list_materials(ctx, actor, course_id)
     match = next((item for item in all_materials if item.material_id == material_id), None)
     if match is None:
         raise NotFound(f"no material {material_id}", "material-unknown")
@@ -153,7 +153,7 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchRe
 
     An empty query matches every course.
     """
-    active_courses = active(ctx)
+    active_courses = read_active(ctx)
     if not query.strip():
         return list(active_courses.courses[:limit]), SearchResult()
     result = _search_kind(ctx, query, "course", limit)
@@ -165,16 +165,16 @@ def search_materials(
     ctx: Context, query: str, limit: int
 ) -> tuple[list[tuple[Course, Material]], SearchResult]:
     """Return the materials that match a query, with their courses, and the search result."""
-    result, courses = _search_kind(ctx, query, "material", limit), active(ctx).by_id
+    result, courses = _search_kind(ctx, query, "material", limit), read_active(ctx).by_id
     pairs = Catalogue(ctx.db).materials_by_id([material_id for _, material_id in result.hits])
     matches = [(courses[course_id], item) for course_id, item in pairs if course_id in courses]
     return matches, result
 
 
-def teachers(ctx: Context) -> dict[str, list[Course]]:
+def list_teachers(ctx: Context) -> dict[str, list[Course]]:
     """Return account name -> the active courses that this teacher leads, by name."""
     courses_by_teacher: dict[str, list[Course]] = defaultdict(list)
-    for course in active(ctx).courses:
+    for course in read_active(ctx).courses:
         for name in course.teachers:
             courses_by_teacher[name].append(course)
     return dict(sorted(courses_by_teacher.items()))
@@ -190,7 +190,7 @@ def _search_kind(ctx: Context, query: str, kind: Kind, limit: int) -> SearchResu
     return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, limit)
 
 
-def favourites(ctx: Context, actor: Actor) -> list[Course]:
+def list_favourites(ctx: Context, actor: Actor) -> list[Course]:
     """Return the actor's favourite courses that are active, in the order of adding."""
     if not actor.user_id:
         return []
@@ -198,7 +198,7 @@ def favourites(ctx: Context, actor: Actor) -> list[Course]:
     rows = ctx.db.rows(
         FAVOURITE.select(FAVOURITE.course_id).where(condition).order_by(FAVOURITE.id)
     )
-    courses = active(ctx).by_id
+    courses = read_active(ctx).by_id
     return [courses[row["course_id"]] for row in rows if row["course_id"] in courses]
 
 
@@ -208,7 +208,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
 
     Raises NotFound for a missing or inactive course, Refused beyond `MAX_FAVOURITES`.
     """
-    course = active(ctx).by_id.get(course_id)
+    course = read_active(ctx).by_id.get(course_id)
     if course is None:
         raise NotFound(f"no course {course_id}", "course-unknown")
     condition = FAVOURITE.user_id == actor.user_id

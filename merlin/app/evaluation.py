@@ -98,12 +98,12 @@ def read_evaluation(ctx: Context, actor: Actor, name: str, against: str = "") ->
         report = evaluation.evaluate(ctx.db, model, base)
     except Refused as error:
         reason = error
-    serving = models.serving_models(ctx, actor).get(model.dataset)
+    serving = models.read_serving_models(ctx, actor).get(model.dataset)
     return EvaluationView(
         model=view,
         against=models.get(ctx, actor, base.model_row) if base else None,
         serving=(serving.build or serving.model) if serving else "",
-        gate=models.gate_of(ctx, view),
+        gate=models.read_gate(ctx, view),
         report=report,
         why=reason,
         asked=len(Models(ctx.db).answers(model.model_row)),

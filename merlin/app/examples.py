@@ -64,7 +64,7 @@ class ExampleContent:
     split: str | None = None
 
 
-def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
+def list_datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     """Return the datasets whose examples the actor may edit, by name."""
     cards = FileIndex(ctx.db).list_datasets()
     return [card for card in cards if may_edit_examples(ctx, actor, card.name)]
@@ -201,31 +201,33 @@ def view_of(file: FileText) -> ExampleView:
     )
 
 
-def ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
+def list_ids(ctx: Context, actor: Actor, dataset: str) -> list[str]:
     """Return the sorted ids of a dataset's examples. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).list_example_ids(dataset)
 
 
-def findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
+def list_findings(ctx: Context, actor: Actor, dataset: str) -> list[Finding]:
     """Return the checker's findings on a dataset at its newest commit. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).list_findings(dataset)
 
 
-def versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
+def list_versions(ctx: Context, actor: Actor, dataset: str, example_id: str) -> list[ExampleCommit]:
     """Return the known commits that wrote an example, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return FileIndex(ctx.db).list_versions(dataset, example_id)
 
 
-def history(ctx: Context, actor: Actor, dataset: str, example_id: str) -> Sequence[ExampleVersion]:
+def read_history(
+    ctx: Context, actor: Actor, dataset: str, example_id: str
+) -> Sequence[ExampleVersion]:
     """Return the versions of an example in builds, newest first. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     return read_versions(ctx.db, dataset, example_id)
 
 
-def builds_with(
+def find_build_range(
     ctx: Context, actor: Actor, dataset: str, example_id: str
 ) -> tuple[str, str] | None:
     """Return the first and the last build with an example, or None. Raises NotFound."""

@@ -44,7 +44,7 @@ class QueueView:
     oldest: datetime | None
 
 
-def queues(db: Database) -> list[QueueView]:
+def list_queues(db: Database) -> list[QueueView]:
     """Return the queues: requests, notices, Telegram updates and outgoing messages."""
     views = []
     waiting = {
@@ -141,15 +141,15 @@ class HealthView:
     alarms: Sequence[NoticeView]
 
 
-def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
+def read_health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     """Return the state of the installation, with the newest `alarms`. Raises NotFound."""
     if not actor.may(Permission.USERS):
         raise NotFound("no health", "admin-not-available")
     now = ctx.clock()
     return HealthView(
         now=now,
-        processes=processes(ctx),
-        queues=queues(ctx.db),
+        processes=list_processes(ctx),
+        queues=list_queues(ctx.db),
         failures=count_failures(ctx.db, now - _DAY),
         budget=_budget(ctx, now),
         sunsets=_sunsets(ctx, actor, now.date()),
@@ -158,7 +158,7 @@ def health(ctx: Context, actor: Actor, alarms: int) -> HealthView:
     )
 
 
-def runbook(language: str, cause: str) -> tuple[str, list[str]]:
+def read_runbook(language: str, cause: str) -> tuple[str, list[str]]:
     """Return the instructions for a cause of trouble: a title and steps. Raises NotFound."""
     if cause not in CAUSES:
         raise NotFound(f"no cause {cause}", "admin-not-available")
@@ -179,14 +179,14 @@ class Snapshot:
     disk: DiskView | None = None
 
 
-def snapshot(ctx: Context) -> Snapshot:
+def read_snapshot(ctx: Context) -> Snapshot:
     """Return the values for probes and metrics. Raises MerlinError if the database is down."""
     now = ctx.clock()
     counted = JOB.select(JOB.state, fn.COUNT(JOB.id).alias("count")).group_by(JOB.state)
     with ctx.db.snapshot():
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).list_all(),
-            queues=queues(ctx.db),
+            queues=list_queues(ctx.db),
             jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
             serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
@@ -195,7 +195,7 @@ def snapshot(ctx: Context) -> Snapshot:
         )
 
 
-def processes(ctx: Context) -> list[ProcessView]:
+def list_processes(ctx: Context) -> list[ProcessView]:
     """Return the processes with a heartbeat of the last week, by name and host."""
     now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
     return [
@@ -219,7 +219,7 @@ def engine_address(config: Config) -> SplitResult | None:
 
 def is_daemon_alive(ctx: Context) -> bool:
     """Return whether a daemon runs that handles requests."""
-    return any(process.process == "daemon" and process.alive for process in processes(ctx))
+    return any(process.process == "daemon" and process.alive for process in list_processes(ctx))
 
 
 def _disk(ctx: Context) -> DiskView:
@@ -250,7 +250,7 @@ def _currencies(config: Config) -> dict[str, str]:
 def _sunsets(ctx: Context, actor: Actor, today: date) -> list[SunsetView]:
     """Return the sunsets of models in use, the next first."""
     used = {model.model: purpose for purpose, model in ctx.config.named_models}
-    used |= {base: name for name, base in models.serving_bases(ctx, actor).items()}
+    used |= {base: name for name, base in models.read_serving_bases(ctx, actor).items()}
     sunsets = sorted(
         (ctx.config.sunsets[base], base) for base in used if base in ctx.config.sunsets
     )

@@ -17,7 +17,7 @@ from peewee import SQL, Select, fn
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.models import dataset_names
+from merlin.app.models import list_dataset_names
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
@@ -127,7 +127,7 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str) -> ExampleI
 
 def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, str]:
     """Return dataset and id of the example. Raises as `find_impact`."""
-    visible_datasets = dataset_names(ctx, actor)
+    visible_datasets = list_dataset_names(ctx, actor)
     folder, is_file, path = f"/{name}".rpartition(f"/{EXAMPLES}")
     if is_file and name.endswith(".yaml"):
         dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(path)

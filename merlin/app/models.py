@@ -13,7 +13,7 @@ from peewee import JOIN, Select, fn
 from merlin.app.actor import Actor, missing_dataset, read_newest_rows, require_approval
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.verdicts import removed_datasets
+from merlin.app.verdicts import list_removed_datasets
 from merlin.chat.canary import Canaries
 from merlin.chat.feedback import count_dislikers
 from merlin.chat.model_catalogue import ModelCatalogue
@@ -119,7 +119,7 @@ def list_recent(
     return [_model(ctx, row) for row in rows]
 
 
-def history(
+def list_promotions(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 50, before: int = 0
 ) -> list[PromotionView]:
     """Return promotions, newest first; `before`: only ids below it. Raises NotFound."""
@@ -185,7 +185,7 @@ class GateView:
         return self.questions < self.least
 
 
-def gate_of(ctx: Context, model: ModelView) -> GateView:
+def read_gate(ctx: Context, model: ModelView) -> GateView:
     """Return the gate that a model has to pass, from the newest commit."""
     settings = read_newest_settings(ctx.db, model.dataset)
     rule, split = (settings.gate, settings.split) if settings else (GateRule(), SplitRule())
@@ -201,7 +201,7 @@ def compare(ctx: Context, model: ModelView, other_model: ModelView) -> Overlap:
     return overlap_of(ctx.db, *(builds.get(model_id, 0) for model_id in ids))
 
 
-def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
+def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
     """Return dataset -> the base model of its serving model."""
     query = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
     rows = ctx.db.rows(query.where(SERVING.since.is_null(False)))  # noqa: FBT003 - peewee's own signature
@@ -212,7 +212,7 @@ def serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
     }
 
 
-def rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
+def find_rollback_target(ctx: Context, actor: Actor, dataset: str) -> ModelView:
     """Return the newest good model that served before the current one. Raises NotFound."""
     actor.require(Permission.PROMOTE, dataset)
     previous = next(iter(ModelCatalogue(ctx.db).earlier(dataset)), None)
@@ -270,7 +270,7 @@ def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str 
     """Ask the daemon to let an earlier model serve: `to`, or the previous one."""
     if not to and ctx.config.security.needs_two(DangerousAct.PROMOTE):
         # Resolved now, so that an approval means this model, not the previous one of a later time.
-        to = rollback_target(ctx, actor, dataset).model
+        to = find_rollback_target(ctx, actor, dataset).model
     arguments = {"dataset": dataset} | ({"to": to} if to else {})
     return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
 
@@ -378,7 +378,7 @@ class ServingView:
     removed: bool = described("Whether its dataset is removed from the repository.")
 
 
-def dataset_names(
+def list_dataset_names(
     ctx: Context, actor: Actor, permission: Permission = Permission.WATCH
 ) -> list[str]:
     """Return the known datasets in which the actor has a permission, by name.
@@ -388,7 +388,7 @@ def dataset_names(
     query = VERDICT.select(VERDICT.dataset).where(ON_LINE).distinct()
     names = {row["dataset"] for row in ctx.db.rows(query)}
     names |= {row["dataset"] for row in ctx.db.rows(SERVING.select(SERVING.dataset))}
-    names -= removed_datasets(ctx) if permission is Permission.LAUNCH else set()
+    names -= list_removed_datasets(ctx) if permission is Permission.LAUNCH else set()
     return sorted(name for name in names if actor.may(permission, name))
 
 
@@ -398,13 +398,13 @@ def require_dataset(ctx: Context, actor: Actor, dataset: str) -> None:
     Does not apply to the operator: without a daemon, a command reads the repository first, and
     refuses by itself.
     """
-    if not actor.is_operator and dataset not in dataset_names(ctx, actor):
+    if not actor.is_operator and dataset not in list_dataset_names(ctx, actor):
         raise missing_dataset(dataset)
 
 
-def serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
+def read_serving_models(ctx: Context, actor: Actor) -> dict[str, ServingView]:
     """Return dataset -> serving model, of those that the actor may watch."""
-    removed = removed_datasets(ctx)
+    removed = list_removed_datasets(ctx)
     return {
         row["dataset"]: read_row(
             ServingView,

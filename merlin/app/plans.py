@@ -100,7 +100,7 @@ class CurrentPlan(Subscriptions):
 
 def read_current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> CurrentPlan:
     """Return the actor's current plan; `dataset` is that of the open session."""
-    now, mine = ctx.clock(), my_subscriptions(ctx, actor)
+    now, mine = ctx.clock(), read_subscriptions(ctx, actor)
     user = Users(ctx.db, ctx.clock).get_or_new(actor.user_id)
     plan = plan_of(ctx.plans, user.plans)
     gifts = Quotas(ctx.db, ctx.bot_id, ctx.clock).gifts.list_all(actor.user_id)
@@ -133,7 +133,7 @@ def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:
     ]
 
 
-def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
+def read_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
     """Return the actor's plans with an end; nothing without a person."""
     if not actor.user_id:
         return Subscriptions()
@@ -224,7 +224,7 @@ def stop_renewal(ctx: Context, actor: Actor, renewal_id: int) -> Renewal:
     return renewal
 
 
-def next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
+def find_next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, datetime]:
     """Return the price of a renewal, None if the plan is no longer renewed so, and the date.
 
     A saved method is charged a day before the plan ends; Telegram charges Stars when it ends.
@@ -248,7 +248,7 @@ def notify_renewals(ctx: Context, now: datetime) -> None:
     A renewal in Stars of a plan that is not renewed so any more ends: Telegram would charge for it.
     """
     for renewal in Renewals(ctx.db).claim_reminders(now):
-        price, at = next_payment(ctx, renewal)
+        price, at = find_next_payment(ctx, renewal)
         is_ours = renewal.gateway is Gateway.YOOKASSA
         if price is None and not is_ours:
             Renewals(ctx.db).stop(renewal.renewal_id, renewal.user_id)

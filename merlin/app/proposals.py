@@ -134,7 +134,7 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
 
 def count_waiting(ctx: Context, actor: Actor) -> int:
     """Return how many proposals wait for the actor."""
-    names = [dataset.name for dataset in examples.datasets(ctx, actor)]
+    names = [dataset.name for dataset in examples.list_datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).count(names) if names else 0
 
 
@@ -147,7 +147,7 @@ def list_waiting(
     """
     if dataset:
         require_editing(ctx, actor, dataset)
-    names = [dataset] if dataset else [card.name for card in examples.datasets(ctx, actor)]
+    names = [dataset] if dataset else [card.name for card in examples.list_datasets(ctx, actor)]
     return Proposals(ctx.db, ctx.clock).list_waiting(offset, limit, names)
 
 

@@ -139,7 +139,7 @@ def get(ctx: Context, actor: Actor, session_id: int) -> SessionView:
     return views[0]
 
 
-def turns(
+def list_turns(
     ctx: Context, actor: Actor, session_id: int, limit: int = 50, after: int = 0
 ) -> list[TurnView]:
     """Return the visible turns of a session, oldest first, after the turn id `after`.
@@ -147,10 +147,10 @@ def turns(
     Raises NotFound.
     """
     get(ctx, actor, session_id)
-    return counted_turns(ctx, session_id, limit, after)
+    return list_own_turns(ctx, session_id, limit, after)
 
 
-def counted_turns(
+def list_own_turns(
     ctx: Context, session_id: int, limit: int | None = None, after: int = 0
 ) -> list[TurnView]:
     """Return turns like `turns`, of a session that the caller knows to be the actor's."""

@@ -69,12 +69,12 @@ class Status:
     queues: Mapping[str, int]
 
 
-def status(ctx: Context, actor: Actor) -> Status:
+def read_status(ctx: Context, actor: Actor) -> Status:
     """Return the status of the pipeline, in one snapshot."""
     with ctx.db.snapshot():
         newest_verdicts, trained = verdicts.list_newest(ctx), jobs.list_newest(ctx)
         waiting = [RequestState.WAITING.value, RequestState.WORKING.value]
-        serving = models.serving_models(ctx, actor)
+        serving = models.read_serving_models(ctx, actor)
         return Status(
             datasets={
                 name: DatasetStatus(newest_verdicts.get(name), serving.get(name), trained.get(name))
@@ -89,10 +89,10 @@ def status(ctx: Context, actor: Actor) -> Status:
         )
 
 
-def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
+def list_datasets(ctx: Context, actor: Actor) -> list[DatasetView]:
     """Return the datasets that the actor may watch, by name."""
     with ctx.db.snapshot():
-        statuses, visible = status(ctx, actor).datasets, actor.list_visible_datasets()
+        statuses, visible = read_status(ctx, actor).datasets, actor.list_visible_datasets()
         cards = {dataset.name: dataset for dataset in FileIndex(ctx.db).list_datasets()}
         names = [name for name in sorted({*statuses, *cards}) if visible is None or name in visible]
         return [
@@ -108,11 +108,11 @@ def datasets_by_name(ctx: Context, actor: Actor) -> list[DatasetView]:
         ]
 
 
-def dataset_of_name(ctx: Context, actor: Actor, name: str) -> DatasetView:
+def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
     """Return a dataset with the checker's findings. Raises NotFound."""
     actor.require(Permission.WATCH, name)
     with ctx.db.snapshot():
-        view = {view.name: view for view in datasets_by_name(ctx, actor)}.get(name)
+        view = {view.name: view for view in list_datasets(ctx, actor)}.get(name)
         if view is None:
             raise missing_dataset(name)
         return replace(view, findings=FileIndex(ctx.db).list_findings(name))

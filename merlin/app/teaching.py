@@ -62,7 +62,7 @@ class Questions:
     )
 
 
-def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
+def read_details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
     """Return a course as its files describe it, including pending edits.
 
     Raises NotFound, Forbidden; Refused if course.yaml cannot be read.
@@ -131,7 +131,7 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     return course_files.remove_material(material.place)
 
 
-def questions(
+def list_questions(
     ctx: Context, actor: Actor, course_id: int, by: By, days: int, language: str
 ) -> Questions:
     """Return statistics of the questions about a course in the last `days`, today included.
@@ -155,7 +155,7 @@ def questions(
     )
 
 
-def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
+def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with the questions and disliked answers of each."""
     statistics, since = QuestionStatistics(ctx.db, ctx.default_dataset), _find_first_day(ctx, days)
     totals = []

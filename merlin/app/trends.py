@@ -233,7 +233,7 @@ class Trends:
     money: dict[str, list[MoneyDay]]
 
 
-def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
+def read_trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     """Return the trends of a period in a user's zone. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
         raise NotFound("no trends", "admin-not-available")

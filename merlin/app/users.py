@@ -103,7 +103,7 @@ def get(ctx: Context, actor: Actor, user_id: int) -> UserView:
     return _view(ctx, _require_user(ctx, actor, user_id))
 
 
-def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
+def read_details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -> UserDetails:
     """Return a person with the newest `entries` of their audit log. Raises NotFound."""
     user = _require_user(ctx, actor, user_id)
     plan, zone = plan_of(ctx.plans, user.plans), user.time_zone(ctx.config.timezone)
@@ -116,11 +116,11 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
         left=quotas.read_left(user_id, plan, zone),
         gifts=quotas.gifts.list_all(user_id),
         consents=Consents(ctx.db).list_answers(user_id),
-        entries=audit_log(ctx, actor, person_reference(user_id), entries),
+        entries=list_audit(ctx, actor, person_reference(user_id), entries),
     )
 
 
-def audit_log(
+def list_audit(
     ctx: Context, actor: Actor, target: str = "", limit: int = 50, before: int = 0, by: str = ""
 ) -> list[AuditEntry]:
     """Return the audit log: about one target, by one person; ids below `before`."""
@@ -128,7 +128,7 @@ def audit_log(
         return []
     found = Audit(ctx.db).list_newest(limit, target or None, by or None, before)
     mentions = [mention for entry in found for mention in _mentions(entry)]
-    called = display_names(ctx, [*mentions, *(each.by for each in found)])
+    called = find_display_names(ctx, [*mentions, *(each.by for each in found)])
     catalogue = ModelCatalogue(ctx.db)
     versions = {
         name: model.build_version for name in set(mentions) if (model := catalogue.model(name))
@@ -152,7 +152,7 @@ def _mentions(entry: Entry) -> list[str]:
     return [entry.target, *(value for value in values if isinstance(value, str))]
 
 
-def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
+def find_display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     """Return the names of the people in audit entries: "user:1001" -> "Anna", else "anna"."""
     users, accounts, found = Users(ctx.db), Accounts(ctx.db), dict[str, str]()
     for reference in set(references):
@@ -164,12 +164,12 @@ def display_names(ctx: Context, references: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
+def list_grantable_scopes(ctx: Context, actor: Actor) -> list[str]:
     """Return the datasets that a teacher can be assigned, by name."""
     if not actor.may(Permission.USERS):
         return []
     files = {dataset.name for dataset in FileIndex(ctx.db).list_datasets()}
-    return sorted(files.union(models.dataset_names(ctx, actor)))
+    return sorted(files.union(models.list_dataset_names(ctx, actor)))
 
 
 def grant_role(
@@ -182,7 +182,11 @@ def grant_role(
     its scope, and for an admin of the configuration.
     """
     user = _another(ctx, actor, user_id)
-    if scope is not None and not actor.is_operator and scope not in grantable_scopes(ctx, actor):
+    if (
+        scope is not None
+        and not actor.is_operator
+        and scope not in list_grantable_scopes(ctx, actor)
+    ):
         raise missing_dataset(scope)
     grant = partial(ctx.roles.grant, user_id, role, actor.name, scope)
     _approve_role(ctx, actor, "grant", user_id, grant, scope, role)

@@ -102,7 +102,7 @@ def list_recent(
         return _views(ctx, read_newest_rows(ctx, actor, query, VERDICT, dataset, limit, before))
 
 
-def log(
+def list_mainline(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 20, before: int = 0
 ) -> list[VerdictView]:
     """Return verdicts on the mainline with their first findings, newest commit first.
@@ -135,7 +135,7 @@ def list_newest(ctx: Context) -> dict[str, VerdictView]:
     return {row["dataset"]: _view(row) for row in rows}
 
 
-def removed_datasets(ctx: Context) -> set[str]:
+def list_removed_datasets(ctx: Context) -> set[str]:
     """Return the datasets whose newest commit removed them; their models may still answer."""
     newest_verdicts = list_newest(ctx).items()
     return {name for name, each in newest_verdicts if each.verdict is VerdictStatus.REMOVED}

@@ -212,7 +212,7 @@ def log(
 ) -> None:
     """Show the result of each commit with its problems, newest first."""
     with read_context(config, dataset) as (ctx, actor):
-        entries = verdicts.log(ctx, actor, dataset or "", limit)
+        entries = verdicts.list_mainline(ctx, actor, dataset or "", limit)
     if json:
         print_json([record(verdict, id="") for verdict in entries])
         return

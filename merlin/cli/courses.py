@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from merlin.app.courses import materials
+from merlin.app.courses import list_materials
 from merlin.app.permissions import list_led_courses
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, read_context
@@ -22,7 +22,7 @@ def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     with read_context(config) as (ctx, actor):
         listed = list_led_courses(ctx, actor)
         records = (
-            [_course_values(*materials(ctx, actor, course.course_id)) for course in listed]
+            [_course_values(*list_materials(ctx, actor, course.course_id)) for course in listed]
             if json
             else []
         )

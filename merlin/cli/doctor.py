@@ -14,7 +14,7 @@ import typer
 from merlin.account.users import Roles, Users
 from merlin.app import models
 from merlin.app.actor import Actor
-from merlin.app.health import HealthView, health
+from merlin.app.health import HealthView, read_health
 from merlin.cli import doctor_checks as checks
 from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text, path_error
@@ -234,7 +234,7 @@ def _check_default_dataset(config: Config) -> CheckMessage:
     """Check that the default dataset is among those seen in the repository, if any was seen."""
     try:
         with reading_context(config) as ctx:
-            known = models.dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
+            known = models.list_dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
     except NotFound:
         known = []
     arguments = {"dataset": config.datasets.default, "known": ", ".join(known)}
@@ -276,7 +276,7 @@ def _check_live_models(config: Config) -> CheckMessage:
 
 def _check_view(config: Config, check: Callable[[HealthView], CheckMessage]) -> CheckMessage:
     with reading_context(config) as ctx:
-        return check(health(ctx, Actor.operator(), 0))
+        return check(read_health(ctx, Actor.operator(), 0))
 
 
 def _check_sunset(view: HealthView) -> CheckMessage:

@@ -85,7 +85,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     with read_context(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
         judged = models.find(ctx, actor, model)
-        gate = models.gate_of(ctx, judged)
+        gate = models.read_gate(ctx, judged)
     comparison = report.comparison
     advice = comparison_text(comparison, language()) if comparison else ""
     if json:

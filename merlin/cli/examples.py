@@ -192,7 +192,7 @@ def _find_example(session: EditSession, example_id: str, dataset: str | None) ->
     An id may contain a slash: its first part names a dataset only if that dataset exists. Raises
     NotFound, and Refused if several datasets have the id.
     """
-    datasets = [view.name for view in examples.datasets(session.ctx, session.actor)]
+    datasets = [view.name for view in examples.list_datasets(session.ctx, session.actor)]
     first, _, remainder = example_id.partition("/")
     has_dataset = dataset is None and remainder != "" and first in datasets
     names = [dataset] if dataset else datasets

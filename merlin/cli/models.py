@@ -103,7 +103,7 @@ def rollback(
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
-        promotions = models.history(ctx, actor, dataset or "")
+        promotions = models.list_promotions(ctx, actor, dataset or "")
         recent = models.list_recent(ctx, actor, dataset or "", 1000)
     records = [record(promotion, id="") for promotion in promotions]
     if not json:

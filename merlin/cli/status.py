@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 import typer
 
 from merlin.app.retention import RemovableFiles
-from merlin.app.status import DatasetStatus
-from merlin.app.status import status as read_status
+from merlin.app.status import DatasetStatus, read_status
 from merlin.cli import language, options
 from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration

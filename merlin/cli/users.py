@@ -94,7 +94,7 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a person: role, plan, remaining quota, gifts, consents."""
     with read_context(config) as (ctx, actor):
-        details = _user_details_record(users.details(ctx, actor, user))
+        details = _user_details_record(users.read_details(ctx, actor, user))
     if json:
         print_json(details)
         return

@@ -130,7 +130,7 @@ class Site:
 
     def favourite_ids(self, user_id):
         """Return the ids of a user's favourite courses."""
-        favourite_courses = courses.favourites(self.services, _make_actor(user_id))
+        favourite_courses = courses.list_favourites(self.services, _make_actor(user_id))
         return [course.course_id for course in favourite_courses]
 
     def add_user(self, user_id, role=Role.STUDENT, scope=None, language="ru"):

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState
-from merlin.app.health import count_failures, queues
+from merlin.app.health import count_failures, list_queues
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.app.retention import delete_old_rows
@@ -233,12 +233,12 @@ def test_repeated_admin_notices_of_one_key_wait_a_minute(database, clock):
 
 def test_queue_gauges_show_the_oldest_entry_and_recent_failures(database, clock):
     requests = Requests(database, clock)
-    assert not any(queue.waiting or queue.oldest for queue in queues(database))
+    assert not any(queue.waiting or queue.oldest for queue in list_queues(database))
     at = clock()
     number = requests.ask(RequestKind.CANCEL, {}, "x")
     clock.move(5)
     requests.ask(RequestKind.FETCH, {}, "x")
-    waiting = {queue.name: (queue.waiting, queue.oldest) for queue in queues(database)}
+    waiting = {queue.name: (queue.waiting, queue.oldest) for queue in list_queues(database)}
     assert waiting.pop("requests") == (2, at)
     assert set(waiting.values()) == {(0, None)}
     requests.claim([RequestKind.CANCEL])

@@ -65,10 +65,10 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
         lambda: examples.list_recent(ctx, actor, FACE),
         lambda: examples.find(ctx, actor, "было", FACE),
         lambda: examples.get(ctx, actor, FACE, "a"),
-        lambda: examples.ids(ctx, actor, FACE),
-        lambda: examples.findings(ctx, actor, FACE),
-        lambda: examples.versions(ctx, actor, FACE, "a"),
-        lambda: examples.builds_with(ctx, actor, FACE, "a"),
+        lambda: examples.list_ids(ctx, actor, FACE),
+        lambda: examples.list_findings(ctx, actor, FACE),
+        lambda: examples.list_versions(ctx, actor, FACE, "a"),
+        lambda: examples.find_build_range(ctx, actor, FACE, "a"),
         lambda: examples.check_dataset(ctx, actor, FACE),
         lambda: changes.read_files(ctx, actor, FACE),
         lambda: save(ctx, actor),
@@ -87,7 +87,7 @@ def test_user_without_permission_can_neither_see_nor_change_edits(ctx, actor):
     for act in acts:
         with pytest.raises(NotFound):
             ctx.db.transact(act)
-    assert examples.datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
+    assert examples.list_datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
     assert changes.list_recent(ctx, actor) == changes.list_own(ctx, actor, 5) == []
     assert proposals.list_waiting(ctx, actor, 0, 5) == []
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT

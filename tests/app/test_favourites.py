@@ -48,7 +48,7 @@ def slugs(course_views):
 
 
 def read_page(ctx, limit, after=courses.START, semester=None):
-    return courses.part(ctx, limit, after, semester, default_limit=10, max_limit=10)
+    return courses.list_page(ctx, limit, after, semester, default_limit=10, max_limit=10)
 
 
 def test_course_pages_follow_each_other_without_gaps_or_repeats(catalogue, ctx):
@@ -71,8 +71,8 @@ def test_semesters_and_teachers_include_active_courses_only(catalogue, ctx):
         "closed": make_course("closed", teachers=("anna",), active=False),
     }
     catalogue.teach(expected)
-    assert courses.active(ctx).semesters == {1: 1, 3: 1}
-    expected = {name: slugs(led) for name, led in courses.teachers(ctx).items()}
+    assert courses.read_active(ctx).semesters == {1: 1, 3: 1}
+    expected = {name: slugs(led) for name, led in courses.list_teachers(ctx).items()}
     assert expected == {"boris": ["one", "two"], "vera": ["one"]}
 
 
@@ -97,12 +97,12 @@ def test_favourite_is_added_once_and_removed_once(catalogue, ctx):
     course = catalogue.rows.find_course("a")
     first, second = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
     assert [first, second] == [(True, course), (False, course)]
-    assert courses.favourites(ctx, ANNA) == [course]
-    assert courses.favourites(ctx, BORIS) == courses.favourites(ctx, Actor()) == []
+    assert courses.list_favourites(ctx, ANNA) == [course]
+    assert courses.list_favourites(ctx, BORIS) == courses.list_favourites(ctx, Actor()) == []
     assert courses.remove_favourite(ctx, BORIS, course.course_id) is False
     removals = [courses.remove_favourite(ctx, ANNA, course.course_id) for _ in range(2)]
     assert removals == [True, False]
-    assert courses.favourites(ctx, ANNA) == []
+    assert courses.list_favourites(ctx, ANNA) == []
 
 
 def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx):
@@ -112,9 +112,9 @@ def test_inactive_course_cannot_be_a_favourite_and_is_not_listed(catalogue, ctx)
             courses.add_favourite(ctx, ANNA, course_id)
     courses.add_favourite(ctx, ANNA, course.course_id)
     catalogue.teach({"b": make_course("b")})
-    assert courses.favourites(ctx, ANNA) == []
+    assert courses.list_favourites(ctx, ANNA) == []
     catalogue.teach({"a": make_course("a")})
-    assert [favourite.course_id for favourite in courses.favourites(ctx, ANNA)] == [
+    assert [favourite.course_id for favourite in courses.list_favourites(ctx, ANNA)] == [
         course.course_id
     ]
 

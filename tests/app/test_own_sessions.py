@@ -107,7 +107,7 @@ def test_sessions_and_turns_of_others_are_not_found(anna, boris, chat):
     assert boris.list_recent(10) == []
     for act, number in (
         (boris.get, session_id),
-        (boris.turns, session_id),
+        (boris.list_turns, session_id),
         (boris.get_turn, turn_id),
         (boris.delete, session_id),
     ):
@@ -120,7 +120,7 @@ def test_group_session_is_hidden_but_its_turns_belong_to_the_asker(anna, chat):
     there = chat(chat=GROUP)
     turn_id = there.ask(1)
     assert anna.list_recent(10) == []
-    for act in (anna.get, anna.turns, anna.delete):
+    for act in (anna.get, anna.list_turns, anna.delete):
         with pytest.raises(NotFound):
             act(there.session.session_id)
     assert anna.get_turn(turn_id).is_private is False
@@ -132,10 +132,10 @@ def test_turns_are_listed_oldest_first_without_replaced_questions(anna, chat):
     own_chat.ask(2, "первый, иначе", message_id=7)
     own_chat.ask(3, "второй")
     own_chat.ask(4, "итог", format=SUMMARY)
-    turns = anna.turns(own_chat.session.session_id, 10)
+    turns = anna.list_turns(own_chat.session.session_id, 10)
     assert [turn.question for turn in turns] == ["первый, иначе", "второй"]
     assert turns[0].cost == Cost(7, "USD")
-    assert anna.turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
+    assert anna.list_turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
 
 
 def test_turn_shows_the_rating_of_its_asker_only(anna, chat, database):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.app import builds, models
-from merlin.app.status import Status, status
+from merlin.app.status import Status, read_status
 from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
@@ -28,8 +28,8 @@ PARTS = ("verdict", "serving", "job")
 
 def test_empty_database_has_an_empty_status(world):
     nothing_waits = {"requests": 0, "notices": 0, "jobs": 0}
-    assert status(world.ctx, OPERATOR) == Status({}, nothing_waits)
-    assert models.serving_models(world.ctx, OPERATOR) == {}
+    assert read_status(world.ctx, OPERATOR) == Status({}, nothing_waits)
+    assert models.read_serving_models(world.ctx, OPERATOR) == {}
     assert world.log() == world.recent_builds() == world.recent_models() == []
 
 
@@ -43,7 +43,7 @@ def test_status_shows_newest_verdict_model_and_job_of_each_dataset(world, clock)
     world.record(make_commit(2), outcomes, clock())
     Requests(world.db).ask("fetch", {}, "vera")
     Notices(world.db).tell(ADMINS, "notice-serving", {})
-    overview = status(world.ctx, OPERATOR)
+    overview = read_status(world.ctx, OPERATOR)
     assert list(overview.datasets) == [FACE, "python"]
     verdict, serves, job = (getattr(overview.datasets[FACE], name) for name in PARTS)
     assert (verdict.commit, verdict.build, verdict.verdict) == (
@@ -117,7 +117,7 @@ def test_models_show_their_scores_and_which_one_serves(world):
     world.db.change(EVALUATION.update({"right_count": None}))  # as an earlier version stores it
     assert world.recent_models(FACE)[1].scores.right == round(0.5 * 5)
     assert [job.build for job in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
-    assert [model.why for model in models.history(world.ctx, OPERATOR, FACE)] == [
+    assert [model.why for model in models.list_promotions(world.ctx, OPERATOR, FACE)] == [
         "newest",
         "newest",
     ]

@@ -10,8 +10,8 @@ import pytest
 from merlin.account.users import Consents
 from merlin.app import builds, jobs, models, verdicts
 from merlin.app.actor import Actor
-from merlin.app.health import health
-from merlin.app.status import status
+from merlin.app.health import read_health
+from merlin.app.status import read_status
 from merlin.chat.feedback import Period, QuestionStatistics, Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -170,7 +170,7 @@ LISTS = {
     "builds": builds.list_recent,
     "jobs": jobs.list_recent,
     "models": models.list_recent,
-    "promotions": models.history,
+    "promotions": models.list_promotions,
     "verdicts": verdicts.list_recent,
 }
 
@@ -208,11 +208,11 @@ def test_student_gets_not_found_for_every_pipeline_action(world):
         lambda: models.pin(ctx, student, FACE, is_pinned=True),
         lambda: models.roll_back(ctx, student, FACE),
         lambda: builds.get(ctx, student, f"{FACE}-1"),
-        lambda: health(ctx, student, 1),
+        lambda: read_health(ctx, student, 1),
     ):
         with pytest.raises(NotFound):
             act()
-    assert status(ctx, student).datasets == {}
+    assert read_status(ctx, student).datasets == {}
     assert Requests(world.db).list_of_author(student.name) == []
 
 

@@ -56,7 +56,7 @@ def audit_entries(ctx):
 def test_only_admins_can_see_and_change_users(ctx, actor):
     acts = [
         partial(users.get, ctx, actor, ANNA),
-        partial(users.details, ctx, actor, ANNA),
+        partial(users.read_details, ctx, actor, ANNA),
         partial(users.grant_role, ctx, actor, ANNA, Role.ADMIN),
         partial(users.revoke_role, ctx, actor, VERA),
         partial(users.block, ctx, actor, ANNA),
@@ -72,7 +72,7 @@ def test_only_admins_can_see_and_change_users(ctx, actor):
     for act in acts:
         with pytest.raises(NotFound):
             ctx.db.transact(act)
-    assert users.list_users(ctx, actor).users == users.audit_log(ctx, actor) == []
+    assert users.list_users(ctx, actor).users == users.list_audit(ctx, actor) == []
     assert audit_entries(ctx) == []
 
 
@@ -109,7 +109,7 @@ def test_gifts_of_one_key_are_given_and_notified_once(ctx):
     for _ in range(2):
         perform(ctx, users.give_questions, ADMIN, ANNA, Format.TEXT, 5, 30, once="update:7")
         term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
-    details = users.details(ctx, ADMIN, ANNA)
+    details = users.read_details(ctx, ADMIN, ANNA)
     assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
     notice_keys = sorted(notice.key for notice in Notices(ctx.db).list_newest(str(ANNA), 5))
     assert notice_keys == ["notice-gift", "notice-plan-gift"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from merlin.app.courses import active
+from merlin.app.courses import read_active
 from merlin.course.catalogue import Catalogue, mark_incomplete
 from merlin.wiring.context import reading_context
 
@@ -25,7 +25,7 @@ def write_course(lab, dataset="trial", **changes):
 
 def list_courses(lab):
     with reading_context(lab.config) as ctx:
-        return {course.slug: course for course in active(ctx).courses}
+        return {course.slug: course for course in read_active(ctx).courses}
 
 
 def test_course_follows_its_commit(lab):

@@ -54,7 +54,7 @@ def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(lab, su
     last_commit = lab.repository.commit("Go on")
     lab.tick("fetch")
     with reading_context(lab.config) as ctx:
-        verdict_views = verdicts.log(ctx, Actor.operator(), "trial")
+        verdict_views = verdicts.list_mainline(ctx, Actor.operator(), "trial")
     verdict_by_commit = {
         verdict.commit: (verdict.verdict, verdict.subject) for verdict in verdict_views
     }

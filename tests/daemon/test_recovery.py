@@ -42,7 +42,7 @@ def read_history(lab):
         past = models.list_recent(ctx, actor, "trial")
         trained = jobs.list_recent(ctx, actor, "trial")
         led = verdicts.list_recent(ctx, actor, "trial")
-        serving = models.serving_models(ctx, actor)["trial"]
+        serving = models.read_serving_models(ctx, actor)["trial"]
         return {
             "models": sorted((model.model, model.state, model.build) for model in past),
             "jobs": sorted((job.provider_job, job.state, job.build) for job in trained),

@@ -144,7 +144,7 @@ class PipelineRows:
         return builds.list_recent(self.ctx, OPERATOR, *dataset)
 
     def log(self, *dataset, **options):
-        return verdict_acts.log(self.ctx, OPERATOR, *dataset, **options)
+        return verdict_acts.list_mainline(self.ctx, OPERATOR, *dataset, **options)
 
     def of_commit(self, commit):
         return verdict_acts.list_recent(self.ctx, OPERATOR, commit=commit)

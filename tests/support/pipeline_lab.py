@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from merlin.app.actor import Actor
-from merlin.app.status import status
+from merlin.app.status import read_status
 from merlin.app.verdicts import view_notice
 from merlin.cli.status import dataset_record
 from merlin.config import load
@@ -157,7 +157,7 @@ class Lab:
     def status(self, dataset="trial"):
         """Return the dataset's record of `merlin status --json`."""
         with reading_context(self.config) as ctx:
-            return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
+            return dataset_record(read_status(ctx, Actor.operator()).datasets[dataset])
 
     def notice_text(self, notice, language):
         """Return the text of a notice as its readers see it."""

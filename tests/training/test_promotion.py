@@ -98,7 +98,7 @@ def test_first_good_model_serves_and_is_recorded(world, clock):
     serving = world.promotions.list_serving()[FACE]
     assert (serving.model.model_id, serving.position) == (model_id, 4)
     assert (serving.since, serving.is_pinned) == (clock(), False)
-    (promotion,) = models.history(world.ctx, OPERATOR, FACE)
+    (promotion,) = models.list_promotions(world.ctx, OPERATOR, FACE)
     assert (promotion.before, promotion.to) == (None, model_id)
     assert (promotion.why, promotion.by, promotion.at) == ("newest", "merlin", clock())
     assert world.statuses() == {"a004": "serving"}
@@ -173,7 +173,7 @@ def test_rollback_lasts_until_a_newer_model(world):
     roll_back(world.promotions, FACE, "vera", to=second)
     promotions = [
         (promotion.before, promotion.to, promotion.why)
-        for promotion in models.history(world.ctx, OPERATOR, FACE)
+        for promotion in models.list_promotions(world.ctx, OPERATOR, FACE)
     ]
     assert promotions[0] == (third, second, "rollback")
     assert promotions[2] == (second, first, "rollback")

@@ -357,7 +357,7 @@ def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime |
     }
     default = ModelCatalogue(services.db).find_serving(services.default_dataset)
     models[ALONE] = default.since if default else None
-    for dataset in [*served, *courses.active(services).by_slug]:
+    for dataset in [*served, *courses.read_active(services).by_slug]:
         models.setdefault(name_of(dataset), served.get(dataset))
     return models
 
@@ -392,7 +392,7 @@ def _is_offered(caller: Caller, question: Question) -> bool:
     if not is_known(question.name) or dataset is None or not is_valid_name(dataset):
         return False
     services = caller.services
-    if dataset in courses.active(services).by_slug:
+    if dataset in courses.read_active(services).by_slug:
         return True
     is_serving = ModelCatalogue(services.db).find_serving(dataset) is not None
     return is_serving and not courses.is_closed(services, caller.actor, dataset)

@@ -31,7 +31,7 @@ from merlin.api.pages.page import (
 from merlin.api.schema import CommitId
 from merlin.app import approvals, teaching
 from merlin.app.board import Board, CommitDetails, Stage, read_board, read_commit
-from merlin.app.health import health
+from merlin.app.health import read_health
 from merlin.app.teaching import By, Questions
 from merlin.chat.feedback import Period
 from merlin.core.charts import Curve, plot_curve
@@ -114,7 +114,7 @@ DAYS = 28
 @router.get("/teach")
 async def show_taught(context: TeacherContext, query: RequestedBoard) -> Response:
     """Return the board of the courses and datasets that the person edits."""
-    totals = await context.read(teaching.question_totals, DAYS)
+    totals = await context.read(teaching.count_questions, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
     return await render_board(context, "teach.html", query, courses=courses, days=DAYS)
 
@@ -139,7 +139,9 @@ async def show_asked(
     days: Annotated[int, Query(ge=7, le=366)] = 28,
 ) -> Response:
     """Return statistics of the questions about a course."""
-    questions = await context.read(teaching.questions, course.course_id, by, days, context.language)
+    questions = await context.read(
+        teaching.list_questions, course.course_id, by, days, context.language
+    )
     view = {
         "course": course,
         "questions": questions,
@@ -190,7 +192,7 @@ async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:
     if count := await context.read(approvals.count_waiting):
         title = context.say("approvals-waiting", count=count)
         cares.append(("warn", "clock", "/admin/approvals", title, ""))
-    view = await context.read(health, 0)
+    view = await context.read(read_health, 0)
     for process in view.processes:
         name = state_text(context, "process", process.process)
         if not process.known:

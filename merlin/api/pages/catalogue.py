@@ -111,7 +111,7 @@ def _reading_progress(cookie: str, ctx: Context, actor: Actor) -> dict[str, obje
         return None
     course_id, material_id, percent = map(int, match.groups())
     try:
-        view = courses.material(ctx, actor, course_id, material_id)
+        view = courses.read_material(ctx, actor, course_id, material_id)
     except NotFound:
         return None
     minutes_left = minutes(round(len(view.text or "") * (100 - percent) / 100))
@@ -131,7 +131,7 @@ Card = tuple[Course, Pieces, Pieces, bool]
 @router.get("/")
 async def show_front(context: PublicContext, q: str = "") -> Response:
     """Return the front page."""
-    states = await context.services.read(courses.chat_states)
+    states = await context.services.read(courses.list_chat_states)
     begun = await context.read(
         partial(_reading_progress, read_cookie(context.request, READ_COOKIE))
     )
@@ -149,7 +149,7 @@ async def course_list(context: PublicContext, q: str = "") -> Response:
     address = f"/?{urlencode({'q': query})}" if query else "/"
     if "hx-request" not in context.request.headers:
         return seen_other(address)
-    states = await context.services.read(courses.chat_states)
+    states = await context.services.read(courses.list_chat_states)
     tag, unchanged = check_etag(context, *sorted(states.items()), _closed_semesters(context))
     if unchanged is not None:
         unchanged.headers["HX-Replace-Url"] = address
@@ -256,7 +256,7 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
     """Return a course's page."""
 
     def read(ctx: Context, actor: Actor) -> tuple[CourseDetails, str]:
-        details = courses.details(ctx, actor, course_id)
+        details = courses.read_details(ctx, actor, course_id)
         return details, bot_href(ctx, details.course)
 
     details, bot = await context.read(read)
@@ -331,7 +331,7 @@ def _parts(url: str) -> SplitResult | None:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
-    material_view = await context.read(courses.material, course_id, material_id)
+    material_view = await context.read(courses.read_material, course_id, material_id)
     tag, unchanged = check_etag(context, material_view.text)
     if unchanged is not None:
         return unchanged

@@ -41,7 +41,7 @@ from merlin.api.rate_limits import Limits
 from merlin.api.schema import MAX_ID
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
-from merlin.app.plans import find_discount, my_subscriptions
+from merlin.app.plans import find_discount, read_subscriptions
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.app.texts import bot_link
@@ -109,7 +109,7 @@ async def buy(
     if wrong_code or price is None or price.minor != form.price:
         message = "" if wrong_code else context.say("price-changed")
         return await _page(context, plan, form, message)
-    ends = (await context.read(my_subscriptions)).ends(plan, context.services.clock())
+    ends = (await context.read(read_subscriptions)).ends(plan, context.services.clock())
     if ends is not None and ends.isoformat() != form.ends:
         # The page is older than the last payment: it was opened before, or returned to.
         return await _page(context, plan, form, context.say("bought-already"))
@@ -170,7 +170,7 @@ async def _page(
 ) -> Response:
     promo, wrong_code = await _read_code(context, plan, form.code)
     shop = context.services.config.payments.yookassa
-    ends = (await context.read(my_subscriptions)).ends(plan, context.services.clock())
+    ends = (await context.read(read_subscriptions)).ends(plan, context.services.clock())
     view = {
         "plan": plan,
         "ends": ends,

@@ -216,7 +216,7 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
     """Return the page context of a request."""
 
     def read(ctx: Context) -> tuple[ActiveCourses, list[Course]]:
-        return courses.active(ctx), courses.favourites(ctx, caller.actor)
+        return courses.read_active(ctx), courses.list_favourites(ctx, caller.actor)
 
     active, favourites = await services_of(request).read(read)
     return view_of(

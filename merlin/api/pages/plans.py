@@ -38,8 +38,8 @@ from merlin.app.plans import (
     Subscriptions,
     has_shop,
     list_plans,
-    my_subscriptions,
     read_current_plan,
+    read_subscriptions,
 )
 from merlin.app.texts import TERMS, Settings, bot_link, legal_text
 from merlin.billing.purchases import Purchase
@@ -201,7 +201,7 @@ def _packs(context: PageContext, gifts: Sequence[Gift]) -> list[str]:
 def _renewal(context: PageContext, renewal: Renewal) -> tuple[int, str, str]:
     """Return a renewal's id, its plan, and the next charge with its date."""
     title = plan_title(context.services.plans, renewal.plan, context.language)
-    price, at = plans.next_payment(context.services, renewal)
+    price, at = plans.find_next_payment(context.services, renewal)
     method = renewal.method_title or context.say(f"gateway-{renewal.gateway.value}")
     day = until(context, at)
     about = (
@@ -241,7 +241,7 @@ async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
         await context.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
         # A trial that has just started: the button was pressed twice.
-        since, mine = context.services.clock() - _MOMENT, await context.read(my_subscriptions)
+        since, mine = context.services.clock() - _MOMENT, await context.read(read_subscriptions)
         trials = (term for term in mine.terms if term.plan == name and term.source is Source.TRIAL)
         if not any(trial.starts_at > since for trial in trials):
             return await _page(context, wrong=refusal_text(context, error))
@@ -280,7 +280,7 @@ async def _page(
 
     def read() -> tuple[list[PlanOffer], Subscriptions, str]:
         bot_href = bot_link(services, PLANS)
-        return list_plans(services, actor), my_subscriptions(services, actor), bot_href
+        return list_plans(services, actor), read_subscriptions(services, actor), bot_href
 
     offers, subscriptions, bot_href = await services.store.read(read)
     now = services.clock()

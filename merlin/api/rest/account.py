@@ -95,7 +95,7 @@ _EXPORT: dict[int | str, dict[str, Any]] = {
 @usage_router.get("/usage", summary="Get my usage and limits")
 async def show_usage(caller: Reader) -> UsageView:
     """Return the remaining quota of each question format, and this month's usage."""
-    return await caller.read(accounts.usage, caller.language)
+    return await caller.read(accounts.read_usage, caller.language)
 
 
 @usage_router.get("/export", summary="Export my data", responses=_EXPORT)
@@ -299,7 +299,7 @@ async def show_session(session_id: Id, caller: Reader) -> SessionView:
 @session_router.get("/{session_id}/turns", summary="List the turns of a session")
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
-    views = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
+    views = await caller.read(sessions.list_turns, session_id, page.size + 1, page.after(0))
     return {"turns": page.take_part(views, lambda view: view.id)}
 
 

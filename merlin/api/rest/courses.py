@@ -250,7 +250,9 @@ async def list_courses(
     max_unpaged: int = request.app.state.services.max_unpaged_courses
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        part, has_more = courses.part(ctx, limit, after, semester, DEFAULT_PAGE_SIZE, max_unpaged)
+        part, has_more = courses.list_page(
+            ctx, limit, after, semester, DEFAULT_PAGE_SIZE, max_unpaged
+        )
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         items = _COURSES.validate_python(part, context={"language": language})
         if languages == "all":
@@ -301,7 +303,7 @@ async def list_materials(
     requested = kind_of(kind)
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
-        course, materials = courses.materials(ctx, actor, course_id)
+        course, materials = courses.list_materials(ctx, actor, course_id)
         chosen = [
             MaterialShown.from_object(material, language)
             for material in materials
@@ -322,7 +324,7 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     """Return a material with its text, if it has one."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
-        details = courses.material(ctx, actor, course_id, material_id)
+        details = courses.read_material(ctx, actor, course_id, material_id)
         view = MaterialShown.from_object(details.material, language)
         fields = course_fields(details.course, language)
         return MaterialWhole(**fields, **dict(view), text=details.text), ""
@@ -335,7 +337,7 @@ async def list_semesters(request: Request) -> Response:
     """Return each semester with its number of active courses."""
 
     def make(ctx: Context, _language: str) -> tuple[object, str]:
-        semesters = courses.active(ctx).semesters.items()
+        semesters = courses.read_active(ctx).semesters.items()
         return [{"number": semester, "courses": count} for semester, count in semesters], ""
 
     return await catalogue_answer(request, make)
@@ -348,7 +350,7 @@ async def list_teachers(request: Request) -> Response:
     def make(ctx: Context, language: str) -> tuple[object, str]:
         items = [
             {"name": name, "courses": [CourseNamed.from_object(each, language) for each in taught]}
-            for name, taught in courses.teachers(ctx).items()
+            for name, taught in courses.list_teachers(ctx).items()
         ]
         return items, ""
 
@@ -457,7 +459,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     language = caller.language
     items = [
         CourseShown.from_object(course, language)
-        for course in await caller.read(courses.favourites)
+        for course in await caller.read(courses.list_favourites)
     ]
     headers = headers_of(language)
     response = Response(to_json(items), headers=headers, media_type="application/json")

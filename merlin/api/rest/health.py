@@ -30,10 +30,10 @@ from merlin.app.health import (
     ProcessView,
     QueueView,
     SunsetView,
-    health,
-    processes,
+    list_processes,
+    read_health,
 )
-from merlin.app.status import status
+from merlin.app.status import read_status
 from merlin.config import INSTALLATION_HEADER, installation_id
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.heartbeat import DATABASE_STATES
@@ -86,7 +86,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
     """Return the newest results of the datasets that the caller may watch, queues and processes."""
 
     def read(ctx: Context, actor: Actor) -> StatusShown:
-        current = status(ctx, actor)
+        current = read_status(ctx, actor)
         lines = [
             DatasetLine(
                 name=name,
@@ -97,7 +97,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
             )
             for name, dataset in current.datasets.items()
         ]
-        return {"datasets": lines, "queues": dict(current.queues), "processes": processes(ctx)}
+        return {"datasets": lines, "queues": dict(current.queues), "processes": list_processes(ctx)}
 
     return await caller.read(read)
 
@@ -105,7 +105,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
 @status_router.get("/health", summary="Get system health")
 async def show_health(caller: UserViewer) -> HealthShown:
     """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
-    return HealthShown.from_object(await caller.read(health, _ALARMS), caller.language)
+    return HealthShown.from_object(await caller.read(read_health, _ALARMS), caller.language)
 
 
 log = get_logger(__name__)
@@ -162,7 +162,7 @@ async def readyz(request: Request) -> Response:
     state = await database_state(services)
     views: dict[str, dict[str, object]] = {}
     try:
-        found = await asyncio.wait_for(services.read(processes), ANSWER_S)
+        found = await asyncio.wait_for(services.read(list_processes), ANSWER_S)
         views = _ready_processes(found, services.clock())
     except (MerlinError, TimeoutError):
         state = "silent"

@@ -40,12 +40,11 @@ from merlin.api.schema import (
     part,
     view_response,
 )
-from merlin.app import builds, jobs, models, requests, verdicts
+from merlin.app import builds, jobs, models, requests, status, verdicts
 from merlin.app.board import Board, read_board
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import JobDetails, JobView, QuoteView
 from merlin.app.models import ModelView, PromotionView, ServingView
-from merlin.app.status import dataset_of_name, datasets_by_name
 from merlin.app.views import finite
 from merlin.core.charts import plot_png
 from merlin.core.i18n import render_stored_text
@@ -233,7 +232,7 @@ async def list_promotions(
     caller: JobViewer, page: Part, dataset: DatasetName = ""
 ) -> PromotionList:
     """Return the changes of live models, newest first."""
-    return {"promotions": await part(caller, page, dataset, models.history)}
+    return {"promotions": await part(caller, page, dataset, models.list_promotions)}
 
 
 @model_router.get("/models/{model_id}", summary="Get a model")
@@ -351,7 +350,7 @@ class Back(Body):
 @dataset_router.get("", summary="List datasets")
 async def list_datasets(caller: JobViewer) -> DatasetList:
     """Return the datasets with their newest verdict, live model and newest job."""
-    datasets = await caller.read(datasets_by_name)
+    datasets = await caller.read(status.list_datasets)
     return {
         "datasets": [DatasetShown.from_object(dataset, caller.language) for dataset in datasets]
     }
@@ -360,7 +359,9 @@ async def list_datasets(caller: JobViewer) -> DatasetList:
 @dataset_router.get("/{dataset}", summary="Get a dataset")
 async def show_dataset(caller: JobViewer, dataset: Name) -> DatasetDetails:
     """Return a dataset with the checker's findings at its newest commit."""
-    return DatasetDetails.from_object(await caller.read(dataset_of_name, dataset), caller.language)
+    return DatasetDetails.from_object(
+        await caller.read(status.get_dataset, dataset), caller.language
+    )
 
 
 @dataset_router.get(

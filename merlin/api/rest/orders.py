@@ -244,7 +244,7 @@ class CodeBody(Body):
 @renewal_router.get("/renewals", summary="List my auto-renewals")
 async def list_renewals(caller: Reader) -> RenewalList:
     """Return the caller's active and former auto-renewals."""
-    subscriptions = await caller.read(plans.my_subscriptions)
+    subscriptions = await caller.read(plans.read_subscriptions)
     sold_plans, language = caller.services.plans, caller.language
     renewals = [
         RenewalShown.from_object(

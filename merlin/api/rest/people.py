@@ -128,4 +128,4 @@ async def list_audit(
     ] = "",
 ) -> AuditList:
     """Return the entries of the audit log, newest first."""
-    return {"entries": await part(caller, page, target, partial(users.audit_log, by=by))}
+    return {"entries": await part(caller, page, target, partial(users.list_audit, by=by))}

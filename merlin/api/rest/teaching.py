@@ -174,7 +174,7 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
 
     `revision` is required for updates.
     """
-    return await caller.read(teaching.details, course_id)
+    return await caller.read(teaching.read_details, course_id)
 
 
 @router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
@@ -239,4 +239,4 @@ async def show_questions(
     days: Annotated[int, Query(ge=1, le=_MAX_DAYS)] = _DAYS,
 ) -> Questions:
     """Return the number of questions and ratings by period, and the lowest-rated answers."""
-    return await caller.read(teaching.questions, course_id, by, days, caller.language)
+    return await caller.read(teaching.list_questions, course_id, by, days, caller.language)

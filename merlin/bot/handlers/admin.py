@@ -17,8 +17,8 @@ from typing import TypeVar
 
 from merlin.app.approvals import list_waiting
 from merlin.app.board import BoardRow, Card, read_board
-from merlin.app.health import BudgetView, HealthView, ProcessView, health, runbook
-from merlin.app.models import dataset_names
+from merlin.app.health import BudgetView, HealthView, ProcessView, read_health, read_runbook
+from merlin.app.models import list_dataset_names
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext
 from merlin.bot.menu import View
@@ -100,7 +100,7 @@ def find_by_hash(
 
 def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    names = dataset_names(*context.caller, permission)
+    names = list_dataset_names(*context.caller, permission)
     return find_by_hash(context, names, key="admin-no-dataset")
 
 
@@ -296,7 +296,7 @@ def runbook_row(key: str, language: str) -> tuple[Button, ...]:
 @handlers.button("a-runbook", needs=Permission.USERS)
 def show_runbook(context: BotContext) -> View:
     """Show the runbook for problems with one cause."""
-    title, steps = runbook(context.language, context.argument(0))
+    title, steps = read_runbook(context.language, context.argument(0))
     url = context.services.config.api.public_url.rstrip("/")
     page = Button(context.translate("runbook-page"), url=f"{url}/admin/health#runbooks")
     rows: menu.Rows = (("admin-health", "a-health"), page if url else None, HOME)
@@ -310,7 +310,7 @@ _GIB = 2**30
 @handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
     """Show the health of the processes, queues, budgets and disk, and the newest alarms."""
-    view, translate, disk = health(*context.caller, _MAX_ALARMS), context.translate, ""
+    view, translate, disk = read_health(*context.caller, _MAX_ALARMS), context.translate, ""
     if view.disk is not None:
         free = i18n.format_number(context.language, view.disk.free / _GIB, 1)
         share = view.disk.free / view.disk.total * 100

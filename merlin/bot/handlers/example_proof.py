@@ -130,7 +130,7 @@ async def show_screen(context: BotContext, act: Act) -> None:
 
 def require_chosen_card(context: BotContext) -> DatasetCard:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    cards = examples.datasets(*context.caller)
+    cards = examples.list_datasets(*context.caller)
     return admin.find_by_hash(context, cards, attrgetter("name"), 1, "admin-no-dataset")
 
 
@@ -142,7 +142,7 @@ def require_chosen_dataset(context: BotContext) -> str:
 def require_chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = require_chosen_dataset(context)
-    ids = examples.ids(*context.caller, name)
+    ids = examples.list_ids(*context.caller, name)
     example_id = admin.find_by_hash(context, ids, index=2, key="examples-not-found")
     return examples.get(*context.caller, name, example_id)
 

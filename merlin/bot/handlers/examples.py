@@ -61,7 +61,7 @@ def examples_home(context: BotContext) -> View:
             f"{card.title_in(context.language)} · {count}", f"ex:ds:{admin.short_hash(card.name)}"
         )
 
-    cards, title = examples.datasets(*context.caller), context.translate("admin-examples")
+    cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
     keys, rows = ("examples-which", "admin-no-datasets"), (_shared_buttons(context), admin.HOME)
     return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
 
@@ -82,7 +82,7 @@ def show_dataset(context: BotContext) -> View:
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
     dataset_hash = admin.short_hash(card.name)
-    findings = examples.findings(*context.caller, card.name)
+    findings = examples.list_findings(*context.caller, card.name)
     rows: menu.Rows = (
         (
             ("examples-add", f"ex:add:{dataset_hash}"),
@@ -155,9 +155,9 @@ def show_findings(context: BotContext) -> View:
     proof.leave_dialog(context)
     card = proof.require_chosen_card(context)
     name, dataset_hash = card.name, admin.short_hash(card.name)
-    findings = examples.findings(*context.caller, name)
+    findings = examples.list_findings(*context.caller, name)
     page_findings, page = menu.paginate(findings, context.number(2))
-    ids = examples.ids(*context.caller, name)
+    ids = examples.list_ids(*context.caller, name)
     ids_by_path = {escape_unprintable(example_path(example_id)): example_id for example_id in ids}
     paths = dict.fromkeys(finding.path for finding in page_findings if finding.path in ids_by_path)
     links = [
@@ -241,14 +241,14 @@ def show_example(context: BotContext) -> View:
         (("examples-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
     lineage = context.translate("examples-no-version")
-    builds = examples.builds_with(*context.caller, file.dataset, file.id)
+    builds = examples.find_build_range(*context.caller, file.dataset, file.id)
     if builds is not None:
         first, last = builds
         blob = file.revision[:10]
         lineage = context.translate("examples-versions", first=first, last=last, blob=blob)
     findings = [
         f"• {cut(finding.text(context.language), 160)}"
-        for finding in examples.findings(*context.caller, file.dataset)
+        for finding in examples.list_findings(*context.caller, file.dataset)
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
@@ -260,7 +260,7 @@ def show_example(context: BotContext) -> View:
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
     file = proof.require_chosen_example(context)
-    versions = examples.versions(*context.caller, file.dataset, file.id)
+    versions = examples.list_versions(*context.caller, file.dataset, file.id)
     lines = [
         context.translate(
             "examples-history-line",

@@ -230,7 +230,7 @@ def _datasets(context: BotContext) -> View:
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
     """Return dataset -> title of all courses and live datasets; within the store's work."""
-    serving, active = context.catalogue.all_serving(), courses.active(context.services)
+    serving, active = context.catalogue.all_serving(), courses.read_active(context.services)
     names = (*(model.dataset for model in serving), *active.by_slug)
     return {name: active.title(name, language) for name in names}
 

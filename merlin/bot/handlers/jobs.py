@@ -19,7 +19,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import MAX_EVENTS, JobDetails, JobView
-from merlin.app.models import dataset_names
+from merlin.app.models import list_dataset_names
 from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -105,7 +105,7 @@ def loss_chart(job: JobDetails, language: str) -> str:
 @handlers.button("a-launch", needs=Permission.LAUNCH)
 def choose_launch(context: BotContext) -> View:
     """List the datasets that the user may train."""
-    names = dataset_names(*context.caller, Permission.LAUNCH)
+    names = list_dataset_names(*context.caller, Permission.LAUNCH)
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
@@ -162,7 +162,7 @@ def list_jobs(context: BotContext) -> View:
         return Button(label, f"a-job:{job.id}")
 
     job_views = jobs.list_recent(*context.caller, limit=_MAX_LISTED)
-    may_launch = bool(dataset_names(*context.caller, Permission.LAUNCH))
+    may_launch = bool(list_dataset_names(*context.caller, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
     return menu.list_card(context, title, keys, job_views, entry, "a-jobs", *more)
@@ -181,7 +181,7 @@ def show_job(context: BotContext) -> View:
     may_launch = context.actor.may(Permission.LAUNCH, job.dataset)
     can_cancel = job.can_cancel and may_launch
     has_model = job.state is JobState.SUCCEEDED
-    may_repeat = job.dataset in dataset_names(*context.caller, Permission.LAUNCH)
+    may_repeat = job.dataset in list_dataset_names(*context.caller, Permission.LAUNCH)
     can_repeat = job.is_over and not has_model and may_repeat
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from functools import partial
 
 from merlin.app import evaluation, models
-from merlin.app.models import ModelView, dataset_names, serving_models
+from merlin.app.models import ModelView, list_dataset_names, read_serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -75,14 +75,14 @@ _MAX_HISTORY = 15
 @handlers.button("a-models")
 def list_datasets(context: BotContext) -> View:
     """List the datasets with their live models."""
-    serving = serving_models(*context.caller)
+    serving = read_serving_models(*context.caller)
 
     def entry(name: str) -> Button:
         title = admin.dataset_title(context, name)
         label = f"{title} · {serving[name].build if name in serving else '–'}"
         return Button(label, f"a-set:{short_hash(name)}:0")
 
-    names = dataset_names(*context.caller, Permission.WATCH)
+    names = list_dataset_names(*context.caller, Permission.WATCH)
     title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
     return menu.list_card(context, title, keys, names, entry, "a-models", admin.HOME)
 
@@ -91,7 +91,7 @@ def list_datasets(context: BotContext) -> View:
 def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
-    dataset_hash, serving = short_hash(name), serving_models(*context.caller).get(name)
+    dataset_hash, serving = short_hash(name), read_serving_models(*context.caller).get(name)
     found_models = models.list_recent(*context.caller, name, _MAX_LISTED)
     may_promote = serving and context.actor.may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
@@ -144,7 +144,7 @@ def show_history(context: BotContext) -> View:
             why=admin.state_text(context, "why", entry.why),
             by=reference_name(context.services, entry.by, context.language),
         )
-        for entry in models.history(*context.caller, name, _MAX_HISTORY)
+        for entry in models.list_promotions(*context.caller, name, _MAX_HISTORY)
     ]
     dataset, back = admin.dataset_title(context, name), f"a-set:{short_hash(name)}:0"
     message = "\n".join(lines) or context.translate("admin-live-model-none", dataset=dataset)
@@ -174,7 +174,7 @@ def show_model(context: BotContext) -> View:
     may_promote = view.is_promotable and may(Permission.PROMOTE, view.dataset)
     may_accept = is_held and bool(view.lost) and may(Permission.EDIT_EXAMPLES, view.dataset)
     proof = evaluation_text(view.scores, context.language)
-    gate = models.gate_of(context.services, view)
+    gate = models.read_gate(context.services, view)
     held = _render_held_reason(context, view) if is_held else ""
     if view.display_state == "canary":
         held = f"{render_stored_text(context.language, view.reason, view.arguments)}."
@@ -303,7 +303,7 @@ def roll_back(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_confirmed(context):
-        target = models.rollback_target(*context.caller, name)
+        target = models.find_rollback_target(*context.caller, name)
         message = context.translate(
             "admin-ask-rollback", dataset=admin.dataset_title(context, name), build=target.title
         )

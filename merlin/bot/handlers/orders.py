@@ -173,7 +173,7 @@ def refusal_reason(context: BotContext) -> str:
 
 def _renews(context: BotContext, plan: str) -> bool:
     """Return whether a plan of the user renews itself; Telegram does until it confirms the stop."""
-    own = plans.my_subscriptions(*context.own_caller)
+    own = plans.read_subscriptions(*context.own_caller)
     return any(each.plan == plan and each.state in RUNNING for each in own.renewals)
 
 

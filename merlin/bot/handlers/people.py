@@ -105,7 +105,7 @@ def require_other_person(context: BotContext) -> UserView:
 @handlers.button("a-user")
 def show_person(context: BotContext, alert: str = "") -> View:
     """Show a user with the possible actions."""
-    person = users.details(*context.caller, context.number(), _MAX_ENTRIES)
+    person = users.read_details(*context.caller, context.number(), _MAX_ENTRIES)
     role = admin.state_text(context, "role", person.role.value)
     notes = (("blocked", person.blocked), ("unreachable", not person.reachable))
     plan = plan_named(context.services.plans, person.current_plan)
@@ -378,7 +378,7 @@ def list_scopes(context: BotContext) -> View:
         role = "" if name in granted else f":{Role.TEACHER.value}"
         return Button(f"{sign}{name}", f"{verb}:{person.id}{role}:{short_hash(name)}")
 
-    names = sorted({*users.grantable_scopes(*context.caller), *granted})
+    names = sorted({*users.list_grantable_scopes(*context.caller), *granted})
     keys, back = ("people-ask-scope", "admin-no-datasets"), menu.back(f"a-role:{person.id}")
     data, title = f"a-scopes:{person.id}", user_title(context, person)
     return menu.list_card(context, title, keys, names, entry, data, back, place=1)
@@ -386,7 +386,7 @@ def list_scopes(context: BotContext) -> View:
 
 def _scope_argument(context: BotContext, index: int, extra: Sequence[str] = ()) -> str:
     """Return the dataset named by the callback data. Raises NotFound."""
-    names = {*users.grantable_scopes(*context.caller), *extra}
+    names = {*users.list_grantable_scopes(*context.caller), *extra}
     return admin.find_by_hash(context, names, index=index, key="admin-no-dataset")
 
 

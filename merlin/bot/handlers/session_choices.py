@@ -57,7 +57,7 @@ def describe_settings(context: BotContext, session: sessions.Session) -> list[st
     """Return descriptions of the session's settings: course, model, system prompt."""
     settings: list[tuple[str, str]] = []
     if session.dataset:
-        active = courses.active(context.services)
+        active = courses.read_active(context.services)
         settings.append(("course", active.title(session.dataset, context.language)))
     model = answering_model(context, session) if remove_preset(context, session).provider else None
     if model is not None:
@@ -289,7 +289,7 @@ _TO_MODELS = ("models-button-list", "model:list:0")
 @handlers.button("course:open")
 def open_chosen_course(context: BotContext) -> View:
     """Start a session about a course."""
-    course = courses.active(context.services).by_id.get(context.number(1))
+    course = courses.read_active(context.services).by_id.get(context.number(1))
     if course is None:
         raise NotFound("no such course", "courses-not-available")
     return _start_course(context, course)
@@ -307,12 +307,12 @@ def leave_course(context: BotContext) -> View:
 def _find_default_course(context: BotContext) -> Course | None:
     """Return the active course that answers where none is chosen, None for no course."""
     dataset = dataset_of(context.services, replace(context.open_session(), dataset=None))
-    return courses.active(context.services).by_slug.get(dataset or "")
+    return courses.read_active(context.services).by_slug.get(dataset or "")
 
 
 def open_course(context: BotContext, slug: str) -> View:
     """Start a session about the course of a deep link; within the store's work."""
-    course = courses.active(context.services).by_slug.get(slug)
+    course = courses.read_active(context.services).by_slug.get(slug)
     if course:
         return _start_course(context, course)
     return menu.text_view(context, "courses-not-available", _TO_COURSES)
@@ -322,7 +322,7 @@ def open_course(context: BotContext, slug: str) -> View:
 @handlers.button("course", "course:list")
 def list_courses(context: BotContext) -> View:
     """List the courses by semester; the session's course is marked."""
-    active = courses.active(context.services).courses
+    active = courses.read_active(context.services).courses
     session = context.open_session()
     if not active and session.dataset is None:
         return menu.text_view(context, "courses-none-yet")

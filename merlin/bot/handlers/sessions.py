@@ -18,7 +18,7 @@ from merlin.app import summaries
 from merlin.app.ask import Conversation, dataset_of, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
-from merlin.app.sessions import counted_turns, session_as_json, session_as_markdown
+from merlin.app.sessions import list_own_turns, session_as_json, session_as_markdown
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, build_messages
@@ -217,7 +217,7 @@ def take_title(context: BotContext) -> View:
 def send_file(context: BotContext) -> View:
     """Send the session as a file."""
     session = _require_session(context)
-    turns = counted_turns(context.services, session.session_id)
+    turns = list_own_turns(context.services, session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, turns)
     else:

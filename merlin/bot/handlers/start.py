@@ -167,7 +167,7 @@ def _greeting(context: BotContext) -> View:
     services = context.services
     session = context.sessions.find_open(context.place)
     dataset = dataset_of(services, session) if session else services.default_dataset
-    course = courses.active(services).by_slug.get(dataset or "")
+    course = courses.read_active(services).by_slug.get(dataset or "")
     is_served = ModelCatalogue(context.db).find_serving(dataset) is not None
     if not (dataset and course and is_served):
         return menu.text_view(context, "bot-start")
@@ -317,7 +317,7 @@ def info(context: BotContext) -> View:
 def _model_text(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=courses.active(context.services).title(serving.dataset, context.language),
+        dataset=courses.read_active(context.services).title(serving.dataset, context.language),
         build=serving.model.build_version,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
@@ -345,7 +345,7 @@ def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -
 
 def _info_session(context: BotContext, session: Session) -> str:
     model = answering_model(context, session)
-    dataset, active = dataset_of(context.services, session), courses.active(context.services)
+    dataset, active = dataset_of(context.services, session), courses.read_active(context.services)
     choices = {
         "bot-info-session-model": model.title if model else "",
         "bot-info-session-dataset": active.title(dataset or "", context.language),

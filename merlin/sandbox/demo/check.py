@@ -197,7 +197,7 @@ class LoraTraining:
         config = self._demo.config
         try:
             with reading_context(config) as ctx:
-                serving = models.serving_models(ctx, Actor.operator())
+                serving = models.read_serving_models(ctx, Actor.operator())
         except NotFound:
             return None
         return config.datasets.default in serving or None
@@ -232,8 +232,8 @@ class LoraTraining:
         with reading_context(self._demo.config) as ctx:
             recent_jobs = jobs.list_recent(ctx, actor, DATASET, limit=1)
             job = jobs.get(ctx, actor, recent_jobs[0].id, _MAX_EVENTS) if recent_jobs else None
-            serving = models.serving_models(ctx, actor).get(DATASET)
-            title = courses.active(ctx).title(DATASET, self._demo.config.language)
+            serving = models.read_serving_models(ctx, actor).get(DATASET)
+            title = courses.read_active(ctx).title(DATASET, self._demo.config.language)
         is_first, self._has_polled = not self._has_polled, True
         if job is None:
             return None

@@ -161,7 +161,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
     """
     # One query: between two the next commit may arrive.
     actor = Actor.operator()
-    recent_verdicts = verdicts.log(ctx, actor, limit=_MAX_DATASETS)
+    recent_verdicts = verdicts.list_mainline(ctx, actor, limit=_MAX_DATASETS)
     if not recent_verdicts:
         return empty_progress(default)
     newest_commit = [row for row in recent_verdicts if row.commit == recent_verdicts[0].commit]
@@ -170,7 +170,7 @@ def find_newest_progress(ctx: Context, default: str, language: str) -> dict[str,
         key=lambda row: (row.verdict is VerdictStatus.REMOVED, row.dataset != default),
     )
     job = jobs.get(ctx, actor, verdict.job) if verdict.job else None
-    serving_model = models.serving_models(ctx, actor).get(verdict.dataset)
+    serving_model = models.read_serving_models(ctx, actor).get(verdict.dataset)
     return {
         "dataset": verdict.dataset,
         "commit": verdict.commit,

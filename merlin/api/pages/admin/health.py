@@ -12,8 +12,8 @@ from starlette.responses import Response
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.formatting import day, number
 from merlin.api.pages.page import PageContext, UserAdminContext, render_page
-from merlin.app.health import HealthView, ProcessView, engine_address, health, runbook
-from merlin.app.trends import MoneyDay, Span, Trends, quantile, trends
+from merlin.app.health import HealthView, ProcessView, engine_address, read_health, read_runbook
+from merlin.app.trends import MoneyDay, Span, Trends, quantile, read_trends
 from merlin.core import time_charts
 from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
@@ -48,8 +48,8 @@ class Card:
 @router.get("/admin/health")
 async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     """Return the health page."""
-    health_view = await context.read(health, _ALARMS)
-    trend = await context.read(trends, span, context.zone)
+    health_view = await context.read(read_health, _ALARMS)
+    trend = await context.read(read_trends, span, context.zone)
     now = context.services.clock()
     causes = dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms)
     view = {
@@ -65,7 +65,7 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "zone": now.astimezone(context.zone).tzname(),
         "late_s": _LATE_S,
         "step": partial(describe_step, context.language),
-        "runbooks": [runbook(context.language, cause) for cause in causes if cause],
+        "runbooks": [read_runbook(context.language, cause) for cause in causes if cause],
     }
     return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
 

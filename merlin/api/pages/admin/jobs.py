@@ -41,7 +41,7 @@ from merlin.app.evaluation import scores_of
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
-from merlin.app.status import DatasetView, dataset_of_name, datasets_by_name
+from merlin.app.status import DatasetView, get_dataset, list_datasets
 from merlin.core.charts import plot_curve
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -101,7 +101,7 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
             if "model" in request.arguments:
                 target = models.find(ctx, actor, target).title
             elif "dataset" in request.arguments:
-                target = dataset_of_name(ctx, actor, target).title_in(context.language)
+                target = get_dataset(ctx, actor, target).title_in(context.language)
         is_served = is_daemon_alive(ctx)
         is_over = request.state in {RequestState.DONE, RequestState.FAILED}
         return {
@@ -167,7 +167,7 @@ def _change_mark(job: JobDetails) -> str:
 
 async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve with a description, and the losses by step, newest first."""
-    launchable = await context.read(models.dataset_names, Permission.LAUNCH)
+    launchable = await context.read(models.list_dataset_names, Permission.LAUNCH)
     train, test = (dict(points) for points in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
@@ -238,7 +238,7 @@ async def _launchable(context: PageContext) -> dict[str, str]:
         context,
         [
             view
-            for view in await context.read(datasets_by_name)
+            for view in await context.read(list_datasets)
             if view.is_built and context.may(Permission.LAUNCH, view.name)
         ],
     )
@@ -336,7 +336,7 @@ async def show_models(
     """Return the serving models, all models, and the history of promotions."""
     model_views = await part(context, page, dataset, models.list_recent)
     dataset_views = [
-        view for view in await context.read(datasets_by_name) if dataset in {"", view.name}
+        view for view in await context.read(list_datasets) if dataset in {"", view.name}
     ]
     titles = _titles(context, dataset_views)
     view = {
@@ -349,7 +349,7 @@ async def show_models(
         ),
         "models": model_views,
         "next_href": next_href(page),
-        "moves": await context.read(models.history, dataset, _HISTORY),
+        "moves": await context.read(models.list_promotions, dataset, _HISTORY),
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)

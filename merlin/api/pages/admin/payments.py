@@ -179,7 +179,7 @@ async def show_billing(
         moved = payments.list_entries(ctx, actor, last, now + timedelta(days=1))
         buyers = [person_reference(purchase.user_id) for purchase in purchases]
         compared = read_last_comparison(Settings(ctx.db))
-        return [entry for entry, _ in moved], users.display_names(ctx, buyers), compared
+        return [entry for entry, _ in moved], users.find_display_names(ctx, buyers), compared
 
     entries, names, compared = await context.read(read)
     until = now.astimezone(zone).date()
@@ -293,7 +293,7 @@ async def _page(
         details = payments.show_payment(ctx, actor, purchase_id)
         people = {person_reference(details.purchase.user_id)}
         people |= {refund.by for refund in details.refunds}
-        return details, users.display_names(ctx, sorted(people))
+        return details, users.find_display_names(ctx, sorted(people))
 
     details, names = await context.read(read)
     view = {

@@ -49,8 +49,8 @@ async def show_audit(
 ) -> Response:
     """Return one part of the audit log, of one target or one person's actions if given."""
     reference = by or target
-    entries = await part(context, page, target, partial(users.audit_log, by=by))
-    names = await context.services.read(users.display_names, [reference]) if reference else {}
+    entries = await part(context, page, target, partial(users.list_audit, by=by))
+    names = await context.services.read(users.find_display_names, [reference]) if reference else {}
     view = {
         "whose": reference,
         "name": names.get(reference),
@@ -146,7 +146,7 @@ async def _act(
 
 async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
-        return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
+        return users.read_details(ctx, actor, user_id), users.list_grantable_scopes(ctx, actor)
 
     person, datasets = await context.read(read)
     is_self = user_id == context.user_id
@@ -197,7 +197,7 @@ async def _approvals_page(context: PageContext, wrong: str = "", message: str = 
         waiting = approvals.list_waiting(ctx, actor)
         people = {view.approval.subject for view in waiting}
         people |= {person_reference(view.approval.asked_by) for view in waiting}
-        return waiting, dict(users.display_names(ctx, sorted(people)))
+        return waiting, dict(users.find_display_names(ctx, sorted(people)))
 
     waiting, names = await context.read(read)
     view = {

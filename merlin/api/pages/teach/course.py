@@ -108,7 +108,7 @@ async def save_card(
         return partial(teaching.edit_card, form.body().values(), form.revision)
 
     async def theirs() -> CardForm:
-        return _card(await context.read(teaching.details, course.course_id))
+        return _card(await context.read(teaching.read_details, course.course_id))
 
     result, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
     if isinstance(result, FormResult):
@@ -158,7 +158,7 @@ async def _course_page(
 ) -> Response:
     """Return the page; `card` holds the typed values, `changed` the new edit."""
     result = result or FormResult()
-    details = await context.read(teaching.details, course.course_id)
+    details = await context.read(teaching.read_details, course.course_id)
     card = card or _card(details)
     unknown = await context.read(teaching.list_unknown_teachers, card.teacher_names)
     view = {
@@ -303,7 +303,7 @@ async def _check_or_save(
 
 async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
     """Return the form of a stored material. Raises NotFound."""
-    details = await context.read(teaching.details, course.course_id)
+    details = await context.read(teaching.read_details, course.course_id)
     stored = details.material(material_id)
     return MaterialForm(
         title_ru=stored.title.ru or "",

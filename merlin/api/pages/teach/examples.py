@@ -260,7 +260,7 @@ async def show_example(
     """Return the list with one example open: its form, or its history."""
     form, is_broken = await _form(context, dataset.name, example)
     result = FormResult(context.say("example-broken")) if is_broken else FormResult()
-    versions = await context.read(examples.history, dataset.name, form.example)
+    versions = await context.read(examples.read_history, dataset.name, form.example)
     opened = OpenExample(form, versions, is_history=look == "history")
     return await _page(context, dataset, page, filters, opened, result)
 
