@@ -18,10 +18,9 @@ from itertools import count
 
 from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import General
+from merlin.chat.sessions import BYTES_PER_TOKEN
 from merlin.core.messages import Image
 
-# The context window's estimate; it rather overestimates the number of tokens.
-BYTES_PER_TOKEN = 4
 MAX_NAME_LENGTH = 100
 _MARK_LETTERS = 16
 _INTRODUCTION = (
@@ -129,8 +128,8 @@ def _size(text: str) -> int:
 # More would take minutes and cost much; the rest is left out, and the user is notified.
 MAX_PARTS = 40
 AT_ONCE = 3
-# Maximum number of passes of shortening; then the rest is cut off.
-ROUNDS = 3
+# Passes of shortening; then the rest is cut off.
+MAX_PASSES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +163,7 @@ async def shorten_text(
     parts = split_text(text, part_tokens)
     used = parts[:most_parts]
     shortened = await _summarize_parts(used, shorten_part, progress)
-    for _ in range(ROUNDS - 1):
+    for _ in range(MAX_PASSES - 1):
         if fits_into(shortened, room_tokens):
             break
         # No progress for later passes: a count that starts again would confuse.
@@ -176,7 +175,7 @@ async def shorten_text(
 
 def fits_into(text: str, room_tokens: int) -> bool:
     """Return whether a text takes at most `room_tokens` tokens, by estimate."""
-    return len(text.encode("utf-8", "replace")) <= room_tokens * BYTES_PER_TOKEN
+    return _size(text) <= room_tokens * BYTES_PER_TOKEN
 
 
 async def _summarize_parts(

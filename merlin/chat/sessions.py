@@ -262,7 +262,7 @@ WARN_SHARE = 0.8
 # The rest is reserved for the answer.
 FULL_SHARE = 0.9
 # Measured on Russian text with o200k_base: 6.6 bytes a token; four is a safe estimate.
-_BYTES_PER_TOKEN = 4
+BYTES_PER_TOKEN = 4
 _FRAME_TOKENS = 4
 _NUMBER = re.compile(r"\b(\d{3,8})\s+tokens")
 
@@ -292,7 +292,7 @@ class WindowCounter:
 
 def estimate_tokens(message: Message) -> int:
     """Return an estimate of the tokens of a message, rather too many than too few."""
-    return _FRAME_TOKENS + len(message.content.encode()) // _BYTES_PER_TOKEN
+    return _FRAME_TOKENS + len(message.content.encode()) // BYTES_PER_TOKEN
 
 
 def count_window_tokens(messages: Iterable[Message]) -> int:

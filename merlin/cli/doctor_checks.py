@@ -246,7 +246,7 @@ def check_repository(repository: RepositoryConfig) -> CheckMessage:
         try:
             newest = source.remote_head()
         except SourceError as error:
-            reason = {"key": error.key, "arguments": error.arguments}
+            reason = error.as_argument()
             raise check_failure("doctor-not-read", reason=reason, **arguments) from error
     if newest is None:
         raise check_failure("doctor-no-branch", **arguments)

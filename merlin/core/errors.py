@@ -38,6 +38,10 @@ class MerlinError(Exception):
         self.key = key
         self.arguments: Mapping[str, object] = {"message": message, **arguments}
 
+    def as_argument(self) -> dict[str, object]:
+        """Return its text as an argument of another text."""
+        return {"key": self.key, "arguments": dict(self.arguments)}
+
 
 class ConfigError(MerlinError):
     """config.yaml, a credential or a command's usage is wrong."""

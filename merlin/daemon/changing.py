@@ -110,7 +110,7 @@ class ChangeProcessor:
         log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
-        values = {"subject": _subject(batch.first), "reason": _reason(refusal)}
+        values = {"subject": _subject(batch.first), "reason": refusal.as_argument()}
         self._notify(batch.first, "notice-change-refused", values)
         self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
@@ -123,7 +123,7 @@ class ChangeProcessor:
             return False
         self._pause_s = FIRST_PAUSE_S
         first = batch.first
-        arguments = {"subject": _subject(first), "reason": _reason(refusal)}
+        arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
         if first.by.isdecimal():
             arguments["change"] = first.change_id
             self._notify(first, "notice-change-parked", arguments, refusals)
@@ -140,7 +140,7 @@ class ChangeProcessor:
         self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         day = self._clock().date().isoformat()
-        arguments = {"reason": _reason(failure)}
+        arguments = {"reason": failure.as_argument()}
         self._notices.tell(ADMINS, "notice-change-waits", arguments, once=f"change-waits:{day}")
 
     def _notify(
@@ -155,10 +155,6 @@ class ChangeProcessor:
 
 def _subject(change: Change) -> Mapping[str, object] | str:
     return parse_subject(change.subject, question_preview(change.text))
-
-
-def _reason(error: MerlinError) -> Mapping[str, object]:
-    return {"key": error.key, "arguments": dict(error.arguments)}
 
 
 def _cut_or_dash(text: str | None) -> str:

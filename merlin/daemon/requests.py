@@ -95,7 +95,7 @@ def _finish(services: DaemonServices, request: Request, result: Result) -> None:
 
 
 def _refuse(services: DaemonServices, request: Request, error: MerlinError) -> None:
-    values = {"key": error.key, "arguments": dict(error.arguments), "message": str(error)}
+    values = {**error.as_argument(), "message": str(error)}
     Requests(services.db).finish(request.request_id, RequestState.FAILED, values)
 
 

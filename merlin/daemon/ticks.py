@@ -138,8 +138,7 @@ def read_commits(services: DaemonServices) -> bool:
         tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
     except SourceError as error:
-        reason = {"key": error.key, "arguments": dict(error.arguments)}
-        _notify_daily(services, "notice-repository", reason=reason)
+        _notify_daily(services, "notice-repository", reason=error.as_argument())
         raise
     except OSError as error:
         named = {"reason": error.strerror or str(error)}
@@ -299,9 +298,9 @@ class NoteWriter:
 
     def __init__(self, services: DaemonServices) -> None:
         self._services = services
-        self._is_owed = True  # the previous process may have died before the push
+        self._is_push_due = True  # the previous process may have died before the push
         self._pause_s = FIRST_PUSH_PAUSE_S
-        self._share_at = 0.0
+        self._push_at = 0.0
 
     def __call__(self) -> bool:
         """Write and push notes; return whether one was written. Raises SourceError at the end."""
@@ -315,15 +314,15 @@ class NoteWriter:
                 continue
             rows.record_note(commit, words)
             count += 1
-        self._is_owed = self._is_owed or count > 0
-        if self._is_owed and time.monotonic() >= self._share_at:
+        self._is_push_due = self._is_push_due or count > 0
+        if self._is_push_due and time.monotonic() >= self._push_at:
             try:
                 source.share_notes()
             except SourceError:
-                self._share_at = time.monotonic() + self._pause_s
+                self._push_at = time.monotonic() + self._pause_s
                 self._pause_s = min(MAX_PUSH_PAUSE_S, 2 * self._pause_s)
                 raise
-            self._is_owed, self._pause_s = False, FIRST_PUSH_PAUSE_S
+            self._is_push_due, self._pause_s = False, FIRST_PUSH_PAUSE_S
         if failures:
             raise failures[0]
         return count > 0

@@ -132,9 +132,8 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
     )
     if decision.step is Step.LAUNCH:
         return launches.start(newest, job, older)
-    if (
-        decision.step is Step.WAIT
-    ):  # the other commits of a burst are kept: they give its start time
+    if decision.step is Step.WAIT:
+        # The other commits of a burst are kept: they give its start time.
         older = [verdict for verdict in older if verdict.status is VerdictStatus.HELD]
     if decision.reason != newest.reason or older:
         launches.hold(newest, decision, older)

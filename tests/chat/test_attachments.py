@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from merlin.bot.handlers.prompts import check_size, check_voice
 from merlin.chat.prompt import (
-    BYTES_PER_TOKEN,
     MAX_NAME_LENGTH,
     document_texts,
     split_text,
     text_outside_documents,
     wrap_document,
 )
+from merlin.chat.sessions import BYTES_PER_TOKEN
 from merlin.config.settings import MediaLimits
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind, detect_kind, image_mime

@@ -9,7 +9,7 @@ import pytest
 
 from merlin.app.summaries import MAX_PARTS, check_summary, summarize
 from merlin.chat.answer import Ending, Reply
-from merlin.chat.prompt import BYTES_PER_TOKEN
+from merlin.chat.sessions import BYTES_PER_TOKEN
 from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
