@@ -286,7 +286,7 @@ def quote(
         provider=job.provider,
         base_model=recipe.base_model,
         examples=build.train,
-        epochs=count_epochs(build.train, recipe.hyperparameters.get("n_epochs", "auto")),
+        epochs=count_epochs(build.train, recipe.hyperparameters),
         cost_micro=None if launches.price(recipe) is None else job.estimate_micro,
         spent_micro=spent_micro(ctx.db, job.provider, month_start(ctx.clock())),
         cap_micro=ctx.config.budget.per_month_micro,

@@ -97,12 +97,13 @@ _MIN_SHOWN, _MAX_SHOWN = 100, 25_000
 _MAX_EPOCHS = 25
 
 
-def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
+def count_epochs(examples: int, hyperparameters: Mapping[str, Hyperparameter]) -> int:
     """Return the number of epochs for `examples` (at least 1).
 
-    With "auto": 3, adjusted so that the total number of training examples is in 100..25,000 where
-    1..25 epochs allow that.
+    Without `n_epochs`, or with "auto": 3, adjusted so that the total number of training examples
+    is in 100..25,000 where 1..25 epochs allow that.
     """
+    n_epochs = hyperparameters.get("n_epochs")
     if isinstance(n_epochs, int):
         return n_epochs
     if examples * _EPOCHS < _MIN_SHOWN:
@@ -114,8 +115,7 @@ def count_epochs(examples: int, n_epochs: Hyperparameter = "auto") -> int:
 
 def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperparameter]) -> int:
     """Return the possible cost of training on a build and evaluating its model, in millionths."""
-    n_epochs = hyperparameters.get("n_epochs", "auto")
-    trained = build.train_tokens * count_epochs(build.train, n_epochs)
+    trained = build.train_tokens * count_epochs(build.train, hyperparameters)
     return price.training(trained) + estimate_proof(price, build.test_tokens)
 
 
@@ -211,7 +211,7 @@ def forecast_training(
     if seen.spec is None or examples < 1:
         return None
     recipe = seen.spec.recipe
-    billed = tokens * count_epochs(examples, recipe.hyperparameters.get("n_epochs", "auto"))
+    billed = tokens * count_epochs(examples, recipe.hyperparameters)
     known = price(recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)

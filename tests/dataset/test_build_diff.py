@@ -65,12 +65,12 @@ def test_without_an_earlier_build_every_example_is_added():
     ],
 )
 def test_epochs_are_chosen_as_in_openais_cookbook(examples, expected):
-    assert count_epochs(examples) == expected
+    assert count_epochs(examples, {}) == expected
 
 
 def test_few_examples_are_shown_at_most_25_times():
-    assert count_epochs(1) == 25
+    assert count_epochs(1, {"n_epochs": "auto"}) == 25
 
 
 def test_configured_epochs_are_kept():
-    assert count_epochs(20, 7) == 7
+    assert count_epochs(20, {"n_epochs": 7}) == 7
