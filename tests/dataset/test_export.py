@@ -110,7 +110,7 @@ def test_tool_calls_survive_an_export(shape):
 
 
 def test_exported_cells_are_never_formulas_and_import_restores_them():
-    cells = ("=1+1", "'=1", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
+    cells = ("=1+1", "'=1", "#N/A", "'#Н/Д", "#5", "+7", "-2", "@SUM(A1)", "\t=1", "'plain")
     examples = [
         Example(str(number), "", "", (Message("user", cell), Message("assistant", cell)))
         for number, cell in enumerate(cells)
