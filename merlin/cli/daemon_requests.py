@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,7 +16,7 @@ from merlin.core.optional_imports import without_garbage_collection
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.wiring.context import opened
+from merlin.wiring.context import opened, reading_context
 
 # The daemon's modules take half a second to load, and are not needed while it is running.
 if TYPE_CHECKING:
@@ -64,6 +64,31 @@ def wait_for_daemon(
         time.sleep(pause_s)
         pause_s = min(POLL_S, 1.1 * pause_s)
     return result
+
+
+@contextmanager
+def reading_files(config: Config) -> Iterator[Context]:
+    """Yield a read-only context with the files of the newest commit that was read.
+
+    A running daemon follows it. Without one, a build leaves the files as they were, so they are
+    updated here, unless this user may not write the state. Raises NotFound if nothing was recorded.
+    """
+    with reading_context(config):
+        lead = Lead(config.state_dir, config.database)
+    is_leading = False
+    with suppress(OSError):
+        is_leading = lead.take()
+    if is_leading:
+        from merlin.daemon.ticks import follow_files
+
+        with (
+            lead,
+            opened(config) as database,
+            daemon_services(config, database, None, is_launching=False) as services,
+        ):
+            follow_files(services)
+    with reading_context(config) as ctx:
+        yield ctx
 
 
 ENDED = (RequestState.DONE, RequestState.FAILED)
@@ -149,7 +174,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     # Only a build request may start training, so only it reports that nothing was launched.
     is_build = kind == RequestKind.BUILD
     notify_missing = notify if is_build else None
-    # The editors' index is updated by the next edit, or by the daemon.
+    # The editors' index is updated by whoever needs it, or by the daemon.
     fetch_commits = read_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
     with daemon_services(

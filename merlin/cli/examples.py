@@ -25,6 +25,7 @@ from merlin.app.actor import Actor
 from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
+from merlin.cli.daemon_requests import reading_files
 from merlin.cli.edit_session import EditSession, edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
 from merlin.cli.output import format_cell, print_json, print_message, print_table, record
@@ -34,7 +35,6 @@ from merlin.dataset.changes import Edit
 from merlin.dataset.example import question_preview, reword_example, write_turns
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import example_id_of, example_path
-from merlin.wiring.context import reading_context
 
 Question = Annotated[str | None, typer.Option(help="Question of the user.")]
 Answer = Annotated[str | None, typer.Option(help="Answer of the assistant.")]
@@ -164,7 +164,7 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find examples that contain all these words, or parts of words."""
-    with reading_context(configuration(config)) as ctx:
+    with reading_files(configuration(config)) as ctx:
         matches = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
         print_json([_to_json(match) for match in matches])

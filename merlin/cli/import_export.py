@@ -19,6 +19,7 @@ import typer
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.cli import language
+from merlin.cli.daemon_requests import reading_files
 from merlin.cli.examples import (
     commit_edits,
     make_unreadable_file_error,
@@ -38,7 +39,6 @@ from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.import_lines import ImportedLine, ImportFormat, read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.spec import schema_text
-from merlin.wiring.context import reading_context
 
 _FILES = Annotated[list[Path], typer.Argument(metavar="FILE", help="The files; - reads stdin.")]
 _DATASET = Annotated[str, typer.Option("--dataset", help="The dataset that gets the examples.")]
@@ -214,7 +214,7 @@ def export(
     is_repository = shape == "huggingface"
     if (is_repository and folder is None) or (output and folder) or bool(card) > is_repository:
         raise ConfigError("options that exclude each other", "export-options")
-    with reading_context(configuration(config)) as ctx:
+    with reading_files(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     values: dict[str, object] = {"dataset": dataset}
     if folder is not None:

@@ -368,7 +368,7 @@ def test_import_reads_stdin_once(lab, run, run_json, monkeypatch, tmp_path):
 
 
 def test_exported_folder_is_recognised_by_an_import(lab, run, run_json, tmp_path):
-    lab.tick("fetch")
+    run_json("build", "trial")  # without a daemon, which leaves the files to who reads them
     for shape in ("openai", "sharegpt", "alpaca", "csv", "huggingface"):
         folder = tmp_path / shape
         captured = run_json("export", "trial", "--to", str(folder), "--as", shape)
