@@ -206,29 +206,37 @@ def test_missing_build_raises_not_found(tmp_path):
 
 
 CRASH = """\
-import sys
+import os, sys
 from pathlib import Path
 from tests.support.dataset_tree import check_files, make_good_files
 from merlin.dataset.builds import make_build, write_build
-write_build(make_build(check_files(make_good_files(60))), Path(sys.argv[1]), 1)
+content = make_build(check_files(make_good_files(60)))
+for folder in map(Path, sys.argv[1:]):
+    if os.fork() == 0:
+        os.environ["MERLIN_CRASH_AT"] = folder.name
+        write_build(content, folder, 1)
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.wait()[1]))
 """
+POINTS = ("build.tmp_written", "build.before_rename", "build.after_rename")
 
 
-@pytest.mark.parametrize(
-    "point", ["build.tmp_written", "build.before_rename", "build.after_rename"]
-)
-def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point):
-    environment = {"PYTHONPATH": str(ROOT), "MERLIN_CRASH_AT": point}
-    killed = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], env=environment)
-    assert killed.returncode == 137
+def test_crash_at_any_point_leaves_nothing_or_the_whole_build(tmp_path):
+    roots = [tmp_path / point for point in POINTS]
+    for root in roots:
+        root.mkdir()
+    command, environment = [sys.executable, "-c", CRASH, *roots], {"PYTHONPATH": str(ROOT)}
+    killed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert killed.stdout.split() == ["137"] * len(POINTS)
     content = build_files(make_good_files(60))
-    folders = [path for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")]
-    assert len(folders) == (point == "build.after_rename")
-    assert all(read_manifest(path) == content.manifest for path in folders)
-    folder = write_build(content, tmp_path, 1)
-    assert list(tmp_path.iterdir()) == [folder]
-    assert read_manifest(folder) == content.manifest
-    assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
+    for root in roots:
+        folders = [path for path in root.iterdir() if not path.name.startswith(".tmp-")]
+        assert len(folders) == (root.name == "build.after_rename")
+        assert all(read_manifest(path) == content.manifest for path in folders)
+        folder = write_build(content, root, 1)
+        assert list(root.iterdir()) == [folder]
+        assert read_manifest(folder) == content.manifest
+        assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
 
 
 FULL_DISK = """\
