@@ -90,11 +90,18 @@ class UserDetails(UserView):
 def list_users(
     ctx: Context, actor: Actor, text: str = "", offset: int = 0, limit: int = 50
 ) -> UserList:
-    """Return one page of the people, newest first; with a text those whose id or name match."""
+    """Return one page of the people, newest first; with a text those whose id or name match.
+
+    Their user name matches as a whole.
+    """
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
-    users = Users(ctx.db, ctx.clock)
-    found = users.find(text, limit) if text.strip() else users.listed(offset, limit)
+    users, text = Users(ctx.db, ctx.clock), text.strip()
+    found = users.find(text, limit) if text else users.listed(offset, limit)
+    account = Accounts(ctx.db).named(text.removeprefix("@"))
+    owner = account and users.get(account.user_id)
+    if owner and owner not in found:
+        found = [owner, *found]
     return UserList(users=[_view(ctx, each) for each in found], count=users.count())
 
 

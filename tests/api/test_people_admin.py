@@ -23,12 +23,16 @@ def admin(site):
         yield client
 
 
-def test_users_are_found_listed_and_paginated(admin):
+def test_users_are_found_listed_and_paginated(site, admin):
     everybody = admin.get("/api/users").json()
     assert everybody["count"] == 2
     (anna,) = admin.get("/api/users", params={"query": "анн"}).json()["users"]
     assert (anna["id"], anna["role"], anna["blocked"]) == (ANNA, "student", False)
     assert admin.get(f"/api/users/{ANNA}").json() == anna
+    set_password(site, ANNA, "anna.k")
+    for query in ("anna.k", " @Anna.K ", f" {ANNA} "):
+        found = admin.get("/api/users", params={"query": query}).json()["users"]
+        assert [user["id"] for user in found] == [ANNA], query
     assert admin.get("/api/users/77").status_code == 404
     first = admin.get("/api/users", params={"limit": 1})
     rest = admin.get(first.links["next"]["url"])

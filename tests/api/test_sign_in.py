@@ -279,6 +279,8 @@ def test_blocked_user_is_signed_out_and_cannot_sign_in(site):
         Users(site.db).block(BORIS, "cli:vera")
         assert get_user(browser).status_code == 403
         assert problem_code(get_user(browser)) == "blocked"
+        page = browser.get("/me", headers={"Accept": "text/html"})
+        assert (page.status_code, "Администратор закрыл вам доступ" in page.text) == (403, True)
         assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 403
         Users(site.db).block(site.add_user(ANNA), "cli:vera")
         answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})

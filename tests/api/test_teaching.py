@@ -247,6 +247,19 @@ def test_description_emptied_on_the_page_is_removed(site, teacher, committer):
     assert "description" not in files_in_git(site)["course.yaml"]
 
 
+def test_material_of_a_removed_course_is_not_saved_and_not_lost(site, teacher):
+    del teacher  # grants the role
+    address = f"/courses/{site.course_id('algorithms')}/edit/materials"
+    form = {"title_ru": "Новый", "text": "Жалко потерять.", "act": "save", "once": "0" * 32}
+    index = FileIndex(site.database)
+    index.keep("algorithms", "0", dict.fromkeys(index.read_blobs("algorithms")))
+    with site.browser_client(BORIS) as browser:
+        page = browser.post(address, data=form)
+    assert page.status_code == 422
+    assert "этот курс удалили из репозитория" in page.text
+    assert "Жалко потерять." in page.text
+
+
 def test_card_form_names_the_teachers_that_nobody_is(site, teacher):
     address = f"/courses/{site.course_id('algorithms')}/edit"
     Accounts(site.db).set_name(BORIS, "boris", "cli:vera")

@@ -26,6 +26,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.problems import Problem, answer, status_of
 from merlin.core.errors import Forbidden, MerlinError
+from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
 from merlin.core.web.browser import get_chosen_theme, page_address
@@ -67,7 +68,8 @@ def _page_of(request: Request, error: Exception) -> Response:
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.
         return sign_in_page(request)
     status = _status(error)
-    response = error_page(request, status)
+    problem = error if isinstance(error, Problem) and status == HTTPStatus.FORBIDDEN else None
+    response = error_page(request, status, problem=problem)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
         log.warning("the database did not answer", reason=redact(str(error)))
         response.headers["Retry-After"] = "5"
@@ -91,17 +93,25 @@ def sign_in_page(request: Request) -> Response:
     return error_page(request, 401, text_status=401)
 
 
-def error_page(request: Request, status: int, text_status: int | None = None) -> Response:
+def error_page(
+    request: Request, status: int, text_status: int | None = None, problem: Problem | None = None
+) -> Response:
     """Return the page that explains an error and what to do.
 
-    `text_status` is the status whose texts are used, None: this one, or the most similar.
+    `text_status` is the status whose texts are used, None: this one, or the most similar; those of
+    a `problem` are more exact.
     """
     text_status = text_status or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     user = caller.user if caller is not None else None
     language = page_language(request, user)
     may_pass = text_status in {429, 500, 503} and request.method == "GET"
+    title, hint = f"page-error-{text_status}", f"page-error-{text_status}-hint"
+    if problem is not None:
+        title, hint = f"api-problem-{problem.code}", f"api-problem-{problem.code}-detail"
     view = {
+        "title": text(language, title),
+        "hint": text(language, hint, **(problem.arguments if problem else {})),
         "status": text_status,
         "case": getattr(request.state, "request_id", ""),
         "again": page_address(request) if may_pass else "",

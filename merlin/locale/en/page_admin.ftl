@@ -184,9 +184,9 @@ page-people-count = { $count ->
         [one] { $count } person has written to the bot.
        *[other] { $count } people have written to the bot.
     }
-page-find-person = Name or Telegram ID
+page-find-person = Name, username or Telegram ID
 page-no-users-found = No one found
-page-no-users-found-hint = Enter a full Telegram ID or part of a name.
+page-no-users-found-hint = Enter a full Telegram ID or username, or part of a name.
 page-nameless = No name
 page-blocked = blocked
 page-unreachable = the bot can't write

@@ -64,6 +64,7 @@ page-has-errors = Not saved: the check found errors. Fix them and check again.
 page-stale = Edit conflict: someone else changed this material while you were editing. Nothing was saved; your text is in the form below.
 page-stale-hint = Saving replaces their version with yours.
 page-material-deleted = Someone else removed this material while you were editing. Nothing was saved; your text is in the form below: save it as a new material.
+page-course-deleted = While you were editing, this course was removed from the repository. Nothing is saved; your text is in the form below, to be copied.
 page-conflict = Your version and the current one
 page-conflict-none = The current version is the same as yours.
 page-theirs = Current version

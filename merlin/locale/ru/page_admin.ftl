@@ -187,9 +187,9 @@ page-people-count = { $count ->
         [few] Боту написали { $count } человека.
        *[many] Боту написали { $count } человек.
     }
-page-find-person = Имя или ID в Telegram
+page-find-person = Имя, логин или ID в Telegram
 page-no-users-found = Никого не нашлось
-page-no-users-found-hint = Введите ID в Telegram целиком или часть имени.
+page-no-users-found-hint = Введите ID в Telegram или логин целиком либо часть имени.
 page-nameless = Без имени
 page-blocked = доступ закрыт
 page-unreachable = бот не может написать

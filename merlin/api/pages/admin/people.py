@@ -32,7 +32,7 @@ from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.app.users import UserDetails
 from merlin.billing.quota import MAX_GIFT, Format
-from merlin.core.errors import Refused
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db.audit import person_reference
@@ -139,7 +139,7 @@ async def _act(
 ) -> Response:
     try:
         await context.write(perform_once, once, act, user_id, *args, **named)
-    except Refused as error:
+    except (NotFound, Refused) as error:
         return await _page(context, user_id, refusal_text(context, error))
     return seen_other(f"/admin/users/{user_id}?said=done")
 

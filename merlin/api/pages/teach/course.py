@@ -293,9 +293,11 @@ async def _check_or_save(
             context, course.dataset, make, form, theirs, "stale", is_check=is_check
         )
     except NotFound:
-        # Removed in the meantime: saving creates a new one.
+        # Removed in the meantime: saving creates a new one, unless the course is removed, too.
+        result = FormResult(
+            context.say("course-deleted" if material_id is None else "material-deleted")
+        )
         material_id, form = None, form.model_copy(update={"revision": ""})
-        result = FormResult(context.say("material-deleted"))
     if isinstance(result, FormResult):
         return await _material_page(context, course, material_id, form, result)
     return seen_other(f"/changes/{result.id}")
