@@ -233,6 +233,8 @@ def test_check_finding_links_to_its_example(chat, lab):
 
 
 def test_example_history_shows_authors_and_commits(chat, lab):
+    chat.press_forged(f"ex:one:{D}:{short_hash('q2')}")
+    assert "Версии с этим примером: trial-1. " in chat.last.text
     chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")

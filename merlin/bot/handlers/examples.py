@@ -243,9 +243,9 @@ def show_example(context: BotContext) -> View:
     lineage = context.translate("examples-no-version")
     builds = examples.find_build_range(*context.caller, file.dataset, file.id)
     if builds is not None:
-        first, last = builds
+        versions = " … ".join(dict.fromkeys(builds))
         blob = file.revision[:10]
-        lineage = context.translate("examples-versions", first=first, last=last, blob=blob)
+        lineage = context.translate("examples-versions", versions=versions, blob=blob)
     findings = [
         f"• {cut(finding.text(context.language), 160)}"
         for finding in examples.list_findings(*context.caller, file.dataset)
