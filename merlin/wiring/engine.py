@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 def start_engine(config: Config) -> None:
     """Run the engine until it is stopped."""
+    settings = engine_settings(config)  # Names a missing credential: the imports below take time.
     from merlin.core.server import READY, WATCHDOG, notify
     from merlin.db.connections import require_whole
     from merlin.engine.main import serve
 
     require_whole(config.state_dir)
     with observe_process(config, "engine"):
-        serve(engine_settings(config), partial(notify, READY), partial(notify, WATCHDOG))
+        serve(settings, partial(notify, READY), partial(notify, WATCHDOG))
 
 
 def engine_folder(config: Config) -> Path:
