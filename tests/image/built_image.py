@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.machine import ROOT
+from tests.support.machine import COMPILE_USED, ROOT
 
 BASE = "localhost/python:3.11-slim-bookworm"
 NAME = "localhost/merlin:test"
@@ -42,7 +42,7 @@ tree=$1; shift
 tar --absolute-names --create --exclude 'config-*' "$@" --no-recursion --files-from - |
   tar --directory "$tree" --extract
 """
-PIP = "[global]\nno-index = true\nfind-links = /wheels\n"
+PIP = "[global]\nno-index = true\nfind-links = /wheels\n[install]\ncompile = no\n"
 CHROOT = ("--isolation", "chroot", "--network", "host")
 
 
@@ -132,7 +132,10 @@ class Builder:
         """Yield a container with this configuration file."""
         name = self._buildah("from", "--pull-never", NAME).strip()
         try:
-            yield Container(self.options, name, configuration)
+            container = Container(self.options, name, configuration)
+            compiling = ("run", "--isolation", "chroot", "--user", "0", name, "--")
+            self._buildah(*compiling, "/opt/merlin/bin/python", "-c", COMPILE_USED)
+            yield container
         finally:
             self._buildah("rm", name)
 

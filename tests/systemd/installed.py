@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.full_config import PROCESSES, TOKEN
-from tests.support.machine import ROOT, mount_in_memory
+from tests.support.machine import COMPILE_USED, ROOT, mount_in_memory
 from tests.systemd.booted_machine import SystemdBox
 from tests.systemd.booted_machine import find_obstacle as find_boot_obstacle
 
@@ -116,15 +116,19 @@ class Installed:
     def install_package(self) -> str:
         """Install the Debian package; return the output."""
         (package,) = self._package_folder.glob("*.deb")
-        return self._run_offline("dpkg", "--install", str(package))
+        # The trigger of man-db would index the pages of the whole machine.
+        command = ("dpkg", "--no-triggers", "--install", str(package))
+        output = self._run_offline(*command, PIP_COMPILE="no")
+        self.box.run(PYTHON, "-c", COMPILE_USED)
+        return output
 
     def remove_package(self) -> None:
         """Remove the Debian package."""
-        self.box.run("dpkg", "--remove", "merlin-gitops")
+        self.box.run("dpkg", "--no-triggers", "--remove", "merlin-gitops")
 
-    def _run_offline(self, *command: str) -> str:
-        environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
-        return self.box.run(*command, environment=environment).stdout
+    def _run_offline(self, *command: str, **settings: str) -> str:
+        offline = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
+        return self.box.run(*command, environment={**offline, **settings}).stdout
 
     def prepare(self) -> None:
         """Do the remaining steps of the installation, and create a repository of datasets."""
