@@ -16,13 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
-# Run by root after an installation without pip's compiling, which takes as long as its unpacking:
-# the processes import a quarter of the modules, and may not write what they compile.
-COMPILE_USED = """
-import importlib
-for name in ("cli", "wiring.api", "wiring.bot", "wiring.daemon", "wiring.engine"):
-    importlib.import_module(f"merlin.{name}")
-"""
 
 
 def require_whole_machine(reason: str | None) -> None:

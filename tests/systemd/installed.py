@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.full_config import PROCESSES, TOKEN
-from tests.support.machine import COMPILE_USED, ROOT, mount_in_memory
+from tests.support.machine import ROOT, mount_in_memory
 from tests.systemd.booted_machine import SystemdBox
 from tests.systemd.booted_machine import find_obstacle as find_boot_obstacle
 
 PYTHON = "/opt/merlin/bin/python"
+# Run by root after an installation without pip's compiling, which takes as long as its unpacking:
+# the processes import a quarter of the modules, and may not write what they compile.
+COMPILE_USED = "import merlin.cli" + "".join(f", merlin.wiring.{process}" for process in PROCESSES)
 TELEGRAM_URL = "http://127.0.0.1:8081"
 CALL = """
 import sys
