@@ -64,6 +64,12 @@ def test_files_in_utf16_as_spreadsheets_write_them_are_read(text, encoding):
     assert read_import_lines(f"\ufeff{text}".encode(encoding)[:-1])
 
 
+def test_text_in_utf8_with_a_zero_byte_is_no_utf16():
+    text = "Вопрос,Ответ\nГде это находится?,Ту\x00т рядом с дверью.\n"
+    (line,) = read_import_lines(text.encode(), CSV)
+    assert line.example.messages[1].content == "Ту\x00т рядом с дверью."
+
+
 def test_tool_calls_survive_an_import():
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     line = json.dumps(
