@@ -178,6 +178,6 @@ def unanswered(
         return
     for item in records:
         item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
-    print_list(records, "question times refused disliked told", json=False)
+    print_list(records, "question times refused disliked reported", json=False)
     if view.hidden:
         print_message("page-unanswered-hidden", count=view.hidden)

@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 def start_engine(config: Config) -> None:
     """Run the engine until it is stopped."""
-    settings = engine_settings(config)  # Names a missing credential: the imports below take time.
-    from merlin.core.server import READY, WATCHDOG, notify
     from merlin.db.connections import require_whole
-    from merlin.engine.main import serve
 
     require_whole(config.state_dir)
+    settings = engine_settings(config)  # Names a missing credential: the imports below take time.
+    from merlin.core.server import READY, WATCHDOG, notify
+    from merlin.engine.main import serve
+
     with observe_process(config, "engine"):
         serve(settings, partial(notify, READY), partial(notify, WATCHDOG))
 

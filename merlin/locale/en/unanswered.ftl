@@ -15,4 +15,4 @@ tell-no-editors = This answer has no editors: a general model gave it.
 col-times = times
 col-refused = refused
 col-disliked = 👎
-col-told = want it
+col-reported = want it

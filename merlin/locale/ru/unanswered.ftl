@@ -15,4 +15,4 @@ tell-no-editors = У этого ответа нет редакторов: на �
 col-times = раз
 col-refused = отказ
 col-disliked = 👎
-col-told = просят
+col-reported = просят
