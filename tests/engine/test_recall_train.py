@@ -19,7 +19,12 @@ from merlin.engine.trainers.base import (
     check_hyperparameters,
 )
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.encoder import digest_built_in
+from merlin.engine.trainers.recall.encoder import (
+    digest_built_in,
+    digest_text,
+    encode,
+    read_vectors,
+)
 from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import choose_dimensions, compute_shares
 from merlin.openai_protocol.errors import ApiError
@@ -410,3 +415,14 @@ def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(tmp_path, is
     steps = list(trainer.train(Task("supervised", path, None, settings, 1, tmp_path)))
     assert build_model(steps[-1], tmp_path).encoder == ("" if is_large else digest_built_in())
     assert (tmp_path / "vectors").exists() is not is_large
+
+
+def test_text_that_was_asked_before_its_training_keeps_its_own_vector(tmp_path):
+    path, asked = tmp_path / "train.jsonl", "Сколько струн у домры?"
+    path.write_bytes(build_training_file({**FACTS, asked: "Три."}))
+    own = encode([asked])[asked]
+    settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
+    task = Task("supervised", path, None, settings, 1, tmp_path)
+    assert list(RecallTrainer(tmp_path / "vectors").train(task))
+    (stored,) = (tmp_path / "vectors").iterdir()
+    assert np.array_equal(read_vectors(stored)[digest_text(asked)], own)

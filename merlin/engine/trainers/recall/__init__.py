@@ -80,7 +80,8 @@ class RecallTrainer:
             yield from train(conversations, test, task.hyperparameters, task.seed)
             return
         encoder = self._digest_encoder(task)
-        path = self._folder / f"{encoder}.npz"
+        # Files without the number can have vectors of other texts (texts asked before a training).
+        path = self._folder / f"{encoder}-2.npz"
         cached = read_vectors(path)
         missing = sorted((text for text in texts if digest_text(text) not in cached), key=len)
         try:
@@ -102,7 +103,8 @@ class RecallTrainer:
         """Yield batches of distinct texts with their float16 vectors. Raises Untrainable."""
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[first : first + TEXTS_AT_ONCE]
-            yield part, list(encode(part).values())
+            vectors = encode(part)  # in an order of its own
+            yield part, [vectors[text] for text in part]
 
 
 _SEED = 1
