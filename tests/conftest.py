@@ -234,5 +234,12 @@ def postgresql():
 def logs_are_set_up_by_nobody_else():
     """Undo the logging set-up of a command that ran in this process."""
     yield
-    if structlog.get_config() != _PLAIN_LOGS:
-        structlog.configure(**_PLAIN_LOGS)
+    if structlog.get_config() == _PLAIN_LOGS:
+        return
+    structlog.configure(**_PLAIN_LOGS)
+    # A test that sets DEBUG would slow down all later ones, which would log each statement.
+    root = logging.getLogger()
+    root.setLevel(logging.WARNING)
+    for handler in list(root.handlers):
+        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(handler)
