@@ -95,6 +95,11 @@ def select_rows(settings, sql):
         return database.sql(sql)
 
 
+def wait_for_windows(telegram, settings):
+    """Wait until a bot has read its models' context windows, which it does once at its start."""
+    telegram.wait_for(lambda: select_rows(settings, "SELECT tokens FROM model_window"))
+
+
 def count_updates_by_state(settings):
     """Return how many updates there are in each state."""
     return dict(select_rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state"))

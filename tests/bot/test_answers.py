@@ -13,6 +13,7 @@ from tests.bot.running_bot import (
     count_updates_by_state,
     russian_text,
     select_rows,
+    wait_for_windows,
     wait_until_ended,
 )
 from tests.support.config import make_priced_config
@@ -126,7 +127,7 @@ def test_user_cannot_regenerate_the_answer_of_another_user(telegram, provider, s
 def test_full_context_window_starts_a_new_session_with_a_note(telegram, provider, settings):
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
-        telegram.wait_for(lambda: select_rows(settings, "SELECT tokens FROM model_window"))
+        wait_for_windows(telegram, settings)
         telegram.say("anna", "Первый")
         wait_until_ended(telegram, settings, 1)
         telegram.say("anna", "Второй")

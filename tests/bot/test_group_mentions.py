@@ -16,6 +16,7 @@ from tests.bot.running_bot import (
     add_media,
     bot_settings,
     select_rows,
+    wait_for_windows,
 )
 from tests.support.plan_config import make_plan
 
@@ -70,23 +71,26 @@ def test_group_answer_is_corrected_in_the_private_chat(anna, telegram, bot):
     assert join_group_chat(telegram, bot, "boris").start(payload).text == "Это не ваш ответ."
 
 
-def test_group_chat_offers_no_private_features(anna, telegram, provider):
+def test_group_chat_offers_no_private_features(telegram, provider, settings):
     """Sessions are listed, reopened and get another model only in the private chat."""
     provider.behave(context_window=150)
-    assert anna.say("/t").keys == []
-    full = anna.say(f"{MENTION} {'что такое лоб ' * 12}")
-    assert [label for label in anna.labels if len(label) > 2] == [
-        "Пересказать и продолжить",
-        "Новый разговор",
-    ]
-    provider.behave(fixed_answer="Спросили, что такое лоб.", context_window=16_000)
-    summed = anna.press("Пересказать и продолжить", full.message_id)
-    assert "помнит этот пересказ" in summed.text
-    assert summed.keys == []
-    anna.say("/t")
-    assert "Все разговоры" not in anna.labels
-    assert "/sessions" not in "".join(message.text for message in telegram.answers("study"))
-    assert "больше не помню" in anna.say("/new").text
+    with RunningBot(settings):
+        wait_for_windows(telegram, settings)
+        anna = join_group_chat(telegram, settings)
+        assert anna.say("/t").keys == []
+        full = anna.say(f"{MENTION} {'что такое лоб ' * 12}")
+        assert [label for label in anna.labels if len(label) > 2] == [
+            "Пересказать и продолжить",
+            "Новый разговор",
+        ]
+        provider.behave(fixed_answer="Спросили, что такое лоб.", context_window=16_000)
+        summed = anna.press("Пересказать и продолжить", full.message_id)
+        assert "помнит этот пересказ" in summed.text
+        assert summed.keys == []
+        anna.say("/t")
+        assert "Все разговоры" not in anna.labels
+        assert "/sessions" not in "".join(message.text for message in telegram.answers("study"))
+        assert "больше не помню" in anna.say("/new").text
 
 
 def test_exhausted_plan_in_a_group_links_to_the_private_chat(tmp_path, telegram, provider):

@@ -24,6 +24,7 @@ from tests.bot.running_bot import (
     run_and_wait,
     select_rows,
     send_document,
+    wait_for_windows,
     wait_until_ended,
 )
 from tests.support.plan_config import make_plan
@@ -192,7 +193,7 @@ def test_long_document_is_read_in_parts_with_progress(telegram, provider, media)
     paragraphs = [f"Абзац номер {n}. {'слово ' * 60}Конец." for n in range(60)]
     content = "\n\n".join(paragraphs).encode()
     with RunningBot(media):
-        telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
+        wait_for_windows(telegram, media)
         send_document(telegram, content, caption="Перескажи кратко")
         telegram.wait_for(lambda: _progress(telegram))
         provider.behave(think_s=0.0)
@@ -209,7 +210,7 @@ def test_long_document_is_read_in_parts_with_progress(telegram, provider, media)
 def test_number_of_document_parts_is_limited_with_a_note(telegram, provider, media):
     provider.behave(context_window=400, fixed_answer="Коротко.")
     with RunningBot(media):
-        telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
+        wait_for_windows(telegram, media)
         send_document(telegram, ("слово " * 8000).encode())
         wait_until_ended(telegram, media, 1)
     (answer,) = answer_texts(telegram, "anna")
@@ -221,7 +222,7 @@ def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, me
     provider.behave(context_window=400)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=400))
     with RunningBot(media):
-        telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
+        wait_for_windows(telegram, media)
         send_document(telegram, ("слово " * 1000).encode())
         wait_until_ended(telegram, media, 1)
     (answer,) = answer_texts(telegram, "anna")
@@ -232,7 +233,7 @@ def test_failed_part_of_a_document_ends_reading_uncharged(telegram, provider, me
 def test_reading_of_a_document_can_be_stopped(telegram, provider, media):
     provider.behave(think_s=3600.0, context_window=400)
     with RunningBot(media):
-        telegram.wait_for(lambda: select_rows(media, "SELECT tokens FROM model_window"))
+        wait_for_windows(telegram, media)
         send_document(telegram, ("слово " * 1000).encode())
         telegram.wait_for(lambda: provider.calls("chat.create"))
         telegram.wait_for(lambda: any(message.keys for message in telegram.answers("anna")))

@@ -10,7 +10,7 @@ from merlin.billing.quota import Allowance, Format
 from merlin.bot.handlers.sessions import share_bar
 from merlin.core.money import format_cost as told_money
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, bot_settings, select_rows
+from tests.bot.running_bot import RunningBot, bot_settings, select_rows, wait_for_windows
 from tests.support.config import make_config, make_priced_config
 from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plan
@@ -102,24 +102,27 @@ def test_verified_summary_is_shown_and_starts_a_new_session(anna, provider):
     assert any("(продолжение)" in label for label in anna.labels)
 
 
-def test_session_left_without_a_warning_can_still_be_summarised(anna, provider):
+def test_session_left_without_a_warning_can_still_be_summarised(telegram, provider, settings):
     provider.behave(context_window=600)
-    anna.say(f"{QUESTION} {'Это важно. ' * 40}")
-    assert "Пересказать и продолжить" not in anna.labels
-    last_answer = anna.say(f"А что взять с собой? {'Подумай. ' * 40}")
-    assert "поэтому я начал новый" in last_answer.text
-    provider.behave(fixed_answer=SHORT, context_window=16_000)
-    summed = anna.press("Пересказать прежний и продолжить")
-    assert SHORT in summed.text
-    contents = [
-        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
-    ]
-    assert QUESTION in "".join(contents)
-    anna.say("Во сколько?")
-    contents = [
-        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
-    ]
-    assert f"Ранее в этом разговоре: {SHORT}" in contents
+    with RunningBot(settings):
+        wait_for_windows(telegram, settings)
+        anna = ChatUser(telegram, settings)
+        anna.say(f"{QUESTION} {'Это важно. ' * 40}")
+        assert "Пересказать и продолжить" not in anna.labels
+        last_answer = anna.say(f"А что взять с собой? {'Подумай. ' * 40}")
+        assert "поэтому я начал новый" in last_answer.text
+        provider.behave(fixed_answer=SHORT, context_window=16_000)
+        summed = anna.press("Пересказать прежний и продолжить")
+        assert SHORT in summed.text
+        contents = [
+            message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+        ]
+        assert QUESTION in "".join(contents)
+        anna.say("Во сколько?")
+        contents = [
+            message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+        ]
+        assert f"Ранее в этом разговоре: {SHORT}" in contents
 
 
 def test_stand_in_summarises_a_conversation_by_its_first_sentences(anna):
