@@ -299,13 +299,14 @@ def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> 
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:
-    """Return the cost of a reply, None if it is not known."""
+    """Return the cost of a reply, estimated if its tokens were not counted; None if unknown."""
     if reply.choice is None:
         return None
     price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
     if price is None:
         return None
-    return Cost(price.answer(reply.usage), price.currency)
+    used = reply.estimate if reply.usage == Usage() else reply.usage
+    return Cost(price.answer(used), price.currency)
 
 
 def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:

@@ -25,7 +25,7 @@ from opentelemetry.trace import SpanKind, get_current_span
 
 from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
-from merlin.chat.sessions import limit_from_refusal
+from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
@@ -85,7 +85,8 @@ class Reply:
     another model composed the final text. `limit_tokens` is set if the provider refused the
     conversation as longer than a window of that many tokens; the reply then answers the question
     without its history. `sources` are those a composed answer cites, `first_ms` is the time from
-    the request to the first token.
+    the request to the first token. `estimate` is the usage where the provider counted none: it
+    counts at the end of an answer, and one that was stopped or cut off costs money too.
     """
 
     ending: Ending
@@ -101,6 +102,7 @@ class Reply:
     first_ms: int | None = None
     first: Candidate | None = None
     first_answered: bool = False
+    estimate: Usage = NOT_COUNTED
 
     @property
     def is_answer(self) -> bool:
@@ -220,6 +222,11 @@ class _Attempt:
     show: Show
     stop: Stop | None
     sampling: SamplingParams
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """Return what is sent to the model."""
+        return (*self.choice.before, *self.conversation)
 
 
 FAILURES, FAILURE_WINDOW_S = 3, 600.0
@@ -418,7 +425,7 @@ class AnswerService:
         self, attempt: _Attempt, reason: str, faults: list[ProviderFault]
     ) -> Reply | None:
         """Retry with the question alone, because the conversation is too long."""
-        limit = limit_from_refusal(reason, (*attempt.choice.before, *attempt.conversation))
+        limit = limit_from_refusal(reason, attempt.messages)
         if len(attempt.conversation) == 1:
             return Reply(Ending.TOO_LONG, choice=attempt.choice, limit_tokens=limit)
         reply = await self._ask_choice(
@@ -461,8 +468,8 @@ class AnswerService:
             async with asyncio.timeout(self._retry_policy.answer_s):
                 model_id = model_id or await answerer.find_first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
-                messages, started_at = (*attempt.choice.before, *attempt.conversation), clock()
-                async for piece in answerer.stream(model_id, messages, attempt.sampling):
+                started_at = clock()
+                async for piece in answerer.stream(model_id, attempt.messages, attempt.sampling):
                     answer = Answer(
                         answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,
@@ -479,20 +486,20 @@ class AnswerService:
                         attempt.show(answer.text)
         except asyncio.CancelledError:
             if attempt.stop is not None and attempt.stop.is_pressed and not is_blank(answer.text):
-                return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)
+                return _reply(answer, attempt, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
             if not is_blank(answer.text):
                 log.warning(
                     "answer was cut off", provider=attempt.choice.provider, reason=str(error)
                 )
-                return _reply(answer, attempt.choice, model_id, first_ms, Ending.CUT)
+                return _reply(answer, attempt, model_id, first_ms, Ending.CUT)
             if isinstance(error, TimeoutError):
                 raise ProviderBusy("no answer in time") from error
             raise
         span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
-        return _reply(answer, attempt.choice, model_id, first_ms, _ending(answer, attempt.sampling))
+        return _reply(answer, attempt, model_id, first_ms, _ending(answer, attempt.sampling))
 
 
 def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
@@ -506,13 +513,24 @@ def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
 
 
 def _reply(
-    answer: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
+    answer: Answer, attempt: _Attempt, model_id: str | None, first_ms: int | None, ending: Ending
 ) -> Reply:
     # A character beyond U+FFFF can be split across two pieces.
     text = "" if is_blank(answer.text) else join_surrogates(answer.text.strip())
-    known, nearest = answer.known, answer.nearest
+    estimate = NOT_COUNTED
+    if text and answer.usage == NOT_COUNTED:
+        output_tokens = estimate_tokens(Message("assistant", text))
+        estimate = Usage(count_window_tokens(attempt.messages), output_tokens)
     return Reply(
-        ending, text, choice, model_id or "", answer.usage, known, nearest, first_ms=first_ms
+        ending,
+        text,
+        attempt.choice,
+        model_id or "",
+        answer.usage,
+        answer.known,
+        answer.nearest,
+        first_ms=first_ms,
+        estimate=estimate,
     )
 
 

@@ -15,8 +15,10 @@ import pytest
 from merlin.api.app import create_app
 from merlin.api.openai_compat.chat import next_piece
 from merlin.billing.quota import Allowance, Format, Quotas
+from merlin.config.settings import AnswerBudget
 from merlin.core.clock import utc_now
 from tests.api.chat_api import (
+    MODEL,
     TWO_A_DAY,
     chat_client,
     chat_request,
@@ -25,6 +27,7 @@ from tests.api.chat_api import (
     send_raw_question,
 )
 from tests.api.running_api import ANNA
+from tests.support.config import make_priced_config
 from tests.support.http_servers import serve_app
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
@@ -33,6 +36,7 @@ from tests.support.waiting import longest, wait_until
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
+DEAR = make_priced_config(MODEL, input=1, output=1)
 MANY = make_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
@@ -84,11 +88,18 @@ def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream
 @functional
 def test_caller_who_leaves_in_mid_stream_is_charged_and_the_provider_call_ends(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
-    with silent as (settings, _, has_left), run_chat_api(tmp_path, **settings) as (site, _):
+    budget = {"caps": AnswerBudget(per_person_per_day=1), "config": DEAR}
+    with (
+        silent as (settings, _, has_left),
+        run_chat_api(tmp_path, **settings, **budget) as (site, _),
+    ):
         with send_raw_question(site, chat_request(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
         wait_until(lambda: count_questions_by_state(site) == {"charged": 1})
         assert has_left.wait(longest())
+        # The provider counts tokens at the end of an answer, but charges for this one too.
+        ((micro,),) = site.database.sql("SELECT micro FROM answer_cost")
+        assert micro > len(QUESTION) // 4
 
 
 @functional
