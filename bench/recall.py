@@ -69,7 +69,9 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     ]
     started_at = time.perf_counter()
     texts = collect_texts(conversations, [])
-    encoder = (digest_built_in(), encode(texts)) if len(texts) <= MAX_TEXTS else None
+    encoder = None
+    if len(texts) <= MAX_TEXTS:
+        encoder = digest_built_in(), dict(zip(texts, encode(texts), strict=True))
     steps = train(conversations, [], hyperparameters, 42, encoder)
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.perf_counter() - started_at
@@ -78,7 +80,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
 
     def ask(question: str) -> Any:
         messages = [Message("user", question)]
-        return model.answer(messages, encode(select_texts(messages)) if encoder else None)
+        return model.answer(messages, encode(select_texts(messages)) if encoder else ())
 
     return ask, seconds
 

@@ -7,8 +7,9 @@ from merlin.engine.trainers.recall.train import collect_texts, train
 
 def train_recall(talks, test, settings, seed):
     """Yield what `train` yields."""
-    encoder = digest_built_in(), encode(collect_texts(talks, test))
-    return train(talks, test, settings, seed, encoder)
+    texts = collect_texts(talks, test)
+    vectors = dict(zip(texts, encode(texts), strict=True))
+    return train(talks, test, settings, seed, (digest_built_in(), vectors))
 
 
 def answer(model, messages):

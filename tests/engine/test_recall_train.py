@@ -420,9 +420,10 @@ def test_large_file_is_trained_on_words_alone_and_stores_no_vectors(tmp_path, is
 def test_text_that_was_asked_before_its_training_keeps_its_own_vector(tmp_path):
     path, asked = tmp_path / "train.jsonl", "Сколько струн у домры?"
     path.write_bytes(build_training_file({**FACTS, asked: "Три."}))
-    own = encode([asked])[asked]
+    own, _, again = encode([asked, *list(FACTS)[:1], asked])
     settings = check_hyperparameters("supervised", Hyperparameters, {"n_epochs": 1})
     task = Task("supervised", path, None, settings, 1, tmp_path)
     assert list(RecallTrainer(tmp_path / "vectors").train(task))
     (stored,) = (tmp_path / "vectors").iterdir()
     assert np.array_equal(read_vectors(stored)[digest_text(asked)], own)
+    assert np.array_equal(own, again)

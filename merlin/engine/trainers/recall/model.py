@@ -82,12 +82,13 @@ class RecallModel:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
         self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
 
-    def answer(self, messages: Sequence[Message], vectors: Vectors | None = None) -> Answer:
+    def answer(self, messages: Sequence[Message], encoded: Sequence[Floats] = ()) -> Answer:
         """Return the trained answer with the highest score for the last question.
 
-        `text` is empty if the answer is unknown. `vectors` are the encoder's vectors of
-        the questions, if the model was trained with an encoder.
+        `text` is empty if the answer is unknown. `encoded` are the encoder's vectors of
+        `select_texts(messages)`, if the model was trained with an encoder.
         """
+        vectors = dict(zip(select_texts(messages), encoded, strict=False))
         best, score, is_unsure = -1, 0.0, False
         completed, previous = complete_question(messages, self.space.extract)
         last: Terms = ()
@@ -127,12 +128,12 @@ class RecallModel:
         """Return the digest of the encoder that it was trained with, "" without one."""
         return self.space.encoder if isinstance(self.space, SentenceSpace) else ""
 
-    def is_trained_with(self, encoder: str, vectors: Vectors) -> bool:
+    def is_trained_with(self, encoder: str, vectors: Sequence[Floats]) -> bool:
         """Return whether it was trained with the encoder `encoder` (a digest) of `vectors`."""
         space = self.space
         if not isinstance(space, SentenceSpace) or space.encoder != encoder:
             return False
-        return all(vector.shape == space.middle.shape for vector in vectors.values())
+        return all(vector.shape == space.middle.shape for vector in vectors)
 
     def _is_trained(self, question: Terms, scores: Floats) -> bool:
         """Return whether the answer with the highest score was trained for this very question.
