@@ -134,7 +134,9 @@ def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
 
 
 def example_in_subject(line: str) -> str:
-    """Return the id of the example that a subject names, "" if it names none or reverts another."""
+    """Return the id of the example that a subject names or reverts an edit of, "" for none."""
+    while line.startswith(_REVERT):
+        line = line.removeprefix(_REVERT)
     return _match(line)[1].get("example", "") if len(line) <= LONGEST else ""
 
 

@@ -41,6 +41,14 @@ def test_subject_of_our_own_commit_is_translated(line, russian):
         )
 
 
+def test_example_is_found_in_the_subject_of_its_edit_and_of_an_undo():
+    edit = commit_message.file_subject("edit", "examples/face/глаза.yaml")
+    undo = commit_message.revert_subject(edit)
+    for line in (edit, undo, commit_message.revert_subject(undo)):
+        assert commit_message.example_in_subject(line) == "face/глаза"
+    assert commit_message.example_in_subject(commit_message.COURSE) == ""
+
+
 @pytest.mark.parametrize("line", ["Revert: " * 1000 + "Add example a", "Add example " + "a" * 5000])
 def test_overlong_subject_is_shown_unchanged(line):
     assert commit_message.format_subject(line, "ru") == line
