@@ -72,13 +72,14 @@ def test_broadcast_reaches_every_recipient_as_previewed_and_is_reported(telegram
         assert "Отправить всем (2)" in chat.labels
         assert "Отправить русскоязычным (2)" in chat.labels
         chat.press("Отправить всем (2)")
-        assert "2 людям" in chat.last.text
+        assert "2 людям? Что уже отправлено, отозвать нельзя." in chat.last.text
         assert received_texts(telegram, "anna") == []
         chat.press("📣 Отправить рассылку")
         chat.wait_for_text("закончена")
     assert received_texts(telegram, "anna") == [SHOWN]
     assert "Получателей: 2" in chat.last.text
     assert "Отправлено: 2" in chat.last.text
+    assert "Стали недоступны после начала: 0" in chat.last.text
     audit = select_rows(settings, "SELECT by_whom, action, target, arguments FROM audit")
     assert audit == [(f"user:{VERA}", "broadcast.start", "broadcast:1", '{"language":""}')]
 

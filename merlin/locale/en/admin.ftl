@@ -176,8 +176,8 @@ broadcast-to = { $whom ->
        *[all] Send to everyone ({ $count })
     }
 broadcast-ask-send = { $count ->
-        [one] Send this to { $count } person? It can't be unsent.
-       *[other] Send this to { $count } people? It can't be unsent.
+        [one] Send this to { $count } person? What has been sent can't be recalled.
+       *[other] Send this to { $count } people? What has been sent can't be recalled.
     }
 broadcast-send = 📣 Send broadcast
 broadcast-stop = ⏹ Stop broadcast
@@ -196,7 +196,10 @@ broadcast-report = Broadcast { $number } { $state ->
     Sent: { NUMBER($sent) }
     Blocked the bot: { NUMBER($blocked) }
     Failed: { NUMBER($failed) }
-    Not sent: { NUMBER($left) }
+    { $state ->
+        [ended] Became unreachable after the start
+       *[other] Not sent
+    }: { NUMBER($left) }
 step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-working = working

@@ -181,9 +181,9 @@ broadcast-to = { $whom ->
        *[all] Отправить всем ({ $count })
     }
 broadcast-ask-send = { $count ->
-        [one] Отправить { $count } человеку? Отменить отправку будет нельзя.
-        [few] Отправить { $count } людям? Отменить отправку будет нельзя.
-       *[many] Отправить { $count } людям? Отменить отправку будет нельзя.
+        [one] Отправить { $count } человеку? Что уже отправлено, отозвать нельзя.
+        [few] Отправить { $count } людям? Что уже отправлено, отозвать нельзя.
+       *[many] Отправить { $count } людям? Что уже отправлено, отозвать нельзя.
     }
 broadcast-send = 📣 Отправить рассылку
 broadcast-stop = ⏹ Остановить рассылку
@@ -202,7 +202,10 @@ broadcast-report = Рассылка { $number } { $state ->
     Отправлено: { NUMBER($sent) }
     Заблокировали бота: { NUMBER($blocked) }
     Не удалось: { NUMBER($failed) }
-    Не отправлено: { NUMBER($left) }
+    { $state ->
+        [ended] Стали недоступны после начала
+       *[other] Не отправлено
+    }: { NUMBER($left) }
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
 step-working = работает
