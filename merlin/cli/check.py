@@ -169,7 +169,7 @@ def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = Non
 def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> DatasetResult:
     from merlin.dataset.check import check as check_dataset
 
-    entries, read = work_tree(folder.path, has_ids=False)
+    entries, read = work_tree(folder.path)
     keeps_examples = checked_folders is not None
     checked = check_dataset(folder.name, entries, read, keeps_examples=keeps_examples)
     if checked_folders is not None:

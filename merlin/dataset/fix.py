@@ -143,8 +143,6 @@ def _fix_file(
     if not (mended or is_executable or new_path != path):
         return None
     mode, blob = restorable.get(path, ("", ""))
-    if blob_id(before) != entry.blob:
-        return Fix(path, path, left="changed")
     if blob != blob_id(before, blob) or (is_executable and mode != EXECUTABLE):
         return Fix(path, path, left="not-in-git")
     place, done, left, reason = folder / path, list[str](), "", ""

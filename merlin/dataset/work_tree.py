@@ -17,7 +17,7 @@ from pathlib import Path
 from merlin.core.errors import ConfigError, Refused, SourceError
 from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES
-from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry, blob_id
+from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, BlobReader, Entry
 
 HOME = "datasets"
 _GIT = ".git"  # of a repository: of this one, or of another one in a folder of it
@@ -119,20 +119,19 @@ def _find_containing(path: Path) -> Folder | None:
     return None
 
 
-def work_tree(folder: Path, *, has_ids: bool = True) -> tuple[list[Entry], BlobReader]:
+def work_tree(folder: Path) -> tuple[list[Entry], BlobReader]:
     """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
-    Files larger than `MAX_FILE_BYTES` are listed, but not read. Without `has_ids` a number takes
-    the place of git's id: a check needs no more, and each file is read once instead of twice.
+    A number takes the place of git's id, so each file is read only once. Files larger than
+    `MAX_FILE_BYTES` are listed, but not read.
     """
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, file_stat in _files_below(str(folder)):
         mode = _mode(file_stat)
         small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= MAX_FILE_BYTES
-        blob = (blob_id(_read(path)) if has_ids else str(len(entries))) if small else ""
-        if blob:
-            places[blob] = path
+        blob = str(len(entries)) if small else ""
+        places[blob] = path
         relative = path.removeprefix(root).replace(os.sep, "/")
         entries.append(Entry(relative, blob, mode, file_stat.st_size))
     return entries, lambda blobs: ((blob, _read(places[blob])) for blob in blobs)

@@ -23,7 +23,8 @@ class Entry:
 
     `path` is relative to the dataset's folder and "/"-separated (`examples/face/fixation.yaml`);
     bytes that are not UTF-8 are kept as surrogates (`surrogateescape`). `blob` is git's object id,
-    `mode` git's six octal digits, `size` the size of the blob in bytes (0 if there is none).
+    or a number for a file that is read without git, "" if there is none; `mode` git's six octal
+    digits, `size` the size of the blob in bytes (0 if there is none).
     """
 
     path: str

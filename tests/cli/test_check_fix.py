@@ -179,7 +179,7 @@ def test_file_changed_meanwhile_is_not_fixed(repository):
     theirs = f"\ufeff{example_yaml('Чужое', 'слово')}"
     write(folder, {path: theirs})
     (result,) = fix_files(folder, entries, read_index(folder), lambda each: each == path)
-    assert result == Fix(path, path, left="changed")
+    assert result == Fix(path, path, left="not-in-git")
     assert (folder / path).read_text("utf-8") == theirs
 
 
