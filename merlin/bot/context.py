@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
@@ -79,7 +80,7 @@ class BotData:
     `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
     with the expiry. `placeholders` holds the ids of placeholders that were sent but are not stored
     yet, by update id. `commands` maps commands to handlers; `contexts` holds the contexts of the
-    updates being processed.
+    updates being processed. `presses` are the newest questions asked by a button.
     """
 
     services: BotServices
@@ -95,6 +96,7 @@ class BotData:
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
         self.contexts: dict[int, BotContext] = {}
+        self.presses: deque[tuple[object, ...]] = deque(maxlen=1000)
 
 
 _Data: TypeAlias = dict[Any, Any]

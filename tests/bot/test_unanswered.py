@@ -54,12 +54,15 @@ def test_suggested_question_is_asked_as_if_typed(telegram, provider, settings):
         # Two quick presses count as one.
         assert talk.press("near:1:0", refused.message_id).message_id == answered.message_id
         assert talk.alerts() == [russian_text("bot-offered-done")]
+        # The same question in the user's own words does not disable the button.
+        assert talk.say(OFFERS[0]).text == "Делит пополам."
+        assert talk.press("near:1:0", refused.message_id).text == answered.text
         # The old buttons still work.
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
     contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
-    assert contents == ["А если массив двоичный?", *OFFERS]
-    assert count_charged(settings) == {"text": 3}
-    assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), (1,), (1,)]
+    assert contents == ["А если массив двоичный?", *[OFFERS[0]] * 3, OFFERS[1]]
+    assert count_charged(settings) == {"text": 5}
+    assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), *[(1,)] * 4]
     assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 

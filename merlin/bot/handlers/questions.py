@@ -457,20 +457,25 @@ async def _ask_offered(context: BotContext, question: str) -> None:
         await context.show(lambda: menu.refusal(context, "bot-button-old"))
         return
     if not context.is_resumed:
-        if await context.store.read(lambda: _is_just_answered(context, question)):
+        if await context.store.read(lambda: _is_just_answered(context)):
             await context.show(lambda: menu.refusal(context, "bot-offered-done"))
             return
         await context.answer_press()
+    context.bot_data.presses.append(_build_press(context, context.update_id))
     # In a group the message with the button quotes the question that was refused.
     await answer_question(replace(context, text=question, quoted="", message_id=0))
 
 
-def _is_just_answered(context: BotContext, question: str) -> bool:
-    """Return whether the user's question is the newest one: two quick presses count as one."""
+def _is_just_answered(context: BotContext) -> bool:
+    """Return whether the newest answer is to a press of this button: two quick ones are one."""
     session = context.sessions.find_open(context.place)
     newest = context.turns.find_newest(session.session_id) if session else None
-    asked = newest.question if newest else None
-    return asked is not None and (asked.text, asked.user_id) == (question, context.user_id)
+    presses = context.bot_data.presses
+    return newest is not None and _build_press(context, newest.question.update_id) in presses
+
+
+def _build_press(context: BotContext, update_id: int) -> tuple[object, ...]:
+    return update_id, context.user_id, context.message_id, context.verb, *context.arguments
 
 
 def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
