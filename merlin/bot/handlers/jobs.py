@@ -181,8 +181,11 @@ def show_job(context: BotContext) -> View:
     may_launch = context.actor.may(Permission.LAUNCH, job.dataset)
     can_cancel = job.can_cancel and may_launch
     has_model = job.state is JobState.SUCCEEDED
-    may_repeat = job.dataset in list_dataset_names(*context.caller, Permission.LAUNCH)
-    can_repeat = job.is_over and not has_model and may_repeat
+    can_repeat = (
+        job.is_over
+        and not has_model
+        and job.dataset in list_dataset_names(*context.caller, Permission.LAUNCH)
+    )
     rows: menu.Rows = (
         not job.is_over and ("admin-refresh", f"a-job:{job.id}"),
         (

@@ -167,7 +167,9 @@ def _change_mark(job: JobDetails) -> str:
 
 async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve with a description, and the losses by step, newest first."""
-    launchable = await context.read(models.list_dataset_names, Permission.LAUNCH)
+    can_repeat = job.is_over and job.dataset in await context.read(
+        models.list_dataset_names, Permission.LAUNCH
+    )
     train, test = (dict(points) for points in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
@@ -176,7 +178,7 @@ async def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     ]
     events = event_lines(job_events, context.language)
     view = {"job": job, "seen": _change_mark(job), **curve_view(context, job)}
-    return {**view, "rows": rows, "events": events, "can_repeat": job.dataset in launchable}
+    return {**view, "rows": rows, "events": events, "can_repeat": can_repeat}
 
 
 def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
