@@ -328,7 +328,7 @@ def list_bases(
     if json or entries:
         print_list(
             [_entry_record(entry) for entry in entries],
-            "name source licence size training answering state=state:library-state standing",
+            "name source licence size training answering state=state:library-state dependents",
             json=json,
             under="models",
             prefix="library-col",
@@ -336,7 +336,7 @@ def list_bases(
             size=lambda entry: _format_size(entry["size_bytes"]),
             training=lambda entry: _format_size(entry["training_bytes"]),
             answering=lambda entry: _format_size(entry["answering_bytes"]),
-            standing=lambda entry: ", ".join(entry["standing"]),
+            dependents=lambda entry: ", ".join(entry["dependents"]),
         )
     if not entries and not json:
         print_message("library-no-bases")

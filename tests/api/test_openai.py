@@ -368,16 +368,16 @@ def test_openapi_document_lists_the_errors_of_v1(site):
     assert set(schema["required"]) == {"model", "messages"}
 
 
-@pytest.mark.parametrize(("share", "standing"), [(1.0, "canary"), (0.0, "serving")])
+@pytest.mark.parametrize(("share", "role"), [(1.0, "canary"), (0.0, "serving")])
 def test_canary_model_gets_its_share_and_its_outcomes_are_counted(
-    site, provider, client, share, standing
+    site, provider, client, share, role
 ):
     insert_canary(
         site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms"
     )
     try:
         response = ask(client, QUESTION)
-        assert response.headers["merlin-model-role"] == standing
+        assert response.headers["merlin-model-role"] == role
         build = "algorithms-8" if share else "algorithms-1"
         assert response.headers["merlin-build"] == build
         assert response.json()["merlin"]["note"] == ""

@@ -115,8 +115,8 @@ def test_failed_canary_falls_back_to_the_serving_model_and_is_counted(telegram, 
         telegram.say("anna", "вопрос 2")
         wait_until_ended(telegram, settings, 2)
     assert all("bot-earlier" not in text and "«вопрос" in text for text in answer_texts(telegram))
-    standings = select_rows(settings, "SELECT standing FROM turn ORDER BY id")
-    assert standings == [("serving",), ("serving",)]
+    roles = select_rows(settings, "SELECT standing FROM turn ORDER BY id")
+    assert roles == [("serving",), ("serving",)]
     with open_database(settings.database) as database:
         assert count_answers(database) == (0, 1, 1, 0)
 

@@ -133,7 +133,7 @@ def test_base_with_tuned_models_is_removed_only_when_forced(library, tmp_path):
     library.pull()
     library.add_tuned_models("ft:tiny:a")
     (entry,) = list_entries(library)
-    assert entry.standing == ["ft:tiny:a"]
+    assert entry.dependents == ["ft:tiny:a"]
     with pytest.raises(Refused) as refused:
         library.remove()
     assert refused.value.key == "library-in-use"

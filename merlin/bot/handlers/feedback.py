@@ -109,7 +109,7 @@ def show_source(context: BotContext) -> View:
             "at": context.moment(origin.trained_at),
             "examples": origin.examples,
             "editors": origin.editors,
-            "standing": origin.model_role,
+            "role": origin.model_role,
         }
         lines.append(context.translate("why-origin", **arguments))
         for key, examples in (("why-examples", source.said_by), ("why-nearest", source.nearest)):

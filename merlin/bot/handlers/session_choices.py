@@ -429,7 +429,7 @@ def _model_line(context: BotContext, count: int, option: model_catalogue.Candida
         "models-line",
         count=count,
         model=option.title,
-        standing=option.kind.value,
+        kind=option.kind.value,
         provider=provider_title(context, option.provider),
         price=_format_price(context.language, option.price),
         window=window or 0,

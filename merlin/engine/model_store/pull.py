@@ -142,8 +142,8 @@ def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> 
     if card is None or is_same_source(model, card) or is_in_place(model):
         return
     if dependents := list_dependents(name, engine / "engine.db"):
-        names = {"name": name, "standing": ", ".join(dependents[:3])}
-        detail = f"{name}: {dependents} stand on it"
+        names = {"name": name, "dependents": ", ".join(dependents[:3])}
+        detail = f"{name}: {dependents} depend on it"
         raise Refused(detail, "library-source-in-use", n=len(dependents), **names)
 
 

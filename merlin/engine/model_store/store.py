@@ -318,7 +318,7 @@ class BaseEntry:
     context: int | None = None
     training_bytes: int | None = None
     answering_bytes: int | None = None
-    standing: Sequence[str]
+    dependents: Sequence[str]
     problem: Untrainable | None = None
 
 
@@ -354,7 +354,7 @@ def list_bases(
             if model.embeddings
             else estimate_memory(TRAINING, n, model, training),
             answering_bytes=estimate_memory(ANSWERING, n, model, answering),
-            standing=list_dependents(name, engine / "engine.db"),
+            dependents=list_dependents(name, engine / "engine.db"),
             problem=problem,
         )
     for folder in sorted(root.glob("[!.]*")):
@@ -377,8 +377,8 @@ def remove(
         raise NotFound(f"no base {name} lies here", "library-base-not-found", name=name)
     dependents = list_dependents(name, engine / "engine.db")
     if dependents and not is_forced:
-        names = {"name": name, "standing": ", ".join(dependents[:3])}
-        detail = f"{dependents} stand on {name}"
+        names = {"name": name, "dependents": ", ".join(dependents[:3])}
+        detail = f"{dependents} depend on {name}"
         raise Refused(detail, "library-in-use", n=len(dependents), **names)
     with lock_base(root, name):
         freed = folder_bytes(folder) + folder_bytes(draft)
@@ -398,7 +398,7 @@ def _build_left_over(folder: Path, engine: Path) -> BaseEntry:
         commit=card.commit if card else None,
         licence=card.licence if card else "",
         size_bytes=card.size if card else None,
-        standing=list_dependents(name, engine / "engine.db"),
+        dependents=list_dependents(name, engine / "engine.db"),
     )
 
 

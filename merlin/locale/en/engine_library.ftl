@@ -31,13 +31,13 @@ library-child-died = The process that brought the base ended (exit { $code }). I
 library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
 library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
 library-source-in-use = { $n ->
-    [one] { $n } trained model or job depends on { $name } as it is ({ $standing }), and a pull would replace its weights.
-   *[other] { $n } trained models or jobs depend on { $name } as it is ({ $standing } …), and a pull would replace its weights.
+    [one] { $n } trained model or job depends on { $name } as it is ({ $dependents }), and a pull would replace its weights.
+   *[other] { $n } trained models or jobs depend on { $name } as it is ({ $dependents } …), and a pull would replace its weights.
 } Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
 library-base-not-found = No base { $name } lies here. See: merlin engine models list
 library-in-use = { $n ->
-    [one] { $n } trained model or job depends on { $name } ({ $standing }) and couldn't answer without it.
-   *[other] { $n } trained models or jobs depend on { $name } ({ $standing } …) and couldn't answer without it.
+    [one] { $n } trained model or job depends on { $name } ({ $dependents }) and couldn't answer without it.
+   *[other] { $n } trained models or jobs depend on { $name } ({ $dependents } …) and couldn't answer without it.
 } Delete them first, or add --force.
 
 library-unknown = engine.models names no base { $name }. It names: { $known }.
@@ -60,7 +60,7 @@ library-col-size = size
 library-col-training = training
 library-col-answering = answering
 library-col-state = state
-library-col-standing = stand on it
+library-col-dependents = depend on it
 library-state-ready = here
 library-state-base_not_pulled = not pulled
 library-state-base_damaged = damaged

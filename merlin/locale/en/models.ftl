@@ -6,7 +6,7 @@ models-provider = { $host ->
        *[other] provider { $provider } ({ $host })
     }
 models-line =
-    { $count }. { $model } — { $standing ->
+    { $count }. { $model } — { $kind ->
         [serving] default model
         [earlier] an earlier version
         [base] the base model, without our examples

@@ -76,7 +76,7 @@ why-origin =
         [one] { $editors } person
        *[other] { $editors } people
     }. Commit { $commit }.
-    { $standing ->
+    { $role ->
         [canary] It answers some people now.
         [serving] Live now.
        *[earlier] Another model is live now.

@@ -6,7 +6,7 @@ models-provider = { $host ->
        *[other] поставщик { $provider } ({ $host })
     }
 models-line =
-    { $count }. { $model } — { $standing ->
+    { $count }. { $model } — { $kind ->
         [serving] по умолчанию
         [earlier] прежняя версия
         [base] базовая модель, без наших примеров
