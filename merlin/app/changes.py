@@ -172,13 +172,13 @@ class EditNotGood(DatasetError):
 
 
 def require_revision(revision: str | None, now: str, yours: str | None, theirs: str | None) -> None:
-    """Raise StaleEdit if the file's revision is not the one that the editor read.
+    """Raise StaleEdit if the file's revision is not the one that the editor read, or "*" for any.
 
     Raises Refused if the editor sent no revision.
     """
     if not revision:
         raise Refused("no revision", "teaching-no-revision")
-    if revision.strip('"') != now:
+    if revision.strip('"') not in (now, "*"):
         raise StaleEdit(yours, theirs, now)
 
 

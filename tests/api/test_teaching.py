@@ -173,7 +173,10 @@ def test_text_is_removed_with_its_material_unless_another_uses_it(site, teacher,
     for number, stays in ((0, True), (4, False)):
         material = course_materials[number]
         address = f"{materials(site)}/{material['id']}"
-        answer = teacher.delete(address, headers={"If-Match": f'"{material["revision"]}"'})
+        tag = f'"{material["revision"]}"'
+        weak = teacher.delete(address, headers={"If-Match": f"W/{tag}"})
+        assert (weak.status_code, weak.json()["type"]) == (412, "urn:merlin:problem:weak-tag")
+        answer = teacher.delete(address, headers={"If-Match": "*" if stays else tag})
         assert answer.status_code == 202, answer.json()
         committer.commit()
         assert ("materials/lecture-01.md" in files_in_git(site)) is stays

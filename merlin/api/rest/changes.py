@@ -104,14 +104,26 @@ router = operation_router(prefix="/api/changes", tags=["changes"])
 MAX_CHARACTERS = 1_000_000
 
 
-IfMatch = Annotated[
-    str | None,
-    Header(
-        alias="If-Match",
-        description="The `revision` that the edit is based on; 409 if it is outdated.",
-        max_length=80,
-    ),
-]
+def _read_if_match(
+    if_match: Annotated[
+        str,
+        Header(
+            alias="If-Match",
+            description=(
+                "The `revision` that the edit is based on, `*` for any; 409 if it is outdated, 412"
+                " for a weak one (`W/…`)."
+            ),
+            max_length=80,
+        ),
+    ] = "",
+) -> str:
+    """Return the header. Raises Problem for a weak tag, which never matches (RFC 9110, 13.1.1)."""
+    if if_match.startswith("W/"):
+        raise Problem(HTTPStatus.PRECONDITION_FAILED, "weak-tag")
+    return if_match
+
+
+IfMatch = Annotated[str, Depends(_read_if_match)]
 # A route that submits or previews a commit.
 EDIT_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
@@ -119,7 +131,7 @@ EDIT_ROUTE: dict[str, Any] = {
     "responses": {
         202: {"model": ChangeShown, "description": "The edit was submitted"},
         200: {"model": PreviewShown, "description": "The preview of a dry run"},
-        **problems(400, 409),
+        **problems(400, 409, 412),
     },
 }
 
@@ -406,7 +418,7 @@ async def show_example(caller: MaterialEditor, dataset: Name, example_id: Exampl
 
 @example_router.put("/{example_id:path}", summary="Update an example", **EDIT_ROUTE)
 async def edit_example(
-    edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch = None
+    edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch
 ) -> Response:
     """Submit an edit that changes the example."""
     revision = body.revision or if_match
@@ -420,8 +432,8 @@ async def remove_example(
     edit: Edit,
     dataset: Name,
     example_id: ExampleId,
+    if_match: IfMatch,
     revision: Annotated[str, Query(max_length=80)] = "",
-    if_match: IfMatch = None,
 ) -> Response:
     """Submit an edit that removes the example."""
     make = partial(examples.remove_example, example_id, revision or if_match)

@@ -178,9 +178,7 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
 
 
 @router.patch("/courses/{course_id}", summary="Update a course", **EDIT_ROUTE)
-async def edit_course(
-    edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch = None
-) -> Response:
+async def edit_course(edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch) -> Response:
     """Submit an edit of course.yaml, which is then committed."""
     make = partial(teaching.edit_card, body.values(), body.revision or if_match)
     return await _answer_edit(edit, course_id, make)
@@ -203,7 +201,7 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Respons
     "/courses/{course_id}/materials/{material_id}", summary="Update a material", **EDIT_ROUTE
 )
 async def edit_material(
-    edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch = None
+    edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch
 ) -> Response:
     """Submit an edit that replaces the material."""
     revision = body.revision or if_match
@@ -218,8 +216,8 @@ async def remove_material(
     edit: Edit,
     course_id: Id,
     material_id: Id,
+    if_match: IfMatch,
     revision: Annotated[str, Query(max_length=64)] = "",
-    if_match: IfMatch = None,
 ) -> Response:
     """Submit an edit that removes the material, and its text file if no other material uses it."""
     make = partial(teaching.remove_material, material_id, revision or if_match)

@@ -15,6 +15,8 @@ model-not-serving = Модель { $model } сейчас не текущая, з
 
 api-problem-stale = Данные устарели
 api-problem-stale-detail = Пока вы правили, это изменил кто-то другой. В ответе оба текста и новая revision.
+api-problem-weak-tag = Слабая метка в If-Match
+api-problem-weak-tag-detail = Слабая метка (W/…) не совпадает ни с одной версией. Отправьте revision, которую вы прочитали, без W/, или * для любой.
 api-problem-not-good = Есть ошибки
 api-problem-not-good-detail = Проверка нашла ошибки, поэтому ничего не сохранено. Они перечислены в findings.
 api-problem-not-good-text = Есть ошибки
