@@ -306,3 +306,10 @@ def test_missing_models_are_explained(telegram, tmp_path):
     with RunningBot(bare):
         talk = ChatUser(telegram, bare)
         assert "не из чего" in talk.say("/model").text
+
+
+def test_provider_without_a_named_model_is_named_once(telegram, tmp_path, provider):
+    settings = bot_settings(tmp_path, telegram, provider)
+    with RunningBot(settings):
+        text = ChatUser(telegram, settings).say("/model").text
+        assert text.splitlines()[0] == "Сейчас отвечает поставщик chat."

@@ -403,7 +403,9 @@ def list_choices(context: BotContext) -> View:
         return menu.text_view(context, "models-none")
     page_items, page = menu.paginate(choices, context.number(1))
     provider = provider_title(context, current.provider)
-    lines = [context.translate("models-now", model=current.title, provider=provider)]
+    # Before a model is live, the provider's first one answers, whose name is not known.
+    model = current.version or current.model_id or "first"
+    lines = [context.translate("models-now", model=model, provider=provider)]
     newest = context.translate("models-newest")
     buttons = [menu.choice_button(newest, "model:auto", is_chosen=session.provider is None)]
     for count, option in enumerate(page_items, page * PAGE_SIZE + 1):

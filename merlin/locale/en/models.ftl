@@ -1,6 +1,9 @@
 # Choosing a model: /model.
 bot-command-model = choose a model
-models-now = { $model } answers now, { $provider }.
+models-now = { $model ->
+        [first] The { $provider } answers now.
+       *[other] { $model } answers now, { $provider }.
+    }
 models-provider = { $host ->
         [here] provider { $provider }
        *[other] provider { $provider } ({ $host })

@@ -1,6 +1,9 @@
 # Выбор модели: /model.
 bot-command-model = выбрать модель
-models-now = Сейчас отвечает { $model }, { $provider }.
+models-now = { $model ->
+        [first] Сейчас отвечает { $provider }.
+       *[other] Сейчас отвечает { $model }, { $provider }.
+    }
 models-provider = { $host ->
         [here] поставщик { $provider }
        *[other] поставщик { $provider } ({ $host })
