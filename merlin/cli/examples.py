@@ -246,7 +246,12 @@ def make_unreadable_file_error(path: Path, error: OSError) -> ConfigError:
 
 
 def open_editor(text: str) -> str:
-    """Let the user edit a text in $VISUAL or $EDITOR, and return it. Raises Refused on failure."""
+    """Let the user edit a text in $VISUAL or $EDITOR, and return it.
+
+    Raises ConfigError without a terminal, Refused if the editor fails.
+    """
+    if not sys.stdin.isatty():
+        raise ConfigError("no terminal", "example-no-terminal")
     editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="merlin-") as folder:
         path = Path(folder) / "example.yaml"

@@ -120,6 +120,9 @@ def test_example_is_edited_in_the_users_editor(lab, run_json, run, monkeypatch):
     script = lab.folder / "editor.py"
     script.write_text(EDITOR, "utf-8")
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
+    code, captured = run("example", "edit", "q3")
+    assert (code, "in a terminal; give --question" in captured.err) == (2, True)
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     assert run_json("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
     assert "отклик" in example(lab, "q3").read_text("utf-8")
     monkeypatch.setenv("VISUAL", "true")
@@ -165,6 +168,7 @@ def test_example_can_be_added_and_an_import_tried_without_a_providers_key(
 
 def test_invalid_edit_is_reported_and_changes_nothing(lab, run, monkeypatch):
     monkeypatch.setenv("VISUAL", "no-such-editor")
+    monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     for arguments, code, part in (
         (["add", "trial"], 2, "--question and --answer"),
         (["add", "trial", "--question", "a"], 2, "--question and --answer"),

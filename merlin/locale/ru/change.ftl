@@ -134,6 +134,7 @@ example-file-or-words = Задайте --question и --answer или --file с �
 example-unreadable = { $path } не читается: { $reason }
 example-unchanged = { $example }: ничего не изменено.
 example-broken = Пример не читается, поэтому менять его по частям нельзя: исправьте его в редакторе или задайте --file.
+example-no-terminal = Редактор открывается только в терминале; укажите --question, --answer, --tag или --file.
 example-no-editor = Редактор { $editor } не запускается; задайте EDITOR, --answer или --file.
 example-several = Пример с таким ID есть в нескольких наборах ({ $datasets }): выберите один через --dataset.
 example-not-found = Ни в одном примере нет всех этих слов.
