@@ -66,7 +66,7 @@ def locale_language() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     code = 0
-    _prepare_output()
+    _prepare_streams()
     try:
         try:
             app(args=None if argv is None else list(argv), prog_name="merlin")
@@ -84,13 +84,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
-def _prepare_output() -> None:
-    """Let every text be written: to nowhere if the output is closed, else with escapes."""
-    for name in ("stdout", "stderr"):
+def _prepare_streams() -> None:
+    """Let a closed input be empty and a closed output go nowhere; write what is unencodable."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
-        elif getattr(stream, "errors", "") in {"strict", "surrogateescape"}:  # cannot write all
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+        elif mode == "w" and getattr(stream, "errors", "") in ("strict", "surrogateescape"):
             stream.reconfigure(errors="backslashreplace")
 
 

@@ -57,6 +57,15 @@ def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
         assert (narrow.returncode, b"\\u0424" in narrow.stdout) == (0, True)
 
 
+def test_closed_input_is_read_as_an_empty_one(tmp_path):
+    config = tmp_path / "config.yaml"
+    config.write_text("state_dir: state\n", "utf-8")
+    shell = {"shell": True, "capture_output": True, "check": False}
+    command = f"{sys.executable} -m merlin restore - --dry-run --config {config} <&-"
+    ended = subprocess.run(command, **shell)
+    assert (ended.returncode, b"no whole backup" in ended.stderr) == (1, True), ended.stderr
+
+
 def test_reader_that_closes_the_pipe_gets_no_error_text():
     reader, writer = os.pipe()
     os.close(reader)
