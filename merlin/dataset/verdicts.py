@@ -205,7 +205,14 @@ def transition(
 
 
 def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
-    """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments."""
+    """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments.
+
+    One whose build has the live model, trained before, serves again: only a migration has failed.
+    """
+    live = MODEL.select(MODEL.job_id).join(SERVING, on=(SERVING.model_row == MODEL.id))
+    live = live.where((MODEL.build_id == VERDICT.build_id) & (MODEL.state == _GOOD))
+    back, is_live = {**why, "job_id": live}, where & fn.EXISTS(live)
+    transition(db, (VerdictStatus.TRAINING,), VerdictStatus.SERVING, at, is_live, change=back)
     transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
 
 
@@ -216,7 +223,7 @@ _NOTED_STATUSES = (
     VerdictStatus.FAILED,
 )
 _AT_ONCE = 100
-_REVOKED = "revoked"  # as `merlin.training.models` calls it
+_GOOD, _REVOKED = "good", "revoked"  # as `merlin.training.models` calls them
 
 # Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)

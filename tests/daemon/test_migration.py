@@ -23,7 +23,7 @@ from merlin.wiring.context import reading
 from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
-from tests.support.pipeline_lab import DATASET, KEY, Lab
+from tests.support.pipeline_lab import DATASET, KEY, Lab, run_command
 from tests.support.waiting import Deadline
 
 pytestmark = pytest.mark.integration
@@ -183,7 +183,8 @@ def test_failed_migration_keeps_the_live_model_and_can_be_retried(lab, other_pro
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick(rounds=8)
     status = lab.status()
-    assert (status["verdict"], status["serving"]["provider"]) == ("failed", "stand-in")
+    assert (status["verdict"], status["serving"]["provider"]) == ("serving", "stand-in")
+    assert "failed" in run_command("log", "trial", "--config", str(lab.path))[1]
     other_provider.behave(ending="succeeded")
     assert migrate("other/stand-in-base")[0] == 0
     until_other_serves(lab, other_provider)
@@ -256,7 +257,15 @@ def is_live_there(lab):
         return False
 
 
-def test_lost_database_is_recovered_with_the_migrated_model(lab, other_provider, migrate):
+def test_lost_database_is_recovered_with_the_live_model(lab, other_provider, migrate):
+    live = lab.status()["serving"]["model"]
+    other_provider.behave(ending="failed")
+    assert migrate("other/stand-in-base")[0] == 0
+    lab.tick(rounds=8)
+    delete_state(lab)
+    assert recover(lab)[0] == 0
+    assert lab.status()["serving"]["model"] == live
+    other_provider.behave(ending="succeeded")
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     until_other_serves(lab, other_provider)
     lab.tick("note")
