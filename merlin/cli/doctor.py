@@ -135,7 +135,7 @@ def _machine_checks(config: Config) -> Iterator[_Check]:
 def _service_checks(config: Config) -> Iterator[_Check]:
     if config.repository is not None:
         yield "git", checks.check_git
-        yield "repository", partial(checks.check_repository, config.repository)
+        yield "repository", partial(checks.check_repository, config)
         if config.repository.push:
             yield "repository.push", partial(checks.check_push, config.repository)
         if config.repository.statuses is not None:

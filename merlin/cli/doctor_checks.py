@@ -27,7 +27,7 @@ import psutil
 from cryptography.x509 import load_pem_x509_certificate
 
 from merlin.cli.health import OTHER_INSTALLATION, health_error, plain_reason
-from merlin.config import BOT_TOKEN, Config, bot_id, credential
+from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
 from merlin.config.settings import (
     ModelChoice,
     OpenIdConfig,
@@ -43,6 +43,7 @@ from merlin.core.errors import (
     ConfigError,
     GatewayUnavailable,
     MerlinError,
+    NotFound,
     PaymentError,
     SourceError,
 )
@@ -56,7 +57,7 @@ from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
-from merlin.wiring.context import yookassa_gateway
+from merlin.wiring.context import git_source, yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ if TYPE_CHECKING:
 
 MIN_FREE_BYTES, MIN_MEMORY_BYTES = 1 << 30, 256 << 20
 MAX_CONNECTIONS_SHARE = 0.8
-TIMEOUT_S = 15.0
+TIMEOUT_S, FETCH_TIMEOUT_S = 15.0, 120.0
 _MAX_CLOCK_OFFSET_S = 30.0
 _MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
 # SQLite and file locks need a local file system.
@@ -238,13 +239,18 @@ def check_git() -> CheckMessage:
     return "doctor-program", {"path": path}
 
 
-def check_repository(repository: RepositoryConfig) -> CheckMessage:
-    """Check that the remote has the branch; the daemon's mirror is not used."""
+def check_repository(config: Config) -> CheckMessage:
+    """Check that the remote has the branch, and that git accepts a commit not fetched yet."""
+    repository, fetched = require_repository(config), ""
+    with suppress(NotFound, SourceError):
+        fetched = git_source(config).resolve("HEAD")
     # Without its password.
     arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
-    with _open_repository(repository) as source:
+    with _open_repository(repository, FETCH_TIMEOUT_S) as source:
         try:
             newest = source.remote_head()
+            if newest not in (None, fetched):
+                source.fetch()
         except SourceError as error:
             reason = error.as_argument()
             raise check_failure("doctor-not-read", reason=reason, **arguments) from error
@@ -255,16 +261,17 @@ def check_repository(repository: RepositoryConfig) -> CheckMessage:
 
 def check_push(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote would accept a push, without pushing."""
-    with _open_repository(repository) as source:
+    with _open_repository(repository, TIMEOUT_S) as source:
         source.check_push()
     return "doctor-push", {}
 
 
 @contextmanager
-def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
+def _open_repository(repository: RepositoryConfig, timeout_s: float) -> Iterator[GitSource]:
+    """Yield the remote repository with an empty mirror; that of the daemon stays unchanged."""
     remote = (repository.url, repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
-        yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
+        yield GitSource(*remote, Path(folder), timeout_s=timeout_s)
 
 
 def check_forge(config: Config) -> CheckMessage:

@@ -35,7 +35,7 @@ from merlin.dataset.verdicts import (
 )
 from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
-from merlin.providers.base import LAUNCH_KEY
+from merlin.providers.base import LAUNCH_KEY, JobReport, TrainingApi
 from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model_row
 from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState
@@ -75,8 +75,9 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
     `lost` are names of jobs that their provider does not report; neither is stored.
 
     Can be repeated after an interruption. Raises Refused if the database has jobs or follows the
-    branch from a later commit than the notes; SourceError, ProviderError: the commits read so far
-    are then stored with their verdicts and builds, as after an ordinary gathering.
+    branch from a later commit than the notes; Refused with the name of a provider that fails, and
+    SourceError: the commits read so far are then stored with their verdicts and builds, as after an
+    ordinary gathering.
     """
     db, settings = services.db, services.build_settings
     if db.row(JOB.select(JOB.id).limit(1)):
@@ -99,7 +100,7 @@ def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dic
 
 
 def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
-    """Return the stored verdict of a noted one with its job. Raises ProviderError."""
+    """Return the stored verdict of a noted one with its job. Raises Refused."""
     verdict = VerdictHistory(services.db).get_newest(noted.dataset, noted.commit)
     recovered = _RecoveredVerdict(noted, verdict)
     if verdict.build_id is None or verdict.spec is None:
@@ -112,12 +113,11 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     if not (recovered.is_same and noted.job and provider):
         return recovered
     try:
-        report = provider.api.read_job(noted.job)
+        report = _read_job(provider.api, noted.job)
     except ProviderError as error:
-        if error.status != NOT_FOUND:
-            raise
-        # A wrong `base_url` answers 404 to everything; then this raises, too.
-        provider.api.find_jobs(noted.job)
+        named = {"provider": base[0], "reason": error.as_argument()}
+        raise Refused(f"{base[0]}: {error}", "recover-no-provider", **named) from error
+    if report is None:
         return recovered
     # `merlin migrate` may have trained it on another base than dataset.yaml names.
     recovered.verdict = verdict = migrate_verdict(services.launches, verdict, base)
@@ -129,6 +129,18 @@ def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
     job = replace(plan, launch_key=key, attempt=attempt, created_at=started_at)
     recovered.job = advance(job, report, report.finished_at or started_at)
     return recovered
+
+
+def _read_job(api: TrainingApi, job: str) -> JobReport | None:
+    """Return the provider's job, None if it has no such job. Raises ProviderError."""
+    try:
+        return api.read_job(job)
+    except ProviderError as error:
+        if error.status != NOT_FOUND:
+            raise
+    # A wrong `base_url` answers 404 to everything; then this raises, too.
+    api.find_jobs(job)
+    return None
 
 
 def _store(

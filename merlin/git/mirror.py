@@ -476,4 +476,5 @@ class MirrorFetcher:
 
 
 def _refusal_error(head: str, reason: str) -> SourceError:
-    return SourceError(f"git refused {head}: {reason}", "git-refused", reason=reason)
+    arguments = {"commit": head[:10], "reason": reason}
+    return SourceError(f"git refused {head}: {reason}", "git-refused", **arguments)

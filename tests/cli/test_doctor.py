@@ -162,6 +162,13 @@ def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, caps
     assert (good, head[:7] in words) == (True, True)
     assert document["repository.push"] == (True, "the repository takes pushes")
     assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    git, body = fresh.repository.git, fresh.folder / "commit"
+    tree = git("rev-parse", "HEAD^{tree}")
+    body.write_text(f"tree {tree}\nparent {head}\nauthor boris\ncommitter boris\n\nAdd\n")
+    refused = git("hash-object", "-w", "-t", "commit", "--literally", str(body))
+    git("update-ref", "refs/heads/main", refused)
+    good, words = run_doctor(fresh, capsys)["repository"]
+    assert (good, refused[:7] in words, "missingEmail" in words) == (False, True, True), words
     (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
     assert not run_doctor(fresh, capsys)["repository.push"][0]
 
