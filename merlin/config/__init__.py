@@ -348,14 +348,18 @@ def _is_address(url: str, *, has_port: bool = True) -> bool:
 def _find_in_the_open(config: Config) -> Iterator[Fault]:
     """Yield a fault for every outside address that is neither encrypted nor on this machine."""
     for place, url in _addresses(config):
-        parts = urlsplit(url)
-        is_near = parts.scheme == "http" and is_loopback(parts.hostname)
-        if url and parts.scheme != "https" and not is_near:
+        if url and _is_open(url, "https"):
             yield at(place, "config-not-https", url=url)
     url = config.repository.url if config.repository else ""
-    if "://" in url and urlsplit(url).scheme not in ("https", "ssh", "file"):
+    if "://" in url and _is_open(url, "https", "ssh", "file"):
         yield at("repository.url", "config-open-repository", url=url)
     yield from _unverified_database(config.database)
+
+
+def _is_open(url: str, *schemes: str) -> bool:
+    parts = urlsplit(url)
+    is_near = parts.scheme == "http" and is_loopback(parts.hostname)
+    return parts.scheme not in schemes and not is_near
 
 
 def _unverified_database(url: str) -> Iterator[Fault]:

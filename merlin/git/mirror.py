@@ -41,7 +41,7 @@ PUSHED_NOTES_REF = "refs/merlin/notes-pushed"
 REMOTE_NOTES_REF = "refs/merlin/notes-theirs"
 CONFIG_NAME = "merlin.gitconfig"
 
-_BRANCH = re.compile(r"(?!-)[A-Za-z0-9._/-]{1,200}")
+_BRANCH = re.compile(r"(?!-)[\w.#/-]{1,200}")
 _DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 # Servers add rules and empty lines around their messages.
 _RELEVANT_LINE = re.compile(

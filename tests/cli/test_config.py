@@ -74,6 +74,11 @@ def test_error_is_reported_at_its_line(judge, expected, expected_text):
     assert (code, expected_text in output) == (2, True), output
 
 
+@pytest.mark.parametrize(("host", "code"), [("127.0.0.1:3000", 0), ("git.example.com", 2)])
+def test_repository_may_be_read_over_plain_http_on_this_machine_only(judge, host, code):
+    assert judge(f"{GOOD}repository: {{url: 'http://{host}/a/it.git'}}\n")[0] == code
+
+
 def test_all_errors_are_reported_at_once_one_per_line(judge):
     code, output = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
     lines = output.removeprefix("merlin: ").splitlines()
