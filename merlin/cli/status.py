@@ -24,7 +24,7 @@ from merlin.cli.output import (
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
-from merlin.core.heartbeat import is_known
+from merlin.core.heartbeat import COMMITS_STEP, describe_step, is_known
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
@@ -51,7 +51,13 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     names = ("dataset", "commit", "verdict", "build", "serving", "job")
     rows = [_row(name, dataset) for name, dataset in overview.datasets.items()]
     print_table([f"col-{name}" for name in names], rows)
-    alive = [name for name, beat in environment["processes"].items() if beat["alive"]]
+    alive = [
+        f"{name} ({describe_step(language(), beat['step'])})"
+        if beat["step"].startswith(COMMITS_STEP)
+        else name
+        for name, beat in environment["processes"].items()
+        if beat["alive"]
+    ]
     queues = ", ".join(
         f"{translate_word('queue', name)} {count}" for name, count in overview.queues.items()
     )
@@ -119,7 +125,7 @@ def deployment_status(config: Config) -> dict[str, Any]:
     return {
         "stored": stored,
         "processes": {
-            beat.process: record(beat, process="", step="", failing="")
+            beat.process: record(beat, process="", failing="")
             | {"alive": beat.is_alive(now) if is_known(beat, beats, now) else None}
             for beat in beats
         },

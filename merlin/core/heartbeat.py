@@ -71,8 +71,15 @@ DATABASE_STATES = {"store-full": "full", "store-no-room": "full", "store-read-on
 STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
+# A daemon's step while it processes several commits; the number done and the total follow.
+COMMITS_STEP = "commits"
+
+
 def describe_step(language: str, step: str) -> str:
-    """Return the description of a step for users; a daemon's ticks are all described as work."""
+    """Return the description of a step for users; a daemon's other ticks are described as work."""
+    if step.startswith(COMMITS_STEP):
+        done, total = map(int, step.split()[1:])
+        return text(language, "step-commits", done=done, total=total)
     known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}
     return text(language, known.get(step, "step-working"))
 

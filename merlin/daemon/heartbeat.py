@@ -16,7 +16,7 @@ from urllib.request import urlopen
 from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import Heartbeat, health_problem
+from merlin.core.heartbeat import COMMITS_STEP, Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 from merlin.db.database import require_room
@@ -57,6 +57,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
     def tick() -> bool:
         # First, so that an unavailable database does not make this process look dead.
         services.still_alive()
+        progress = dict(services.build_settings.progress)
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -64,7 +65,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 pid=os.getpid(),
                 since=since,
                 at=services.clock(),
-                step=tally.step,
+                step=" ".join([COMMITS_STEP, *map(str, progress.values())]) if progress else "",
                 counters={**services.db.connection_counter, **tally.counts},
                 failing=tally.bugs.failing,
             )

@@ -57,7 +57,6 @@ class TickCounts:
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    step: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
     bugs: BugCount = field(default_factory=BugCount)
 
@@ -163,7 +162,7 @@ def watch_clock(
 
 def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> None:
     """Run one tick, count the outcome, and trigger the next one if something changed."""
-    tally.step, begun = tick.name, time.monotonic()
+    begun = time.monotonic()
     try:
         moved = tick.run()
     except MerlinError as error:

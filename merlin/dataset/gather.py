@@ -85,7 +85,7 @@ class BuildSettings:
     `ExampleIndex` file per dataset; a dataset without one is read completely again. `gather_lock`
     is held while a thread gathers, `mainline_lock` while the mainline is being updated, so that
     nothing is decided by an incomplete mainline, and `files_lock` while the cached dataset files
-    are being updated.
+    are being updated. `progress` is how many of the new commits are recorded, while `gather` does.
     """
 
     source: GitSource
@@ -98,6 +98,7 @@ class BuildSettings:
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
     mainline_lock: threading.Lock = field(default_factory=threading.Lock)
     files_lock: threading.Lock = field(default_factory=threading.Lock)
+    progress: dict[str, int] = field(default_factory=dict)
 
 
 def gather(
@@ -126,7 +127,10 @@ def gather(
             removed = _drop_commits(settings, head, line, commits)
             if removed:
                 tell_rewritten(head, removed)
-            _record(settings, head, line, commits, tell)
+            try:
+                _record(settings, head, line, commits, tell)
+            finally:
+                settings.progress.clear()
             return head, bool(commits or removed)
 
 
@@ -139,7 +143,8 @@ def _record(
 ) -> None:
     if commits:
         settings.journal.drop_unfinished()
-    for commit in commits:
+    for done, commit in enumerate(commits):
+        settings.progress.update(done=done, total=len(commits))
         with open_commit_span(commit.sha):
             outcomes = [
                 _prepare(settings, commit, name)

@@ -14,9 +14,13 @@ from merlin.app import builds, verdicts
 from merlin.app.actor import Actor
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, SourceError
+from merlin.core.heartbeat import describe_step
 from merlin.daemon import ticks
+from merlin.daemon.heartbeat import heartbeat_tick
+from merlin.daemon.main import TickCounts
 from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
+from merlin.db.processes import Heartbeats
 from merlin.git.repository import MAX_COMMIT_BYTES
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches, launch_waiting
@@ -79,6 +83,28 @@ def test_unreadable_commit_gets_its_own_verdict_and_the_next_one_is_built(lab, w
     lab.repository.example("trial", 41)
     lab.repository.commit("Go on")
     lab.until_serving("trial-2")
+
+
+def test_progress_through_many_commits_is_in_the_heartbeat(lab):
+    lab.tick("fetch")
+    for number in (40, 41, 42):
+        lab.repository.example("trial", number)
+        lab.repository.commit()
+    steps = []
+    with lab.services() as services:
+        beat = heartbeat_tick(services, TickCounts())
+
+        def read_step(*_):
+            beat()
+            (daemon,) = Heartbeats(services.db).list_all()
+            steps.append(describe_step("ru", daemon.step))
+
+        gather(services.build_settings, read_step, read_step)
+        read_step()
+    assert steps == [
+        *(f"обрабатывает коммиты, готово {done} из 3" for done in range(3)),
+        "работает",
+    ]
 
 
 def test_burst_of_commits_waits_fifteen_minutes_at_most(lab):

@@ -203,6 +203,7 @@ broadcast-report = Broadcast { $number } { $state ->
 step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-working = working
+step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done
 health-alive = { $sign } { $name }: { $step }, up for { $up }
 health-silent = { $sign } { $name }: no signal for { $ago }
 health-queue-requests = Tasks

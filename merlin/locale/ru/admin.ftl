@@ -209,6 +209,7 @@ broadcast-report = Рассылка { $number } { $state ->
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
 step-working = работает
+step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }
 health-alive = { $sign } { $name }: { $step }, запущен { $up } назад
 health-silent = { $sign } { $name }: нет сигнала { $ago }
 health-queue-requests = Задачи
