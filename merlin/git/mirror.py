@@ -468,6 +468,8 @@ class MirrorFetcher:
         try:
             self._run(*fetch, self._remote.url, *refspecs, lock=lock)
         except GitFailed as failure:
+            # A partial pack would keep a full disk full, for the database too.
+            _remove_leftovers(self._mirror)
             if "fsck error" not in failure.stderr:
                 raise
             self._refused = (head, format_stderr(failure.stderr, self._remote))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from hashlib import sha256
@@ -10,6 +11,7 @@ from hashlib import sha256
 import pytest
 
 from merlin.core.errors import SourceError
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.functional
 
@@ -107,6 +109,18 @@ def test_unreachable_repository_does_not_replace_the_mirror(remote, source, mirr
         source.fetch()
     assert list_broken_mirrors(mirror) == []
     assert read_all(source, head) == {"a.yaml": b"1"}
+
+
+def test_fetch_into_a_full_disk_leaves_room(remote, source, mirror):
+    mirror.mkdir(parents=True)
+    with small_disk(mirror, "2m"):
+        head = remote.commit(a="one")
+        assert source.fetch() == head
+        (remote.path / "large").write_bytes(os.urandom(3_000_000))
+        remote.commit()
+        with pytest.raises(SourceError):
+            source.fetch()
+        assert shutil.disk_usage(mirror).free > 1_000_000
 
 
 def test_only_the_newest_two_damaged_mirrors_are_kept(remote, source, mirror):
