@@ -20,17 +20,17 @@ from urllib.parse import urlsplit
 import yaml
 from pydantic import ValidationError
 
-from merlin.config.engine import OWN_BACKENDS, RECALL, EngineConfig
+from merlin.config.engine import EngineConfig, engine_faults
 from merlin.config.faults import (
     Fault,
-    at,
-    broken,
+    config_error,
+    describe_syntax_fault,
+    fault_at,
+    fault_in_file,
     find_too_deep,
     find_unreadable_scalar,
-    in_file,
-    unfulfilled,
-    unsound,
-    wrong,
+    list_schema_faults,
+    list_structure_faults,
 )
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
@@ -215,42 +215,51 @@ _MAX_BYTES = 1 << 20
 
 def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
+    root, document = _parse(path, _read_text(path))
+    try:
+        config = Config.model_validate(
+            _make_whole(document), context={"base": path.resolve().parent}
+        )
+    except ValidationError as error:
+        raise config_error(list_schema_faults(path, root, error, schema())) from error
+    if faults := [*_faults_of(config)]:
+        raise config_error([fault_in_file(path, fault) for fault in faults])
+    return config
+
+
+def _read_text(path: Path) -> str:
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
-        if len(content) > _MAX_BYTES:
-            arguments = {"place": str(path), "mb": _MAX_BYTES >> 20}
-            raise wrong([{"key": "config-too-large", "arguments": arguments}])
-        text = content.decode("utf-8")
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
+    if len(content) > _MAX_BYTES:
+        size = {"place": str(path), "mb": _MAX_BYTES >> 20}
+        raise config_error([{"key": "config-too-large", "arguments": size}])
+    try:
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
+        fault = {"key": "config-no-utf8", "arguments": {"place": str(path)}}
+        raise config_error([fault]) from error
+
+
+def _parse(path: Path, text: str) -> tuple[yaml.Node | None, Any]:
+    """Return the nodes of the file, with their lines, and its content; {} for an empty file."""
     root = None
     try:
         if fault := find_too_deep(path, text):
-            raise wrong([fault])
+            raise config_error([fault])
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        if faults := unsound(path, root):
-            raise wrong(faults)
-        constructor = yaml.constructor.SafeConstructor()
-        document = None if root is None else constructor.construct_document(root)
+        if faults := list_structure_faults(path, root):
+            raise config_error(faults)
+        document = yaml.constructor.SafeConstructor().construct_document(root) if root else None
     except yaml.YAMLError as error:
-        raise wrong([broken(path, text, error)]) from error
+        raise config_error([describe_syntax_fault(path, text, error)]) from error
     except ValueError as error:
-        raise wrong([find_unreadable_scalar(path, root, error)]) from error
-    try:
-        config = Config.model_validate(
-            {} if document is None else _make_whole(document),
-            context={"base": path.resolve().parent},
-        )
-    except ValidationError as error:
-        raise wrong(unfulfilled(path, root, error, schema())) from error
-    if faults := [*_faults_of(config)]:
-        raise wrong([in_file(path, fault) for fault in faults])
-    return config
+        raise config_error([find_unreadable_scalar(path, root, error)]) from error
+    return root, {} if document is None else document
 
 
 def _make_whole(loaded: Any) -> Any:
@@ -269,44 +278,26 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     """Yield a fault for every key whose value is certainly a mistake."""
     # A machine without any time zones says so when it needs one; there no name can be judged.
     if has_zones() and not is_zone(config.timezone):
-        yield at("timezone", "config-no-zone", zone=config.timezone)
+        yield fault_at("timezone", "config-no-zone", zone=config.timezone)
     yield from _find_unknown_providers(config)
     for provider in config.providers:
         if provider.form == "yandex" and not provider.folder:
-            yield at(f"providers.{provider.name}.folder", "config-no-folder")
+            yield fault_at(f"providers.{provider.name}.folder", "config-no-folder")
     if unreadable := [*_find_unreadable_addresses(config)]:
         yield from unreadable
         return
     if config.repository is not None and "" in (config.repository.forge or ()):
-        yield at("repository.statuses", "config-no-forge")
+        yield fault_at("repository.statuses", "config-no-forge")
     if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
-        yield at("security.two_people", "config-two-people")
+        yield fault_at("security.two_people", "config-two-people")
     if not config.allow_plain_http:
         yield from _find_in_the_open(config)
     if config.api.openid is not None and not config.api.public_url:
-        yield at("api.openid", "config-no-public-url")
-    yield from _engine_faults(config.engine)
+        yield fault_at("api.openid", "config-no-public-url")
+    yield from engine_faults(config.engine)
     yield from plan_faults(config.plans, config.payments)
     if config.payments.yookassa is not None and not config.api.public_url:
-        yield at("payments.yookassa", "config-no-public-url")
-
-
-def _engine_faults(engine: EngineConfig) -> Iterator[Fault]:
-    for name, base in engine.models.items():
-        place = f"engine.models.{name}"
-        if name == RECALL:
-            yield at(place, "config-base-own")
-        if bool(base.path) == bool(base.hub):
-            yield at(place, "config-base-place")
-        if base.backend == "onnx" and not base.embeddings:
-            yield at(f"{place}.embeddings", "config-onnx-encodes")
-        if not base.url and base.backend == "llama.cpp":
-            if not base.path.lower().endswith(".gguf"):
-                yield at(f"{place}.url", "config-no-llama", backend=base.backend)
-        elif not base.url and base.backend not in OWN_BACKENDS:
-            yield at(f"{place}.url", "config-no-backend", backend=base.backend)
-    if engine.training.workers and not engine.training.cluster:
-        yield at("engine.training.cluster", "config-no-cluster")
+        yield fault_at("payments.yookassa", "config-no-public-url")
 
 
 def _find_unknown_providers(config: Config) -> Iterator[Fault]:
@@ -319,7 +310,7 @@ def _find_unknown_providers(config: Config) -> Iterator[Fault]:
     ]
     for place, choice in named:
         if choice.provider not in known:
-            yield at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
+            yield fault_at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
 
 
 def _find_unreadable_addresses(config: Config) -> Iterator[Fault]:
@@ -333,7 +324,7 @@ def _find_unreadable_addresses(config: Config) -> Iterator[Fault]:
         others = [("api.public_url", config.api.public_url), *_addresses(config)]
         bad = [(place, url) for place, url in others if not _is_address(url)]
     for place, url in bad:
-        yield at(place, "config-wrong-form", found=url, example="https://example.com:8443")
+        yield fault_at(place, "config-wrong-form", found=url, example="https://example.com:8443")
 
 
 def _is_address(url: str, *, has_port: bool = True) -> bool:
@@ -349,10 +340,10 @@ def _find_in_the_open(config: Config) -> Iterator[Fault]:
     """Yield a fault for every outside address that is neither encrypted nor on this machine."""
     for place, url in _addresses(config):
         if url and _is_open(url, "https"):
-            yield at(place, "config-not-https", url=url)
+            yield fault_at(place, "config-not-https", url=url)
     url = config.repository.url if config.repository else ""
     if "://" in url and _is_open(url, "https", "ssh", "file"):
-        yield at("repository.url", "config-open-repository", url=url)
+        yield fault_at("repository.url", "config-open-repository", url=url)
     yield from _unverified_database(config.database)
 
 
@@ -369,13 +360,13 @@ def _unverified_database(url: str) -> Iterator[Fault]:
     try:
         named = postgresql_parameters(url)
     except ConfigError as error:
-        yield at("database", error.key, **error.arguments)
+        yield fault_at("database", error.key, **error.arguments)
         return
     # There may be several servers, and parameters override the parts before them.
     hosts = [host for key in ("host", "hostaddr") for host in named.get(key, "").split(",")]
     is_near = all(not host or host.startswith(("/", "@")) or is_loopback(host) for host in hosts)
     if not is_near and named.get("sslmode") != "verify-full":
-        yield at("database", "config-open-database")
+        yield fault_at("database", "config-open-database")
 
 
 def _addresses(config: Config) -> Iterator[tuple[str, str]]:
@@ -438,7 +429,9 @@ def need_credentials(config: Config) -> None:
     needed = [name for each in groups for name, is_needed in each.items() if is_needed]
     missing = [name for name in dict.fromkeys(needed) if not credential(name, is_needed=False)]
     if missing:
-        raise wrong([{"key": "credential-missing", "arguments": {"name": n}} for n in missing])
+        raise config_error(
+            [{"key": "credential-missing", "arguments": {"name": n}} for n in missing]
+        )
 
 
 def credentials_of(config: Config, process: str) -> dict[str, bool]:

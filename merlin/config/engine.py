@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
-from merlin.config.faults import at, wrong
+from merlin.config.faults import Fault, config_error, fault_at
 from merlin.config.section import (
     Day,
     Device,
@@ -234,6 +234,25 @@ class EngineConfig(Section):
         return base == RECALL or (base in self.models and self.models[base].embeddings)
 
 
+def engine_faults(engine: EngineConfig) -> Iterator[Fault]:
+    """Yield what several keys of the engine cannot mean together."""
+    for name, base in engine.models.items():
+        place = f"engine.models.{name}"
+        if name == RECALL:
+            yield fault_at(place, "config-base-own")
+        if bool(base.path) == bool(base.hub):
+            yield fault_at(place, "config-base-place")
+        if base.backend == "onnx" and not base.embeddings:
+            yield fault_at(f"{place}.embeddings", "config-onnx-encodes")
+        if not base.url and base.backend == "llama.cpp":
+            if not base.path.lower().endswith(".gguf"):
+                yield fault_at(f"{place}.url", "config-no-llama", backend=base.backend)
+        elif not base.url and base.backend not in OWN_BACKENDS:
+            yield fault_at(f"{place}.url", "config-no-backend", backend=base.backend)
+    if engine.training.workers and not engine.training.cluster:
+        yield fault_at("engine.training.cluster", "config-no-cluster")
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     """What one engine runs with, filled in by wiring: its folder, its address, who may call.
@@ -263,4 +282,6 @@ class EngineSettings:
     def check(self) -> None:
         """Raise ConfigError where the engine would be open to everybody."""
         if not self.key and not is_loopback(self.host):
-            raise wrong([at("engine.credential", "config-engine-open", host=self.host)])
+            raise config_error(
+                [fault_at("engine.credential", "config-engine-open", host=self.host)]
+            )

@@ -59,7 +59,7 @@ _MAX_SHOWN = 200
 _FOLLOWS = "default_factory_not_called"
 
 
-def unfulfilled(
+def list_schema_faults(
     path: Path, root: yaml.Node | None, error: ValidationError, schema: Mapping[str, Any]
 ) -> list[Fault]:
     """Return what is wrong with values, by their lines."""
@@ -93,7 +93,7 @@ def find_too_deep(path: Path, content: str) -> Fault | None:
     return None
 
 
-def unsound(path: Path, root: yaml.Node | None) -> list[Fault]:
+def list_structure_faults(path: Path, root: yaml.Node | None) -> list[Fault]:
     """Return the keys that occur twice, and what is nested too deeply or by aliases without end."""
     left = [(root, 0)] if root is not None else []
     twice: dict[tuple[int, str], int] = {}
@@ -140,23 +140,23 @@ def find_unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError
     return _fault(str(path), "none", _text("error-plain", message=_cut(str(error))))
 
 
-def wrong(faults: Sequence[Fault]) -> ConfigError:
+def config_error(faults: Sequence[Fault]) -> ConfigError:
     """Return the error that tells all faults at once."""
     message = text("en", "config-faults", faults=faults)
     return ConfigError(message, "config-faults", faults=faults)
 
 
-def at(place: str, key: str, **arguments: object) -> Fault:
+def fault_at(place: str, key: str, **arguments: object) -> Fault:
     """Return what is wrong at a key, with its full name."""
     return _fault(place, "none", {"key": key, "arguments": arguments})
 
 
-def in_file(path: Path, fault: Fault) -> Fault:
+def fault_in_file(path: Path, fault: Fault) -> Fault:
     """Return a fault with the file's name before it."""
     return _fault(str(path), "none", fault)
 
 
-def broken(path: Path, content: str, error: yaml.YAMLError) -> Fault:
+def describe_syntax_fault(path: Path, content: str, error: yaml.YAMLError) -> Fault:
     """Return why a file is no YAML, and where."""
     line, column, problem, words = describe_yaml_error(error, content)
     what = _text("finding-yaml-syntax", problem=problem, words=_cut(words))

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 from pydantic_core import PydanticCustomError
 
-from merlin.config.faults import Fault, at
+from merlin.config.faults import Fault, fault_at
 from merlin.config.section import (
     Line,
     Many,
@@ -296,33 +296,33 @@ def plan_faults(plans: Mapping[str, Plan], payments: PaymentsConfig) -> Iterator
     for number, (name, plan) in enumerate(plans.items()):
         place = f"plans.{name}"
         if number == 0 and (plan.price or plan.pack or plan.courses):
-            yield at(place, "config-first-plan")
+            yield fault_at(place, "config-first-plan")
         has_stars = plan.price is not None and plan.price.stars is not None
         has_roubles = plan.price is not None and plan.price.rub is not None
         if has_roubles and payments.yookassa is None:
-            yield at(f"{place}.price.rub", "config-no-shop")
+            yield fault_at(f"{place}.price.rub", "config-no-shop")
         if has_roubles and not has_stars and name not in payments.not_digital:
-            yield at(f"{place}.price.stars", "config-no-stars")
+            yield fault_at(f"{place}.price.stars", "config-no-stars")
         yield from _faults(place, plan)
 
 
 def _faults(place: str, plan: Plan) -> Iterator[Fault]:
     if plan.price and not plan.pack and plan.days is None:
-        yield at(f"{place}.days", "config-no-days")
+        yield fault_at(f"{place}.days", "config-no-days")
     if not plan.price and (plan.pack or plan.renewed):
-        yield at(f"{place}.price", "config-no-price")
+        yield fault_at(f"{place}.price", "config-no-price")
     yield from _renewal_faults(place, plan)
     counts = plan.text or plan.voice or plan.photo or plan.document
     if plan.pack and (counts or plan.trial_days or plan.courses):
-        yield at(f"{place}.pack", "config-pack-limits")
+        yield fault_at(f"{place}.pack", "config-pack-limits")
 
 
 def _renewal_faults(place: str, plan: Plan) -> Iterator[Fault]:
     stars = plan.price.stars if plan.price else None
     most = MAX_STARS_RENEWED if plan.renewed else MAX_STARS
     if stars is not None and stars > most:
-        yield at(f"{place}.price.stars", "config-most-stars", limit=str(most))
+        yield fault_at(f"{place}.price.stars", "config-most-stars", limit=str(most))
     if plan.renewed and plan.pack:
-        yield at(f"{place}.renewed", "config-pack-renewed")
+        yield fault_at(f"{place}.renewed", "config-pack-renewed")
     if plan.renewed and stars is not None and plan.days != STARS_PERIOD_DAYS:
-        yield at(f"{place}.days", "config-renewed-days", days=str(STARS_PERIOD_DAYS))
+        yield fault_at(f"{place}.days", "config-renewed-days", days=str(STARS_PERIOD_DAYS))
