@@ -171,17 +171,24 @@ def find_discount(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo:
 
     Raises Refused for an invalid code, NotFound for a person whose data was deleted.
     """
-    promos, requested = Promos(ctx.db, ctx.clock), code.upper()
     try:
         return find_code(ctx, actor, code, plan)
     except (NotFound, Refused):
-        for each in Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id):
-            is_same = each.order.promo == requested and each.order.promise == promise_of(plan)
-            if is_same and each.state.is_open and each.order.gateway is Gateway.YOOKASSA:
-                for promo in promos.list_all():
-                    if promo.code == requested:
-                        return promo
-        raise
+        held = _find_held_code(ctx, actor, plan, code.upper())
+        if held is None:
+            raise
+        return held
+
+
+def _find_held_code(ctx: Context, actor: Actor, plan: Plan, code: str) -> Promo | None:
+    is_held = any(
+        (purchase.order.promo, purchase.order.promise) == (code, promise_of(plan))
+        and purchase.state.is_open
+        and purchase.order.gateway is Gateway.YOOKASSA
+        for purchase in Purchases(ctx.db, ctx.clock).list_of_user(actor.user_id)
+    )
+    codes = Promos(ctx.db, ctx.clock).list_all() if is_held else []
+    return next((promo for promo in codes if promo.code == code), None)
 
 
 def use_code(ctx: Context, actor: Actor, code: str) -> Promo:

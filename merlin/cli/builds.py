@@ -18,6 +18,7 @@ from merlin.cli.options import (
     AsJson,
     ConfigPath,
     Dataset,
+    DatasetName,
     NoWait,
     ask_daemon,
     configuration,
@@ -49,7 +50,7 @@ app = typer.Typer()
 
 @app.command()
 def build(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     commit: Annotated[
         str | None, typer.Option(help="Show the build of this commit: an ID or HEAD.")
     ] = None,

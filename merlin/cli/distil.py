@@ -14,10 +14,19 @@ from typing import Annotated, Literal
 import typer
 
 from merlin.app import distil as act
+from merlin.app.context import Context
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
 from merlin.cli.examples import file_text, make_unreadable_file_error, open_edit_session
-from merlin.cli.options import DEFAULT, LARGEST_BUDGET, AsJson, ConfigPath, Yes, configuration
+from merlin.cli.options import (
+    DEFAULT,
+    LARGEST_BUDGET,
+    AsJson,
+    ConfigPath,
+    DatasetName,
+    Yes,
+    configuration,
+)
 from merlin.cli.output import print_json, print_message, record, show_progress
 from merlin.cli.paid_questions import ask_all, confirm_price, print_variants
 from merlin.config import Config, require_provider
@@ -35,7 +44,7 @@ app = typer.Typer()
 
 @app.command()
 def distil(  # noqa: PLR0913 - each is an option of the command
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     file: Annotated[
         Path | None,
         typer.Argument(help="With --from questions: file with one question per line; - is stdin."),
@@ -79,24 +88,27 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
         limit = convert_to_micro(budget) or 0
         confirm(plan, limit, yes=yes)
-        provider = require_provider(session.config, teacher_model.provider)
-        distil_report = DistilReport()
-        with (
-            closing(model_client(provider, act.SAMPLING_PARAMS)) as service,
-            show_progress("asking-progress", len(plan.queries)) as advance,
-        ):
-            try:
-                outcome = act.run(ctx, plan, service, limit, distil_report, advance)
-            except (ProviderError, KeyboardInterrupt):
-                show(plan, distil_report, json=json)
-                raise
-        if outcome.failed:
-            print_message(
-                "distil-failed", count=len(outcome.failed), reason=str(outcome.first_failure)
-            )
-        if outcome.is_over_budget:
-            print_message("distil-over-budget")
-        show(plan, distil_report, json=json)
+        _draft(ctx, plan, limit, json=json)
+
+
+def _draft(ctx: Context, plan: DistilPlan, limit: int, *, json: bool) -> None:
+    """Ask the teacher, and print what was drafted, also when that is interrupted."""
+    provider = require_provider(ctx.config, plan.teacher.provider)
+    report = DistilReport()
+    with (
+        closing(model_client(provider, act.SAMPLING_PARAMS)) as service,
+        show_progress("asking-progress", len(plan.queries)) as advance,
+    ):
+        try:
+            outcome = act.run(ctx, plan, service, limit, report, advance)
+        except (ProviderError, KeyboardInterrupt):
+            show(plan, report, json=json)
+            raise
+    if outcome.failed:
+        print_message("distil-failed", count=len(outcome.failed), reason=str(outcome.first_failure))
+    if outcome.is_over_budget:
+        print_message("distil-over-budget")
+    show(plan, report, json=json)
 
 
 def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:

@@ -21,7 +21,9 @@ from merlin.cli.options import (
     Base,
     Budget,
     ConfigPath,
+    DatasetName,
     Limit,
+    ModelName,
     Yes,
     configuration,
     read_context,
@@ -33,7 +35,7 @@ from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import Recipe
 from merlin.training.evaluation import Change, ProofReport
-from merlin.training.grading import grading_queries, read_grading
+from merlin.training.grading import Grading, grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,
     build_variants,
@@ -48,7 +50,7 @@ app = typer.Typer()
 
 @app.command("eval")
 def evaluate_model(  # noqa: PLR0913 - each is an option of the command
-    model: Annotated[str, typer.Argument(help="Model id or build version.")],
+    model: ModelName,
     against: Annotated[
         str, typer.Option(help="Compare with this model. Default: the previous live one.")
     ] = "",
@@ -94,6 +96,15 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         values = {"advice": advice, "grading": graded, "gate": {**record(gate), **hold}}
         print_json({**record(report), **values})
         return
+    _print_report(report, grading, advice)
+    if gate.is_untested:
+        print_message("eval-few-tests", **record(gate))
+    if judged.display_state == "held":
+        reason = render_stored_text(language(), judged.reason, judged.arguments)
+        print_message("eval-held", reason=reason, model=judged.title)
+
+
+def _print_report(report: ProofReport, grading: Grading | None, advice: str) -> None:
     _print_scores(report)
     _print_tags(report)
     if lost := report.list_answers(Change.LOST):
@@ -106,11 +117,6 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     if report.is_full:
         sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
     sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")
-    if gate.is_untested:
-        print_message("eval-few-tests", **record(gate))
-    if judged.display_state == "held":
-        reason = render_stored_text(language(), judged.reason, judged.arguments)
-        print_message("eval-held", reason=reason, model=judged.title)
 
 
 def _print_scores(report: ProofReport) -> None:
@@ -149,7 +155,7 @@ _DEFAULT_EXAMPLES = 3
 
 @app.command("prompt-check")
 def prompt_check(  # noqa: PLR0913 - each is an option of the command
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     *,
     base: Base = "",
     examples: Annotated[

@@ -27,7 +27,15 @@ from merlin.app.examples import ExampleView
 from merlin.cli import language
 from merlin.cli.daemon_requests import reading_files
 from merlin.cli.edit_session import EditSession, edit_session
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    Dataset,
+    DatasetName,
+    NoWait,
+    configuration,
+)
 from merlin.cli.output import format_cell, print_json, print_message, print_table, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound, Refused
@@ -61,7 +69,7 @@ app = typer.Typer(
 
 @app.command()
 def add(  # noqa: PLR0913 - each is an option of the command
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     *,
     question: Question = None,
     answer: Answer = None,

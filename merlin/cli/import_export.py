@@ -28,7 +28,7 @@ from merlin.cli.examples import (
     print_commit,
     print_findings,
 )
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, configuration
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
 from merlin.cli.output import print_json, print_message, unwritable_error, write_file
 from merlin.core import durable_files
 from merlin.core.errors import ConfigError, Refused
@@ -198,7 +198,7 @@ _LICENCE = Annotated[str, typer.Option("--license", help="huggingface: licence o
 
 @app.command()
 def export(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     *,
     shape: _EXPORT_FORMAT = "jsonl",
     output: _OUT = None,

@@ -10,7 +10,16 @@ import typer
 from merlin.app import lineage, models
 from merlin.app.models import ModelView
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, read_context
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    Dataset,
+    DatasetName,
+    ModelName,
+    ask_daemon,
+    read_context,
+)
 from merlin.cli.output import (
     print_json,
     print_list,
@@ -21,8 +30,6 @@ from merlin.cli.output import (
     translate_word,
 )
 from merlin.core.i18n import format_number
-
-Name = Annotated[str, typer.Argument(help="The dataset.")]
 
 app = typer.Typer()
 models_app = typer.Typer(name="models", no_args_is_help=True, help="Models, and which one is live.")
@@ -55,7 +62,7 @@ def _row(model: ModelView) -> list[object]:
 
 @models_app.command()
 def promote(
-    model: Annotated[str, typer.Argument(help="Model id or build version.")],
+    model: ModelName,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -65,7 +72,7 @@ def promote(
 
 @models_app.command()
 def accept(
-    model: Annotated[str, typer.Argument(help="Model id or build version.")],
+    model: ModelName,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -74,14 +81,14 @@ def accept(
 
 
 @models_app.command()
-def pin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def pin(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Keep the live model until `unpin`, even if there are newer ones."""
     act = partial(models.pin, dataset=dataset, is_pinned=True)
     ask_daemon(config, act, "did-pin", json=json)
 
 
 @models_app.command()
-def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def unpin(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Let newer models go live again."""
     act = partial(models.pin, dataset=dataset, is_pinned=False)
     ask_daemon(config, act, "did-unpin", json=json)
@@ -89,7 +96,7 @@ def unpin(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
 
 @models_app.command()
 def rollback(
-    dataset: Name,
+    dataset: DatasetName,
     to: Annotated[str | None, typer.Option(help="Model that was live before.")] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,

@@ -13,7 +13,15 @@ from merlin.app.context import Context
 from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
 from merlin.cli.examples import change_record, git_identity, open_edit_session, print_edit
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, read_context, write_context
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    DatasetName,
+    NoWait,
+    read_context,
+    write_context,
+)
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound
@@ -23,7 +31,6 @@ from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
 from merlin.dataset.proposals import Proposal
 
-Name = Annotated[str, typer.Argument(help="The dataset.")]
 Numbers = Annotated[
     list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Numbers of the proposals.")
 ]
@@ -38,7 +45,9 @@ app.add_typer(proposals_app)
 
 
 @proposals_app.command("list")
-def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def list_proposals(
+    dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """List pending entries, oldest first."""
     with read_context(config, dataset) as (ctx, actor):
         waiting = proposals.list_waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
@@ -76,7 +85,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 
 
 @proposals_app.command("tests")
-def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def propose_tests(dataset: DatasetName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, if the dataset has few."""
     with write_context(config, dataset, makes_key=True) as (ctx, actor):
         counts = test_questions.count_test_questions(ctx, actor, dataset)
@@ -92,7 +101,7 @@ def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = Fa
 
 @proposals_app.command()
 def approve(
-    dataset: Name,
+    dataset: DatasetName,
     numbers: Numbers = None,
     *,
     is_all: All = False,
@@ -144,7 +153,7 @@ def _select_waiting(
 
 @proposals_app.command()
 def decline(
-    dataset: Name,
+    dataset: DatasetName,
     numbers: Numbers = None,
     *,
     is_all: All = False,
@@ -162,7 +171,7 @@ def decline(
 
 @app.command()
 def unanswered(
-    dataset: Annotated[str, typer.Argument(help="The dataset.")],
+    dataset: DatasetName,
     show: Annotated[
         GroupState, typer.Option(help="Only questions in this state.")
     ] = GroupState.WAITING,

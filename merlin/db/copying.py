@@ -64,29 +64,37 @@ def _copy(
         target.execute(_statement("DELETE FROM {}", table))
     copied = {}
     for table in tables:
-        columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
-        sent = Counter[str]()
-        statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
-        names = ", ".join(f'"{name}"' for name in columns)
-        rows = lite.execute(f'SELECT {names} FROM "{table}"')  # noqa: S608 - our own names
-        try:
-            with target.cursor().copy(statement) as copy:
-                for row in _count_rows(rows, sent):
-                    copy.write_row(row)
-        except DataError as error:  # SQLite stores any value in any column
-            reason = redact(str(error)).partition("\n")[0]
-            raise MerlinError(reason, "migrate-db-value", table=table, reason=reason) from error
-        stored = Counter[str]()
-        for _ in _count_rows(_postgresql_rows(target, table, columns), stored):
-            pass
-        if sent != stored:
-            text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
-            raise MerlinError(text, "migrate-db-differs", table=table)
-        if "id" in columns:
-            _continue_sequence(lite, target, table)
-        copied[table] = sent[_ROWS]
+        copied[table] = _copy_table(lite, target, table)
         advance()
     return copied
+
+
+def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int:
+    """Copy the rows of a table, read them back, and return their number.
+
+    Raises MerlinError for a value that PostgreSQL does not take, and if other rows are stored.
+    """
+    columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
+    sent = Counter[str]()
+    statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
+    names = ", ".join(f'"{name}"' for name in columns)
+    rows = lite.execute(f'SELECT {names} FROM "{table}"')  # noqa: S608 - our own names
+    try:
+        with target.cursor().copy(statement) as copy:
+            for row in _count_rows(rows, sent):
+                copy.write_row(row)
+    except DataError as error:  # SQLite stores any value in any column
+        reason = redact(str(error)).partition("\n")[0]
+        raise MerlinError(reason, "migrate-db-value", table=table, reason=reason) from error
+    stored = Counter[str]()
+    for _ in _count_rows(_postgresql_rows(target, table, columns), stored):
+        pass
+    if sent != stored:
+        text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
+        raise MerlinError(text, "migrate-db-differs", table=table)
+    if "id" in columns:
+        _continue_sequence(lite, target, table)
+    return sent[_ROWS]
 
 
 def _sort_tables(target: Connection) -> list[str]:

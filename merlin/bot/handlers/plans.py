@@ -126,23 +126,19 @@ def show_plan(context: BotContext) -> View:
     if context.step == CODE_STEP and context.verb:
         context.stop_waiting()
     offers = offer_buttons(context, current)
-    parts = [*_render_current_lines(context, current), _session_plan_text(context, current)]
-    renewals, renewed, others = [], [], []
-    for plan in plans:
-        renewal, title = current.renewal(plan.name), plan.title_in(context.language)
-        ends = current.ends(plan, context.services.clock())
-        if ends is not None and plan is not current.plan and plan is not current.here:
-            others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
-        if renewal is not None:
-            at = context.moment(renewal.next_at)
-            if plan is not current.plan and plan.renewed:
-                renewed.append(context.translate("pay-renews", title=title, at=at))
-            label = context.translate("pay-button-renewal", title=title)
-            renewals.append(Button(label, f"renewal:{renewal.renewal_id}"))
-    parts += [
-        "\n".join(others),
-        "\n".join(renewed),
+    parts = [
+        *_render_current_lines(context, current),
+        _session_plan_text(context, current),
+        *_render_other_plans(context, current),
         context.translate("pay-choose") if offers else "",
+    ]
+    renewals = [
+        Button(
+            context.translate("pay-button-renewal", title=plan.title_in(context.language)),
+            f"renewal:{renewal.renewal_id}",
+        )
+        for plan in plans
+        if (renewal := current.renewal(plan.name)) is not None
     ]
     has_orders = bool(list_orders(*context.own_caller, 1))
     has_invites = are_invites_on(context) and current.plan is not UNLIMITED
@@ -184,6 +180,22 @@ def _render_current_lines(context: BotContext, current: CurrentPlan) -> list[str
     gifts = gift_lines(context, current.gifts)
     parts = [lines, [context.translate("pay-extra-questions"), *gifts]] if gifts else [lines]
     return ["\n".join(part) for part in parts]
+
+
+def _render_other_plans(context: BotContext, current: CurrentPlan) -> tuple[str, str]:
+    """Return until when the user has further plans, and when those are renewed."""
+    ending, renewed = [], []
+    for plan in context.services.plans:
+        if plan is current.plan:
+            continue
+        renewal, title = current.renewal(plan.name), plan.title_in(context.language)
+        ends = current.ends(plan, context.services.clock())
+        if ends is not None and plan is not current.here:
+            ending.append(context.translate("pay-other", title=title, at=context.moment(ends)))
+        if renewal is not None and plan.renewed:
+            at = context.moment(renewal.next_at)
+            renewed.append(context.translate("pay-renews", title=title, at=at))
+    return "\n".join(ending), "\n".join(renewed)
 
 
 def plan_lines(context: BotContext, plan: Plan) -> list[str]:

@@ -164,11 +164,36 @@ def compute_shares(answers: int) -> list[float]:
     return [1.0, *(share for n in range(ENSEMBLE_SIZE - 1) if (share := min(repeated - n, 1)) > 0)]
 
 
+def _index_by_answer(
+    turns: Sequence[Turn], classes: Sequence[int], answers: int
+) -> tuple[Integers, list[list[str]]]:
+    """Return by answer the depths at which it was trained, and the questions to suggest for it.
+
+    Bit d of the depths is set if it was trained d turns after a conversation's first question.
+    """
+    depths = np.zeros(answers, np.int64)
+    suggestible: list[list[str]] = [[] for _ in range(answers)]
+    for turn, number in zip(turns, classes, strict=True):
+        depths[number] |= 1 << turn.back
+        if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
+            suggestible[number].append(turn.text)
+    return depths, suggestible
+
+
+def _choose_pace(hyperparameters: Mapping[str, object], *, is_large: bool) -> tuple[int, float]:
+    """Return the batch size and the learning rate."""
+    size = hyperparameters["batch_size"]
+    multiplier = hyperparameters["learning_rate_multiplier"]
+    default_size = _LARGE_BATCH if is_large else _BATCH
+    batch = size if isinstance(size, int) else default_size
+    return batch, LEARNING_RATE * (multiplier if isinstance(multiplier, float) else 1.0)
+
+
 class _Training:
     """The state of one training: the weights, the training texts, and the evaluation.
 
     The training texts are the questions and, in a small file, also the answers with a lower weight.
-    Bit d of `turns` is set if the answer was trained d turns after a conversation's first question.
+    `turns` are the depths of each answer, see `_index_by_answer`.
 
     After each epoch the trained questions are evaluated: all questions of a small file; of a large
     one a sample of 1,000, and once almost all of these are right, all questions, then only those
@@ -187,14 +212,9 @@ class _Training:
     ) -> None:
         answers: dict[str, int] = {}
         classes = [answers.setdefault(turn.answer, len(answers)) for turn in turns]
-        bare_keys = {build_bare_key(turn.readings[0], turn.back) for turn in turns}
-        self.bare = bare_keys - {""}
-        self.turns = np.zeros(len(answers), np.int64)
-        self.suggestible: list[list[str]] = [[] for _ in answers]
-        for turn, number in zip(turns, classes, strict=True):
-            self.turns[number] |= 1 << turn.back
-            if not turn.back and len(turn.text) <= MAX_SUGGESTED_LENGTH:
-                self.suggestible[number].append(turn.text)
+        self.answers = list(answers)
+        self.bare = {build_bare_key(turn.readings[0], turn.back) for turn in turns} - {""}
+        self.turns, self.suggestible = _index_by_answer(turns, classes, len(answers))
         rows = [turn.readings[-1] for turn in turns]
         weights = [QUESTION_WEIGHT] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
@@ -204,7 +224,6 @@ class _Training:
             weights += [ANSWER_WEIGHT] * len(answers)
         self._classes, self._text_weights = np.array(classes), np.array(weights, np.float32)
         self._is_large = len(rows) > MAX_WITH_ANSWERS
-        self.answers = list(answers)
         numbers: dict[str, int] = {}
         self._documents = Documents.from_rows(rows, numbers)
         self.evaluation = Evaluation(turns, numbers, answers)
@@ -228,11 +247,7 @@ class _Training:
         self._recent: deque[Weights] = deque(maxlen=averaged)
         self.served = self._trained[0]
         self._epoch = 0
-        size = hyperparameters["batch_size"]
-        multiplier = hyperparameters["learning_rate_multiplier"]
-        default_size = _LARGE_BATCH if self._is_large else _BATCH
-        self._batch = size if isinstance(size, int) else default_size
-        self._rate = LEARNING_RATE * (multiplier if isinstance(multiplier, float) else 1.0)
+        self._batch, self._rate = _choose_pace(hyperparameters, is_large=self._is_large)
         every = np.arange(len(turns))
         sampled = np.linspace(0, len(every) - 1, min(len(every), _SAMPLE_SIZE)).astype(np.int64)
         self._sample = sampled if self._is_large else every
