@@ -145,7 +145,7 @@ def _oldest_pending(ctx: Context) -> datetime:
 
 
 def read_session(
-    ctx: Context, actor: Actor, course: Course, session_id: int, source_of: int = 0
+    ctx: Context, actor: Actor, course: Course, session_id: int, source_of: int
 ) -> CourseSession:
     """Return a session; `source_of` is the turn whose source is shown, 0: the newest.
 

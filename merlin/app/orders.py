@@ -230,7 +230,7 @@ def polled_gateway(ctx: Context) -> YooKassaGateway:
     return ctx.polled
 
 
-def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> PaymentRequest:
+def payment_request(ctx: Context, purchase: Purchase, method_id: str) -> PaymentRequest:
     """Return the payment request; with a saved method it has no return URL.
 
     It is deterministic: YooKassa requires equal requests under one idempotency key.

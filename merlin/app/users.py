@@ -341,7 +341,7 @@ def add_account(
     ctx: Context,
     actor: Actor,
     name: str,
-    password: str | None = None,
+    password: str | None,
     role: Role = Role.STUDENT,
     scope: str | None = None,
 ) -> NewAccount:
@@ -398,7 +398,7 @@ def give_key(
     user_id: int,
     label: str,
     scopes: Sequence[Scope],
-    days: int | None = None,
+    days: int | None,
 ) -> tuple[ApiKey, str]:
     """Return a new API key and its secret, which cannot be read again.
 

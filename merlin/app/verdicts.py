@@ -103,17 +103,15 @@ def list_recent(
 
 
 def list_mainline(
-    ctx: Context, actor: Actor, dataset: str = "", limit: int = 20, before: int = 0
+    ctx: Context, actor: Actor, dataset: str = "", limit: int = 20
 ) -> list[VerdictView]:
     """Return verdicts on the mainline with their first findings, newest commit first.
 
-    `before`: only positions below it. Raises NotFound.
+    Raises NotFound.
     """
     condition, visible = ON_LINE, actor.list_visible_datasets(dataset)
     if visible is not None:
         condition &= VERDICT.dataset.in_(visible)
-    if before:
-        condition &= VERDICT.position < before
     newest_first = (VERDICT.position.desc(), VERDICT.dataset)
     query = _select_verdicts().where(condition).order_by(*newest_first).limit(limit)
     with ctx.db.snapshot():

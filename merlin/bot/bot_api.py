@@ -228,9 +228,7 @@ class BotApi:
         await self._on_migrated(chat_id, error.new_chat_id)
         return error.new_chat_id
 
-    async def send_placeholder(
-        self, chat_id: int, page: FormattedMessage, spot: Target = NO_TARGET
-    ) -> int:
+    async def send_placeholder(self, chat_id: int, page: FormattedMessage, spot: Target) -> int:
         """Send a placeholder; return its id. Retries if unsure: at worst a duplicate remains.
 
         Raises ChatUnreachable.

@@ -365,7 +365,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
         return after
 
-    async def finish_silently(self, state: UpdateState, reason: str = "") -> None:
+    async def finish_silently(self, state: UpdateState, reason: str) -> None:
         """Store the final state of an update that gets no reply."""
         await self.store.do(lambda: self.finish(state, reason))
 

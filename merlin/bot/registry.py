@@ -97,7 +97,7 @@ class Handlers:
 
 
 def _register(
-    registry: dict[str, Handler], keys: Sequence[str], needs: Permission | None = None
+    registry: dict[str, Handler], keys: Sequence[str], needs: Permission | None
 ) -> Callable[[T], T]:
     def add(function: T) -> T:
         wrapped: Handler | Act = function

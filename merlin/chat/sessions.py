@@ -189,7 +189,7 @@ class Sessions(BotRepository):
             untitled = condition & (SESSION.title == "")
             self.db.update(SESSION, untitled, title=self.db.cipher.seal(title))
 
-    def list_used(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
+    def list_used(self, place: ChatPlace, offset: int, limit: int) -> list[Session]:
         """Return the place's used sessions, the most recently used first."""
         newest = SESSION.select().where(self._used_sessions(place))
         newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())

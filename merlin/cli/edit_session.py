@@ -35,7 +35,7 @@ def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
     with opened(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=train_and_answer)
-        yield EditSession(config, ctx, Actor.operator(), notify_user)
+        yield EditSession(ctx, Actor.operator(), notify_user)
 
 
 def _notify_once(notify: Notify) -> Notify:
@@ -54,7 +54,6 @@ def _notify_once(notify: Notify) -> Notify:
 class EditSession:
     """The context of a command that edits, and its way to a commit."""
 
-    config: Config
     ctx: Context
     actor: Actor
     notify: Notify
@@ -78,12 +77,12 @@ class EditSession:
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
         poll = partial(_read_change, Changes(self.ctx.db), change_id)
-        return wait_for_daemon(self.config, poll, self._commit_queued, self.notify, on_late)
+        return wait_for_daemon(self.ctx.config, poll, self._commit_queued, self.notify, on_late)
 
     def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch
 
-        with daemon_services(self.config, self.ctx.db, self.notify) as services:
+        with daemon_services(self.ctx.config, self.ctx.db, self.notify) as services:
             try:
                 services.changing()
             except SourceError:

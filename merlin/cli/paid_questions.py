@@ -173,7 +173,7 @@ def print_variants(
 def ask_bases(
     config: Config,
     datasets: Sequence[tuple[CheckedDataset, Callable[[str], bool]]],
-    sampling: SamplingParams = DEFAULT_SAMPLING,
+    sampling: SamplingParams,
     *,
     base: str,
     limit: int | None,

@@ -96,7 +96,7 @@ class FormattedMessage:
     file: Attachment | None = None
 
 
-def button_rows(buttons: Sequence[Button], columns: int = 1) -> tuple[tuple[Button, ...], ...]:
+def button_rows(buttons: Sequence[Button], columns: int) -> tuple[tuple[Button, ...], ...]:
     """Return the buttons in rows of `columns`."""
     return tuple(
         tuple(buttons[start : start + columns]) for start in range(0, len(buttons), columns)

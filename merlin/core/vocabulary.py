@@ -196,7 +196,7 @@ class Vocabulary:
             self._word_by_stem[stem(word)] = word
         self._stems = _by_length(self._word_by_stem)
 
-    def contains(self, word: str, *, is_partial: bool = False) -> bool:
+    def contains(self, word: str, *, is_partial: bool) -> bool:
         """Return whether a form of the word occurs; `is_partial`: or a word it begins."""
         if word in self._counts or stem(word) in self._word_by_stem:
             return True

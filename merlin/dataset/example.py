@@ -389,7 +389,7 @@ def write_example(example: Example) -> str:
 
 
 def write_turns(
-    turns: Iterable[tuple[str, str]], tags: Sequence[str] = (), split: str | None = None
+    turns: Iterable[tuple[str, str]], tags: Sequence[str], split: str | None = None
 ) -> str:
     """Return the file's text of a conversation; `turns` are pairs of role and content."""
     messages = tuple(Message(role, words) for role, words in turns)

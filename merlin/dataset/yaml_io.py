@@ -325,7 +325,7 @@ def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = Fals
     return f"{key}: {format_scalar(value, indent, is_quoted=is_quoted)}"
 
 
-def format_item(value: object, indent: int, *, is_quoted: bool = False) -> str:
+def format_item(value: object, indent: int, *, is_quoted: bool) -> str:
     """Return an item of a list whose dashes are indented by `indent`, without the first indent."""
     if isinstance(value, Mapping) and value:
         return f"- {_format_map(value, indent + 2, is_quoted=is_quoted)}"

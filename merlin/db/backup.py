@@ -299,7 +299,7 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileDigest:
     return FileDigest(info.size, digest)
 
 
-def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] = ()) -> Manifest:
+def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes]) -> Manifest:
     """Unpack an archive into a new folder and verify every file against the manifest.
 
     An encrypted archive is decrypted with one of `keys`. Raises Refused for an archive that is
@@ -384,7 +384,7 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
 
 
 def restore_backup(
-    source: io.BufferedReader, state_dir: Path, url: str, at: datetime, keys: Sequence[bytes] = ()
+    source: io.BufferedReader, state_dir: Path, url: str, at: datetime, keys: Sequence[bytes]
 ) -> Manifest:
     """Replace the state by that of an archive; return its manifest.
 

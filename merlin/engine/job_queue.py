@@ -169,7 +169,7 @@ class TrainingRun:
                 self._handle(part)
                 if self._stop.is_set():
                     return
-                if not self._repositories.jobs.is_in(self._job.job_id, states.RUNNING):
+                if not self._repositories.jobs.is_running(self._job.job_id):
                     self._save()
                     return
             self._save()

@@ -229,10 +229,10 @@ class Jobs:
         query = self._database.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
         return {(row["base"], row["status"]): row["n"] for row in query}
 
-    def is_in(self, job_id: str, state: str) -> bool:
-        """Return whether the job is in `state`."""
+    def is_running(self, job_id: str) -> bool:
+        """Return whether the job is running."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
-        return self._database.find_row(sql, job_id, state) is not None
+        return self._database.find_row(sql, job_id, RUNNING) is not None
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.

@@ -28,7 +28,7 @@ from merlin.core.messages import Message
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
 
-def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool = False) -> str:
+def render_chat(tokenizer: Any, conversation: Sequence[Message], *, is_asked: bool) -> str:
     """Render a conversation with the chat template; `is_asked` adds the generation prompt.
 
     The text contains all special tokens. Raises jinja2's TemplateError if the template rejects the

@@ -133,8 +133,8 @@ def job_event_object(
     created_at: float,
     message: str,
     *,
-    level: str = "info",
-    kind: str = "message",
+    level: str,
+    kind: str,
     data: Mapping[str, object],
 ) -> Json:
     """Return an event of a job (FineTuningJobEvent)."""

@@ -41,7 +41,7 @@ class Query:
     messages: tuple[Message, ...]
     expected: Usage
 
-    def used(self, usage: Usage = NOT_COUNTED) -> Usage:
+    def used(self, usage: Usage) -> Usage:
         """Return the tokens used, or the estimate if the provider counted none."""
         return self.expected if usage == NOT_COUNTED else usage
 

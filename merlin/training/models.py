@@ -70,7 +70,6 @@ class Model:
     state: ModelState
     created_at: datetime
     probes: int = 0
-    not_before: datetime | None = None
     note: str = ""
 
 

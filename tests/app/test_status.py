@@ -65,7 +65,7 @@ def test_log_is_newest_first_with_limited_findings(world):
     entries = world.log(limit=2)
     assert [entry.position for entry in entries] == [5, 4]
     assert [finding.line for finding in entries[0].findings] == list(range(50))
-    assert [entry.position for entry in world.log(FACE, before=4)] == [3, 2, 1]
+    assert [entry.position for entry in world.log(FACE)] == [5, 4, 3, 2, 1]
     assert world.log("python") == []
 
 

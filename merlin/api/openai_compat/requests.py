@@ -335,7 +335,7 @@ def _image(language: str, place: str, url: str) -> Image:
 BY = "api:openai"
 
 
-def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Asker:
+def asker_of(caller: Caller, number: int, dataset: str | None) -> Asker:
     """Return the asker, with the plan for questions about a dataset.
 
     Without a `number` the question gets a random one.

@@ -239,7 +239,7 @@ handlers.button("ex:look")(make_handler(require_current_draft))
 handlers.step(PROOF)(make_handler(require_current_draft, "examples-press-button"))
 
 
-async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str = "") -> None:
+async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str) -> None:
     """Show the proof of the draft that `read_draft` returns, and finish the update.
 
     Raises MerlinError if there is no draft, the dataset is gone, or the text fits no file.

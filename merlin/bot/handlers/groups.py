@@ -28,6 +28,7 @@ from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
     QUESTION_PREFIX,
+    USE_KINDS,
     linked_token,
     private_chat_button,
 )
@@ -332,7 +333,6 @@ _COMMANDS = frozenset({"new", "clear", "t", "tokens", "info", SETTINGS})
 _SESSION_COMMANDS = frozenset({"new", "clear"})
 # Verbs of buttons about personal data: the button opens the private chat.
 _PERSONAL_BUTTONS = frozenset({"plan"})
-_KINDS = frozenset({"message", "edited_message", "callback_query"})
 _BUTTONS = frozenset({"stop", "again", "near", "rate", "fix", "tell", "why", "sum", "new", "group"})
 
 
@@ -341,7 +341,7 @@ async def filter_update(context: BotContext) -> bool:
 
     Raises ChatUnreachable.
     """
-    if context.stored.kind not in _KINDS:
+    if context.stored.kind not in USE_KINDS:
         return True
     message = get_object(context.stored.body, "message")
     # The chat ids before and after a migration to a supergroup; never a private chat.

@@ -125,13 +125,14 @@ def linked_token(context: BotContext) -> str:
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
 _BUTTONS = frozenset({"forget", "cancel"})
-_KINDS = frozenset({"message", "edited_message", "callback_query"})
+# Kinds of updates by which a person uses the bot.
+USE_KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 
 async def refuse_blocked(context: BotContext) -> bool:
     """Refuse to answer a blocked user; return True if the update is about their own data."""
     is_own = context.command in _COMMANDS or context.verb in _BUTTONS
-    if is_own or context.stored.kind not in _KINDS or not (context.verb or context.is_private):
+    if is_own or context.stored.kind not in USE_KINDS or not (context.verb or context.is_private):
         return True
     message = context.translate("bot-blocked")
     if context.verb:

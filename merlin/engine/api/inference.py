@@ -123,7 +123,7 @@ class ChatRequest(RequestBody):
             raise PydanticCustomError("logprobs", "needs logprobs: true")
         return count
 
-    def to_request(self, client: str = "") -> GenerationRequest:
+    def to_request(self, client: str) -> GenerationRequest:
         """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
         return GenerationRequest(
             messages=[

@@ -322,9 +322,7 @@ def _write_credentials(folder: Path) -> None:
             path.write_text(value, encoding="utf-8")
 
 
-def render_config(
-    ports: Ports, script: Script, *, has_lora: bool = False, is_grounded: bool = False
-) -> str:
+def render_config(ports: Ports, script: Script, *, has_lora: bool, is_grounded: bool) -> str:
     """Return the text of `config.yaml`; with `has_lora` it configures the language model too.
 
     `is_grounded`: answers are composed from the course when the tuned model does not know.

@@ -102,7 +102,7 @@ def _train(demo: Demo, weights: Path) -> None:
         demo.story.say("demo-lora-failed", reason=demo.story.reason(error))
 
 
-def run_check(folder: Path | None, language: str, weights: Path | None = None) -> int:
+def run_check(folder: Path | None, language: str, weights: Path | None) -> int:
     """Run the whole workflow once, in a temporary folder by default; return the exit code."""
     with (
         tempfile.TemporaryDirectory(prefix="merlin-demo-") as temporary,
