@@ -44,7 +44,7 @@ from merlin.core.connections import Server, tls_context
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
-from merlin.db.change_watch import MAX_WAIT_S, Changes, changes_of
+from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 from merlin.db.throttle import forget
@@ -158,7 +158,7 @@ async def repeat(
     work: Callable[[], Awaitable[None]],
     every_s: float,
     failure: str,
-    changes: Changes | None = None,
+    changes: ChangeCounter | None = None,
 ) -> None:
     """Run `work` every `every_s` seconds, counted from its end, until cancelled.
 

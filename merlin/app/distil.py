@@ -47,7 +47,7 @@ from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, e
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.base import Answer, Asker
+from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, Query, Reply, ask_many
 
 PASSAGE_TOKENS = 1000
@@ -288,27 +288,27 @@ class DistilReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _RecordingAsker:
-    """An Asker that stores an Intent before each call, and the drafts before it returns an answer.
+class _RecordingClient:
+    """A ModelClient that stores an Intent before each call, and the drafts before it answers.
 
     Several threads use it. An interrupt ends only the main thread, so that no answer is lost.
     """
 
     ctx: Context
     plan: DistilPlan
-    asker: Asker
+    client: ModelClient
     report: DistilReport
     queries: Mapping[str, Query]
     lock: Lock = field(default_factory=Lock)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 0.0) -> Answer:
-        """Return the answer. Raises as an Asker."""
+        """Return the answer. Raises as a ModelClient."""
         key, intents = self.plan.teacher.key(self.plan.dataset, messages), self._intents
         intents.open(key, DISTIL)
         intents.sending(key, self.ctx.clock())
         kill_point("distil.intended")
         try:
-            answer = self.asker.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
+            answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
         except ProviderError as error:
             if error.status or not isinstance(error, ProviderUnknown):
                 intents.ready(key)
@@ -342,7 +342,7 @@ class _RecordingAsker:
 def run(
     ctx: Context,
     plan: DistilPlan,
-    asker: Asker,
+    client: ModelClient,
     budget_micro: int,
     report: DistilReport,
     advance: Callable[[], None],
@@ -352,7 +352,7 @@ def run(
     `report` is updated as the run goes on, for the case of an interrupt. Raises as `ask_many`.
     """
     queries, teacher = plan.queries, plan.teacher
-    recording = _RecordingAsker(ctx, plan, asker, report, {query.key: query for query in queries})
+    recording = _RecordingClient(ctx, plan, client, report, {query.key: query for query in queries})
 
     def keep(query: Query, reply: Reply) -> None:  # noqa: ARG001 - it is stored by now
         advance()

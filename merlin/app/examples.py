@@ -107,7 +107,7 @@ def find(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DatasetView:
+class DatasetHeading:
     """A dataset as its page of examples shows it; `course` is that of the same folder."""
 
     name: str
@@ -128,14 +128,14 @@ class ListedExample:
     findings: Sequence[Finding] = ()
 
 
-def get_dataset(ctx: Context, actor: Actor, name: str) -> DatasetView:
+def get_heading(ctx: Context, actor: Actor, name: str) -> DatasetHeading:
     """Return a dataset whose examples the actor may edit. Raises NotFound."""
     require_editing(ctx, actor, name)
     index = FileIndex(ctx.db)
     if not index.is_known(name):
         raise missing_dataset(name)
     course = Catalogue(ctx.db).find_course(name)
-    return DatasetView(name=name, title=index.read_title(name), course=course)
+    return DatasetHeading(name=name, title=index.read_title(name), course=course)
 
 
 def browse(

@@ -40,7 +40,7 @@ from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.core.server import READY, STOPPING, WATCHDOG
 from merlin.dataset.proposals import ProposalFollower
-from merlin.db.change_watch import Changes, changes_of
+from merlin.db.change_watch import ChangeCounter, changes_of
 from merlin.providers.payments import Gateway
 
 log = get_logger(__name__)
@@ -181,7 +181,7 @@ class Bot:
             await self._end(parts)
         log.info("bot stopped")
 
-    def _parts(self, changes: Changes) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+    def _parts(self, changes: ChangeCounter) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
         tidy = housekeeping(services)

@@ -21,7 +21,7 @@ from merlin.core import server
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import BugCount
 from merlin.core.log import get_logger
-from merlin.db.change_watch import REST_S, Changes
+from merlin.db.change_watch import REST_S, ChangeCounter
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
@@ -96,7 +96,7 @@ Round = Callable[[], Awaitable[None]]
 
 
 async def run_loop(
-    work: Round, changes: Changes, every_s: float = EVERY_S, rest_s: float = REST_S
+    work: Round, changes: ChangeCounter, every_s: float = EVERY_S, rest_s: float = REST_S
 ) -> None:
     """Run `work` after every change, and at a fixed interval."""
     while True:

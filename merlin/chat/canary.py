@@ -66,7 +66,7 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class CanaryFigures:
     """Failures and totals of the canary and of the serving model."""
 
     sign: Literal["failures", "dislikes"]
@@ -183,7 +183,7 @@ class Canaries(Repository):
         self._widen(tried, rule, new, serving)
         return True
 
-    def compare(self, tried: Canary, new: Model, serving: Model) -> Sequence[Comparison]:
+    def compare(self, tried: Canary, new: Model, serving: Model) -> Sequence[CanaryFigures]:
         """Return the failures of both models since the start of the canary.
 
         If the serving model was asked less than `least`, the missing answers count as good.
@@ -194,8 +194,10 @@ class Canaries(Repository):
             count_dislikers(self.db, each.model_id, tried.since) for each in (new, serving)
         )
         return (
-            Comparison("failures", tried.failures, attempts, tried.serving_failures, serving_asked),
-            Comparison("dislikes", people, attempts, others, serving_asked),
+            CanaryFigures(
+                "failures", tried.failures, attempts, tried.serving_failures, serving_asked
+            ),
+            CanaryFigures("dislikes", people, attempts, others, serving_asked),
         )
 
     @transaction
@@ -222,7 +224,7 @@ class Canaries(Repository):
         self.db.bump()
 
     @transaction
-    def _hold(self, comparison: Comparison, tried: Canary, new: Model, serving: Model) -> None:
+    def _hold(self, comparison: CanaryFigures, tried: Canary, new: Model, serving: Model) -> None:
         """End a canary that did worse, and store why."""
         if not self.db.delete(CANARY, CANARY.model_row == tried.model_row):
             return

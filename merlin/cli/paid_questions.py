@@ -32,7 +32,7 @@ from merlin.wiring.providers import model_client
 if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
     from merlin.dataset.finding import Finding
-    from merlin.providers.base import Asker
+    from merlin.providers.base import ModelClient
 
 
 def confirm_price(
@@ -115,7 +115,7 @@ def ask_all(
 
 
 def _ask(
-    service: Asker,
+    service: ModelClient,
     variant: VariantQueries,
     answers: AnswerCache,
     queries: Sequence[Query],

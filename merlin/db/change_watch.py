@@ -68,7 +68,7 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
             stop.wait(MAX_WAIT_S)
 
 
-class Changes:
+class ChangeCounter:
     """The changes seen by the coroutines of one event loop; `count` increases with each."""
 
     def __init__(self) -> None:
@@ -92,8 +92,8 @@ class Changes:
 
 
 @contextmanager
-def changes_of(db: Database) -> Iterator[Changes]:
+def changes_of(db: Database) -> Iterator[ChangeCounter]:
     """Yield the changes for this event loop."""
-    changes = Changes()
+    changes = ChangeCounter()
     with watch_changes(db, partial(asyncio.get_running_loop().call_soon_threadsafe, changes.add)):
         yield changes

@@ -160,7 +160,7 @@ class Answer:
     nearest: tuple[str, ...] = ()
 
 
-class Asker(Protocol):
+class ModelClient(Protocol):
     """A client that requests complete answers from one provider's models."""
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:

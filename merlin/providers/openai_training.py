@@ -169,7 +169,7 @@ def read_pages(ask: Listing) -> Iterator[list[Json]]:
 _IDLE_CONNECTIONS = 4
 
 
-class OpenAIAsker(Account):
+class OpenAIModelClient(Account):
     """A client for complete (not streamed) answers of one account at one server."""
 
     def __init__(

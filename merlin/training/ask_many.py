@@ -25,7 +25,7 @@ from pathlib import Path
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_account_rejected
+from merlin.providers.base import NOT_COUNTED, Answer, ModelClient, is_account_rejected
 
 AT_ONCE = 8
 # Pauses before retries of a busy provider that does not suggest one.
@@ -110,7 +110,7 @@ def estimate(price: Price, queries: Iterable[Query]) -> int:
 
 
 def ask_many(
-    asker: Asker,
+    client: ModelClient,
     model_id: str,
     queries: Iterable[Query],
     keep: Callable[[Query, Reply], None],
@@ -134,7 +134,7 @@ def ask_many(
     def ask_one(query: Query) -> None:
         # Stored by the worker: Ctrl-C can interrupt the main thread at any time.
         try:
-            outcomes.append((query, _ask(asker, model_id, query, waits_s, is_stopped)))
+            outcomes.append((query, _ask(client, model_id, query, waits_s, is_stopped)))
         except ProviderError as failure:
             outcomes.append((query, failure))
 
@@ -171,13 +171,17 @@ def ask_many(
 
 
 def _ask(
-    asker: Asker, model_id: str, query: Query, waits_s: Sequence[float], is_stopped: threading.Event
+    client: ModelClient,
+    model_id: str,
+    query: Query,
+    waits_s: Sequence[float],
+    is_stopped: threading.Event,
 ) -> Reply:
     """Return the reply; retry while the provider is busy and the run is not stopped."""
     for default_s in (*waits_s, None):
         started_at = time.monotonic()
         try:
-            answer = asker.ask(model_id, query.messages)
+            answer = client.ask(model_id, query.messages)
         except ProviderBusy as failure:
             wait_s = min(failure.retry_after_s or default_s or 0.0, MAX_WAIT_S)
             if default_s is None or is_stopped.wait(wait_s):

@@ -167,7 +167,7 @@ class BaselineTick:
 
         try:
             if queries:
-                result = ask_many(provider.asker, baseline, queries, keep, waits_s=())
+                result = ask_many(provider.client, baseline, queries, keep, waits_s=())
                 failed = bool(result.failed)
         except ProviderError as error:
             log.warning("baseline not asked", model=baseline, reason=str(error))

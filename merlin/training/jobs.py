@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import fail_training
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import CHECKPOINT, JOB, JOB_CHANGE, JOB_EVENT, MODEL, VERDICT
 from merlin.db.values import RowMap, dump_json
-from merlin.providers.base import Asker, Checkpoint, JobEvent, JobReport, TrainingApi
+from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient, TrainingApi
 from merlin.training.models import ModelState
 
 
@@ -283,7 +283,7 @@ class TrainingProvider:
     """
 
     api: TrainingApi
-    asker: Asker
+    client: ModelClient
     db: Database
     builds: Path
     clock: Clock

@@ -24,7 +24,7 @@ from merlin.core.tracing import open_span
 from merlin.dataset.spec import NOT_WORSE
 from merlin.dataset.verdicts import VerdictHistory, read_newest_settings
 from merlin.db.tables import SERVING
-from merlin.providers.base import NOT_COUNTED, Answer, Asker
+from merlin.providers.base import NOT_COUNTED, Answer, ModelClient
 from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
@@ -75,7 +75,7 @@ def _ask_serving(rows: Models, providers: Mapping[str, TrainingProvider], datase
     answered = rows.answers(serving.model_row)
     questions = questions_of(read_conversations(rows.db, serving.build_id, "test"))
     unanswered = [question for question in questions if question.example_id not in answered]
-    _ask_each(rows, provider.asker, serving, unanswered)
+    _ask_each(rows, provider.client, serving, unanswered)
 
 
 def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> bool:
@@ -87,7 +87,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     unanswered = [question for question in questions if question.example_id not in answered]
     if not questions:  # at least one answer must exist
         unanswered = questions_of(read_conversations(rows.db, model.build_id, "train"))[:1]
-    new, error = _ask_each(rows, provider.asker, model, unanswered)
+    new, error = _ask_each(rows, provider.client, model, unanswered)
     if error is not None:
         # The serving side may not know a new model for some minutes.
         tried = replace(model, probes=0) if new else model
@@ -102,7 +102,7 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
 
 
 def _ask_each(
-    rows: Models, asker: Asker, model: Model, questions: Sequence[Question]
+    rows: Models, client: ModelClient, model: Model, questions: Sequence[Question]
 ) -> tuple[dict[str, Answer], ProviderError | None]:
     """Return the answers, each stored as it arrived, and the error that stopped the others.
 
@@ -124,7 +124,7 @@ def _ask_each(
     try:
         # It ends: a pass without an answer raises, and a later tick asks again.
         while queue:
-            failed = ask_many(asker, model.model_id, queue, keep, waits_s=()).failed
+            failed = ask_many(client, model.model_id, queue, keep, waits_s=()).failed
             queue = [query for query in queue if query.key in failed]
     except ProviderError as error:
         return answers, error
@@ -220,7 +220,7 @@ class ModelInventory:
         if not taught:
             return False
         try:
-            provider.asker.ask(model.model_id, questions_of(taught[:1])[0].messages)
+            provider.client.ask(model.model_id, questions_of(taught[:1])[0].messages)
         except ModelGone:
             return True
         except ProviderError:

@@ -126,7 +126,7 @@ def services_of(
             sunsets[provider.name] = sunset_lookup(config, service)
             providers[provider.name] = TrainingProvider(
                 api=service,
-                asker=stack.enter_context(closing(model_client(provider))),
+                client=stack.enter_context(closing(model_client(provider))),
                 db=database,
                 builds=config.state_dir / "builds",
                 clock=utc_now,

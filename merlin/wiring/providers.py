@@ -16,7 +16,7 @@ from merlin.providers.base import TrainingApi
 
 if TYPE_CHECKING:  # their HTTP client is loaded only where one is configured
     from merlin.providers.forge import Forge
-    from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+    from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
     from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
@@ -61,12 +61,12 @@ def training_client(
 
 def model_client(
     provider: ProviderConfig, sampling: SamplingParams = DEFAULT_SAMPLING
-) -> OpenAIAsker:
+) -> OpenAIModelClient:
     """Return the client that queries a provider's models. Raises ConfigError without credential."""
-    from merlin.providers.openai_training import OpenAIAsker
+    from merlin.providers.openai_training import OpenAIModelClient
 
     key = credential(provider.credential)
-    return OpenAIAsker(provider.base_url, key, sampling, provider.folder)
+    return OpenAIModelClient(provider.base_url, key, sampling, provider.folder)
 
 
 def sunset_lookup(config: Config, service: TrainingApi) -> Callable[[str], date | None]:

@@ -7,7 +7,7 @@ from math import comb
 
 import pytest
 
-from merlin.chat.canary import Comparison, tail_probability
+from merlin.chat.canary import CanaryFigures, tail_probability
 
 pytestmark = pytest.mark.unit
 
@@ -36,7 +36,7 @@ def test_equal_models_are_rarely_called_worse_and_a_broken_one_soon():
         for count in range(1, answers + 1):
             if random_numbers.random() < 0.1:
                 of, bad = of + 1, bad + (random_numbers.random() < rate)
-                if Comparison("failures", bad, of, serving_bad, serving_of).is_worse:
+                if CanaryFigures("failures", bad, of, serving_bad, serving_of).is_worse:
                     return count
             else:
                 serving_of, serving_bad = (

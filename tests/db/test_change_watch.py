@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 from merlin.db import change_watch
-from merlin.db.change_watch import Changes, changes_of, watch_changes
+from merlin.db.change_watch import ChangeCounter, changes_of, watch_changes
 from merlin.db.database import open_database
 from merlin.db.processes import read_change_counter
 from merlin.db.requests import RequestKind, Requests
@@ -80,7 +80,7 @@ def test_cancelled_waiter_ends_even_at_the_moment_of_a_change():
 
     async def lost(steps):
         """Return whether a cancellation was lost so many steps of the loop after a change."""
-        changes = Changes()
+        changes = ChangeCounter()
 
         async def wait_on():
             while True:

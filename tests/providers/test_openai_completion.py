@@ -13,7 +13,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, SamplingParams, Usage
 from merlin.providers.base import Answer
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.providers.openai_training import OpenAIAsker
+from merlin.providers.openai_training import OpenAIModelClient
 
 pytestmark = pytest.mark.functional
 QUESTION = (Message("system", "Кратко."), Message("user", "Что такое очередь?", {"weight": 0}))
@@ -21,7 +21,7 @@ QUESTION = (Message("system", "Кратко."), Message("user", "Что тако
 
 @pytest.fixture
 def asker(server):
-    asker = OpenAIAsker(server.base_url, "sk-key")
+    asker = OpenAIModelClient(server.base_url, "sk-key")
     yield asker
     asker.close()
 
@@ -70,7 +70,7 @@ def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
         make_completion(),
     )
     sampling = SamplingParams(most_tokens=9, response_format=response_format)
-    with closing(OpenAIAsker(server.base_url, "sk-key", sampling)) as asker:
+    with closing(OpenAIModelClient(server.base_url, "sk-key", sampling)) as asker:
         assert asker.ask("ft:x", QUESTION).text == asker.ask("ft:x", QUESTION).text == "Очередь"
     first, second, *others = (call.json for call in server.calls)
     assert (first["max_tokens"], first["response_format"]) == (9, response_format)
@@ -82,7 +82,7 @@ def test_refused_parameters_are_renamed_or_dropped_from_then_on(server, reply):
 
 def test_refused_parameter_that_is_required_raises_an_error(server, reply):
     server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
-    asker = OpenAIAsker(server.base_url, "sk-key", SamplingParams(most_tokens=9))
+    asker = OpenAIModelClient(server.base_url, "sk-key", SamplingParams(most_tokens=9))
     with closing(asker) as asker, pytest.raises(ProviderError, match="too large"):
         asker.ask("ft:x", QUESTION)
     assert len(server.calls) == 1

@@ -15,7 +15,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderU
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider, provider_errors
+from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
 JOB = {
@@ -200,7 +200,7 @@ GONE = [
 @pytest.mark.parametrize(("status", "body"), GONE)
 def test_missing_model_raises_model_gone(server, reply, status, body):
     server.will(reply(body, status))
-    with closing(OpenAIAsker(server.base_url, "key")) as chat:
+    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ModelGone
 
@@ -208,13 +208,13 @@ def test_missing_model_raises_model_gone(server, reply, status, body):
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
 def test_wrong_url_is_not_reported_as_a_missing_model(server, reply, body):
     server.will(reply(body, 404))
-    with closing(OpenAIAsker(server.base_url, "key")) as chat:
+    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
 
 
 def test_text_that_json_cannot_hold_is_an_error(server):
-    with closing(OpenAIAsker(server.base_url, "key")) as chat:
+    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
         question = [Message("user", "\ud800")]
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
     assert server.calls == []

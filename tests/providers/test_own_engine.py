@@ -14,7 +14,7 @@ from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usag
 from merlin.engine.main import create_app
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from tests.support.http_servers import serve_app
 from tests.support.waiting import wait_until
 
@@ -46,7 +46,7 @@ def provider(address):
 
 @pytest.fixture(scope="module")
 def asker(address):
-    asker = OpenAIAsker(address, KEY)
+    asker = OpenAIModelClient(address, KEY)
     yield asker
     asker.close()
 

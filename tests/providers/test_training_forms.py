@@ -12,7 +12,7 @@ from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
 from merlin.providers.base import LAUNCH_KEY, NewJob, is_account_rejected, is_forbidden
 from merlin.providers.mistral_training import MistralProvider
-from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -113,7 +113,7 @@ def test_job_succeeds_and_its_model_gives_the_trained_answer(provider, create_jo
     assert states[0] is JobState.QUEUED
     assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
     assert report.finished_at is not None
-    asker = OpenAIAsker(stand_in.base_url, "stand-in", project=FOLDER)
+    asker = OpenAIModelClient(stand_in.base_url, "stand-in", project=FOLDER)
     question, answer = next(iter(ANSWERS.items()))
     assert answer in asker.ask(report.model_id, (Message("user", question),)).text
     asker.close()

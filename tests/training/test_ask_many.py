@@ -10,7 +10,7 @@ from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.messages import Message, Usage
 from merlin.core.money import MICRO, Price
 from merlin.providers.base import Answer
-from merlin.providers.openai_training import OpenAIAsker
+from merlin.providers.openai_training import OpenAIModelClient
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.ask_many import (
@@ -36,7 +36,7 @@ def provider():
 
 @pytest.fixture
 def asker(provider):
-    with closing(OpenAIAsker(provider.base_url, "stand-in")) as asker:
+    with closing(OpenAIModelClient(provider.base_url, "stand-in")) as asker:
         yield asker
 
 

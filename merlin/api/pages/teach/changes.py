@@ -34,7 +34,7 @@ from merlin.api.schema import Hex, Name, Number
 from merlin.app import changes, examples, proposals, test_questions, unanswered
 from merlin.app.answer_changes import AnswerChanges
 from merlin.app.changes import ChangeView, EditNotGood, Make, PreviewView, StaleEdit
-from merlin.app.examples import DatasetView
+from merlin.app.examples import DatasetHeading
 from merlin.app.health import is_daemon_alive
 from merlin.app.requests import perform_once
 from merlin.app.unanswered import GroupState
@@ -316,12 +316,12 @@ async def _proposals(
     return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
 
 
-async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetView:
+async def require_edited_dataset(context: TeacherContext, dataset: Name) -> DatasetHeading:
     """Return a dataset whose examples the person may edit. Raises NotFound."""
-    return await context.read(examples.get_dataset, dataset)
+    return await context.read(examples.get_heading, dataset)
 
 
-EditedDataset = Annotated[DatasetView, Depends(require_edited_dataset)]
+EditedDataset = Annotated[DatasetHeading, Depends(require_edited_dataset)]
 
 
 def base_of(dataset: str) -> str:

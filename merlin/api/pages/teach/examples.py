@@ -45,7 +45,7 @@ from merlin.api.schema import LINE, Name, Page, Part
 from merlin.app import answer_changes, drafts, examples
 from merlin.app.changes import EditNotGood
 from merlin.app.drafts import DraftNotGood, DraftView, PastedRow
-from merlin.app.examples import DatasetView, ExampleContent, ExampleView, ListedExample
+from merlin.app.examples import DatasetHeading, ExampleContent, ExampleView, ListedExample
 from merlin.core.errors import NotFound
 from merlin.core.web.assets import seen_other
 from merlin.dataset.builds import ExampleVersion
@@ -489,7 +489,7 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
 
 async def _page(
     context: PageContext,
-    dataset: DatasetView,
+    dataset: DatasetHeading,
     page: Page,
     filters: Filters,
     opened: OpenExample | None = None,
