@@ -180,7 +180,8 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
                 yield _finding(node, "missing-key", name=key)
     else:
         rule, arguments = _rule_for(word, requested, error.instance)
-        yield _finding(node, rule, **arguments)
+        names = [step for step in error.absolute_path if isinstance(step, str)]
+        yield _finding(node, rule, **arguments, name=shorten(names[-1]) if names else "")
 
 
 def _unknown_key(key: str, child: Node, known: Iterable[str]) -> Finding:

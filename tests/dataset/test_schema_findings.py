@@ -129,6 +129,12 @@ def test_schema_error_is_reported_at_its_line_and_column(name, text, expected):
     assert find_places(name, text) == expected
 
 
+def test_list_with_too_many_items_is_named():
+    tags = ", ".join(map(str, range(51)))
+    (finding,) = validate("example", f"messages:\n- user: a\ntags: [{tags}]\n")[1]
+    assert finding.text("en") == "Too many parts in tags: at most 50 are allowed."
+
+
 def test_both_missing_keys_are_reported_once():
     findings = validate("dataset", "system: x\n")[1]
     assert [finding.arguments["name"] for finding in findings] == ["title", "recipe"]

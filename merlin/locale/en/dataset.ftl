@@ -53,10 +53,10 @@ finding-too-small = The value { $found } is too small, the limit is { $limit }.
 finding-too-big = The value { $found } is too large, the limit is { $limit }.
 finding-too-short = The text is too short: at least { $limit } characters are needed.
 finding-too-long = The text is too long: at most { $limit } characters are allowed.
-finding-too-few-items = Too few parts: at least { $limit } are needed.
+finding-too-few-items = Too few parts in { $name }: at least { $limit } are needed.
 finding-two-in-one = Two messages in one: start each with its own dash, “- user: …”, then “- assistant: …”.
-finding-too-many-items = Too many parts: at most { $limit } are allowed.
-finding-same-items = The list repeats an item.
+finding-too-many-items = Too many parts in { $name }: at most { $limit } are allowed.
+finding-same-items = The list { $name } repeats an item.
 finding-wrong-form = “{ $found }” isn't valid here: see the schema (merlin schema).
 finding-wrong-value = The value { $found } isn't valid here.
 

@@ -57,10 +57,10 @@ finding-too-small = Значение { $found } слишком мало, гра�
 finding-too-big = Значение { $found } слишком велико, граница: { $limit }.
 finding-too-short = Текст слишком короткий: знаков нужно не меньше { $limit }.
 finding-too-long = Текст слишком длинный: знаков допустимо не больше { $limit }.
-finding-too-few-items = Слишком мало частей: нужно не меньше { $limit }.
+finding-too-few-items = Слишком мало частей в { $name }: нужно не меньше { $limit }.
 finding-two-in-one = Две реплики слиплись в одну: начните каждую со своего дефиса, «- user: …», затем «- assistant: …».
-finding-too-many-items = Слишком много частей: допустимо не больше { $limit }.
-finding-same-items = В списке есть одинаковые пункты.
+finding-too-many-items = Слишком много частей в { $name }: допустимо не больше { $limit }.
+finding-same-items = В списке { $name } есть одинаковые пункты.
 finding-wrong-form = «{ $found }» здесь не подходит: проверьте по схеме (merlin schema).
 finding-wrong-value = Значение { $found } здесь не подходит.
 
