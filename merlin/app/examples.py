@@ -258,7 +258,8 @@ def write_new_example(content: ExampleContent) -> str:
         return normalize_line_ends(content.text)
     if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    turns = (("user", content.question.strip()), ("assistant", content.answer.strip()))
+    answer = content.answer.rstrip().lstrip("\r\n")  # the first line can be indented
+    turns = (("user", content.question.strip()), ("assistant", answer))
     return write_turns(turns, content.tags or ())
 
 

@@ -138,7 +138,7 @@ def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
         "revision": re.search('name="revision" value="([^"]*)"', page)[1],
         "drafted": re.search('name="drafted" value="([^"]*)"', page)[1],
     }
-    first, second = {**form, "answer": "Первая вкладка."}, {**form, "answer": "Вторая вкладка."}
+    first, second = {**form, "answer": "Первая вкладка."}, {**form, "answer": "  Вторая вкладка."}
     # The same text twice is a button pressed twice.
     assert [vera.post(BASE, data=first).status_code for _ in range(2)] == [303, 303]
     answer = vera.post(BASE, data=second)
@@ -148,7 +148,7 @@ def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
     assert "Вторая вкладка." in answer.text
     second["drafted"] = re.search('name="drafted" value="([^"]*)"', answer.text)[1]
     assert vera.post(BASE, data=second).status_code == 303
-    assert "Вторая вкладка." in vera.get(f"{BASE}/one?example=q2").text
+    assert ">\n  Вторая вкладка.<" in vera.get(f"{BASE}/one?example=q2").text
     vera.post(f"{BASE}/drop", data={"example": "q2"})
 
 
