@@ -60,11 +60,15 @@ def download_wheels(cache: Path) -> Path:
 def mount_in_memory(folder: Path) -> Iterator[Path]:
     """Mount a folder in memory: an installation is tens of thousands of files; needs root."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True)
+    # Unmounts when the test or its process ends: pytest could not delete what a killed one left.
+    # Lazily: a storage driver may still release its own mounts inside.
+    unmount = ["sh", "-c", 'read -r _; exec umount --lazy "$1"', "unmount", folder]
+    process = subprocess.Popen(unmount, stdin=subprocess.PIPE, start_new_session=True)
     try:
         yield folder
     finally:
-        # Lazily: a storage driver may still release its own mounts inside.
-        subprocess.run(["umount", "--lazy", folder], check=True)
+        process.communicate()
+        assert process.returncode == 0
 
 
 def _download(requirements: Path, folder: Path) -> None:
