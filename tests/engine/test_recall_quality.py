@@ -158,7 +158,7 @@ def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_seldom_any(
     assert sum(right) >= 0.5 * len(refused)
     offered = [each for each in read_questions(name)["everyday"] if ask(model, each).nearest]
     print(f"{name}: {sum(right)} of {len(refused)} refused, {len(offered)} of small talk")  # noqa: T201 - the report
-    assert len(offered) <= 0.15 * len(read_questions(name)["everyday"])
+    assert len(offered) <= 0.25 * len(read_questions(name)["everyday"])
 
 
 def test_follow_ups_get_the_trained_answer_or_a_refusal(models):

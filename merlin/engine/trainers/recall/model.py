@@ -48,12 +48,14 @@ _CACHED_TERMS = 50_000
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
 FEW_WORDS = 2
-# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested, if it reaches
-# MIN_SUBJECT_SHARE of a threshold without its general words: "how do I" also occurs in off-topic
-# questions. Small talk needs SMALL_TALK_WEIGHT more for each unit of its nearness to a known line
-# above FAR_FROM_SMALL_TALK. A suggested question has at least MIN_SHARE of its own threshold.
-MAX_NEAREST, MIN_SUBJECT_SHARE, MIN_SHARE = 3, 0.3, 0.1
-SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 1.25, 0.3
+# For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that reach
+# MIN_SHARE of their thresholds. The score by the text's vector alone counts MEANING_WEIGHT times in
+# their order: words shared with a trained question make an answer certain, but many paraphrases
+# share none. Small talk gets no suggestion: the nearer it is to a known line, above
+# FAR_FROM_SMALL_TALK, the more of a threshold it must reach without its general words ("how do I"
+# also occurs in small talk).
+MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT = 3, 0.1, 2.0
+SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 2.0, 0.3
 
 
 @dataclass
@@ -158,15 +160,17 @@ class RecallModel:
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
-        required = MIN_SUBJECT_SHARE
         if not text:
             near = measure_small_talk(select_texts(messages)[0]) - FAR_FROM_SMALL_TALK
-            required += SMALL_TALK_WEIGHT * max(near, 0)
-        if (self._score(subject, vectors) / self.thresholds).max() < required:
-            return ()
+            reached = (self._score(subject, vectors) / self.thresholds).max()
+            if reached < SMALL_TALK_WEIGHT * near:
+                return ()
         vector = self._compute_vector(question, vectors)
-        share = self._score(question, vectors) / self.thresholds
-        likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
+        scores = self._score(question, vectors)
+        share = scores / self.thresholds
+        if texts := [term for term in question if is_sentence(term)]:
+            scores = scores + MEANING_WEIGHT * self._score(texts, vectors)
+        likeliest = np.argsort(-scores, kind="stable")[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
         wordings = [self.trained_questions[answer] for answer in best if share[answer] >= MIN_SHARE]
 
