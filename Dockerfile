@@ -15,7 +15,7 @@ WORKDIR /opt/merlin
 COPY requirements-build.txt requirements.txt ./
 RUN python3 -m venv . \
     && bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements-build.txt \
-    && bin/python -m pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
+    && bin/python -m pip install --no-cache-dir --no-deps --require-hashes --no-build-isolation -r requirements.txt
 # Built from a copy: building writes beside the sources.
 RUN --mount=type=bind,target=/src \
     mkdir /tmp/src \

@@ -14,11 +14,12 @@ venv: .venv/installed
 runtime: .venv/runtime
 
 # The locked pip first: it reads an index three times as fast as the one that comes with Python 3.11.
+# Its report says where it found each package, for tests that install them into other machines.
 .venv/runtime: requirements.txt requirements-build.txt pyproject.toml setup.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Merlin needs Python 3.11 or newer"; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements-build.txt
-	$(BIN)/python -m pip install -q --require-hashes --no-deps -r requirements.txt
+	$(BIN)/python -m pip install -q --report .venv/packages.json --require-hashes --no-deps --no-build-isolation -r requirements.txt
 	PYTHONWARNINGS=ignore $(BIN)/python -m pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -22,9 +22,9 @@ case ${EXTRA:-} in ''|engine) ;; *) fail "EXTRA may be engine, not $EXTRA" ;; es
 program() {
   [ -x "$home/bin/python" ] || "$python" -m venv "$home"
   pip="$home/bin/python -m pip --disable-pip-version-check --quiet"
-  # Every package by its hash; what builds Merlin itself, too.
+  # Every package by its hash; what builds Merlin itself, and packages that come as source, too.
   $pip install --no-deps --require-hashes -r "$source/requirements-build.txt"
-  $pip install --no-deps --require-hashes -r "$source/requirements.txt"
+  $pip install --no-deps --require-hashes --no-build-isolation -r "$source/requirements.txt"
   # Built from a copy: building writes beside the sources.
   copy=$(mktemp -d)
   trap 'rm -rf "$copy"' EXIT

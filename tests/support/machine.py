@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -72,13 +73,17 @@ def mount_in_memory(folder: Path) -> Iterator[Path]:
 
 
 def _download(requirements: Path, folder: Path) -> None:
-    options = (
-        "--quiet",
-        "--no-deps",
-        "--require-hashes",
-        "-r",
-        str(requirements),
-        "-d",
-        str(folder),
+    # Where pip found the packages of this environment: reading their pages of the index again takes
+    # it several seconds.
+    report = Path(sys.prefix) / "packages.json"
+    packages = json.loads(report.read_text("utf-8"))["install"] if report.exists() else []
+    constraints = "".join(
+        f"{package['metadata']['name']} @ {package['download_info']['url']}\n"
+        for package in packages
     )
-    subprocess.run([sys.executable, "-m", "pip", "download", *options], check=True)
+    options = (
+        *("--quiet", "--no-deps", "--no-build-isolation", "--require-hashes"),
+        *("-r", str(requirements), "-c", "/dev/stdin", "-d", str(folder)),
+    )
+    command = [sys.executable, "-m", "pip", "download", *options]
+    subprocess.run(command, input=constraints, text=True, check=True)
