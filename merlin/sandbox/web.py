@@ -141,4 +141,9 @@ def _environment() -> Environment:
     # One hidden SVG per page; its symbols are referenced by name.
     svg = icons.replace("<svg ", "<svg hidden ", 1)
     environment.globals["icons"] = Markup(svg)  # noqa: S704 - our own file
+    environment.globals["icon"] = _icon
     return environment
+
+
+def _icon(name: str) -> Markup:
+    return Markup('<svg class="i" aria-hidden="true"><use href="#{}"/></svg>').format(name)
