@@ -23,7 +23,7 @@ from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
-from merlin.training.evaluation import AnswerKind, JudgedAnswer, kind_of, pair_answers
+from merlin.training.evaluation import AnswerKind, JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import HoldReason, find_hold
 from merlin.training.scores import Question
 
@@ -64,7 +64,7 @@ class Course:
         replies = [ask(question.messages[-1].content) for question in self.questions]
         model_answers = [Answer(reply.text, known=reply.known) for reply in replies]
         return [
-            JudgedAnswer(question, answer, kind_of(answer, question))
+            JudgedAnswer(question, answer, classify_answer(answer, question))
             for question, answer in zip(self.questions, model_answers, strict=True)
         ]
 

@@ -70,7 +70,7 @@ _SYSTEMS = (
 _SHOWN_V6 = 2
 
 
-def browser_name(header: str) -> str:
+def name_browser(header: str) -> str:
     """Return "Firefox, Linux" for a User-Agent header, "" for an unknown one."""
     names = [
         next((name for sign, name in kinds if sign.lower() in header.lower()), "")
@@ -193,18 +193,18 @@ def read_telegram_data(
     token, that check always fails.
     """
     try:
-        fields = _fields(text)
+        fields = _parse_fields(text)
         is_believed = _is_signed(fields, bot_id, keys) or _is_hashed(fields, token)
         auth_date = fields["auth_date"]
         if not (is_believed and auth_date.isascii() and auth_date.isdecimal()):
             return None
         at = datetime.fromtimestamp(int(auth_date), UTC)
-        return _person(fields) if at - AHEAD <= now <= at + FRESH else None
+        return _read_person(fields) if at - AHEAD <= now <= at + FRESH else None
     except (ValueError, KeyError, OverflowError, RecursionError):
         return None
 
 
-def _fields(text: str) -> dict[str, str]:
+def _parse_fields(text: str) -> dict[str, str]:
     """Return the fields. Raises ValueError for a format that Telegram never sends."""
     if len(text.encode()) > MAX_BYTES:
         raise ValueError("too long")
@@ -249,7 +249,7 @@ def _join_fields(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
     return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in without)
 
 
-def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
+def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
     user = json.loads(fields["user"])
     if not isinstance(user, dict) or user.get("is_bot"):
         return None

@@ -33,8 +33,8 @@ from merlin.account.sign_ins import (
     WITHIN_TELEGRAM,
     Login,
     SignInMethod,
-    browser_name,
     mask_ip_address,
+    name_browser,
 )
 from merlin.account.users import User
 from merlin.api.problems import ROOT, Problem, headers_of, language_of_request
@@ -169,7 +169,7 @@ async def change_password(
 def browser_of(request: Request) -> Browser:
     """Return the browser of this request with its current sign-in token."""
     return Browser(
-        browser_name(request.headers.get("user-agent", "")), read_cookie(request, SIGN_IN)
+        name_browser(request.headers.get("user-agent", "")), read_cookie(request, SIGN_IN)
     )
 
 

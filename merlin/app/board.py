@@ -39,7 +39,7 @@ from merlin.dataset.layout import is_valid_name
 from merlin.dataset.verdicts import ON_LINE, WAITING, VerdictStatus
 from merlin.db.database import Row
 from merlin.db.tables import CHANGE, CHECKPOINT, EXAMPLE_TEXT, JOB_EVENT, TAUGHT_EXAMPLE, VERDICT
-from merlin.db.values import load_json, messages_of
+from merlin.db.values import load_json, read_messages
 from merlin.training.promote import serving_rows
 
 # Points of a sparkline.
@@ -468,6 +468,6 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
 
 
 def _written_example(example_id: str, stored: str) -> WrittenExample:
-    conversation = messages_of(stored)
+    conversation = read_messages(stored)
     question = next((each.content for each in conversation if each.role == "user"), "")
     return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)

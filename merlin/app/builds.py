@@ -133,7 +133,7 @@ def list_recent(
 ) -> list[BuildView]:
     """Return builds, newest first; `before`: only ids below it. Raises NotFound."""
     rows = read_newest_rows(ctx, actor, select_whole_builds(), BUILD, dataset, limit, before)
-    return [read_row(BuildView, row, version=_version(row)) for row in rows]
+    return [read_row(BuildView, row, version=_format_version(row)) for row in rows]
 
 
 def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
@@ -149,7 +149,7 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     return read_row(
         BuildDetails,
         row,
-        version=_version(row),
+        version=_format_version(row),
         manifest=load_json(row["manifest"]),
         examples=[
             read_row(
@@ -190,7 +190,7 @@ def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildCompar
     """Return the differences between two builds, with the messages. Raises NotFound."""
     rows = [_find(ctx, actor, version) for version in (old, new)]
     comparison = compare(ctx, actor, old, new)
-    before, after = (_conversations(ctx, row) for row in rows)
+    before, after = (_read_conversations(ctx, row) for row in rows)
 
     def changes(ids: Sequence[str]) -> list[ExampleChange]:
         missing: tuple[str, Sequence[Message]] = ("", ())
@@ -200,7 +200,7 @@ def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildCompar
             for name, old, new in pairs
         ]
 
-    views = [read_row(BuildView, row, version=_version(row)) for row in rows]
+    views = [read_row(BuildView, row, version=_format_version(row)) for row in rows]
     return BuildComparison(
         old=views[0],
         new=views[1],
@@ -213,7 +213,7 @@ def compare_texts(ctx: Context, actor: Actor, old: str, new: str) -> BuildCompar
     )
 
 
-def _conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Message]]]:
+def _read_conversations(ctx: Context, row: Row) -> dict[str, tuple[str, Sequence[Message]]]:
     """Return example id -> its split and messages, without the build's system text."""
     system_message = Message("system", row["system"])
     return {
@@ -254,7 +254,7 @@ def restore(ctx: Context, actor: Actor, version: str, commit: str) -> Request:
     return submit_request(ctx, actor, RequestKind.RESTORE, arguments, f"build:{build.version}")
 
 
-def unneeded(ctx: Context, actor: Actor, keep: int) -> UnneededBuilds:
+def find_unneeded(ctx: Context, actor: Actor, keep: int) -> UnneededBuilds:
     """Return the builds whose folders `prune` would remove. Raises Forbidden."""
     _require_launch(actor)
     builds = ctx.config.state_dir / "builds"
@@ -291,5 +291,5 @@ def _find(ctx: Context, actor: Actor, version: str) -> Row:
     return row
 
 
-def _version(row: Row) -> str | None:
+def _format_version(row: Row) -> str | None:
     return build_version(row["dataset"], row["number"])

@@ -47,7 +47,7 @@ def evaluate(
     return evaluation.evaluate(ctx.db, model, base, grading.kinds if grading else {})
 
 
-def answers_to_grade(
+def list_answers_to_grade(
     ctx: Context, actor: Actor, name: str, against: str
 ) -> list[tuple[Model, list[JudgedAnswer]]]:
     """Return both models with their stored answers, for a judge. Raises as `evaluate`."""
@@ -57,10 +57,10 @@ def answers_to_grade(
     return [(version, evaluation.judge_answers(ctx.db, version)) for version in compared]
 
 
-def keep_grading(ctx: Context, actor: Actor, name: str, grading: Grading) -> None:
+def store_grading(ctx: Context, actor: Actor, name: str, grading: Grading) -> None:
     """Store a judge's grading of a model's answers. Raises NotFound."""
     _find(ctx, actor, name)
-    grades.keep_grading(ctx.db, grading)
+    grades.store_grading(ctx.db, grading)
 
 
 def _find_both(ctx: Context, actor: Actor, name: str, against: str) -> tuple[Model, Model | None]:
@@ -137,7 +137,7 @@ def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str,
     return explanations
 
 
-def scores_of(view: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
+def build_scores(view: EvaluationView, language: str, zone: tzinfo) -> list[Score]:
     """Return the scores of the versions; the serving and the selected one are labelled."""
     scores = []
     for version in view.versions:
@@ -164,7 +164,7 @@ def _find(ctx: Context, actor: Actor, name: str) -> Model:
     return model
 
 
-def comparison_text(comparison: Comparison, language: str) -> str:
+def describe_comparison(comparison: Comparison, language: str) -> str:
     """Return a sentence on which model answers better, or that this is unknown."""
     figures = {
         name: format_signed(language, getattr(comparison, name) or 0.0, 1)

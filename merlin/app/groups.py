@@ -26,7 +26,7 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     TURN,
 )
-from merlin.db.values import RowMap, decrypt, messages_of
+from merlin.db.values import RowMap, decrypt, read_messages
 
 
 class GroupMode(StrEnum):
@@ -239,6 +239,8 @@ class InlineQueries(BotRepository):
 def _question_answers(rows: Iterable[Row]) -> Iterator[QuestionAnswer]:
     """Yield the first question and answer of each example."""
     for row in rows:
-        messages = [message for message in messages_of(row["messages"]) if message.role != "system"]
+        messages = [
+            message for message in read_messages(row["messages"]) if message.role != "system"
+        ]
         if [message.role for message in messages[:2]] == ["user", "assistant"]:
             yield QuestionAnswer(messages[0].content, messages[1].content)

@@ -38,7 +38,7 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     WINDOW,
 )
-from merlin.db.values import messages_of
+from merlin.db.values import read_messages
 from merlin.db.writer import Store
 from merlin.training.models import Model, ModelState, Serving, model_of, select_models
 from merlin.training.promote import Promotions, serving_of, serving_rows
@@ -305,7 +305,7 @@ class ModelCatalogue(Repository):
             .limit(count)
         )
         messages = [
-            message for row in self.db.rows(taught) for message in messages_of(row["messages"])
+            message for row in self.db.rows(taught) for message in read_messages(row["messages"])
         ]
         return tuple(message for message in messages if message.role != "system")
 

@@ -190,7 +190,7 @@ def prune(
     result: dict[str, Any] = {}
     if dry_run:
         with read_context(config) as (ctx, actor):
-            result.update(acts.unneeded(ctx, actor, keep).as_json())
+            result.update(acts.find_unneeded(ctx, actor, keep).as_json())
     else:
         result.update(
             request_daemon(configuration(config), partial(acts.prune, keep=keep), print_message)

@@ -12,7 +12,12 @@ from typing import Annotated
 import typer
 
 from merlin.app import models
-from merlin.app.evaluation import answers_to_grade, comparison_text, evaluate, keep_grading
+from merlin.app.evaluation import (
+    describe_comparison,
+    evaluate,
+    list_answers_to_grade,
+    store_grading,
+)
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -73,7 +78,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     if judge:
         settings = configuration(config)
         with read_context(config) as (ctx, actor):
-            answers = answers_to_grade(ctx, actor, model, against)
+            answers = list_answers_to_grade(ctx, actor, model, against)
         base = choose_base(settings, Recipe("", ""), judge)
         rubric_text = rubric.read_text("utf-8", "replace") if rubric else ""
         votes = repeats + 1 - repeats % 2
@@ -83,13 +88,13 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         (replies,) = ask_all(settings, [queries], budget=budget, yes=yes)
         grading = read_grading(queries, replies, [answer for answer, _ in answers])
         with write_context(config) as (ctx, actor):
-            keep_grading(ctx, actor, model, grading)
+            store_grading(ctx, actor, model, grading)
     with read_context(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
         judged = models.find(ctx, actor, model)
         gate = models.read_gate(ctx, judged)
     comparison = report.comparison
-    advice = comparison_text(comparison, language()) if comparison else ""
+    advice = describe_comparison(comparison, language()) if comparison else ""
     if json:
         graded = record(grading, kinds="") if grading else None
         hold = {"held": judged.held, "reason": judged.reason, "arguments": judged.arguments}
@@ -180,7 +185,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     sampling = SamplingParams(most_tokens=answer_tokens)
     replies = ask_all(settings, variants, sampling, budget=budget, yes=yes)
     report = compare_variants(subject, variants, replies)
-    advice = _advice(report)
+    advice = _choose_advice(report)
     if json:
         print_json({**record(report), "examples": examples, "advice": advice})
         return
@@ -191,7 +196,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     sys.stdout.write(f"{advice}\n")
 
 
-def _advice(report: PromptReport) -> str:
+def _choose_advice(report: PromptReport) -> str:
     """Return a sentence that says whether tuning is worth it."""
     points = format_number(language(), abs(report.ahead or 0.0), 1)
     prompts = [variant for variant in report.variants if variant.variant != "tuned"]

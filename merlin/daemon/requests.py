@@ -11,7 +11,7 @@ from dataclasses import replace
 from shutil import rmtree
 
 from merlin.app.actor import Actor
-from merlin.app.builds import unneeded
+from merlin.app.builds import find_unneeded
 from merlin.core.durable_files import remove_durably
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.log import get_logger
@@ -221,7 +221,7 @@ def _prune(services: DaemonServices, request: Request) -> Result:
     """Remove the folders of unneeded builds. Raises OSError if one cannot be removed."""
     settings = services.build_settings
     with settings.gather_lock:
-        pruned = unneeded(services, Actor.operator(), int(_argument(request, "keep")))
+        pruned = find_unneeded(services, Actor.operator(), int(_argument(request, "keep")))
         for build in pruned.builds:
             rmtree(settings.builds / build.folder)
     return pruned.as_json()

@@ -38,7 +38,7 @@ from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
 from merlin.db.database import Database, Row
 from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
-from merlin.db.values import messages_of, read_row
+from merlin.db.values import read_messages, read_row
 
 
 def diff(
@@ -162,7 +162,7 @@ class BuildContent:
         """Yield (side, lines of its file) in batches; nothing without examples."""
         return self.index.lines(system_part(str(self.manifest["system"])))
 
-    def messages_of(self, example_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    def read_messages(self, example_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
         """Yield the id and the training messages, as JSON, of these examples."""
         part = system_part(str(self.manifest["system"]))
         for example_id, line in self.index.lines_of(example_ids).items():
@@ -372,7 +372,7 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
     for sha, author, at, subject, messages, number in db.sql(
         _VERSIONS, dataset, example_id, MAX_VERSIONS
     ):
-        conversation = messages_of(messages)
+        conversation = read_messages(messages)
         question = next((each.content for each in conversation if each.role == "user"), "")
         texts = question, conversation[-1].content
         if versions and texts == (versions[-1].question, versions[-1].answer):

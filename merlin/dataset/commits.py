@@ -396,7 +396,7 @@ def _texts(
 ) -> Iterator[Row]:
     """Yield the text rows of these examples; add their digests to `digests`."""
     for some in in_portions(example_ids, _LINES):
-        for example_id, messages in content.messages_of(some):
+        for example_id, messages in content.read_messages(some):
             spoken = (
                 normalise(each["content"])
                 for each in json.loads(messages)

@@ -60,7 +60,7 @@ def load_json(text: str | None) -> Any:
     return None if text is None else json.loads(text)
 
 
-def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
+def read_messages(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
     """Return the messages of a row of `example_text`, by default without the worse answer."""
     messages = (_read_message(**values) for values in json.loads(text))
     return tuple(each for each in messages if with_rejected or each.role != REJECTED)

@@ -239,29 +239,31 @@ def evaluate(
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
         arguments = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **arguments)
-    scores = _scores(model.build_version, own)
+    scores = _count_scores(model.build_version, own)
     other = judge_answers(db, against, graded) if against else []
-    pairs, tags = list(pair_answers(own, other)), _tags(db, model.build_id)
+    pairs, tags = list(pair_answers(own, other)), _read_tags(db, model.build_id)
     return ProofReport(
         dataset=model.dataset,
         scores=scores,
         is_full=scores.right == scores.questions,
         comparison=_compare(model, against, pairs, is_kept=bool(other)) if against else None,
-        tags=list(_tag_scores(tags, own, pairs)),
-        answers=_compare_answers(tags, own, pairs, _judge_votes(db, model)),
-        baselines=list(_baseline_scores(db, model, [answer.question for answer in own])),
+        tags=list(_score_tags(tags, own, pairs)),
+        answers=_compare_answers(tags, own, pairs, _read_votes(db, model)),
+        baselines=list(_score_baselines(db, model, [answer.question for answer in own])),
     )
 
 
-def _baseline_scores(
+def _score_baselines(
     db: Database, model: Model, questions: Sequence[Question]
 ) -> Iterator[BaselineScores]:
     for model_id, step in find_baselines(db, model).items():
         answers = read_answers(db, model.provider, model_id)
         pairs = [(answers.get(conversation_digest(question)), question) for question in questions]
-        judged = [JudgedAnswer(q, answer, kind_of(answer, q)) for answer, q in pairs if answer]
+        judged = [
+            JudgedAnswer(q, answer, classify_answer(answer, q)) for answer, q in pairs if answer
+        ]
         if judged:
-            yield BaselineScores(step=step, scores=_scores(model_id, judged))
+            yield BaselineScores(step=step, scores=_count_scores(model_id, judged))
 
 
 def score_versions(db: Database, model: Model) -> list[VersionScore]:
@@ -281,7 +283,7 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
         kinds = [answer.kind for answer in judge_answers(db, candidate)]
         if kinds:
             right = kinds.count(AnswerKind.RIGHT)
-            low, high = wilson_interval(right, len(kinds))
+            low, high = compute_wilson_interval(right, len(kinds))
             score = VersionScore(
                 model_row=candidate.model_row,
                 model=candidate.build_version,
@@ -295,7 +297,7 @@ def score_versions(db: Database, model: Model) -> list[VersionScore]:
     return scores
 
 
-def wilson_interval(right: int, questions: int) -> tuple[float, float]:
+def compute_wilson_interval(right: int, questions: int) -> tuple[float, float]:
     """Return the 95 % interval of a share, 0..1, of at least one question. Source: Wilson 1927."""
     share, spread = right / questions, _Z * _Z / questions
     middle = share + spread / 2
@@ -303,7 +305,7 @@ def wilson_interval(right: int, questions: int) -> tuple[float, float]:
     return max(0.0, (middle - half) / (1 + spread)), min(1.0, (middle + half) / (1 + spread))
 
 
-def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
+def compute_bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % interval of the mean of paired differences, at least one.
 
     Differences with inverted signs give the inverted interval.
@@ -328,14 +330,14 @@ def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> lis
         JudgedAnswer(
             question,
             answer,
-            graded.get((model.model_row, question.example_id)) or kind_of(answer, question),
+            graded.get((model.model_row, question.example_id)) or classify_answer(answer, question),
         )
         for question in questions
         if (answer := answers.get(question.example_id))
     ]
 
 
-def kind_of(answer: Answer, question: Question) -> AnswerKind:
+def classify_answer(answer: Answer, question: Question) -> AnswerKind:
     """Return the kind of an answer to a test question."""
     if is_right(answer.text, question.reference):
         return AnswerKind.RIGHT
@@ -344,7 +346,7 @@ def kind_of(answer: Answer, question: Question) -> AnswerKind:
     return AnswerKind.WRONG
 
 
-def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
+def _count_scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     kinds = Counter(item.kind for item in judged)
     answers, questions = [item.answer for item in judged], [item.question for item in judged]
     totals = score_answers(answers, questions)
@@ -370,23 +372,23 @@ def pair_answers(own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]) ->
 
 
 def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bool) -> Comparison:
-    gains = gains_of(pairs)
+    gains = compute_gains(pairs)
     difference, low, high = None, None, None
     if gains:
-        statistics = sum(gains) / len(gains), *bootstrap_interval(gains)
+        statistics = sum(gains) / len(gains), *compute_bootstrap_interval(gains)
         difference, low, high = (round(_PERCENT * value, 1) for value in statistics)
     return Comparison(
         against=against.build_version,
-        verdict=_verdict(len(pairs), low, high) if is_kept else "unkept",
-        now=_scores(model.build_version, [now for now, _ in pairs]),
-        before=_scores(against.build_version, [before for _, before in pairs]),
+        verdict=_judge_gains(len(pairs), low, high) if is_kept else "unkept",
+        now=_count_scores(model.build_version, [now for now, _ in pairs]),
+        before=_count_scores(against.build_version, [before for _, before in pairs]),
         difference=difference,
         low=low,
         high=high,
     )
 
 
-def gains_of(pairs: Sequence[Pair]) -> list[int]:
+def compute_gains(pairs: Sequence[Pair]) -> list[int]:
     """Return the gain of each common question over the other model: 1, 0 or -1."""
     return [_is_right(now) - _is_right(before) for now, before in pairs]
 
@@ -410,7 +412,7 @@ def _compare_answers(
             digest=question_digest(question),
             question=question.messages[-1].content if question.messages else "",
             expected=question.reference,
-            change=_change(now, other),
+            change=_classify_change(now, other),
             now=now.answer.text,
             kind=now.kind,
             before=other.answer.text if other else None,
@@ -425,7 +427,7 @@ def _compare_answers(
     return sorted(compared, key=key)
 
 
-def _judge_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
+def _read_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
     """Return a judge's votes on a model's stored answers, by example id."""
     columns = PROOF_ANSWER.example_id, PROOF_ANSWER.judge, PROOF_ANSWER.votes
     of_model = (PROOF_ANSWER.model_row == model.model_row) & (PROOF_ANSWER.judge != "")
@@ -433,13 +435,13 @@ def _judge_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
     return {example: JudgeVotes(*votes) for example, *votes in db.tuples(query)}
 
 
-def _change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:
+def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:
     if before is None or _is_right(before) == _is_right(now):
         return Change.RIGHT if _is_right(now) else Change.WRONG
     return Change.GAINED if _is_right(now) else Change.LOST
 
 
-def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
+def _judge_gains(questions: int, low: float | None, high: float | None) -> Verdict:
     if low is None or high is None or questions < ENOUGH_QUESTIONS:
         return "few"
     if low > 0:
@@ -447,7 +449,7 @@ def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
     return "worse" if high < 0 else "same"
 
 
-def _tag_scores(
+def _score_tags(
     tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
 ) -> Iterator[TagScores]:
     for tag in sorted({tag for example_tags in tags.values() for tag in example_tags}):
@@ -468,7 +470,7 @@ def _tag_scores(
             )
 
 
-def _tags(db: Database, build_id: int) -> dict[str, list[str]]:
+def _read_tags(db: Database, build_id: int) -> dict[str, list[str]]:
     """Return the tags of a build's test examples in the newest commit, by example id."""
     is_entry_tag = (EXAMPLE_TAG.dataset == EXAMPLE_ENTRY.dataset) & (
         EXAMPLE_TAG.path == EXAMPLE_ENTRY.path

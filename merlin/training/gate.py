@@ -35,8 +35,8 @@ from merlin.training.evaluation import (
     AnswerKind,
     JudgedAnswer,
     Pair,
-    bootstrap_interval,
-    gains_of,
+    compute_bootstrap_interval,
+    compute_gains,
     judge_answers,
     pair_answers,
 )
@@ -74,13 +74,13 @@ def find_hold(
     if rule.kind != NOT_WORSE:
         return None
     counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    gains = gains_of(counted)
+    gains = compute_gains(counted)
     lost = [now for (now, _), gain in zip(counted, gains, strict=True) if gain < 0]
     lost.sort(key=lambda answer: answer.kind is AnswerKind.REFUSED)
     wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
     values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
-    if wrong or (is_enough and bootstrap_interval(gains)[1] < 0):
+    if wrong or (is_enough and compute_bootstrap_interval(gains)[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
         return HoldReason(reason, values, list(map(_make_lost_question, lost)))
     return None

@@ -149,7 +149,7 @@ def read_grading(
     )
 
 
-def keep_grading(db: Database, grading: Grading) -> None:
+def store_grading(db: Database, grading: Grading) -> None:
     """Store the votes with the answers, replacing those of an earlier grading."""
     for (model_row, example_id), grade in zip(grading.kinds, grading.grades, strict=True):
         is_answer = (PROOF_ANSWER.model_row == model_row) & (PROOF_ANSWER.example_id == example_id)

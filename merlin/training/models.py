@@ -37,7 +37,7 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     VERDICT,
 )
-from merlin.db.values import RowMap, dump_json, messages_of, read_row, storable_text
+from merlin.db.values import RowMap, dump_json, read_messages, read_row, storable_text
 from merlin.providers.base import Answer
 from merlin.training.scores import Evaluation, question_key, questions_of
 
@@ -242,7 +242,7 @@ def read_conversations(
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
     return [
-        (row["example_id"], messages_of(row["messages"], with_rejected=with_rejected))
+        (row["example_id"], read_messages(row["messages"], with_rejected=with_rejected))
         for row in rows
     ]
 

@@ -15,7 +15,7 @@ from merlin.account.accounts import (
     new_id,
     verify_password,
 )
-from merlin.account.sign_ins import browser_name, mask_ip_address
+from merlin.account.sign_ins import mask_ip_address, name_browser
 from merlin.core.errors import Refused
 
 pytestmark = pytest.mark.unit
@@ -131,7 +131,7 @@ def test_users_without_telegram_get_ids_outside_the_telegram_range():
     ],
 )
 def test_browser_name_is_built_from_known_words_only(header, agent):
-    assert browser_name(header) == agent
+    assert name_browser(header) == agent
 
 
 @pytest.mark.parametrize(

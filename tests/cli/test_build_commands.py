@@ -292,10 +292,10 @@ def test_only_an_admin_may_prune(lab, role):
     """The folders belong to all datasets, so a role with a scope is not enough."""
     person = Actor.person(1, Authority(role, frozenset({"trial"})))
     with reading_context(lab.config) as ctx:
-        for act in (builds.unneeded, builds.prune):
+        for act in (builds.find_unneeded, builds.prune):
             with pytest.raises(Forbidden):
                 act(ctx, person, 1)
-        assert builds.unneeded(ctx, Actor.person(2, Authority(Role.ADMIN)), 1).builds == []
+        assert builds.find_unneeded(ctx, Actor.person(2, Authority(Role.ADMIN)), 1).builds == []
 
 
 @pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "few"]])

@@ -15,7 +15,7 @@ def read_sides(files):
     """Return id -> side, blob and trained text of the examples of a build of these files."""
     build = make_build(check_files(files))
     blobs = dict(build.index.rows("SELECT id, blob FROM example"))
-    texts = dict(build.messages_of(list(blobs)))
+    texts = dict(build.read_messages(list(blobs)))
     return {
         name: (side, blobs[name], texts[name])
         for side in ("train", "test")

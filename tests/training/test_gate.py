@@ -8,7 +8,7 @@ from bench.gate import Course, add_example, replace_answer, try_changes
 from merlin.core.messages import Message
 from merlin.dataset.spec import FLOOR, NOT_WORSE, GateRule
 from merlin.providers.base import Answer
-from merlin.training.evaluation import JudgedAnswer, kind_of, pair_answers
+from merlin.training.evaluation import JudgedAnswer, classify_answer, pair_answers
 from merlin.training.gate import find_hold
 from merlin.training.scores import Question, question_digest
 
@@ -22,7 +22,7 @@ def judge_answer(number, answer):
     given = (
         answer if isinstance(answer, Answer) else Answer(f"Ответ {number if answer else 'иной'}")
     )
-    return JudgedAnswer(question, given, kind_of(given, question))
+    return JudgedAnswer(question, given, classify_answer(given, question))
 
 
 WORSE = GateRule(NOT_WORSE)

@@ -194,10 +194,10 @@ async def begin_openid(
     ] = "/",
 ) -> Response:
     """Redirect the browser to the OpenID issuer; 404 if none is configured."""
-    services, issuer = _issuer(request)
+    services, issuer = _find_issuer(request)
     sign_in_state = new_sign_in_state(local_address(next))
     try:
-        address = await issuer.sign_in_url(sign_in_state, _redirect_uri(services))
+        address = await issuer.sign_in_url(sign_in_state, _build_redirect_uri(services))
     except OpenIdRefused as error:
         return _answer_refusal(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
@@ -221,14 +221,14 @@ async def finish_openid(
 
     Works only in the browser that started the sign-in.
     """
-    services, issuer = _issuer(request)
+    services, issuer = _find_issuer(request)
     sign_in_state = read_sign_in_state(read_cookie(request, COOKIE), state)
     # A cookie must not redirect people to another site.
     back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
     if sign_in_state is None or not code:
         return _answer_refusal(request, OpenIdRefused("another browser, or no code"), back)
     try:
-        person = await issuer.fetch_person(code, sign_in_state, _redirect_uri(services))
+        person = await issuer.fetch_person(code, sign_in_state, _build_redirect_uri(services))
     except OpenIdRefused as error:
         return _answer_refusal(request, error, back)
     entered = await services.write(sign_in.by_openid, *person, browser_of(request))
@@ -238,7 +238,7 @@ async def finish_openid(
     return response
 
 
-def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
+def _find_issuer(request: Request) -> tuple[ApiServices, Issuer]:
     services = services_of(request)
     issuer = services.issuer
     if issuer is None:
@@ -246,7 +246,7 @@ def _issuer(request: Request) -> tuple[ApiServices, Issuer]:
     return services, issuer
 
 
-def _redirect_uri(services: ApiServices) -> str:
+def _build_redirect_uri(services: ApiServices) -> str:
     return services.config.api.public_url.rstrip("/") + BACK
 
 

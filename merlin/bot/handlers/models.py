@@ -204,7 +204,7 @@ async def send_scores(context: BotContext) -> None:
     def read() -> Callable[[], bytes] | None:
         view = model_of(context)
         report = evaluation.read_evaluation(*context.caller, view.title)
-        scores = evaluation.scores_of(report, context.language, context.zone)
+        scores = evaluation.build_scores(report, context.language, context.zone)
         title = context.translate("admin-scores-title", model=view.title)
         return partial(plot_scores_png, scores, context.language, title) if scores else None
 

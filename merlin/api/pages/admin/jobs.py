@@ -37,7 +37,7 @@ from merlin.app import builds, evaluation, jobs, models, requests, verdicts
 from merlin.app.actor import Actor
 from merlin.app.board import read_commit
 from merlin.app.context import Context
-from merlin.app.evaluation import scores_of
+from merlin.app.evaluation import build_scores
 from merlin.app.health import is_daemon_alive
 from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
@@ -283,7 +283,7 @@ async def show_evaluation(
         "found": model_evaluation,
         "wrong": await context.read(evaluation.explain_wrong, model_evaluation),
         "chart": plot_scores(
-            scores_of(model_evaluation, context.language, context.zone), context.language
+            build_scores(model_evaluation, context.language, context.zone), context.language
         ),
         "curve_shown": curve_view(context, job) if job else None,
         "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
