@@ -172,6 +172,14 @@ def set_up_logging(process: str, level: int = logging.INFO, *, quiet: bool = Fal
     # Start-up lines and dictionary versions, which say nothing about Merlin.
     for name in ("uvicorn", "uvicorn.error", "pymorphy3"):
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cancellation)
+
+
+def _is_no_cancellation(record: logging.LogRecord) -> bool:
+    """Return False for a request that the end of the process cancelled, which is no bug."""
+    kind = record.exc_info[0] if record.exc_info else None
+    # By its name: commands do not load asyncio.
+    return kind is None or kind.__name__ != "CancelledError"
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:

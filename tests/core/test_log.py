@@ -45,6 +45,8 @@ PROGRAM = (
     "set_up_logging('bot')\n"
     f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}', 3])\n"
     "import logging; logging.getLogger('lib').error('old way %s', 'sk-abcdefghijklmnop')\n"
+    "import asyncio; ended = asyncio.CancelledError('the process stops')\n"
+    "logging.getLogger('uvicorn.error').error('an answer ended', exc_info=ended)\n"
     "try:\n    raise ValueError('sk-abcdefghijklmnop')\n"
     "except ValueError: get_logger('x').exception('failed', said='\x1b]0;title')\n"
 )
