@@ -213,7 +213,7 @@ def _board_card(context: BotContext, card: Card) -> str:
         )
     subject, sign = format_subject(card.subject, context.language), _SIGNS[card.needs_care]
     message = context.translate("admin-board-card", sign=sign, state=caption, subject=subject)
-    return cut_line(f"{message}. {details}" if details else message)
+    return cut_line(f"{message} — {details}" if details else message)
 
 
 async def admin_home(context: BotContext) -> None:
