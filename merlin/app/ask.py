@@ -299,14 +299,21 @@ def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> 
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:
-    """Return the cost of a reply, estimated if its tokens were not counted; None if unknown."""
+    """Return the cost of a reply with its unused one in the same currency; None if unknown.
+
+    It is estimated if the tokens were not counted.
+    """
+    unused = cost_of(ctx, reply.unused) if reply.unused is not None else None
     if reply.choice is None:
-        return None
+        return unused
     price = ctx.config.price(reply.choice.provider, reply.model_id, reply.choice.base)
     if price is None:
-        return None
+        return unused
     used = reply.estimate if reply.usage == Usage() else reply.usage
-    return Cost(price.answer(used), price.currency)
+    micro = price.answer(used)
+    if unused is not None and unused.currency == price.currency:
+        micro += unused.micro
+    return Cost(micro, price.currency)
 
 
 def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:

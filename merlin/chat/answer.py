@@ -86,7 +86,8 @@ class Reply:
     conversation as longer than a window of that many tokens; the reply then answers the question
     without its history. `sources` are those a composed answer cites, `first_ms` is the time from
     the request to the first token. `estimate` is the usage where the provider counted none: it
-    counts at the end of an answer, and one that was stopped or cut off costs money too.
+    counts at the end of an answer, and one that was stopped or cut off costs money too. `unused` is
+    the reply of the other model where a composed answer was asked for; it costs money as well.
     """
 
     ending: Ending
@@ -103,6 +104,7 @@ class Reply:
     first: Candidate | None = None
     first_answered: bool = False
     estimate: Usage = NOT_COUNTED
+    unused: Reply | None = None
 
     @property
     def is_answer(self) -> bool:
@@ -354,9 +356,10 @@ class AnswerService:
         )
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
-            return replace(reply, faults=(*reply.faults, *composed.faults))
+            return replace(reply, faults=(*reply.faults, *composed.faults), unused=composed)
         composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
-        return replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
+        shown = replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
+        return replace(shown, unused=reply)
 
     async def _first_reply(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from merlin.config.settings import AnswerBudget
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import (
     MODEL,
@@ -13,6 +14,7 @@ from tests.api.chat_api import (
     run_chat_api,
 )
 from tests.api.running_api import ANNA
+from tests.support.config import make_priced_config
 from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional
@@ -59,6 +61,20 @@ def test_composed_answer_counts_as_an_answer_of_the_serving_model_during_a_canar
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
     ask(site)
     assert count_answers(site.database) == (0, 0, 1, 1)
+
+
+def test_both_models_of_a_composed_answer_count_in_the_spending_limits(tmp_path):
+    budget = {
+        "caps": AnswerBudget(per_day=1),
+        "config": make_priced_config(MODEL, input=1, output=1),
+    }
+    composer = ("chat", "stand-in-chat")
+    with run_chat_api(tmp_path, grounding=composer, **budget) as (site, provider):
+        provider.behave(**UNKNOWN)
+        assert ask(site)["merlin"]["model_role"] == "composed"
+        ((micro,),) = site.database.sql("SELECT micro FROM answer_cost")
+    # The composing model has no price here.
+    assert micro > len(QUESTION) // 4
 
 
 def test_known_answer_is_returned_as_trained(course):
