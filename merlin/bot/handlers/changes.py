@@ -428,8 +428,7 @@ def undo_confirmed(context: BotContext) -> View:
     (change, *_) = changes.list_of_commit(*context.caller, commit)
     dataset = changes.undo_commit(*context.caller, commit, editor)
     subject = format_subject(change.subject, context.language)
-    message = context.translate("examples-undone", subject=subject)
-    return proof.saved_view(context, dataset, "examples-undone-title", message)
+    return proof.saved_view(context, dataset, "examples-undone-title", subject)
 
 
 @handlers.button("ex:vains")

@@ -487,14 +487,17 @@ def save(context: BotContext) -> View:
 
 
 def saved_view(
-    context: BotContext, dataset: str, title: str = "examples-saved-title", text: str = ""
+    context: BotContext, dataset: str, title: str = "examples-saved-title", subject: str = ""
 ) -> View:
-    """Return the view after a commit has been requested; `title` is a text's key."""
+    """Return the view after a commit has been requested; `title` is a text's key.
+
+    `subject` is that of the commit it undoes, "" for none.
+    """
     dataset_hash = admin.short_hash(dataset)
     rows: menu.Rows = (
         (("examples-add", f"ex:add:{dataset_hash}"), ("examples-changes", "ex:changes:0")),
         ("examples-to-dataset", f"ex:ds:{dataset_hash}"),
     )
     suffix = "" if is_daemon_alive(context.services) else "-late"
-    text = text or context.translate(f"examples-saved{suffix}")
-    return menu.card(context, context.translate(title), text, rows=rows)
+    text = context.translate(f"examples-saved{suffix}")
+    return menu.card(context, context.translate(title), subject, text, rows=rows)

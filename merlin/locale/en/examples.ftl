@@ -64,7 +64,7 @@ examples-reword-hint-y = The current file is above, ready to copy. Send all of i
 examples-broken = This file can't be read, so its question, answer and tags can't be changed one by one. Fix the whole file.
 examples-saved-title = Saving
 examples-saved = I'll tell you when the edit is saved.
-examples-saved-late = Saved, but training isn't running now. It continues when the service starts; I'll tell you when a model has learnt it.
+examples-saved-late = The edit waits: the service that saves edits and trains isn't running. It isn't lost; I'll tell you when it's saved.
 examples-no-draft = This edit is no longer open. Please start it again.
 examples-not-found = Example not found: it may have been removed.
 examples-decided = This correction has already been reviewed.
@@ -134,7 +134,6 @@ examples-ask-undo = { $subject }. Undo this edit? This changes { $count ->
        *[other] { $count } files
     } in one new commit.
 examples-undone-title = Undoing the edit
-examples-undone = { $subject }. I'll tell you when the undo is saved.
 examples-undo-newer = ⚠️ This example was edited again since: undoing removes that edit too. See below what would be lost.
 examples-undo-stay = These stay as they are because they were edited again since ({ $count }): { $paths }
 examples-ask-forward = Forward the messages of a chat to me, all at once if you like. Then we'll mark which are questions and which are answers.
