@@ -71,9 +71,13 @@ class UnansweredView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """The groups, newest first; `hidden` counts questions without a consent to read them."""
+    """The groups, newest first; `older` counts those that are not listed.
+
+    `hidden` counts questions without a consent to read them.
+    """
 
     groups: Sequence[UnansweredView]
+    older: int
     hidden: int
 
     def list_in_state(self, state: GroupState) -> list[UnansweredView]:
@@ -87,13 +91,17 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     Personal data is masked in `language`. Raises NotFound.
     """
     groups = _read_groups(ctx, actor, dataset)
-    listed = [group for group in groups if group.wordings][:_MAX_GROUPS]
-    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, listed)
+    readable = [group for group in groups if group.wordings]
+    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, readable)
+    # Dismissed groups make room for older ones.
+    kept = [index for index in range(len(readable)) if index not in dismissed][:_MAX_GROUPS]
+    listed = sorted([*kept, *sorted(dismissed)[:_MAX_GROUPS]])
     return Unanswered(
         groups=[
-            _view(ctx, dataset, group, language, is_dismissed=index in dismissed)
-            for index, group in enumerate(listed)
+            _view(ctx, dataset, readable[index], language, is_dismissed=index in dismissed)
+            for index in listed
         ],
+        older=len(readable) - len(listed),
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
 

@@ -183,10 +183,11 @@ def unanswered(
         view = list_unanswered(ctx, actor, dataset, language())
     records = [record(item) for item in view.list_in_state(show)]
     if json:
-        print_json({"questions": records, "hidden": view.hidden})
+        print_json({"questions": records, "older": view.older, "hidden": view.hidden})
         return
     for item in records:
         item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
     print_list(records, "question times refused disliked reported", json=False)
-    if view.hidden:
-        print_message("page-unanswered-hidden", count=view.hidden)
+    for key, count in (("older", view.older), ("hidden", view.hidden)):
+        if count:
+            print_message(f"page-unanswered-{key}", count=count)

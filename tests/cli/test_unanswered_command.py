@@ -8,8 +8,10 @@ import pytest
 
 from merlin.account.users import Consents
 from merlin.app.proposals import CONSENT_VERSION
+from merlin.chat.feedback import EditorQuestions
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.dataset.example import normalise
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
@@ -41,3 +43,16 @@ def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, r
     code, table = run("unanswered", "trial")
     assert (code, "куда девать массивы" in table.out, "Секрет" in table.out) == (0, True, False)
     assert run("unanswered", "nothing")[0] != 0
+
+
+def test_dismissed_questions_make_room_for_older_ones_which_are_counted(lab, run_json, run):
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        questions = EditorQuestions(database)
+        for number in range(203):
+            questions.add(3, "trial", f"Что такое {number}?", 0, 1_000)
+        questions.dismiss("trial", [normalise("Что такое 202?")], "boris")
+    document = run_json("unanswered", "trial")
+    listed = [group["question"] for group in document["questions"]]
+    assert (listed[0], listed[-1], document["older"]) == ("Что такое 201?", "Что такое 2?", 2)
+    assert "2 older questions" in run("unanswered", "trial")[1].err

@@ -37,6 +37,11 @@ page-unanswered-none-hidden = Nothing to show
 page-unanswered-none-done = None so far
 page-unanswered-none-dismissed = Nothing was dismissed
 page-unanswered-none-hint = Refusals and bad ratings of seven days show here at once.
+page-unanswered-older =
+    { $count ->
+        [one] { $count } older question appears here once you dismiss newer ones.
+       *[other] { $count } older questions appear here once you dismiss newer ones.
+    }
 page-unanswered-hidden =
     { $count ->
         [one] { $count } more question came from people who don't let their words be shown.

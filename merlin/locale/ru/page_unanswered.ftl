@@ -41,6 +41,12 @@ page-unanswered-none-hidden = Показать нечего
 page-unanswered-none-done = Пока ни одного
 page-unanswered-none-dismissed = Ничего не отклонено
 page-unanswered-none-hint = Отказы и плохие оценки за семь дней появляются здесь сразу.
+page-unanswered-older =
+    { $count ->
+        [one] Ещё { $count } вопрос постарше появится здесь, когда вы отклоните более новые.
+        [few] Ещё { $count } вопроса постарше появятся здесь, когда вы отклоните более новые.
+       *[other] Ещё { $count } вопросов постарше появятся здесь, когда вы отклоните более новые.
+    }
 page-unanswered-hidden =
     { $count ->
         [one] Ещё { $count } вопрос задали люди, которые не разрешили показывать свои слова.
