@@ -4,8 +4,6 @@ All others are run only by name; some take hours. Those in `WITH_ARGUMENTS` acce
 of rows, options, or revisions.
 """
 
-from __future__ import annotations
-
 import sys
 from importlib import import_module
 

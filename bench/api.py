@@ -4,8 +4,6 @@
 same SQLite file; connections are kept alive, rate limits are off.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sqlite3

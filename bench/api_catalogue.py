@@ -1,7 +1,5 @@
 """Fill a new SQLite file with generated courses, as commits would store them."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime

@@ -6,8 +6,6 @@ efficient way: three queries for all rows, no access log.
 
 # peewee adds attributes to its models that it does not declare.
 # mypy: disable-error-code="attr-defined,misc,has-type"
-from __future__ import annotations
-
 import sys
 from collections import Counter, defaultdict
 

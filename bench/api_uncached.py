@@ -1,7 +1,5 @@
 """Merlin's API without its response cache: `python -m bench.api_uncached STATE PORT`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import cast

@@ -5,8 +5,6 @@ two bots on PostgreSQL. There is no cluster: the requested replicas are not star
 algorithm: Kubernetes, "Horizontal Pod Autoscaling", "Algorithm details".
 """
 
-from __future__ import annotations
-
 import math
 import tempfile
 import time

@@ -3,8 +3,6 @@
 Half of the data is rows, half files. The same load is measured with and without the backup.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

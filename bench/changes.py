@@ -5,8 +5,6 @@ each a process with its own mirror, push to one bare repository, and so does an 
 git. The order of the changes is derived from a seed, so that a run can be repeated.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

@@ -5,8 +5,6 @@ one core; Telegram, the provider and the people share another. The stock bot is 
 overall rate limits are off on both sides.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import statistics

@@ -1,7 +1,5 @@
 """The upper bound for the durable echo: the same transport and text, without a database."""
 
-from __future__ import annotations
-
 import sys
 
 import uvloop

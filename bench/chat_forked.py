@@ -1,7 +1,5 @@
 """Start bots fast, by forking a process that has imported Merlin, for hundreds of kills."""
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

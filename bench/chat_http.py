@@ -4,8 +4,6 @@ It supports only requests with Content-Length, as `aiohttp`, `httpx` and the `op
 them, because it must cost less than the measured programs.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Callable

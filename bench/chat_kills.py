@@ -1,7 +1,5 @@
 """Rows with SIGKILL: 75 open questions, and 10,000 repeated and shuffled updates."""
 
-from __future__ import annotations
-
 import json
 import random
 import tempfile

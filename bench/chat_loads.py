@@ -1,7 +1,5 @@
 """The loads of the chat bench: questions in a closed or open loop, single ones, commands."""
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Figures of one load: CPU and memory of a process, and the distribution of times."""
 
-from __future__ import annotations
-
 import os
 import statistics
 import time

@@ -1,7 +1,5 @@
 """A fast stand-in of a provider: an answer of 400 characters after a delay, plain or streamed."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """Store an order that waits for payment, as the bot would store it."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A fast stand-in of Telegram for the bench: stores updates until confirmed, answers calls."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

@@ -1,7 +1,5 @@
 """Loads with faults: a chat in a flood wait, and repeated updates in random order."""
 
-from __future__ import annotations
-
 import asyncio
 import random
 import re

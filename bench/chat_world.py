@@ -4,8 +4,6 @@ Each line on standard input names a load and its arguments, each line on standar
 figures: `{"do": "run_closed_loop", "pid": 7}` -> `{"answers_per_s": …}`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import sys

@@ -5,8 +5,6 @@ that are in turn valid, invalid, and valid with the address of an existing objec
 programs, from signed-in browsers, and from anonymous clients.
 """
 
-from __future__ import annotations
-
 import logging
 import sys
 import tempfile

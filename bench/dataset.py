@@ -5,8 +5,6 @@ SQLite. They are compared with `check-jsonschema` if that is on the PATH: it val
 files by the same schema, but neither counts tokens nor builds.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import random

@@ -1,7 +1,5 @@
 """Measure the demo from a cold start: time to the first answer, and from a commit to serving."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

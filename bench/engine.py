@@ -8,8 +8,6 @@ The quality of training is measured by `python -m bench learning`. Everything ru
 float32, unless BENCH_DEVICE and BENCH_DTYPE name others; BENCH_BASE is the folder of another base.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from importlib import import_module

@@ -1,7 +1,5 @@
 """Create random LoRA adapters in PEFT's layout, in a child process."""
 
-from __future__ import annotations
-
 import hashlib
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Ask our transformers backend directly, without HTTP and without the engine."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -4,8 +4,6 @@
 it. The tokenizer is SmolLM2's. What such a base answers means nothing.
 """
 
-from __future__ import annotations
-
 import sys
 
 from bench.engine_rig import unpack_smollm

@@ -1,7 +1,5 @@
 """Run `merlin provider test` against our own engine."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

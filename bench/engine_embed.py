@@ -3,8 +3,6 @@
 That encoder averages word vectors, so its speed says nothing about a real encoder.
 """
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path

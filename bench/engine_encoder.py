@@ -5,8 +5,6 @@ The questions are those of the test examples, whose wordings are never trained, 
 questions, which should be refused.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tempfile

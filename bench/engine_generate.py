@@ -3,8 +3,6 @@
 SmolLM2, greedy, 64 tokens per answer. Each side loads its base before the measurement.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import statistics

@@ -4,8 +4,6 @@ The real engine tunes a tiny generated base. In turn the engine (which is restar
 training process are killed.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal

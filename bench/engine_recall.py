@@ -1,7 +1,5 @@
 """Train 10,000 examples with `merlin engine`, and measure answers of that model over HTTP."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 import time

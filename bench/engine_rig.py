@@ -1,7 +1,5 @@
 """Run a real `merlin engine` as a process, and use it over HTTP."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

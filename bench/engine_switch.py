@@ -4,8 +4,6 @@ Four answers are generated all the time. Besides, questions go in turn to the ad
 previous question and to the next of the twenty. The base is loaded once, each adapter read once.
 """
 
-from __future__ import annotations
-
 import asyncio
 import statistics
 import tempfile

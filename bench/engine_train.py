@@ -5,8 +5,6 @@ same learning rate, loss on the answers only. Each run is a separate process; th
 Peak memory is the process's, on an NVIDIA GPU that of the GPU as `nvidia-smi` shows it.
 """
 
-from __future__ import annotations
-
 import json
 import statistics
 import subprocess

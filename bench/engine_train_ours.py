@@ -1,7 +1,5 @@
 """Run our trainer once, as the engine does, and print the figures as JSON."""
 
-from __future__ import annotations
-
 import json
 import resource
 import sys

@@ -1,7 +1,5 @@
 """Run a plain TRL SFTTrainer script once with the same settings; print the figures as JSON."""
 
-from __future__ import annotations
-
 import json
 import resource
 import sys

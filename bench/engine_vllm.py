@@ -4,8 +4,6 @@ BENCH_VLLM is the command that starts vLLM (default `vllm`), BENCH_VLLM_OPTIONS 
 of `vllm serve`. Both sides use the same base in the same type of weights on BENCH_DEVICE.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

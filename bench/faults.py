@@ -4,8 +4,6 @@ A full disk of 24 MB, a randomly damaged database, a provider whose host name do
 example file of 1 GB. Needs root to mount the disk.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import shutil

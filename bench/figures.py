@@ -1,7 +1,5 @@
 """Format the figures of repeated runs: minimum, median and maximum."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 

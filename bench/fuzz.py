@@ -5,8 +5,6 @@ tests use a few hundred files. A file is reported if it is a good example, or ha
 position and a message.
 """
 
-from __future__ import annotations
-
 import json
 import random
 import subprocess

@@ -8,8 +8,6 @@ more example of another subject; one more wording of a trained answer; one examp
 question asks for.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import tempfile

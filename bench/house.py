@@ -7,8 +7,6 @@ files on both code paths, from a run of the demo under a profiler (`bench.walk`)
 each definition with a retired name; `--json` prints JSON. These figures are not tested.
 """
 
-from __future__ import annotations
-
 import ast
 import json
 import subprocess

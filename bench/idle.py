@@ -5,8 +5,6 @@ hundred examples and a local stand-in of Telegram. It is measured after the firs
 daemon has released the memory of building.
 """
 
-from __future__ import annotations
-
 import signal
 import socket
 import statistics

@@ -4,8 +4,6 @@ It reads the database, the git repository, the folders, and the state of the sta
 engine. `find_violations` yields a line for each violation.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -4,8 +4,6 @@ Needs root. The Debian package is installed in a container, as `tests/systemd` d
 four services is killed by SIGKILL in turn, and the downtime is measured by systemd's clock.
 """
 
-from __future__ import annotations
-
 import sys
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Run `merlin demo --check` with a crash at each kill point: one job per build, one answer each."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

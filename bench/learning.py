@@ -6,8 +6,6 @@ more. Then the real engine trains SmolLM2 on the sample English dataset. Jobs an
 HTTP, answers are greedy. The tuned model is compared with the base, asked the same questions.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import tempfile

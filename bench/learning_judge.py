@@ -5,8 +5,6 @@ answers, so the score of an answer is its similarity to its own reference minus 
 similarity to the other trained answers. Confidence intervals are bootstrapped over the questions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Measure how many answers of a `recall` model change with the order, or with one more example."""
 
-from __future__ import annotations
-
 import os
 import random
 import tempfile

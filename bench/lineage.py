@@ -1,7 +1,5 @@
 """Measure `merlin impact` and `merlin why` in a database of a million answers."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

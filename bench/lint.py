@@ -9,8 +9,6 @@ Recall: injected faults that are found / all injected. Precision: findings of a 
 injected / all its findings.
 """
 
-from __future__ import annotations
-
 import hashlib
 import random
 import sys

@@ -6,8 +6,6 @@ copies of its patterns; they are not changed when a rule misses a form. The text
 key, `{name}` a number with correct check digits.
 """
 
-from __future__ import annotations
-
 import random
 import re
 import string

@@ -3,8 +3,6 @@
 Full disk, lost database, missing program, no connection; processing must complete after each.
 """
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -3,8 +3,6 @@
 `python -m bench page`: first contentful paint in a real Chromium, each run with an empty cache.
 """
 
-from __future__ import annotations
-
 import logging
 import tempfile
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Promote models under 50 questions per second at /v1; count failed and mixed answers."""
 
-from __future__ import annotations
-
 import tempfile
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Measure how well `recall` answers paraphrases, and the time of 10,000 examples."""
 
-from __future__ import annotations
-
 import random
 import tempfile
 import time

@@ -5,8 +5,6 @@ throughput of two APIs and bots is compared with that of one each, and a second 
 from a killed or stopped one.
 """
 
-from __future__ import annotations
-
 import os
 import random
 import signal

@@ -1,7 +1,5 @@
 """Simulate the pipeline with random faults, per seed: `python -m bench simulation [--seeds N]`."""
 
-from __future__ import annotations
-
 import argparse
 import os
 import sys

@@ -9,8 +9,6 @@ and `bench.invariants` checks the result. A violation ends the run with 1; its f
 Ctrl+C ends it with 130 and leaves nothing.
 """
 
-from __future__ import annotations
-
 import argparse
 import itertools
 import os

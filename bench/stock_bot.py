@@ -4,8 +4,6 @@ Default transport, concurrent updates, default client, no rate limiter, no stora
 it edits the growing answer every 45 characters, as popular bots do.
 """
 
-from __future__ import annotations
-
 import argparse
 
 from openai import AsyncOpenAI

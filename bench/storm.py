@@ -1,7 +1,5 @@
 """Forty commits while the daemon is killed, and the provider drops, fails, lags and restarts."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from pathlib import Path

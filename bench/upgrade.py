@@ -4,8 +4,6 @@ The old version is the last commit without the newest migration, run from its ow
 serves alone, then beside the new version, whose start migrates the schema; then it stops.
 """
 
-from __future__ import annotations
-
 import io
 import itertools
 import os

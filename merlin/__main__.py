@@ -1,7 +1,5 @@
 """Entry point of the `merlin` command."""
 
-from __future__ import annotations
-
 import os
 import sys
 

@@ -7,8 +7,6 @@ passed to every child; one that does not exit in time is killed. If the supervis
 the kernel kills the children (Linux).
 """
 
-from __future__ import annotations
-
 import signal
 import subprocess
 import sys

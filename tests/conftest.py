@@ -1,7 +1,5 @@
 """Isolation for every test: a temporary home, no network beyond loopback, one git identity."""
 
-from __future__ import annotations
-
 import gc
 import logging
 import os

@@ -4,8 +4,6 @@
 previous phase are written beside it, one per line, in the order of their first calls.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 import threading

@@ -1,7 +1,5 @@
 """What Merlin does of OWASP ASVS 5.0, levels 1 and 2: made from `docs/build/asvs.yaml` alone."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Every command of the command line with its options, as `--help` tells them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -5,8 +5,6 @@ Keys and defaults are those of the models, and so are the English meanings; the 
 on the page; a new key is put behind the one before it.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

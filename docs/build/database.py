@@ -4,8 +4,6 @@ The tables are peewee's own (`merlin.db.tables`), their types those of a databas
 migrations have just made.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache

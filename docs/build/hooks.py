@@ -3,8 +3,6 @@
 A line `<!-- built: NAME -->` of a page becomes the part of that name, in the page's language.
 """
 
-from __future__ import annotations
-
 import re
 import shutil
 from collections.abc import Callable, Mapping

@@ -5,8 +5,6 @@
 with the wheel and are not kept in the repository.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -3,8 +3,6 @@
 Both are made from the routes alone. A running API serves the first at `/openapi.json`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from functools import cache

@@ -4,8 +4,6 @@ In each language a demo is begun in a folder of its own; what is shown there is 
 would do it: commits by git, a question in the chat page. It needs Chromium.
 """
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

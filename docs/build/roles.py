@@ -1,7 +1,5 @@
 """The table of roles and what they may do, as `Authority.may` answers."""
 
-from __future__ import annotations
-
 from merlin.core.permissions import Authority, Permission, Role
 
 MEANINGS = {

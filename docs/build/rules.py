@@ -1,7 +1,5 @@
 """The rules of the check, as `merlin rules` tells them: made from `merlin.dataset.rules` alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from merlin.dataset.rules import ABOUT, RULES, Rule

@@ -8,8 +8,6 @@ passes). `passwords.xz` holds the passwords most used in breaches: the frequency
 4.5.0 (MIT).
 """
 
-from __future__ import annotations
-
 import lzma
 import re
 import secrets

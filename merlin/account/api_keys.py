@@ -6,8 +6,6 @@ A key is shown once. The database stores its SHA-256 and its first characters. T
 limits what its scopes allow.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import string

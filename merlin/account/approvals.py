@@ -6,8 +6,6 @@
 `merlin.app.approvals` performs one after its approval.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta

@@ -15,8 +15,6 @@ send no signature. Sources: core.telegram.org/bots/webapps, "Validating data rec
 App" and "Validating data for Third-Party Use".
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -3,8 +3,6 @@
 Only what is needed to answer a person is stored; ended roles and consents stay as rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo

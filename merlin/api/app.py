@@ -4,8 +4,6 @@
 listener's own certificate, for installations without an HTTPS proxy.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import os

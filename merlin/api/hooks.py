@@ -19,8 +19,6 @@ order to check. Addresses outside YooKassa's networks are refused as a second li
 forged notification that passes only causes one read of a payment.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import hmac

@@ -13,8 +13,6 @@ recognises an effect that already happened. A streamed answer is stored as a who
 even if the client has disconnected.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

@@ -9,8 +9,6 @@ from the first call on. All metrics except those of calls (`merlin_http_…`) co
 so several APIs report the same values.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

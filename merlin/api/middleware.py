@@ -11,8 +11,6 @@ read. The routes of webhooks and of /v1 check their body size themselves, after 
 gets its own routes in front of this layer.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import time

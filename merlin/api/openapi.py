@@ -9,8 +9,6 @@ Postman collection.
 `fastapi-offline` and are served locally.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from http import HTTPStatus

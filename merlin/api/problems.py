@@ -9,8 +9,6 @@ Routes declare their problems for OpenAPI:
     @router.get("/{course_id}", responses=problems(404, 422))
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

@@ -17,8 +17,6 @@ Several APIs on one PostgreSQL share their counts: failed attempts immediately, 
 logins once a second. With SQLite there is one API, which counts in memory.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import time

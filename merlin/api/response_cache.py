@@ -14,8 +14,6 @@ version stays: old answers are better than none. Another task rebuilds the searc
 change; otherwise the first mistyped query would wait for it, a second with many courses.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import hashlib

@@ -1,7 +1,5 @@
 """All routes except the pages, in the order of their description."""
 
-from __future__ import annotations
-
 from fastapi import APIRouter
 from starlette.routing import BaseRoute
 

@@ -8,8 +8,6 @@ last entry shown, so that no entry is repeated or skipped when the list changes 
         return page.take_part(found, lambda job: job.id)
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import json

@@ -1,7 +1,5 @@
 """The dependencies of the API as one frozen value, built by the wiring."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

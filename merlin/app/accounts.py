@@ -1,7 +1,5 @@
 """The actor's own account: profile, settings, API keys, browser sessions, quota, erasure."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta

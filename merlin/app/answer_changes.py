@@ -7,8 +7,6 @@
 an estimate. Only questions of people who consented are used; they are shown masked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum

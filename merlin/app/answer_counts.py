@@ -4,8 +4,6 @@ Counted from the stored turns and jobs, so that one process reports for all of t
 reads only rows that were created or finished since the one before.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from datetime import timedelta
 from threading import Lock

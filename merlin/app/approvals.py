@@ -4,8 +4,6 @@ An act that `security.two_people` lists is stored instead of performed. When ano
 the permission approves it, it is performed as its asker, with the asker's permissions of then.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any

@@ -15,8 +15,6 @@ their cost may exceed the cap. A person is stored under a keyed hash: deleting a
 does not reset a cap.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta, tzinfo

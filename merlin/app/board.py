@@ -7,8 +7,6 @@ has replaced, and the commit whose model is live. All others are in the list of 
 that is removed from the repository is shown while it has a card; that of its model says "removed".
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace

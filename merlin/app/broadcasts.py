@@ -8,8 +8,6 @@ to the outbox, so that a kill in the middle skips nobody and sends nothing twice
 stopped is continued from the first message that was withdrawn; the outbox takes each key once.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@
 An edit never builds on outdated files: if something changed in between, it is made again.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence

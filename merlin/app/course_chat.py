@@ -4,8 +4,6 @@ Each course is a topic of the user's chat with bot id 0, so that its sessions ar
 A question is stored with its quota reservation, its answer with its cost.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

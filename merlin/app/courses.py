@@ -3,8 +3,6 @@
 Anybody may read active courses; only their editors see inactive ones.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ is repeated and counts twice. The answers are untrusted: they are parsed as JSON
 limited, checked and linted like any example, and train nothing by themselves.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections import Counter, defaultdict

@@ -9,8 +9,6 @@ The rows of a pasted table or of a file become drafts too: each is compared with
 index, which avoids reading the whole dataset, and those that the editor chooses are stored.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

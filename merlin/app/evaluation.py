@@ -1,7 +1,5 @@
 """Evaluation of a model: its answers to the test questions, compared with another model's."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import tzinfo
 

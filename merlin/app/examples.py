@@ -1,7 +1,5 @@
 """Examples, the training data. Editors change them by commits, others propose them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta

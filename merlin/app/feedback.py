@@ -1,7 +1,5 @@
 """Feedback on answers: ratings, and corrections for editors."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from merlin.app import proposals, sessions

@@ -3,8 +3,6 @@
 An inline query calls no model: it offers earlier answers, training examples, and a way to ask.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """Health: processes, queues, failures, budget, sunsets, disk, alarms."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -9,8 +9,6 @@ A lease lasts `LEASE_S` and is renewed well before. The lease of a dead process 
 is void at once: process ids are compared with the start time, so a reused id is recognised.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import socket

@@ -5,8 +5,6 @@ examples the model composed it; then those with the most similar questions are s
 not as its source.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime

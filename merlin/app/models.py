@@ -1,7 +1,5 @@
 """Tuned models, and which one serves each dataset: list, compare, promote, pin, roll back."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field

@@ -11,8 +11,6 @@ once more with a mark, never a third time. Messages are stored encrypted, as com
 is deleted once a message is sent, dropped or given up.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 from collections.abc import Mapping, Sequence

@@ -13,8 +13,6 @@ payment once.
 All tasks wait for times of day: if the clock is set back, all of them are due.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Coroutine
 from dataclasses import dataclass, field

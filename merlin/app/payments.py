@@ -3,8 +3,6 @@
 Without the permission every function raises NotFound, as for something missing.
 """
 
-from __future__ import annotations
-
 from datetime import datetime, tzinfo
 
 from merlin.app.actor import Actor, require_approval

@@ -4,8 +4,6 @@ Editors and admins lead every course; a teacher leads those assigned to them and
 course.yaml names them. Whoever leads a course may also edit its examples.
 """
 
-from __future__ import annotations
-
 from merlin.account.accounts import Account, Accounts, fold_name
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.context import Context

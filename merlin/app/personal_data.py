@@ -3,8 +3,6 @@
 A test lists the tables without personal data too, and compares both lists with the schema.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ has its own order, written in the transaction that claims the attempt, so that a
 nor repeats one. Everything runs inside a transaction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

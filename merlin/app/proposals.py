@@ -5,8 +5,6 @@ Nothing is stored without the user's consent, which is asked for, given, decline
 here. Drafts of a teacher model (`merlin.app.distil`) wait among them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain

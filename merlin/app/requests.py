@@ -3,8 +3,6 @@
 A form may be submitted twice: `perform_once` performs only the first submission.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Concatenate, ParamSpec, TypeVar

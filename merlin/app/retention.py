@@ -1,7 +1,5 @@
 """Retention: delete expired rows in small batches, and find unused files and models."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ Only those of private chats, whose id equals the user's: a group's session holds
 other people too.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field

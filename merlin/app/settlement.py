@@ -5,8 +5,6 @@ including the notices to people. Anything may arrive twice, late, in any order, 
 gateway.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta

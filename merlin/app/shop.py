@@ -4,8 +4,6 @@ An order is the first step of a purchase at every gateway. All functions are cal
 store.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 from time import monotonic
 

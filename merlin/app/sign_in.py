@@ -1,7 +1,5 @@
 """Signing in and out: by Telegram, by a confirmation in the bot, by password, by OpenID."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """Status: each dataset with its newest verdict, serving model and job; the sizes of the queues."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -7,8 +7,6 @@ checked: it is not empty, it is short, and the text contains each of its numbers
 every attempt at a piece fails, there is no summary at all.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace

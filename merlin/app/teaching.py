@@ -4,8 +4,6 @@ Functions that edit a course take its files as their last argument, for `changes
 `changes.submit`. course.yaml lists the materials; each text is in a file of its own.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

@@ -6,8 +6,6 @@ Other ways: an editor adds another wording of a new example's question (the bot)
 model rewords training questions (`merlin.app.distil`). Models do not train on the test split.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

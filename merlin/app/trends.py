@@ -4,8 +4,6 @@ The figures of each hour are computed once a minute from turns and ratings, and 
 days, so that the trends of a month read 720 rows instead of every turn. They name nobody.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -4,8 +4,6 @@ A group of similar questions is done if an example has nearly the same question,
 was disliked after that example was written; or if an editor dismissed it. Texts are masked.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta

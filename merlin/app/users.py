@@ -4,8 +4,6 @@ Every grant and revocation is written to the audit log; the person is notified o
 admin. The operator at the command line may also act on their own account, and nobody is notified.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,8 +4,6 @@ A status may be followed by another one (failed, then serving), so each is repor
 comes; after a final one nothing more is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

@@ -3,8 +3,6 @@
 A view is a frozen dataclass of raw values, without localized texts.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields

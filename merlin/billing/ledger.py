@@ -9,8 +9,6 @@ transaction, and so is a refund with what it revokes. The gateway's own id is th
 repeated notification finds the row and changes nothing.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field

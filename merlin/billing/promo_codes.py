@@ -1,7 +1,5 @@
 """Promo codes, which reduce the price of a plan or give days of it, and their uses."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -13,8 +13,6 @@ Every change of state is an UPDATE with the allowed previous states as its condi
 concurrent changes one is made.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -10,8 +10,6 @@ question; each row stores both, so that travelling or a change of zone counts no
 omits none.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo

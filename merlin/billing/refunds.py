@@ -5,8 +5,6 @@
 The row's id is the idempotency key at the gateway, so repeating a request sends nothing twice.
 """
 
-from __future__ import annotations
-
 import secrets
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ Payments missing on one side, different amounts, different refunds and faults in
 reported to an admin; nothing is changed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, tzinfo

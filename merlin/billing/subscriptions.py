@@ -9,8 +9,6 @@ Term: the period in which a person has a plan. A term bought while the same plan
 when that ends. Different plans run in parallel, and the higher one counts (`quota.plan_of`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

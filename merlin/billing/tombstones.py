@@ -4,8 +4,6 @@ Without it, deleting everything and coming back would reset the usage and remove
 rewarded as the arrival of an invited person.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any

@@ -10,8 +10,6 @@ and a kill leaves nothing in the chat. Drafts exist only in private chats and ha
 Source: the Bot API, sendMessageDraft.
 """
 
-from __future__ import annotations
-
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable

@@ -9,8 +9,6 @@ for a moment. If the retry fails too, the user gets an error message and the upd
 a database that accepts no writes keeps an update pending.
 """
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 from collections.abc import Sequence

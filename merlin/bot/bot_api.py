@@ -9,8 +9,6 @@ needed for one number only. Errors are the library's own. The URL of a file cont
 token, so it appears in no error and no log line.
 """
 
-from __future__ import annotations
-
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping

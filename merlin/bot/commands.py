@@ -5,8 +5,6 @@ button; the menus of admins and editors, updated when a role changes. In webhook
 webhook; outside it a webhook is never removed.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial

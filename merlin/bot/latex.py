@@ -5,8 +5,6 @@ symbols; fractions, roots, scripts, matrices and spaces are handled here, becaus
 would be a/b+1 and its \sqrt[3]{x} a plain √(x). A formula that cannot be parsed stays as it is.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence

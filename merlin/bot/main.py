@@ -7,8 +7,6 @@ It also removes old rows, and reads the model lists and context windows of the p
 start, then every hour; a provider that failed is retried after a minute.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import socket

@@ -19,8 +19,6 @@ a code block; a code block cannot contain links, so a table with links is writte
 "heading: value", a group of lines for each row.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence

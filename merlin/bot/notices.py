@@ -8,8 +8,6 @@ A notice becomes one message per recipient, stored under a unique key in the tra
 the notice as handled. Messages left by a crashed process are sent here too.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Sequence
 from datetime import timedelta

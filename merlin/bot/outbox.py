@@ -12,8 +12,6 @@ Live messages are updated for two minutes after the user opened them. They are k
 after a restart the user presses the button again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence

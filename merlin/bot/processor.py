@@ -14,8 +14,6 @@ not delay a payment. Buttons that ask a model keep their place in the chat's ord
 that are not addressed to the bot are skipped, so that they take no question's place.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections import deque

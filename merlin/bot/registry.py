@@ -10,8 +10,6 @@
 untrusted, so the permission is checked whenever a handler is called.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from collections.abc import Callable, Sequence

@@ -1,7 +1,5 @@
 """Format plans, figures, notices and audit entries as text."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 from merlin.account.users import Users

@@ -3,8 +3,6 @@
 A change wakes a loop early; after an error the loop restarts with backoff.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field

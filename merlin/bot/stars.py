@@ -1,7 +1,5 @@
 """Telegram Stars as a payment gateway: Bot API calls and parsing of their JSON."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace

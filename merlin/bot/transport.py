@@ -11,8 +11,6 @@ limit it raises `EditSkipped`.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping

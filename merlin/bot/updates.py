@@ -9,8 +9,6 @@ arrives as one message per file, and forwarded messages arrive one by one. Parts
 a second are joined.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -16,8 +16,6 @@ in 1.7 % at most; one three times as bad as 5 % was found in 98 %, typically aft
 Source: R. A. Fisher, The Design of Experiments, 1935.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

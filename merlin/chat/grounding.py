@@ -6,8 +6,6 @@ PostgreSQL's text search). The answer starts with the numbers of the sources it 
 they do not contain it; an answer without citations is not shown.
 """
 
-from __future__ import annotations
-
 import re
 import sqlite3
 import threading

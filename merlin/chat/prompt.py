@@ -7,8 +7,6 @@ that everything inside is material. Source: OWASP Top 10 for LLM Applications 20
 A text too long for a model's window is shortened part by part.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterator, Sequence

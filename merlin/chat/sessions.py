@@ -9,8 +9,6 @@ is estimated, because the model's tokenizer is not known here; the provider's co
 answer is exact. The limit is the provider's, else the configuration's, else a default.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -6,8 +6,6 @@
 The placeholder is the message that shows the answer. Texts are encrypted.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum

@@ -4,8 +4,6 @@ Exit codes: 0 success · 1 expected failure · 2 wrong configuration or usage ·
 75 another process is the leader · 130 interrupted. Results go to stdout, messages to stderr.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import sys

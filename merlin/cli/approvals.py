@@ -1,7 +1,5 @@
 """`merlin approvals`: list, approve and decline the dangerous actions that need a second admin."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer

@@ -3,8 +3,6 @@
 If the model does not know, compose an answer from sources as the bot does (`chat.grounding`).
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing

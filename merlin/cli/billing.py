@@ -3,8 +3,6 @@
 `reconcile` compares the ledger with the payment gateways and changes nothing.
 """
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io

@@ -1,7 +1,5 @@
 """`merlin build|builds|show|diff|verify|prune|log`: builds and the verdicts on commits."""
 
-from __future__ import annotations
-
 import sys
 from functools import partial
 from pathlib import Path

@@ -4,8 +4,6 @@ A command's module is imported only when the command runs: importing all takes a
 lines are therefore repeated here; a test checks that they match the modules.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module

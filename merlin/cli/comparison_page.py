@@ -3,8 +3,6 @@
 Its Content-Security-Policy forbids scripts and any loading; the template escapes the examples.
 """
 
-from __future__ import annotations
-
 import json
 from base64 import b64encode
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """`merlin courses`: list the courses as the followed branch describes them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import typer

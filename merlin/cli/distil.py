@@ -3,8 +3,6 @@
 `--report` compares the trained model with the teacher.
 """
 
-from __future__ import annotations
-
 import sys
 from contextlib import closing
 from pathlib import Path

@@ -3,8 +3,6 @@
 `merlin prompt-check`: whether tuning is better than a good prompt.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Annotated

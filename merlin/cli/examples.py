@@ -4,8 +4,6 @@ The text comes from options, a file or the user's editor. The author is the name
 the user's git has.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

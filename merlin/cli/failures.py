@@ -1,7 +1,5 @@
 """How a failed command is reported, and its exit code."""
 
-from __future__ import annotations
-
 import errno
 import os
 import platform

@@ -1,7 +1,5 @@
 """`merlin health`: tell whether a process is healthy, for probes and HEALTHCHECK."""
 
-from __future__ import annotations
-
 import json
 import socket
 import ssl

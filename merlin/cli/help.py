@@ -6,8 +6,6 @@ The English ones are in the commands and in the models of the configuration them
 help is shown.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from functools import cache

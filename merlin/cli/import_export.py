@@ -4,8 +4,6 @@ An import commits all its examples in one commit or none. `schema` prints the JS
 files that editors write.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Generator, Mapping, Sequence

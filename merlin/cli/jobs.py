@@ -1,7 +1,5 @@
 """`merlin jobs …` and `migrate`: fine-tune jobs, and training a build on another base model."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """`merlin key list|rotate`: the key that encrypts people's texts in the database."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import typer

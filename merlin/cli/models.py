@@ -1,7 +1,5 @@
 """`merlin models …`, `impact`, `why`: manage models, and trace examples to answers and back."""
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated
 

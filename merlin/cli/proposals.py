@@ -1,7 +1,5 @@
 """`merlin proposals …` and `unanswered`: the editor's queue."""
 
-from __future__ import annotations
-
 import getpass
 from typing import Annotated, Any
 

@@ -1,7 +1,5 @@
 """`merlin init` and `config check|sample|schema`: set up an installation."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """`merlin status`: datasets, queues, disk usage and running processes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar

@@ -3,8 +3,6 @@
 User names and passwords are for people without Telegram.
 """
 
-from __future__ import annotations
-
 import getpass
 import sys
 from typing import Annotated, Any

@@ -5,8 +5,6 @@ here. Credentials never stand in the file: it names environment variables, and `
 them, `NAME_FILE` or systemd's credentials folder.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """The section `engine` of config.yaml: what it serves and trains, its limits, its webhooks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path

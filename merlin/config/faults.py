@@ -1,7 +1,5 @@
 """What is wrong with config.yaml: a text in the person's language, with its line."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches

@@ -4,8 +4,6 @@ Everything else that is told of a key is made from here: its JSON Schema, the sa
 the docs. A docstring is the meaning of a section, in the words of an operator.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit

@@ -5,8 +5,6 @@ too (Developer Terms 6.2). So a plan with a price in roubles has a price in Star
 operator says that it is no digital good.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum

@@ -3,8 +3,6 @@
 Functions take the clock as an argument, so that tests can pass their own.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo

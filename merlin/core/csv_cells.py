@@ -3,8 +3,6 @@
 Source: owasp.org/www-community/attacks/CSV_Injection.
 """
 
-from __future__ import annotations
-
 import re
 
 _ERRORS = (

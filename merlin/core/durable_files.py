@@ -5,8 +5,6 @@ time holds. Source: flock(2). The lock belongs to the open file description: a c
 the descriptor holds it too, so it is released only when the last holder closes it.
 """
 
-from __future__ import annotations
-
 import errno
 import fcntl
 import hashlib

@@ -5,8 +5,6 @@ types. Exception messages, values of variables, requests and earlier log lines a
 them could contain texts, names or keys.
 """
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

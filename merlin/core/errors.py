@@ -20,8 +20,6 @@
 Any other exception is a bug: exit 3, and a report is written under `state_dir/reports`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 

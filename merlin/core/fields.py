@@ -1,7 +1,5 @@
 """Fields of dataclasses that the API returns: their names and descriptions in its schema."""
 
-from __future__ import annotations
-
 from dataclasses import MISSING, field
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Detect a file's kind by its first bytes; its name only distinguishes kinds of text."""
 
-from __future__ import annotations
-
 import re
 from enum import StrEnum
 

@@ -11,8 +11,6 @@ language. Source: the Bot API, "Formatting options", MessageEntity, InlineKeyboa
 sendMessage and CopyTextButton.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right

@@ -3,8 +3,6 @@
 A step that fails because of a bug stops alone and the process lives on; the heartbeat names it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ The texts are in `merlin/locale/<language>/*.ftl`; a test proves that both langu
 keys. A missing key is a bug and raises KeyError.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta, tzinfo

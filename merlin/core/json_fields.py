@@ -1,7 +1,5 @@
 """JSON that others wrote: missing fields and those of another type are empty."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

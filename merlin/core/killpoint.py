@@ -5,8 +5,6 @@ exits at once without flushing. If MERLIN_CRASH_MARK names a file, the crash hap
 process creates the file, later ones find it and continue.
 """
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -4,8 +4,6 @@ Call `set_up_logging` once per process. Code logs with `log = get_logger(__name_
 constant phrase, values are keyword arguments.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import re

@@ -1,7 +1,5 @@
 """Network addresses: loopback and network membership, and parameters of a PostgreSQL URL."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 

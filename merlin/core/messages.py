@@ -4,8 +4,6 @@ Only API clients send sampling parameters (`merlin.api.openai_compat`). One that
 support is refused (`ParameterRefused`), never ignored.
 """
 
-from __future__ import annotations
-
 from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field

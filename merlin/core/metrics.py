@@ -1,7 +1,5 @@
 """Metrics in the Prometheus text format, computed when Prometheus scrapes them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 

@@ -1,7 +1,5 @@
 """Costs in millionths of a currency, and amounts in kopecks or Stars; never a float."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal

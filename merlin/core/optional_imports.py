@@ -5,8 +5,6 @@ its command line. Unused ones cost 12 MB of a bot's memory. For that reason this
 of them.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ A person has one role. A teacher's role applies in the scopes (datasets or cours
 for, every other role everywhere.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -6,8 +6,6 @@ unlike with `multiprocessing`, nothing is imported from the current directory. I
 started or dies, its work is done in this process.
 """
 
-from __future__ import annotations
-
 import gc
 import os
 import pickle

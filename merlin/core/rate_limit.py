@@ -3,8 +3,6 @@
 Times are seconds of any monotonic clock. State per key is bounded in size.
 """
 
-from __future__ import annotations
-
 from collections import OrderedDict
 from collections.abc import Hashable
 

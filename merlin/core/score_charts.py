@@ -4,8 +4,6 @@ As in `charts`, the outer SVG has no viewBox, so that its text keeps its size; t
 by 300, stretches. Text positions are percentages of the outer SVG.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

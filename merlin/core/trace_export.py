@@ -4,8 +4,6 @@ OpenTelemetry's environment variables apply, such as `OTEL_EXPORTER_OTLP_HEADERS
 that requires a key.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -11,8 +11,6 @@ Source: OpenTelemetry, "Trace API"; W3C Trace Context; OpenTelemetry semantic co
 generative AI (`gen_ai.*`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar

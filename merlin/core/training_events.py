@@ -4,8 +4,6 @@ OpenAI-compatible providers, including our engine, write them in English; an unk
 shown as it is.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping

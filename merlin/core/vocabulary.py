@@ -11,8 +11,6 @@ One typing error per word is corrected: a letter wrong, missing, extra, or two s
 (Damerau-Levenshtein distance 1). So is the wrong keyboard layout: «fkujhbnv» is «алгоритм».
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from bisect import bisect_left

@@ -1,7 +1,5 @@
 """Secrets and signatures of the Standard Webhooks scheme."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import secrets

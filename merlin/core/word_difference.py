@@ -1,7 +1,5 @@
 """Word-level differences of two texts, side by side or merged into one."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Sequence
 from difflib import SequenceMatcher

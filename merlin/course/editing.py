@@ -8,8 +8,6 @@ material. Only the changed parts of course.yaml are rewritten, every other line 
 Values are those in the file: a missing language has no key.
 """
 
-from __future__ import annotations
-
 import copy
 import hashlib
 import json

@@ -5,8 +5,6 @@ next attempt follows after a pause that doubles. A batch whose content is refuse
 REFUSALS attempts, and its author is notified.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 

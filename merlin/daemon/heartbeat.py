@@ -4,8 +4,6 @@ The monitor expects a ping each minute and alerts a person when it is missing: t
 machine without power or network, which cannot report itself.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 from collections.abc import Callable

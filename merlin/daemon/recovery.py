@@ -9,8 +9,6 @@ Data that exists only in the database is not recovered: users, conversations, co
 and model proofs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

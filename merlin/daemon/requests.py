@@ -4,8 +4,6 @@ Every handler is idempotent: a request that was in progress when the daemon died
 again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from shutil import rmtree

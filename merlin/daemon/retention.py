@@ -3,8 +3,6 @@
 Build folders are a cache of git: one that is needed again is recreated (`gather.restore_build`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 

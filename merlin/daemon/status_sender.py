@@ -5,8 +5,6 @@ unavailable forge loses none. A status sent right before a crash is sent again, 
 nothing at the forge.
 """
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Mapping

@@ -7,8 +7,6 @@ Alarms report stalled jobs and models: provider errors, unknown statuses, age. T
 one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace

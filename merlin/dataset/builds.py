@@ -10,8 +10,6 @@ An example's history is read from the database, because only the daemon has the 
 contains built versions only.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import shutil

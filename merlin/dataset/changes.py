@@ -9,8 +9,6 @@ the batch's id (`Merlin-Id`), so that the branch shows whether a batch was commi
 stored in the database; only the daemon commits them.
 """
 
-from __future__ import annotations
-
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -16,8 +16,6 @@ Source: OpenAI's guides "Supervised fine-tuning" and "Direct preference optimiza
 LLaMA-Factory, data/README.md; FastChat, data_cleaning.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args

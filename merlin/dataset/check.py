@@ -9,8 +9,6 @@ Rules that reject by comparing examples are in `merlin.dataset.judge`, warnings 
 `merlin.dataset.lint`.
 """
 
-from __future__ import annotations
-
 import json
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence

@@ -5,8 +5,6 @@ line, a trailer or an option of git. A commit's subject is English; readers of o
 it translated (`parse_subject`).
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ The author of an example is the author of the newest known commit that changed i
 several builds contain is stored once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence

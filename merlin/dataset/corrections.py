@@ -5,8 +5,6 @@ deletes them. Test questions that expect an old answer stay unchanged and are re
 authors decide about them.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 

@@ -7,8 +7,6 @@ A pasted table has the columns question, answer and tags, from a spreadsheet, CS
 heading is optional. Chats in JSON are read as well, as in files (`merlin.dataset.import_lines`).
 """
 
-from __future__ import annotations
-
 import csv
 import json
 import re

@@ -6,8 +6,6 @@ sides of the split and findings filter a list. Pages are read by key, so they ta
 dataset of 100,000 examples as in one of 100.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime

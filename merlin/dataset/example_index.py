@@ -6,8 +6,6 @@ complete dataset is one query. `keep` commits the transaction, so after a crash 
 older commit. The caller compares it with the expected commit and rebuilds the index if they differ.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence

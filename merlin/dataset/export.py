@@ -16,8 +16,6 @@ Source: huggingface.co/docs/hub, "Dataset Cards", "Manual Configuration" of data
 huggingface/hub-docs, datasetcard.md; huggingface/datasets, Features.
 """
 
-from __future__ import annotations
-
 import csv
 import io
 import json

@@ -10,8 +10,6 @@ Only files whose content git has are changed, so that `git restore` undoes it. E
 atomically; one that somebody else changed meanwhile is left. A second run changes nothing.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import stat

@@ -8,8 +8,6 @@ the columns question and answer, and optionally others (in Russian: вопрос
 Text is streamed: only one record is in memory at a time, regardless of the file's size.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence

@@ -1,7 +1,5 @@
 """Plan an import: find the new examples among the lines and check them as a commit would be."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -8,8 +8,6 @@ blank row has no cells.
 A cell's text can be that of an error: in a workbook it is typed `#N/A`, in CSV `'#N/A`.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import warnings

@@ -12,8 +12,6 @@ question. Only touched groups are judged again, so the cost of a changed example
 groups. Questions are compared by their normal form (`normalise`), as in the split.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict

@@ -11,8 +11,6 @@ lines and every file system. For an invalid name a valid one is proposed; it is 
 silently.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence

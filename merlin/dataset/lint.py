@@ -4,8 +4,6 @@
 examples of a dataset together. Neither rejects an example.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

@@ -10,8 +10,6 @@ words, so a near question may be missed there.
 Source: the sorted neighbourhood method (Hernández, Stolfo, 1995).
 """
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

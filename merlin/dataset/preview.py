@@ -4,8 +4,6 @@ The checker runs on the whole dataset, with and without the edits. It therefore 
 existing questions, and the effects of an edit on unedited files.
 """
 
-from __future__ import annotations
-
 import difflib
 import hashlib
 from collections import OrderedDict

@@ -14,8 +14,6 @@ reviewer sees what they miss, and the user confirms the masked text before sendi
 encrypted, and erased when a proposal is declined or withdrawn.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

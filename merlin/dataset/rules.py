@@ -8,8 +8,6 @@ An example is a file's text, or a shell command run in the folder of a dataset t
 `ABOUT_PATH` and 59 more examples. Examples are not translated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches

@@ -7,8 +7,6 @@ Sources: ISO/IEC 7812-1 (cards), the rules of the Federal Tax Service and of the
 SNILS), the providers' documentation (keys).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 

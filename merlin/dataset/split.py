@@ -4,8 +4,6 @@ An unmarked example is assigned by the hash of its normalised first question, so
 never moves an old one, and equal questions stay on one side. Marks take precedence over the hash.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 from itertools import groupby

@@ -9,8 +9,6 @@
 The status changes only by `transition`. Final ones are also stored in git notes.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

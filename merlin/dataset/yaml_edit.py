@@ -10,8 +10,6 @@ Only for text that `merlin.dataset.yaml_io` has read: it is neither too deep nor
 contains no alias, anchor or tag.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Iterator, Mapping, Sequence

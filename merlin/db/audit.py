@@ -1,7 +1,5 @@
 """The audit log: who did what and when; rows are only added."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -9,8 +9,6 @@ With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a
 ciphertext, the tag. It is decrypted into a file and unpacked only after its tag was verified.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import io

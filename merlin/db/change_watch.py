@@ -6,8 +6,6 @@ previous version sends no notifications, and some are lost during a reconnect. S
 notifications: there the thread asks 20 times a second whether anybody has committed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 import time

@@ -3,8 +3,6 @@
 Rows are copied as they are stored, encrypted columns too, by the drivers and COPY.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator

@@ -3,8 +3,6 @@
 The drivers are sqlite3 and psycopg, both below peewee.
 """
 
-from __future__ import annotations
-
 import sqlite3
 import sys
 from collections.abc import Iterator

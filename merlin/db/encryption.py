@@ -6,8 +6,6 @@ several keys, one a line, the first encrypts. A changed key file is read again w
 that keys can be rotated while processes run (`merlin.db.keyring`).
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

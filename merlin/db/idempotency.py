@@ -8,8 +8,6 @@ which the operation recognises what it has already done. Keys and requests are s
 answers encrypted.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Mapping

@@ -6,8 +6,6 @@ An intent found `sending` after a restart may have been carried out: the service
 the call is repeated.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum

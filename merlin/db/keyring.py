@@ -9,8 +9,6 @@ process reports the keys that it has loaded (`KeyHolders`): that it could read t
 prove that it did.
 """
 
-from __future__ import annotations
-
 import os
 import socket
 import stat

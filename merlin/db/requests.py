@@ -6,8 +6,6 @@ The daemon claims a row by a conditional UPDATE. A row found `working` after a r
 again, so every kind of request must be idempotent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -4,8 +4,6 @@ A row of a rate limit stores when its bucket is full again; a row of failed atte
 and the time of the last. Keys are hashed with the key of people's texts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from merlin.db.database import Database

@@ -7,8 +7,6 @@ A few threads read; one of them runs the WAL checkpoints. Otherwise SQLite would
 inside the COMMIT that fills the log, and all later writes would wait for it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Callable

@@ -5,8 +5,6 @@ gives access to everything. Resources of another client are answered with 404, s
 existence is not revealed.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import secrets

@@ -4,8 +4,6 @@ A child and the engine exchange JSON lines over the child's stdin and stdout. Ou
 redirected to stderr, which is a log file. A child exits when the engine does.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

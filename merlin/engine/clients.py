@@ -6,8 +6,6 @@ effect at once, also while the engine runs. Source of the x-ratelimit-* header n
 of their durations ("6m0s"): OpenAI's guide to rate limits.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import secrets

@@ -1,7 +1,5 @@
 """The application context: settings, database, bases and worker threads."""
 
-from __future__ import annotations
-
 import os
 from typing import cast
 

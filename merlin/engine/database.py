@@ -7,8 +7,6 @@ executed once; its first response is stored in the same transaction and returned
 Source of the header's semantics: draft-ietf-httpapi-idempotency-key-header.
 """
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import json

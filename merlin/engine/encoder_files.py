@@ -5,8 +5,6 @@ configured in `1_Pooling/config.json`, in the format of sentence-transformers; t
 pooling.
 """
 
-from __future__ import annotations
-
 import hashlib
 from functools import lru_cache
 from pathlib import Path

@@ -5,8 +5,6 @@ failure is stored as a code and a Fluent key with arguments, and is formatted wh
 person's language, or in English for API clients.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

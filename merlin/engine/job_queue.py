@@ -7,8 +7,6 @@ engine is stopping; the trainer then shuts down in order. After a stop or a kill
 model.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -7,8 +7,6 @@ Every transition is one conditional UPDATE in the same transaction as its event,
 two concurrent transitions takes effect: a job cannot both succeed and be cancelled.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Callable, Mapping, Sequence

@@ -4,8 +4,6 @@ Read with psutil and `nvidia-smi`; without the latter no GPUs are reported.
 Source: `nvidia-smi --help-query-gpu`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -3,8 +3,6 @@
 The application has the OpenAI protocol under /v1, health checks, metrics and pages.
 """
 
-from __future__ import annotations
-
 import asyncio
 import socket
 import sys

@@ -1,7 +1,5 @@
 """Parsing of request bodies: validated fields, and streamed uploads."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager

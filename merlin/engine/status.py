@@ -3,8 +3,6 @@
 Those three routes are for monitoring and need no key.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -9,8 +9,6 @@ uploaded file, or data that an unfinished job needs. If that is not enough, the 
 error that says so.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import secrets

@@ -5,8 +5,6 @@ openai/openai-openapi, openapi.yaml, CreateTranscriptionResponseJson and
 CreateTranscriptionResponseVerboseJson; W3C, WebVTT.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec

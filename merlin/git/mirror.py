@@ -14,8 +14,6 @@ The limits define which names are accepted and what git may read and do. Source:
 git and GitPython since CVE-2022-24439, and trials of hostile trees.
 """
 
-from __future__ import annotations
-
 import base64
 import os
 import re

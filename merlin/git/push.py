@@ -9,8 +9,6 @@ Processes of one machine take turns, because each lost race costs a fetch and a 
 head keeps that correct.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

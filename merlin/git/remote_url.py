@@ -4,8 +4,6 @@ All others are rejected before git sees them, including what git would take for 
 name of a remote helper that runs commands.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -6,8 +6,6 @@ id. Fetching and writing notes lock the mirror; reading does not, so other proce
 the daemon fetches.
 """
 
-from __future__ import annotations
-
 import codecs
 import os
 import re

@@ -4,8 +4,6 @@ Text from the repository (paths, messages, names) is passed on unchanged; whoeve
 it printable.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass

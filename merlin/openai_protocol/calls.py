@@ -1,7 +1,5 @@
 """What all calls of the protocol share, whichever client sends them."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 

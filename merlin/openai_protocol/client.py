@@ -6,8 +6,6 @@ objects for each chunk, ten times as expensive as parsing its JSON. Source of th
 HTML, 9.2 "Server-sent events".
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

@@ -8,8 +8,6 @@ How a provider's error response is classified, whichever client received it:
 every other 3xx, 4xx                              ProviderError
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

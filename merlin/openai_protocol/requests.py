@@ -3,8 +3,6 @@
 Source: openai/openai-openapi, `openapi.yaml`.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Times are Unix seconds. Source of all shapes: openai/openai-openapi, `openapi.yaml`.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from collections.abc import Mapping, Sequence

@@ -5,8 +5,6 @@ ProviderUnknown if it is unclear whether the call was carried out. None of them 
 are up to the caller. Source of the shapes: openai/openai-openapi, `openapi.yaml`, 2026-08-21.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime

@@ -11,8 +11,6 @@ child tests and reports whether the filter works.
 The readers of PDF and DOCX are in modules of their own, each imported only for its kind.
 """
 
-from __future__ import annotations
-
 import codecs
 import ctypes
 import importlib

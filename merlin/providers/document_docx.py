@@ -4,8 +4,6 @@ A DOCX is a zip of XML files, which is checked before it is unpacked. python-doc
 entities (`resolve_entities=False`), and lxml fetches nothing.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from io import BytesIO
 from zipfile import BadZipFile, ZipFile

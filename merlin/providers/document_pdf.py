@@ -1,7 +1,5 @@
 """The text of a PDF file, read in the child process (`document_child`)."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 

@@ -4,8 +4,6 @@ Parsers run only in the child: a file that exhausts memory, hangs or crashes a l
 child, and the user gets an error message.
 """
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

@@ -4,8 +4,6 @@ Source: docs.github.com/rest/commits/statuses; docs.gitlab.com/api/commits, "Set
 status"; Gitea's API, `POST /repos/{owner}/{repo}/statuses/{sha}`.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field

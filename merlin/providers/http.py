@@ -1,7 +1,5 @@
 """An HTTP client whose calls have a total deadline and a maximum response size."""
 
-from __future__ import annotations
-
 import ssl
 import time
 from collections.abc import Iterator

@@ -6,8 +6,6 @@ the maximum length, are sent as the suffix of the model's name. Lists have numbe
 Mistral's public API description (docs.mistral.ai, "Fine Tuning").
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ fields that some servers omit, are ignored. Source: openai/openai-openapi, `open
 2026-08-21.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime

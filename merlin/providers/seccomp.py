@@ -5,8 +5,6 @@ process can only use the descriptors that are open already, and exit. All others
 Sources: seccomp(2), and the kernel's tables of call numbers.
 """
 
-from __future__ import annotations
-
 import ctypes
 import platform
 import struct

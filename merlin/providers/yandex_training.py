@@ -9,8 +9,6 @@ module sends the same messages as JSON over HTTP, with protobuf's JSON names. It
 that description and not tested against the real service.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from datetime import UTC, datetime

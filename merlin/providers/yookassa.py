@@ -10,8 +10,6 @@ of YooKassa's JSON leniently.
 Source: yookassa.ru/developers/api, objects Payment and Refund; 54-FZ for receipts.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import re

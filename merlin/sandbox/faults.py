@@ -5,8 +5,6 @@ stand-in's ASGI application. Faults are set in Python (`Faults.add`) or over HTT
 (`/control/faults`).
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import threading

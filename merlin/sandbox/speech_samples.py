@@ -4,8 +4,6 @@ An Ogg Opus file may carry comments; a sample has its transcript in DESCRIPTION.
 recognises no speech: it reads that comment, and says so where there is none.
 """
 
-from __future__ import annotations
-
 import struct
 from pathlib import Path
 

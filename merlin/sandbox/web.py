@@ -1,7 +1,5 @@
 """HTTP helpers shared by the stand-ins: control routes and pages."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import cache

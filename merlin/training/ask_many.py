@@ -10,8 +10,6 @@ digest of provider, model, sampling parameters and the complete conversation, so
 wording is asked again. A line truncated by a crash is skipped.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import threading

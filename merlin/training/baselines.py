@@ -7,8 +7,6 @@ Engine bases that select among taught answers are skipped. Of many checkpoints, 
 best test loss are asked; the last checkpoint is the model itself.
 """
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections import defaultdict

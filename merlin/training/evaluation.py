@@ -9,8 +9,6 @@ percentile bootstrap of paired differences (Efron 1979), with a fixed seed: the 
 the same interval.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ A held model is a training verdict with a reason in `HOLDS`; its arguments name 
 so each pair of models is judged once.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any

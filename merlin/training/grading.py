@@ -5,8 +5,6 @@ and a rubric. It votes an odd number of times on each answer, and the majority d
 votes are not counted; a judge with too many of them is refused.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -6,8 +6,6 @@ The last three are final. `launching` lasts from the decision until the provider
 known.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

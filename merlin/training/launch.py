@@ -14,8 +14,6 @@ Training files and models that never served are removed when they are no longer 
 something that is already gone is no error, so an uncertain call is simply repeated.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

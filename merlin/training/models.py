@@ -5,8 +5,6 @@ good -> gone             its provider no longer lists it; good if it is listed a
 new, good, gone -> revoked    consent to an example of its build was withdrawn
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

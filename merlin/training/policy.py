@@ -8,8 +8,6 @@ newest build and the edit, as if all of it were training data. The build made af
 gives the exact figure. It includes the evaluation on the test questions.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta

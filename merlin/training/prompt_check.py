@@ -9,8 +9,6 @@ counts as wrong: no model judges here. One variant is better than another if the
 differences between their answers exceeds twice its standard error.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256

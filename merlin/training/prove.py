@@ -10,8 +10,6 @@ servers do not list tuned models, and a list may lag. It is gone if it was missi
 least `settle_s` apart, in the list and in the answer. If it is listed again, it is good again.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

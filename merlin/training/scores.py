@@ -5,8 +5,6 @@ right answers there is chrF (0..100, higher is better) of sacrebleu, the share o
 the reference and the share of "I do not know".
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Composition of the API process: database, write queue, server, systemd notifications."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from functools import partial
 

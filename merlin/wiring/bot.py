@@ -1,7 +1,5 @@
 """Composition of the bot process: database, cipher, providers, leadership, signals."""
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import signal

@@ -1,7 +1,5 @@
 """Composition of the daemon process: repository, providers, database, schedule."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress

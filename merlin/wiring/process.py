@@ -1,7 +1,5 @@
 """Set-up common to all processes: logging, traces, error reports."""
 
-from __future__ import annotations
-
 import ctypes
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager

@@ -1,7 +1,5 @@
 """Passwords and user names: which are accepted, how they are stored, how guessing is slowed."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.accounts import (

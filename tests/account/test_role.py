@@ -1,7 +1,5 @@
 """One table of permissions by role; a teacher's role applies within their scopes."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import pytest

@@ -1,7 +1,5 @@
 """User names, logins and sign-ins, on both databases."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta

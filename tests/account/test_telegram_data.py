@@ -1,7 +1,5 @@
 """Data that Telegram signed for a Mini App: accepted or refused."""
 
-from __future__ import annotations
-
 import random
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl

@@ -1,7 +1,5 @@
 """What is known of a person: the language of answers, and the time zone of their day."""
 
-from __future__ import annotations
-
 from datetime import UTC
 from zoneinfo import ZoneInfo
 

@@ -1,7 +1,5 @@
 """People: their settings, roles, consents, and the audit log of these."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

@@ -1,7 +1,5 @@
 """A larger catalogue: the courses of this repository, and some with long names."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from tests.api.running_api import CLOSED, NETWORKS

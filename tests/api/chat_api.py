@@ -1,7 +1,5 @@
 """An API with a provider stand-in: clients of /v1, and chat sessions as the bot stores them."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import contextmanager
 

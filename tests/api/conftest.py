@@ -1,7 +1,5 @@
 """APIs over real HTTP and real databases: one per test, and shared ones."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import contextmanager
 

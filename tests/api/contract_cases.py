@@ -1,7 +1,5 @@
 """Cases that schemathesis generates from the API description, sent to a real API and checked."""
 
-from __future__ import annotations
-
 import itertools
 from collections import Counter
 from contextlib import suppress

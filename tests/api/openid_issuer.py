@@ -1,7 +1,5 @@
 """A small OpenID Connect issuer over real HTTP whose answers a test can falsify."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

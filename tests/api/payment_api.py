@@ -1,7 +1,5 @@
 """An API and pages that sell plans, with a YooKassa stand-in that takes the payments."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from contextlib import closing, contextmanager

@@ -5,8 +5,6 @@ streamed. After each `every` questions another model is promoted and the next on
 half of the users. Used by a test with few questions and by `bench/promotions.py`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import random

@@ -1,7 +1,5 @@
 """A complete API over real HTTP and a real database, with courses, users, keys and sessions."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial

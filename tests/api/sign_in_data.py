@@ -1,7 +1,5 @@
 """Helpers of sign-in tests: data signed as Telegram does, a user with a password."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

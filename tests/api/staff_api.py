@@ -1,7 +1,5 @@
 """An API beside a real daemon: builds, jobs, models, commits, and records of every kind."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The API reference page: all of its assets come from this server."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Four-eyes approval: requested over HTTP, approved by another admin, executed once."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta

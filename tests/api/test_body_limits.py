@@ -1,7 +1,5 @@
 """Request bodies that are too long are refused, however they are sent."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import ExitStack
 from urllib.parse import urlsplit

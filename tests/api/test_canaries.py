@@ -1,7 +1,5 @@
 """No password, key, token or code is readable in the database, in a backup, or in the log."""
 
-from __future__ import annotations
-
 import logging
 import shutil
 import sqlite3

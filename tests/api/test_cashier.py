@@ -1,7 +1,5 @@
 """The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y7."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """Edits: shown to their authors, conflicts resolved, withdrawn, undone; and edits of examples."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 

@@ -3,8 +3,6 @@
 `python -m bench contract` sends ten thousand.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from tests.api.staff_api import run_full_api

@@ -1,7 +1,5 @@
 """The catalogue over HTTP: active courses, materials, pagination, languages."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.api.rest.courses import CourseShown, MaterialShown, MaterialWhole

@@ -1,7 +1,5 @@
 """The curl commands of the documentation run as printed."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """A dataset's page of examples with a real daemon: drafts become a commit, history is shown."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

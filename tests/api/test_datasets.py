@@ -1,7 +1,5 @@
 """Datasets, builds and verdicts through the API; and a teacher's edit that becomes a commit."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.users import Users

@@ -1,7 +1,5 @@
 """Favourites over HTTP: per user, without duplicates, and what is refused."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx

@@ -1,7 +1,5 @@
 """Forged or false notifications of YooKassa: all are rejected (Y2)."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.api.hooks import read_webhook

@@ -1,7 +1,5 @@
 """A held model on the admin pages and in the API: why, for which questions, and accepting it."""
 
-from __future__ import annotations
-
 import re
 import secrets
 

@@ -1,7 +1,5 @@
 """Answers composed from a course's materials where the tuned model does not know them."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.config.settings import AnswerBudget

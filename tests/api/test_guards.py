@@ -1,7 +1,5 @@
 """Middleware of every call: problem documents, languages, headers, the log."""
 
-from __future__ import annotations
-
 import pytest
 from structlog.testing import capture_logs
 

@@ -1,7 +1,5 @@
 """HEAD on every route: the response of GET without the body."""
 
-from __future__ import annotations
-
 import http.client
 
 import pytest

@@ -1,7 +1,5 @@
 """/healthz, /readyz and /metrics over real HTTP."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Webhooks over real HTTP; the payment webhook is in test_forged_requests.py."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import hmac

@@ -3,8 +3,6 @@
 Never a 5xx, no internal details in the response, and nothing changes in the database.
 """
 
-from __future__ import annotations
-
 import json
 import socket
 from http.client import HTTPResponse

@@ -1,7 +1,5 @@
 """Idempotency keys: a repeated call gets the same response, and nothing is done twice."""
 
-from __future__ import annotations
-
 import json
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager

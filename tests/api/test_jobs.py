@@ -1,7 +1,5 @@
 """Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest

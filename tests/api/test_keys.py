@@ -1,7 +1,5 @@
 """API keys: created, listed and revoked by signed-in users; the secret is shown once."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.api_keys import Scope, is_secret

@@ -1,7 +1,5 @@
 """Rate limits over real HTTP: limits of users and addresses, free calls, trusted proxies."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

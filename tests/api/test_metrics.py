@@ -1,7 +1,5 @@
 """Alerts and dashboard in deploy/ name only metrics that /metrics has."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

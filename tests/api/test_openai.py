@@ -1,7 +1,5 @@
 """The OpenAI-compatible API, called with the real `openai` package."""
 
-from __future__ import annotations
-
 import base64
 
 import openai

@@ -1,7 +1,5 @@
 """Callers that disconnect, concurrent questions, and repeated requests at `/v1`."""
 
-from __future__ import annotations
-
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """The examples of the documentation page on the OpenAI-compatible API run as printed."""
 
-from __future__ import annotations
-
 import io
 import json
 import os

@@ -1,7 +1,5 @@
 """Model names at `/v1`, and the sampling parameters passed to the model."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.api.openai_compat.requests import (

@@ -1,7 +1,5 @@
 """Sampling parameters (`temperature`, `stop` …): passed on, limited, or refused by name."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

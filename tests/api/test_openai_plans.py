@@ -1,7 +1,5 @@
 """What a question at `/v1` costs, and the error when no model answers."""
 
-from __future__ import annotations
-
 import base64
 
 import openai

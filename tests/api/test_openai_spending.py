@@ -1,7 +1,5 @@
 """The spending limit at `/v1`: questions are refused once answers have cost the limit."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.config.settings import AnswerBudget

@@ -1,7 +1,5 @@
 """The API description: complete, and valid OpenAPI."""
 
-from __future__ import annotations
-
 import re
 
 import jsonschema_rs

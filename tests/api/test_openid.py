@@ -1,7 +1,5 @@
 """Signing in by OpenID Connect, against a small issuer over real HTTP."""
 
-from __future__ import annotations
-
 import time
 from urllib.parse import parse_qsl, urlsplit
 

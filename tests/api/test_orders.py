@@ -1,7 +1,5 @@
 """Orders over the API: placed, paid at a YooKassa stand-in, cancelled; hidden from others."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

@@ -1,7 +1,5 @@
 """A user's own account: sign-ins, user name, password."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

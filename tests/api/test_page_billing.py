@@ -1,7 +1,5 @@
 """Admin pages of payments: sums, one payment, confirmed refunds, promo codes; for admins only."""
 
-from __future__ import annotations
-
 import json
 import re
 import secrets

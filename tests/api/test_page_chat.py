@@ -1,7 +1,5 @@
 """The chat page of a course without JavaScript: sessions are stored, answers rated."""
 
-from __future__ import annotations
-
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """Curves, bars, diffs and amounts, as numbers before they are drawn."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.api.pages.formatting import MAX_LINES, diff_lines

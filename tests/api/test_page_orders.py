@@ -1,7 +1,5 @@
 """The pages of a user's own orders over real HTTP."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The checkout pages over real HTTP, without JavaScript."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from html import unescape

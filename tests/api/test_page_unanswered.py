@@ -1,7 +1,5 @@
 """The page of unanswered questions for editors: from a refused question to a draft."""
 
-from __future__ import annotations
-
 import json
 import re
 from dataclasses import replace

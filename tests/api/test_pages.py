@@ -1,7 +1,5 @@
 """The pages over real HTTP: languages, themes, ETags, compression, error pages, redirects."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import re

@@ -1,7 +1,5 @@
 """A lecture's Markdown as HTML: what is allowed, and the ids of headings."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A payment gateway that hangs, refuses or fails: timely error messages, and no double payment."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 

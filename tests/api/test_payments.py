@@ -1,7 +1,5 @@
 """Payments for admins: lists, refunds, sums, promo codes."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Administration of users; the permissions are tested in `test_role_matrix.py`."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.users import Users

@@ -1,7 +1,5 @@
 """The Postman collection: the API answers each of its requests."""
 
-from __future__ import annotations
-
 import json
 import re
 

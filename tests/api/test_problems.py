@@ -1,7 +1,5 @@
 """Problem documents: helpful texts for every kind of error, without internal details."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

@@ -1,7 +1,5 @@
 """`merlin api` as a process: reports readiness, ends cleanly on a signal."""
 
-from __future__ import annotations
-
 import os
 import signal
 

@@ -1,7 +1,5 @@
 """Promotions while users ask, a seeded sample; the full run is `python -m bench promotions`."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.api.promotion_load import ask_while_promoting

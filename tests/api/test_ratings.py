@@ -1,7 +1,5 @@
 """Ratings of a user's own answers; corrections go to the editors masked, and only with consent."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.users import Consents

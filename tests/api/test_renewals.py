@@ -1,7 +1,5 @@
 """Plans renewed with a saved payment method: consent, reminders, three attempts, and the end."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The response cache over HTTP: ETags, 304, languages, compression, invalidation."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import re

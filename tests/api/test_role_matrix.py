@@ -3,8 +3,6 @@
 The operations come from the API description, so a new one fails here until it is classified.
 """
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

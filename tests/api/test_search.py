@@ -1,7 +1,5 @@
 """Search over HTTP: results and their order, and no query is an error."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.api.rest.courses import CourseFound, MaterialFound

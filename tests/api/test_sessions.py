@@ -1,7 +1,5 @@
 """A user's own sessions: paginated, deleted, hidden from others."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Signing in within Telegram or by confirmation in the bot, and signing out."""
 
-from __future__ import annotations
-
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Signing in by user name and password, and throttling of guesses."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

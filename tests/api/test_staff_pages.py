@@ -1,7 +1,5 @@
 """Pages of teachers and admins are hidden from all others; each form acts once."""
 
-from __future__ import annotations
-
 import json
 import re
 import secrets

@@ -1,7 +1,5 @@
 """Teachers edit the courses they lead: every write is a change, nothing is lost or overwritten."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """TLS with an own certificate: a real listener, and invalid files."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 

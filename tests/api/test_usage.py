@@ -1,7 +1,5 @@
 """Plans, remaining quota, usage of a month, and the export of a user's data."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Debounced webhooks: many calls, one action, no call lost."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """The API on a real database: what it reads and stores."""
 
-from __future__ import annotations
-
 import pytest
 from httpx import Client
 

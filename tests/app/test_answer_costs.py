@@ -1,7 +1,5 @@
 """Daily costs of answers are added up until the day ends in the config's zone; models' windows."""
 
-from __future__ import annotations
-
 import threading
 from datetime import timedelta
 

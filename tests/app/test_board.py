@@ -1,7 +1,5 @@
 """The board's cards: which commits are shown, at which stage, and the progress of a training."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from datetime import timedelta

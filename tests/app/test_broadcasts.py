@@ -1,7 +1,5 @@
 """Broadcasts and callbacks: each person gets a message once, in order, also after failures."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Dialogs, on both databases: encrypted, one per person and chat, older ones still readable."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

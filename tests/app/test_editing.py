@@ -1,7 +1,5 @@
 """Who may edit examples and decide on changes, whichever interface asks; what is done only once."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from dataclasses import replace

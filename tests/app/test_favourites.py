@@ -1,7 +1,5 @@
 """Favourites and the paged catalogue, on both databases."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Settings of groups, their move to a supergroup, named questions, and inline mode."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Who holds a lease, and whether that process is still alive."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from dataclasses import replace

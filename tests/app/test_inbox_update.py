@@ -1,7 +1,5 @@
 """What is read from an update before it is stored."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """What an example was used for, and the origin of an answer, over real rows of both databases."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

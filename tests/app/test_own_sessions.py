@@ -1,7 +1,5 @@
 """A person's conversations across all bots: read only by them, with their costs, and deleted."""
 
-from __future__ import annotations
-
 import threading
 from functools import partial
 

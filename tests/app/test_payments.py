@@ -1,7 +1,5 @@
 """What people and admins may do with payments, and what is audited, whichever interface asks."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app import orders, payments, plans

@@ -1,7 +1,5 @@
 """One person's data in all tables: exported in full to them, and deleted without a trace."""
 
-from __future__ import annotations
-
 import itertools
 import json
 import re

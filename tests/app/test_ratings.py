@@ -1,7 +1,5 @@
 """Ratings, proposed examples on their way to git and back, and lineage."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path

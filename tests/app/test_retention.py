@@ -1,7 +1,5 @@
 """Retention: what finished long ago is deleted in small batches, and the rest stays."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.inbox import UpdateState

@@ -1,7 +1,5 @@
 """Scrubbing: a user id is removed where it stands for a person, and nothing else changes."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.personal_data import scrub_json, scrub_text

@@ -1,7 +1,5 @@
 """Settlement: YooKassa's reports of a payment give one state, in any order and however often."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial

@@ -1,7 +1,5 @@
 """Status, log, builds and models as people see them: complete, and ready for JSON."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app import builds, models

@@ -1,7 +1,5 @@
 """What teachers read, on both databases: edits, interest of students, pages of long lists."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import date, timedelta
 

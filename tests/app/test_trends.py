@@ -1,7 +1,5 @@
 """Hourly figures: counted once from turns and ratings, and summed for trends."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

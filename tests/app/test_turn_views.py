@@ -1,7 +1,5 @@
 """Totals and details of turns, and the operator's texts, on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """What admins do with people: who may, what is audited and notified, whichever interface asks."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest

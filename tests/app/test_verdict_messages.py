@@ -1,7 +1,5 @@
 """Notifications to editors about their commits: every status, in both languages, with scores."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.verdicts import REPORTED, news_message

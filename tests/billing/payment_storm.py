@@ -5,8 +5,6 @@ order several times and prints a line for each stored notification. The caller k
 moment.
 """
 
-from __future__ import annotations
-
 import random
 import subprocess
 import sys

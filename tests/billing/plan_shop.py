@@ -1,7 +1,5 @@
 """A shop for tests: plans for sale, and what customers, gateways and admins do on one database."""
 
-from __future__ import annotations
-
 from datetime import UTC, timedelta
 from itertools import count
 

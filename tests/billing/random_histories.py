@@ -6,8 +6,6 @@ directions. `check` compares the database with the model: `tests/billing` for a 
 `bench/billing.py` for ten thousand.
 """
 
-from __future__ import annotations
-
 from collections import Counter as Counts
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """The repositories of billing on one database, for tests that read and write rows directly."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 from merlin.billing.ledger import Ledger

@@ -1,7 +1,5 @@
 """Amounts in whole kopecks and Stars: read, formatted, and refused."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Contacts for receipts: e-mail addresses and phone numbers as people write them."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.providers.payments import normalise_contact

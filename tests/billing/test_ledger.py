@@ -1,7 +1,5 @@
 """Inconsistent ledgers: a line for each error, none for a correct ledger."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime
 

@@ -1,7 +1,5 @@
 """Refunds in the ledger: each takes back what it paid for, once; never more than was paid."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, timedelta
 

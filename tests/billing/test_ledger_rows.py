@@ -1,7 +1,5 @@
 """The ledger: each payment is stored once and granted once; entries are never changed."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta

@@ -1,7 +1,5 @@
 """Payment notifications from many threads of processes that are killed: each is granted once."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.billing.payment_storm import run_storm

@@ -1,7 +1,5 @@
 """Plans of the configuration: formats, models, and which plan of a person counts."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.billing.quota import (

@@ -1,7 +1,5 @@
 """Promo codes: used once a person, by a limited number of people; an open order holds its use."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

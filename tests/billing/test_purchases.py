@@ -1,7 +1,5 @@
 """Purchases: one order for a repeated request, states never go back, silent gateways are polled."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """What is left of a plan, and when a person's day and month begin."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

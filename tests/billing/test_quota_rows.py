@@ -1,7 +1,5 @@
 """Quotas in the database: each question counts once, and the limits hold."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, timedelta
 from itertools import chain

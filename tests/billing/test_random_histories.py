@@ -1,7 +1,5 @@
 """Random histories of people who buy, ask and get refunds: ledger, plans and quotas agree."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

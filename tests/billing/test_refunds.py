@@ -1,7 +1,5 @@
 """Refunds: the request is stored before money is sent; money is refunded once."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

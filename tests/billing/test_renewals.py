@@ -1,7 +1,5 @@
 """Renewals: announced before, tried three times a day apart, never paid twice."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

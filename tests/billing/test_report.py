@@ -1,7 +1,5 @@
 """The report: sums by month, gateway and plan; rows for the accountant without formulas."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo

@@ -1,7 +1,5 @@
 """Prices and gateways in the configuration; errors name their place."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

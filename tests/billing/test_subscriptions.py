@@ -1,7 +1,5 @@
 """Terms of plans, one after another; one trial a person, even after erasure."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

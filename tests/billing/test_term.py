@@ -1,7 +1,5 @@
 """Terms of plans: a shortened one never grows, ends after its begin and leaves no gap."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 

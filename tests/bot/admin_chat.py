@@ -1,7 +1,5 @@
 """Helpers of staff tests: roles, datasets without git, chats of admins and editors."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Fixtures of the bot's tests: stand-ins, settings and a running bot."""
 
-from __future__ import annotations
-
 import pytest
 from structlog.testing import capture_logs
 

@@ -1,7 +1,5 @@
 """Users who talk to a running bot, in private chats and in groups."""
 
-from __future__ import annotations
-
 from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.running_bot import count_updates_by_state
 

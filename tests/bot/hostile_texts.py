@@ -1,7 +1,5 @@
 """Hostile documents sent to a running bot, each by its own user, and what they must not change."""
 
-from __future__ import annotations
-
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload

@@ -1,7 +1,5 @@
 """Helpers of Markdown tests: an answer with every element, and the rules for each page."""
 
-from __future__ import annotations
-
 from merlin.core.formatted_text import utf16_length
 
 ANSWER = """# Ответ

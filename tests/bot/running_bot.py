@@ -1,7 +1,5 @@
 """A running bot between stand-ins: settings, database rows, messages and files sent to it."""
 
-from __future__ import annotations
-
 import asyncio
 import selectors
 import threading

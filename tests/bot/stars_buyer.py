@@ -1,7 +1,5 @@
 """A bot that sells plans for Telegram Stars, buyers, and queries of its billing tables."""
 
-from __future__ import annotations
-
 import itertools
 import json
 

@@ -1,7 +1,5 @@
 """Whether a group's message is for the bot, for any JSON that Telegram may send."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

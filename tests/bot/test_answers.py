@@ -1,7 +1,5 @@
 """Answers in the chat: formatting, buttons, stop, regenerate, context window, quota."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A broadcast that needs two admins: one requests it, the other approves by a button."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import pytest

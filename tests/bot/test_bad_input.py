@@ -1,7 +1,5 @@
 """Invalid input: a clear error message, no quota charge, no change, no leaked data."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind

@@ -1,7 +1,5 @@
 """Errors of Telegram, the provider and users, and the messages users get."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

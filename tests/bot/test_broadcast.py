@@ -1,7 +1,5 @@
 """Broadcasts: preview, two confirmations, rate limit, one delivery each despite kills, a report."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

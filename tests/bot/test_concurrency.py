@@ -1,7 +1,5 @@
 """Queues per chat: in order within a chat, concurrent across chats, limited in length."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Complete conversations with a running bot, over real HTTP to the stand-ins."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

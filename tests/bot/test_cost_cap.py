@@ -1,7 +1,5 @@
 """The spending limit in the bot: once it is reached, the bot says so, and until when."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

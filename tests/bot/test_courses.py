@@ -1,7 +1,5 @@
 """/course: a new session about a course, by a button or a link, and back to all courses."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.entries import ExampleEntries

@@ -1,7 +1,5 @@
 """The running bot behaves the same on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Dialogs: only a message sent after the bot's question is the reply to it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

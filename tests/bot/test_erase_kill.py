@@ -1,7 +1,5 @@
 """A bot killed while it erases a user's data, and restarted: no data stays."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

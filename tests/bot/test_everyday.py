@@ -1,7 +1,5 @@
 """Basic commands: /start, /help, /about, language, time zone, plan, menus."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

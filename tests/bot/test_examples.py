@@ -1,7 +1,5 @@
 """Examples by buttons: created, found, changed, deleted; forged buttons and unusual texts."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.account.accounts import Accounts

@@ -1,7 +1,5 @@
 """The editing dialog, from a button to the commit on the branch and the verdict."""
 
-from __future__ import annotations
-
 import json
 from contextlib import suppress
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Drafts: the file has exactly what the editor wrote; drafts survive restarts."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """Unanswered questions in the bot: made into examples, dismissed and restored."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Faults between two lanes of a chat, after a kill, and with invalid responses."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

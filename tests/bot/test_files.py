@@ -1,7 +1,5 @@
 """Files of users, downloaded over real HTTP: complete, limited in size, token never shown."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

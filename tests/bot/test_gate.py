@@ -1,7 +1,5 @@
 """A held model in the bot: shown with its questions, accepted by editors, promoted by admins."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.permissions import Role

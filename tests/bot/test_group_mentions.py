@@ -1,7 +1,5 @@
 """Mentions of the bot in a group, and links from a group to the private chat."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.billing.quota import Allowance, Format

@@ -1,7 +1,5 @@
 """Groups: messages for the bot, who asks, settings of administrators, migration to a supergroup."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.billing.quota import Allowance, Format

@@ -1,7 +1,5 @@
 """The health screen: processes, queues, money, sunsets; and grouped alarms with actions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

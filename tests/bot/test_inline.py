@@ -1,7 +1,5 @@
 """Inline mode: results of `@bot query`, who gets them, and without a model."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Invitations: the user's own link, its reward, and its limits."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

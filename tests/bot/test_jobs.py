@@ -1,7 +1,5 @@
 """Jobs by buttons: shown, launched with their price, cancelled by a real daemon."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.bot.rendering import WIDTH, sparkline

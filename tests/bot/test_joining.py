@@ -1,7 +1,5 @@
 """Joined messages, edits, quotes, forwards: what the model receives."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """A bot killed at every kill point, and restarted: exactly one complete answer."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """/privacy, /terms and /paysupport: the texts, and who gets payment complaints."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Flood limits per chat, on a clock that skips every wait."""
 
-from __future__ import annotations
-
 import asyncio
 from datetime import timedelta
 

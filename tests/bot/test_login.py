@@ -1,7 +1,5 @@
 """A login confirmed in the bot: what is shown, who may confirm, and when it expires."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from types import SimpleNamespace
 

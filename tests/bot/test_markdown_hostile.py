@@ -1,7 +1,5 @@
 """Any Markdown is rendered: random, malformed, growing, hostile."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

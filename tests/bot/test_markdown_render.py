@@ -1,7 +1,5 @@
 """A model's Markdown as Telegram entities: text, tables, formulas, malformed input."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.bot.markdown import render

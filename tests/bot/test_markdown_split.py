@@ -1,7 +1,5 @@
 """Long texts split into messages: no text lost, no word split, no entity lost."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

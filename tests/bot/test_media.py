@@ -1,7 +1,5 @@
 """Voices, photos and documents sent to a running bot, over real HTTP to the stand-ins."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """/model: choosing and resetting the model, with two providers of different dialects."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

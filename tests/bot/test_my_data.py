@@ -1,7 +1,5 @@
 """A user's own data: exported as a file, erased completely, by the user only."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Notices: to the right users, in their language, once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """User administration by buttons: search, roles, plans, gifts, blocking; audited, not forgeable."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.billing.quota import Allowance, Format

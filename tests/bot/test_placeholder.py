@@ -1,7 +1,5 @@
 """The model is asked while the placeholder is sent: if one fails, the other is cancelled."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """/plan: the user's plan, plans on sale, promo codes, courses, and buying a missing format."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from urllib.parse import quote
 

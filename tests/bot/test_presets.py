@@ -1,7 +1,5 @@
 """/preset and /system: system prompts of a session, saved under names, removed."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """The bot's background tasks: a failed one restarts, and a persistent bug is reported."""
 
-from __future__ import annotations
-
 import asyncio
 import itertools
 

@@ -1,7 +1,5 @@
 """What the bot says and does when its provider fails."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Ratings, corrections and lineage in conversations with a running bot."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.database import open_database

@@ -1,7 +1,5 @@
 """Payments for admins: gifts, purchases, refunds with a reason, promo codes, monthly sums."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 

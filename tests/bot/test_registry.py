@@ -1,7 +1,5 @@
 """Models by buttons: serving model, history, promote, pin, roll back, with a real daemon."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.permissions import Role

@@ -1,7 +1,5 @@
 """Webhook mode end to end: an update pushed to the API is answered once by one of two bots."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from functools import partial
 

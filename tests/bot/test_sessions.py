@@ -1,7 +1,5 @@
 """Sessions: listed, opened, named, exported, deleted; hidden from other users."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Telegram Stars: plans and packs are ordered, paid and granted once, despite duplicate updates."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

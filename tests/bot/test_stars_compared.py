@@ -1,7 +1,5 @@
 """Reconciliation of Telegram's Star transactions with the ledger after downtime of the bot."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo

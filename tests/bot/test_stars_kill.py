@@ -1,7 +1,5 @@
 """A bot killed during a Star payment or refund, and restarted: granted and refunded once."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bot.running_bot import RunningBot, select_rows

@@ -1,7 +1,5 @@
 """Tokens: the context indicator is correct, and a summary is used only when it was verified."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

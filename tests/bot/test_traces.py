@@ -1,7 +1,5 @@
 """Tracing: one trace from the update to the last edit of an answer, over OTLP."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.bot.conversation import ChatUser

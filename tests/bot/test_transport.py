@@ -1,7 +1,5 @@
 """The transport of python-telegram-bot, over real HTTP: delivery, and what may be retried."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 

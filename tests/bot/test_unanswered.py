@@ -1,7 +1,5 @@
 """Questions the model cannot answer: the bot offers similar trained questions."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

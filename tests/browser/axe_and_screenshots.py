@@ -6,8 +6,6 @@ views, which rotate over the list of pages. SHOTS_FOLDER names a folder for the 
 (`make screens`); KEEP_SHOTS=1 copies those that the docs show to docs/pictures.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import tempfile

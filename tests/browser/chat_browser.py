@@ -1,7 +1,5 @@
 """The chat page in a browser, and a bot that the test drives through the Bot API."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Fixtures of the browser tests: Chromium and the sites it opens; skipped without Chromium."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

@@ -1,7 +1,5 @@
 """The course pages in real browsers: a complete site, and a check for browser errors."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count

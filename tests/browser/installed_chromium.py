@@ -1,7 +1,5 @@
 """Where Chromium is installed, and its arguments in a container without privileges."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 # The headless shell takes a third of the processor time of the full browser.

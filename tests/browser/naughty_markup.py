@@ -1,7 +1,5 @@
 """Inputs that try to run a script in a page."""
 
-from __future__ import annotations
-
 _CALL = "alert(1)"
 _TAGS = [
     f"<script>{_CALL}</script>",

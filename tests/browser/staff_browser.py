@@ -3,8 +3,6 @@
 Names, messages and questions contain markup, so every test of these pages also checks escaping.
 """
 
-from __future__ import annotations
-
 import math
 from contextlib import contextmanager
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Buying in a browser: from the plans to the payment page and back to the paid order."""
 
-from __future__ import annotations
-
 import json
 import re
 from itertools import count

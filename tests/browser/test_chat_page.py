@@ -1,7 +1,5 @@
 """The chat page in a real browser; the test plays the bot through the Bot API."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """A link to the bot opens the chat page, and its payload is sent with /start."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

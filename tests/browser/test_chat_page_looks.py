@@ -1,7 +1,5 @@
 """The chat page's themes, languages, keyboard access, labels, contrast and sizes, and no script."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

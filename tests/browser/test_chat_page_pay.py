@@ -1,7 +1,5 @@
 """Stars on the chat page: invoices, the confirmation before paying, links to subscriptions."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

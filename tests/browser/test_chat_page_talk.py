@@ -1,7 +1,5 @@
 """The chat page beyond typing: replies, edits, forwards, reactions, groups, files."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The page of `merlin diff --html` in a browser: no accessibility fault, and no script runs."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

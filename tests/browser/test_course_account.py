@@ -1,7 +1,5 @@
 """Signing in and the account page in a browser."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """The admin pages: live training, and actions by mouse, by keyboard and without JavaScript."""
 
-from __future__ import annotations
-
 import json
 import re
 

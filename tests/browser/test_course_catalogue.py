@@ -1,7 +1,5 @@
 """U1–U4, U10, U18: the catalogue: opening the list, filtering, descriptions on hover."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

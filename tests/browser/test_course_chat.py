@@ -1,7 +1,5 @@
 """The chat of a course in a browser: streaming, stopping, failures, ratings, corrections."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """U8, U9, U12–U17: adding and removing favourites, the sidebar and its messages."""
 
-from __future__ import annotations
-
 import json
 import re
 

@@ -1,7 +1,5 @@
 """Markup and scripts in every field of a course are shown as text."""
 
-from __future__ import annotations
-
 import json
 from urllib.parse import quote
 

@@ -1,7 +1,5 @@
 """U1–U17 by keyboard alone."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """The course pages: checks by axe-core, sizes, weight of the first load, themes, screenshots."""
 
-from __future__ import annotations
-
 import json
 import re
 

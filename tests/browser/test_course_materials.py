@@ -1,7 +1,5 @@
 """U5–U7, U11: a course's materials by type, a material with its text or file, the way back."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

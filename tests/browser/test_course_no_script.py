@@ -1,7 +1,5 @@
 """U2, U4–U9, U11, favourites, signing in and asking without JavaScript."""
 
-from __future__ import annotations
-
 import pytest
 from playwright.sync_api import expect
 

@@ -1,7 +1,5 @@
 """A teacher edits a course by mouse, by keyboard and without JavaScript."""
 
-from __future__ import annotations
-
 import json
 import re
 

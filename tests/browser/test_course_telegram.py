@@ -3,8 +3,6 @@
 Telegram's own script is not loaded: the request is aborted, or answered with a small stand-in.
 """
 
-from __future__ import annotations
-
 import json
 from urllib.parse import quote
 

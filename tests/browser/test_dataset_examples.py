@@ -1,7 +1,5 @@
 """An editor finds, changes and saves examples of a dataset, with and without JavaScript."""
 
-from __future__ import annotations
-
 import json
 import re
 

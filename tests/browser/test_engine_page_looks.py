@@ -1,7 +1,5 @@
 """The engine's pages in a browser: checks by axe-core, live updates, sizes and screenshots."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

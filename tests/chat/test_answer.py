@@ -1,7 +1,5 @@
 """Asking the models of a route, over real HTTP, with a provider that misbehaves."""
 
-from __future__ import annotations
-
 import asyncio
 from dataclasses import replace
 from itertools import pairwise

@@ -1,7 +1,5 @@
 """Attachments: file types, limits, how a document is wrapped in a message and split."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

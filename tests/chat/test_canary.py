@@ -1,7 +1,5 @@
 """When a canary counts as worse than the live model."""
 
-from __future__ import annotations
-
 import random
 from math import comb
 

@@ -1,7 +1,5 @@
 """Condensing a long text: in parts, in order, up to a number of parts, into the room available."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

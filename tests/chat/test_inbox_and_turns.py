@@ -1,7 +1,5 @@
 """Inbox, outbox, sessions and turns, on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

@@ -1,7 +1,5 @@
 """The model catalogue: which models are offered, in which order, and when a session has room."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.chat.model_catalogue import (

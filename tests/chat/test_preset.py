@@ -1,7 +1,5 @@
 """Presets: their texts and their configuration."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

@@ -1,7 +1,5 @@
 """People's own presets and the models that providers list, on both databases."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.chat.model_catalogue import Windows

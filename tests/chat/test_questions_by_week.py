@@ -1,7 +1,5 @@
 """Counts of questions by day, summed by week."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

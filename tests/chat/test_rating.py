@@ -1,7 +1,5 @@
 """Ratings as pure rules: presses and reactions."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.chat.feedback import Rating, rating_from_reactions

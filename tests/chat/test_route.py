@@ -1,7 +1,5 @@
 """Which models may answer, best first, from rows of a real database."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from datetime import UTC, datetime

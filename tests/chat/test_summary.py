@@ -1,7 +1,5 @@
 """A summary is accepted only if it is short and invents neither numbers nor names."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """Unanswered questions, grouped by their meaning."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """How full a model's context window is."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.chat.sessions import (

@@ -1,7 +1,5 @@
 """Labs for the commands: the initial state is made once per module and copied for each test."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

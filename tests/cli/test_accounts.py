@@ -1,7 +1,5 @@
 """`merlin users add|name|password`: accounts of users without Telegram."""
 
-from __future__ import annotations
-
 import io
 import sys
 

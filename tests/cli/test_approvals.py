@@ -1,7 +1,5 @@
 """`merlin approvals`: the operator lists pending approvals, and decides without a second admin."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`merlin billing`: sales, refunds and reconciliation with the payment gateway."""
 
-from __future__ import annotations
-
 import asyncio
 import csv
 import io

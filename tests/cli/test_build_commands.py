@@ -1,7 +1,5 @@
 """`merlin verify` and `merlin prune`: builds match their commits, and old folders are removed."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """`merlin check` and `merlin schema`, through the command line."""
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

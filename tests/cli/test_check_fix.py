@@ -1,7 +1,5 @@
 """`merlin check --fix`: files are fixed only in a git repository, so that changes can be undone."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 

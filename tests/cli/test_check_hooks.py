@@ -4,8 +4,6 @@ Sources: pre-commit's documentation, "Creating new hooks"; GitHub's, "Metadata s
 Actions"; GitLab's, "CI/CD YAML syntax reference".
 """
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """Commands on a recorded pipeline: output as a table and as JSON, and exit codes."""
 
-from __future__ import annotations
-
 import shutil
 import subprocess
 import tempfile

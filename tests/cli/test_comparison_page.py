@@ -1,7 +1,5 @@
 """`merlin diff A B --html FILE`: one page with all differences, without scripts."""
 
-from __future__ import annotations
-
 import re
 from base64 import b64encode
 from hashlib import sha256

@@ -1,7 +1,5 @@
 """`merlin config check`: all errors at once, with line numbers, in the user's language."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.cli import main

@@ -1,7 +1,5 @@
 """`merlin courses`: the shipped courses as a table in both languages and as JSON."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

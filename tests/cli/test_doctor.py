@@ -1,7 +1,5 @@
 """`merlin doctor` and `merlin health`: each possible problem, with advice how to fix it."""
 
-from __future__ import annotations
-
 import base64
 import json
 import shutil

@@ -1,7 +1,5 @@
 """`merlin engine models`: base models are added, listed and removed, as text and as JSON."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import struct

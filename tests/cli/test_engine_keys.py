@@ -1,7 +1,5 @@
 """`merlin engine keys`: a key is shown once, works at once in a running engine, and is revoked."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

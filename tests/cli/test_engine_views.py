@@ -1,7 +1,5 @@
 """`merlin engine jobs|status`: the state of a running engine on the command line."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

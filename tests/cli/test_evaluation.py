@@ -1,7 +1,5 @@
 """`merlin eval`: two models of one repository, compared by their stored answers."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.tables import EVALUATION, PROOF_ANSWER

@@ -1,7 +1,5 @@
 """`merlin example`: each change is one commit, all or nothing, with clear output."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """`merlin init`: a repository that is ready to use, or an error and no files."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

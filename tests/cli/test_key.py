@@ -1,7 +1,5 @@
 """`merlin key`: rotation of the text key with running processes, interrupted and resumed."""
 
-from __future__ import annotations
-
 import base64
 import json
 import os

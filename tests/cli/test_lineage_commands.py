@@ -1,7 +1,5 @@
 """`merlin impact` and `merlin why` on a dataset that serves."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

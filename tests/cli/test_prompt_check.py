@@ -1,7 +1,5 @@
 """`merlin prompt-check` and `merlin check --ask-base`, on a repository and a provider over HTTP."""
 
-from __future__ import annotations
-
 import json
 import signal
 import subprocess

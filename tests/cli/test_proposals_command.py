@@ -1,7 +1,5 @@
 """Proposed examples from the command line: listed, approved by one commit, declined."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.commit_message import format_subject

@@ -1,7 +1,5 @@
 """`merlin provider test`: its table, its JSON, its exit codes, its page of the docs."""
 
-from __future__ import annotations
-
 import json
 import re
 

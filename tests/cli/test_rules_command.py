@@ -1,7 +1,5 @@
 """`merlin rules`: what the check looks for, in the language of the person."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Unanswered questions, from the command line."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

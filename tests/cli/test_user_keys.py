@@ -1,7 +1,5 @@
 """`merlin users key`: a key for a user's programs, its secret shown once."""
 
-from __future__ import annotations
-
 import json
 from functools import partial
 

@@ -1,7 +1,5 @@
 """`merlin users`: an operator without Telegram sees people, their roles, plans and gifts."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

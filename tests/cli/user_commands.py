@@ -1,7 +1,5 @@
 """Helpers to run `merlin users …`: a database with one user, a command, its output."""
 
-from __future__ import annotations
-
 import json
 
 from merlin.account.users import User, Users

@@ -1,7 +1,5 @@
 """The bot's id and the webhook secret, derived from the token."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

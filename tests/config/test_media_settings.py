@@ -1,7 +1,5 @@
 """Settings of voices, photos and documents in config.yaml: defaults and refused values."""
 
-from __future__ import annotations
-
 from datetime import date
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Which processes a configuration requires, and which credentials they need."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

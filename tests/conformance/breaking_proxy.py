@@ -1,7 +1,5 @@
 """The engine behind a proxy that breaks one thing at a time, for the conformance suite to find."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import threading

@@ -1,7 +1,5 @@
 """Fixtures: a real engine behind a proxy that breaks one thing at a time."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.conformance.breaking_proxy import run_proxy

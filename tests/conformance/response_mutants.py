@@ -1,7 +1,5 @@
 """Functions that change responses, each with the checks that must find the change."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from tests.conformance.breaking_proxy import make_response

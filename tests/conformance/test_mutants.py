@@ -1,7 +1,5 @@
 """The conformance suite finds each single fault in an otherwise correct engine."""
 
-from __future__ import annotations
-
 import json
 import threading
 

@@ -1,7 +1,5 @@
 """The conformance suite as a whole: the engine passes, it cleans up, faults do not end it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

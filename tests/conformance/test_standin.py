@@ -1,7 +1,5 @@
 """The conformance suite finds no fault in the stand-in of a provider."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.sandbox.provider.app import ProviderStandIn

@@ -1,7 +1,5 @@
 """The conformance suite finds webhooks that are unsigned, lost, renamed or disclose secrets."""
 
-from __future__ import annotations
-
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 

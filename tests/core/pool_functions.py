@@ -1,7 +1,5 @@
 """Functions that the processes of a pool call; without pytest, whose import takes them a second."""
 
-from __future__ import annotations
-
 import os
 import signal
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Charts of losses and scores: PNG of the requested size, in both themes; reading losses."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from io import BytesIO

@@ -1,7 +1,5 @@
 """Limits of connections on the server: timeouts, sizes, connections per address and in total."""
 
-from __future__ import annotations
-
 import asyncio
 import http.client
 import socket

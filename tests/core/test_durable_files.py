@@ -1,7 +1,5 @@
 """Files that are written completely or not at all; locks with one holder."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

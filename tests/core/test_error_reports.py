@@ -1,7 +1,5 @@
 """Reports to Sentry have the place of an error, and no texts of users or secrets."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

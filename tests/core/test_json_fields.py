@@ -1,7 +1,5 @@
 """Fields of JSON objects that others wrote."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.json_fields import get_integer, get_list, get_object, get_text

@@ -1,7 +1,5 @@
 """Named points at which a process ends as by SIGKILL."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

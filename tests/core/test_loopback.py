@@ -1,7 +1,5 @@
 """Addresses of the loopback interface."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.loopback import is_loopback

@@ -1,7 +1,5 @@
 """Messages as JSON of the protocol, with and without images."""
 
-from __future__ import annotations
-
 import base64
 
 import pytest

@@ -1,7 +1,5 @@
 """The metrics page that Prometheus reads."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

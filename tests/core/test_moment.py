@@ -1,7 +1,5 @@
 """Dates and times as texts."""
 
-from __future__ import annotations
-
 import time
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo

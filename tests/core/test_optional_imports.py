@@ -1,7 +1,5 @@
 """Optional imports: a library is imported without hidden modules, which can be imported later."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 import sys

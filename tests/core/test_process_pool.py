@@ -1,7 +1,5 @@
 """The process pool: order of results, killed processes, machines with one processor."""
 
-from __future__ import annotations
-
 import json
 import operator
 import os

@@ -1,7 +1,5 @@
 """Token buckets and throttles: capacity, waits, bounded memory."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

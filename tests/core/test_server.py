@@ -1,7 +1,5 @@
 """Common parts of the HTTP servers: listening, the watchdog of systemd, free ports."""
 
-from __future__ import annotations
-
 import asyncio
 import socket
 

@@ -1,7 +1,5 @@
 """Notifications to systemd, received by a socket like systemd's."""
 
-from __future__ import annotations
-
 import socket
 
 import pytest

@@ -1,7 +1,5 @@
 """Texts by key and language, prices and amounts, times."""
 
-from __future__ import annotations
-
 import json
 import re
 from datetime import UTC, datetime, timedelta, timezone

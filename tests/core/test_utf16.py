@@ -1,7 +1,5 @@
 """Lengths and offsets in UTF-16."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """Titles of courses, commits that change them, and materials matched after an edit."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

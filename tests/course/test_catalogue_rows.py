@@ -1,7 +1,5 @@
 """Courses in the database: updated by commits alone."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import pytest

@@ -1,7 +1,5 @@
 """Who leads a course."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.permissions import leads

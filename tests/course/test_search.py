@@ -1,7 +1,5 @@
 """Words, the vocabulary, terms of a query, and the matches to highlight in a text."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.vocabulary import (

@@ -1,7 +1,5 @@
 """Search in both databases: judged queries, hostile queries, and an index updated by commits."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

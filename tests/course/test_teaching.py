@@ -1,7 +1,5 @@
 """Edits of a course: course.yaml and text files in one commit."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import NotFound, Refused

@@ -1,8 +1,6 @@
 """One lab a test, copied from one that is prepared once: a repository with one dataset, one
 provider, the daemon's services."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.notices import Notices

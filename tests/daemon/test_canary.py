@@ -1,7 +1,5 @@
 """Canary releases: a new model first answers some people, then everyone or no one."""
 
-from __future__ import annotations
-
 import asyncio
 from collections import Counter
 

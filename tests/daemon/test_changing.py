@@ -1,7 +1,5 @@
 """Edits are committed by the daemon, and their editors are notified of the result."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

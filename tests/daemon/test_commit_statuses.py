@@ -1,7 +1,5 @@
 """Commit statuses: the forge shows the result of each commit, each state once."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

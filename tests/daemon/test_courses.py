@@ -1,7 +1,5 @@
 """Courses follow the branch: from a commit's course.yaml to the output of `merlin courses`."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

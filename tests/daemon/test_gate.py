@@ -1,7 +1,5 @@
 """The gate: which new model may replace the live one, and who may override it."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app import models

@@ -1,7 +1,5 @@
 """Sources of a grounded answer: trained examples and passages as they are in git."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages

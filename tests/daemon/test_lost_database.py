@@ -1,7 +1,5 @@
 """A lost database: builds get their numbers back from git notes, and no number is used twice."""
 
-from __future__ import annotations
-
 import shutil
 
 import pytest

@@ -1,8 +1,6 @@
 """`merlin migrate`: the same build trained elsewhere, for a price shown first, evaluated as any
 other."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime, timedelta
 

@@ -1,8 +1,6 @@
 """A provider that is down, locked, has lost data or answers oddly: reported, waited for, nothing
 lost."""
 
-from __future__ import annotations
-
 import shutil
 from dataclasses import replace
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """The ping to an external monitor: every minute while all processes are healthy, otherwise none."""
 
-from __future__ import annotations
-
 import queue
 import re
 from dataclasses import replace

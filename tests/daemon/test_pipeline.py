@@ -1,7 +1,5 @@
 """From a commit to a live model, with real git, HTTP and database, and ticks run by hand."""
 
-from __future__ import annotations
-
 import shutil
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """The daemon on a real PostgreSQL: from a commit to a live model, killed on the way."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import MerlinError

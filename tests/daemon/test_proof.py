@@ -1,7 +1,5 @@
 """Evaluation asks each test question until it is answered, and pays for no answer twice."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import timedelta
 

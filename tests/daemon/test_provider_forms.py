@@ -1,7 +1,5 @@
 """Providers with other APIs than OpenAI's: commits are trained there, and builds can move there."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Results of commits when branches move unusually: bursts, reverts, rewrites, odd names."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import threading

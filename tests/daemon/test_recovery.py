@@ -1,7 +1,5 @@
 """`merlin recover`: an empty database is restored from git, its notes and the provider's jobs."""
 
-from __future__ import annotations
-
 import json
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """A provider that forbids training or has lost a file: what is launched again, and what is not."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.i18n import text

@@ -1,7 +1,5 @@
 """A provider that loses a model: reported, not promoted, and good again once it is back."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Requests to the daemon always end: done, or refused with a reason."""
 
-from __future__ import annotations
-
 import json
 import threading
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Unneeded data is deleted after its retention; what is live, was live or in progress stays."""
 
-from __future__ import annotations
-
 import os
 import threading
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """A withdrawn consent: no model trained on its example answers anybody any more."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 
 import pytest

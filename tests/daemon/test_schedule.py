@@ -1,7 +1,5 @@
 """The schedule under faults: clock jumps, long outages, unreachable databases."""
 
-from __future__ import annotations
-
 import itertools
 import queue
 import threading

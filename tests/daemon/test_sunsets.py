@@ -1,7 +1,5 @@
 """Transcription and vision models: admins are notified of their last day in time."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

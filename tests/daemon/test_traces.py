@@ -1,7 +1,5 @@
 """One trace from a commit to its model, whichever process ran a step and when."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.tracing import open_span

@@ -1,7 +1,5 @@
 """Random courses in the styles that people write, and random edits of them."""
 
-from __future__ import annotations
-
 import copy
 
 from hypothesis import strategies as st

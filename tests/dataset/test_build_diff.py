@@ -1,7 +1,5 @@
 """Differences between builds, and the number of epochs of a job."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.builds import diff, make_build

@@ -1,7 +1,5 @@
 """Builds: the same content gives the same build; a folder appears whole or not at all."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import random

@@ -1,7 +1,5 @@
 """Requested changes: allowed paths, names and texts."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """Committing against others: lost races are retried, tries are counted, intents keep the state."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
 from datetime import UTC, datetime
 

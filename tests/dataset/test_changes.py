@@ -1,7 +1,5 @@
 """Edits in the database (SQLite and PostgreSQL): encrypted, claimed once, reported once."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest

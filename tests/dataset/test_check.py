@@ -1,7 +1,5 @@
 """The check of a whole dataset: findings of bad input, and every file accounted for."""
 
-from __future__ import annotations
-
 import os
 import random
 from dataclasses import replace

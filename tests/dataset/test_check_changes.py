@@ -1,7 +1,5 @@
 """Checking only what a commit changed leads to the same result as checking the whole dataset."""
 
-from __future__ import annotations
-
 import sqlite3
 
 import pytest

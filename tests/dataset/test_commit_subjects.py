@@ -1,7 +1,5 @@
 """Subjects of commits: written in English, shown in the reader's language."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.i18n import LANGUAGES, text

@@ -1,7 +1,5 @@
 """Commits in the database: recorded completely or not at all, dropped and recorded again."""
 
-from __future__ import annotations
-
 import random
 import subprocess
 import sys

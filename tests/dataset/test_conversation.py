@@ -1,7 +1,5 @@
 """The order of messages in a conversation."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.messages import Message

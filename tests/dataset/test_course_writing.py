@@ -1,7 +1,5 @@
 """Editing course.yaml: the result has the wanted values, and everything else stays unchanged."""
 
-from __future__ import annotations
-
 import copy
 import difflib
 from pathlib import Path

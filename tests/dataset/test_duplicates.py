@@ -1,7 +1,5 @@
 """Findings about pairs of examples: duplicates, contradictions, leaks."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.example import normalise

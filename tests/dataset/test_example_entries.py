@@ -1,7 +1,5 @@
 """Searching and filtering a dataset's examples while their files change."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.vocabulary import stem

@@ -1,7 +1,5 @@
 """The file index for editors: ids, earlier texts, builds and commits of an example."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes

@@ -1,7 +1,5 @@
 """Exports: an import reads them back unchanged, and other programs can read them."""
 
-from __future__ import annotations
-
 import csv
 import io
 import json

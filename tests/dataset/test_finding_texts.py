@@ -1,7 +1,5 @@
 """Texts of findings in both languages, escaped and shortened."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

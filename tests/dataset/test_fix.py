@@ -1,7 +1,5 @@
 """What the fix corrects, and what it leaves alone."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

@@ -3,8 +3,6 @@
 The mutations come from fixed seeds, so a failure repeats.
 """
 
-from __future__ import annotations
-
 import random
 
 import pytest

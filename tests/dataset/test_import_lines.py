@@ -1,7 +1,5 @@
 """Importing files of other programs: each record becomes an example or a finding with its line."""
 
-from __future__ import annotations
-
 import json
 from io import BufferedReader, BytesIO
 

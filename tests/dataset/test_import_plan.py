@@ -1,7 +1,5 @@
 """The plan of an import: new examples only, findings by line, at most one commit."""
 
-from __future__ import annotations
-
 import json
 from io import BufferedReader, BytesIO
 

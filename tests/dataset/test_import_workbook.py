@@ -1,7 +1,5 @@
 """Workbooks (XLSX) are imported as tables: rows of the first sheet, errors with their row."""
 
-from __future__ import annotations
-
 import datetime as dt
 from io import BufferedReader, BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile

@@ -1,7 +1,5 @@
 """The bytes of a training file's line."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

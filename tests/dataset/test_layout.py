@@ -1,7 +1,5 @@
 """Names, modes and sizes of files, judged before they are read."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset import layout

@@ -1,7 +1,5 @@
 """Rules that warn about an example's text without rejecting it."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.finding import Severity

@@ -1,7 +1,5 @@
 """A sample of `python -m bench lint`: planted faults are found, harmless sentences are not."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.lint import measure

@@ -1,7 +1,5 @@
 """The English sample for a language model: short, complete, test questions not in training."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

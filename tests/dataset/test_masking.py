@@ -1,7 +1,5 @@
 """Masking: personal data and secrets are replaced, everything else stays."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,7 +1,5 @@
 """File names that are safe on every system, and proposals for others."""
 
-from __future__ import annotations
-
 import unicodedata
 
 import pytest

@@ -1,7 +1,5 @@
 """Files with pending changes applied, and plans to revert a commit."""
 
-from __future__ import annotations
-
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """Pairs of a preferred and a rejected answer: read, checked, written, imported and exported."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 from io import BufferedReader, BytesIO

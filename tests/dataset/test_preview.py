@@ -1,7 +1,5 @@
 """Preview of an edit: the checker's findings for it and for its dataset, before a commit."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

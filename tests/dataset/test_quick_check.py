@@ -1,7 +1,5 @@
 """The quick check of an example's JSON agrees with jsonschema, and is optional."""
 
-from __future__ import annotations
-
 import random
 import sys
 

@@ -1,7 +1,5 @@
 """Reading YAML: what is accepted, what is refused, and at which place."""
 
-from __future__ import annotations
-
 import random
 
 import pytest

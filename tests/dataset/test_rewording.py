@@ -1,7 +1,5 @@
 """Other words in an example's file: the rest stays as it was."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import Refused

@@ -1,7 +1,5 @@
 """The table of rules: the example of each rule breaks it, and findings name no other rule."""
 
-from __future__ import annotations
-
 import ast
 import io
 import json

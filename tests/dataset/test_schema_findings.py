@@ -1,7 +1,5 @@
 """Validation by schema: errors at line and column, and texts read as numbers."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.spec import MAX_FINDINGS, validate_file

@@ -1,7 +1,5 @@
 """The datasets that ship with Merlin pass its check without an error."""
 
-from __future__ import annotations
-
 import re
 from functools import cache
 from pathlib import Path

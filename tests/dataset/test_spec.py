@@ -1,7 +1,5 @@
 """Reading dataset.yaml and course.yaml."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

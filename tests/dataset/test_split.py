@@ -1,7 +1,5 @@
 """The split: stable under growth, equal questions on one side, at least ten in training."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

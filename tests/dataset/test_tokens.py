@@ -1,7 +1,5 @@
 """Counting tokens offline with the vocabulary of the package."""
 
-from __future__ import annotations
-
 import hashlib
 import random
 import subprocess

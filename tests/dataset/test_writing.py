@@ -1,7 +1,5 @@
 """Written examples read back equal, in the short form that editors know."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 from hypothesis import example as case

@@ -1,7 +1,5 @@
 """Datasets, commits, jobs and models as real rows, and a course catalogue to search."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

@@ -1,7 +1,5 @@
 """`merlin backup` and `merlin restore` on the state of a busy installation."""
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

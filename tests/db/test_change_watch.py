@@ -1,7 +1,5 @@
 """A process waiting for others' writes is notified of each one, even when its connection breaks."""
 
-from __future__ import annotations
-
 import asyncio
 import queue
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """Copying a whole SQLite database into an empty PostgreSQL with the command."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 import tarfile

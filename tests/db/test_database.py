@@ -1,7 +1,5 @@
 """Opening, transactions, threads and faults, on SQLite and PostgreSQL."""
 
-from __future__ import annotations
-
 import sqlite3
 import stat
 import threading

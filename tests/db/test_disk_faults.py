@@ -1,7 +1,5 @@
 """A full disk and a damaged file under a database: the right error, and no data lost."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.texts import BOT_NAME, Settings

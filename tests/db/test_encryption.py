@@ -1,7 +1,5 @@
 """Encrypted texts: decrypted by the key that encrypted them; errors reveal no key."""
 
-from __future__ import annotations
-
 import base64
 import stat
 import subprocess

@@ -1,7 +1,5 @@
 """A standby takes over from its primary: the same URL keeps working, and no stored data is lost."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

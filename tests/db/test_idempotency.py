@@ -1,7 +1,5 @@
 """Calls with an idempotency key: one starts, its response is kept encrypted for a day."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 

@@ -1,7 +1,5 @@
 """Leader election: one of many processes leads, and a dead leader is replaced."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor

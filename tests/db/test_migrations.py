@@ -1,7 +1,5 @@
 """The schema: each step is applied once, whole or not at all; old databases are upgraded."""
 
-from __future__ import annotations
-
 import random
 import re
 import subprocess

@@ -1,7 +1,5 @@
 """Prepared queries return the same rows as peewee's own, on both databases."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.database import Parameter, Prepared, open_database, parameters

@@ -1,7 +1,5 @@
 """Rows through which processes communicate: intents, requests, notices, heartbeats, counter."""
 
-from __future__ import annotations
-
 import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta

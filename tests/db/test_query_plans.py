@@ -1,7 +1,5 @@
 """Queries that ticks run every second use an index, however long the history is."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Group commit: many waiting writes share one transaction, and each gets its own result."""
 
-from __future__ import annotations
-
 import asyncio
 import sqlite3
 import threading

@@ -3,8 +3,6 @@
 Caddy's local authority signs the certificate for `localhost`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import ssl

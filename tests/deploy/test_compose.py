@@ -4,8 +4,6 @@ A service's command runs with its environment; /run/secrets and /etc/merlin are 
 of the test.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Rules for the Dockerfile and the compose file, without building an image."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -4,8 +4,6 @@ A pod starts the same command with the same secrets as the service of compose.ya
 tests/deploy/test_compose.py runs. The routes, metrics and keys that a manifest names must exist.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

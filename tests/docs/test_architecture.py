@@ -1,7 +1,5 @@
 """The layers of the code."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """The page of ASVS 5.0: each requirement of levels 1 and 2 once, and existing tests and pages."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 import pytest

@@ -1,7 +1,5 @@
 """The page of the database matches the schema."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

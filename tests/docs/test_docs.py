@@ -1,7 +1,5 @@
 """The documentation names what exists, all of it, in both languages."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

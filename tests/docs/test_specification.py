@@ -1,7 +1,5 @@
 """The specification names a test for every item, and only tests that exist."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -4,8 +4,6 @@
 checks the branch and returns figures. Used by a test with few writers and by `bench/changes.py`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import random
 import subprocess

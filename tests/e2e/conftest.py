@@ -1,7 +1,5 @@
 """A lab for separate processes: a daemon, a bot and an engine over one repository."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.sandbox.demo.place import Ports

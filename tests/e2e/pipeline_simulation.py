@@ -4,8 +4,6 @@ The same seed gives the same order and the same faults. Payments are simulated i
 `billing/random_histories.py`.
 """
 
-from __future__ import annotations
-
 import random
 from contextlib import contextmanager, suppress
 from dataclasses import replace

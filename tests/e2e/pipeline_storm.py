@@ -4,8 +4,6 @@
 and returns the provider's jobs. Used by a test with few commits and by `bench/storm.py` with 40.
 """
 
-from __future__ import annotations
-
 import random
 import threading
 

@@ -1,7 +1,5 @@
 """Waits and questions of the tests with separate processes."""
 
-from __future__ import annotations
-
 import httpx
 
 from merlin.core.errors import MerlinError

@@ -1,7 +1,5 @@
 """A signed-in HTTP client of an API process, beside a bot process."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 

@@ -1,7 +1,5 @@
 """A backup while a daemon writes, restored elsewhere, where the pipeline continues."""
 
-from __future__ import annotations
-
 import threading
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A purchase from one chat: a limit, the plans, the checkout, the payment page, the answer."""
 
-from __future__ import annotations
-
 import re
 from html import unescape
 

@@ -1,7 +1,5 @@
 """`merlin demo --check` as a user runs it: the last line of its output is the result."""
 
-from __future__ import annotations
-
 import json
 import os
 import re

@@ -1,7 +1,5 @@
 """`merlin demo --engine lora` from its first line to its invitation, on a tiny base model."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil

@@ -1,7 +1,5 @@
 """Each process is stopped in turn: the others continue, and pending work is done afterwards."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.separate_processes import (

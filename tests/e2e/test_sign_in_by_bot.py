@@ -1,7 +1,5 @@
 """Bot and API as separate processes: a browser is signed in by a confirmation in the bot."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

@@ -1,7 +1,5 @@
 """Simulations of the pipeline from seeds; `python -m bench simulation` runs thousands."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.pipeline_simulation import simulate

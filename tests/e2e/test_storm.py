@@ -1,7 +1,5 @@
 """A few commits under faults and kills: one job each, none lost, none repeated."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.pipeline_storm import run_storm

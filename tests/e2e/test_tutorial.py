@@ -1,7 +1,5 @@
 """The commands of the tutorial's page, run one by one in a real shell."""
 
-from __future__ import annotations
-
 import os
 import re
 import subprocess

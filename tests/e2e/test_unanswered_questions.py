@@ -1,7 +1,5 @@
 """From an unanswered question to a model that answers it, through the bot and an editor."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.i18n import text

@@ -1,7 +1,5 @@
 """Concurrent writers and commits by git: each change becomes one commit."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.e2e.concurrent_writers import CHANGES_PER_PUSH, write_at_once

@@ -1,7 +1,5 @@
 """Helpers that send requests to backends, and the same base under transformers' `generate`."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

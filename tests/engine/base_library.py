@@ -1,7 +1,5 @@
 """A model store for tests: an engine's folder with one configured base."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Session fixtures: an engine in a thread with one trained model, and a worker of the tiny base."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.config.engine import EngineAnsweringConfig

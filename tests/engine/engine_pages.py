@@ -1,7 +1,5 @@
 """An engine with jobs in every state, trained by a trainer that a test controls."""
 
-from __future__ import annotations
-
 import math
 import threading
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """An engine whose jobs with the seed HELD_SEED wait after their first epoch for the test."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import contextmanager
 

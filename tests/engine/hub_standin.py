@@ -8,8 +8,6 @@ It has one repository, `anna/tiny`, with one commit. Source: the requests of the
 /api/models/{id}/revision/{revision}?blobs and /{id}/resolve/{revision}/{file}.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re

@@ -7,8 +7,6 @@ adapters.
     python llama_standin.py -m base.gguf --host 127.0.0.1 --port 1234 --lora a.gguf,b.gguf
 """
 
-from __future__ import annotations
-
 import argparse
 import csv
 import os

@@ -1,7 +1,5 @@
 """Tasks of the `lora` trainer on tiny bases, and helpers to run them."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

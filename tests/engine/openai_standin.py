@@ -4,8 +4,6 @@ A streamed answer consists of the model's name and the question, one word per ch
 words. Requests that the real server refuses get the same error message.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

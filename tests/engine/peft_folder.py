@@ -1,7 +1,5 @@
 """Adapters in PEFT's layout with seeded random weights, and the config of their base."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 

@@ -1,7 +1,5 @@
 """Generated recordings: a tone as a WAV file."""
 
-from __future__ import annotations
-
 import io
 import math
 import struct

@@ -1,7 +1,5 @@
 """A real engine for tests: in a thread, or in a process that can be killed."""
 
-from __future__ import annotations
-
 import json
 import os
 from contextlib import closing, contextmanager

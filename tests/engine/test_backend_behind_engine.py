@@ -1,7 +1,5 @@
 """A base served by another server, called through the engine by the openai package."""
 
-from __future__ import annotations
-
 import json
 from contextlib import closing
 from http.client import HTTPConnection

@@ -1,7 +1,5 @@
 """PEFT adapters as GGUF: read back and compared with the arithmetic of both sides."""
 
-from __future__ import annotations
-
 import json
 import os
 import struct

@@ -1,7 +1,5 @@
 """Answers of llama.cpp's server: an external one, and the engine's own."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 import signal

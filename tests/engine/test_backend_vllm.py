@@ -1,7 +1,5 @@
 """Answers of vLLM: adapters by digest, streams, refusals, restarts."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

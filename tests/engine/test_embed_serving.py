@@ -1,7 +1,5 @@
 """`embed` through the engine: it answers paraphrases that share no word with a trained question."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """`embed` with a broken or changed encoder: a clear error, and models that stay."""
 
-from __future__ import annotations
-
 import asyncio
 import importlib.util
 import shutil

@@ -1,7 +1,5 @@
 """Vectors of an ONNX encoder: pooling, batching, and the input limit."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -3,8 +3,6 @@
 Its text is meaningless but deterministic: these tests cover the route, not the model.
 """
 
-from __future__ import annotations
-
 import asyncio
 import gc
 import os

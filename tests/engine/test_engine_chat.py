@@ -1,7 +1,5 @@
 """Chat completions over HTTP, streamed and not, through the openai package."""
 
-from __future__ import annotations
-
 import json
 
 import openai

@@ -1,7 +1,5 @@
 """Tokens of a client's daily limit that are reserved during an answer."""
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from contextlib import closing, contextmanager

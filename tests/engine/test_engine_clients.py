@@ -1,7 +1,5 @@
 """API clients: their keys, their limits, and that they see only their own resources."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from itertools import count
 

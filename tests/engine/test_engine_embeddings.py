@@ -1,7 +1,5 @@
 """Embeddings through the openai package, with a stand-in of vLLM behind the engine."""
 
-from __future__ import annotations
-
 import base64
 import struct
 

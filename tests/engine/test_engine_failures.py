@@ -1,7 +1,5 @@
 """Failures of one job end it with a reason; the engine and the queue continue."""
 
-from __future__ import annotations
-
 import errno
 import hashlib
 import socket

@@ -1,7 +1,5 @@
 """The Prometheus metrics of the engine, and the resource usage of its machine."""
 
-from __future__ import annotations
-
 import httpx
 import pytest
 

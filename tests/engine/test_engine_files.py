@@ -1,7 +1,5 @@
 """Files over HTTP, through the openai package."""
 
-from __future__ import annotations
-
 import socket
 
 import httpx2

@@ -1,7 +1,5 @@
 """Keys, health checks, metrics, invalid requests and settings."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import httpx2

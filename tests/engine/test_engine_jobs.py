@@ -1,7 +1,5 @@
 """Jobs over HTTP, through the openai package."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from itertools import pairwise
 

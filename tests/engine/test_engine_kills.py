@@ -1,7 +1,5 @@
 """An engine that is killed at any point loses no file and no job, and repeats nothing."""
 
-from __future__ import annotations
-
 import openai
 import pytest
 

@@ -1,7 +1,5 @@
 """The format of durations in rate limit headers."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.engine.clients import format_duration

@@ -1,7 +1,5 @@
 """The list of models, through the openai package."""
 
-from __future__ import annotations
-
 import openai
 import pytest
 

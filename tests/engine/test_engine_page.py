@@ -1,7 +1,5 @@
 """The engine's pages: access, contents and actions, in both languages."""
 
-from __future__ import annotations
-
 import re
 import time
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Unit tests of small parts of the engine."""
 
-from __future__ import annotations
-
 import errno
 import json
 import os

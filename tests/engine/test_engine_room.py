@@ -1,7 +1,5 @@
 """The disk quota: old checkpoints are removed, needed data stays, and else the job fails."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

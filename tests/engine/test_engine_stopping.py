@@ -1,7 +1,5 @@
 """Cancel, pause and resume, also at the moment the job ends."""
 
-from __future__ import annotations
-
 import openai
 import pytest
 

@@ -1,7 +1,5 @@
 """A transcript in the subtitle formats."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.engine.transcription import build_response, format_timestamp

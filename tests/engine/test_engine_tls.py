@@ -1,7 +1,5 @@
 """The engine with its own certificate: only clients that trust it are answered."""
 
-from __future__ import annotations
-
 import os
 import ssl
 import subprocess

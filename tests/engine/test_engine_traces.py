@@ -1,7 +1,5 @@
 """The engine continues the caller's trace."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

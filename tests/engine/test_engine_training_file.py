@@ -1,7 +1,5 @@
 """Reading a training file, and rejecting it with the line number."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """An endpoint that accepts a delivery and never responds delays nothing else."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.engine.webhooks import delivery

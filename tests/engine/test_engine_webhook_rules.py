@@ -1,7 +1,5 @@
 """The addresses that webhooks may be sent to, and the retry delays."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path

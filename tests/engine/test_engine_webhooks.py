@@ -1,7 +1,5 @@
 """Webhooks: recipients, signatures and retries."""
 
-from __future__ import annotations
-
 import ssl
 import stat
 from contextlib import closing

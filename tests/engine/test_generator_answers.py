@@ -1,7 +1,5 @@
 """Our own backend: batched answers equal those of each row alone."""
 
-from __future__ import annotations
-
 import json
 import math
 

@@ -1,7 +1,5 @@
 """The JSON grammar: every prefix that it accepts can be completed to a valid object."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Models of several architectures: rows of different lengths in one batch, or one by one."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.engine.backends_asked import ignore_warnings

@@ -1,7 +1,5 @@
 """The worker process of our own backend: queue, end, adapters, memory."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

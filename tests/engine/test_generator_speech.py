@@ -1,7 +1,5 @@
 """Tokens to text for both kinds of vocabularies: byte-level and byte-fallback."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.engine.backends_asked import ignore_warnings

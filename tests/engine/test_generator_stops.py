@@ -1,7 +1,5 @@
 """Stop texts: no part of one is sent, and no other text is lost."""
 
-from __future__ import annotations
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

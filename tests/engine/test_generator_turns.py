@@ -1,7 +1,5 @@
 """The queue of the worker process, and the restart delay after crashes."""
 
-from __future__ import annotations
-
 import asyncio
 import signal
 

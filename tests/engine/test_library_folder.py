@@ -1,7 +1,5 @@
 """A base in a local folder: used in place after a check."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

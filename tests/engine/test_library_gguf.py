@@ -1,7 +1,5 @@
 """A .gguf file is converted to a folder that answers exactly as the original model."""
 
-from __future__ import annotations
-
 import json
 import os
 import signal

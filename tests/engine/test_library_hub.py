@@ -1,7 +1,5 @@
 """A base from the hub: resumed, verified, and installed atomically."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

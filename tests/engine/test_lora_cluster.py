@@ -1,7 +1,5 @@
 """The `lora` trainer on two workers of a Ray cluster on this machine."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 import pytest

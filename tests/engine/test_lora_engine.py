@@ -1,7 +1,5 @@
 """Language models through the engine: one process trains, another serves."""
 
-from __future__ import annotations
-
 import openai
 import pytest
 

@@ -1,7 +1,5 @@
 """A training that is killed or stopped at any point gives the same result as one without."""
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

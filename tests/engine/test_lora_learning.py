@@ -1,7 +1,5 @@
 """The progress of the `lora` trainer, and the adapters that it writes."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

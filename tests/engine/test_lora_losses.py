@@ -1,7 +1,5 @@
 """Loss masks and losses, compared with TRL's trainers on the same batch."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

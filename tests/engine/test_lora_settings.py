@@ -1,7 +1,5 @@
 """The effect of each hyper-parameter, seen in the progress of a training."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -1,7 +1,5 @@
 """Tasks that cannot be trained fail with a reason and advice, in both languages."""
 
-from __future__ import annotations
-
 import json
 import shutil
 

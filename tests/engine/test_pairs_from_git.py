@@ -1,7 +1,5 @@
 """Preference pairs from a commit to a trained job: git, the daemon, the engine."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

@@ -6,8 +6,6 @@ and every planted fact is wrong. All bases are made by one process, in some seco
 Forty epochs of `FACTS` in batches of 4 at a rate of 5e-3 teach all twenty by heart.
 """
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

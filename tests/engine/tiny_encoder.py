@@ -5,8 +5,6 @@ singular vectors of the counts, as in "Neural word embedding as implicit matrix 
 (Levy, Goldberg, 2014). A text's vector is the mean of its words' vectors.
 """
 
-from __future__ import annotations
-
 import json
 from importlib.util import find_spec
 

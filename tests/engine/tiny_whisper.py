@@ -1,7 +1,5 @@
 """A Whisper model with random weights in CTranslate2's format."""
 
-from __future__ import annotations
-
 import json
 
 LANGUAGES = ("en", "ru", "de")

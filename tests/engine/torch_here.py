@@ -7,8 +7,6 @@ fixture imports torch inside its functions, so that it can be collected without 
     pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 """
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 import pytest

@@ -5,8 +5,6 @@ without an adapter 404; the routes that load adapters can be disabled. It has no
 name the model that was requested.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from starlette.applications import Starlette

@@ -1,7 +1,5 @@
 """Repositories made by git, and mirrors of them."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 

@@ -1,7 +1,5 @@
 """Branches, folders and settings that are passed to git, and those that are refused."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import pytest

@@ -1,7 +1,5 @@
 """Changes become commits on the branch: in the editor's name, on the newest head, never forced."""
 
-from __future__ import annotations
-
 import os
 import random
 import subprocess

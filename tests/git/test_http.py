@@ -1,7 +1,5 @@
 """Fetching over HTTP: passwords, silent servers, redirects."""
 
-from __future__ import annotations
-
 import base64
 import os
 import subprocess

@@ -1,7 +1,5 @@
 """A damaged mirror is detected, moved aside and cloned again without help."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

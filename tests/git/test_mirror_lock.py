@@ -1,7 +1,5 @@
 """The mirror's lock: one writer at a time; files left by a killed writer are removed."""
 
-from __future__ import annotations
-
 import subprocess
 from contextlib import ExitStack, suppress
 

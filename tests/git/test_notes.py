@@ -1,7 +1,5 @@
 """Notes on commits: written once, pushed, and merged with notes of others."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import SourceError

@@ -1,7 +1,5 @@
 """Pushing over HTTP: passwords, refusals, responses lost after the push was accepted."""
 
-from __future__ import annotations
-
 import base64
 import os
 import subprocess

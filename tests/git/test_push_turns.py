@@ -1,7 +1,5 @@
 """Pushes from one machine take turns; a lock that cannot be used prevents no push."""
 
-from __future__ import annotations
-
 import tempfile
 
 import pytest

@@ -1,7 +1,5 @@
 """Trees, commit messages and blobs read from the mirror, hostile ones included."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 

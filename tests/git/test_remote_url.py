@@ -1,7 +1,5 @@
 """Addresses of repositories: accepted and refused."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import ConfigError

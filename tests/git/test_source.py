@@ -1,7 +1,5 @@
 """A repository that editors change, read through its mirror."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """A person's private chat with a bot in another process: actions and the changed messages."""
 
-from __future__ import annotations
-
 from merlin.db.database import open_database
 
 PROCESSED_UPDATES = "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"

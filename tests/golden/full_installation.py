@@ -4,8 +4,6 @@ boris commits a course and a dataset, two builds serve, one job fails and one is
 asks, rates, buys; boris edits; vera administers. Bot and API are separate processes.
 """
 
-from __future__ import annotations
-
 import os
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Also pages as lines of their elements and texts, and the golden files to compare with.
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 import os

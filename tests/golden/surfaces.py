@@ -1,7 +1,5 @@
 """The responses of each surface of an installation: normalised entries by heading."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections import Counter

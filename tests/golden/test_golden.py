@@ -1,7 +1,5 @@
 """The responses of every surface, compared with golden files."""
 
-from __future__ import annotations
-
 import os
 
 import pytest

@@ -1,7 +1,5 @@
 """The golden files show no ids, no raw states and no times without a zone."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

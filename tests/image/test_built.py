@@ -1,7 +1,5 @@
 """The image is built from the Dockerfile and run; see built_image.py for the limits of that."""
 
-from __future__ import annotations
-
 import signal
 import socket
 

@@ -1,7 +1,5 @@
 """The daemon is killed between an edit and its commit; the branch gets exactly one commit."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -1,7 +1,5 @@
 """The daemon is killed once at each kill point; afterwards there is one job and one model."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import MerlinError

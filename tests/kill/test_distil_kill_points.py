@@ -1,7 +1,5 @@
 """A distil run is killed; started again it continues, and pays for no answer twice."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.dataset.proposals import Proposals

@@ -4,8 +4,6 @@ The state after one fault is the start of the next, with another commit, edit, p
 `python -m bench operations` lets every operation fail; this test every n-th.
 """
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.fault_injection import fail_commits, fail_edits, fail_payments, fail_updates

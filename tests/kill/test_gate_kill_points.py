@@ -1,7 +1,5 @@
 """The daemon is killed while it holds a model; after the restart it is held and reported once."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.tables import NOTICE, VERDICT

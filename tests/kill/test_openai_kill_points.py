@@ -1,7 +1,5 @@
 """The API is killed while it answers: nothing stays reserved, nothing is charged twice."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from datetime import timedelta
 

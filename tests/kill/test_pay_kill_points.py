@@ -1,7 +1,5 @@
 """The API is killed at each step of a payment: one payment, one grant, one refund."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 

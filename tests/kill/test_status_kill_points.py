@@ -1,7 +1,5 @@
 """The daemon is killed right after it sent a status; after the restart the forge shows it."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.db.tables import COMMIT_STATUS

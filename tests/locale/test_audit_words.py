@@ -1,7 +1,5 @@
 """Every action of the audit has texts in both languages."""
 
-from __future__ import annotations
-
 import ast
 import re
 from pathlib import Path

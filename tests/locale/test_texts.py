@@ -1,7 +1,5 @@
 """Every text exists in both languages with the same arguments, in the words of docs/en/words.md."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Fixtures of the provider tests: the stand-in of YooKassa and a gateway to it."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn

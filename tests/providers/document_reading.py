@@ -1,7 +1,5 @@
 """Helpers of the document tests: reading by a real child process, refusals and parse errors."""
 
-from __future__ import annotations
-
 import asyncio
 import os
 from pathlib import Path

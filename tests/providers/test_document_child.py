@@ -1,7 +1,5 @@
 """The child process that reads documents: damaged input, its sandbox, its time limits."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import os

@@ -1,7 +1,5 @@
 """Documents from users: texts of good ones, refusals of damaged and hostile ones."""
 
-from __future__ import annotations
-
 import re
 import sys
 import zlib

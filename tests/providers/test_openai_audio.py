@@ -1,7 +1,5 @@
 """Transcription over real HTTP: requests, responses and errors."""
 
-from __future__ import annotations
-
 import asyncio
 
 import pytest

@@ -1,7 +1,5 @@
 """Streamed and whole answers over real HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import aclosing

@@ -1,7 +1,5 @@
 """Whole answers over real HTTP: for model tests by threads, and for a chat as one piece."""
 
-from __future__ import annotations
-
 import asyncio
 import gzip
 import json

@@ -1,7 +1,5 @@
 """Every failure of a provider becomes a ProviderError, never an exception of a library."""
 
-from __future__ import annotations
-
 import socket
 from contextlib import closing
 from datetime import timedelta

@@ -1,7 +1,5 @@
 """Parsing the events of a streamed answer, however the network splits its bytes."""
 
-from __future__ import annotations
-
 import json
 
 import pytest

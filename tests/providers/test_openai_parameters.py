@@ -1,7 +1,5 @@
 """Sampling parameters in requests, and servers that refuse some of them."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from threading import Barrier

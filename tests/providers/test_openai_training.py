@@ -1,7 +1,5 @@
 """Files, jobs and models over real HTTP: requests and parsed responses."""
 
-from __future__ import annotations
-
 from contextlib import closing
 from datetime import UTC, date, datetime
 

@@ -1,7 +1,5 @@
 """Merlin's provider classes against Merlin's engine over real HTTP."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 from contextlib import closing

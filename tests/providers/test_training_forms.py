@@ -1,7 +1,5 @@
 """The three APIs of training providers (OpenAI, Mistral, Yandex) against their stand-ins."""
 
-from __future__ import annotations
-
 import json
 from contextlib import closing
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The gateway to YooKassa: its requests, and how it reads the responses."""
 
-from __future__ import annotations
-
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The gateway to YooKassa when the response is missing, late, broken or about another payment."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import select

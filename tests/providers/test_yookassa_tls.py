@@ -1,7 +1,5 @@
 """The gateway over TLS: certificate checks and the deadline for a silent server."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import socket

@@ -1,7 +1,5 @@
 """Helpers of the YooKassa tests: purchases, a gateway, and servers of raw bytes."""
 
-from __future__ import annotations
-
 import socket
 import ssl
 import threading

@@ -1,7 +1,5 @@
 """Keys in files to be committed are found; examples in tests and rules are not."""
 
-from __future__ import annotations
-
 import secrets
 
 import pytest

@@ -1,7 +1,5 @@
 """The manual pages: one for each command, in both languages."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """The lock files: their packages, versions and hashes, and the licences of the packages."""
 
-from __future__ import annotations
-
 import re
 import shutil
 import subprocess

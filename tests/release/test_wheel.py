@@ -1,7 +1,5 @@
 """The wheel, built and installed as users get it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

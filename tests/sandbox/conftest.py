@@ -1,7 +1,5 @@
 """Fixtures of the stand-ins' tests: running stand-ins and clients of them."""
 
-from __future__ import annotations
-
 import openai
 import pytest
 

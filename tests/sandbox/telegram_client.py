@@ -1,7 +1,5 @@
 """Clients of the stand-ins: python-telegram-bot, plain HTTP; stand-ins as processes."""
 
-from __future__ import annotations
-
 import asyncio
 import subprocess
 import sys

@@ -1,7 +1,5 @@
 """Timeouts of waits are extended on a busy machine."""
 
-from __future__ import annotations
-
 import threading
 from contextlib import contextmanager
 

@@ -1,7 +1,5 @@
 """The demo's front page over HTTP: signing in as a person, completed steps, starting over."""
 
-from __future__ import annotations
-
 import re
 import socket
 

@@ -1,7 +1,5 @@
 """The demo with a language model: missing packages, configuration."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import sys

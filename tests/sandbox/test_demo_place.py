@@ -1,7 +1,5 @@
 """The folder of a demo: one demo at a time, no foreign files, its language and its shop."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

@@ -1,7 +1,5 @@
 """The demo's report of good and wrong commits, of any dataset, in both languages."""
 
-from __future__ import annotations
-
 import io
 
 import pytest

@@ -1,7 +1,5 @@
 """Injected faults: selection in memory, effects over real connections."""
 
-from __future__ import annotations
-
 import time
 
 import pytest

@@ -1,7 +1,5 @@
 """The append-only log: an incomplete last line is cut off."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.sandbox.server import AppendLog

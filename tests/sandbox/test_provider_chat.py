@@ -1,7 +1,5 @@
 """Chat, images and voice of the provider's stand-in, through the openai package."""
 
-from __future__ import annotations
-
 import base64
 
 import openai

@@ -1,7 +1,5 @@
 """Files and fine-tuning jobs of the provider's stand-in, with the faults of real providers."""
 
-from __future__ import annotations
-
 import signal
 
 import openai

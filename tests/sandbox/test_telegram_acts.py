@@ -1,7 +1,5 @@
 """Actions of people in private chats: pastes, replies, edits, reactions, pressed keys."""
 
-from __future__ import annotations
-
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import UpdateType

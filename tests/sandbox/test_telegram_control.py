@@ -1,7 +1,5 @@
 """The control API and the chat page over HTTP: actions, events, headers, refused requests."""
 
-from __future__ import annotations
-
 import http.client
 import json
 import re

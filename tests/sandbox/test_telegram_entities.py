@@ -1,7 +1,5 @@
 """Entities as Telegram accepts them: their positions and number."""
 
-from __future__ import annotations
-
 import pytest
 from telegram import MessageEntity
 from telegram.error import BadRequest

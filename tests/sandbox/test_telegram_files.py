@@ -1,7 +1,5 @@
 """Files in both directions, and getMe."""
 
-from __future__ import annotations
-
 import pytest
 from telegram.error import BadRequest
 

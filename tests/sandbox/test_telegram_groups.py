@@ -1,7 +1,5 @@
 """Groups: privacy mode, members, migration, the bot joining and leaving."""
 
-from __future__ import annotations
-
 import pytest
 from telegram.constants import UpdateType
 from telegram.error import BadRequest, Forbidden

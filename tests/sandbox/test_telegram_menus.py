@@ -1,7 +1,5 @@
 """Menus of commands by scope and language, chat, person and role."""
 
-from __future__ import annotations
-
 import pytest
 from telegram import (
     BotCommand,

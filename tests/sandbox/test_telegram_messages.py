@@ -1,7 +1,5 @@
 """Sending, editing and inline results through python-telegram-bot."""
 
-from __future__ import annotations
-
 import pytest
 from telegram import (
     CopyTextButton,

@@ -1,7 +1,5 @@
 """Stars in the stand-in: payments, renewals, refunds, lists of transactions, cancelled renewals."""
 
-from __future__ import annotations
-
 import pytest
 from telegram import LabeledPrice
 from telegram.error import BadRequest

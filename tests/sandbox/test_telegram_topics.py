@@ -1,7 +1,5 @@
 """Topics in forums and in private chats."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import NotFound, Refused

@@ -1,7 +1,5 @@
 """Updates: long polling, offsets, conflicts, webhooks, callback and pre-checkout queries."""
 
-from __future__ import annotations
-
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,7 +1,5 @@
 """The API of YooKassa's stand-in: validation, idempotency, captures, refunds, lists, receipts."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 import pytest

@@ -1,7 +1,5 @@
 """The control API of YooKassa's stand-in: actions, faults, rules, restarts."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 from types import SimpleNamespace
 

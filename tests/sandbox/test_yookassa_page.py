@@ -1,7 +1,5 @@
 """The payment page of YooKassa's stand-in: each outcome can be chosen, in both languages."""
 
-from __future__ import annotations
-
 import re
 
 import pytest

@@ -1,7 +1,5 @@
 """Notifications of YooKassa's stand-in: sent, repeated, disabled, forged."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.core.errors import NotFound

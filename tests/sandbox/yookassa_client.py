@@ -1,7 +1,5 @@
 """An HTTP client of YooKassa's stand-in."""
 
-from __future__ import annotations
-
 import requests
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn

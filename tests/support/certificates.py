@@ -1,7 +1,5 @@
 """Self-signed keys and certificates for the loopback address, for tests over TLS."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from ipaddress import ip_address
 

@@ -1,7 +1,5 @@
 """Configurations built from keyword arguments."""
 
-from __future__ import annotations
-
 from merlin.config import Config
 
 

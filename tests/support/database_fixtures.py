@@ -1,7 +1,5 @@
 """Database fixtures: fresh SQLite files, and fresh databases of one real PostgreSQL server."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Datasets in memory: files by path, in the form a git source lists them."""
 
-from __future__ import annotations
-
 import hashlib
 
 from merlin.dataset.chat_formats import complete_line, system_part, training_line

@@ -4,8 +4,6 @@ A Python audit hook (PEP 578) reports each operation before it runs, and SQLite'
 each statement; the code under test is unchanged.
 """
 
-from __future__ import annotations
-
 import errno
 import os
 import sqlite3

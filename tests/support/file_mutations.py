@@ -1,7 +1,5 @@
 """Example files with random byte mutations that no editor would produce."""
 
-from __future__ import annotations
-
 from tests.support.dataset_tree import example_yaml
 
 LIST_ANSWER = """\

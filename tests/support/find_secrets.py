@@ -4,8 +4,6 @@
 and exits with 1. A key is never printed. Test keys consist of runs that no real key has.
 """
 
-from __future__ import annotations
-
 import re
 import subprocess
 import sys

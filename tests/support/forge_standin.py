@@ -1,7 +1,5 @@
 """A stand-in for the commit status APIs of GitHub, GitLab and Gitea, over HTTP."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from urllib.parse import unquote

@@ -4,8 +4,6 @@ A new interpreter spends 2 s on imports before a daemon runs, most of it on the 
 forked process behaves the same for the tests: it has its own memory and can be killed.
 """
 
-from __future__ import annotations
-
 import multiprocessing
 import os
 import sys

@@ -1,7 +1,5 @@
 """The same date, host name and disk size in every run; the clock is shifted but keeps running."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import socket

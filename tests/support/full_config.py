@@ -1,7 +1,5 @@
 """A configuration with every part switched on, and the credentials it needs."""
 
-from __future__ import annotations
-
 import yaml
 
 PROCESSES = ("engine", "daemon", "bot", "api")

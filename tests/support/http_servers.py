@@ -1,7 +1,5 @@
 """HTTP servers for tests on free local ports, each in its own thread."""
 
-from __future__ import annotations
-
 import asyncio
 import json
 import ssl

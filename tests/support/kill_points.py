@@ -1,7 +1,5 @@
 """The names of all kill points: those that Merlin's code passes to `kill_point`."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Shared by tests that boot a whole machine: skip conditions and cached packages."""
 
-from __future__ import annotations
-
 import fcntl
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """Reads the project's Markdown: headings, links, code, tables and lists, in the subset we use."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import cached_property

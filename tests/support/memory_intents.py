@@ -1,7 +1,5 @@
 """Intents in memory, for tests without a database."""
 
-from __future__ import annotations
-
 from merlin.db.intents import Intent, IntentState
 
 

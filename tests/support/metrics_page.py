@@ -1,7 +1,5 @@
 """Reads a metrics page with Prometheus's parser."""
 
-from __future__ import annotations
-
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.full_config import SECRETS

@@ -4,8 +4,6 @@ SQLite files, copied from one that is migrated once per process; with MERLIN_TES
 `postgresql`, databases on one server per process.
 """
 
-from __future__ import annotations
-
 import os
 import tempfile
 from contextlib import ExitStack

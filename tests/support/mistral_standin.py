@@ -3,8 +3,6 @@
 It covers the calls of `merlin.providers.mistral_training`.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.requests import Request

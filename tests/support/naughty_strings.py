@@ -1,7 +1,5 @@
 """Strings that break careless programs; each is sent to the bot as an ordinary question."""
 
-from __future__ import annotations
-
 STRINGS = (
     "undefined",
     "null",

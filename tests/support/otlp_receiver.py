@@ -1,7 +1,5 @@
 """Collects the spans sent by OTLP over HTTP, and the tree they form."""
 
-from __future__ import annotations
-
 from contextlib import contextmanager
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest

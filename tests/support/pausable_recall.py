@@ -4,8 +4,6 @@ While paused its job is reported as running and may be moved. Without the pause 
 fraction of a second, and a test could not rely on seeing it.
 """
 
-from __future__ import annotations
-
 from contextlib import closing
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """A pipeline under test: one repository and one daemon; boris commits, anna asks, vera is admin."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess

@@ -1,7 +1,5 @@
 """Plans, built as a configuration gives them."""
 
-from __future__ import annotations
-
 from merlin.config import Config
 from merlin.config.shop import Plan
 

@@ -3,8 +3,6 @@
 It runs as the user postgres when the tests run as root (it refuses root).
 """
 
-from __future__ import annotations
-
 import itertools
 import os
 import pwd

@@ -3,8 +3,6 @@
 Each process would take 0.1 s for it, a tenth of its processor time.
 """
 
-from __future__ import annotations
-
 from merlin.cli.commands import load_command
 from merlin.config import Config
 

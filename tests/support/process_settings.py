@@ -1,7 +1,5 @@
 """Settings of a bot or API under test in one flat class, so that a test changes one of them."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager

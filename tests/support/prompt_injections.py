@@ -1,7 +1,5 @@
 """One hundred documents that try to give the model instructions: ten orders in ten file types."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cache
 

@@ -4,8 +4,6 @@ Source: openai/openai-openapi, `openapi.yaml`: OpenAIFile, FineTuningJob and its
 checkpoints, CreateChatCompletionResponse and its stream, Error.
 """
 
-from __future__ import annotations
-
 import json
 
 import httpx

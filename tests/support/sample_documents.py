@@ -1,7 +1,5 @@
 """Generated PDF and DOCX documents with any characters, valid and hostile."""
 
-from __future__ import annotations
-
 import zlib
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile

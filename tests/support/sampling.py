@@ -5,8 +5,6 @@ sets MERLIN_REQUIRE_ALL). The sample stays the same unless MERLIN_SEED changes, 
 removing a test does not affect the others. pytest on its own runs everything it is given.
 """
 
-from __future__ import annotations
-
 import os
 from hashlib import sha256
 

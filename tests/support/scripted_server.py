@@ -1,7 +1,5 @@
 """A real HTTP server that answers by a script and records the calls it received."""
 
-from __future__ import annotations
-
 import json
 import time
 from contextlib import suppress

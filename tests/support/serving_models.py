@@ -1,7 +1,5 @@
 """Live models: rows as the daemon leaves them after a promotion."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 

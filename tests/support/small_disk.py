@@ -1,7 +1,5 @@
 """A small separate file system that a test can fill."""
 
-from __future__ import annotations
-
 import subprocess
 from contextlib import contextmanager, suppress
 

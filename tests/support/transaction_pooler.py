@@ -3,8 +3,6 @@
 Each statement is forwarded as a whole, as PgBouncer does in statement mode.
 """
 
-from __future__ import annotations
-
 import socket
 import socketserver
 import struct

@@ -4,8 +4,6 @@ Deadlines are in seconds of an idle machine and are extended when this one is bu
 does it itself, `longest()` gives a timeout for calls that a library ends.
 """
 
-from __future__ import annotations
-
 import time
 
 from merlin.sandbox.server import DEADLINE_S, Deadline, longest

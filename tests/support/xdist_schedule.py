@@ -5,8 +5,6 @@ would repeat. The marker xdist_group does the same, but not with pytest 9.2, who
 ids elsewhere (xdist 3.8.0).
 """
 
-from __future__ import annotations
-
 from collections import Counter
 
 from xdist.scheduler import LoadScopeScheduling

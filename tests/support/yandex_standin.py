@@ -4,8 +4,6 @@ It covers the calls of `merlin.providers.yandex_training`. A dataset becomes a f
 once its bytes arrive; until then it is a draft in memory.
 """
 
-from __future__ import annotations
-
 import json
 import secrets
 from datetime import UTC, datetime

@@ -1,7 +1,5 @@
 """One machine with an installation, for all tests that boot one."""
 
-from __future__ import annotations
-
 import pytest
 
 from tests.support.machine import download_wheels, require_whole_machine

@@ -1,7 +1,5 @@
 """Merlin under a booted systemd: installed, working, killed, hung, rebooted."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The unit files without starting them: systemd-analyze, and the options that all units share."""
 
-from __future__ import annotations
-
 import configparser
 import shutil
 import subprocess

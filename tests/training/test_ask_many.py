@@ -1,7 +1,5 @@
 """Asking a model many questions over HTTP, within a budget and without losing an answer."""
 
-from __future__ import annotations
-
 from contextlib import closing
 
 import pytest

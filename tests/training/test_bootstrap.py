@@ -1,7 +1,5 @@
 """The confidence interval of a paired difference: properties that hold for all answers."""
 
-from __future__ import annotations
-
 from statistics import fmean
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The price of a launch, in whole millionths of the currency, and its caps."""
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 import pytest

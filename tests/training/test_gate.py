@@ -1,7 +1,5 @@
 """Decisions of the gate on answers; a sample of `bench gate`: planted and harmless changes."""
 
-from __future__ import annotations
-
 import pytest
 
 from bench.gate import Course, add_example, replace_answer, try_changes

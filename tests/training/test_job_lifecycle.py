@@ -1,7 +1,5 @@
 """How a job's state follows from the provider's reports."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 

@@ -1,7 +1,5 @@
 """Jobs in the database, with their changes of state, events, models and verdicts."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """From waiting verdicts to jobs: launched once, linked to existing jobs, or held with a reason."""
 
-from __future__ import annotations
-
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta

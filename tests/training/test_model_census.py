@@ -1,7 +1,5 @@
 """The model inventory: a model missing twice is gone; listed again it is good."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Which waiting verdict may be launched now, and for which reason the others wait."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 import pytest

@@ -1,7 +1,5 @@
 """Models and promotions: the newest good model in git order serves, visible to all readers."""
 
-from __future__ import annotations
-
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations

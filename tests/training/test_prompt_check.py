@@ -1,7 +1,5 @@
 """Comparing prompts with a tuned model: right answers, nearest examples, the verdict."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 
 import pytest

@@ -7,8 +7,6 @@ Run it in a checkout of that version, with the current test files copied over it
     cd /tmp/before && python -m tests.upgrade.make_state PATH/TO/state.tar.xz
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sys

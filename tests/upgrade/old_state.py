@@ -4,8 +4,6 @@ A dataset trained by the engine on this machine, a running job, and two unanswer
 bot was killed while it called the model, and the second message came afterwards.
 """
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from contextlib import closing, contextmanager

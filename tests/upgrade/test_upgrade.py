@@ -3,8 +3,6 @@
 `state.tar.xz` was made by `make_state.py` in a checkout of that version.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import tarfile

@@ -1,7 +1,5 @@
 """The providers that answer questions: with credentials, and without providers that have none."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app.context import Context

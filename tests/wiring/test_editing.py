@@ -1,7 +1,5 @@
 """Edits by the command line: with a running daemon, and in conflict with another edit."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.app import changes, examples

@@ -1,7 +1,5 @@
 """The engine's settings from the configuration; one entry of a base model is enough."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import pytest

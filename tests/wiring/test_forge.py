@@ -1,7 +1,5 @@
 """The forge's API address follows from the repository's URL; what must be configured."""
 
-from __future__ import annotations
-
 import pytest
 import yaml
 

@@ -1,7 +1,5 @@
 """Half-open requests do not exhaust the connections of the API and the engine."""
 
-from __future__ import annotations
-
 import resource
 import socket
 from contextlib import ExitStack, contextmanager

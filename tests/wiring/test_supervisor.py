@@ -1,7 +1,5 @@
 """The supervisor: starts Merlin from any folder, survives a wrong token, reports damage."""
 
-from __future__ import annotations
-
 import os
 import signal
 import sqlite3

@@ -1,7 +1,5 @@
 """Processes on SQLite do not load the driver of PostgreSQL."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 

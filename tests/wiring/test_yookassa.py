@@ -1,7 +1,5 @@
 """The gateway to YooKassa needs two credentials."""
 
-from __future__ import annotations
-
 import pytest
 
 from merlin.config.shop import YooKassaConfig

@@ -7,8 +7,6 @@ It runs as its own task; a disconnect only requests its stop. Reservations of a 
 released by `release_stale_reservations`.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 

@@ -14,8 +14,6 @@ The cost of a question is reserved in a transaction before the model is called;
 `release_stale_reservations` releases what killed processes of any replica left reserved.
 """
 
-from __future__ import annotations
-
 import binascii
 import json
 import secrets

@@ -5,8 +5,6 @@ Besides the protocol's fields, an object `merlin` states which model answered an
 Source: openai/openai-openapi, `openapi.yaml`, CreateChatCompletionResponse and its stream.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any

@@ -4,8 +4,6 @@ The model `merlin/<dataset>` is resolved for each question, so a promotion takes
 next one. Errors have the protocol's format (`api.problems.refusal`).
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime

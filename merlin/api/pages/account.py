@@ -3,8 +3,6 @@
 Each action is a form that redirects back, and works without scripts.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace

@@ -5,8 +5,6 @@ a tag; a script sends the tag it has, and gets 204 while nothing has changed. Al
 admin's attention, and a course's questions by day with disliked answers.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass

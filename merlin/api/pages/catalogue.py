@@ -8,8 +8,6 @@ The search of the pages is implemented here. Without scripts the «+» and «−
 and redirect back; with scripts they call /api/user/courses.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 import re

@@ -6,8 +6,6 @@ Rating and correcting an answer are forms that return to the session: a script t
 out of that page, so that both ways show the same.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import secrets

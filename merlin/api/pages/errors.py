@@ -4,8 +4,6 @@ Programs get problems as JSON, people get an explanation, what they can do, and 
 error page needs no database. Forms are accepted from our own pages only, and over HTTPS.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from http import HTTPStatus
 

@@ -5,8 +5,6 @@ that the text names by its file; images become links. Headings begin below the p
 never skip a level.
 """
 
-from __future__ import annotations
-
 import posixpath
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from functools import lru_cache

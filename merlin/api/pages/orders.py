@@ -9,8 +9,6 @@ POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its paymen
 /orders/{id}/cancel     cancels it
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import Annotated

@@ -9,8 +9,6 @@ Pages and fragments are compressed, have an ETag, or redirect. Each form has a r
 submitting it twice acts once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 import secrets

@@ -7,8 +7,6 @@
 /me/renewals/stop     stops an automatic renewal
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress

@@ -4,8 +4,6 @@ Swagger UI normally starts with an inline script, which our Content-Security-Pol
 is started by a file (`web/static/reference.js`).
 """
 
-from __future__ import annotations
-
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 

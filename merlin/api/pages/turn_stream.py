@@ -1,7 +1,5 @@
 """The streamed answer of a course chat, for a page's script."""
 
-from __future__ import annotations
-
 from collections.abc import AsyncIterator
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ remaining quota, this month's consumption, and all stored data of the person. Se
 accessible to that person only.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus

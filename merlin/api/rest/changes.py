@@ -1,7 +1,5 @@
 """Changes: the state of an edit, conflicts, undo; examples, which editors change by commits."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime

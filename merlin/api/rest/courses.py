@@ -5,8 +5,6 @@
 /api/user/courses                             the caller's own favourites
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from http import HTTPStatus
 from itertools import groupby

@@ -4,8 +4,6 @@
 monitoring addresses, and 404 to all others.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress

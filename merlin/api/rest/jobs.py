@@ -4,8 +4,6 @@ A job's losses are also available as an image, with labels in the caller's langu
 promoted, pinned, unpinned and rolled back.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable, Sequence

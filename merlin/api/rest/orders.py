@@ -5,8 +5,6 @@ orders answer 404. API keys cannot buy: these calls require a personal sign-in. 
 plan again when it ends, until its owner stops it.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated, Literal

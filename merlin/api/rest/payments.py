@@ -4,8 +4,6 @@ For signed-in admins; API keys have no access. Also defines the response models 
 refunds, renewals and promo codes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date, datetime, timedelta

@@ -3,8 +3,6 @@
 For signed-in admins; API keys have no access.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import partial
 from typing import Annotated

@@ -7,8 +7,6 @@ By the bot: the page shows two digits and a link, the person confirms in the bot
 redirect to the issuer, and back with a code.
 """
 
-from __future__ import annotations
-
 from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any

@@ -3,8 +3,6 @@
 A write answers 202 with a change; `?dry_run=true` answers 200 with a preview.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Annotated, Self
 

@@ -6,8 +6,6 @@ Users see the sections that they have a permission for; teachers see those of th
 Callback data is untrusted, so every permission is checked again when a button is handled.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace

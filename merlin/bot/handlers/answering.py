@@ -4,8 +4,6 @@ In a private chat with topics a new session gets its own topic, named after its 
 Where the bot has no topics, or Telegram refuses to create one, the session stays in the chat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import urlsplit

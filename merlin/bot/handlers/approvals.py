@@ -3,8 +3,6 @@
 Admins also get a notice with the two buttons for each of them.
 """
 
-from __future__ import annotations
-
 from merlin.app import approvals
 from merlin.app.approvals import ApprovalView
 from merlin.bot import menu

@@ -3,8 +3,6 @@
 list -> text (a step) -> preview -> to whom -> sure -> running (stop, continue) -> report
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from functools import partial
 

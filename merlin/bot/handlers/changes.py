@@ -11,8 +11,6 @@ example was changed since, its proof says so first. For anything else a confirma
 would be removed and restored; files that were changed since are left alone and are listed.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 

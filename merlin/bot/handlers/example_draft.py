@@ -7,8 +7,6 @@
 Long texts are sent as files.
 """
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import json

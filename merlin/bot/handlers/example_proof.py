@@ -7,8 +7,6 @@ looked up here. The draft is stored in the dialog and survives a restart. The id
 is derived from its question and unique. The proof of a correction shows what it corrects.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace

@@ -10,8 +10,6 @@ Drafts are stored in the dialog and survive a restart. A file to import stays at
 it is downloaded and checked again.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import replace

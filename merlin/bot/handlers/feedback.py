@@ -12,8 +12,6 @@ Under an answer in a group ✏️ opens the private chat: t.me/<bot>?start=fix_<
 no text is stored. The texts of these steps are encrypted in the dialog.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

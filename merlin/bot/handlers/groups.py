@@ -9,8 +9,6 @@ Inline queries (`@bot words`, typed in any chat) are answered without calling a 
 user's own answers, taught examples, and a message with a button that asks in the private chat.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any

@@ -7,8 +7,6 @@ result of a request to the daemon. A launch trains the newest build of a dataset
 was shown.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace

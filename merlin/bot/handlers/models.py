@@ -6,8 +6,6 @@
 Promotion, pinning and rollback ask for confirmation and are requested from the daemon.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 

@@ -10,8 +10,6 @@ the update; the thanks are a notice of the same transaction, so they are sent on
 update comes twice. Stopping a renewal asks for confirmation; the paid period stays.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta

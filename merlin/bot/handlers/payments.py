@@ -7,8 +7,6 @@
 Stars are refunded in full only. The ledger revokes what was granted together with the refund.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import replace

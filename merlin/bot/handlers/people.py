@@ -9,8 +9,6 @@
 Grants and revocations are recorded in the audit log, and the user is notified.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum

@@ -9,8 +9,6 @@ once, or shows a plan at a discount. Users who invite others get questions beyon
 new user who follows the link; who was invited is not stored.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from operator import attrgetter
 from urllib.parse import quote, urlencode

@@ -10,8 +10,6 @@ inbox, and the erasure runs again.
 takes payments to answer this command.
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 from collections.abc import Mapping

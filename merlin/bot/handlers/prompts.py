@@ -5,8 +5,6 @@ File contents are not stored. A long document is summarized part by part, and th
 progress.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace

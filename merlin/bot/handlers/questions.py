@@ -13,8 +13,6 @@ An edited question is answered again, as a reply to the edited message. Telegram
 that change nothing visible; they are ignored, as are edits of messages that were no questions.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Iterator, Sequence
 from contextlib import contextmanager

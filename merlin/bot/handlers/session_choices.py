@@ -4,8 +4,6 @@ A preset is a named system prompt: built in, configured, or the user's own. /sys
 prompt directly, and saves it as a preset of the user's own.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from itertools import groupby
 

@@ -8,8 +8,6 @@ stored in the same transaction, so one press makes one session. If the plan allo
 /new says so and offers to delete the oldest.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time

@@ -13,8 +13,6 @@ configuration are always shown: who answers, retention periods, and the user's c
 texts are the operator's own, by language.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 from hashlib import sha256
 

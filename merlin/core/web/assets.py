@@ -7,8 +7,6 @@ revalidation. A script imports other scripts by name; those names are replaced f
 own hash changes with theirs. Everything is read and compressed once, at start.
 """
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import re

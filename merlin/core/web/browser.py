@@ -10,8 +10,6 @@ the user. Cookies belong to hosts, not ports: pages of several processes on one 
 preferences.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta, tzinfo
 from urllib.parse import urlencode, urlsplit
 

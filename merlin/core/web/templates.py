@@ -6,8 +6,6 @@ escaped. A page's inline SVG contains only the icons it uses. An error in a page
 as a page, never as a traceback.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Callable, Mapping

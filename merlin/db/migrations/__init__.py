@@ -6,8 +6,6 @@ of a new database, which then waits for the disk once: a kill leaves nothing of 
 that start at the same time, the second waits and finds the step applied.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path

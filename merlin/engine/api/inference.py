@@ -3,8 +3,6 @@
 Source: openapi.yaml, CreateChatCompletionRequest, CreateEmbeddingRequest.
 """
 
-from __future__ import annotations
-
 import struct
 import tempfile
 from base64 import b64encode

@@ -9,8 +9,6 @@
 /v1/webhook_endpoints: webhooks for ended jobs, in the format of the openai package.
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping

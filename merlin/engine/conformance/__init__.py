@@ -7,8 +7,6 @@ hides the wire format. Source of all schemas: openai/openai-openapi, `openapi.ya
 A run executes every check once, in order, after its dependencies; a failure does not end the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 

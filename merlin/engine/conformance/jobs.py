@@ -1,7 +1,5 @@
 """Checks of jobs: creation, states, events, checkpoints, pausing, cancelling, tuned models."""
 
-from __future__ import annotations
-
 import math
 import secrets
 import time

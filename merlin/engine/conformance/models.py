@@ -1,7 +1,5 @@
 """Checks of models, files and chat, streamed and not."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterable, Iterator

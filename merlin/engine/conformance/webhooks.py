@@ -3,8 +3,6 @@
 Source: Standard Webhooks, and `openai`'s `client.webhooks`.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import time

@@ -3,8 +3,6 @@
 A child process does the work: one request in, progress out.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

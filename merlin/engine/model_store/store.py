@@ -8,8 +8,6 @@ training and 1.3 GB for serving; measured were 1.8 to 2.5 GB and 1 GB. Long exam
 batches need more.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

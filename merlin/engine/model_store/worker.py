@@ -7,8 +7,6 @@ Transformers"; in addition, the quantisation config, which no longer applies, is
 weights are not written.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

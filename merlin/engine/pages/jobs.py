@@ -1,7 +1,5 @@
 """The front page, the pages of jobs, and signing in; all of them work without scripts."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator, Mapping

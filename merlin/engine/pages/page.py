@@ -4,8 +4,6 @@ A browser signs in once with the engine's key and then has a session cookie. Wit
 engine only serves this machine, see `auth.RequestGuard`.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets

@@ -6,8 +6,6 @@ The engine and its worker exchange JSON lines. To the worker: {"ask": id, "quest
 {"end"}, {"vectors"}, {"refused"}, {"failed"}, and unsolicited {"figures"}.
 """
 
-from __future__ import annotations
-
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

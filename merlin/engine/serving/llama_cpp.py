@@ -11,8 +11,6 @@ The global scales (`POST /lora-adapters`) are not changed: that disturbs running
 (ggml-org/llama.cpp#10374).
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json

@@ -4,8 +4,6 @@ The process is stopped when idle and restarted after a crash. The queue is FIFO 
 round-robin over clients. The message protocol is described in `serving.base`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import math

@@ -15,8 +15,6 @@ vllm-project/vllm 0.33.0, entrypoints/serve/lora/api_router.py,
 entrypoints/openai/models/serving.py, lora/worker_manager.py.
 """
 
-from __future__ import annotations
-
 import asyncio
 import math
 from abc import ABC, abstractmethod

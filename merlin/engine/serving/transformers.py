@@ -3,8 +3,6 @@
 The worker of an ONNX encoder only computes embeddings. This side never imports torch.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 from collections import Counter

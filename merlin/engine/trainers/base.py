@@ -4,8 +4,6 @@ A trainer is independent of jobs, the database and HTTP. It gets files and a fol
 progress, and writes models. `bases` maps bases to trainers.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

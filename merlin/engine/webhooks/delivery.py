@@ -10,8 +10,6 @@ each endpoint has its own task, so that a dead one does not delay the others. So
 specification at standardwebhooks.com, and the openai package's `webhooks`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Mapping

@@ -10,8 +10,6 @@ chose. A name is resolved and checked on every attempt, and the checked address 
 connected to.
 """
 
-from __future__ import annotations
-
 import hashlib
 import ipaddress
 import json

@@ -4,8 +4,6 @@ It asks the demo's bot over HTTP, as the chat page does, and verifies the answer
 `--engine lora` a language model is unpacked, trained, reported on and verified as well.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Mapping

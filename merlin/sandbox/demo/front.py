@@ -10,8 +10,6 @@ by an event, in any window: an answer was sent, its source was opened, a correct
 committed, and a model newer than that commit has answered.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from contextlib import suppress

@@ -4,8 +4,6 @@ The stand-ins share one process: Telegram with its chat page, which also shows t
 progress, a chat model, and YooKassa with its payment page.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import signal

@@ -1,7 +1,5 @@
 """The newest commit's progress, step by step, for the demo's terminal and the chat page."""
 
-from __future__ import annotations
-
 import shutil
 import sys
 from collections.abc import Mapping

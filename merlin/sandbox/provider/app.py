@@ -3,8 +3,6 @@
 It serves chat, audio, models, files and fine-tune jobs, and `/control/…` for faults and behaviour.
 """
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping
 from dataclasses import asdict

@@ -17,8 +17,6 @@ a stand-in, in the language of the question (ru, en). Completions are plain or s
 transcription is the text embedded in the recording.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import time

@@ -5,8 +5,6 @@ Every file, job and state change is journaled before the response, so the accoun
 429, 5xx, lag) are in `merlin.sandbox.faults`.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

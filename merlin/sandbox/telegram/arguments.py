@@ -7,8 +7,6 @@ python-telegram-bot's constants (`MessageLimit`). Command menus are stored by sc
 `menu_for` returns the one that a person sees in a chat.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping

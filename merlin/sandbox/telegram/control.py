@@ -6,8 +6,6 @@ any name in ACTS, with its arguments in `with`. A form with `person` and one or 
 files; several form an album. Changes are sent to the page at once as server-sent events.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Mapping

@@ -11,8 +11,6 @@ for another bot, mentions of the bot, replies to its messages or to messages it 
 reasons, and messages sent via it.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from typing import Any

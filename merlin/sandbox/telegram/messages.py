@@ -1,7 +1,5 @@
 """The Bot API methods that send and edit messages, and their files."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import struct

@@ -5,8 +5,6 @@ StarTransaction; its refund is an outgoing one of the same id. An invoice is a m
 behind a link; before a payment the bot gets a pre-checkout query.
 """
 
-from __future__ import annotations
-
 import secrets
 import time
 from collections.abc import Mapping

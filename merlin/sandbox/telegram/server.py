@@ -7,8 +7,6 @@ Updates are kept until confirmed, by long polling or the webhook. There is one p
 a webhook updates are POSTed in order, each until it answers 2xx.
 """
 
-from __future__ import annotations
-
 import asyncio
 import re
 import threading

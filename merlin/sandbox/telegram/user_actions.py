@@ -4,8 +4,6 @@ The acting person is given with the chat: `anna` (the private chat with the bot)
 group), `anna#12` or `anna@seminar#12` (a topic, by its message_thread_id).
 """
 
-from __future__ import annotations
-
 import asyncio
 import secrets
 import time

@@ -6,8 +6,6 @@ restart on the same folder replays the journal.
 A group's id is negative; a supergroup's begins with -100 and it counts its own messages.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace

@@ -4,8 +4,6 @@ The page is HTML without scripts, where the payer chooses how the payment ends. 
 stand-in in a thread, on its own port.
 """
 
-from __future__ import annotations
-
 import asyncio
 import base64
 import hmac

@@ -8,8 +8,6 @@ object. The state is stored in one JSON file.
 for a day (source: yookassa.ru/developers/using-api/basics, "Идемпотентность").
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field

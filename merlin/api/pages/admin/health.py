@@ -1,7 +1,5 @@
 """Health: trends over time, processes, queues, failures, spending, disk, alarms."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -8,8 +8,6 @@ scores by version and tag and the losses, then each question. A build shows its 
 difference from the previous one, a verdict the result of a commit.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial

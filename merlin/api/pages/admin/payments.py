@@ -3,8 +3,6 @@
 A refund needs confirmation: the first form shows amount and reason again, the second submits.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal

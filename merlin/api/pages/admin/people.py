@@ -3,8 +3,6 @@
 Each change needs confirmation.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated, Concatenate, Literal, ParamSpec

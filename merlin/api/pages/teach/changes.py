@@ -3,8 +3,6 @@
 For a conflict both texts are shown side by side, with the lines marked that the other one lacks.
 """
 
-from __future__ import annotations
-
 import asyncio
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Sequence

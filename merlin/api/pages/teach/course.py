@@ -7,8 +7,6 @@ A material is a form with a Markdown field, a preview, and the diff.
 Saving includes the check, so that checking first is optional.
 """
 
-from __future__ import annotations
-
 import asyncio
 from functools import partial
 from typing import Annotated, Literal

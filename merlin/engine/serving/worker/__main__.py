@@ -1,7 +1,5 @@
 """`python -m merlin.engine.serving.worker SETUP`: the worker process; see `serving.base`."""
 
-from __future__ import annotations
-
 import json
 import signal
 import sys

@@ -5,8 +5,6 @@ huggingface/peft, docs/source/developer_guides/checkpoint.md. Whether a base sup
 forward passes is tested at load time, not looked up in a list of architectures.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import re

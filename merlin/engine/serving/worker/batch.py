@@ -6,8 +6,6 @@ generator, so a seed gives the same text whatever other rows are in the batch, a
 are identical.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Incremental detokenisation, stop texts, and the bytes of tokens; without torch."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """The main loop of the worker process."""
 
-from __future__ import annotations
-
 import os
 from queue import Empty, SimpleQueue
 from typing import NoReturn

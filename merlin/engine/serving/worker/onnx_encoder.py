@@ -5,8 +5,6 @@ Source: sentence-transformers' ONNX export: inputs `input_ids`, `attention_mask`
 pooling.
 """
 
-from __future__ import annotations
-
 import os
 import traceback
 from collections.abc import Iterator, Sequence

@@ -8,8 +8,6 @@ Source: ray-project/ray 2.60, python/ray/train/torch, "Get Started with Distribu
 PyTorch". Why Ray: docs/adr/0018-several-machines-by-ray.md.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import secrets

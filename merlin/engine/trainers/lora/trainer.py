@@ -10,8 +10,6 @@ it, sent again by a child that resumes · `epochs/<n>/` the adapter of each epoc
 stderr · `lock` held by the running child.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import select

@@ -4,8 +4,6 @@ With a sequential generator, adding or moving one text changes the numbers of al
 number is a hash of its own key, so texts do not affect each other.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Sequence
 

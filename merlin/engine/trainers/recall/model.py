@@ -7,8 +7,6 @@ is not answered, unless it was trained. A follow-up of general words must match 
 with the question before it, too, unless it was trained.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field

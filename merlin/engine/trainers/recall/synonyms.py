@@ -8,8 +8,6 @@ each other in a question about the same thing, because a wrong pair leads to a w
 In a Russian file a short Latin word is also known in Russian letters: «впн» is VPN.
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files

@@ -7,8 +7,6 @@ A follow-up («А если наоборот?») has too few words of its own, so
 user's earlier turns, whose terms are marked. System texts are ignored.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -6,8 +6,6 @@ Progress is sent as JSON lines on stdout; stdin carries the stop command. The en
 that the engine has died, and the child exits at once: its last checkpoint is complete.
 """
 
-from __future__ import annotations
-
 import fcntl
 import logging
 import os
