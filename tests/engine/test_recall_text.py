@@ -75,6 +75,13 @@ def test_ngrams_of_a_word_weigh_together_as_much_as_the_word():
     assert np.sum(values[1:] ** 2) == pytest.approx(WEIGHTS["n"] ** 2, rel=1e-5)
 
 
+def test_only_the_beginning_of_a_very_long_word_has_ngrams():
+    longest, longer = "0123456789" * 10, "0123456789" * 10 + "abcdef" * 20_000
+    grams = [set(build_features(f"n:{word}")[0][1:]) for word in (longest, longer)]
+    assert grams[0] == grams[1]
+    assert build_features(f"n:{longest}")[0][0] != build_features(f"n:{longer}")[0][0]
+
+
 def test_earlier_turn_weighs_less_and_has_other_features():
     now, before = build_features("n:дуал"), build_features("<n:дуал")
     assert not set(now[0]) & set(before[0])

@@ -25,6 +25,8 @@ WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
 _MIN_WITH_NGRAMS_LENGTH = 4
+# What follows has none: a file in base64 or hex in a question would take seconds and gigabytes.
+_MAX_WITH_NGRAMS_LENGTH = 100
 _NGRAMS = (3, 4, 5)
 # The weight of earlier turns relative to the follow-up question.
 EARLIER_WEIGHT = 0.5
@@ -46,7 +48,7 @@ def build_features(term: str) -> tuple[Integers, Floats]:
     names = [f"w:{bare}"]
     values = [weight]
     if kind in "nv" and len(stem) >= _MIN_WITH_NGRAMS_LENGTH:
-        marked = f"<{stem}>"
+        marked = f"<{stem[:_MAX_WITH_NGRAMS_LENGTH]}>"
         grams = dict.fromkeys(
             marked[start : start + size]
             for size in _NGRAMS
