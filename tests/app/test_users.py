@@ -62,7 +62,7 @@ def test_only_admins_can_see_and_change_users(ctx, actor):
         partial(users.set_plan, ctx, actor, ANNA, "full"),
         partial(users.give_plan, ctx, actor, ANNA, "full", 3),
         partial(users.give_questions, ctx, actor, ANNA, Format.TEXT, 5),
-        partial(users.add_account, ctx, actor, "clara"),
+        partial(users.add_account, ctx, actor, "clara", ""),
         partial(users.set_name, ctx, actor, ANNA, "clara"),
         partial(users.set_password, ctx, actor, "clara"),
         partial(users.give_key, ctx, actor, ANNA, "a key", [Scope.CHAT_WRITE]),
