@@ -65,7 +65,7 @@ def test_only_admins_can_see_and_change_users(ctx, actor):
         partial(users.add_account, ctx, actor, "clara", ""),
         partial(users.set_name, ctx, actor, ANNA, "clara"),
         partial(users.set_password, ctx, actor, "clara"),
-        partial(users.give_key, ctx, actor, ANNA, "a key", [Scope.CHAT_WRITE]),
+        partial(users.give_key, ctx, actor, ANNA, "a key", [Scope.CHAT_WRITE], 30),
     ]
     for act in acts:
         with pytest.raises(NotFound):
