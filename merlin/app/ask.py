@@ -17,7 +17,7 @@ does not reset a cap.
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
 from merlin.account.users import User, Users
@@ -68,15 +68,12 @@ _ADD = """
 INSERT INTO answer_cost (day, mark, currency, micro) VALUES (?, ?, ?, ?)
 ON CONFLICT (day, mark, currency) DO UPDATE SET micro = answer_cost.micro + excluded.micro
 """
-_FORGET = "DELETE FROM answer_cost WHERE day < ?"
 _OF_DAY = """
 SELECT SUM(micro), currency FROM answer_cost WHERE day = ? GROUP BY currency ORDER BY currency
 """
 _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?"
 # Longer than any answer takes.
 ABANDONED = timedelta(minutes=10)
-# Days end at other times in other time zones, and clocks are adjusted.
-_COST_RETENTION = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,7 +459,6 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
         return
     day = quota.today(ctx.clock(), zone_of(ctx.config.timezone)).day
     mark = ctx.db.cipher.marks(str(user_id))[0]
-    ctx.db.sql(_FORGET, (date.fromisoformat(day) - _COST_RETENTION).isoformat())
     ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
     reached_cap = find_reached_cap(ctx, user_id)
     if reached_cap is None:

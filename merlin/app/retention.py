@@ -31,6 +31,7 @@ BATCH_SIZE = 500
 USES_DAYS = 62
 # Settings of groups that the bot has left, and questions waiting behind a link.
 GONE_DAYS = 30
+COST_DAYS = 2
 _NO_ARGUMENTS = "{}"
 
 
@@ -83,6 +84,8 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
     yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < _before(now, GONE_DAYS)
     yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < _before(now, GONE_DAYS)
     yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(now)
+    # Days end at other times in other time zones.
+    yield t.ANSWER_COST, t.ANSWER_COST.day < _before(now, COST_DAYS)[:10]
 
 
 def _before(now: datetime, days: int) -> str:

@@ -8,9 +8,10 @@ import pytest
 from merlin.app.ask import add_cost, find_reached_cap, window_of
 from merlin.app.context import Context
 from merlin.app.personal_data import PersonalRecords
+from merlin.app.retention import delete_old_rows
 from merlin.chat.model_catalogue import Candidate, CandidateKind, Windows
 from merlin.chat.sessions import CAUTIOUS_TOKENS
-from merlin.config.settings import AnswerBudget
+from merlin.config.settings import AnswerBudget, Retention
 from merlin.core.i18n import text
 from merlin.core.money import Cost
 from merlin.db.database import open_database
@@ -112,7 +113,8 @@ def test_costs_of_past_days_are_deleted(costs, clock, database):
     for _ in range(5):
         costs.record_answer(ANNA, 10)
         clock.move(86_400)
-    assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(3,)]
+    delete_old_rows(database, Retention(), clock())
+    assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(2,)]
 
 
 def test_no_costs_are_stored_without_a_cap(database, clock):
