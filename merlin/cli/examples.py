@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -198,22 +199,24 @@ def _find_example(session: EditSession, example_id: str, dataset: str | None) ->
     An id may contain a slash: its first part names a dataset only if that dataset exists. Raises
     NotFound, and Refused if several datasets have the id.
     """
-    datasets = [view.name for view in examples.list_datasets(session.ctx, session.actor)]
+    get = partial(examples.get, session.ctx, session.actor)
+    if dataset is not None:
+        return get(dataset, example_id)
+    names = [view.name for view in examples.list_datasets(session.ctx, session.actor)]
     first, _, remainder = example_id.partition("/")
-    has_dataset = dataset is None and remainder != "" and first in datasets
-    names = [dataset] if dataset else datasets
-    matches: list[ExampleView] = []
+    has_dataset = remainder != "" and first in names
     if has_dataset:
         with suppress(NotFound):
-            matches = [examples.get(session.ctx, session.actor, first, remainder)]
-    for name in [] if matches else names:
+            return get(first, remainder)
+    matches: list[ExampleView] = []
+    for name in names:
         with suppress(NotFound):
-            matches.append(examples.get(session.ctx, session.actor, name, example_id))
+            matches.append(get(name, example_id))
+    if not matches and has_dataset:
+        return get(first, remainder)
     if not matches:
-        arguments = {"dataset": ", ".join(names), "example": example_id}
-        if has_dataset:
-            arguments = {"dataset": first, "example": remainder}
-        raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
+        arguments = {"example": example_id, "datasets": ", ".join(names)}
+        raise NotFound(f"no example {example_id}", "example-nowhere", **arguments)
     if len(matches) > 1:
         dataset_names = ", ".join(match.dataset for match in matches)
         raise Refused("several datasets have it", "example-several", datasets=dataset_names)

@@ -153,7 +153,8 @@ def migrate(
     arguments = {
         name: getattr(quote, name) for name in ("build", "provider", "base_model", "examples")
     }
-    print_message("migrate-price", **arguments, price=price)
+    if quote.cost_micro is not None or not quote.refusal:
+        print_message("migrate-price", **arguments, price=price)
     if quote.refusal:
         raise Refused(quote.refusal)
     if dry_run:

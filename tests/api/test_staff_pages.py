@@ -193,6 +193,9 @@ def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(
         later = client.get("/admin/board").text
     assert "неизвестно</span>" in health
     assert "Его опрашивает демон, а он не запущен" in health
+    # A board that updates itself has a link for browsers without JavaScript.
+    link = "Обновить</a></noscript>"
+    assert (link in board, link in later) == (False, True)
     for page, unknown, silent in ((board, 1, 0), (later, 0, 1)):
         assert page.count("Движок: состояние неизвестно") == unknown
         assert page.count("Движок: нет сигнала") == silent

@@ -190,6 +190,8 @@ def test_id_of_several_datasets_needs_a_dataset(lab, run, run_json):
     lab.repository.commit()
     code, captured = run("example", "rm", "q3")
     assert (code, "other, trial" in captured.err) == (1, True), captured.err
+    code, captured = run("example", "rm", "q99")
+    assert (code, "No dataset has the example q99: other, trial." in captured.err) == (1, True)
     assert run_json("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
     code, captured = run("example", "find", "q4")
     assert (code, captured.out.count("q4")) == (0, 2)

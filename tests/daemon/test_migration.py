@@ -136,6 +136,7 @@ def test_dry_run_asks_the_provider_whether_it_has_the_base_model(lab, migrate, m
     assert migrate("other/stand-in-base", "--dry-run")[0] == 0
     code, captured = migrate("other/nothing-like-it", "--dry-run")
     assert (code, "doesn't list a base model nothing-like-it" in captured.err) == (1, True)
+    assert "no price" not in captured.err
     code, captured = migrate("other/nothing-like-it", "--dry-run", "--json")
     assert (code, "nothing-like-it" in json.loads(captured.out)["refusal"]) == (0, True)
     monkeypatch.delenv(KEY)
