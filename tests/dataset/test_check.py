@@ -183,9 +183,7 @@ def test_order_of_entries_does_not_matter():
 def test_parallel_check_of_many_files_gives_the_same_result(monkeypatch):
     rng = random.Random(5)  # noqa: S311 - repeatable on purpose
     bad = {f"examples/z{n:03d}.yaml": mutate(rng, rng.choice(GOOD)) for n in range(300)}
-    tree = FileTree({**make_good_files(700), **bad})
-    # Processes are started for fewer files than are worth it.
-    monkeypatch.setattr("merlin.core.process_pool._MIN_ITEMS", 700)
+    tree = FileTree({**make_good_files(5_000), **bad})
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     checked = tree.check()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
@@ -195,7 +193,7 @@ def test_parallel_check_of_many_files_gives_the_same_result(monkeypatch):
     once = check("neurotypology", tree.entries, tree.read, keeps_examples=False)
     assert once == replace(checked, examples=(), duplicates=())
     assert [*once.good_paths()] == [example.path for example in checked.examples]
-    assert len(checked.examples) > 700
+    assert len(checked.examples) > 5_000
     assert checked.rejected > 200
 
 
