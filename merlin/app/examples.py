@@ -256,9 +256,13 @@ def write_new_example(content: ExampleContent) -> str:
         return normalize_line_ends(content.text)
     if not content.question or not content.answer:
         raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
-    answer = content.answer.rstrip().lstrip("\r\n")  # the first line can be indented
-    turns = (("user", content.question.strip()), ("assistant", answer))
+    turns = (("user", content.question.strip()), ("assistant", trim_answer(content.answer)))
     return write_turns(turns, content.tags or ())
+
+
+def trim_answer(text: str) -> str:
+    """Return an answer without empty lines around it; its first line can be indented."""
+    return text.rstrip().lstrip("\r\n")
 
 
 def normalize_line_ends(text: str) -> str:

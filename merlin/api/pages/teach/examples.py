@@ -85,7 +85,7 @@ class ExampleForm(BaseModel):
         """Return the text of the example. Raises ValidationError."""
         body = ExampleBody(
             question=self.question.strip(),
-            answer=self.answer.rstrip().lstrip("\r\n"),  # the first line can be indented
+            answer=examples.trim_answer(self.answer),
             tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
         )
         return ExampleContent(body.question, body.answer, body.tags, split=self.split)
