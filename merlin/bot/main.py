@@ -3,8 +3,9 @@
 Its parts run concurrently and each restarts after an error. On shutdown nothing new starts,
 answers in progress have some seconds to finish, and the rest stays stored for the next start.
 
-It also removes old rows, and reads the model lists and context windows of the providers: at the
-start, then every hour; a provider that failed is retried after a minute.
+It also reads the model lists and context windows of the providers: at the start, then every hour; a
+provider that failed is retried after a minute. Without a repository, and so without a daemon, it
+deletes old rows too.
 """
 
 import asyncio
@@ -37,7 +38,6 @@ from merlin.core.errors import ConfigError, ProviderError
 from merlin.core.heartbeat import BugCount, Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.core.server import READY, STOPPING, WATCHDOG
-from merlin.dataset.proposals import ProposalFollower
 from merlin.db.change_watch import ChangeCounter, changes_of
 from merlin.providers.payments import Gateway
 
@@ -47,35 +47,15 @@ PAYMENTS_EVERY_S = 30.0
 # A shorter pause between rounds, so that updates stored by the api are picked up quickly.
 TAKEOVER_REST_S = 0.02
 
-HOUSEKEEPING_EVERY_S = 60.0
-# The pause between two batches of deletions, in which other processes can write.
-BATCH_PAUSE_S = 0.05
 
+def expire_rows(services: BotServices) -> Callable[[], Awaitable[None]]:
+    """Return a function that deletes a batch of old rows, where there is no daemon to do it."""
 
-def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
-    """Return a function that follows corrections, and deletes old rows once a minute."""
-    followed = ProposalFollower(services.db)
-    due = 0.0
+    def expire() -> None:
+        Approvals(services.db, services.clock).expire()
+        delete_old_rows(services.db, services.config.retention, services.clock())
 
-    def delete_batch() -> int:
-        return delete_old_rows(services.db, services.config.retention, services.clock())
-
-    async def tidy() -> None:
-        nonlocal due
-        if await services.store.read(followed.is_due):
-            await services.store.do(followed.follow)
-        clock, total = asyncio.get_running_loop().time, 0
-        if clock() < due:
-            return
-        due = clock() + HOUSEKEEPING_EVERY_S
-        await services.store.do(Approvals(services.db, services.clock).expire)
-        while count := await services.store.do(delete_batch):
-            total += count
-            await asyncio.sleep(BATCH_PAUSE_S)
-        if total:
-            log.info("old rows were deleted", count=total)
-
-    return tidy
+    return lambda: services.store.do(expire)
 
 
 LISTS_EVERY_S = 3600.0
@@ -182,13 +162,11 @@ class Bot:
     def _parts(self, changes: ChangeCounter) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
         services = self._services
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
-        tidy = housekeeping(services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
             ("heartbeat", self._send_heartbeats),
             ("introduction", self._store_identity),
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
             ("notices", lambda: run_loop(self._notices.send_pending, changes)),
-            ("housekeeping", lambda: run_loop(tidy, changes, HOUSEKEEPING_EVERY_S)),
             ("results", lambda: run_loop(results, changes)),
             ("broadcasts", lambda: run_loop(broadcasts, changes)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
@@ -196,6 +174,9 @@ class Bot:
             ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),
             ("model lists", model_list_loop(self._services)),
         ]
+        if services.config.repository is None:
+            expire = expire_rows(services)
+            parts.append(("old rows", lambda: run_every(expire, services.pace.expire_s)))
         if self._services.webhook is None:
             parts += [("lead", self._poller.keep_lead), ("updates", self._poller.run)]
         return parts

@@ -43,6 +43,7 @@ class Pace:
     finish_s: float = 15.0
     watch_s: float = 3.0
     group_s: float = 60.0
+    expire_s: float = 60.0
     broadcast_per_s: int = 20
     beat_s: float = 1.0
     longest_pause_s: float = LONGEST_PAUSE_S

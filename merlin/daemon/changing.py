@@ -18,6 +18,7 @@ from merlin.dataset.changes import Batch, BatchResult, Change, Changes, ChangeSt
 from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_changes
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.example import question_preview
+from merlin.dataset.proposals import ProposalFollower
 from merlin.db.database import Database
 from merlin.db.intents import Intents
 from merlin.db.notices import ADMINS, Notices
@@ -62,6 +63,13 @@ class ChangeProcessor:
             kill_point("change.claimed")
             has_committed = self._commit(batch) or has_committed
         return has_committed
+
+    def follow_proposals(self) -> bool:
+        """Record what became of the changes of proposals, and thank their authors."""
+        proposals = ProposalFollower(self._queue.db, self._clock)
+        if proposals.is_due():
+            proposals.follow()
+        return False
 
     def _commit(self, batch: Batch) -> bool:
         """Commit a batch; return whether a commit was made. Raises SourceError for an outage."""

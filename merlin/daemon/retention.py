@@ -1,12 +1,14 @@
-"""The tick that deletes what is no longer needed, by `retention` in config.yaml.
+"""The ticks that delete what is no longer needed, by `retention` in config.yaml.
 
 Build folders are a cache of git: one that is needed again is recreated (`gather.restore_build`).
 """
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from merlin.app.retention import RemovableFiles
+from merlin.account.approvals import Approvals
+from merlin.app.retention import RemovableFiles, delete_old_rows
 from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
@@ -16,6 +18,26 @@ from merlin.training.baselines import delete_unused_answers
 from merlin.training.launch import Removable, remove
 
 log = get_logger(__name__)
+
+# At most this many batches in a round, so that a daemon that is told to stop does so soon.
+MAX_BATCHES = 40
+# The pause between two batches of deletions, in which other processes can write.
+BATCH_PAUSE_S = 0.05
+
+
+def expire_rows(services: DaemonServices) -> bool:
+    """Expire overdue approvals and delete old rows; return whether rows were deleted."""
+    Approvals(services.db, services.clock).expire()
+    retention, total = services.config.retention, 0
+    for _ in range(MAX_BATCHES):
+        count = delete_old_rows(services.db, retention, services.clock())
+        if not count:
+            break
+        total += count
+        time.sleep(BATCH_PAUSE_S)
+    if total:
+        log.info("old rows were deleted", count=total)
+    return total > 0
 
 
 def apply_retention(services: DaemonServices) -> bool:

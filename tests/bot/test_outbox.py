@@ -52,6 +52,15 @@ def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
     assert texts(telegram, "boris") == []
 
 
+def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
+    add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
+    with RunningBot(replace(settings, pace=replace(settings.pace, expire_s=0.05))):
+        telegram.wait_for(lambda: texts(telegram, "anna"))
+        with open_database(settings.database) as database, database.atomic():
+            database.sql("UPDATE notice SET handed_over_at = '2026-01-01'")
+        telegram.wait_for(lambda: not select_rows(settings, "SELECT id FROM notice"))
+
+
 def test_notice_without_a_text_shows_its_key(telegram, settings):
     add_notices(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
     with RunningBot(settings):

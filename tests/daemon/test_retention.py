@@ -7,14 +7,16 @@ from shutil import copytree
 
 import pytest
 
+from merlin.account.approvals import Approvals
 from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
-from merlin.core.errors import NotFound
+from merlin.core.errors import ApprovalNeeded, NotFound
 from merlin.daemon.retention import apply_retention
 from merlin.daemon.ticks import fetch
 from merlin.dataset.files import FileIndex
+from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
-from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL
+from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL, NOTICE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import git_source, opened
@@ -195,6 +197,18 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
         finally:
             is_over.set()
             sweeping.join()
+
+
+def test_daemon_deletes_old_rows_and_ends_overdue_approvals(lab, waiting_notices):
+    with opened(lab.config) as database:
+        needed = ApprovalNeeded("refund", "1", 1001, {}, {})
+        Approvals(database, lambda: utc_now() - LONG_AGO).propose(needed)
+        Notices(database).tell("1001", "notice-unconfirmed", {})
+        database.change(NOTICE.update({"handed_over_at": iso(utc_now() - LONG_AGO)}))
+    lab.tick("expire")
+    assert list(waiting_notices()) == ["notice-approval-expired"]
+    with opened(lab.config) as database:
+        assert len(database.rows(NOTICE.select())) == 1
 
 
 def test_lost_texts_are_read_again(lab):

@@ -15,7 +15,7 @@ from merlin.cli import main
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
+from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.encryption import load_or_make_key
 from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import PROOF_ANSWER
@@ -45,33 +45,28 @@ def lab(lab):
 
 @contextmanager
 def open_proposals(lab):
-    """Yield the proposals for the person and the editors, and their tracker."""
+    """Yield the proposals for the person and the editors."""
     with opened(lab.config) as database:
         database.cipher = load_or_make_key(lab.config.state_dir, None)
-        yield Proposals(database), ProposalFollower(database)
+        yield Proposals(database)
 
 
 def accept_correction(lab):
     """Make a correction by anna an example in git."""
-    with open_proposals(lab) as (proposals, _):
+    with open_proposals(lab) as proposals:
         number = proposals.add(ANNA, DRAFT)
         proposals.approve({number: DRAFT}, telegram_editor(BORIS, "Борис"), str(BORIS))
-    lab.tick("fetch", "changes", "fetch")
-    with open_proposals(lab) as (_, following):
-        following.follow()
+    lab.tick("fetch", "changes", "fetch", "proposals")
 
 
 def withdraw(lab):
-    with open_proposals(lab) as (proposals, _):
+    with open_proposals(lab) as proposals:
         return proposals.withdraw(ANNA)
 
 
 def remove_example(lab):
     """Commit the removal of the withdrawn example."""
-    for _ in range(2):
-        with open_proposals(lab) as (_, following):
-            following.follow()
-        lab.tick("changes", "fetch")
+    lab.tick("proposals", "changes", "fetch", rounds=2)
 
 
 def model_of(lab, build):
