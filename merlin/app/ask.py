@@ -56,7 +56,7 @@ from merlin.config.section import convert_to_micro
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.i18n import moment_argument
 from merlin.core.messages import Message, Usage
-from merlin.core.money import Cost, cost_argument
+from merlin.core.money import Cost, cost_argument, sum_costs
 from merlin.db.notices import ADMINS, Notices
 
 # The person is warned when this many questions remain.
@@ -305,25 +305,22 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     if price is None:
         return unused
     used = reply.estimate if reply.usage == Usage() else reply.usage
-    micro = price.answer(used)
-    if unused is not None and unused.currency == price.currency:
-        micro += unused.micro
-    return Cost(micro, price.currency)
+    return sum_costs((Cost(price.answer(used), price.currency), unused))
 
 
 def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
     """Return an answer that includes the usage of other replies in the same currency."""
-    usage, micro, currency = words.usage, words.cost_micro, words.currency
-    for reply in replies:
-        usage = Usage(
-            usage.input_tokens + reply.usage.input_tokens,
-            usage.output_tokens + reply.usage.output_tokens,
-            usage.cached_tokens + reply.usage.cached_tokens,
-        )
-        cost = cost_of(ctx, reply)
-        if cost is not None and currency in {"", cost.currency}:
-            micro, currency = micro + cost.micro, cost.currency
-    return replace(words, usage=usage, cost_micro=micro, currency=currency)
+    usages = [words.usage, *(reply.usage for reply in replies)]
+    usage = Usage(
+        input_tokens=sum(each.input_tokens for each in usages),
+        output_tokens=sum(each.output_tokens for each in usages),
+        cached_tokens=sum(each.cached_tokens for each in usages),
+    )
+    own = Cost(words.cost_micro, words.currency) if words.currency else None
+    cost = sum_costs((own, *(cost_of(ctx, reply) for reply in replies)))
+    if cost is None:
+        return replace(words, usage=usage)
+    return replace(words, usage=usage, cost_micro=cost.micro, currency=cost.currency)
 
 
 def measure_window(conversation: Conversation, question: str, reply: Reply) -> WindowCounter:

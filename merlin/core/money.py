@@ -1,6 +1,6 @@
 """Costs in millionths of a currency, and amounts in kopecks or Stars; never a float."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -101,6 +101,15 @@ class Cost:
 
     micro: int
     currency: str
+
+
+def sum_costs(costs: Iterable[Cost | None]) -> Cost | None:
+    """Return the sum of the known costs in the currency of the first; None if none is known."""
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return None
+    currency = known[0].currency
+    return Cost(sum(cost.micro for cost in known if cost.currency == currency), currency)
 
 
 @dataclass(frozen=True, slots=True)
