@@ -23,7 +23,7 @@ from merlin.app.changes import ChangeView, DatasetFiles
 from merlin.app.context import Context
 from merlin.app.examples import ExampleContent, ExampleView
 from merlin.app.permissions import require_editing
-from merlin.core.errors import DatasetError, NotFound, Refused
+from merlin.core.errors import DatasetError, Refused
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import Build
 from merlin.dataset.changes import ChangeKind, Edit
@@ -38,7 +38,7 @@ from merlin.dataset.example import (
     reword_example,
     write_example,
 )
-from merlin.dataset.files import FileIndex
+from merlin.dataset.files import FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine, read_import_lines
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
@@ -170,7 +170,7 @@ def draft_example(
     draft = by_path.get(path)
     current = index.read_texts(dataset, [path]).get(path) if path else None
     if path and draft is None and current is None:
-        raise NotFound(f"no example {example_id}", "change-no-example")
+        raise make_missing_example_error(dataset, example_id)
     text = _edited_text(draft, current, content)
     findings = read_example(text.encode("utf-8", "surrogatepass"))[1]
     if parse_example(text) is None:

@@ -8,7 +8,7 @@ from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
 from merlin.app.permissions import may_edit_examples, require_editing
-from merlin.core.errors import DatasetError, NotFound
+from merlin.core.errors import DatasetError
 from merlin.core.fields import described
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
@@ -17,7 +17,7 @@ from merlin.dataset.changes import ChangeKind, Changes, Edit
 from merlin.dataset.check import CheckedDataset
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter, Facets, FileText
 from merlin.dataset.example import free_example_id, parse_example, reword_example, write_turns
-from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex
+from merlin.dataset.files import DatasetCard, ExampleCommit, FileIndex, make_missing_example_error
 from merlin.dataset.finding import Finding
 from merlin.dataset.import_lines import ImportedLine
 from merlin.dataset.import_plan import ImportPlan, plan_import
@@ -299,8 +299,7 @@ def remove_example(example_id: str, revision: str | None, files: DatasetFiles) -
 def _find_current_file(files: DatasetFiles, example_id: str) -> FileText:
     file = files.file(example_path(example_id))
     if file is None:
-        arguments = {"dataset": files.dataset, "example": example_id}
-        raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
+        raise make_missing_example_error(files.dataset, example_id)
     return file
 
 

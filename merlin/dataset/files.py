@@ -240,10 +240,7 @@ class FileIndex(Repository):
         named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == example_path(example_id))
         found = self._read(_files().where(named))
         if not found:
-            arguments = {"dataset": shorten(dataset), "example": shorten(example_id)}
-            raise NotFound(
-                f"no example {example_id} in {dataset}", "change-no-example", **arguments
-            )
+            raise make_missing_example_error(dataset, example_id)
         return found[0]
 
     def read_texts(self, dataset: str, paths: Sequence[str]) -> dict[str, FileText]:
@@ -410,6 +407,12 @@ class FileIndex(Repository):
                 partial(self.db.change, DATASET_TEXT.delete().where(condition))
             )
         return count
+
+
+def make_missing_example_error(dataset: str, example_id: str) -> NotFound:
+    """Return the error for an example that a dataset does not have."""
+    arguments = {"dataset": shorten(dataset), "example": shorten(example_id)}
+    return NotFound(f"no example {example_id} in {dataset}", "change-no-example", **arguments)
 
 
 def _is_unused() -> Any:

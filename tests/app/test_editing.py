@@ -134,6 +134,9 @@ def test_draft_that_is_kept_stays_stale_if_another_edit_follows(ctx):
     store_example(ctx, "2" * 40, example_text("Было."))
     content = examples.ExampleContent(text=None, question="Где?", answer="Моё.")
     drafts.draft_example(ctx, EDITOR, FACE, "a", content, "2" * 40)
+    with pytest.raises(NotFound) as error:
+        drafts.draft_example(ctx, EDITOR, FACE, "gone", content, "2" * 40)
+    assert (error.value.arguments["dataset"], error.value.arguments["example"]) == (FACE, "gone")
     store_example(ctx, "3" * 40, example_text("Их."))
     (seen,) = drafts.list_drafts(ctx, EDITOR, FACE)
     store_example(ctx, "4" * 40, example_text("Их новое."))
