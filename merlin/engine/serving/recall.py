@@ -26,7 +26,7 @@ from merlin.engine import training_file
 from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finish, GenerationRequest
 from merlin.engine.trainers.base import Untrainable
-from merlin.engine.trainers.recall import Answer
+from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode, look_up, remember
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
@@ -89,13 +89,13 @@ class RecallBackend:
         """Clear the model cache."""
         self._load.cache_clear()
 
-    async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> Answer:
+    async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> RecallAnswer:
         """Return a model's answer; the untrained base always answers "unknown".
 
         Raises Untrainable if the model was trained with another encoder.
         """
         if adapter is None:
-            return Answer("", 0.0, known=False)
+            return RecallAnswer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
         if not model.encoder:  # trained on words alone: a large file, or an earlier version
             return await run_in_threadpool(model.answer, messages)

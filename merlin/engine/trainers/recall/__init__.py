@@ -42,7 +42,7 @@ MAX_TEXTS = 5_000
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RecallAnswer:
     """The answer of a model: `text` is empty if unknown; `confidence` is 0..1.
 
     `nearest` are similar trained questions if the answer is unknown, best first. `is_follow_up`:

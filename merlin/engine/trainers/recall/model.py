@@ -8,14 +8,14 @@ with the question before it, too, unless it was trained.
 """
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall import Answer
+from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.draws import Floats, Integers
 from merlin.engine.trainers.recall.encoder import measure_small_talk
 from merlin.engine.trainers.recall.sentences import (
@@ -82,46 +82,73 @@ class RecallModel:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
         self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
 
-    def answer(self, messages: Sequence[Message], encoded: Sequence[Floats] = ()) -> Answer:
+    def answer(self, messages: Sequence[Message], encoded: Sequence[Floats] = ()) -> RecallAnswer:
         """Return the trained answer with the highest score for the last question.
 
         `text` is empty if the answer is unknown. `encoded` are the encoder's vectors of
         `select_texts(messages)`, if the model was trained with an encoder.
         """
         vectors = dict(zip(select_texts(messages), encoded, strict=False))
-        best, score, is_unsure = -1, 0.0, False
-        completed, previous = complete_question(messages, self.space.extract)
-        last: Terms = ()
-        alone = np.empty(0, np.float32)
         readings = list(build_readings(messages, self.space.extract))
+        if not readings:
+            return RecallAnswer("", 0.0, known=False)
+        alone = self._score_alone(readings, vectors)
+        completed, previous = complete_question(messages, self.space.extract)
+        scored = [*self._score_readings(readings, alone, completed, previous, vectors)]
+        # Of equal scores, those with the most earlier turns.
+        scores = max(reversed(scored), key=np.max, default=np.zeros_like(alone))
+        best = int(np.argmax(scores))
+        score = float(scores[best])
+        is_sure = _compute_probability(scores) >= MIN_PROBABILITY
+        confidence = round(min(max(score, 0.0), 1.0), 4)
+        if (
+            score >= self.thresholds[best]
+            and score > 0
+            and (is_sure or self._is_trained(readings[0], alone))
+        ):
+            return RecallAnswer(self.answers[best], confidence, known=True)
+        nearest = self._find_nearest(messages, completed, previous, vectors)
+        return RecallAnswer(
+            "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
+        )
+
+    def _score_alone(self, readings: Sequence[Terms], vectors: Vectors) -> Floats:
+        """Return each answer's score for the last question without earlier turns."""
+        question = readings[0]
+        words = drop_sentences(question)
+        scores = self._score(question, vectors)
+        if len(readings) == 1 and len(words) > FEW_WORDS:
+            return scores
+        # The encoder knows little of a follow-up or a word: the words can be enough.
+        return np.maximum(scores, self._score(words, vectors))
+
+    def _score_readings(
+        self,
+        readings: Sequence[Terms],
+        alone: Floats,
+        completed: Terms,
+        previous: str,
+        vectors: Vectors,
+    ) -> Iterator[Floats]:
+        """Yield each answer's score for the question alone, then with one and two earlier turns.
+
+        Questions of function words only are left out where they were not trained. `completed` and
+        `previous` are those of `complete_question`.
+        """
         for back, question in enumerate(readings):
-            scores = self._score(question, vectors)
-            words = drop_sentences(question)
-            if not back and (len(readings) > 1 or len(words) <= FEW_WORDS):
-                # The encoder knows little of a follow-up or a word: the words can be enough.
-                scores = np.maximum(scores, self._score(words, vectors))
-            if not back:
-                last, alone = question, scores
-            bare = build_bare_key(last, back)
+            bare = build_bare_key(readings[0], back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
-            if previous and not (back or bare or self._is_trained(last, alone)):
-                scores = np.minimum(scores, self._score(completed, vectors))
+            if back:  # only answers trained at that depth are candidates
+                scores = self._score(question, vectors)
+                is_candidate = (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE)
+                yield np.where(is_candidate, scores, -1.0)
+            elif previous and not (bare or self._is_trained(question, alone)):
+                scores = np.minimum(alone, self._score(completed, vectors))
                 scores[[answer == previous for answer in self.answers]] = -1.0
-            if back:  # with earlier turns, only answers trained at that depth are candidates
-                scores = np.where(
-                    (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE), scores, -1.0
-                )
-            chosen = int(np.argmax(scores))
-            if scores[chosen] > 0 and scores[chosen] >= score:
-                best, score = chosen, float(scores[chosen])
-                is_unsure = _compute_probability(scores) < MIN_PROBABILITY
-        confidence = round(min(max(score, 0.0), 1.0), 4)
-        is_unsure = is_unsure and not self._is_trained(last, alone)
-        if score <= 0 or score < self.thresholds[best] or is_unsure:
-            nearest = self._find_nearest(messages, completed, previous, vectors)
-            return Answer("", confidence, known=False, nearest=nearest, is_follow_up=bool(previous))
-        return Answer(self.answers[best], confidence, known=True)
+                yield scores
+            else:
+                yield alone
 
     @property
     def encoder(self) -> str:

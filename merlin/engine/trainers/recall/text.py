@@ -196,9 +196,7 @@ def build_readings(
         yield joined if back else terms
 
 
-def complete_question(
-    messages: Sequence[Message], extract: Extractor = extract_terms
-) -> tuple[Terms, str]:
+def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
     A question of empty and general words («а почему?», «сколько это стоит?») is a follow-up, and is
