@@ -12,7 +12,7 @@ from peewee import fn
 from prometheus_client import Counter, Histogram, Metric
 
 from merlin.app.context import Context
-from merlin.app.trends import Outcome, outcome_of, seconds_of
+from merlin.app.trends import AnswerOutcome, outcome_of, seconds_of
 from merlin.core.clock import from_iso
 from merlin.core.money import MICRO
 from merlin.db.database import Row
@@ -128,7 +128,7 @@ class AnswerCounts:
             return
         self._touch(model)
         self.answers.labels(*model, outcome.value).inc()
-        if outcome is Outcome.FAILED:
+        if outcome is AnswerOutcome.FAILED:
             return
         self.seconds.labels(*model).observe(seconds_of(row))
         if row["first_ms"] is not None:

@@ -335,7 +335,7 @@ def measure_window(conversation: Conversation, question: str, reply: Reply) -> W
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ChatAnswer:
     """What to show and store, and the reply; the reply is None if no model was asked."""
 
     written: StoredAnswer
@@ -362,7 +362,7 @@ def make_stored_answer(reply: Reply, note: str, cost: Cost | None) -> StoredAnsw
     )
 
 
-def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
+def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> None:
     """Store the answer to a chat's question; charge or release the question.
 
     `by` is the process that asked, as stored with requests.

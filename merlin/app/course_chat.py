@@ -287,5 +287,5 @@ def close_turn(
         used_tokens=window.used,
         is_full=window.is_full,
     )
-    ask.finish(ctx, conversation.asker, ask.Answer(answer, session, reply), "api:page")
+    ask.finish(ctx, conversation.asker, ask.ChatAnswer(answer, session, reply), "api:page")
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

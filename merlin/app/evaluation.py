@@ -17,8 +17,8 @@ from merlin.training import evaluation
 from merlin.training import grading as grades
 from merlin.training.evaluation import (
     ENOUGH_QUESTIONS,
+    AnswerChange,
     AnswerKind,
-    Change,
     Comparison,
     JudgedAnswer,
     ProofReport,
@@ -125,7 +125,7 @@ def explain_wrong(ctx: Context, actor: Actor, view: EvaluationView) -> dict[str,
     """Return explanations of the first wrong answers, by the id of the test example."""
     if not view.report or not actor.may(Permission.WATCH, view.model.dataset):
         return {}
-    answers = view.report.list_answers(Change.LOST, Change.WRONG)
+    answers = view.report.list_answers(AnswerChange.LOST, AnswerChange.WRONG)
     wrong_answers = [answer for answer in answers if answer.kind is AnswerKind.WRONG]
     explanations = {}
     for answer in wrong_answers[:_MAX_EXPLAINED]:

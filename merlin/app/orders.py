@@ -25,7 +25,7 @@ from merlin.app import settlement
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
-from merlin.app.settlement import Outcome, find_mismatch
+from merlin.app.settlement import PaymentOutcome, find_mismatch
 from merlin.app.shop import gives_something
 from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.promo_codes import Promos
@@ -313,8 +313,8 @@ async def create_payment(ctx: Context, purchase_id: str, method_id: str = "") ->
         outcome = await _apply(ctx, purchase, payment)
     except PaymentError as error:  # The payment exists; the next poll does the rest.
         await note_failure(ctx, error, purchase=purchase_id)
-        outcome = Outcome.NOTHING
-    if outcome is Outcome.WRONG:
+        outcome = PaymentOutcome.NOTHING
+    if outcome is PaymentOutcome.WRONG:
         refusal = PaymentError("the payment is not the order's", code=_MISMATCH)
         await ctx.write(_record_failure, purchase, refusal)
         raise refusal
@@ -353,10 +353,10 @@ def _record_failure(ctx: Context, purchase: Purchase, error: PaymentError) -> No
     purchases.claim_call(purchase_id, ctx.clock() - CLAIM_TTL, -CLAIM_TTL)
 
 
-async def sync_status(ctx: Context, purchase: Purchase) -> Outcome:
+async def sync_status(ctx: Context, purchase: Purchase) -> PaymentOutcome:
     """Read the payment of an order and apply it. Raises PaymentError."""
     payment = await _find_payment(ctx, purchase)
-    return Outcome.NOTHING if payment is None else await _apply(ctx, purchase, payment)
+    return PaymentOutcome.NOTHING if payment is None else await _apply(ctx, purchase, payment)
 
 
 async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | None:
@@ -377,32 +377,34 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
     return next((payment for payment in payments if not find_mismatch(purchase, payment)), None)
 
 
-async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
     """Apply the state of a payment to its order; capture money that is held."""
     outcome = await ctx.write(_store_payment, purchase.purchase_id, payment)
-    if outcome in {Outcome.PAID, Outcome.RETURNED}:
+    if outcome in {PaymentOutcome.PAID, PaymentOutcome.RETURNED}:
         kill_point("payment.after")
-    if outcome is Outcome.RETURNED:
+    if outcome is PaymentOutcome.RETURNED:
         # Refunds that were made at YooKassa directly.
         refunds = await polled_gateway(ctx).refunds(payment.outside_id)
         await ctx.write(store_refunds, purchase.purchase_id, refunds)
-    if payment.status is not Status.HELD or outcome is Outcome.WRONG:
+    if payment.status is not Status.HELD or outcome is PaymentOutcome.WRONG:
         return outcome
     # Not for a deleted user, nor if the promo code was used in the meantime.
     gateway, may_capture = polled_gateway(ctx), await ctx.write(_may_capture, purchase.purchase_id)
     updated = await (gateway.capture(payment) if may_capture else gateway.cancel(payment))
     # Still held: polled again like every unsettled order.
-    return Outcome.HELD if updated.status is Status.HELD else await _apply(ctx, purchase, updated)
+    if updated.status is Status.HELD:
+        return PaymentOutcome.HELD
+    return await _apply(ctx, purchase, updated)
 
 
-def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
+def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> PaymentOutcome:
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(purchase_id)
     if not (purchase.outside_id or find_mismatch(purchase, payment)):
         look_at = ctx.clock() + next_poll_delay(0)
         purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
     outcome = settlement.apply_payment(ctx, purchase, payment)
-    if outcome is Outcome.CANCELED:
+    if outcome is PaymentOutcome.CANCELED:
         record_failed_renewal(ctx, purchase, payment.reason)
     return outcome
 

@@ -23,7 +23,7 @@ from pydantic import TypeAdapter, ValidationError
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
 from merlin.app.settlement import (
-    Outcome,
+    PaymentOutcome,
     format_amount,
     notify_mismatch,
     receive_payment,
@@ -193,8 +193,8 @@ def _store_movements(
             outcome, kind = receive_payment(ctx, movement), "paid"
         else:
             outcome, kind = receive_refund(ctx, movement), "returned"
-        if outcome is not Outcome.NOTHING:
-            kind = "odd" if outcome is Outcome.WRONG else kind
+        if outcome is not PaymentOutcome.NOTHING:
+            kind = "odd" if outcome is PaymentOutcome.WRONG else kind
             differences.append(StarDifference(kind, movement.outside_id))
     return differences
 

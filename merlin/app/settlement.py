@@ -35,7 +35,7 @@ BY_HAND = {Gateway.YOOKASSA: "yookassa", Gateway.STARS: "telegram"}
 _STARS_PERIOD = timedelta(days=STARS_PERIOD_DAYS)
 
 
-class Outcome(StrEnum):
+class PaymentOutcome(StrEnum):
     """The result of a payment; SENT_BACK: it grants nothing, because its code was used meanwhile.
 
     RETURNED: money was returned that is not in the ledger; read the refunds.
@@ -77,41 +77,41 @@ def notify_mismatch(
     _tell(ctx, ADMINS, "notice-payment-wrong", values, f"wrong:{number}:{outside_id}")
 
 
-def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
     order_id = purchase.purchase_id
     purchase = Ledger(ctx.db, ctx.clock).lock_purchase(order_id)
     wrong = find_mismatch(purchase, payment)
     if wrong:
         notify_mismatch(ctx, purchase, payment, wrong)
-        return Outcome.WRONG
+        return PaymentOutcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
     advance = Purchases(ctx.db, ctx.clock).advance
     if payment.status is Status.HELD and advance(order_id, PurchaseState.HELD):
-        return Outcome.HELD
+        return PaymentOutcome.HELD
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
-        return Outcome.CANCELED
-    return Outcome.NOTHING
+        return PaymentOutcome.CANCELED
+    return PaymentOutcome.NOTHING
 
 
-def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
+def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> PaymentOutcome:
     was_erased, grant = not purchase.user_id, grant_paid(ctx, purchase, payment)
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     if payment.refunded > sum_refunds(entries):
-        return Outcome.RETURNED
+        return PaymentOutcome.RETURNED
     if grant is None:
-        return Outcome.NOTHING
+        return PaymentOutcome.NOTHING
     if grant.is_empty:
-        return Outcome.SENT_BACK
+        return PaymentOutcome.SENT_BACK
     if purchase.user_id:
         _record_renewal(ctx, purchase, payment)
         user = Users(ctx.db, ctx.clock).get(purchase.user_id)
         if was_erased or (user is not None and user.is_blocked):
             # Since the payment was begun: charged for no plan any more.
             Renewals(ctx.db).stop_all(purchase.user_id)
-    return Outcome.PAID
+    return PaymentOutcome.PAID
 
 
 def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry | None:
@@ -148,7 +148,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     return grant
 
 
-def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
+def receive_payment(ctx: Context, payment: GatewayPayment) -> PaymentOutcome:
     """Apply a Stars payment, which identifies its purchase by its payload alone.
 
     Admins and the payer are notified of one that belongs to no order, or differs from it.
@@ -164,10 +164,10 @@ def receive_payment(ctx: Context, payment: GatewayPayment) -> Outcome:
             "payload": payment.purchase_id[:64],
         }
         _tell(ctx, ADMINS, "notice-stars-unknown", values, f"unknown:{payment.outside_id}")
-        outcome = Outcome.WRONG
+        outcome = PaymentOutcome.WRONG
     else:
         outcome = apply_payment(ctx, purchase, payment)
-    if outcome is Outcome.WRONG:
+    if outcome is PaymentOutcome.WRONG:
         odd, once = {"stars": payment.amount.minor}, f"odd:{payment.outside_id}"
         _tell(ctx, payment.user_id, "notice-stars-odd", odd, once)
     return outcome
@@ -315,7 +315,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     _tell(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
 
-def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
+def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> PaymentOutcome:
     """Store that a payment's Stars were returned, by anybody; WRONG for an unknown payment."""
     try:
         entry = apply_refund(ctx, Gateway.STARS, gateway_refund)
@@ -328,8 +328,8 @@ def receive_refund(ctx: Context, gateway_refund: GatewayRefund) -> Outcome:
             "stars": gateway_refund.amount.minor,
         }
         _tell(ctx, ADMINS, "notice-stars-left", values, f"left:{charge}")
-        return Outcome.WRONG
-    return Outcome.NOTHING if entry is None else Outcome.RETURNED
+        return PaymentOutcome.WRONG
+    return PaymentOutcome.NOTHING if entry is None else PaymentOutcome.RETURNED
 
 
 def _notify_returned(ctx: Context, purchase_id: str, gateway_refund: GatewayRefund) -> None:

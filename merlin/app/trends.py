@@ -32,7 +32,7 @@ from merlin.db.values import RowMap
 from merlin.training.launch_plan import job_costs
 
 
-class Outcome(StrEnum):
+class AnswerOutcome(StrEnum):
     """The outcome of a question; REFUSED: the model said that it does not know."""
 
     ANSWERED = "answered"
@@ -40,13 +40,13 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-def outcome_of(turn: Row) -> Outcome | None:
+def outcome_of(turn: Row) -> AnswerOutcome | None:
     """Return the outcome of a stored turn, or None if it does not count as a question."""
     if turn["ending"] == UpdateState.FAILED:
-        return Outcome.FAILED
+        return AnswerOutcome.FAILED
     if turn["ending"] != UpdateState.ANSWERED:
         return None
-    return Outcome.REFUSED if turn["known"] == 0 else Outcome.ANSWERED
+    return AnswerOutcome.REFUSED if turn["known"] == 0 else AnswerOutcome.ANSWERED
 
 
 def seconds_of(turn: Row) -> float:
@@ -157,11 +157,11 @@ def _count(db: Database, hour: datetime) -> HourFigures:
         if row["currency"]:
             spent[row["currency"]] += row["cost_micro"]
         outcome = outcome_of(row)
-        if outcome is Outcome.FAILED:
+        if outcome is AnswerOutcome.FAILED:
             failures[row["provider"]] += 1
         elif outcome is not None:
             times[time_class(seconds_of(row))] += 1
-            unknown += outcome is Outcome.REFUSED
+            unknown += outcome is AnswerOutcome.REFUSED
     is_rated = (RATING.at >= begin) & (RATING.at < end)
     count = fn.COUNT(RATING.user_id).alias("count")
     rating_query = RATING.select(RATING.value, count).where(is_rated).group_by(RATING.value)

@@ -15,9 +15,9 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    Dataset,
     DatasetName,
     NoWait,
+    OnlyDataset,
     ask_daemon,
     configuration,
     read_context,
@@ -64,7 +64,7 @@ def build(
 
 
 @app.command()
-def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         views = acts.list_recent(ctx, actor, dataset or "")

@@ -125,7 +125,7 @@ def check(  # noqa: PLR0913 - each is an option of the command
 
 def check_paths(
     paths: Iterable[Path], *, fix: bool = False, checked: CheckedFolders | None = None
-) -> Outcome:
+) -> CheckReport:
     """Check the datasets at the given paths and return the result, with `fix` after fixing them.
 
     Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
@@ -155,9 +155,9 @@ def check_paths(
     return _combine((_check_folder(folder, checked) for folder in moved), shown_fixes)
 
 
-def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> Outcome:
+def _combine(results: Iterable[DatasetResult], fixes: Sequence[Fix] | None = None) -> CheckReport:
     listed = list(results)
-    return Outcome(
+    return CheckReport(
         datasets=len(listed),
         files=sum(files for files, _, _ in listed),
         examples=sum(examples for _, examples, _ in listed),
@@ -215,7 +215,7 @@ _GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: 
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckReport:
     """The result of a check: `files` read, valid `examples`, and findings with displayed paths.
 
     `fixes` are those made by `--fix`, or None without it.
@@ -243,7 +243,7 @@ def fix_text(fix: Fix, language: str) -> str:
     return "\n".join(lines)
 
 
-def format_text(outcome: Outcome, language: str) -> str:
+def format_text(outcome: CheckReport, language: str) -> str:
     """Return one line per finding, in the usual linter format, and a summary line."""
     lines = [finding.line_text(language) for finding in outcome.findings]
     summary = text(
@@ -259,7 +259,7 @@ def format_text(outcome: Outcome, language: str) -> str:
     return "\n".join([*lines, summary])
 
 
-def format_json(outcome: Outcome, language: str) -> str:
+def format_json(outcome: CheckReport, language: str) -> str:
     """Return the JSON document whose format DESIGN.md, section 11 defines."""
     findings = [
         {
@@ -279,7 +279,7 @@ def format_json(outcome: Outcome, language: str) -> str:
     return json.dumps(values, ensure_ascii=False, indent=2)
 
 
-def format_github(outcome: Outcome, language: str) -> str:
+def format_github(outcome: CheckReport, language: str) -> str:
     """Return workflow commands, which GitHub shows next to the lines.
 
     Source: GitHub documentation, "Workflow commands for GitHub Actions".
@@ -299,7 +299,7 @@ def _escape_property(message: str) -> str:
     return _escape_data(message).replace(":", "%3A").replace(",", "%2C")
 
 
-def format_sarif(outcome: Outcome, language: str) -> str:
+def format_sarif(outcome: CheckReport, language: str) -> str:
     """Return a SARIF 2.1.0 log (OASIS), which code hosts and editors read."""
     names = sorted({finding.rule for finding in outcome.findings})
     rules = [_sarif_rule(RULES[name], language) for name in names]
@@ -338,7 +338,7 @@ def _sarif_rule(rule: Rule, language: str) -> dict[str, object]:
     }
 
 
-FORMATS: dict[str, Callable[[Outcome, str], str]] = {
+FORMATS: dict[str, Callable[[CheckReport, str], str]] = {
     "text": format_text,
     "json": format_json,
     "github": format_github,

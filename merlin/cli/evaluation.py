@@ -37,7 +37,7 @@ from merlin.cli.paid_questions import ask_all, print_variants
 from merlin.core.i18n import format_number, render_stored_text, text
 from merlin.core.messages import SamplingParams
 from merlin.dataset.spec import Recipe
-from merlin.training.evaluation import Change, ProofReport
+from merlin.training.evaluation import AnswerChange, ProofReport
 from merlin.training.grading import Grading, grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,
@@ -110,7 +110,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
 def _print_report(report: ProofReport, grading: Grading | None, advice: str) -> None:
     _print_scores(report)
     _print_tags(report)
-    if lost := report.list_answers(Change.LOST):
+    if lost := report.list_answers(AnswerChange.LOST):
         sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
         columns = "kind=kind:eval-kind example question expected now"
         print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")

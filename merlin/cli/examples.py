@@ -30,9 +30,9 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    Dataset,
     DatasetName,
     NoWait,
+    OnlyDataset,
     configuration,
 )
 from merlin.cli.output import format_cell, print_json, print_message, print_table, record
@@ -43,12 +43,12 @@ from merlin.dataset.example import question_preview, reword_example, write_turns
 from merlin.dataset.finding import Finding
 from merlin.dataset.layout import example_id_of, example_path
 
-Question = Annotated[str | None, typer.Option(help="Question of the user.")]
-Answer = Annotated[str | None, typer.Option(help="Answer of the assistant.")]
-File = Annotated[
+QuestionOption = Annotated[str | None, typer.Option(help="Question of the user.")]
+AnswerOption = Annotated[str | None, typer.Option(help="Answer of the assistant.")]
+FileOption = Annotated[
     Path | None, typer.Option("--file", help="The whole example as YAML; - reads stdin.")
 ]
-Tag = Annotated[list[str] | None, typer.Option(help="Tag; can be repeated.")]
+TagOption = Annotated[list[str] | None, typer.Option(help="Tag; can be repeated.")]
 ExampleId = Annotated[
     str,
     typer.Argument(
@@ -70,10 +70,10 @@ app = typer.Typer(
 def add(  # noqa: PLR0913 - each is an option of the command
     dataset: DatasetName,
     *,
-    question: Question = None,
-    answer: Answer = None,
-    file: File = None,
-    tag: Tag = None,
+    question: QuestionOption = None,
+    answer: AnswerOption = None,
+    file: FileOption = None,
+    tag: TagOption = None,
     name: Annotated[
         str, typer.Option("--id", help="Id of the example; default: made from the question.")
     ] = "",
@@ -99,11 +99,11 @@ def add(  # noqa: PLR0913 - each is an option of the command
 def edit(  # noqa: PLR0913 - each is an option of the command
     example: ExampleId,
     *,
-    question: Question = None,
-    answer: Answer = None,
-    file: File = None,
-    tag: Tag = None,
-    dataset: Dataset = None,
+    question: QuestionOption = None,
+    answer: AnswerOption = None,
+    file: FileOption = None,
+    tag: TagOption = None,
+    dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     preview: Preview = False,
@@ -133,7 +133,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
 @app.command()
 def rm(
     example: ExampleId,
-    dataset: Dataset = None,
+    dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     preview: Preview = False,
@@ -165,7 +165,7 @@ def retry(
 @app.command()
 def find(
     words: Annotated[list[str], typer.Argument(help="Words to search for.")],
-    dataset: Dataset = None,
+    dataset: OnlyDataset = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of examples.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,

@@ -18,8 +18,8 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    Dataset,
     NoWait,
+    OnlyDataset,
     Yes,
     ask_daemon,
     configuration,
@@ -53,7 +53,9 @@ app.add_typer(jobs_app)
 
 
 @jobs_app.command("list")
-def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def list_jobs(
+    dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """List jobs, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         views = jobs.list_recent(ctx, actor, dataset or "")

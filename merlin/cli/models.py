@@ -12,9 +12,9 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    Dataset,
     DatasetName,
     ModelName,
+    OnlyDataset,
     ask_daemon,
     read_context,
 )
@@ -36,7 +36,7 @@ app.add_typer(models_app)
 
 @models_app.command("list")
 def list_models(
-    dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
+    dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """List tuned models with their scores, newest first."""
     with read_context(config, dataset) as (ctx, actor):
@@ -105,7 +105,9 @@ def rollback(
 
 
 @models_app.command()
-def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
+def history(
+    dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
+) -> None:
     """Show when each model was live, why, and who switched it."""
     with read_context(config, dataset) as (ctx, actor):
         promotions = models.list_promotions(ctx, actor, dataset or "")
@@ -124,7 +126,7 @@ def impact(
         str,
         typer.Argument(metavar="FILE|EXAMPLE", help="File or id of the example, or DATASET/ID."),
     ],
-    dataset: Dataset = None,
+    dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -27,7 +27,7 @@ ConfigPath = Annotated[
 ]
 DatasetName = Annotated[str, typer.Argument(help="The dataset.")]
 ModelName = Annotated[str, typer.Argument(help="Model id or build version.")]
-Dataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
+OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[
     str,

@@ -26,7 +26,7 @@ from merlin.daemon.retention import apply_retention, expire_rows
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.example import load_vocabulary, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
-from merlin.dataset.gather import Outcome, gather, restore_build
+from merlin.dataset.gather import CommitOutcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.processes import read_change_counter
@@ -165,7 +165,7 @@ def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
     Notices(services.db).tell(ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}")
 
 
-def _notify_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
+def _notify_outcome(services: DaemonServices, commit: Commit, outcome: CommitOutcome) -> None:
     """Notify the admins of a rejected commit, or of a build that left out bad examples."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]

@@ -21,7 +21,7 @@ from merlin.course.catalogue import follow_course, mark_incomplete
 from merlin.dataset.builds import NO_END, Build, BuildContent, build_from_row
 from merlin.dataset.example import normalise
 from merlin.dataset.example_index import ExampleIndex
-from merlin.dataset.gather import Mainline, NewBuild, Outcome
+from merlin.dataset.gather import CommitOutcome, Mainline, NewBuild
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
     FINDINGS,
@@ -112,7 +112,7 @@ class CommitHistory(Repository):
                     pass
             self.db.delete(BUILD, BUILD.id == row["id"])
 
-    def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
+    def prepare(self, commit: Commit, outcome: CommitOutcome, at: datetime) -> CommitOutcome:
         """Store the examples and the build of an outcome; return the outcome for `record`.
 
         Written in portions, so that other writers wait only briefly. Until `record` the build is
@@ -155,7 +155,7 @@ class CommitHistory(Repository):
         return build_from_row({**row, "id": build_id})
 
     @transaction
-    def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
+    def record(self, commit: Commit, outcomes: Sequence[CommitOutcome], at: datetime) -> None:
         """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none.
 
         The courses are updated in the same transaction. A commit that is already on the branch is

@@ -56,7 +56,7 @@ class NewBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommitOutcome:
     """The result of one commit for one dataset, before it is recorded.
 
     `build` is an existing row, `new_build` a row to create; both are None if nothing could be
@@ -103,7 +103,7 @@ class BuildSettings:
 
 def gather(
     settings: BuildSettings,
-    tell: Callable[[Commit, Outcome], None],
+    tell: Callable[[Commit, CommitOutcome], None],
     tell_rewritten: Callable[[str, int], None],
     since: Collection[str] = (),
 ) -> tuple[str | None, bool]:
@@ -139,7 +139,7 @@ def _record(
     head: str,
     line: Mainline,
     commits: Sequence[Commit],
-    tell: Callable[[Commit, Outcome], None],
+    tell: Callable[[Commit, CommitOutcome], None],
 ) -> None:
     if commits:
         settings.journal.drop_unfinished()
@@ -201,7 +201,7 @@ def _changed_datasets(settings: BuildSettings, commit: Commit, line: Mainline) -
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
-def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> Outcome:
+def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> CommitOutcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
     The index is committed before the commit is recorded. After a crash in between, its commit
@@ -215,7 +215,7 @@ def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> Outcome:
         if path is not None:
             remove_index(path)
         return settings.journal.prepare(
-            commit, Outcome(dataset, VerdictStatus.REMOVED), settings.clock()
+            commit, CommitOutcome(dataset, VerdictStatus.REMOVED), settings.clock()
         )
     with open_index(path) as index:
         with open_span("check", {"merlin.dataset": dataset}) as span:
@@ -253,14 +253,18 @@ def _check_whole(
     return check_whole(folder, index, entries, settings.source.read, settings.limit_tokens)
 
 
-def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:
+def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
     dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good}
         reason = "verdict-rejected"
-        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=values)
+        return CommitOutcome(
+            dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=values
+        )
     if not commit.is_readable:
-        return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
+        return CommitOutcome(
+            dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable"
+        )
     span = open_span("build", {"merlin.dataset": dataset})
     with span, create_build_folder(settings.builds / dataset) as place:
         content = make_build(checked, place)
@@ -271,7 +275,7 @@ def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -
             new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
     wish = training_key(dataset, content.digest, checked.spec.recipe)
     word = _status(settings.journal.latest(dataset), wish, checked.spec)
-    return Outcome(dataset, word, checked, known, new, wish)
+    return CommitOutcome(dataset, word, checked, known, new, wish)
 
 
 def _number(settings: BuildSettings, dataset: str, digest: str) -> int:

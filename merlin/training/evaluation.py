@@ -68,7 +68,7 @@ Graded = Mapping[tuple[int, str], AnswerKind]
 _UNGRADED: Graded = MappingProxyType({})
 
 
-class Change(StrEnum):
+class AnswerChange(StrEnum):
     """The change of an answer compared to the other model, in display order."""
 
     LOST = "lost"
@@ -149,7 +149,7 @@ class ComparedAnswer:
     digest: str
     question: str
     expected: str
-    change: Change
+    change: AnswerChange
     now: str
     kind: AnswerKind
     before: str | None
@@ -205,8 +205,8 @@ class ProofReport:
     """The evaluation of a model's proof; `is_full`: all answers are right.
 
     `comparison` is None without another model; tags are those of the newest commit. `answers` are
-    in the order of `Change`, wrong ones before refused ones; `baselines` are those that were asked
-    (`merlin.training.baselines`).
+    in the order of `AnswerChange`, wrong ones before refused ones; `baselines` are those that were
+    asked (`merlin.training.baselines`).
     """
 
     dataset: str
@@ -217,7 +217,7 @@ class ProofReport:
     answers: list[ComparedAnswer]
     baselines: list[BaselineScores]
 
-    def list_answers(self, *changes: Change) -> list[ComparedAnswer]:
+    def list_answers(self, *changes: AnswerChange) -> list[ComparedAnswer]:
         """Return the answers with one of these changes."""
         return [answer for answer in self.answers if answer.change in changes]
 
@@ -420,7 +420,7 @@ def _compare_answers(
             judged=votes.get(question.example_id),
         )
         compared.append(answer)
-    order = list(Change)
+    order = list(AnswerChange)
     key = lambda answer: (order.index(answer.change), answer.kind is AnswerKind.REFUSED)  # noqa: E731
     return sorted(compared, key=key)
 
@@ -433,10 +433,10 @@ def _read_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
     return {example: JudgeVotes(*votes) for example, *votes in db.tuples(query)}
 
 
-def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> Change:
+def _classify_change(now: JudgedAnswer, before: JudgedAnswer | None) -> AnswerChange:
     if before is None or _is_right(before) == _is_right(now):
-        return Change.RIGHT if _is_right(now) else Change.WRONG
-    return Change.GAINED if _is_right(now) else Change.LOST
+        return AnswerChange.RIGHT if _is_right(now) else AnswerChange.WRONG
+    return AnswerChange.GAINED if _is_right(now) else AnswerChange.LOST
 
 
 def _judge_gains(questions: int, low: float | None, high: float | None) -> Verdict:

@@ -48,7 +48,7 @@ _WHY_NOT = {ModelState.GONE: "promote-gone", ModelState.REVOKED: "promote-revoke
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class PromotionCandidate:
     """A good model and the newest mainline position whose build it was trained on.
 
     `is_followed`: a later mainline commit waits or trains. `is_awaited`: its own commit has
@@ -65,7 +65,7 @@ class Candidate:
 Holds = Callable[[Model, Model | None], bool]
 
 
-def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
+def promote_newest(rows: Promotions, holds: Holds) -> list[PromotionCandidate]:
     """Promote the newest good model of each dataset, unless its gate or canary holds it.
 
     Returns the models that were promoted.
@@ -89,7 +89,7 @@ def promote_newest(rows: Promotions, holds: Holds) -> list[Candidate]:
     return switched
 
 
-def _is_due(old: Serving | None, candidate: Candidate) -> bool:
+def _is_due(old: Serving | None, candidate: PromotionCandidate) -> bool:
     if old is None:
         return True
     if old.position == RESET_POSITION and candidate.is_followed:
@@ -101,7 +101,9 @@ def _is_due(old: Serving | None, candidate: Candidate) -> bool:
     return not old.is_pinned and is_newer
 
 
-def _is_held(rows: Promotions, holds: Holds, old: Serving | None, candidate: Candidate) -> bool:
+def _is_held(
+    rows: Promotions, holds: Holds, old: Serving | None, candidate: PromotionCandidate
+) -> bool:
     """Return whether gate or canary keep a candidate from serving everybody.
 
     Applies only until its commit has been served, and only while a good model serves or none ever
@@ -148,7 +150,7 @@ def _switch(rows: Promotions, model: Model, why: str, by: str) -> Model:
         key, name = _WHY_NOT.get(model.state, "promote-not-good"), model.build_version
         raise Refused(f"{name} is {model.state}", key, model=name, provider=model.provider)
     old = rows.list_serving().get(model.dataset)
-    if not rows.promote(old, Candidate(model, old.position if old else 0), why, by):
+    if not rows.promote(old, PromotionCandidate(model, old.position if old else 0), why, by):
         raise Refused("another switch came first", "promote-raced")
     return model
 
@@ -163,12 +165,12 @@ class Promotions(Repository):
         super().__init__(db, clock)
         self._notices = Notices(db, clock)
 
-    def list_newest_good(self) -> list[Candidate]:
+    def list_newest_good(self) -> list[PromotionCandidate]:
         """Return, for each dataset, the good model of the verdict with the highest position."""
         rows = self.db.rows(_NEWEST_GOOD())
         ahead = {row["dataset"]: row["top"] for row in self.db.rows(_UNDER_WAY())}
         found = [
-            Candidate(
+            PromotionCandidate(
                 model_of(row),
                 row["top"],
                 is_followed=ahead.get(row["dataset"], 0) > row["top"],
@@ -183,7 +185,7 @@ class Promotions(Repository):
         return {row["dataset"]: serving_of(row) for row in self.db.rows(_ALL_SERVING())}
 
     @transaction
-    def promote(self, old: Serving | None, new: Candidate, why: str, by: str) -> bool:
+    def promote(self, old: Serving | None, new: PromotionCandidate, why: str, by: str) -> bool:
         """Replace `old` by `new` as the serving model.
 
         False if another promotion came first, or if `new` is no longer good. In the same
@@ -312,7 +314,7 @@ class Promotions(Repository):
             self.db.delete(SERVING, of_dataset)
             self._notices.tell(ADMINS, "notice-revoked-nothing", arguments)
             return
-        self.promote(old, Candidate(heir, old.position), REVOKED, "merlin")
+        self.promote(old, PromotionCandidate(heir, old.position), REVOKED, "merlin")
         now = {**arguments, "version": heir.build_version}
         self._notices.tell(ADMINS, "notice-revoked-switched", now)
 

@@ -17,7 +17,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import Changes
-from merlin.dataset.gather import Outcome
+from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.audit import Audit
@@ -380,7 +380,7 @@ def test_failed_training_can_be_tried_again_until_its_dataset_is_removed(staff):
         assert re.search(re.escape(launch) + "[^<]*(<[^>]*>)*Повторить</a>", page)
         job = f"/admin/jobs/{staff.job_id - 1}"
         assert "Обучить ещё раз" in client.get(job).text
-        removed = Outcome(failed["dataset"], VerdictStatus.REMOVED)
+        removed = CommitOutcome(failed["dataset"], VerdictStatus.REMOVED)
         staff.rows.record(make_commit(6), [removed], staff.rows.clock())
         assert "Обучить ещё раз" not in client.get(job).text
         page = client.get("/admin/board", params={"commit": failed["commit"]}).text

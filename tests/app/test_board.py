@@ -13,7 +13,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Authority, Role
-from merlin.dataset.gather import Outcome
+from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
@@ -86,7 +86,7 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
     world.serve(3, make_examples(14), spec=make_spec("trial"))
-    gone = [Outcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")]
+    gone = [CommitOutcome(name, VerdictStatus.REMOVED) for name in (FACE, "never-served")]
     world.record(make_commit(4), gone, world.clock())
     kept, removed = read_board(world.ctx, OPERATOR).rows
     assert (kept.name, kept.removed, kept.cards[0].state) == ("trial", False, "serving")
@@ -100,7 +100,7 @@ def test_removed_dataset_stays_only_while_its_model_answers(world):
 
 def test_dataset_with_an_invalid_name_has_no_examples_page(world):
     world.serve(1, make_examples())
-    rejected = Outcome("with space", VerdictStatus.REJECTED)
+    rejected = CommitOutcome("with space", VerdictStatus.REJECTED)
     world.record(make_commit(2), [rejected], world.clock())
     has_page = {row.name: row.has_examples_page for row in read_board(world.ctx, OPERATOR).rows}
     assert has_page == {FACE: True, "with space": False}

@@ -10,7 +10,7 @@ import pytest
 from merlin.app import settlement
 from merlin.app.orders import store_refunds
 from merlin.app.personal_data import PersonalRecords
-from merlin.app.settlement import Outcome, expire, reason_key
+from merlin.app.settlement import PaymentOutcome, expire, reason_key
 from merlin.billing.ledger import EntryKind
 from merlin.billing.purchases import PurchaseState
 from merlin.config.shop import PlanPrice
@@ -64,7 +64,7 @@ def test_payment_is_settled_once_however_often_it_is_read(shop, purchase):
 def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, forged, differs):
     payment = replace(shop.make_payment(purchase, "out"), **forged)
     for _ in range(2):
-        assert shop.apply_payment(purchase, payment) is Outcome.WRONG
+        assert shop.apply_payment(purchase, payment) is PaymentOutcome.WRONG
     assert shop.list_entries() == []
     assert purchase_state(shop, purchase) is PurchaseState.PENDING
     assert shop.list_notices("admins") == ["notice-payment-wrong"]
@@ -75,7 +75,7 @@ def test_payment_that_does_not_match_the_order_grants_nothing(shop, purchase, fo
 
 def test_succeeded_payment_that_is_not_paid_grants_nothing(shop, purchase):
     payment = replace(shop.make_payment(purchase, "out"), is_paid=False)
-    assert shop.apply_payment(purchase, payment) is Outcome.NOTHING
+    assert shop.apply_payment(purchase, payment) is PaymentOutcome.NOTHING
     assert shop.list_entries() == []
 
 
@@ -98,13 +98,13 @@ def test_payment_states_in_any_order_grant_once(shop, purchase, order):
     assert purchase_state(shop, purchase) is PurchaseState.PAID
     assert shop.list_kinds() == ["payment", "grant"]
     # The ledger has no record of the refund yet: a person must check refunds.
-    assert Outcome.RETURNED in payments
+    assert PaymentOutcome.RETURNED in payments
     assert shop.find_faults() == []
 
 
 def test_expired_payment_is_silent_and_a_refused_one_shows_its_reason(shop, purchase):
     canceled = shop.make_payment(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
-    assert shop.apply_payment(purchase, canceled) is Outcome.CANCELED
+    assert shop.apply_payment(purchase, canceled) is PaymentOutcome.CANCELED
     assert shop.list_notices(ANNA) == []
     other_order = shop.order()
     refused = shop.make_payment(other_order, "out-2", Status.CANCELED, reason="insufficient_funds")
@@ -130,7 +130,7 @@ def test_unpaid_order_expires_and_a_late_payment_is_still_accepted(shop, purchas
     assert expire(shop.ctx, purchase)
     assert not expire(shop.ctx, purchase)
     assert purchase_state(shop, purchase) is PurchaseState.EXPIRED
-    assert shop.apply_payment(purchase, shop.make_payment(purchase, "out")) is Outcome.PAID
+    assert shop.apply_payment(purchase, shop.make_payment(purchase, "out")) is PaymentOutcome.PAID
     assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
@@ -147,7 +147,7 @@ def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
         return settlement.apply_payment(ctx, purchase, payment)
 
     records, until = PersonalRecords(shop.db, clock), clock() + timedelta(hours=24)
-    assert run_beside(lambda: records.forget(ANNA, until), pay) is Outcome.PAID
+    assert run_beside(lambda: records.forget(ANNA, until), pay) is PaymentOutcome.PAID
     states = [each.state for each in shop.billing.renewals.list_of_user(ANNA)]
     is_stars = gateway is Gateway.STARS
     assert states == (["stopping"] if is_stars else [])
@@ -155,7 +155,7 @@ def test_payment_during_an_erasure_is_granted_in_stars_and_reported_in_roubles(
     assert shop.list_notices("admins") == ([] if is_stars else ["notice-paid-nobody"])
     # A repeated report does not bring the person back.
     records.forget(ANNA, until)
-    assert shop.apply_payment(purchase, payment) is Outcome.NOTHING
+    assert shop.apply_payment(purchase, payment) is PaymentOutcome.NOTHING
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
 
 
@@ -186,7 +186,7 @@ def test_person_blocked_before_their_payment_arrives_is_not_charged_again(
     saved = {"method_id": "card-1"} if gateway is Gateway.YOOKASSA else {}
     saved = saved or {"paid_until": clock() + timedelta(days=30)}
     payment = shop.make_payment(purchase, "late", **saved)
-    assert shop.apply_payment(purchase, payment) is Outcome.PAID
+    assert shop.apply_payment(purchase, payment) is PaymentOutcome.PAID
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert (renewal.method, renewal.state) == (saved.get("method_id", "late"), state)
     assert shop.list_plans() == ["plus"]
@@ -206,7 +206,7 @@ def order_two_subscriptions(shop):
 def pay_stars(shop, purchase, charge, at):
     month = timedelta(days=30)
     payment = shop.make_payment(purchase, charge, at=at, paid_until=at + month)
-    assert shop.apply_payment(purchase, payment) is Outcome.PAID
+    assert shop.apply_payment(purchase, payment) is PaymentOutcome.PAID
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     return renewal
 
@@ -238,7 +238,7 @@ def test_refund_of_a_replaced_stars_subscription_keeps_the_newer(shop, clock):
     for charge, state in (("first", "on"), ("second", "stopping")):
         returned = shop.make_refund(charge, charge, orders[charge].order.amount)
         refund = partial(settlement.receive_refund, shop.ctx, returned)
-        assert shop.db.transact(refund) is Outcome.RETURNED
+        assert shop.db.transact(refund) is PaymentOutcome.RETURNED
         (renewal,) = shop.billing.renewals.list_of_user(ANNA)
         assert (renewal.method, renewal.state) == ("second", state)
 
@@ -253,12 +253,12 @@ def test_stars_payment_resumes_a_stopped_renewal_only_if_made_after_the_stop(
         payment = shop.make_payment(purchase, outside_id, at=at, paid_until=at + month)
         return shop.apply_payment(purchase, payment)
 
-    assert pay("first", clock()) is Outcome.PAID
+    assert pay("first", clock()) is PaymentOutcome.PAID
     clock.move(30 * 86_400)
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert shop.billing.renewals.stop(renewal.renewal_id, ANNA)
     shop.billing.renewals.mark_stopped(renewal, "first")
     # Telegram's report of it arrives later.
-    assert pay("second", clock() + timedelta(seconds=paid_after_s)) is Outcome.PAID
+    assert pay("second", clock() + timedelta(seconds=paid_after_s)) is PaymentOutcome.PAID
     (renewal,) = shop.billing.renewals.list_of_user(ANNA)
     assert renewal.state == state

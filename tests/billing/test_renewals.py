@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from merlin.app.plans import notify_renewals, order_due, record_failed_renewal, renewal_of
-from merlin.app.settlement import Outcome
+from merlin.app.settlement import PaymentOutcome
 from merlin.app.shop import place_renewal_order
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
@@ -203,7 +203,7 @@ def test_failed_card_payment_of_a_try_leaves_a_later_stars_subscription_alone(sh
     charged = order_renewal(shop, *claim_due(shop))
     subscription = shop.order(gateway=STARS)
     payment = shop.make_payment(subscription, "stars-1", paid_until=clock() + 30 * DAY)
-    assert shop.apply_payment(subscription, payment) is Outcome.PAID
+    assert shop.apply_payment(subscription, payment) is PaymentOutcome.PAID
     # The try is neither paid with the subscription's method, nor does its failure end it.
     assert renewal_of(shop.ctx, charged) is None
     shop.db.transact(lambda: record_failed_renewal(shop.ctx, charged, "permission_revoked"))

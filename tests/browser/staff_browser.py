@@ -21,7 +21,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
 from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
-from merlin.dataset.gather import Outcome
+from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.processes import Heartbeats
 from merlin.providers.base import Answer, Checkpoint, JobEvent
@@ -152,7 +152,7 @@ def fill_pipeline(site):
     commit, at = make_commit(5, message=XSS), rows.clock()
     checked = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
     reason = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
-    rows.record(commit, [Outcome("hci", VerdictStatus.REJECTED, checked, **reason)], at)
+    rows.record(commit, [CommitOutcome("hci", VerdictStatus.REJECTED, checked, **reason)], at)
     site.rejected = commit.sha
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.finding import Finding
-from merlin.dataset.gather import Outcome
+from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.spec import CourseSpec, MaterialSpec
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
@@ -51,7 +51,7 @@ def course_outcome(course, *findings, dataset=FACE):
 def push(world, position, course, *findings, dataset=FACE):
     """Record a commit with this course.yaml; it needs no build."""
     checked = course_outcome(course, *findings, dataset=dataset)
-    outcome = Outcome(dataset, VerdictStatus.REJECTED, checked)
+    outcome = CommitOutcome(dataset, VerdictStatus.REJECTED, checked)
     world.record(make_commit(position), [outcome], AT)
 
 
@@ -109,7 +109,9 @@ def test_invalid_course_file_leaves_the_course_unchanged(world, rows):
 def test_removed_course_becomes_inactive_and_keeps_its_id(world, rows, checked_):
     push(world, 1, card())
     before = rows.find_course(FACE)
-    outcome = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
+    outcome = CommitOutcome(
+        FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_
+    )
     world.record(make_commit(2), [outcome], AT)
     assert rows.courses() == []
     assert rows.courses(active_only=False) == [replace(before, is_active=False)]

@@ -12,7 +12,7 @@ from merlin.app import builds
 from merlin.core.messages import Message
 from merlin.dataset.builds import NO_END, is_in_build, training_key
 from merlin.dataset.files import FileIndex
-from merlin.dataset.gather import Outcome
+from merlin.dataset.gather import CommitOutcome
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -156,7 +156,7 @@ def test_changed_system_text_applies_to_every_example(world):
 
 def test_removed_dataset_keeps_its_builds(world, clock):
     world.push(1, make_examples())
-    world.record(make_commit(2), [Outcome(FACE, VerdictStatus.REMOVED)], clock())
+    world.record(make_commit(2), [CommitOutcome(FACE, VerdictStatus.REMOVED)], clock())
     assert world.statuses() == {"a001": "superseded", "a002": "removed"}
     assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12

@@ -21,7 +21,7 @@ from merlin.dataset.commits import CommitHistory
 from merlin.dataset.example import Example
 from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.finding import Finding
-from merlin.dataset.gather import NewBuild, Outcome
+from merlin.dataset.gather import CommitOutcome, NewBuild
 from merlin.dataset.judge import TokenLimit, judge
 from merlin.dataset.spec import CourseSpec, DatasetSpec, MaterialSpec, Recipe, SplitRule
 from merlin.dataset.verdicts import VerdictStatus, select_verdicts, verdict_from_row
@@ -161,7 +161,7 @@ class PipelineRows:
         existing_build = self.journal.build_of(spec.name, content.digest)
         number = self.journal.next_number(spec.name)
         new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
-        return Outcome(
+        return CommitOutcome(
             spec.name, status, dataset, build=existing_build, new_build=new_build, training_key=key
         )
 

@@ -13,7 +13,7 @@ from merlin.db.database import open_database
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Launches
 from merlin.training.models import ModelState
-from merlin.training.promote import Candidate, Promotions, promote_by_hand, roll_back
+from merlin.training.promote import PromotionCandidate, Promotions, promote_by_hand, roll_back
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
@@ -201,7 +201,9 @@ def test_pin_set_meanwhile_stops_a_running_promotion(world):
     world.serve(1, make_examples(12))
     serving = world.promotions.list_serving()[FACE]
     world.promotions.pin(FACE, is_pinned=True)
-    assert not world.promotions.promote(serving, Candidate(serving.model, 2), "newest", "merlin")
+    assert not world.promotions.promote(
+        serving, PromotionCandidate(serving.model, 2), "newest", "merlin"
+    )
 
 
 def test_manual_promotion_keeps_the_pin_and_the_higher_position(world):

@@ -165,7 +165,7 @@ async def _ask(
     conversation: ask.Conversation,
     source: Source,
     output: tuple[answers.StreamingEditor, Awaitable[int]],
-) -> tuple[Turn, ask.Answer]:
+) -> tuple[Turn, ask.ChatAnswer]:
     """Return the turn and its answer; the models run while the placeholder is stored."""
     editor, placeholder = output
 
@@ -224,11 +224,11 @@ async def _prompt(
     conversation: ask.Conversation,
     source: Source,
     controls: tuple[AnswerObserver, Stop],
-) -> tuple[Prompt, ask.Answer | None]:
+) -> tuple[Prompt, ask.ChatAnswer | None]:
     """Return the prompt, and the answer if the question is refused or stopped."""
     text_prompt = Prompt(context.text, context.format)
     if conversation.refusal is not None:
-        return text_prompt, ask.Answer(
+        return text_prompt, ask.ChatAnswer(
             refusal_of(context, conversation.refusal), conversation.session
         )
     observer, stop = controls
@@ -243,7 +243,7 @@ async def _prompt(
         if not (stop.is_pressed and prompt_task.cancelled()):
             raise
         refusal = answers.written(Reply(Ending.STOPPED), context.language, None)
-    return text_prompt, ask.Answer(refusal, conversation.session)
+    return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
 async def _build_prompt(
@@ -262,7 +262,7 @@ async def _reply(
     conversation: ask.Conversation,
     prompt: Prompt,
     controls: tuple[AnswerObserver, Stop],
-) -> ask.Answer:
+) -> ask.ChatAnswer:
     """Ask the models of the session's route."""
     request, first = conversation.request, conversation.first
     if prompt.model is not None:
@@ -280,7 +280,7 @@ async def _reply(
 
 def _answer(
     context: BotContext, conversation: ask.Conversation, prompt: Prompt, reply: Reply
-) -> ask.Answer:
+) -> ask.ChatAnswer:
     """Return the answer with its notes and the updated session."""
     ctx = context.services
     stored_answer = answers.written(reply, context.language, ask.cost_of(ctx, reply))
@@ -312,7 +312,7 @@ def _answer(
     elif conversation.is_first:
         offer = answers.WORDED
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
-    return ask.Answer(final_answer, session, reply)
+    return ask.ChatAnswer(final_answer, session, reply)
 
 
 def question_of(context: BotContext) -> ask.ChatQuestion:

@@ -49,7 +49,7 @@ log = get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """The result of an attempt; `status` is None without a response; `trouble` is the error."""
 
     status: int | None
@@ -102,11 +102,11 @@ class WebhookSender:
         self.endpoints.add_deliveries(job_id, status)
         self.wake()
 
-    def test(self, endpoint: Row, kind: str) -> Future[Outcome]:
+    def test(self, endpoint: Row, kind: str) -> Future[DeliveryOutcome]:
         """Send a sample event once; an endpoint that accepts it is on again."""
         return asyncio.run_coroutine_threadsafe(self._test(endpoint, kind), self._loop)
 
-    async def _test(self, endpoint: Row, kind: str) -> Outcome:
+    async def _test(self, endpoint: Row, kind: str) -> DeliveryOutcome:
         body = build_event_body("evt_test", kind, "ftjob-test", endpoint["updated_at"])
         outcome = await self._send(endpoint, create_delivery_id(), body)
         if outcome.is_accepted:
@@ -197,7 +197,7 @@ class WebhookSender:
                 log.error("webhook endpoint disabled", endpoint=endpoint["id"], state=state)
         kill_point("engine.webhook_recorded")
 
-    async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:
+    async def _send(self, endpoint: Row, delivery_id: str, body: str) -> DeliveryOutcome:
         """Send one attempt: with a timeout, without redirects, without reading the body."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
@@ -210,13 +210,13 @@ class WebhookSender:
                 endpoint["url"], data=content, headers=headers, allow_redirects=False
             ) as answer:
                 after = read_retry_after_s(answer.headers)
-                return Outcome(answer.status, f"HTTP {answer.status}", after)
+                return DeliveryOutcome(answer.status, f"HTTP {answer.status}", after)
         except ApiError as refused:
-            return Outcome(None, str(refused))
+            return DeliveryOutcome(None, str(refused))
         except TimeoutError:
-            return Outcome(None, f"no answer in {TIMEOUT_S:g} s")
+            return DeliveryOutcome(None, f"no answer in {TIMEOUT_S:g} s")
         except (aiohttp.ClientError, OSError) as error:
-            return Outcome(None, f"{type(error).__name__}: {error}")
+            return DeliveryOutcome(None, f"{type(error).__name__}: {error}")
 
 
 def check_webhooks(settings: EngineSettings) -> None:

@@ -47,7 +47,7 @@ from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
 from merlin.core.web.assets import NEVER_KEPT, seen_other
 from merlin.db.requests import Request, RequestState
-from merlin.training.evaluation import ENOUGH_QUESTIONS, Change, ProofReport
+from merlin.training.evaluation import ENOUGH_QUESTIONS, AnswerChange, ProofReport
 
 router = page_router()
 
@@ -305,7 +305,7 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
 
 def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
     """Return the answers to list, their number by kind, and the tags, worst first."""
-    requested = [Change(show)] if show else [kind for kind in Change if kind is not Change.RIGHT]
+    requested = {AnswerChange(show)} if show else {*AnswerChange} - {AnswerChange.RIGHT}
     answers, compared = report.list_answers(*requested), report.comparison
     common = compared.now.questions if compared else 0
     ends = [(compared.low, compared.high)] if compared else []
@@ -313,8 +313,10 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
         "show": show,
         "shown": answers[:_MAX_SHOWN],
         "left_out": max(len(answers) - _MAX_SHOWN, 0),
-        "counts": {kind.value: len(report.list_answers(kind)) for kind in Change},
-        "declined": sum(answer.kind == "refused" for answer in report.list_answers(Change.LOST)),
+        "counts": {kind.value: len(report.list_answers(kind)) for kind in AnswerChange},
+        "declined": sum(
+            answer.kind == "refused" for answer in report.list_answers(AnswerChange.LOST)
+        ),
         "common": common,
         "interval": [round((end or 0.0) * common / _PERCENT) for pair in ends for end in pair],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
