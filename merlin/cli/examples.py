@@ -204,19 +204,19 @@ def _find_example(session: EditSession, example_id: str, dataset: str | None) ->
         return get(dataset, example_id)
     names = [view.name for view in examples.list_datasets(session.ctx, session.actor)]
     first, _, remainder = example_id.partition("/")
-    has_dataset = remainder != "" and first in names
-    if has_dataset:
-        with suppress(NotFound):
+    missing: NotFound | None = None
+    if remainder and first in names:
+        try:
             return get(first, remainder)
+        except NotFound as error:
+            missing = error
     matches: list[ExampleView] = []
     for name in names:
         with suppress(NotFound):
             matches.append(get(name, example_id))
-    if not matches and has_dataset:
-        return get(first, remainder)
     if not matches:
         arguments = {"example": example_id, "datasets": ", ".join(names)}
-        raise NotFound(f"no example {example_id}", "example-nowhere", **arguments)
+        raise missing or NotFound(f"no example {example_id}", "example-nowhere", **arguments)
     if len(matches) > 1:
         dataset_names = ", ".join(match.dataset for match in matches)
         raise Refused("several datasets have it", "example-several", datasets=dataset_names)
