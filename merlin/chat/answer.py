@@ -86,7 +86,8 @@ class Reply:
     conversation as longer than a window of that many tokens; the reply then answers the question
     without its history. `sources` are those a composed answer cites, `first_ms` is the time from
     the request to the first token. `estimate` is the usage where the provider counted none: it
-    counts at the end of an answer, and one that was stopped or cut off costs money too. `unused` is
+    counts at the end of an answer, and one that was stopped or cut off costs money too, even before
+    its first word. `unused` is
     the reply of the other model where a composed answer was asked for; it costs money as well.
     """
 
@@ -319,7 +320,7 @@ class AnswerService:
             try:
                 reply = await task
             except asyncio.CancelledError:
-                # Stopped before the first token; a cancelled caller stays cancelled.
+                # Stopped before a model was asked; a cancelled caller stays cancelled.
                 if not (stop is not None and stop.is_pressed and task.cancelled()):
                     raise
                 reply = Reply(Ending.STOPPED)
@@ -355,11 +356,13 @@ class AnswerService:
             only_candidate(composer), conversation, show, stop, default_sampling
         )
         cited, body = read_citations(composed.text, sources)
-        if not (cited and body):
-            return replace(reply, faults=(*reply.faults, *composed.faults), unused=composed)
+        faults = (*reply.faults, *composed.faults)
+        is_shown = bool(cited and body)
+        if not is_shown and composed.ending is not Ending.STOPPED:
+            return replace(reply, faults=faults, unused=composed)
         composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
-        shown = replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
-        return replace(shown, unused=reply)
+        shown = replace(composed, text=body if is_shown else "", known=is_shown or None, nearest=())
+        return replace(shown, sources=tuple(cited), faults=faults, unused=reply)
 
     async def _first_reply(
         self,
@@ -465,6 +468,7 @@ class AnswerService:
         answerer = self._answerers[attempt.choice.provider]
         answer = Answer()
         model_id, first_ms, span = attempt.choice.model_id, None, get_current_span()
+        started_at = 0.0
         span.set_attribute("gen_ai.provider.name", attempt.choice.provider)
         clock = asyncio.get_running_loop().time
         try:
@@ -488,7 +492,8 @@ class AnswerService:
                             span.add_event("first_token")
                         attempt.show(answer.text)
         except asyncio.CancelledError:
-            if attempt.stop is not None and attempt.stop.is_pressed and not is_blank(answer.text):
+            # The question costs money from here on, even if no word of the answer has arrived.
+            if attempt.stop is not None and attempt.stop.is_pressed and started_at:
                 return _reply(answer, attempt, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
@@ -521,8 +526,8 @@ def _reply(
     # A character beyond U+FFFF can be split across two pieces.
     text = "" if is_blank(answer.text) else join_surrogates(answer.text.strip())
     estimate = NOT_COUNTED
-    if text and answer.usage == NOT_COUNTED:
-        output_tokens = estimate_tokens(Message("assistant", text))
+    if answer.usage == NOT_COUNTED:
+        output_tokens = estimate_tokens(Message("assistant", text)) if text else 0
         estimate = Usage(count_window_tokens(attempt.messages), output_tokens)
     return Reply(
         ending,

@@ -72,15 +72,19 @@ FIRST_WORD = (
 @functional
 @pytest.mark.parametrize("stream", [False, True])
 def test_caller_who_leaves_before_the_first_word_is_not_charged(tmp_path, stream):
+    budget = {"caps": AnswerBudget(per_person_per_day=1), "config": DEAR}
     with (
         provider_that_falls_silent() as (settings, has_called, has_left),
-        run_chat_api(tmp_path, **settings) as (site, _),
+        run_chat_api(tmp_path, **settings, **budget) as (site, _),
     ):
         with send_raw_question(site, chat_request(QUESTION, stream=stream)):
             assert has_called.wait(longest())
             assert count_questions_by_state(site) == {"reserved": 1}
         wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
         assert has_left.wait(longest())
+        # The provider has read the question, so it counts against the spending limit.
+        ((micro,),) = site.database.sql("SELECT micro FROM answer_cost")
+        assert micro > len(QUESTION) // 4
 
 
 @functional

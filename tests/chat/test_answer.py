@@ -13,7 +13,9 @@ from merlin.chat.answer import (
     AnswerService,
     Ending,
     RetryPolicy,
+    Stop,
 )
+from merlin.chat.grounding import Source
 from merlin.chat.model_catalogue import Candidate, CandidateKind
 from merlin.core.errors import ProviderError
 from merlin.core.messages import Message
@@ -147,6 +149,35 @@ def test_too_long_answer_is_cut(provider):
     provider.behave(fixed_answer="слово" * (MAX_ANSWER_LENGTH // 5 + 1) + " и так далее")
     reply, _ = ask(provider)
     assert reply.ending is Ending.CUT
+
+
+class StoppedWhileComposing:
+    """A model that does not know; while it composes, it presses `stop` and stays silent."""
+
+    def __init__(self):
+        self.stop = Stop()
+
+    async def stream(self, model_id, *_):
+        if model_id == MODEL:
+            yield Answer("Не знаю.", known=False)
+        else:
+            self.stop.press()
+            await asyncio.Event().wait()
+
+
+def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
+    model, composer = StoppedWhileComposing(), choice("composer", CandidateKind.COMPOSED)
+
+    async def find_source():
+        return composer, [Source(1, "Лоб.")]
+
+    asking = AnswerService({"chat": model}).reply(
+        route(choice()), TALK, RecordingObserver(), model.stop, ground=find_source
+    )
+    reply = asyncio.run(asking)
+    assert (reply.ending, reply.text, reply.choice) == (Ending.STOPPED, "", composer)
+    assert reply.estimate.input_tokens > 0 == reply.estimate.output_tokens
+    assert reply.unused.text == "Не знаю."
 
 
 class SplitCharacterModel:

@@ -9,7 +9,7 @@ from merlin.chat.sessions import (
     fits_window,
     limit_from_refusal,
 )
-from merlin.core.messages import Message
+from merlin.core.messages import Image, Message
 
 pytestmark = pytest.mark.unit
 
@@ -20,6 +20,9 @@ def test_conversation_size_is_the_sum_of_its_messages():
     assert count_window_tokens(TALK) == estimate_tokens(TALK[0]) + estimate_tokens(TALK[1])
     # Two bytes a Russian letter, four bytes a token, and the frame of a message.
     assert estimate_tokens(TALK[0]) == 204
+    # A picture counts as much as the largest one.
+    picture = Message("user", "", images=(Image(b"", "image/png"),))
+    assert estimate_tokens(picture) == 4 + 85 + 8 * 170
 
 
 @pytest.mark.parametrize(
