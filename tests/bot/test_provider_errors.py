@@ -9,6 +9,7 @@ from merlin.chat.answer import RetryPolicy
 from merlin.db.database import open_database
 from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     VERA,
     RunningBot,
@@ -71,7 +72,14 @@ def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settin
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))
-    (answer,) = answer_texts(telegram)
+        # One who chose the model is told that another one answers.
+        anna = ChatUser(telegram, settings)
+        anna.say("/model")
+        anna.press("1. neurotypology-2")
+        assert anna.say("другой вопрос").text.endswith(
+            russian_text("bot-not-chosen", model="neurotypology-1")
+        )
+    answer = answer_texts(telegram)[0]
     assert "«вопрос»" in answer
     assert answer.endswith(russian_text("bot-earlier", model="neurotypology-1"))
     assert "ft:deleted" in answer_texts(telegram, "vera")[0]

@@ -39,6 +39,7 @@ bot-no-model = I can't answer right now: no model is available. Try again in a f
 bot-not-tuned = [Answered by a backup model, { $model }: ours is unavailable right now.]
 bot-never-tuned = [Answered by the general model { $model }: none is trained on our examples yet.]
 bot-earlier = [Answered by the previous version, { $model }: the live one is unavailable right now.]
+bot-not-chosen = [Answered by { $model }: the model chosen for this conversation is unavailable right now.]
 bot-failed = Something broke on my side. It's logged; please ask again.
 bot-repeat = ↻ Repeated: this message may have come already.
 notice-answer-gone = Provider { $provider } no longer has the model { $model }. A backup model answers meanwhile. What to do: `merlin models list`, then `merlin models rollback`, or train it again.
