@@ -47,12 +47,16 @@ def ask(
     print_message("ask-by", model=answer["model"], build=answer["build"])
     if answer["sources"]:
         print_message("grounding-note", sources="; ".join(answer["sources"]))
+    if answer["nearest"]:
+        print_message("ask-nearest", questions="; ".join(answer["nearest"]))
 
 
 def _ask_model(
     config: Config, question: str, dataset: str | None, name: str | None
 ) -> Mapping[str, Any]:
-    """Return a model's answer with its model, build, tokens, sources and whether the model knew.
+    """Return a model's answer with its model, build, tokens and sources, and whether it knew.
+
+    `nearest` are the questions that may have been meant if it does not know.
 
     `name` is a model id or a build's version. Without it, use the live model of `dataset`, else of
     the default dataset, else of any dataset. Raises ConfigError for an empty question, NotFound,
@@ -79,6 +83,7 @@ def _ask_model(
         "model": model.model_id,
         "known": answer.known,
         "sources": [],
+        "nearest": list(answer.nearest),
     }
     if answer.known is False and grounding is not None:
         values |= _compose_answer(config, grounding, question)
@@ -109,7 +114,8 @@ def _compose_answer(config: Config, grounding: Grounding, question: str) -> Mapp
     if not (cited and content):
         return {}
     names = [source_name(source, language()) for source in cited]
-    return {"answer": content, "model": composer.model_id, "known": True, "sources": names}
+    fields = {"answer": content, "model": composer.model_id, "known": True}
+    return {**fields, "sources": names, "nearest": []}
 
 
 def _find_live_model(config: Config, catalogue: ModelCatalogue, dataset: str | None) -> Model:

@@ -141,9 +141,12 @@ def test_unknown_question_is_answered_from_named_sources(lab, provider, run_json
     assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
     code, captured = run("ask", question)
     assert (code, "Composed by a model from: the answer to" in captured.err) == (0, True)
-    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    unknown = {"known": False, "nearest": ["Что значит слово номер 3?", "Что значит слово?"]}
+    provider.behave(fixed_answer="Не знаю.", extension=unknown)
     nothing = run_json("ask", "xyzzy plugh")
-    assert (nothing["known"], nothing["sources"]) == (False, [])
+    assert nothing.items() >= {**unknown, "sources": []}.items()
+    message = "Did you mean: Что значит слово номер 3?; Что значит слово?"
+    assert message in run("ask", "xyzzy plugh")[1].err
 
 
 def test_diff_lists_the_examples_that_differ(lab, run_json):

@@ -59,6 +59,7 @@ ask-dataset-no-live-model = { $dataset } has no live model yet. See how far its 
 cli-not-launched = No training was started: { $names } is missing. The daemon starts it.
 ask-not-composed = { $model } couldn't compose an answer from the sources: { $reason }
 ask-by = answered by { $build } ({ $model })
+ask-nearest = Did you mean: { $questions }
 did-launch = starting job { $job } of { $dataset }; see: merlin jobs show { $job }
 migrate-price = Training { $build } on { $base_model } ({ $provider }), { $examples ->
     [one] { $examples } example

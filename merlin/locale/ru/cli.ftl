@@ -59,6 +59,7 @@ ask-dataset-no-live-model = У набора { $dataset } пока нет тек�
 cli-not-launched = Обучение не запущено: не задан { $names }. Его запустит демон.
 ask-not-composed = { $model } не удалось составить ответ по источникам: { $reason }
 ask-by = ответила { $build } ({ $model })
+ask-nearest = Возможно, вы имели в виду: { $questions }
 did-launch = обучение { $job } набора { $dataset } запускается; посмотрите: merlin jobs show { $job }
 migrate-price = Обучение { $build } на { $base_model } ({ $provider }), { $examples ->
     [one] { $examples } пример
