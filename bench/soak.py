@@ -1,12 +1,14 @@
 """Run the whole demo under load and SIGKILL, and check its invariants from outside.
 
     python -m bench soak [--kills 1000] [--seed N] [--port 8800]
+    python -m bench soak --hours 24 [--pause 20]
 
 People ask in the chat and on the course's page, teachers push commits and add examples, somebody
 buys. Meanwhile processes of the demo (including supervisor and stand-ins) are killed at random, and
 one crashes at a kill point in each batch. After a batch the load stops, everything is processed,
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
-Ctrl+C ends it with 130 and leaves nothing.
+Ctrl+C ends it with 130 and leaves nothing. With `--hours` nothing is killed: each half hour prints
+the memory and the open files of each process, and the size of the state.
 """
 
 import argparse
@@ -29,6 +31,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx2
+import psutil
 
 from bench.invariants import Promises, find_violations, list_pending, query_rows
 from merlin.account.sign_ins import SignInMethod, SignIns
@@ -46,6 +49,7 @@ from merlin.wiring.context import make_cipher, opened, writing_context
 from tests.support.kill_points import POINTS
 
 KILLS, BATCH_SIZE = 1000, 20
+PAUSE, REPORT_S = 20.0, 1800.0
 QUIET_S, AFTER_S, CALL_S = 240.0, 2.0, 20.0
 PEOPLE = {"anna": 1001, "boris": 1002, "vera": 1003}
 # Kill points that the load does not reach.
@@ -100,31 +104,27 @@ class Demo:
     def processes(self) -> list[Process]:
         """Return the processes below the supervisor."""
         assert self.process is not None
-        names_by_pid: dict[int, str] = {self.process.pid: ""}
-        processes, parents = [], dict(_parents())
-        while (
-            children := {pid for pid, parent in parents.items() if parent in names_by_pid}
-            - names_by_pid.keys()
-        ):
-            for pid in sorted(children):
-                verb = next((word for word in _command_line(pid) if word in VERBS), "")
-                names_by_pid[pid] = verb or f"of {names_by_pid[parents[pid]].removeprefix('of ')}"
-                processes.append(Process(pid, names_by_pid[pid]))
-        return processes
+        names_by_pid: dict[int, str] = {}
+        for child in psutil.Process(self.process.pid).children(recursive=True):
+            with suppress(psutil.NoSuchProcess):
+                parent = names_by_pid.get(child.ppid(), "").removeprefix("of ")
+                verb = next((word for word in child.cmdline() if word in VERBS), "")
+                names_by_pid[child.pid] = verb or f"of {parent}"
+        return [Process(pid, name) for pid, name in names_by_pid.items()]
 
     def close(self) -> list[str]:
         """Kill the supervisor; return the processes that did not end with it."""
         if self.process is None:
             return []
-        pids = [process.pid for process in self.processes()]
-        self.process.kill()
-        self.process.wait()
-        with suppress(TimeoutError):
-            wait_until(
-                "all end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10
-            )
+        process, self.process = self.process, None
+        children = psutil.Process(process.pid).children(recursive=True)
+        process.kill()
+        process.wait()
+        _, alive = psutil.wait_procs(children, timeout=10)
         return [
-            f"process {pid} is left: {_command_line(pid)}" for pid in pids if _command_line(pid)
+            f"process {child.pid} is left"
+            for child in alive
+            if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
         ]
 
     def is_serving(self, verb: str, since: str) -> bool:
@@ -168,20 +168,6 @@ class Demo:
         return None
 
 
-def _parents() -> Iterator[tuple[int, int]]:
-    for task in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError):
-            fields = (task / "stat").read_text().rpartition(")")[2].split()
-            if fields[0] != "Z":
-                yield int(task.name), int(fields[1])
-
-
-def _command_line(pid: int) -> list[str]:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").split("\0")
-    return []
-
-
 def wait_until(what: str, is_so: Callable[[], object], seconds: float = QUIET_S) -> None:
     """Wait for a condition. Raises TimeoutError."""
     deadline = Deadline(seconds)
@@ -192,10 +178,14 @@ def wait_until(what: str, is_so: Callable[[], object], seconds: float = QUIET_S)
 
 
 class Load:
-    """The load of a demo until `stop`; each kind runs in its own thread."""
+    """The load of a demo until `stop`; each kind runs in its own thread.
 
-    def __init__(self, demo: Demo, seed: int) -> None:
-        self.demo, self.is_running = demo, threading.Event()
+    `pause` multiplies the time between two calls.
+    """
+
+    def __init__(self, demo: Demo, seed: int, pause: float = 1.0) -> None:
+        self.demo, self.is_running, self._pause = demo, threading.Event(), pause
+        self._stopped = threading.Event()
         self.faults: list[str] = []
         self._rng = random.Random(seed)  # noqa: S311 - the same load for the same seed
         self._threads: list[threading.Thread] = []
@@ -204,6 +194,7 @@ class Load:
     def start_threads(self) -> None:
         """Start all kinds of load."""
         self.is_running.set()
+        self._stopped.clear()
         kinds = (self._chat, self._course, self._push, self._edit, self._buy, self._watch_serving)
         self._threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
         for thread in self._threads:
@@ -212,13 +203,14 @@ class Load:
     def stop(self) -> None:
         """Stop after the current calls have been answered."""
         self.is_running.clear()
+        self._stopped.set()
         for thread in self._threads:
             thread.join()
 
     def _repeat(self, pause_s: float) -> Iterator[int]:
         while self.is_running.is_set():
             yield next(self._counter)
-            time.sleep(self._rng.uniform(0.5, 1.5) * pause_s)
+            self._stopped.wait(self._rng.uniform(0.5, 1.5) * self._pause * pause_s)
 
     def _question(self) -> str:
         pushed = [Path(path).stem for path in tuple(self.demo.promises.pushed)]
@@ -345,24 +337,27 @@ def _sign_in_people(demo: Demo) -> None:
 
 
 def _describe_usage(demo: Demo) -> str:
-    """Return memory and open files of all processes, and the size of the state folder."""
-    memory = files = 0
+    """Return memory and open files of each process, and the size of the state folder."""
+    usage = []
     for process in demo.processes():
-        with suppress(OSError):
-            pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
-            memory += pages * os.sysconf("SC_PAGE_SIZE")
-            files += len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-    file_sizes = [
-        path.stat().st_size for path in (demo.place.folder / "state").rglob("*") if path.is_file()
-    ]
-    disk = f"{sum(file_sizes) / 1e6:.1f} MB in {len(file_sizes)} files"
-    return f"{memory / 1e6:.0f} MB, {files} handles, {disk}"
+        with suppress(psutil.Error):
+            details = psutil.Process(process.pid)
+            memory_mb = details.memory_info().rss / 1e6
+            usage.append(f"{process.name} {memory_mb:.0f} MB, {details.num_fds()} files")
+    file_sizes = []
+    for path in (demo.place.folder / "state").rglob("*"):
+        with suppress(FileNotFoundError):
+            file_sizes.append(path.stat().st_size)
+    usage.append(f"state {sum(file_sizes) / 1e6:.1f} MB in {len(file_sizes)} files")
+    return "; ".join(usage)
 
 
 def run(arguments: Sequence[str] = ()) -> None:
     """Print a line for each batch, and finally the kills and the recovery times."""
     options = argparse.ArgumentParser(prog="python -m bench soak")
     options.add_argument("--kills", type=int, default=KILLS)
+    options.add_argument("--hours", type=float, help="run without kills for so long")
+    options.add_argument("--pause", type=float, default=PAUSE, help="factor of the pauses")
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
     args = options.parse_args(arguments)
@@ -371,7 +366,10 @@ def run(arguments: Sequence[str] = ()) -> None:
     (folder / "demo").mkdir()
     try:
         with closing(Demo(Place(folder / "demo", Ports.from_first(args.port)))) as demo:
-            faults = soak(demo, args.kills, args.seed)
+            if args.hours is None:
+                faults = soak(demo, args.kills, args.seed)
+            else:
+                faults = endure(demo, args.hours, Load(demo, args.seed, args.pause))
     except KeyboardInterrupt:
         shutil.rmtree(folder)
         sys.exit(130)
@@ -391,13 +389,7 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         mark = demo.place.folder.parent / f"crashed-{batch}"
         demo.start(point, mark)
         if batch == 1:
-            wait_until(
-                "every course is trained", lambda: not list_pending(demo.place, demo.promises)
-            )
-            _sign_in_people(demo)
-            # Without a work tree: with receive-pack's updateInstead two concurrent pushes, or a
-            # killed one, would leave it half updated.
-            git(demo.place.repository, "config", "core.bare", "true")
+            _prepare(demo)
         load.start_threads()
         try:
             killer.kill_some(BATCH_SIZE)
@@ -414,17 +406,48 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         killer.counts["supervisor"] += 1
         if faults:
             return faults
-    promises = demo.promises
-    print(
-        f"{len(promises.updates)} questions in the chat, {len(promises.pushed)} commits,"
-        f" {len(promises.edits)} edits, {len(promises.orders)} orders;"
-        f" killed: {dict(killer.counts)}"
-    )
+    print(f"{_describe_load(demo.promises)}; killed: {dict(killer.counts)}")
     for verb, times in killer.recovery_s.items():
         p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
         median = statistics.median(times)
         print(f"{verb} serves again after {median:.1f} s, p95 {p95:.1f} s ({len(times)})")
     return []
+
+
+def endure(demo: Demo, hours: float, load: Load) -> list[str]:
+    """Run under load for so long, without kills; return the violations at its end."""
+    demo.start("", Path(os.devnull))
+    _prepare(demo)
+    load.start_threads()
+    started_at, duration_s = time.monotonic(), 0.0
+    try:
+        while duration_s < hours * 3600 and not load.faults:
+            time.sleep(min(REPORT_S, hours * 3600))
+            duration_s = time.monotonic() - started_at
+            print(
+                f"{duration_s / 3600:.2f} h: {_describe_load(demo.promises)};"
+                f" {_describe_usage(demo)}",
+                flush=True,
+            )
+    finally:
+        load.stop()
+    return load.faults + _wait_and_check(demo) + demo.close()
+
+
+def _prepare(demo: Demo) -> None:
+    """Wait until every course is trained; then sign the people in and let them push."""
+    wait_until("every course is trained", lambda: not list_pending(demo.place, demo.promises))
+    _sign_in_people(demo)
+    # Without a work tree: with receive-pack's updateInstead two concurrent pushes, or a killed one,
+    # would leave it half updated.
+    git(demo.place.repository, "config", "core.bare", "true")
+
+
+def _describe_load(promises: Promises) -> str:
+    return (
+        f"{len(promises.updates)} questions in the chat, {len(promises.pushed)} commits,"
+        f" {len(promises.edits)} edits, {len(promises.orders)} orders"
+    )
 
 
 def _wait_and_check(demo: Demo) -> list[str]:
