@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import gettempdir
 from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
@@ -37,8 +37,9 @@ from merlin.cli.output import (
     write_atomically,
 )
 from merlin.core.clock import from_iso, utc_now
+from merlin.core.durable_files import in_use, remove_abandoned, temporary_folder
 from merlin.core.errors import Refused
-from merlin.db.connections import sqlite_path
+from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.wiring.context import opened
@@ -76,12 +77,13 @@ def backup(
 
     settings, now = configuration(config), utc_now()
     state, url = settings.state_dir, settings.database
+    require_whole(state)
     key = next(iter(_backup_keys()), None)
 
     write = partial(write_backup, state, url, at=now, with_key=with_key, key=key)
     if to == "-":
         _write_with_low_priority(write, os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
-        note_backup(state, now)
+        note_backup(state, now, is_piped=True)
         return
     folder = Path(to) if to else state / "backups"
     path = folder / f"{_ARCHIVE_NAME.format(now)}{_ENCRYPTED_SUFFIX if key else ''}"
@@ -90,8 +92,10 @@ def backup(
         temporary.touch(0o600)
         # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
         synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
-        _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
+        with in_use(temporary):
+            _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
 
+    remove_abandoned(folder.glob(".merlin-*Z.tar.gz*.part"))
     write_atomically(path, fill)
     note_backup(state, now)
     archives = [
@@ -122,16 +126,16 @@ def restore(
 ) -> None:
     """Restore a backup, after verifying every byte; Merlin must be stopped."""
     from merlin.cli.key import find_missing_keys
-    from merlin.db.backup import read_backup, restore_backup
+    from merlin.db.backup import RESTORE_PREFIX, read_backup, restore_backup
 
     settings, keys = configuration(config), _backup_keys()
     with ExitStack() as stack:
         source = _open_archive(stack, archive)
         if dry_run:
             # On the disk of the state folder if it exists.
-            state = settings.state_dir if settings.state_dir.is_dir() else None
-            scratch = tempfile.TemporaryDirectory(dir=state, prefix=".restore-")
-            manifest = read_backup(source, Path(stack.enter_context(scratch)), keys)
+            state = settings.state_dir if settings.state_dir.is_dir() else Path(gettempdir())
+            scratch = stack.enter_context(temporary_folder(state, RESTORE_PREFIX))
+            manifest = read_backup(source, scratch, keys)
         else:
             _check_replaceable(stack, settings, may_replace=replace)
             manifest = restore_backup(
@@ -176,7 +180,8 @@ def _open_archive(stack: ExitStack, archive: str) -> io.BufferedReader:
 def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -> None:
     """Check that the state may be replaced, and hold the daemon's lock until `stack` closes.
 
-    Raises Refused if there is a state without `may_replace`, or if a process is running.
+    Raises Refused if there is a state without `may_replace`, or if a process is running. The state
+    that an interrupted restore left may be replaced.
     """
     from merlin.cli.health import health_error
     from merlin.config import process_names
@@ -185,7 +190,7 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
     existing = [path for path in (config.state_dir / ENGINE,) if path.exists()]
     if config.database.startswith("sqlite:") and (path := sqlite_path(config.database)).exists():
         existing.insert(0, path)
-    if existing and not may_replace:
+    if existing and not (may_replace or restore_mark(config.state_dir).exists()):
         raise Refused("there is a database", "restore-database-exists", path=str(existing[0]))
     if "engine" in process_names(config) and health_error(config, "engine") is None:
         raise Refused("the engine is running", "processes-running", names="engine")

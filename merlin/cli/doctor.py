@@ -39,6 +39,7 @@ _MAX_WAIT = timedelta(minutes=10)
 # In checks that need what another check has reported in full: error -> message.
 _AFTER = {
     "credential-missing": "doctor-needs-credential",
+    "restore-cut-off": "doctor-needs-database",
     "store-unavailable": "doctor-needs-database",
     "store-newer-schema": "doctor-needs-database",
 }

@@ -10,10 +10,11 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 
 def write_durably(target: Path, fill: Callable[[Path], object]) -> None:
@@ -69,6 +70,41 @@ def try_lock(path: Path) -> int | None:
             return descriptor
     os.close(descriptor)
     return None
+
+
+@contextmanager
+def temporary_folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Yield a new folder in `parent` and remove it; first remove those that killed runs left."""
+    remove_abandoned(parent.glob(f"{prefix}*"))
+    with TemporaryDirectory(dir=parent, prefix=prefix) as folder, in_use(Path(folder)):
+        yield Path(folder)
+
+
+@contextmanager
+def in_use(path: Path) -> Iterator[None]:
+    """Keep `remove_abandoned` from a temporary file or folder; does nothing where locks fail."""
+    lock = None
+    with suppress(OSError):
+        lock = try_lock(_lock_of(path))
+    try:
+        yield
+    finally:
+        if lock is not None:
+            os.close(lock)
+
+
+def remove_abandoned(paths: Iterable[Path]) -> None:
+    """Remove the temporary files and folders whose process was killed."""
+    for path in paths:
+        with suppress(OSError):
+            lock = try_lock(_lock_of(path))
+            if lock is not None:
+                remove_durably(path)
+                os.close(lock)
+
+
+def _lock_of(path: Path) -> Path:
+    return path / ".lock" if path.is_dir() else path
 
 
 def is_disk_full(error: OSError) -> bool:

@@ -40,6 +40,7 @@ from merlin.core.durable_files import (
     remove_durably,
     rename_durably,
     sync_file,
+    temporary_folder,
     write_durably,
 )
 from merlin.core.errors import MerlinError, NotFound, Refused
@@ -53,10 +54,11 @@ from merlin.db.migrations import STEPS, applied, list_pending
 log = get_logger(__name__)
 
 MANIFEST, DUMP, DATABASE, ENGINE = "manifest.json", "merlin.dump", "merlin.db", "engine/engine.db"
+RESTORE_PREFIX = ".merlin-restore-"
 FOLDERS = ("builds", "engine/files", "engine/models")
 HEAD = b"merlin backup 1\n"
 _KEY_ID, _TAG = 8, 16
-_NOTED = "run/backup"
+_NOTED, _PIPED = "run/backup", " -"
 _FORMAT = 1
 _CHUNK = 1 << 20
 
@@ -73,15 +75,17 @@ class Manifest:
     format: int = _FORMAT
 
 
-def note_backup(state_dir: Path, at: datetime) -> None:
-    """Record the time of a backup, whatever its destination."""
-    write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))
+def note_backup(state_dir: Path, at: datetime, *, is_piped: bool = False) -> None:
+    """Record the time of a backup; `is_piped`: another program stores it, or fails to."""
+    note = f"{iso(at)}{_PIPED if is_piped else ''}"
+    write_durably(state_dir / _NOTED, lambda place: place.write_text(note))
 
 
-def find_last_backup(state_dir: Path) -> datetime | None:
-    """Return the time of the last backup, None if there was none."""
+def find_last_backup(state_dir: Path) -> tuple[datetime, bool] | None:
+    """Return the time of the last backup and whether it was piped, None if there was none."""
     try:
-        return from_iso((state_dir / _NOTED).read_text("ascii"))
+        note = (state_dir / _NOTED).read_text("ascii")
+        return from_iso(note.removesuffix(_PIPED)), note.endswith(_PIPED)
     except (OSError, ValueError):
         return None
 
@@ -171,12 +175,12 @@ def _write_archive(
     members: dict[str, FileDigest] = {}
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
-        tempfile.TemporaryDirectory(dir=state_dir, prefix=".backup-") as beside,
+        temporary_folder(state_dir, ".backup-") as beside,
         gzip.open(target, "wb", compresslevel=1) as packed,
         tarfile.open(fileobj=packed, mode="w|") as archive,
     ):
         dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
-        staged = Path(beside) / "copy"
+        staged = beside / "copy"
         for name, place in _databases(state_dir, url):
             _copy_database(name, place, url, staged)
             members[name] = _add(archive, name, staged)
@@ -395,8 +399,7 @@ def restore_backup(
     """
     dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with tempfile.TemporaryDirectory(dir=state_dir, prefix=".restore-") as beside:
-        folder = Path(beside)
+    with temporary_folder(state_dir, RESTORE_PREFIX) as folder:
         manifest = read_backup(source, folder, keys)
         if manifest.database != dialect:
             kinds = {"backup": manifest.database, "configured": dialect}

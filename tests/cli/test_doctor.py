@@ -322,8 +322,12 @@ def test_age_of_the_backup_is_reported_and_none_can_be_made_before_the_first_sta
     assert run_doctor(fresh, capsys)["backup"] == (True, ELSEWHERE)
     fresh.path.write_text(own, "utf-8")
     assert "the last backup is from" in run_doctor(fresh, capsys)["backup"][1]
+    note_backup(fresh.config.state_dir, utc_now(), is_piped=True)
+    found = run_doctor(fresh, capsys)["backup"]
+    assert (found[0], "by merlin backup -" in found[1]) == (True, True), found
     assert run_command(*arguments)[0] == 0
-    assert run_doctor(fresh, capsys)["backup"][0]
+    good, words = run_doctor(fresh, capsys)["backup"]
+    assert (good, "merlin backup -" in words) == (True, False), words
 
 
 def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):

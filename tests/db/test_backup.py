@@ -26,6 +26,7 @@ from merlin.cli import backup as cli_backup
 from merlin.cli import main
 from merlin.config import Config
 from merlin.core.clock import iso, utc_now
+from merlin.core.durable_files import in_use
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
@@ -266,15 +267,16 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
 ):
     archive = run_backup(capfd, config_path)
     there = configured(tmp_path / "there")
-    words = ["restore", str(archive), "--replace", "--config", str(there)]
+    words = ["restore", str(archive), "--config", str(there)]
     dying = {**os.environ, "MERLIN_CRASH_AT": "restore.moving"}
     died = subprocess.run([sys.executable, "-m", "merlin", *words], env=dying, check=False)
     assert died.returncode == 137
-    for command in ("users", "daemon", "engine"):
+    for command in ("users", "daemon", "engine", "backup"):
         more = ["list"] if command == "users" else []
         code, captured = run(capfd, command, *more, "--config", there)
         assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (1, True), captured.err
     assert run(capfd, *words)[0] == 0
+    assert not [*there.parent.glob("state/.*")], "what the killed run unpacked is removed"
     assert count_rows(there.parent / "state/merlin.db") == count_rows(
         config_path.parent / "state/merlin.db"
     )
@@ -342,12 +344,18 @@ def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
     old.write_bytes(b"")
     beside = old.with_name("notes.txt")
     beside.write_text("mine")
+    cut_off, used = (old.with_name(f".merlin-2020010{day}T000000Z.tar.gz.part") for day in (1, 2))
+    cut_off.write_bytes(b"")
+    used.write_bytes(b"")
+    copy = config_path.parent / "state/.backup-cut-off"
+    copy.mkdir()
     moments = [datetime(2026, 11, 20, 8, 30, 0, part, tzinfo=UTC) for part in (1, 2)]
     monkeypatch.setattr(cli_backup, "utc_now", iter(moments).__next__)
-    within_a_second = [run_backup(capfd, config_path, "--keep", "2") for _ in moments]
+    with in_use(used):
+        within_a_second = [run_backup(capfd, config_path, "--keep", "2") for _ in moments]
     assert sorted(old.parent.glob("*.gz")) == within_a_second
     assert synced == [f".{path.name}.part" for path in within_a_second]
-    assert beside.exists()
+    assert [path.exists() for path in (beside, used, cut_off, copy)] == [True, True, False, False]
 
 
 def forge_archive(path, name, kind=tarfile.REGTYPE):

@@ -52,6 +52,7 @@ doctor-no-backup = never backed up. Now: merlin backup; each night: systemctl en
 doctor-old-backup = the last backup is from { $date }. Now: merlin backup; why the nightly one fails: journalctl -u merlin-backup
 doctor-backup-elsewhere = made by another program, as config.yaml says; check there when the last one was
 doctor-backup = the last one is from { $date }
+doctor-backup-piped = the last one is from { $date }, by merlin backup -; look where it went whether it was stored
 doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
 doctor-disabled-units = Merlin doesn't start with the machine. Turn it on: systemctl enable merlin.target
 doctor-units = no unit has failed; Merlin starts with the machine

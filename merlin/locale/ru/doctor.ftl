@@ -53,6 +53,7 @@ doctor-no-backup = копий ещё не было. Сейчас: merlin backup;
 doctor-old-backup = последняя копия сделана { $date }. Сейчас: merlin backup; почему не вышла ночная: journalctl -u merlin-backup
 doctor-backup-elsewhere = копии делает другая программа: так сказано в config.yaml. Когда была последняя, проверьте там
 doctor-backup = последняя сделана { $date }
+doctor-backup-piped = последняя сделана { $date } командой merlin backup -; проверьте там, куда она передана, сохранилась ли
 doctor-failed-units = systemd больше не запускает { $names }. Почему: journalctl -u ИМЯ; затем systemctl reset-failed ИМЯ и systemctl start ИМЯ
 doctor-disabled-units = Merlin не запускается вместе с машиной. Включите: systemctl enable merlin.target
 doctor-units = сбоев нет, Merlin запускается вместе с машиной
