@@ -130,7 +130,12 @@ class EngineTrainingConfig(Section):
     )
     workers: int = setting("Workers of that cluster per job; 0 uses none.", 2, default=0, ge=0)
     quota_gb: float = setting(
-        "Most disk space that tuned models may take, in GB; 0: no limit.", 20, default=0, ge=0
+        "Most disk space that tuned models may take, in GB; 0: no limit. Old checkpoints are"
+        " deleted to stay below it.",
+        20,
+        default=0,
+        ge=0,
+        start=20,
     )
 
     @property
