@@ -37,7 +37,7 @@ from merlin.chat.model_catalogue import (
     Windows,
     candidates,
     find_first_candidate,
-    is_revoked,
+    is_unavailable,
     newer_serving,
     only_candidate,
 )
@@ -284,7 +284,7 @@ def ground(ctx: Context, first: Candidate | None, question: str, language: str) 
 def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> Grounding | None:
     """Return the composing model with its sources; None if there is neither."""
     choice = ctx.config.chat.grounding
-    if choice is None or is_revoked(ModelCatalogue(ctx.db), choice.pair):
+    if choice is None or is_unavailable(ModelCatalogue(ctx.db), choice.pair):
         return None
     sources = find_sources(ctx.db, ctx.passages, dataset, question)
     composer = Candidate(

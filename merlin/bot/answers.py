@@ -23,7 +23,7 @@ from merlin.bot.markdown import render
 from merlin.bot.transport import EditSkipped
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.grounding import sources_note
-from merlin.chat.model_catalogue import Candidate, CandidateKind
+from merlin.chat.model_catalogue import Candidate, CandidateKind, ModelRequest
 from merlin.chat.prompt import document_texts
 from merlin.chat.sessions import ChatPlace, WindowCounter
 from merlin.chat.turns import StoredAnswer, Turn
@@ -343,20 +343,22 @@ _KIND_NOTES = {
 }
 
 
-def _kind_note(reply: Reply, choice: Candidate) -> str | None:
+def _kind_note(reply: Reply, choice: Candidate, request: ModelRequest) -> str | None:
     """Return the key of the note about the model that answered, None if it needs none."""
+    is_first = choice is reply.first or choice.kind is CandidateKind.COMPOSED
     is_chosen = reply.first is not None and reply.first.kind is CandidateKind.CHOSEN
-    if is_chosen and choice is not reply.first and choice.kind is not CandidateKind.COMPOSED:
+    if (not is_first and is_chosen) or (request.chosen and not is_chosen):
         return "bot-not-chosen"
-    return _KIND_NOTES.get(choice.kind)
+    # With a system text of its own a session never asks a tuned model.
+    return None if request.system else _KIND_NOTES.get(choice.kind)
 
 
-def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
+def written(reply: Reply, language: str, cost: Cost | None, request: ModelRequest) -> StoredAnswer:
     """Return `reply` as the answer to store, with its notes."""
     notes = []
     if reply.ending in _ENDINGS:
         notes.append(text(language, _ENDINGS[reply.ending]))
-    if reply.text and reply.choice and (key := _kind_note(reply, reply.choice)):
+    if reply.text and reply.choice and (key := _kind_note(reply, reply.choice, request)):
         model = reply.choice.version or reply.model_id
         notes.append(text(language, key, model=model))
     if reply.nearest:

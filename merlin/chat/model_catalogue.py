@@ -113,7 +113,7 @@ class ModelRequest:
 
 def find_first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
-    request = _drop_revoked(catalogue, request)
+    request = _drop_unavailable(catalogue, request)
     if request.chosen is not None:
         model_id = request.chosen[1]
         own = catalogue.tuned_row(model_id) if model_id and not request.system else None
@@ -160,17 +160,17 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
     yield choice
 
 
-def _drop_revoked(catalogue: ModelCatalogue, request: ModelRequest) -> ModelRequest:
-    """Return the request without models that may not serve: then nothing is chosen."""
-    chosen = None if is_revoked(catalogue, request.chosen) else request.chosen
-    assistant = None if is_revoked(catalogue, request.assistant) else request.assistant
+def _drop_unavailable(catalogue: ModelCatalogue, request: ModelRequest) -> ModelRequest:
+    """Return the request without models that cannot serve: then nothing is chosen."""
+    chosen = None if is_unavailable(catalogue, request.chosen) else request.chosen
+    assistant = None if is_unavailable(catalogue, request.assistant) else request.assistant
     return replace(request, chosen=chosen, assistant=assistant)
 
 
-def is_revoked(catalogue: ModelCatalogue, general: General | None) -> bool:
-    """Return whether a model is tuned and may not serve: consent was withdrawn."""
+def is_unavailable(catalogue: ModelCatalogue, general: General | None) -> bool:
+    """Return whether a model is tuned and cannot serve: consent was withdrawn, or it is gone."""
     own = catalogue.tuned_row(general[1]) if general is not None and general[1] else None
-    return own is not None and own["state"] == ModelState.REVOKED
+    return own is not None and own["state"] in (ModelState.REVOKED, ModelState.GONE)
 
 
 def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving | None:
@@ -178,6 +178,7 @@ def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving |
     own = catalogue.model(request.chosen[1]) if request.chosen and request.chosen[1] else None
     serving = catalogue.find_serving(own.dataset) if own else None
     is_newer = own and serving and serving.model.build_id > own.build_id
+    is_newer = is_newer and not is_unavailable(catalogue, request.chosen)
     return serving if is_newer else None
 
 
@@ -187,8 +188,8 @@ def _plain(kind: CandidateKind, general: General, request: ModelRequest) -> Cand
 
 
 def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
-    request = _drop_revoked(catalogue, request)
-    others = [general for general in request.general if not is_revoked(catalogue, general)]
+    request = _drop_unavailable(catalogue, request)
+    others = [general for general in request.general if not is_unavailable(catalogue, general)]
     if request.system:
         for general in others:
             yield _plain(CandidateKind.GENERAL, general, request)
@@ -201,7 +202,7 @@ def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candida
         for earlier in catalogue.earlier_rows(serving["dataset"]):
             yield _make_tuned_candidate(CandidateKind.EARLIER, earlier)
         system = now.before
-        if now.base and not is_revoked(catalogue, (now.provider, now.base)):
+        if now.base and not is_unavailable(catalogue, (now.provider, now.base)):
             before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
     kind = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
@@ -395,7 +396,7 @@ def _list_tuned(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[Cand
     yield (now := _make_tuned_candidate(CandidateKind.SERVING, serving))
     for row in catalogue.earlier_rows(serving["dataset"]):
         yield _make_tuned_candidate(CandidateKind.EARLIER, row)
-    if is_chat_model(now.base) and not is_revoked(catalogue, (now.provider, now.base)):
+    if is_chat_model(now.base) and not is_unavailable(catalogue, (now.provider, now.base)):
         yield Candidate(CandidateKind.BASE, now.provider, now.base)
 
 
@@ -403,7 +404,7 @@ def _list_others(
     catalogue: ModelCatalogue, listed: Windows, general: Sequence[General]
 ) -> Iterator[Candidate]:
     for provider, model_id in general:
-        if model_id and not is_revoked(catalogue, (provider, model_id)):
+        if model_id and not is_unavailable(catalogue, (provider, model_id)):
             yield Candidate(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):

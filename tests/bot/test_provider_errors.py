@@ -7,7 +7,7 @@ import pytest
 
 from merlin.chat.answer import RetryPolicy
 from merlin.db.database import open_database
-from merlin.db.tables import CANARY
+from merlin.db.tables import CANARY, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
@@ -76,9 +76,12 @@ def test_deleted_model_falls_back_to_the_previous_one(telegram, provider, settin
         anna = ChatUser(telegram, settings)
         anna.say("/model")
         anna.press("1. neurotypology-2")
-        assert anna.say("другой вопрос").text.endswith(
-            russian_text("bot-not-chosen", model="neurotypology-1")
-        )
+        note = russian_text("bot-not-chosen", model="neurotypology-1")
+        assert anna.say("другой вопрос").text.endswith(note)
+        gone = MODEL.update({"state": "gone"}).where(MODEL.model_id == "ft:deleted")
+        with open_database(settings.database) as database:
+            database.transact(lambda: database.change(gone))
+        assert anna.say("третий вопрос").text.endswith(note)
     answer = answer_texts(telegram)[0]
     assert "«вопрос»" in answer
     assert answer.endswith(russian_text("bot-earlier", model="neurotypology-1"))

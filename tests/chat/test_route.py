@@ -156,6 +156,7 @@ def test_deleted_model_is_not_in_the_chain(rows):
     rows.serve(old)
     rows.serve(new)
     assert "earlier" not in [kind for kind, _, _ in list_candidates(route(rows))]
+    assert list_candidates(route(rows, chosen=("engine", "ft:face-1")))[0][0] == "serving"
 
 
 def test_base_model_gets_a_few_training_examples(rows):

@@ -242,7 +242,8 @@ async def _prompt(
     except asyncio.CancelledError:
         if not (stop.is_pressed and prompt_task.cancelled()):
             raise
-        refusal = answers.written(Reply(Ending.STOPPED), context.language, None)
+        stopped = Reply(Ending.STOPPED)
+        refusal = answers.written(stopped, context.language, None, conversation.request)
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
@@ -283,7 +284,8 @@ def _answer(
 ) -> ask.ChatAnswer:
     """Return the answer with its notes and the updated session."""
     ctx = context.services
-    stored_answer = answers.written(reply, context.language, ask.cost_of(ctx, reply))
+    cost, request = ask.cost_of(ctx, reply), conversation.request
+    stored_answer = answers.written(reply, context.language, cost, request)
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
     old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
     window_text, offer, notes = "", "", [stored_answer.note]
