@@ -42,6 +42,7 @@ _AFTER = {
     "restore-cut-off": "doctor-needs-database",
     "store-unavailable": "doctor-needs-database",
     "store-newer-schema": "doctor-needs-database",
+    "store-older-schema": "doctor-needs-database",
 }
 
 app = typer.Typer()

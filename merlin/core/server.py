@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
+# An hour for a start that copies and changes a large database, instead of TimeoutStartSec.
+UPGRADING = "EXTEND_TIMEOUT_USEC=3600000000"
 
 
 def notify(*messages: str) -> bool:

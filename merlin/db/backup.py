@@ -20,6 +20,7 @@ import sqlite3
 import subprocess
 import tarfile
 import tempfile
+import time
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext, suppress
@@ -41,6 +42,7 @@ from merlin.core.durable_files import (
     rename_durably,
     sync_file,
     temporary_folder,
+    try_lock,
     write_durably,
 )
 from merlin.core.errors import MerlinError, NotFound, Refused
@@ -61,6 +63,7 @@ _KEY_ID, _TAG = 8, 16
 _NOTED, _PIPED = "run/backup", " -"
 _FORMAT = 1
 _CHUNK = 1 << 20
+_LOCK_POLL_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,14 +236,16 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
     place = sqlite_path(url) if url.startswith("sqlite:") else None
     path = place or state_dir / DUMP
     kept = path.with_name(f"{path.name}.before-{steps[0].__name__}")
-    if kept.exists():
-        return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    older = list(path.parent.glob(f"{path.name}.before-m*"))
-    beside = kept.with_name(f".{kept.name}.{os.getpid()}")
+    older = [each for each in path.parent.glob(f"{path.name}.before-m*") if each != kept]
+    beside = kept.with_name(f".{kept.name}.part")
+    while (lock := try_lock(beside)) is None:  # another process makes the copy
+        time.sleep(_LOCK_POLL_S)
     try:
+        if kept.exists():
+            return
+        os.truncate(beside, 0)  # what a killed process left
         _copy_database(path.name, place, url, beside)
-        beside.chmod(0o600)
         rename_durably(beside, kept)
     except MerlinError as error:
         if place:
@@ -249,6 +254,7 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
         return
     finally:
         beside.unlink(missing_ok=True)
+        os.close(lock)
     log.info("kept the database of before the upgrade", path=str(kept))
     for each in older:
         each.unlink(missing_ok=True)

@@ -10,13 +10,13 @@ from merlin.app.context import Context
 from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
-from merlin.core.errors import NotFound
+from merlin.core.errors import MerlinError, NotFound
 from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
-from merlin.db.migrations import list_pending, migrate
+from merlin.db.migrations import applied, list_pending, migrate
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -38,8 +38,10 @@ def opened(config: Config) -> Iterator[Database]:
 
 def _upgrade(config: Config, database: Database) -> None:
     if list_pending(database):
+        from merlin.core.server import UPGRADING, notify
         from merlin.db.backup import keep_before_upgrade
 
+        notify(UPGRADING)
         keep_before_upgrade(config.state_dir, config.database, database)
         migrate(database)
 
@@ -81,7 +83,10 @@ def open_checked_database(config: Config) -> Iterator[Database]:
 
 @contextmanager
 def reading(config: Config) -> Iterator[Database]:
-    """Yield the database read-only. Raises NotFound if nothing has been recorded yet."""
+    """Yield the database read-only.
+
+    Raises NotFound if nothing has been recorded yet, MerlinError before an upgrade of the schema.
+    """
     require_whole(config.state_dir)
     path, url = config.state_dir / "merlin.db", config.database
     not_recorded = NotFound("nothing has been recorded yet", "nothing-recorded")
@@ -89,6 +94,8 @@ def reading(config: Config) -> Iterator[Database]:
         raise not_recorded
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if list_pending(database):
+            if applied(database):
+                raise MerlinError("an earlier version's schema", "store-older-schema")
             raise not_recorded
         yield database
 

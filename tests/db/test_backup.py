@@ -8,6 +8,7 @@ import json
 import os
 import re
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -171,17 +172,29 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_pa
     assert count_rows(copy) == before
 
 
-def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd):
+def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd, monkeypatch):
     path = configured(tmp_path)
     with tarfile.open(PACKED) as packed:
         packed.extract(next(each for each in packed if each.name.endswith("merlin.db")), tmp_path)
     (database,) = tmp_path.rglob("merlin.db")
     with closing(sqlite3.connect(database)) as opened:
         before = opened.execute("SELECT name FROM migration ORDER BY name").fetchall()
-    for _ in range(2):
-        run(capfd, "users", "list", "--config", path)
-        run(capfd, "recover", "--config", path)
+    code, captured = run(capfd, "users", "list", "--config", path)
+    assert (code, "merlin upgrade" in captured.err) == (1, True), captured.err
+    # What a process left that was killed while it copied.
+    first = next(step.__name__ for step in STEPS if (step.__name__,) not in before)
+    part = database.with_name(f".merlin.db.before-{first}.part")
+    part.touch(0o600)
+    part.write_text("half a database")
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(str(tmp_path / "notify"))
+        for _ in range(2):
+            run(capfd, "recover", "--config", path)
+        assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=3600000000"
     (copy,) = database.parent.glob("*before-*")
+    assert copy.stat().st_mode & 0o777 == 0o600
+    assert not [*database.parent.glob(".*")]
     with closing(sqlite3.connect(copy)) as opened:
         assert opened.execute("SELECT name FROM migration ORDER BY name").fetchall() == before
     assert count_rows(copy) == count_rows(database)

@@ -7,6 +7,7 @@ store-no-room = The disk of { $folder } is full. Make room: Merlin goes on by it
 store-damaged = The database is damaged: { $found }. Stop Merlin and restore your backup.
 store-damaged-start = The database { $path } is damaged: { $found }. Merlin doesn't start on it, to lose nothing more. Stop Merlin, move this file and those next to it (-wal, -shm) away, restore your backup and start again.
 store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.
+store-older-schema = The database was made by an earlier version of Merlin. Start Merlin, which upgrades it, or run: merlin upgrade
 store-bad-url = database must be sqlite:///absolute/path or postgresql://…, not { $scheme ->
         [empty] an address without a scheme
        *[other] “{ $scheme }”
