@@ -125,9 +125,11 @@ COMMANDS = {
 
 def load_command(name: str) -> Any:
     """Import a command's module and return the command. Raises KeyError for an unknown name."""
-    from merlin.core.optional_imports import without_garbage_collection  # here: not for --help
+    # Here: not for --help.
+    from merlin.core.optional_imports import without_garbage_collection, without_modules
 
-    with without_garbage_collection():
+    # peewee would import psycopg, which takes a tenth of a second: only PostgreSQL needs it.
+    with without_garbage_collection(), without_modules("psycopg"):
         module = import_module(f"merlin.cli.{COMMANDS[name][0]}")
     group = typer.main.get_group(module.app)
     return group if group.name == name else group.commands[name]

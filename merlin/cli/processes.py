@@ -3,22 +3,17 @@
 The demo runs everything on this machine and needs no accounts.
 """
 
-from __future__ import annotations
-
 import gc
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from merlin.cli import language, locale_language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
-
-if TYPE_CHECKING:
-    from merlin.config import Config
 
 app = typer.Typer()
 
@@ -97,7 +92,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, make new models live."""
     settings = configuration(config)
-    with _importing(settings):
+    with _importing():
         from merlin.wiring.daemon import run_daemon
 
     run_daemon(settings)
@@ -110,7 +105,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 
     settings = configuration(config)
     bot_id(credential(BOT_TOKEN))  # Check the token first: the imports below take time.
-    with _importing(settings, "apscheduler"):  # the job queue of python-telegram-bot
+    with _importing("apscheduler"):  # the job queue of python-telegram-bot
         from merlin.wiring.bot import run_bot
 
     run_bot(settings)
@@ -120,25 +115,24 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
     settings = configuration(config)
-    with _importing(settings):
+    with _importing():
         from merlin.wiring.api import run_api
 
     run_api(settings)
 
 
 @contextmanager
-def _importing(config: Config, *unused: str) -> Iterator[None]:
-    """Skip imports that libraries make and Merlin does not use: httpx's CLI, the other driver.
+def _importing(*unused: str) -> Iterator[None]:
+    """Skip imports that libraries make and Merlin does not use, or only later.
 
     Imports leave little garbage: looking for it as often as usual takes 7 % of the time.
     """
     from merlin.core.optional_imports import without_modules
 
-    drivers = ["psycopg"] if config.database.startswith("sqlite:") else []
     thresholds = gc.get_threshold()
     gc.set_threshold(50_000)
     try:
-        with without_modules("httpx._main", *drivers, *unused):
+        with without_modules("httpx._main", "psycopg", *unused):
             yield
     finally:
         gc.set_threshold(*thresholds)

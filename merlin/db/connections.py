@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 from urllib.parse import quote, unquote, urlsplit
 
-from peewee import PostgresqlDatabase, SqliteDatabase
+from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.loopback import postgresql_parameters
 
-if TYPE_CHECKING:  # excluded where the database is a file
+if TYPE_CHECKING:  # SQLite does without it
     import psycopg
 
 # A server may vanish without closing the connection: a call fails after ten seconds. Without
@@ -106,10 +106,31 @@ class Sqlite(_Registering, SqliteDatabase):
             super().rollback()
 
 
+class _PsycopgAdapter(Psycopg3Adapter):
+    """peewee's adapter for psycopg 3, also if peewee was imported without the driver."""
+
+    def __init__(self) -> None:
+        from psycopg.pq import TransactionStatus as Status  # noqa: PLC0415 - SQLite does without it
+
+        super().__init__()
+        self.txn_idle, self.txn_inerror = Status.IDLE, Status.INERROR
+        self.txn_unknown = Status.UNKNOWN
+
+    def check_driver(self) -> None:
+        """Do nothing: a missing driver was found when the adapter was created."""
+
+    def connect(self, db: PostgresqlDatabase, **params: Any) -> psycopg.Connection:
+        """Open a connection."""
+        import psycopg  # noqa: PLC0415 - SQLite does without it
+
+        return psycopg.connect(db.database, **params)
+
+
 class Postgresql(_Registering, PostgresqlDatabase):
     """A PostgreSQL database through psycopg 3."""
 
     dialect = "postgresql"
+    psycopg2_adapter = psycopg3_adapter = _PsycopgAdapter
 
     def is_connection_usable(self) -> bool:
         """Return False also if the server has closed the connection since the last call."""
@@ -179,7 +200,7 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     if parts.scheme in ("postgresql", "postgres"):
         url = "postgresql" + url[len(parts.scheme) :]
         mode = {"options": "-c default_transaction_read_only=on"} if read_only else {}
-        return Postgresql(url, prefer_psycopg3=True, **_timeouts(url), **mode)
+        return Postgresql(url, **_timeouts(url), **mode)
     path = sqlite_path(url)
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"

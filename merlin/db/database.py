@@ -35,9 +35,9 @@ from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.log import get_logger
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.driver_errors import (
-    DRIVER_ERRORS,
     DatabaseAway,
     DatabaseDamaged,
+    driver_error_types,
     driver_errors,
     is_lock_conflict,
 )
@@ -264,7 +264,7 @@ class Database:
             try:
                 with driver_errors():
                     return call()
-            except DRIVER_ERRORS as error:
+            except driver_error_types() as error:
                 if not is_lock_conflict(error):
                     raise
                 log.warning("database is busy", attempt=attempt + 1, reason=str(error))

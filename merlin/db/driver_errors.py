@@ -14,11 +14,6 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import redact
 
 Errors = tuple[type[Exception], ...]
-# Imported by peewee just above, unless `merlin bot` has excluded it.
-_psycopg = sys.modules.get("psycopg")
-_POSTGRESQL: Errors = (_psycopg.Error,) if _psycopg else ()
-_LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg else ()
-
 # SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
 _CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
 _SQLITE_CONFLICTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -56,7 +51,7 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
         return DatabaseAway(text, "store-full")
     if code == sqlite3.SQLITE_READONLY or state == "25006":
         return DatabaseAway(text, "store-read-only")
-    if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
+    if code in _SQLITE_AWAY or (isinstance(cause, _psycopg_errors("Error")) and _is_away(cause)):
         return DatabaseAway(text, "store-unavailable", reason=text)
     return None
 
@@ -77,11 +72,19 @@ def _is_away(error: BaseException) -> bool:
     """Return whether the server is away, shutting down, full, or refuses the login."""
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
-        return isinstance(error, _LOST)
+        return isinstance(error, _psycopg_errors("OperationalError", "InterfaceError"))
     return state[:2] in ("08", "28", "3D", "53", "57", "58")
 
 
-DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
+def driver_error_types() -> Errors:
+    """Return the classes of errors that peewee and the imported drivers raise."""
+    return (peewee.PeeweeException, sqlite3.Error, *_psycopg_errors("Error"))
+
+
+def _psycopg_errors(*names: str) -> Errors:
+    """Return psycopg's classes of these names; none before a PostgreSQL database imports it."""
+    psycopg = sys.modules.get("psycopg")
+    return tuple(getattr(psycopg, name) for name in names) if psycopg else ()
 
 
 @contextmanager
@@ -96,7 +99,7 @@ def driver_errors() -> Iterator[None]:
         if "SQLite INTEGER" not in str(error):
             raise
         raise NotFound(str(error), "store-no-number") from error
-    except DRIVER_ERRORS as error:
+    except driver_error_types() as error:
         fault = describe_driver_error(error)
         if fault is None:
             raise
