@@ -23,7 +23,7 @@ from merlin.dataset.split import TEST, TRAIN
 from merlin.git.source import Entry
 
 # A release may parse and judge differently; the number covers changes within a release.
-_VERSION = f"{__version__}-6"
+_VERSION = f"{__version__}-7"
 GOOD, TOO_LONG, DUPLICATE, LEAK = "good", "too-long", "duplicate", "leak"
 _SCHEMA = """
 CREATE TABLE state (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -72,11 +72,12 @@ _COUNT_ALL = """
 INSERT INTO example_count SELECT status, side, system <> x'', question_language, answer_language,
   ending, count(*), sum(tokens), sum(size) FROM example GROUP BY 1, 2, 3, 4, 5, 6
 """
-# They keep the sums: a change must not read all examples to count them.
+# They keep the sums: a change must not read all examples to count them. The last marks moved ones.
 _TRIGGERS = {
     "AFTER INSERT": _count("NEW", "+"),
     "AFTER DELETE": _count("OLD", "-"),
     "AFTER UPDATE OF status, side, tokens": _count("OLD", "-") + _count("NEW", "+"),
+    "AFTER UPDATE OF status, side": "INSERT OR IGNORE INTO moved VALUES (NEW.id);",
 }
 # The first is created when a complete dataset is inserted, the others when its statuses are known:
 # together they halve its time.
@@ -349,10 +350,13 @@ class ExampleIndex:
 
     def touch_all(self) -> None:
         """Mark all groups to be judged again, and all examples as moved."""
+        self._db.execute("DELETE FROM pair")
         for group in GROUPS:
+            # Only the question of a single example is judged.
+            several = "" if group == "question" else "HAVING count(*) > 1"
             self._db.execute(
                 f"INSERT OR IGNORE INTO touched_{group} (value)"
-                f" SELECT DISTINCT {group} FROM example"
+                f" SELECT {group} FROM example GROUP BY {group} {several}"
             )
         self._db.execute("INSERT OR IGNORE INTO moved SELECT id FROM example")
 
@@ -361,7 +365,7 @@ class ExampleIndex:
         self._db.execute(_QUESTION_INDEX)
 
     def build_indices(self) -> None:
-        """Create the other SQL indices, and count the examples, if that was not done yet."""
+        """Create the other SQL indices and the triggers, and count the examples, once."""
         if not self.state("indices"):
             for statement in (*_INDICES.split(";"), _COUNT_ALL):
                 self._db.execute(statement)

@@ -104,10 +104,10 @@ def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> N
     """Judge the touched groups; all groups if the settings changed since the last time."""
     rule = spec.split if spec else None
     settings = json.dumps([spec.system, limit.most, asdict(spec.split)] if spec else None)
+    index.build_question_index()
     if index.state("judged by") != settings or index.state("taken back"):
         index.touch_all()
         index.set_state("judged by", settings)
-    index.build_question_index()
     for questions in index.read_touched_questions():
         _judge_questions(index, questions, rule, limit)
     index.build_indices()
@@ -139,7 +139,6 @@ def _judge_questions(
             if member.status and (member.status == GOOD) != (status == GOOD):
                 regrouped.append(member.id)
     index.set_status(changes)
-    index.mark_moved(example_id for _, _, example_id in changes)
     index.touch(regrouped)
     index.add_pairs("question", pairs)
 
@@ -187,7 +186,6 @@ def _move_tests_to_train(index: ExampleIndex, rule: SplitRule | None) -> None:
     if rule is not None and train_count < FEWEST:
         moved = tests_for_training(index.test_questions(), train_count, rule)
         index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
-        index.mark_moved(moved)
     index.set_state("taken back", str(len(moved)) if moved else "")
 
 
