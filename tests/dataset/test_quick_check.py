@@ -1,7 +1,8 @@
-"""The quick check of an example's JSON agrees with jsonschema, and is optional."""
+"""The quick check of a file's JSON agrees with jsonschema, and is optional."""
 
 import random
 import sys
+import unicodedata
 
 import pytest
 
@@ -38,6 +39,28 @@ WHOLE = {
         {"type": "function", "function": {"name": "f", "strict": True, "parameters": {"a": [1]}}}
     ],
 }
+DATASET = {
+    "title": {"ru": "а"},
+    "system": "b",
+    "recipe": {
+        "provider": "engine",
+        "base_model": "recall",
+        "method": "supervised",
+        "hyperparameters": {"n_epochs": 3},
+        "suffix": "c",
+    },
+    "split": {"test": 0.2, "salt": "v1", "min_test": 10},
+    "launch": {"mode": "auto", "quiet_s": 60, "min_new": 1},
+    "gate": {"floor": {"right": 0.5}},
+    "canary": {"share": 0.1, "hours": 24, "answers": 50},
+    "strict": False,
+    "check": {"off": {"cut-off": "d"}},
+}
+MATERIALS = [
+    {"lesson": 1, "type": "lecture", "title": {"ru": "а"}, "text": "materials/a.md"},
+    {"lesson": 2, "type": "lab", "title": {"en": "b"}, "file_url": "https://example.com/b"},
+]
+COURSE = {"semester": 1, "name": {"ru": "а"}, "teachers": ["boris"], "materials": MATERIALS}
 
 
 @pytest.fixture(autouse=True)
@@ -64,11 +87,14 @@ def mutate_json(rng, value, chance):
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_quick_check_of_random_json_agrees_with_jsonschema(seed):
+@pytest.mark.parametrize(
+    ("name", "whole"), [("example", WHOLE), ("dataset", DATASET), ("course", COURSE)]
+)
+def test_quick_check_of_random_json_agrees_with_jsonschema(name, whole, seed):
     rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    values = [mutate_json(rng, WHOLE, rng.choice((0.01, 0.03, 0.1))) for _ in range(300)]
-    quick = [quick_check("example")(value) for value in values]
-    assert quick == [validator("example").is_valid(value) for value in values]
+    values = [mutate_json(rng, whole, rng.choice((0.01, 0.03, 0.1))) for _ in range(300)]
+    quick = [quick_check(name)(value) for value in values]
+    assert quick == [validator(name).is_valid(value) for value in values]
     assert 50 < sum(quick) < 250
 
 
@@ -77,6 +103,27 @@ def test_quick_check_of_each_kind_of_value_agrees_with_jsonschema(key):
     for value in SCALARS:
         example = {"messages": [{"role": "user", "content": "x", key: value}]}
         assert quick_check("example")(example) == validator("example").is_valid(example), value
+
+
+def test_patterns_of_the_quick_check_accept_no_blank_that_jsonschema_rejects():
+    kinds = {"Zs", "Zl", "Zp", "Cf"}  # of Cc a file contains the first three alone
+    letters = (each for each in map(chr, range(0x11000)) if unicodedata.category(each) in kinds)
+    for letter in ("\n", "\t", "\x85", *letters):
+        recipe = {"provider": "engine", "base_model": f"a{letter}"}
+        for dataset in (
+            {**DATASET, "recipe": recipe},
+            {**DATASET, "check": {"off": {"inn": letter}}},
+        ):
+            is_valid = validator("dataset").is_valid(dataset)
+            assert is_valid or not quick_check("dataset")(dataset), letter
+        material = {
+            "lesson": 1,
+            "type": "lab",
+            "title": {"ru": "а"},
+            "file_url": f"http://{letter}",
+        }
+        course = {**COURSE, "materials": [material]}
+        assert validator("course").is_valid(course) or not quick_check("course")(course), letter
 
 
 def test_quick_check_of_equal_tags_agrees_with_jsonschema():
