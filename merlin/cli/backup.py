@@ -247,9 +247,7 @@ def migrate_db(
     if not to.startswith(("postgresql:", "postgres:")):
         raise Refused("not PostgreSQL", "migrate-db-target")
     with require_stopped(settings):
-        with open_database(settings.database) as database:
-            migrate(database)
-        with open_database(to) as database:
+        with opened(settings), open_database(to) as database:
             migrate(database)
         with show_progress("migrate-db-progress") as advance:
             row_counts = copy_database(sqlite_path(settings.database), to, advance)

@@ -242,15 +242,17 @@ def check_git() -> CheckMessage:
 
 def check_repository(config: Config) -> CheckMessage:
     """Check that the remote has the branch, and that git accepts a commit not fetched yet."""
-    repository, fetched = require_repository(config), ""
+    repository, fetched, mirror = require_repository(config), "", git_source(config)
     with suppress(NotFound, SourceError):
-        fetched = git_source(config).resolve("HEAD")
+        fetched = mirror.resolve("HEAD")
     # Without its password.
     arguments = {"url": parse_remote_url(repository.url).url, "branch": repository.branch}
     with _open_repository(repository, FETCH_TIMEOUT_S) as source:
         try:
             newest = source.remote_head()
             if newest not in (None, fetched):
+                if newest and len(newest) == len(fetched):
+                    source.borrow_objects(mirror)
                 source.fetch()
         except SourceError as error:
             reason = error.as_argument()
