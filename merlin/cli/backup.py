@@ -37,7 +37,7 @@ from merlin.cli.output import (
     write_atomically,
 )
 from merlin.core.clock import from_iso, utc_now
-from merlin.core.durable_files import in_use, remove_abandoned, temporary_folder
+from merlin.core.durable_files import give_to_owner, in_use, remove_abandoned, temporary_folder
 from merlin.core.errors import Refused
 from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
@@ -96,7 +96,9 @@ def backup(
             _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
 
     remove_abandoned(folder.glob(".merlin-*Z.tar.gz*.part"))
+    is_new = not folder.exists()
     write_atomically(path, fill)
+    give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
     note_backup(state, now)
     archives = [
         *folder.glob("merlin-*Z.tar.gz"),

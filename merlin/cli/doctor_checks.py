@@ -119,11 +119,19 @@ def check_file_system(folder: Path) -> CheckMessage:
 
 
 def check_permissions(state_dir: Path) -> CheckMessage:
-    """Check that other users of this machine cannot read the state or the credentials."""
+    """Check that other users of this machine cannot read the state or the credentials.
+
+    Nor may root have left files that the user of the services cannot write.
+    """
     folders = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
     for folder in folders:
         if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise check_failure("doctor-open-folder", folder=str(folder))
+    with suppress(FileNotFoundError, PermissionError):  # not there yet; another user asks
+        paths = (*state_dir.iterdir(), *state_dir.glob("*/*")) if state_dir.stat().st_uid else ()
+        for path in paths:
+            if path.lstat().st_uid == 0 and path.name != "lost+found":
+                raise check_failure("doctor-root-file", path=str(path), folder=str(state_dir))
     return "doctor-closed-folder", {}
 
 

@@ -48,6 +48,14 @@ def remove_durably(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def give_to_owner(path: Path, of: Path) -> None:
+    """Give a file or folder to the owner of `of` if root runs, for the services' own user."""
+    if os.geteuid() == 0:
+        owner = of.stat()
+        for each in (path, *path.rglob("*")):
+            os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def sync_file(path: Path) -> None:
     """Flush a file's bytes, or a folder's directory entries, to disk."""
     descriptor = os.open(path, os.O_RDONLY)

@@ -38,6 +38,7 @@ from merlin import __version__
 from merlin.core.clock import from_iso, iso
 from merlin.core.durable_files import (
     FileDigest,
+    give_to_owner,
     remove_durably,
     rename_durably,
     sync_file,
@@ -82,6 +83,7 @@ def note_backup(state_dir: Path, at: datetime, *, is_piped: bool = False) -> Non
     """Record the time of a backup; `is_piped`: another program stores it, or fails to."""
     note = f"{iso(at)}{_PIPED if is_piped else ''}"
     write_durably(state_dir / _NOTED, lambda place: place.write_text(note))
+    give_to_owner((state_dir / _NOTED).parent, state_dir)
 
 
 def find_last_backup(state_dir: Path) -> tuple[datetime, bool] | None:
@@ -427,6 +429,7 @@ def restore_backup(
         if DUMP in manifest.members:
             words = ("--no-owner", "--exit-on-error", "--single-transaction", str(folder / DUMP))
             _call_postgresql("pg_restore", url, *words)
+        give_to_owner(state_dir, state_dir)
         remove_durably(mark)
     return manifest
 

@@ -195,9 +195,7 @@ def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = write_key_draft(path, [new_key()])
     try:
-        if os.geteuid() == 0:  # an operator's command, in the folder of the services' own user
-            folder = path.parent.stat()
-            os.chown(draft, folder.st_uid, folder.st_gid)
+        durable_files.give_to_owner(draft, path.parent)
         path.hardlink_to(draft)
     except FileExistsError:
         return

@@ -25,13 +25,16 @@ from structlog.testing import capture_logs
 
 from merlin.cli import backup as cli_backup
 from merlin.cli import main
+from merlin.cli.doctor_checks import check_permissions
 from merlin.config import Config
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import in_use
+from merlin.core.errors import MerlinError
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
 from merlin.wiring.context import opened
+from tests.support.machine import skip_or_fail
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -294,6 +297,27 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
         config_path.parent / "state/merlin.db"
     )
     assert run(capfd, "users", "list", "--config", there)[0] == 0
+
+
+def test_what_root_backs_up_and_restores_belongs_to_the_user_of_the_services(
+    config_path, tmp_path, capfd
+):
+    skip_or_fail(None if os.geteuid() == 0 else "only root can give files away")
+    there, nobody = configured(tmp_path / "there"), 65534
+    states = [path.parent / "state" for path in (config_path, there)]
+    states[0].chmod(0o700)
+    states[1].mkdir(mode=0o700)
+    for path in (*states, *states[0].rglob("*")):
+        os.chown(path, nobody, nobody, follow_symlinks=False)
+    assert run(capfd, "backup", "--config", config_path)[0] == 0
+    (archive,) = (states[0] / "backups").iterdir()
+    assert run(capfd, "restore", archive, "--config", there)[0] == 0
+    made = [path for state in states for path in state.rglob("*")]
+    assert {path.lstat().st_uid for path in made} == {nobody}
+    assert check_permissions(states[0])[0] == "doctor-closed-folder"
+    (states[0] / "run/left-by-root").touch()
+    with pytest.raises(MerlinError, match="doctor-root-file"):
+        check_permissions(states[0])
 
 
 def test_backup_too_large_to_encrypt_is_refused_and_leaves_no_archive(

@@ -35,6 +35,7 @@ doctor-program = { $path }
 doctor-remote-disk = { $folder } lies on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
 doctor-local-disk = on a disk of this machine
 doctor-open-folder = other users can read { $folder }. Close it: chmod go= { $folder }
+doctor-root-file = { $path } belongs to root, so Merlin may be unable to write it. Give it back: chown -R --reference={ $folder } { $folder }
 doctor-closed-folder = other users can't read the state and the credentials
 doctor-no-memory = only { $free } MiB of memory free. Stop other programs or add memory, or the system will kill processes
 doctor-memory = there is enough memory

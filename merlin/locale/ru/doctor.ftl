@@ -36,6 +36,7 @@ doctor-program = { $path }
 doctor-remote-disk = { $folder } лежит на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
 doctor-local-disk = на диске этой машины
 doctor-open-folder = { $folder } могут читать другие пользователи. Закройте её: chmod go= { $folder }
+doctor-root-file = { $path } принадлежит root, и Merlin, возможно, не сможет его записать. Верните: chown -R --reference={ $folder } { $folder }
 doctor-closed-folder = другие пользователи не читают ни состояние, ни секреты
 doctor-no-memory = свободно только { $free } МиБ памяти. Остановите другие программы или добавьте памяти, иначе система завершит процессы сама
 doctor-memory = памяти хватает
