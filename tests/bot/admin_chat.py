@@ -76,6 +76,11 @@ class StaffUser(ChatUser):
     def alert(self):
         return self.telegram.calls("answerCallbackQuery")[-1].body.get("text", "")
 
+    def send(self, name, content, *, kind="document", caption=""):
+        """Send a file; return the bot's newest message."""
+        upload = Upload(name, TEXT, content.encode() if isinstance(content, str) else content)
+        return self._act(self.telegram.send_file, upload, kind=kind, caption=caption)
+
     def wait_for_text(self, part, within_s=DEADLINE_S):
         """Wait until the last message contains this text."""
         newest = self.telegram.answers
@@ -123,11 +128,6 @@ def read_changes(settings, by):
 
 class ExampleEditor(StaffUser):
     """An editor's chat with the bot about examples."""
-
-    def send(self, name, content, *, kind="document"):
-        """Send a file; return the bot's newest message."""
-        upload = Upload(name, TEXT, content.encode() if isinstance(content, str) else content)
-        return self._act(self.telegram.send_file, upload, kind=kind)
 
     def forward(self, *messages):
         """Forward several messages at once; return the bot's newest message."""

@@ -48,6 +48,8 @@ def list_broadcasts(context: BotContext) -> View:
 @handlers.step(WRITING)
 def take_text(context: BotContext) -> View:
     """Store the draft and show its preview with the possible audiences."""
+    if context.attachment is not None:
+        return menu.form(context, "broadcast-text-only", _LIST)
     page = render(context.text)
     if not page.text.strip():
         return menu.form(context, "broadcast-ask-text", _LIST)

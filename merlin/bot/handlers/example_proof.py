@@ -467,8 +467,8 @@ def back_data(draft: Draft) -> str:
 @handlers.button("ex:save")
 def save(context: BotContext) -> View:
     """Request a commit of the draft that was shown."""
-    require_step(context, PROOF)
     draft = require_current_draft(context)
+    require_step(context, PROOF)
     if dialog_value(context, "good") is not True:
         raise Refused("the draft has errors", "change-has-errors")
     ctx, actor = context.caller

@@ -169,6 +169,7 @@ broadcast-none = No broadcasts yet.
 broadcast-new = ✍️ New broadcast
 broadcast-again = ✍️ Another text
 broadcast-ask-text = Send the text as one message. Markdown works: **bold**, *italic*, `code`, links. You'll see a preview first.
+broadcast-text-only = A broadcast sends text only, without pictures and files. Send the text as one message.
 broadcast-too-long = The text doesn't fit one message (over { NUMBER($most) } characters). Please send a shorter one.
 broadcast-to = { $whom ->
         [ru] Send to Russian speakers ({ $count })

@@ -7,7 +7,7 @@ notice-change-conflict = Someone else changed { $path } meanwhile. Nothing was s
     Theirs:
     { $theirs }
 notice-change-refused = Not saved: { $subject }: { $reason }
-notice-change-waits = Edits can't be pushed to the repository: { $reason } They're saved and will be retried.
+notice-change-waits = Edits can't be pushed to the repository now. They're saved and will be retried. { $reason }
 notice-change-parked = { $subject }: the repository rejected your edit. It's saved. { $reason } Fix the cause, then try again under “Edits”.
 notice-change-parked-of = { $subject }: the repository rejected this edit by { $by }. It's saved. { $reason } To retry: merlin example retry { $change }
 notice-change-serving = { $subject }: { $version } is live now{ $score }.

@@ -90,7 +90,7 @@ canary = { $share ->
        *[other] { $answers } answers
     } and it does no worse
 }
-canary-now = { canary }. So far { $version } has given { $answered } of { $answers } answers, { $failures } failed, people who pressed 👎: { $dislikes }; { $against } has given { $serving_answered } of { $answers }, { $serving_failures } failed, people who pressed 👎: { $serving_dislikes }
+canary-now = { canary }. So far { $version } has given { $answered } answers, { $failures } failed, people who pressed 👎: { $dislikes }; { $against } has given { $serving_answered }, { $serving_failures } failed, people who pressed 👎: { $serving_dislikes }
 canary-worse = { $version } was tried on some people and did worse: { $sign ->
         [failures] { $bad } of { $of } questions got no answer from it
        *[dislikes] { $bad } people pressed 👎 under { $of } answers

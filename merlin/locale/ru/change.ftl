@@ -7,7 +7,7 @@ notice-change-conflict = { $path } тем временем изменил кто
     Другой вариант:
     { $theirs }
 notice-change-refused = Не сохранено: { $subject }: { $reason }
-notice-change-waits = Правки не отправить в репозиторий: { $reason } Они сохранены, попытки повторяются.
+notice-change-waits = Правки пока не отправить в репозиторий. Они сохранены, попытки повторяются. { $reason }
 notice-change-parked = { $subject }: репозиторий не принял вашу правку, она сохранена. { $reason } Исправьте причину и повторите в разделе «Правки».
 notice-change-parked-of = { $subject }: репозиторий не принял эту правку (автор: { $by }), она сохранена. { $reason } Повторить: merlin example retry { $change }
 notice-change-serving = { $subject }: теперь отвечает { $version }{ $score }.

@@ -102,7 +102,7 @@ canary = { $share ->
        *[many] { $answers } ответов
     } и новая окажется не хуже
 }
-canary-now = { canary }. Пока у { $version } ответов { $answered } из { $answers }, без ответа { $failures }, поставили 👎: { $dislikes }; у { $against } ответов { $serving_answered } из { $answers }, без ответа { $serving_failures }, поставили 👎: { $serving_dislikes }
+canary-now = { canary }. Пока у { $version } ответов { $answered }, без ответа { $failures }, поставили 👎: { $dislikes }; у { $against } ответов { $serving_answered }, без ответа { $serving_failures }, поставили 👎: { $serving_dislikes }
 canary-worse = { $version } отвечала части людей и оказалась хуже: { $sign ->
         [failures] без её ответа осталось { $bad ->
             [one] { $bad } вопрос
