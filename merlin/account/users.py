@@ -14,6 +14,7 @@ from peewee import chunked, fn
 from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
+from merlin.core.formatted_text import is_blank, remove_controls
 from merlin.core.i18n import LANGUAGES, language_of
 from merlin.core.permissions import Authority, Grant, Role
 from merlin.db.audit import Audit, person_reference
@@ -329,8 +330,12 @@ class Users(Repository):
 
     @transaction
     def set_name(self, user_id: int, shown_name: str) -> None:
-        """Store the display name; "" deletes it."""
-        name = storable_text(shown_name)
+        """Store the display name; "" deletes it, as does one of which nothing can be seen.
+
+        Direction marks are left out: they would turn the text around the name.
+        """
+        name = storable_text(remove_controls(shown_name))
+        name = "" if is_blank(name) else name
         if self.db.has_cipher:
             self._change(user_id, shown_name=self.db.cipher.seal(name) if name else "")
 

@@ -132,6 +132,11 @@ def escape_controls(text: str) -> str:
     return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
 
 
+def remove_controls(text: str) -> str:
+    """Return a text of one line without control characters and direction marks."""
+    return _CONTROLS.sub("", text)
+
+
 def join_surrogates(text: str) -> str:
     """Join surrogate pairs in `text`; replace a lone surrogate by U+FFFD.
 
