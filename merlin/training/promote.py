@@ -362,12 +362,14 @@ def end_canary(db: Database, dataset: str) -> None:
 
 
 def find_before(db: Database, model: Model) -> Model | None:
-    """Return the model that a model replaced when it was last promoted.
+    """Return the model that a model replaced when it was last promoted, not returned to.
 
     The serving one, if this model has never served; None if there is no other.
     """
     moves = PROMOTION.select(PROMOTION.from_model).where(
-        (PROMOTION.dataset == model.dataset) & (PROMOTION.to_model == model.model_id)
+        (PROMOTION.dataset == model.dataset)
+        & (PROMOTION.to_model == model.model_id)
+        & PROMOTION.why.not_in([ROLLBACK, REVOKED])
     )
     move = db.row(moves.order_by(PROMOTION.id.desc()))
     if move is None:

@@ -13,7 +13,13 @@ from merlin.db.database import open_database
 from merlin.training.jobs import JobState
 from merlin.training.launch_plan import Launches
 from merlin.training.models import ModelState
-from merlin.training.promote import PromotionCandidate, Promotions, promote_by_hand, roll_back
+from merlin.training.promote import (
+    PromotionCandidate,
+    Promotions,
+    find_before,
+    promote_by_hand,
+    roll_back,
+)
 from tests.db.pipeline_rows import (
     FACE,
     OPERATOR,
@@ -175,6 +181,10 @@ def test_rollback_lasts_until_a_newer_model(world):
     ]
     assert promotions[0] == (third, second, "rollback")
     assert promotions[2] == (second, first, "rollback")
+    # The one it replaced, not the newer one that was left for it.
+    before = find_before(world.db, world.promotions.model(second))
+    assert before is not None
+    assert before.model_id == first
 
 
 def test_rollback_to_the_live_model_is_refused_because_it_is_live(world):
