@@ -415,7 +415,7 @@ class AnswerService:
         else:
             if reply.ending is Ending.CUT:
                 self._note_failure(choice, ProviderBusy("its answer was cut off"), faults)
-            else:
+            elif reply.text or reply.ending is not Ending.STOPPED:
                 self._breaker.note_answer(choice)
             return reply
         return None

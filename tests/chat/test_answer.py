@@ -17,7 +17,7 @@ from merlin.chat.answer import (
 )
 from merlin.chat.grounding import Source
 from merlin.chat.model_catalogue import Candidate, CandidateKind
-from merlin.core.errors import ProviderError
+from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import Answer
@@ -178,6 +178,37 @@ def test_stop_while_an_answer_is_composed_ends_it_and_both_models_cost():
     assert (reply.ending, reply.text, reply.choice) == (Ending.STOPPED, "", composer)
     assert reply.estimate.input_tokens > 0 == reply.estimate.output_tokens
     assert reply.unused.text == "Не знаю."
+
+
+class BusyModel:
+    """A model that is busy; its third question is stopped before the first word."""
+
+    def __init__(self):
+        self.asked, self.stop = 0, Stop()
+
+    async def stream(self, *_):
+        self.asked += 1
+        if self.asked == 3:
+            self.stop.press()
+            await asyncio.Event().wait()
+        raise ProviderBusy("busy", status=503)
+        yield
+
+
+def test_stop_before_the_first_word_is_no_answer_of_a_failing_model():
+    model = BusyModel()
+    answer_service = AnswerService({"chat": model}, RetryPolicy(tries=1))
+
+    async def ask_four_times():
+        return [
+            await answer_service.reply(route(choice()), TALK, RecordingObserver(), stop)
+            for stop in (None, None, model.stop, None)
+        ]
+
+    replies = asyncio.run(ask_four_times())
+    busy, stopped = Ending.BUSY, Ending.STOPPED
+    assert [reply.ending for reply in replies] == [busy, busy, stopped, busy]
+    assert [fault.kind for fault in replies[-1].faults] == ["failing"]
 
 
 class SplitCharacterModel:
