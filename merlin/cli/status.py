@@ -22,7 +22,7 @@ from merlin.cli.output import (
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
-from merlin.core.heartbeat import COMMITS_STEP, describe_step, is_known
+from merlin.core.heartbeat import describe_step, is_known
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
@@ -51,7 +51,7 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     print_table([f"col-{name}" for name in names], rows)
     alive = [
         f"{name} ({describe_step(language(), beat['step'])})"
-        if beat["step"].startswith(COMMITS_STEP)
+        if beat["step"] not in ("", "serving")
         else name
         for name, beat in environment["processes"].items()
         if beat["alive"]

@@ -69,13 +69,22 @@ DATABASE_STATES = {"store-full": "full", "store-no-room": "full", "store-read-on
 STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
-# A daemon's step while it processes several commits; the number done and the total follow.
-COMMITS_STEP = "commits"
+@dataclass(slots=True)
+class CommitProgress:
+    """How many of the new commits a daemon has processed; `total` is 0 if it processes none."""
+
+    done: int = 0
+    total: int = 0
+
+    @property
+    def step(self) -> str:
+        """Return the step of the daemon's heartbeat, "" if it processes no commits."""
+        return f"commits {self.done} {self.total}" if self.total else ""
 
 
 def describe_step(language: str, step: str) -> str:
     """Return the description of a step for users; a daemon's other ticks are described as work."""
-    if step.startswith(COMMITS_STEP):
+    if step.startswith("commits "):
         done, total = map(int, step.split()[1:])
         return text(language, "step-commits", done=done, total=total)
     known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}

@@ -14,7 +14,7 @@ from urllib.request import urlopen
 from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import COMMITS_STEP, Heartbeat, health_problem
+from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 from merlin.db.database import require_room
@@ -55,7 +55,6 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
     def tick() -> bool:
         # First, so that an unavailable database does not make this process look dead.
         services.still_alive()
-        progress = dict(services.build_settings.progress)
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -63,7 +62,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 pid=os.getpid(),
                 since=since,
                 at=services.clock(),
-                step=" ".join([COMMITS_STEP, *map(str, progress.values())]) if progress else "",
+                step=services.build_settings.progress.step,
                 counters={**services.db.connection_counter, **tally.counts},
                 failing=tally.bugs.failing,
             )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock
 from merlin.core.errors import DatasetError, NotFound
+from merlin.core.heartbeat import CommitProgress
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_commit_span, open_span
@@ -85,7 +86,7 @@ class BuildSettings:
     `ExampleIndex` file per dataset; a dataset without one is read completely again. `gather_lock`
     is held while a thread gathers, `mainline_lock` while the mainline is being updated, so that
     nothing is decided by an incomplete mainline, and `files_lock` while the cached dataset files
-    are being updated. `progress` is how many of the new commits are recorded, while `gather` does.
+    are being updated.
     """
 
     source: GitSource
@@ -98,7 +99,7 @@ class BuildSettings:
     gather_lock: threading.Lock = field(default_factory=threading.Lock)
     mainline_lock: threading.Lock = field(default_factory=threading.Lock)
     files_lock: threading.Lock = field(default_factory=threading.Lock)
-    progress: dict[str, int] = field(default_factory=dict)
+    progress: CommitProgress = field(default_factory=CommitProgress)
 
 
 def gather(
@@ -130,7 +131,7 @@ def gather(
             try:
                 _record(settings, head, line, commits, tell)
             finally:
-                settings.progress.clear()
+                settings.progress.done = settings.progress.total = 0
             return head, bool(commits or removed)
 
 
@@ -143,8 +144,9 @@ def _record(
 ) -> None:
     if commits:
         settings.journal.drop_unfinished()
+    settings.progress.total = len(commits)
     for done, commit in enumerate(commits):
-        settings.progress.update(done=done, total=len(commits))
+        settings.progress.done = done
         with open_commit_span(commit.sha):
             outcomes = [
                 _prepare(settings, commit, name)
