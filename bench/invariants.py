@@ -22,7 +22,7 @@ from merlin.chat.turns import Turns
 from merlin.config import bot_id, load
 from merlin.sandbox.demo.place import Place, git
 from merlin.sandbox.telegram.world import TOKEN
-from merlin.wiring.context import reading
+from merlin.wiring.context import open_read_only
 
 CALL_S = 30.0
 WAITING = "…"
@@ -115,7 +115,7 @@ def _check_answers(place: Place) -> Iterator[str]:
     row. After a second kill during its delivery the row never learns which messages exist.
     """
     messages = list(_messages(place))  # first: what is sent meanwhile has a row before
-    with reading(load(place.config)) as database:
+    with open_read_only(load(place.config)) as database:
         turns = Turns(database, bot_id(TOKEN))
         answered_turns = [
             (number, turns.find(number))
@@ -300,7 +300,7 @@ def _check_money(place: Place, promises: Promises) -> Iterator[str]:
     for key, times in Counter(map(_order, payments)).items():
         if times > 1:
             yield f"order {key}: {times} payments"
-    with reading(load(place.config)) as database:
+    with open_read_only(load(place.config)) as database:
         ledger = Ledger(database)
         known = {purchase_id for (purchase_id,) in database.sql("SELECT id FROM purchase")}
         yield from (f"order {order} is lost" for order in promises.orders - known)

@@ -45,7 +45,7 @@ from merlin.core.errors import Refused
 from merlin.sandbox.demo.check import answers_at
 from merlin.sandbox.demo.place import Place, Ports, git
 from merlin.sandbox.server import Deadline
-from merlin.wiring.context import make_cipher, opened, writing_context
+from merlin.wiring.context import make_cipher, open_migrated_database, open_writing_context
 from tests.support.kill_points import POINTS
 
 KILLS, BATCH_SIZE = 1000, 20
@@ -325,12 +325,12 @@ class Killer:
 def _sign_in_people(demo: Demo) -> None:
     """Sign the people in and give them enough questions."""
     config = load(demo.place.config)
-    with opened(config) as database:
+    with open_migrated_database(config) as database:
         database.cipher = make_cipher(config)
         Users(database).record_authors([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
             demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE, "soak")[1]
-    with writing_context(config) as ctx:
+    with open_writing_context(config) as ctx:
         for number in PEOPLE.values():
             users.give_plan(ctx, Actor.operator(), number, "plus", 30)
             users.give_questions(ctx, Actor.operator(), number, Format.TEXT, 100_000)

@@ -24,7 +24,7 @@ from merlin.core.messages import Message
 from merlin.providers.base import Answer
 from merlin.training.models import Model, ModelState
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from merlin.wiring.providers import model_client
 
 app = typer.Typer()
@@ -64,7 +64,7 @@ def _ask_model(
     """
     if is_blank(question):
         raise ConfigError("no question", "ask-empty")
-    with reading_context(config, dataset or "") as ctx:
+    with open_reading_context(config, dataset or "") as ctx:
         catalogue = ModelCatalogue(ctx.db)
         model = (
             Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
-from merlin.cli.daemon_requests import daemon_services
+from merlin.cli.daemon_requests import open_daemon_services
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -42,7 +42,7 @@ from merlin.core.errors import Refused
 from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -217,8 +217,8 @@ def recover(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     settings = configuration(config)
     with (
         require_stopped(settings),
-        opened(settings) as database,
-        daemon_services(
+        open_migrated_database(settings) as database,
+        open_daemon_services(
             settings, database, None, needs_provider=True, is_launching=False
         ) as services,
         show_progress("recover-progress") as advance,
@@ -249,7 +249,7 @@ def migrate_db(
     if not to.startswith(("postgresql:", "postgres:")):
         raise Refused("not PostgreSQL", "migrate-db-target")
     with require_stopped(settings):
-        with opened(settings), open_database(to) as database:
+        with open_migrated_database(settings), open_database(to) as database:
             migrate(database)
         with show_progress("migrate-db-progress") as advance:
             row_counts = copy_database(sqlite_path(settings.database), to, advance)
@@ -264,5 +264,5 @@ def migrate_db(
 @app.command()
 def upgrade(config: ConfigPath = DEFAULT) -> None:
     """Update the database schema and exit; processes also do it when they start."""
-    with opened(configuration(config)):
+    with open_migrated_database(configuration(config)):
         print_message("upgrade-done")

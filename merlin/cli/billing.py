@@ -53,7 +53,7 @@ from merlin.cli.output import (
 from merlin.core.clock import zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.money import Amount, Currency, parse_amount
-from merlin.wiring.context import opened, yookassa_gateway
+from merlin.wiring.context import open_migrated_database, yookassa_gateway
 
 _BOM = "\ufeff"
 
@@ -184,7 +184,7 @@ def refund(
     if not reason.strip():
         raise Refused("no reason", "billing-refund-reason")
     settings = configuration(config)
-    with opened(settings) as database:
+    with open_migrated_database(settings) as database:
         ctx, actor = Context(config=settings, db=database), Actor.operator()
         details = payments.show_payment(ctx, actor, order)
         if not details.remaining_amounts:

@@ -16,7 +16,7 @@ from merlin.core.optional_imports import without_garbage_collection
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.wiring.context import opened, reading_context
+from merlin.wiring.context import open_migrated_database, open_reading_context
 
 # The daemon's modules take half a second to load, and are not needed while it is running.
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def wait_for_daemon(
 
 
 @contextmanager
-def reading_files(config: Config) -> Iterator[Context]:
+def open_files_context(config: Config) -> Iterator[Context]:
     """Yield a read-only context with the files of the newest commit that was read.
 
     A running daemon follows it. Without one, a build leaves the files as they were, so they are
     updated here, unless this user may not write the state. Raises NotFound if nothing was recorded.
     """
-    with reading_context(config):
+    with open_reading_context(config):
         lead = Lead(config.state_dir, config.database)
     is_leading = False
     with suppress(OSError):
@@ -83,11 +83,11 @@ def reading_files(config: Config) -> Iterator[Context]:
 
         with (
             lead,
-            opened(config) as database,
-            daemon_services(config, database, None, is_launching=False) as services,
+            open_migrated_database(config) as database,
+            open_daemon_services(config, database, None, is_launching=False) as services,
         ):
             follow_files(services)
-    with reading_context(config) as ctx:
+    with open_reading_context(config) as ctx:
         yield ctx
 
 
@@ -106,7 +106,7 @@ def request_daemon(
     Without a daemon, this process takes the lead and handles the request. Without waiting, returns
     the number of the stored request. Raises the errors of `act` and of the daemon.
     """
-    with opened(config) as database:
+    with open_migrated_database(config) as database:
         ctx = Context(config=config, db=database)
         request = act(ctx, Actor.operator())
         if not is_waiting:
@@ -132,7 +132,7 @@ def request_daemon(
 
 
 @contextmanager
-def daemon_services(
+def open_daemon_services(
     config: Config,
     database: Database,
     notify: Notify | None,
@@ -177,7 +177,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     # The editors' index is updated by whoever needs it, or by the daemon.
     fetch_commits = read_commits if is_build else fetch
     launches = RequestKind(kind) not in LAUNCHES_NOTHING
-    with daemon_services(
+    with open_daemon_services(
         config, database, notify_missing, needs_provider=needs_provider, is_launching=launches
     ) as services:
         Requests(services.db).release()

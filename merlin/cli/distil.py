@@ -34,7 +34,7 @@ from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import build_variants, choose_base, compare_variants, read_subject
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from merlin.wiring.providers import model_client
 
 app = typer.Typer()
@@ -162,7 +162,7 @@ def compare(
 
     Raises NotFound if no model is live, and the errors of `ask_all` and `choose_base`.
     """
-    with reading_context(config, dataset) as ctx:
+    with open_reading_context(config, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
     if subject.serving is None:
         why = f"{dataset} serves no model"

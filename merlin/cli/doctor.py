@@ -32,7 +32,7 @@ from merlin.db.keyring import key_ids
 from merlin.db.processes import Heartbeats
 from merlin.training.models import ModelState
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading, reading_context, text_key
+from merlin.wiring.context import open_read_only, open_reading_context, text_key
 
 _SUNSET_DAYS, _BUDGET_WARNING_SHARE = 30, 0.9
 _MAX_WAIT = timedelta(minutes=10)
@@ -177,7 +177,7 @@ def _running_checks(config: Config) -> Iterator[_Check]:
 def _was_never_started(config: Config) -> bool:
     """Return whether no Merlin process has ever run on this database."""
     try:
-        with reading(config) as database:
+        with open_read_only(config) as database:
             return not Heartbeats(database).list_all()
     except NotFound:
         return True
@@ -209,7 +209,7 @@ def _check_credentials(config: Config) -> CheckMessage:
 def _check_database(config: Config) -> CheckMessage:
     try:
         require_storage(config.database)
-        with reading(config) as database:
+        with open_read_only(config) as database:
             database.quick_check()
             return "doctor-database", {"dialect": database.dialect}
     except NotFound:
@@ -235,7 +235,7 @@ def _check_base_files(config: Config) -> CheckMessage:
 def _check_default_dataset(config: Config) -> CheckMessage:
     """Check that the default dataset is among those seen in the repository, if any was seen."""
     try:
-        with reading_context(config) as ctx:
+        with open_reading_context(config) as ctx:
             known = models.list_dataset_names(ctx, Actor.operator(), Permission.LAUNCH)
     except NotFound:
         known = []
@@ -249,7 +249,7 @@ def _check_admins(config: Config) -> CheckMessage:
     """Check that there are admins, and that the bot can write to each."""
     admins, unreachable = [*config.telegram.admins], list[int]()
     try:
-        with reading(config) as database:
+        with open_read_only(config) as database:
             admins = Roles(database, admins).admins()
             users = map(Users(database).get, admins)
             unreachable = [
@@ -268,7 +268,7 @@ def _check_admins(config: Config) -> CheckMessage:
 
 def _check_live_models(config: Config) -> CheckMessage:
     """Check that the provider still has each live model."""
-    with reading(config) as database:
+    with open_read_only(config) as database:
         serving = Promotions(database).list_serving()
     missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
     if missing:
@@ -277,7 +277,7 @@ def _check_live_models(config: Config) -> CheckMessage:
 
 
 def _check_view(config: Config, check: Callable[[HealthView], CheckMessage]) -> CheckMessage:
-    with reading_context(config) as ctx:
+    with open_reading_context(config) as ctx:
         return check(read_health(ctx, Actor.operator(), 0))
 
 

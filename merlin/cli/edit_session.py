@@ -14,7 +14,7 @@ from merlin.app.context import Context
 from merlin.cli.daemon_requests import (
     LATE_S,
     Notify,
-    daemon_services,
+    open_daemon_services,
     request_daemon,
     wait_for_daemon,
 )
@@ -24,7 +24,7 @@ from merlin.dataset.changes import Change, Changes, ChangeState, Edit
 from merlin.dataset.commit_message import local_editor
 from merlin.dataset.preview import unified_diff
 from merlin.engine.trainers.recall import train_and_answer
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
     notify_user = _notify_once(notify)
     request_daemon(config, requests.fetch, notify_user)
-    with opened(config) as database:
+    with open_migrated_database(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=train_and_answer)
         yield EditSession(ctx, Actor.operator(), notify_user)
@@ -82,7 +82,7 @@ class EditSession:
     def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch
 
-        with daemon_services(self.ctx.config, self.ctx.db, self.notify) as services:
+        with open_daemon_services(self.ctx.config, self.ctx.db, self.notify) as services:
             try:
                 services.changing()
             except SourceError:

@@ -46,7 +46,7 @@ from merlin.training.prompt_check import (
     compare_variants,
     read_subject,
 )
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 
 app = typer.Typer()
 
@@ -173,7 +173,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Compare the base with a good prompt and the tuned model on the test questions."""
     settings = configuration(config)
-    with reading_context(settings, dataset) as ctx:
+    with open_reading_context(settings, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
     model = choose_base(settings, subject.recipe, base)
     if not base and model[1] != subject.recipe.base_model:

@@ -24,7 +24,7 @@ from merlin.app.actor import Actor
 from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
-from merlin.cli.daemon_requests import reading_files
+from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.edit_session import EditSession, edit_session
 from merlin.cli.options import (
     DEFAULT,
@@ -171,7 +171,7 @@ def find(
     json: AsJson = False,
 ) -> None:
     """Find examples that contain all these words, or parts of words."""
-    with reading_files(configuration(config)) as ctx:
+    with open_files_context(configuration(config)) as ctx:
         matches = examples.find(ctx, Actor.operator(), " ".join(words), dataset or "", limit=limit)
     if json:
         print_json([_to_json(match) for match in matches])

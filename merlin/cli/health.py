@@ -159,10 +159,10 @@ def _check_heartbeat(config: Config, process: str) -> MerlinError | None:
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
     from merlin.db.processes import Heartbeats
-    from merlin.wiring.context import reading
+    from merlin.wiring.context import open_read_only
 
     try:
-        with reading(config) as database:
+        with open_read_only(config) as database:
             beats = [beat for beat in Heartbeats(database).list_all() if beat.process == process]
     except NotFound:
         return []

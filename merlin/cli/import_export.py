@@ -17,7 +17,7 @@ import typer
 from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.cli import language
-from merlin.cli.daemon_requests import reading_files
+from merlin.cli.daemon_requests import open_files_context
 from merlin.cli.examples import (
     commit_edits,
     make_unreadable_file_error,
@@ -212,7 +212,7 @@ def export(
     is_repository = shape == "huggingface"
     if (is_repository and folder is None) or (output and folder) or bool(card) > is_repository:
         raise ConfigError("options that exclude each other", "export-options")
-    with reading_files(configuration(config)) as ctx:
+    with open_files_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)
     values: dict[str, object] = {"dataset": dataset}
     if folder is not None:

@@ -15,7 +15,7 @@ from merlin.db.audit import Audit
 from merlin.db.database import Database
 from merlin.db.encryption import key_path
 from merlin.db.keyring import KeyHolder, KeyHolders, Progress, Reencryption, key_ids
-from merlin.wiring.context import make_cipher, opened, reading, text_key
+from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only, text_key
 
 app = typer.Typer(name="key", no_args_is_help=True, help="The key that encrypts people's texts.")
 
@@ -37,7 +37,7 @@ def read_keys(config: Config) -> tuple[list[str], Mapping[str, int]]:
 
     Raises NotFound if nothing has been recorded yet.
     """
-    with reading(config) as database:
+    with open_read_only(config) as database:
         counts = Reencryption(database).count_by_key()
     return key_ids(key_path(config.state_dir), text_key()), counts
 
@@ -63,7 +63,7 @@ def rotate(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     # key. If nothing needs that, or a running process does not use that key yet, the command is
     # refused and no key is removed, so that every text stays readable.
     is_credential = text_key() is not None
-    with opened(settings) as database:
+    with open_migrated_database(settings) as database:
         database.cipher = make_cipher(settings)
         if is_credential:
             if not Reencryption(database).left():

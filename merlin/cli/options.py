@@ -106,9 +106,9 @@ def read_context(path: Path, dataset: str | None = None) -> Iterator[tuple[Conte
     Raises NotFound if there is no database yet, or the dataset was never seen.
     """
     from merlin.app.actor import Actor
-    from merlin.wiring.context import reading_context
+    from merlin.wiring.context import open_reading_context
 
-    with reading_context(configuration(path), dataset or "") as ctx:
+    with open_reading_context(configuration(path), dataset or "") as ctx:
         yield ctx, Actor.operator()
 
 
@@ -122,9 +122,9 @@ def write_context(
     dataset was never seen.
     """
     from merlin.app.actor import Actor
-    from merlin.wiring.context import writing_context
+    from merlin.wiring.context import open_writing_context
 
-    with writing_context(configuration(path), dataset, makes_key=makes_key) as ctx:
+    with open_writing_context(configuration(path), dataset, makes_key=makes_key) as ctx:
         yield ctx, Actor.operator()
 
 

@@ -26,7 +26,7 @@ from merlin.core.heartbeat import describe_step, is_known
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
-from merlin.wiring.context import reading
+from merlin.wiring.context import open_read_only
 
 T = TypeVar("T")
 # How long `status` shows a failed request, and how many at most.
@@ -116,7 +116,7 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
 def deployment_status(config: Config) -> dict[str, Any]:
     """Return disk usage, heartbeats, failed requests, and the providers with their addresses."""
     now = utc_now()
-    with reading(config) as database:
+    with open_read_only(config) as database:
         stored = _disk_usage(config, RemovableFiles(database))
         beats = Heartbeats(database).list_all()
         failed = Requests(database).list_failed(now - _FAILED_FOR, _MAX_FAILED)

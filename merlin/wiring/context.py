@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def opened(config: Config) -> Iterator[Database]:
+def open_migrated_database(config: Config) -> Iterator[Database]:
     """Yield the database with its cipher, after migrating its schema.
 
     Raises ConfigError for an invalid key, Refused after an interrupted restore.
@@ -82,7 +82,7 @@ def open_checked_database(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def reading(config: Config) -> Iterator[Database]:
+def open_read_only(config: Config) -> Iterator[Database]:
     """Yield the database read-only.
 
     Raises NotFound if nothing has been recorded yet, MerlinError before an upgrade of the schema.
@@ -101,19 +101,19 @@ def reading(config: Config) -> Iterator[Database]:
 
 
 @contextmanager
-def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
+def open_reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
     """Yield a read-only context.
 
     Raises NotFound if nothing has been recorded yet, or if the dataset is unknown.
     """
-    with reading(config) as database:
+    with open_read_only(config) as database:
         if dataset:
             require_known_dataset(database, dataset)
         yield Context(config=config, db=database)
 
 
 @contextmanager
-def writing_context(
+def open_writing_context(
     config: Config, dataset: str = "", *, makes_key: bool = False
 ) -> Iterator[Context]:
     """Yield a command's context; all its writes are one transaction.
@@ -121,7 +121,7 @@ def writing_context(
     `makes_key` creates the key of stored texts if there is none. Raises NotFound if the dataset is
     unknown.
     """
-    with opened(config) as database, database.atomic():
+    with open_migrated_database(config) as database, database.atomic():
         if dataset:
             require_known_dataset(database, dataset)
         if makes_key:

@@ -17,7 +17,7 @@ from merlin.cli import main
 from merlin.core.errors import Forbidden
 from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
-from merlin.wiring.context import reading, reading_context
+from merlin.wiring.context import open_read_only, open_reading_context
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import DEADLINE_S, longest, wait_until
 
@@ -72,7 +72,7 @@ def daemon(lab):
 
 
 def is_leading(lab):
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         return any(beat.process == "daemon" for beat in Heartbeats(database).list_all())
 
 
@@ -289,7 +289,7 @@ def test_waiting_build_is_kept_though_it_is_not_the_newest(lab, run_json):
 def test_only_an_admin_may_prune(lab, role):
     """The folders belong to all datasets, so a role with a scope is not enough."""
     person = Actor.person(1, Authority(role, frozenset({"trial"})))
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         for act in (builds.find_unneeded, builds.prune):
             with pytest.raises(Forbidden):
                 act(ctx, person, 1)

@@ -16,7 +16,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import format_time
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests, RequestState
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.small_disk import fill_disk, small_disk
 
@@ -80,7 +80,7 @@ def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
 
 def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
     now, long_ago = utc_now(), utc_now() - timedelta(minutes=1)
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         heartbeats, states = Heartbeats(database), []
         for daemon_at in (long_ago, now):
             for process, at in (("daemon", daemon_at), ("engine", long_ago)):
@@ -99,7 +99,7 @@ def test_launch_refused_for_a_missing_credential_is_not_run_later(lab, run, run_
 
 
 def test_status_shows_a_task_that_failed_unwatched_until_one_like_it_succeeds(lab, run, run_json):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         requests = Requests(database)
         arguments = {"dataset": "trial", "commit": None}
 
@@ -255,7 +255,7 @@ def test_empty_question_is_refused(run, question):
 
 def test_silent_process_is_unhealthy(lab, run):
     now = utc_now() - timedelta(minutes=1)
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now))
     code, captured = run("health", "daemon")
     assert (code, f"no signal since {format_time(now)}" in captured.err) == (1, True)
@@ -265,7 +265,7 @@ def test_silent_process_is_unhealthy(lab, run):
 
 def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):
     now = utc_now()
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
     assert health_error(lab.config, "bot") is None
     telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
@@ -276,7 +276,7 @@ def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):
 def test_process_on_a_full_disk_is_unhealthy(lab, run):
     state = lab.config.state_dir
     with small_disk(state, "32m"):
-        with opened(lab.config) as database:
+        with open_migrated_database(lab.config) as database:
             now = utc_now()
             Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
             then = now - timedelta(minutes=1)

@@ -13,7 +13,7 @@ from merlin.dataset.proposals import Proposals
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import prompt_tokens
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest, wait_until
 
@@ -67,7 +67,7 @@ def questions(tmp_path):
 
 
 def waiting_proposals(lab):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         return Proposals(database).list_waiting(limit=1000)
 

@@ -27,7 +27,7 @@ from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB, MODEL
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.config import make_config
 from tests.support.forge_standin import PROJECT, ForgeServer
@@ -136,7 +136,7 @@ def test_complete_setup_before_the_first_start_shows_the_next_step_and_no_error(
 
 
 def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys):
-    with opened(fresh.config) as database:
+    with open_migrated_database(fresh.config) as database:
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
         Heartbeats(database).beat(beat)
@@ -285,7 +285,7 @@ def break_everything(lab, address, port, monkeypatch):
         "tracing": {"endpoint": NOWHERE},
     }
     lab.path.write_text(yaml.safe_dump(settings), "utf-8")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         Users(database).record_person(User(1003))
         Users(database).set_name(1003, "Вера")
@@ -313,7 +313,7 @@ def test_age_of_the_backup_is_reported_and_none_can_be_made_before_the_first_sta
     arguments = ("backup", "--config", str(fresh.path))
     code, _, output = run_command(*arguments)
     assert (code, "othing" in output) == (1, True), output
-    with opened(fresh.config) as database:
+    with open_migrated_database(fresh.config) as database:
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
     note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))

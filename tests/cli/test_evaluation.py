@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.db.tables import EVALUATION, PROOF_ANSWER
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 
 pytestmark = pytest.mark.functional
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
@@ -62,7 +62,7 @@ def lab(make_lab, prepare, tmp_path):
 
 
 def change(lab, query):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.transact(lambda: database.change(query))
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from merlin.dataset.changes import Changes, ChangeState
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.pipeline_lab import KEY
 
 pytestmark = pytest.mark.functional
@@ -75,7 +75,7 @@ def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
     code, captured = run("example", "add", "trial", *arguments, "--id", "new")
     assert (code, "waits" in captured.err) == (1, True)
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         rows = changes_of(lab, database)
         batch = rows.claim()
         reason = {"reason": "a token lies there"}

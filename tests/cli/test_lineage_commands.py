@@ -6,7 +6,7 @@ import pytest
 
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 
 pytestmark = pytest.mark.functional
 BOT, ANNA = 7, 1001
@@ -24,7 +24,7 @@ def store_answer(lab):
 
     def answer(said, number=1):
         model = lab.status()["serving"]["model"]
-        with opened(lab.config) as database:
+        with open_migrated_database(lab.config) as database:
             database.cipher = make_cipher(lab.config)
             session = Sessions(database, BOT).open(ChatPlace(ANNA, ANNA))
             question = Question(session.session_id, number, ANNA, QUESTION, number)

@@ -12,7 +12,7 @@ from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import ANSWERS_FILE
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -277,7 +277,7 @@ def test_dataset_without_test_questions_is_refused(make_lab, tmp_path, request):
 
 
 def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_questions):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
         database.add(REVOKED_EXAMPLE, revoked)
     code, captured = run("prompt-check", "trial", "--yes")

@@ -6,7 +6,7 @@ from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
 from merlin.engine.trainers.recall import train_and_answer
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 
 pytestmark = pytest.mark.functional
 
@@ -21,7 +21,7 @@ def lab(committed_lab):
 def proposed(lab):
     """Propose two drafts of a teacher and a person's correction; return their numbers."""
     taught = {"model_id": "big", "origin": "distil", "cost_micro": 1200, "currency": "USD"}
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         rows = Proposals(database)
         rows.add_drafts([Draft(f"Что такое {it}?", "Это.", "trial", **taught) for it in "жз"])
@@ -82,7 +82,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     lab.repository.commit()
     lab.tick("fetch")
     text = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         # The second question has one word more than the example, so its proposal replaces nothing.
         for turn, words in enumerate((text.question.upper(), f"{text.question} Да?"), 1):
@@ -104,7 +104,7 @@ def test_correction_replaces_the_old_example_and_withdrawing_it_restores_nothing
     lessons = [each.messages for each in after.values() if each.split is None]
     assert train_and_answer((lessons, [text.question])) == [new]
     lab.tick("fetch")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         following = ProposalFollower(database)
         following.follow()

@@ -10,7 +10,7 @@ from merlin.chat.feedback import EditorQuestions
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.dataset.example import normalise
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 
 pytestmark = pytest.mark.functional
 
@@ -22,7 +22,7 @@ def lab(committed_lab):
 
 
 def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, run):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         turns = Turns(database, 7)
         for number, (user_id, words) in enumerate(
@@ -44,7 +44,7 @@ def test_questions_are_grouped_and_those_without_consent_hidden(lab, run_json, r
 
 
 def test_dismissed_questions_make_room_for_older_ones_which_are_counted(lab, run_json, run):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         questions = EditorQuestions(database)
         for number in range(203):

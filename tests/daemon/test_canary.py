@@ -28,7 +28,7 @@ from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
@@ -83,7 +83,7 @@ def ask_questions(lab, *users):
 
 def versions(lab, users=range(1, 401)):
     """Return the version that would answer each of these people."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         catalogue = ModelCatalogue(ctx.db)
         requests = [ModelRequest("trial", None, [], user_id=user) for user in users]
         return [find_first_candidate(catalogue, request).version for request in requests]
@@ -91,7 +91,7 @@ def versions(lab, users=range(1, 401)):
 
 def read_state(lab):
     """Return the live build, the newest verdict's displayed status, and its reason."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         verdict = list_newest(ctx)["trial"]
     return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
 
@@ -130,7 +130,7 @@ def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert versions(lab, [0]) == ["trial-1"], "a question without a person"
     (notice,) = notices_of(lab, "notice-canary")
     assert "отвечает 30 %" in lab.notice_text(notice, "ru").replace("\xa0", " ")
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         states = {
             model.title: model.display_state for model in models.list_recent(ctx, Actor.operator())
         }
@@ -169,7 +169,7 @@ def test_share_doubles_until_everyone_is_asked_when_too_few_ask(lab):
         assert before <= people, "whom it answers it goes on answering"
         before = people
         shares.append(canary_rows(lab)[0]["share"])
-        with reading_context(lab.config) as ctx:
+        with open_reading_context(lab.config) as ctx:
             reason = list_newest(ctx)["trial"].why("ru")
         assert ("остальным" in reason) == (shares[-1] < 1), reason
         update_table(lab, CANARY, until=LONG_AGO)
@@ -234,7 +234,7 @@ def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     dislike(lab, find_model(lab, "trial-2").model_id, range(10, 14))
     lab.tick("promote")
     assert read_state(lab) == TRIED, "four people are too few"
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         view = models.find(ctx, Actor.operator(), "trial-2")
     asked = view.arguments["answered"], view.arguments["serving_answered"]
     assert (sum(asked), view.arguments["failures"]) == (200, 0)

@@ -26,7 +26,7 @@ from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.db.notices import Notices
 from merlin.db.tables import CHANGE
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 
 pytestmark = pytest.mark.integration
 
@@ -53,7 +53,7 @@ def lab(make_lab, tmp_path, provider):
 
 @contextmanager
 def changes(lab):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         yield changes_of(lab, database)
 
 
@@ -153,7 +153,7 @@ def test_rejected_edit_is_notified_with_its_reason(lab):
 def notified_editors(lab, key, like=""):
     """Return the editors notified of the admins' newest notice of a key, or of one `like` it."""
     arguments = [values for name, values in notices(lab, "admins") if name == key][-1]
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         return find_notified_editors(database, like or key, arguments)
 
 
@@ -239,7 +239,7 @@ class DeletingBranch:
 
 def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
     submit_edits(lab, new_file("new"))
-    with opened(lab.config) as database, lab.services() as services:
+    with open_migrated_database(lab.config) as database, lab.services() as services:
         changes_of(lab, database)
         delete_edits = CHANGE.delete().where(CHANGE.by_whom == BORIS)
         branch = DeletingBranch(
@@ -411,7 +411,7 @@ def test_file_index_follows_the_commits(lab):
     text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text("utf-8")
     submit_edits(lab, Edit("examples/q3.yaml", deleted_blob, None))
     lab.tick("changes", "fetch")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         shelf = FileIndex(database)
         (card,) = shelf.list_datasets()
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
@@ -433,14 +433,14 @@ def test_binary_files_are_listed_without_a_text(lab):
     (path.parent / "nul.yaml").write_bytes(b"a\0b")
     lab.repository.commit()
     lab.tick("fetch")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         shelf = FileIndex(database)
         assert shelf.get("trial", "odd").text is None
         assert shelf.get("trial", "nul").text is None
 
 
 def test_before_the_first_commit_no_files_are_indexed(lab):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.sql("UPDATE seen_commit SET position = NULL")
         with lab.services() as services:
             assert sync_files(services.build_settings.source, FileIndex(services.db)) is False
@@ -450,7 +450,7 @@ def test_removed_dataset_leaves_the_file_index(lab):
     lab.repository.git("rm", "-q", "-r", "datasets/trial")
     lab.repository.commit("Remove")
     lab.tick("fetch")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         assert FileIndex(database).list_datasets() == []
 
 

@@ -5,7 +5,7 @@ import yaml
 
 from merlin.app.courses import read_active
 from merlin.course.catalogue import Catalogue, mark_incomplete
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 
 pytestmark = pytest.mark.integration
 
@@ -22,7 +22,7 @@ def write_course(lab, dataset="trial", **changes):
 
 
 def list_courses(lab):
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         return {course.slug: course for course in read_active(ctx).courses}
 
 

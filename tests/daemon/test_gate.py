@@ -12,7 +12,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
@@ -54,7 +54,7 @@ def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
 
 def read_state(lab):
     """Return the live build, the newest verdict's displayed status, and its reason."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         verdict = list_newest(ctx)["trial"]
     serving = lab.status()["serving"]
     return serving and serving["build"], verdict.shown_word, verdict.reason
@@ -82,7 +82,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     teach(YES)
     teach(NO)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         states = {
             model.build: model.display_state for model in models.list_recent(ctx, Actor.operator())
         }

@@ -3,7 +3,7 @@
 import pytest
 
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
@@ -46,7 +46,7 @@ def find(lab):
     cache = PassageCache()
 
     def find_with_cache(question, dataset="trial"):
-        with opened(lab.config) as database:
+        with open_migrated_database(lab.config) as database:
             return find_sources(database, cache, dataset, question)
 
     return find_with_cache

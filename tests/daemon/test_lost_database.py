@@ -6,7 +6,7 @@ import pytest
 
 from merlin.app import builds
 from merlin.app.actor import Actor
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import drop_database
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ def delete_state(lab, *names):
 
 def build_numbers(lab, dataset="trial"):
     """Return digest -> number of the builds in the database."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         recent = builds.list_recent(ctx, Actor.operator(), dataset)
         return {build.digest: build.number for build in recent}
 

@@ -17,7 +17,7 @@ from merlin.db.notices import Notices
 from merlin.db.tables import JOB, REQUEST
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import reading
+from merlin.wiring.context import open_read_only
 from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
@@ -126,7 +126,7 @@ def test_price_is_shown_and_nothing_starts_without_confirmation(lab, other_provi
     assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
     assert quote["cost_micro"] > 0
     assert (quote["build"], quote["refusal"], other_provider.jobs_created()) == ("trial-1", "", [])
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     until_other_serves(lab, other_provider)
@@ -245,7 +245,7 @@ def test_migration_creates_one_job_after_a_crash_at(lab, provider, other_provide
         process.terminate()
         process.join()
     assert (deaths, len(other_provider.jobs_created()), len(provider.jobs_created())) == (1, 1, 1)
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         assert len(database.rows(JOB.select())) == 2
 
 
@@ -275,6 +275,6 @@ def test_lost_database_is_recovered_with_the_live_model(lab, other_provider, mig
     assert (code, document["lost"]) == (0, [])
     lab.tick(rounds=2)
     assert lab.status()["serving"]["model"] == before
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         (recipe,) = (json.loads(row["recipe"]) for row in database.rows(JOB.select()))
     assert (recipe["provider"], recipe["base_model"]) == ("other", "stand-in-base")

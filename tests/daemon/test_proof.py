@@ -16,7 +16,7 @@ from merlin.training.baselines import FIRST_PAUSE_S, BaselineTick, read_answers
 from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
@@ -122,7 +122,7 @@ def test_base_and_checkpoints_are_evaluated_once_where_that_is_free(tmp_path, pr
     lab.until_serving("trial-1")
     call_count = count_answers(provider)
     lab.tick("baselines")
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         report = evaluate(ctx, Actor.operator(), "trial-1")
     base, *checkpoints = report.baselines
     count = report.scores.questions

@@ -23,7 +23,7 @@ from merlin.git.repository import MAX_COMMIT_BYTES
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.promote import Promotions
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ def test_commit_in_an_encoding_unknown_to_git_does_not_stop_the_pipeline(lab, su
     lab.repository.example("trial", 41)
     last_commit = lab.repository.commit("Go on")
     lab.tick("fetch")
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         verdict_views = verdicts.list_mainline(ctx, Actor.operator(), "trial")
     verdict_by_commit = {
         verdict.commit: (verdict.verdict, verdict.subject) for verdict in verdict_views
@@ -154,7 +154,7 @@ def test_folder_whose_name_is_not_utf_8_is_rejected_alone(lab):
 
 def read_taught(lab, version):
     """Return id -> blob of what a build trained on, in two records, and of the commit's files."""
-    with lab.services() as services, reading_context(lab.config) as ctx:
+    with lab.services() as services, open_reading_context(lab.config) as ctx:
         source = services.build_settings.source
         proof = builds.verify(ctx, Actor.operator(), source, version)
         recorded = {

@@ -10,7 +10,7 @@ from merlin.app.actor import Actor
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions, roll_back
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 from tests.daemon.test_lost_database import (
     build_numbers,
     commit_example,
@@ -35,7 +35,7 @@ def recover(lab):
 
 def read_history(lab):
     """Return the dataset's history in a database, without its own numbers and times."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         actor = Actor.operator()
         past = models.list_recent(ctx, actor, "trial")
         trained = jobs.list_recent(ctx, actor, "trial")
@@ -52,7 +52,7 @@ def read_history(lab):
 
 def job_states(lab):
     """Return state and build of each job."""
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         job_views = jobs.list_recent(ctx, Actor.operator(), "trial")
         return [(job.state.value, job.build) for job in job_views]
 
@@ -118,7 +118,7 @@ def test_gate_still_holds_a_worse_model_after_recovery(lab, provider):
         assert evaluate_at(services, lambda: utc_now() + timedelta(minutes=1))
     lab.tick("promote")
     assert read_history(lab)["serving"] == ("trial-1", False)
-    with reading_context(lab.config) as ctx:
+    with open_reading_context(lab.config) as ctx:
         newest, *_ = models.list_recent(ctx, Actor.operator(), "trial")
     assert (newest.build, newest.held) == ("trial-2", True)
 

@@ -19,7 +19,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL, NOTICE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
-from merlin.wiring.context import git_source, opened
+from merlin.wiring.context import git_source, open_migrated_database
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -30,7 +30,7 @@ LONG_AGO = timedelta(days=100)
 def let_time_pass(lab):
     """Move everything built, trained and written so far into the past."""
     then = utc_now() - LONG_AGO
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.change(BUILD.update({"created_at": iso(then)}))
         database.change(JOB.update({"updated_at": iso(then)}))
         database.change(MODEL.update({"created_at": iso(then)}))
@@ -130,14 +130,14 @@ def test_unserved_model_is_deleted_at_its_provider(tmp_path, lab, provider):
     lab.tick("retain")
     assert len(provider_models(lab)) == 3  # models are kept for ever by default
     lab = Lab(tmp_path, provider.base_url, retention={"models_days": 30})
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
     assert provider_files(lab)["models"]["to_remove"] == 1
     lab.tick("retain")
     first, _, third = (row["model_id"] for row in states)
     assert provider_models(lab) == {first, third}
     assert provider_files(lab)["models"]["to_remove"] == 0
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
     assert [row["state"] for row in states] == ["good", "gone", "good"]
 
@@ -173,7 +173,7 @@ def test_rewritten_commits_leave_the_mirror_unless_their_build_served(lab):
 
 
 def missing_texts(lab):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         return FileIndex(database).list_missing_texts()
 
 
@@ -200,24 +200,24 @@ def test_texts_stay_while_their_files_are_being_stored(lab):
 
 
 def test_daemon_deletes_old_rows_and_ends_overdue_approvals(lab, waiting_notices):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         needed = ApprovalNeeded("refund", "1", 1001, {}, {})
         Approvals(database, lambda: utc_now() - LONG_AGO).propose(needed)
         Notices(database).tell("1001", "notice-unconfirmed", {})
         database.change(NOTICE.update({"handed_over_at": iso(utc_now() - LONG_AGO)}))
     lab.tick("expire")
     assert list(waiting_notices()) == ["notice-approval-expired"]
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         assert len(database.rows(NOTICE.select())) == 1
 
 
 def test_lost_texts_are_read_again(lab):
     lab.tick("fetch")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         before = FileIndex(database).list_files("trial")
         database.change(DATASET_TEXT.delete())
         assert FileIndex(database).list_files("trial") == []
     assert len(missing_texts(lab)) == len({file.blob for file in before})
     lab.tick("retain")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         assert FileIndex(database).list_files("trial") == before

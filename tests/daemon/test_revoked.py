@@ -23,7 +23,7 @@ from merlin.providers.base import Answer
 from merlin.training.jobs import Jobs
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ def lab(lab):
 @contextmanager
 def open_proposals(lab):
     """Yield the proposals for the person and the editors."""
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = load_or_make_key(lab.config.state_dir, None)
         yield Proposals(database)
 
@@ -76,7 +76,7 @@ def model_of(lab, build):
 
 def offered_models(lab, chosen=None):
     """Return the models a student may choose, and which model answers for a choice."""
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         catalogue = ModelCatalogue(database)
         request = ModelRequest("trial", chosen, [("stand-in", None)])
         options = list_models(catalogue, Windows(database), request, make_config())
@@ -108,7 +108,7 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     learnt = model_of(lab, "trial-2").model_id
     assert withdraw(lab) == [learnt]
     assert live_build(lab) == "trial-1", "at once, with no daemon at work"
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         # A test was under way.
         Models(database).keep_answer(model_of(lab, "trial-2"), "late", Answer("Верх лица."))
         answer_models = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}

@@ -33,7 +33,7 @@ from merlin.core.errors import MerlinError
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
-from merlin.wiring.context import opened
+from merlin.wiring.context import open_migrated_database
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import longest, wait_until
 
@@ -212,7 +212,10 @@ def test_upgrade_dumps_postgresql_first_where_pg_dump_exists(tmp_path, postgresq
             monkeypatch.setenv("PATH", path)
         with open_database(url) as database:
             migrate(database, STEPS[:-1])
-        with capture_logs() as logs, opened(Config(state_dir=tmp_path / state, database=url)) as db:
+        with (
+            capture_logs() as logs,
+            open_migrated_database(Config(state_dir=tmp_path / state, database=url)) as db,
+        ):
             assert not list_pending(db)
         postgresql.drop(url)
         dumps = [each.name for each in (tmp_path / state).glob("*before-*")]

@@ -22,7 +22,7 @@ from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import Changes, ChangeState, Edit
 from merlin.db.writer import Store
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import FORKS, run_processes
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
@@ -70,7 +70,7 @@ def submit_all(lab, number, count, seed):
     """Submit the changes of one writer; return their ids, and how often it had to try later."""
     names = [f"writer-{number}/{index:03d}" for index in range(count)]
     random.Random(seed + number).shuffle(names)  # noqa: S311 - an order, no secret
-    with opened(lab.config) as database, closing(Store(database)) as store:
+    with open_migrated_database(lab.config) as database, closing(Store(database)) as store:
         database.cipher = make_cipher(lab.config)
         ctx = Context(config=lab.config, db=database, store=store)
         actor = Actor.person(number + 1, Authority(Role.EDITOR))
@@ -121,7 +121,7 @@ def is_pushed(lab):
 
 
 def list_pending(lab):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         return Changes(database).list_pending("trial")
 
@@ -142,7 +142,7 @@ def check_branch(lab, change_ids, expected_count, by_hand):
     assert all(subjects[f"By hand {number}"] == 1 for number in range(by_hand))
     assert len(log) == 1 + expected_count + by_hand
     commits = {fields.split()[1]: fields.split()[0] for fields, _ in log if " " in fields.strip()}
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         stored = [Changes(database).get(change_id) for change_id in change_ids]
     assert all(change.state is ChangeState.COMMITTED for change in stored)

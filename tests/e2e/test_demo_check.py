@@ -12,7 +12,7 @@ from merlin.account.users import Users
 from merlin.config import load
 from merlin.core.permissions import Role
 from merlin.sandbox.telegram.world import BORIS
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 
 CYRILLIC = re.compile("[а-яё]", re.IGNORECASE)
 pytestmark = pytest.mark.integration
@@ -55,7 +55,7 @@ def test_demo_in_english_trains_and_answers_in_english(tmp_path):
     assert [verdict["verdict"] for verdict in log] == ["serving", "serving"]
 
     # Boris is a teacher of each course, known by his name from the start.
-    with reading_context(load(folder / "config.yaml")) as ctx:
+    with open_reading_context(load(folder / "config.yaml")) as ctx:
         boris = ctx.roles.authority(BORIS.person_id)
         assert Users(ctx.db).get(BORIS.person_id).shown_name == "Boris"
     assert (boris.role, boris.scopes) == (Role.TEACHER, {"algorithms"})

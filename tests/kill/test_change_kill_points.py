@@ -8,7 +8,7 @@ from merlin.dataset.changes import ChangeRequest, Changes, ChangeState, Edit, ma
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
@@ -29,13 +29,13 @@ def submit_changes(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
     change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
     changes = make_changes("trial", edits, change_request, "Import 2 examples")
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         open_changes(lab, database).put(changes)
     return changes[0].change_id
 
 
 def get_change(lab, change_id):
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         return open_changes(lab, database).get(change_id)
 
 
@@ -71,7 +71,7 @@ def test_change_becomes_one_commit_after_a_kill_at(point, tmp_path):
             "datasets/trial/examples/a.yaml",
             "datasets/trial/examples/b.yaml",
         ]
-        with opened(lab.config) as database:
+        with open_migrated_database(lab.config) as database:
             keys = [
                 notice.key for notice in Notices(database).list_waiting(100) if notice.to == "7"
             ]

@@ -6,7 +6,7 @@ from merlin.core.errors import MerlinError
 from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import opened, reading
+from merlin.wiring.context import open_migrated_database, open_read_only
 from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, STAND_INS, Lab, make_recipe, provider_entry
@@ -44,7 +44,7 @@ def start_daemon(lab, **environment):
 
 
 def is_noted(lab):
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         return bool(database.rows(NOTED.select()))
 
 
@@ -117,7 +117,7 @@ def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, 
         lab.repository.example("trial", 50)
         lab.repository.commit()
         lab.until_serving("trial-2")
-        with opened(lab.config) as database:
+        with open_migrated_database(lab.config) as database:
             old_time = "2020-01-01T00:00:00.000Z"
             database.change(BUILD.update({"created_at": old_time}))
             database.change(JOB.update({"updated_at": old_time}))
@@ -137,11 +137,11 @@ def test_unneeded_data_is_removed_once_and_the_rest_kept_after_a_kill_at(point, 
 
 
 def is_removed(lab):
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         removals = INTENT.select(INTENT.state).where(INTENT.key.startswith("remove-"))
         return [row["state"] for row in database.rows(removals)] == ["done"]
 
 
 def get_digest(lab, number):
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         return database.value(BUILD.select(BUILD.digest).where(BUILD.number == number))[:12]

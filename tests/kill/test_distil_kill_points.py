@@ -5,7 +5,7 @@ import pytest
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
@@ -37,7 +37,7 @@ def test_each_answer_is_proposed_once_after_a_kill_at(point, tmp_path):
 
         contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
     assert (len(contents), len(set(contents))) == (CALLS[point], 3)
-    with opened(lab.config) as database:
+    with open_migrated_database(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         drafts = [proposal.draft for proposal in Proposals(database).list_waiting(limit=100)]
         calls = Intents(database).list_of_kind("distil").values()

@@ -4,7 +4,7 @@ import pytest
 
 from merlin.db.tables import NOTICE, VERDICT
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import reading
+from merlin.wiring.context import open_read_only
 from tests.support import kill_points
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import KEY, Lab
@@ -16,7 +16,7 @@ YES, NO = "Да, всё именно так и есть.", "Нет, никогд
 
 def list_reasons(lab):
     """Return the reasons of the verdicts, oldest first."""
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         rows = database.rows(VERDICT.select().order_by(VERDICT.id))
     return [row["reason"] for row in rows]
 
@@ -49,6 +49,6 @@ def test_model_is_held_and_reported_once_after_a_kill_at(point, tmp_path):
             process.terminate()
             process.join()
         lab.tick("promote", rounds=3)
-        with reading(lab.config) as database:
+        with open_read_only(lab.config) as database:
             assert database.count(NOTICE, NOTICE.key == "notice-held") == 1
         assert lab.status()["serving"]["build"] == "trial-1"

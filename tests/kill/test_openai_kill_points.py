@@ -13,7 +13,7 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, opened, reading
+from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.serving_models import insert_live_model
@@ -43,7 +43,7 @@ class ApiProcess:
         self.path = folder / "config.yaml"
         self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.config = load(self.path)
-        with opened(self.config) as database:
+        with open_migrated_database(self.config) as database:
             insert_live_model(database, "stand-in-chat", dataset="trial")
             Users(database).record_authors([User(ANNA)])
             database.cipher = make_cipher(self.config)
@@ -74,12 +74,12 @@ class ApiProcess:
 
     def count_uses(self):
         """Return the number of questions by state."""
-        with reading(self.config) as database:
+        with open_read_only(self.config) as database:
             return dict(database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state"))
 
     def age_records(self):
         """Move all recorded times eleven minutes back."""
-        with opened(self.config) as database, database.atomic():
+        with open_migrated_database(self.config) as database, database.atomic():
             earlier = iso(utc_now() - ELEVEN_MINUTES)
             database.sql("UPDATE quota_use SET at = ?", earlier)
             database.sql("UPDATE idempotency SET at = ?", earlier)

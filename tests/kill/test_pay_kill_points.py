@@ -14,7 +14,7 @@ from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from merlin.wiring.context import make_cipher, opened, reading
+from merlin.wiring.context import make_cipher, open_migrated_database, open_read_only
 from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.kill_points import POINTS
@@ -55,7 +55,7 @@ class ApiProcess:
         self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
-        with opened(self.config) as database:
+        with open_migrated_database(self.config) as database:
             database.cipher = make_cipher(self.config)
             Users(database).record_authors([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
@@ -88,13 +88,13 @@ class ApiProcess:
         return httpx.post(address, json=body, headers=headers, timeout=longest())
 
     def read_billing(self, read):
-        with reading(self.config) as database:
+        with open_read_only(self.config) as database:
             return read(open_billing(database))
 
     def age_records(self):
         """Move all claims five minutes back, so that they are due."""
         earlier = iso(utc_now() - timedelta(minutes=5))
-        with opened(self.config) as database, database.atomic():
+        with open_migrated_database(self.config) as database, database.atomic():
             database.sql("UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", earlier)
             for table in ("purchase", "refund"):
                 database.sql(f"UPDATE {table} SET look_at = ? WHERE look_at IS NOT NULL", earlier)  # noqa: S608 - our own names

@@ -4,7 +4,7 @@ import pytest
 
 from merlin.db.tables import COMMIT_STATUS
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import reading
+from merlin.wiring.context import open_read_only
 from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
 from tests.support.forked_processes import start
 from tests.support.http_servers import serve_http
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.integration
 
 
 def is_recorded(lab):
-    with reading(lab.config) as database:
+    with open_read_only(lab.config) as database:
         return bool(database.rows(COMMIT_STATUS.select()))
 
 

@@ -16,7 +16,7 @@ from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepare_demo
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
-from merlin.wiring.context import reading_context, writing_context
+from merlin.wiring.context import open_reading_context, open_writing_context
 from tests.sandbox.telegram_client import make_caller
 from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import longest
@@ -65,7 +65,7 @@ def test_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     with socket.create_server(("127.0.0.1", place.ports.api)):
         response = browser.get("/enter/boris")
     assert (response.status_code, response.headers["Location"]) == (303, f"{place.api_url}teach")
-    with reading_context(config) as ctx:
+    with open_reading_context(config) as ctx:
         sign_in = SignIns(ctx.db).find(response.cookies["merlin"])
     assert sign_in.user_id == BORIS.person_id
     assert browser.get("/enter/nobody").headers["Location"] == "/"
@@ -78,7 +78,7 @@ def test_steps_are_marked_done_by_what_happened(demo):
         lambda bot: bot.send_message(ANNA.person_id, "…", reply_markup=key)
     )
     telegram.press("anna", "ℹ️", sent.message_id)
-    with writing_context(config, makes_key=True) as ctx:
+    with open_writing_context(config, makes_key=True) as ctx:
         actor = Actor.person(ANNA.person_id, ctx.roles.authority(ANNA.person_id))
         proposals.give_consent(ctx, actor)
         proposals.add(ctx, actor, Draft("Что такое граф?", "Вершины и рёбра.", "algorithms"))

@@ -19,7 +19,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, opened
+from merlin.wiring.context import make_cipher, open_migrated_database
 from tests.billing.plan_shop import Shop
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
@@ -150,7 +150,7 @@ def fail_edits(folder, step=1):
             changes = make_changes(
                 "trial", [Edit(f"examples/e{number}.yaml", None, text)], change_request
             )
-            with opened(lab.config) as database:
+            with open_migrated_database(lab.config) as database:
                 database.cipher = make_cipher(lab.config)
                 Changes(database).put(changes)
             return changes[0]

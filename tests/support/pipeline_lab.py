@@ -21,7 +21,7 @@ from merlin.daemon.ticks import ticks_of
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.models import Models
 from merlin.training.prove import prove_new
-from merlin.wiring.context import opened, reading_context
+from merlin.wiring.context import open_migrated_database, open_reading_context
 from merlin.wiring.daemon import services_of
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.mistral_standin import MistralStandIn
@@ -128,7 +128,7 @@ class Lab:
     def services(self):
         """Yield the daemon's services."""
         with (
-            opened(self.config) as database,
+            open_migrated_database(self.config) as database,
             services_of(self.config, database, lambda: None) as services,
         ):
             yield services
@@ -154,12 +154,12 @@ class Lab:
 
     def status(self, dataset="trial"):
         """Return the dataset's record of `merlin status --json`."""
-        with reading_context(self.config) as ctx:
+        with open_reading_context(self.config) as ctx:
             return dataset_record(read_status(ctx, Actor.operator()).datasets[dataset])
 
     def notice_text(self, notice, language):
         """Return the text of a notice as its readers see it."""
-        with reading_context(self.config) as ctx:
+        with open_reading_context(self.config) as ctx:
             return view_notice(ctx.db, notice).text(language)
 
 

@@ -26,7 +26,7 @@ from merlin.sandbox.demo.place import BASE, Place, commit, copy_files, samples, 
 from merlin.sandbox.demo.story import Story, relative_path
 from merlin.sandbox.server import Deadline, longest
 from merlin.training.scores import ALIKE, likeness
-from merlin.wiring.context import reading, reading_context
+from merlin.wiring.context import open_read_only, open_reading_context
 
 SERVE_S, ANSWER_S = 120.0, 60.0
 POLL_S, LORA_POLL_S = 0.2, 1.0
@@ -73,13 +73,13 @@ class Demo:
         return [str(entry["message"]["text"]) for entry in log["messages"] if entry["by_bot"]]
 
     def _model(self, update_id: int) -> str | None:
-        with reading(self.config) as database:
+        with open_read_only(self.config) as database:
             return answering_model(database, update_id)
 
     def count_jobs(self) -> Mapping[str, object]:
         """Return how many jobs and builds there have been."""
         actor = Actor.operator()
-        with reading_context(self.config) as ctx:
+        with open_reading_context(self.config) as ctx:
             return {
                 "jobs": len(jobs.list_recent(ctx, actor, limit=1000)),
                 "builds": len(builds.list_recent(ctx, actor, limit=1000)),
@@ -194,7 +194,7 @@ class LoraTraining:
         """Return True once the demo's first model serves, which must not wait for this training."""
         config = self._demo.config
         try:
-            with reading_context(config) as ctx:
+            with open_reading_context(config) as ctx:
                 serving = models.read_serving_models(ctx, Actor.operator())
         except NotFound:
             return None
@@ -227,7 +227,7 @@ class LoraTraining:
         Raises MerlinError when the job failed.
         """
         actor = Actor.operator()
-        with reading_context(self._demo.config) as ctx:
+        with open_reading_context(self._demo.config) as ctx:
             recent_jobs = jobs.list_recent(ctx, actor, DATASET, limit=1)
             job = jobs.get(ctx, actor, recent_jobs[0].id, _MAX_EVENTS) if recent_jobs else None
             serving = models.read_serving_models(ctx, actor).get(DATASET)

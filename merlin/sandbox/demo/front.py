@@ -42,7 +42,7 @@ from merlin.sandbox.server import StandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import people_of
 from merlin.sandbox.web import control_handler, page_response, restrict_pages, static_routes
-from merlin.wiring.context import reading_context, writing_context
+from merlin.wiring.context import open_reading_context, open_writing_context
 
 # The person of each step.
 TOUR = {"ask": "anna", "source": "anna", "correct": "anna", "approve": "boris", "again": "anna"}
@@ -144,7 +144,7 @@ class FrontPage(StandIn):
         place, script = self._place, self._place.script
         progress = read_progress(self._config, language)
         steps: dict[str, datetime | None] = {}
-        with suppress(NotFound), reading_context(self._config) as ctx:
+        with suppress(NotFound), open_reading_context(self._config) as ctx:
             steps = read_steps(ctx, self._telegram)
         names = {person.name: person.first_name for person in people_of(language)}
         return {
@@ -210,7 +210,7 @@ class FrontPage(StandIn):
 
         def enter() -> tuple[NewSignIn, str]:
             page = _FIRST_PAGES[person.name]
-            with writing_context(self._config, makes_key=True) as ctx:
+            with open_writing_context(self._config, makes_key=True) as ctx:
                 course = Catalogue(ctx.db).find_course(self._place.script.dataset)
                 if wants_corrections and course:
                     page = f"courses/{course.course_id}/proposals"

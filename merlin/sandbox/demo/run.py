@@ -33,7 +33,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BORIS, people_of
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.supervisor import Child, Supervisor
-from merlin.wiring.context import writing_context
+from merlin.wiring.context import open_writing_context
 
 # Pause between the chat model's words, as a real model: an answer grows, and can be stopped.
 WORD_PAUSE_S = 0.03
@@ -175,7 +175,7 @@ def _prepare(
 
 def appoint_teacher(config: Config, place: Place) -> None:
     """Make Boris, a teacher on the pages, the teacher of every course."""
-    with writing_context(config, makes_key=True) as ctx:
+    with open_writing_context(config, makes_key=True) as ctx:
         # Courses show their teacher by account, and the admin is told his role: by his name.
         first_names = {person.name: person.first_name for person in people_of(config.language)}
         Users(ctx.db).record_person(User(BORIS.person_id))

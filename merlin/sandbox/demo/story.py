@@ -21,7 +21,7 @@ from merlin.dataset.commit_message import format_subject
 from merlin.dataset.finding import Finding
 from merlin.dataset.verdicts import VerdictStatus
 from merlin.sandbox.demo.place import FOLDER, Place
-from merlin.wiring.context import reading_context
+from merlin.wiring.context import open_reading_context
 
 _MARKS = {"done": "✔", "flawed": "!", "held": "–", "failed": "✘"}
 _BAR = 10
@@ -146,7 +146,7 @@ def empty_progress(dataset: str) -> dict[str, Any]:
 def read_progress(config: Config, language: str) -> dict[str, Any]:
     """Return the newest commit's progress from the demo's database."""
     try:
-        with reading_context(config) as ctx:
+        with open_reading_context(config) as ctx:
             return find_newest_progress(ctx, config.datasets.default, language)
     except NotFound:
         return empty_progress(config.datasets.default)  # the database does not exist yet
