@@ -26,7 +26,7 @@ from merlin.dataset.check import CheckedDataset, check
 from merlin.dataset.example import Example, detect_language, normalise, write_example
 from merlin.dataset.finding import Severity
 from merlin.dataset.lint import lint_dataset, lint_example
-from merlin.dataset.work_tree import folders, work_tree
+from merlin.dataset.work_tree import find_folders, work_tree
 from merlin.git.source import FILE, Entry
 
 ROOT = Path(__file__).parents[1]
@@ -263,7 +263,7 @@ def _check_examples(examples: Sequence[Example]) -> CheckedDataset:
 
 def _shipped() -> list[tuple[str, str]]:
     places = sorted({place for shipped in HOSTS.values() for place in shipped})
-    return [(place, folder.name) for place in places for folder in folders([ROOT / place])]
+    return [(place, folder.name) for place in places for folder in find_folders([ROOT / place])]
 
 
 def _load_hosts(language: str) -> list[Example]:

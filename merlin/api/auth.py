@@ -180,7 +180,7 @@ async def sign_in_by_password(
     cookie = read_cookie(request, BROWSER)
     account = await check_password(request, name, password, cookie)
     entered = await services_of(request).write(
-        sign_in.by_password, account, cookie, browser_of(request)
+        sign_in.sign_in_by_password, account, cookie, browser_of(request)
     )
     if entered is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
@@ -212,7 +212,7 @@ async def look_at_login(request: Request) -> Login | None:
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
     """Sign this browser in if its login was confirmed in the bot. Raises Blocked."""
     login_key, browser = read_cookie(request, LOGIN), browser_of(request)
-    new_sign_in = await services_of(request).write(sign_in.by_code, login_key, browser)
+    new_sign_in = await services_of(request).write(sign_in.sign_in_by_code, login_key, browser)
     if new_sign_in is not None:
         remember_browser(request, response, new_sign_in)
         delete_cookie(request, response, LOGIN)

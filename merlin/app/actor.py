@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from merlin.core.errors import ApprovalNeeded, NotFound
 from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.dataset.finding import shorten
-from merlin.dataset.rules import nearest
+from merlin.dataset.rules import find_nearest
 from merlin.db import audit
 from merlin.db.database import Row
 from merlin.db.tables import Table
@@ -117,5 +117,5 @@ def missing_dataset(dataset: str, known: Iterable[str] = ()) -> NotFound:
 
     It names the nearest of the `known` ones.
     """
-    name, near = shorten(dataset), nearest(dataset, known) or "none"
+    name, near = shorten(dataset), find_nearest(dataset, known) or "none"
     return NotFound(f"no dataset {name}", "change-no-dataset", dataset=name, near=near)

@@ -396,7 +396,7 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str, seen: str = "")
     their text that the person saw, as in `conflict`; theirs is kept at any revision. Raises
     NotFound, Forbidden, and Refused if it is already solved.
     """
-    one, theirs = conflict(ctx, actor, change_id, seen if take == "mine" else "")
+    one, theirs = get_conflict(ctx, actor, change_id, seen if take == "mine" else "")
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
         is_solved = _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
@@ -422,13 +422,15 @@ def rewrite(
 
     `over` is the blob that the editor saw in the repository, None for no file.
     """
-    one, _ = conflict(ctx, actor, change_id)
+    one, _ = get_conflict(ctx, actor, change_id)
     if not _changes(ctx).resubmit(one.change_id, text, over):
         raise _solved_error()
     return get(ctx, actor, one.batch)
 
 
-def conflict(ctx: Context, actor: Actor, change_id: str, seen: str = "") -> tuple[Change, Conflict]:
+def get_conflict(
+    ctx: Context, actor: Actor, change_id: str, seen: str = ""
+) -> tuple[Change, Conflict]:
     """Return a file in conflict and the current file of the repository; raises like `solve`.
 
     `seen` is the revision that the person compared, or its first digits; Refused if the file has

@@ -89,20 +89,22 @@ def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
         SignIns(ctx.db, ctx.clock).record_use(credential)
 
 
-def by_telegram(ctx: Context, person: TelegramPerson, browser: Browser) -> NewSignIn:
+def sign_in_by_telegram(ctx: Context, person: TelegramPerson, browser: Browser) -> NewSignIn:
     """Sign in the user of a Telegram Mini App. Raises Blocked."""
     _record_user(ctx, person.user_id, person.language_code, person.name)
     return _open_sign_in(ctx, person.user_id, SignInMethod.TELEGRAM, browser, person.source)
 
 
-def by_openid(ctx: Context, user_id: int, name: str, browser: Browser) -> NewSignIn:
+def sign_in_by_openid(ctx: Context, user_id: int, name: str, browser: Browser) -> NewSignIn:
     """Sign in a user authenticated by the OpenID issuer. Raises Blocked."""
     user = Users(ctx.db, ctx.clock).get(user_id)
     _record_user(ctx, user_id, user.language_code if user else "", name)
     return _open_sign_in(ctx, user_id, SignInMethod.OPENID, browser)
 
 
-def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -> NewSignIn | None:
+def sign_in_by_password(
+    ctx: Context, account: Account, secret: str, browser: Browser
+) -> NewSignIn | None:
     """Sign in a user with a correct password; `secret` is the browser's earlier one.
 
     None if the password was changed while it was verified. Raises Blocked.
@@ -117,7 +119,7 @@ def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -
     )
 
 
-def by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
+def sign_in_by_code(ctx: Context, secret: str, browser: Browser) -> NewSignIn | None:
     """Sign in the user who confirmed this browser's login in the bot; None before that.
 
     Raises Blocked.

@@ -353,7 +353,9 @@ def _kind_note(reply: Reply, choice: Candidate, request: ModelRequest) -> str | 
     return None if request.system else _KIND_NOTES.get(choice.kind)
 
 
-def written(reply: Reply, language: str, cost: Cost | None, request: ModelRequest) -> StoredAnswer:
+def add_notes(
+    reply: Reply, language: str, cost: Cost | None, request: ModelRequest
+) -> StoredAnswer:
     """Return `reply` as the answer to store, with its notes."""
     notes = []
     if reply.ending in _ENDINGS:

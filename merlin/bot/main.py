@@ -63,7 +63,7 @@ LISTS_LOOK_S = 60.0
 MAX_LISTED = 1000
 
 
-def model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]:
+def make_model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]:
     """Return a loop that reads the model list of each provider and stores changes."""
     due: dict[str, float] = {}
     values: dict[str, Mapping[str, int | None]] = {}
@@ -172,7 +172,7 @@ class Bot:
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparison of Stars", self._compare_stars),
             ("live messages", lambda: run_every(self._watch, self._services.pace.watch_s)),
-            ("model lists", model_list_loop(self._services)),
+            ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:
             expire = expire_rows(services)

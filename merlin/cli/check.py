@@ -38,8 +38,8 @@ from merlin.core.messages import SamplingParams
 from merlin.core.optional_imports import without_garbage_collection
 from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.fix import Fix, fix_files
-from merlin.dataset.rules import RULES, Rule, nearest
-from merlin.dataset.work_tree import Folder, folders, read_index, work_tree
+from merlin.dataset.rules import RULES, Rule, find_nearest
+from merlin.dataset.work_tree import Folder, find_folders, read_index, work_tree
 
 if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
@@ -131,7 +131,7 @@ def check_paths(
     Checked datasets are appended to `checked`, which takes memory. Raises ConfigError if there is
     no dataset. With `fix`, raises Refused and SourceError as `read_index` does, before any change.
     """
-    to_check = folders(paths)
+    to_check = find_folders(paths)
     if not fix:
         return _combine(_check_folder(folder, checked) for folder in to_check)
     indexes = [read_index(folder.path) for folder in to_check]
@@ -352,7 +352,7 @@ _NAME = Annotated[str, typer.Argument(metavar="[RULE]", help="Only this rule, wi
 def rules(name: _NAME = "", json: AsJson = False) -> None:
     """List the rules of the check, or explain one."""
     if name and name not in RULES:
-        near = nearest(name, RULES) or "none"
+        near = find_nearest(name, RULES) or "none"
         raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)
     if json:
         print_json(

@@ -136,7 +136,7 @@ def require_stopped(config: Config) -> Iterator[None]:
     """
     from merlin.core.clock import utc_now
     from merlin.db.database import open_database
-    from merlin.db.migrations import applied
+    from merlin.db.migrations import list_applied
     from merlin.db.processes import Heartbeats, Lead
 
     lead = Lead(config.state_dir, config.database)
@@ -144,7 +144,7 @@ def require_stopped(config: Config) -> Iterator[None]:
         raise Refused("the daemon is running", "processes-running", names="daemon")
     with lead:
         with open_database(config.database) as database:
-            beats = Heartbeats(database).list_all() if applied(database) else []
+            beats = Heartbeats(database).list_all() if list_applied(database) else []
         now = utc_now()
         if alive := sorted(beat.process for beat in beats if beat.is_alive(now)):
             raise Refused("processes run", "processes-running", names=", ".join(alive))

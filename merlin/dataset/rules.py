@@ -63,7 +63,7 @@ class Rule:
         return text(language, f"rule-{self.name}{ending}")
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
+def find_nearest(word: str, known: Iterable[str]) -> str:
     """Return the most similar one of the `known` words, "" if none is similar."""
     return next(iter(get_close_matches(word, known, n=1)), "")
 

@@ -29,7 +29,7 @@ from merlin.core.formatted_text import is_blank
 from merlin.dataset import layout
 from merlin.dataset.finding import Finding, shorten
 from merlin.dataset.layout import COURSE_FILE, DATASET_FILE, MATERIALS
-from merlin.dataset.rules import RULES, nearest
+from merlin.dataset.rules import RULES, find_nearest
 from merlin.dataset.yaml_io import Node, read_yaml
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ def _findings(error: ValidationError, root: Node) -> Iterator[Finding]:
 
 
 def _unknown_key(key: str, child: Node, known: Iterable[str]) -> Finding:
-    near = nearest(key, known)
+    near = find_nearest(key, known)
     named = {"name": shorten(key), **({"near": near} if near else {})}
     return Finding("", *child.key, "misspelt-key" if near else "unknown-key", arguments=named)
 
@@ -192,7 +192,7 @@ def _unknown_key(key: str, child: Node, known: Iterable[str]) -> Finding:
 def _wrong_rule(name: str, node: Node, known: Iterable[str]) -> Finding:
     """Return what forbids to switch a rule off: only those of `known` can be."""
     rule = "always-on" if name in RULES else "unknown-rule"
-    near = {} if name in RULES else {"near": nearest(name, known) or "none"}
+    near = {} if name in RULES else {"near": find_nearest(name, known) or "none"}
     return Finding("", *_keys(node)[name].key, rule, arguments={"name": shorten(name), **near})
 
 

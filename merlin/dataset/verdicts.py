@@ -23,7 +23,7 @@ from peewee import JOIN, Select, fn
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound
 from merlin.dataset.finding import Finding
-from merlin.dataset.rules import nearest
+from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
 from merlin.db.database import Database, Prepared, Repository, Row, transaction
 from merlin.db.tables import BUILD, COMMIT, COMMIT_STATUS, JOB, MODEL, NOTED, SERVING, VERDICT
@@ -164,7 +164,10 @@ def require_known_dataset(db: Database, dataset: str) -> None:
         return
     rows = db.rows(join_newest(VERDICT.select(VERDICT.dataset, VERDICT.word)))
     known = sorted(row["dataset"] for row in rows if row["word"] != VerdictStatus.REMOVED.value)
-    arguments = {"known": ", ".join(known) or "none", "near": nearest(dataset, known) or "none"}
+    arguments = {
+        "known": ", ".join(known) or "none",
+        "near": find_nearest(dataset, known) or "none",
+    }
     raise NotFound(f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments)
 
 

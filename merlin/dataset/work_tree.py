@@ -59,7 +59,7 @@ class Folder:
         return replace(self, only=frozenset(only))
 
 
-def folders(paths: Iterable[Path]) -> list[Folder]:
+def find_folders(paths: Iterable[Path]) -> list[Folder]:
     """Return the datasets at the paths, each once, as it was entered first.
 
     A path is one dataset, a folder or repository of several, or a part of one. Raises ConfigError

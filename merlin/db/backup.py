@@ -52,7 +52,7 @@ from merlin.core.log import get_logger, redact
 from merlin.db.connections import restore_mark, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.encryption import NONCE_BYTES, key_id, key_path
-from merlin.db.migrations import STEPS, applied, list_pending
+from merlin.db.migrations import STEPS, list_applied, list_pending
 
 log = get_logger(__name__)
 
@@ -191,7 +191,7 @@ def _write_archive(
             members[name] = _add(archive, name, staged)
             staged.unlink()
         with open_database(url, read_only=True) as database:
-            schema = applied(database)
+            schema = list_applied(database)
         for name in _files(state_dir, with_key=with_key):
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)
@@ -233,7 +233,7 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
     the server the upgrade continues: migrations only add, each in one transaction.
     """
     steps = list_pending(database)
-    if not steps or not applied(database):
+    if not steps or not list_applied(database):
         return
     place = sqlite_path(url) if url.startswith("sqlite:") else None
     path = place or state_dir / DUMP

@@ -16,7 +16,7 @@ from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, open_database
 from merlin.db.driver_errors import DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
-from merlin.db.migrations import applied, list_pending, migrate
+from merlin.db.migrations import list_applied, list_pending, migrate
 
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
@@ -94,7 +94,7 @@ def open_read_only(config: Config) -> Iterator[Database]:
         raise not_recorded
     with open_database(url, read_only=True, cipher=_read_existing_cipher(config)) as database:
         if list_pending(database):
-            if applied(database):
+            if list_applied(database):
                 raise MerlinError("an earlier version's schema", "store-older-schema")
             raise not_recorded
         yield database

@@ -13,7 +13,7 @@ from merlin.core.errors import MerlinError
 from merlin.dataset.builds import is_in_build
 from merlin.db import migrations, tables
 from merlin.db.database import open_database
-from merlin.db.migrations import STEPS, applied, list_pending, migrate
+from merlin.db.migrations import STEPS, list_applied, list_pending, migrate
 from merlin.db.tables import WAKE
 
 pytestmark = pytest.mark.integration
@@ -143,7 +143,7 @@ def test_kill_in_a_step_leaves_nothing_of_it(empty_url):
     assert run(KILLED_IN_A_STEP, empty_url) == -9
     with open_database(empty_url) as database:
         assert not database.has_table("half")
-        assert applied(database) == tuple(NAMES)
+        assert list_applied(database) == tuple(NAMES)
         assert database.value(WAKE.select(WAKE.counter)) == 0
 
 

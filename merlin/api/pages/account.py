@@ -61,7 +61,7 @@ async def sign_in(
 
 
 @router.post("/sign-in/password")
-async def by_password(
+async def sign_in_by_password(
     request: Request,
     context: PublicContext,
     name: Annotated[str, Form(max_length=200)] = "",
@@ -101,7 +101,7 @@ def _sign_in_page(
 
 
 @router.post("/sign-in/code")
-async def by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
+async def sign_in_by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Start a login that is confirmed in the bot, and show its number and link."""
     cookie_response = Response()
     login, key, url = await auth.start_login(request, cookie_response)

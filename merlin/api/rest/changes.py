@@ -217,7 +217,7 @@ async def solve_change(
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
         conflicting, theirs = await ctx.read(
-            changes.conflict, actor, change_id, body.theirs_revision
+            changes.get_conflict, actor, change_id, body.theirs_revision
         )
         preview = await changes.check_rewrite(ctx, actor, conflicting, text)
         if not preview.is_good:

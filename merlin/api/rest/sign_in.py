@@ -96,7 +96,7 @@ async def sign_in_by_telegram(
     )
     if person is None:
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
-    entered = await ctx.write(sign_in.by_telegram, person, browser_of(request))
+    entered = await ctx.write(sign_in.sign_in_by_telegram, person, browser_of(request))
     remember_browser(request, response, entered)
     return _signed_in(entered, entered.token)
 
@@ -229,7 +229,7 @@ async def finish_openid(
         person = await issuer.fetch_person(code, sign_in_state, _build_redirect_uri(services))
     except OpenIdRefused as error:
         return _answer_refusal(request, error, back)
-    entered = await services.write(sign_in.by_openid, *person, browser_of(request))
+    entered = await services.write(sign_in.sign_in_by_openid, *person, browser_of(request))
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
     delete_cookie(request, response, COOKIE)

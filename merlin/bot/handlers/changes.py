@@ -144,7 +144,7 @@ def keep_theirs(context: BotContext) -> View:
 @proof.make_handler
 def conflict_draft(context: BotContext) -> proof.Draft:
     """Return a draft with the user's own text that replaces the other, for editing."""
-    own, theirs = changes.conflict(*context.caller, context.argument(1))
+    own, theirs = changes.get_conflict(*context.caller, context.argument(1))
     text, is_gone = own.text or theirs.text or "", own.text is None
     return proof.Draft(
         own.dataset, own.inside, theirs.blob, text, is_gone=is_gone, change=own.change_id

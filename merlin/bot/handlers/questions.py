@@ -243,7 +243,7 @@ async def _prompt(
         if not (stop.is_pressed and prompt_task.cancelled()):
             raise
         stopped = Reply(Ending.STOPPED)
-        refusal = answers.written(stopped, context.language, None, conversation.request)
+        refusal = answers.add_notes(stopped, context.language, None, conversation.request)
     return text_prompt, ask.ChatAnswer(refusal, conversation.session)
 
 
@@ -285,7 +285,7 @@ def _answer(
     """Return the answer with its notes and the updated session."""
     ctx = context.services
     cost, request = ask.cost_of(ctx, reply), conversation.request
-    stored_answer = answers.written(reply, context.language, cost, request)
+    stored_answer = answers.add_notes(reply, context.language, cost, request)
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
     old, window = conversation.session, ask.measure_window(conversation, prompt.text, reply)
     window_text, offer, notes = "", "", [stored_answer.note]

@@ -48,7 +48,7 @@ _LOCK = 0x4D65726C
 _TABLE = "CREATE TABLE IF NOT EXISTS migration (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)"
 
 
-def applied(db: Database) -> tuple[str, ...]:
+def list_applied(db: Database) -> tuple[str, ...]:
     """Return the names of the steps applied to this database; writes nothing."""
     if not db.has_table("migration"):
         return ()
@@ -61,7 +61,7 @@ def list_pending(db: Database, steps: Sequence[Step] = STEPS) -> tuple[Step, ...
 
     Raises MerlinError if the database has steps that are unknown to this version.
     """
-    known = applied(db)
+    known = list_applied(db)
     newer = sorted(set(known) - {step.__name__ for step in steps})
     if newer:
         raise MerlinError(f"unknown steps {newer}", "store-newer-schema", steps=", ".join(newer))

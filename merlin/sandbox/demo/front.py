@@ -215,7 +215,7 @@ class FrontPage(StandIn):
                 if wants_corrections and course:
                     page = f"courses/{course.course_id}/proposals"
                 person_fields = (person.person_id, person.first_name, browser_of(request))
-                return sign_in.by_openid(ctx, *person_fields), page
+                return sign_in.sign_in_by_openid(ctx, *person_fields), page
 
         try:
             new_sign_in, page = await run_in_threadpool(enter)
