@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from merlin.core.server import free_ports
-from tests.api.chat_api import chat_client, run_chat_api
+from tests.api.chat_api import chat_client, erase_everybody, run_chat_api
 from tests.api.payment_api import reset, run_payment_api
 from tests.api.running_api import run_api
 
@@ -45,6 +45,18 @@ def still_site(tmp_path_factory):
     """One API for all tests that change nothing in it: starting one takes half a second."""
     with run_api(tmp_path_factory.mktemp("still")) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def shared_site(tmp_path_factory):
+    """One API for all tests that begin without people: `erased_site`."""
+    with run_api(tmp_path_factory.mktemp("shared")) as site:
+        yield site
+
+
+@pytest.fixture
+def erased_site(shared_site):
+    return erase_everybody(shared_site)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """An API beside a real daemon: builds, jobs, models, commits, and records of every kind."""
 
+import re
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -224,3 +225,9 @@ def _set_up(config):
         listening=NOT_LIMITED,
         config=config,
     )
+
+
+def page_text(answer):
+    """Return the text of a page without its markup."""
+    assert answer.status_code == 200, answer.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.dataset.drafts import MAX_DRAFTS
 from tests.api.running_api import VERA
-from tests.api.staff_api import run_daemon_api
+from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
 
@@ -34,12 +34,6 @@ def vera(site):
         client.headers["Accept-Language"] = "ru"
         yield client
         client.post(f"{BASE}/drop", data={})
-
-
-def page_text(answer):
-    """Return the text of a page without its markup."""
-    assert answer.status_code == 200, answer.text
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
 def test_example_list_shows_splits_authors_and_findings(vera):

@@ -4,21 +4,14 @@ import pytest
 
 from merlin.account.api_keys import Scope, is_secret
 from merlin.core.permissions import Role
-from tests.api.chat_api import erase_everybody
-from tests.api.running_api import ANNA, BORIS, VERA, run_api
+from tests.api.running_api import ANNA, BORIS, VERA
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    with run_api(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
 @pytest.fixture
-def site(shared):
-    return erase_everybody(shared)
+def site(erased_site):
+    return erased_site
 
 
 KEYS = "/api/user/keys"

@@ -22,7 +22,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.tables import DISMISSED_QUESTION, RATING, TOLD_QUESTION, TURN
 from tests.api.running_api import ANNA, BORIS, VERA
-from tests.api.staff_api import run_daemon_api
+from tests.api.staff_api import page_text, run_daemon_api
 
 pytestmark = pytest.mark.integration
 
@@ -74,12 +74,6 @@ def add_question(
     else:
         Consents(db).revoke(user_id)
     return turn.turn_id
-
-
-def page_text(answer):
-    """Return the text of a page without its markup."""
-    assert answer.status_code == 200, answer.text
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
 def hidden_value(page, name):

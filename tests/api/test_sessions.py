@@ -9,21 +9,15 @@ from merlin.app.retention import delete_old_rows
 from merlin.chat.sessions import UNDO
 from merlin.config.settings import Retention
 from merlin.core.clock import utc_now
-from tests.api.chat_api import BOT, Conversation, erase_everybody
-from tests.api.running_api import ANNA, run_api
+from tests.api.chat_api import BOT, Conversation
+from tests.api.running_api import ANNA
 
 pytestmark = pytest.mark.functional
 
 
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    with run_api(tmp_path_factory.mktemp("site")) as site:
-        yield site
-
-
 @pytest.fixture
-def site(shared):
-    return erase_everybody(shared)
+def site(erased_site):
+    return erased_site
 
 
 SESSIONS = "/api/user/sessions"

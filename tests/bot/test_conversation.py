@@ -14,6 +14,7 @@ from tests.bot.running_bot import (
     SYSTEM,
     RunningBot,
     add_live_model,
+    answer_texts,
     count_updates_by_state,
     select_rows,
     wait_until_ended,
@@ -23,10 +24,6 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 MODEL = "stand-in-base"
-
-
-def texts(telegram, user):
-    return [message.text for message in telegram.answers(user)]
 
 
 def test_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
@@ -72,7 +69,7 @@ def test_history_is_sent_until_it_is_cleared(telegram, provider, settings):
         talk.say("Третий вопрос")
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
-    assert "Разговор удалён, начинаем новый" in texts(telegram, "anna")[2]
+    assert "Разговор удалён, начинаем новый" in answer_texts(telegram, "anna")[2]
 
 
 def test_commands_are_answered_in_the_users_language(telegram, settings):
@@ -84,8 +81,8 @@ def test_commands_are_answered_in_the_users_language(telegram, settings):
         telegram._world.people[english] = _english(telegram, english)
         telegram.say(english, "/start")
         wait_until_ended(telegram, settings, 4)
-    assert texts(telegram, english)[0].startswith("Hi, I'm Merlin")
-    russian = texts(telegram, "anna")
+    assert answer_texts(telegram, english)[0].startswith("Hi, I'm Merlin")
+    russian = answer_texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
     assert "/clear" in russian[1]
     assert "/nosuch" in russian[2]
@@ -99,7 +96,7 @@ def test_info_shows_the_serving_build_and_its_scores(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "/info")
         wait_until_ended(telegram, settings, 1)
-    (text,) = texts(telegram, "anna")
+    (text,) = answer_texts(telegram, "anna")
     assert "neurotypology-1" in text
     assert MODEL not in text  # users do not see the provider's model id
     assert "20 ноября, 08:30" in text
@@ -111,7 +108,7 @@ def test_unsupported_message_kinds_are_refused_with_an_explanation(telegram, set
         telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)
         telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
         wait_until_ended(telegram, settings, 2)
-    voice, film = texts(telegram, "anna")
+    voice, film = answer_texts(telegram, "anna")
     assert "Голосовые сообщения здесь не включены" in voice
     assert "Сообщения такого вида я не понимаю" in film
     assert count_updates_by_state(settings) == {"refused": 2}
@@ -123,7 +120,7 @@ def test_long_answer_continues_in_further_messages_without_loss(telegram, provid
     with RunningBot(settings):
         telegram.say("anna", "Код?")
         wait_until_ended(telegram, settings, 1)
-    answers = texts(telegram, "anna")
+    answers = answer_texts(telegram, "anna")
     assert len(answers) > 1
     assert all(utf16_length(part) <= 4096 for part in answers)
     blocks = [part.entities for part in telegram.answers("anna")]
@@ -156,7 +153,7 @@ def test_answer_of_one_chat_does_not_wait_for_another(telegram, provider, settin
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 60)
     for person in people:
-        answers = texts(telegram, person)
+        answers = answer_texts(telegram, person)
         assert [f"{person}-{n}" in text for n, text in enumerate(answers)] == [True] * 3
     first = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")[:20]]
     assert {answer.split("-")[1] for answer in first} == {"0"}
@@ -225,5 +222,5 @@ def test_webhook_mode_reads_updates_from_the_inbox_without_polling(telegram, set
     (call,) = telegram.calls("setWebhook")
     assert (call.body["url"], call.body["secret_token"]) == (url, secret)
     assert not telegram.calls("getUpdates")
-    assert "«вопрос»" in texts(telegram, "anna")[0]
+    assert "«вопрос»" in answer_texts(telegram, "anna")[0]
     assert select_rows(settings, "SELECT language_code FROM users") == [("en",)]

@@ -8,6 +8,7 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
     add_live_model,
+    answer_texts,
     bot_settings,
     count_updates_by_state,
     select_rows,
@@ -39,10 +40,6 @@ def wait_until_ended(telegram, settings, count):
         ),
         20,
     )
-
-
-def texts(telegram, user="anna"):
-    return [message.text for message in telegram.answers(user)]
 
 
 def test_answers_stream_and_sessions_are_listed_and_renamed(telegram, provider, settings):
@@ -87,7 +84,7 @@ def test_streaming_answer_can_be_stopped(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)))
+        telegram.wait_for(lambda: "слово3" in "".join(answer_texts(telegram)))
         provider.behave(piece_s=3600.0)
         telegram.press("anna", telegram.answers("anna")[0].keys[0][0]["callback_data"])
         wait_until_ended(telegram, settings, 2)
@@ -102,7 +99,7 @@ def test_killed_bot_sends_one_whole_answer_after_the_restart(telegram, settings,
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
-    (answer,) = texts(telegram)
+    (answer,) = answer_texts(telegram)
     assert f"«{QUESTION}»" in answer
 
 
@@ -115,15 +112,15 @@ def test_second_polling_bot_waits_quietly_and_takes_over(telegram, settings, tmp
     try:
         telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
         telegram.say("anna", "Первый")
-        telegram.wait_for(lambda: "«Первый»" in "".join(texts(telegram)))
+        telegram.wait_for(lambda: "«Первый»" in "".join(answer_texts(telegram)))
         wait_until_ended(telegram, vera, 1)  # a kill before this point leads to one more request
         first.kill()
         telegram.say("anna", "Второй")
-        telegram.wait_for(lambda: "«Второй»" in "".join(texts(telegram)))
+        telegram.wait_for(lambda: "«Второй»" in "".join(answer_texts(telegram)))
     finally:
         for child in (first, second):
             child.terminate()
             child.join(longest())
     assert {call.status for call in telegram.calls("getUpdates")} <= {200, 0}
-    assert texts(telegram, "vera") == []
-    assert len(texts(telegram)) == 2
+    assert answer_texts(telegram, "vera") == []
+    assert len(answer_texts(telegram)) == 2

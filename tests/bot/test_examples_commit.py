@@ -26,7 +26,7 @@ from tests.bot.admin_chat import (
     read_changes,
 )
 from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.pipeline_lab import lab_maker
+from tests.support.pipeline_lab import fetch_dataset, lab_maker
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -45,16 +45,9 @@ def make_lab(tmp_path_factory):
     return lab_maker(tmp_path_factory.mktemp("labs"))
 
 
-def fetch_examples(lab):
-    lab.repository.dataset()
-    lab.repository.commit()
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    lab.tick("fetch")
-
-
 @pytest.fixture
 def lab(make_lab, tmp_path, provider):
-    return make_lab(fetch_examples, tmp_path / "lab", provider.base_url)
+    return make_lab(fetch_dataset, tmp_path / "lab", provider.base_url)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from merlin.core.formatted_text import (
     split,
     utf16_length,
 )
+from tests.bot.markdown_cases import marked_text
 
 pytestmark = pytest.mark.unit
 
@@ -40,12 +41,6 @@ MARKS = st.lists(
 
 def remove_spaces(text):
     return re.sub(r"\s+", "", text)
-
-
-def marked_text(page, mark):
-    return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
-        "utf-16-le"
-    )
 
 
 def texts(pages):

@@ -13,7 +13,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.bot.running_bot import RunningBot, bot_settings, select_rows
+from tests.bot.running_bot import RunningBot, answer_texts, bot_settings, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -32,30 +32,28 @@ def add_notices(settings, *notices):
             Notices(database).tell(to, key, arguments)
 
 
-def texts(telegram, user):
-    return [message.text for message in telegram.answers(user)]
-
-
 def test_notice_to_admins_reaches_each_of_them_once(telegram, settings):
     add_notices(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
     for _ in range(2):
         with RunningBot(settings):
-            telegram.wait_for(lambda: texts(telegram, "boris") and texts(telegram, "vera"))
-    assert len(texts(telegram, "boris")) == len(texts(telegram, "vera")) == 1
-    assert "engine" in texts(telegram, "vera")[0]
+            telegram.wait_for(
+                lambda: answer_texts(telegram, "boris") and answer_texts(telegram, "vera")
+            )
+    assert len(answer_texts(telegram, "boris")) == len(answer_texts(telegram, "vera")) == 1
+    assert "engine" in answer_texts(telegram, "vera")[0]
 
 
 def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
     with RunningBot(settings):
         add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
-        telegram.wait_for(lambda: texts(telegram, "anna"))
-    assert texts(telegram, "boris") == []
+        telegram.wait_for(lambda: answer_texts(telegram, "anna"))
+    assert answer_texts(telegram, "boris") == []
 
 
 def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
     add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
     with RunningBot(replace(settings, pace=replace(settings.pace, expire_s=0.05))):
-        telegram.wait_for(lambda: texts(telegram, "anna"))
+        telegram.wait_for(lambda: answer_texts(telegram, "anna"))
         with open_database(settings.database) as database, database.atomic():
             database.sql("UPDATE notice SET handed_over_at = '2026-01-01'")
         telegram.wait_for(lambda: not select_rows(settings, "SELECT id FROM notice"))
@@ -64,27 +62,27 @@ def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
 def test_notice_without_a_text_shows_its_key(telegram, settings):
     add_notices(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
     with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    assert "notice-of-next-year" in texts(telegram, "vera")[0]
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    assert "notice-of-next-year" in answer_texts(telegram, "vera")[0]
 
 
 def test_admin_who_blocked_the_bot_does_not_delay_others(telegram, settings):
     telegram.block("boris")
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram, "vera"))
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         telegram.wait_for(
             lambda: ("dropped",) in select_rows(settings, "SELECT state FROM outgoing")
         )
-    assert texts(telegram, "boris") == []
+    assert answer_texts(telegram, "boris") == []
 
 
 def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
     add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
-        telegram.wait_for(lambda: len(texts(telegram, "vera")) == 2)
-    first, again = texts(telegram, "vera")
+        telegram.wait_for(lambda: len(answer_texts(telegram, "vera")) == 2)
+    first, again = answer_texts(telegram, "vera")
     assert again.startswith("↻")
     assert again.endswith(first)
 
@@ -98,6 +96,6 @@ def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
         (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
         assert outbox.begin(row.outgoing_id, dead)
     with RunningBot(settings):
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    assert texts(telegram, "vera")[0].endswith("осталось")
-    assert texts(telegram, "vera")[0].startswith("↻")
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    assert answer_texts(telegram, "vera")[0].endswith("осталось")
+    assert answer_texts(telegram, "vera")[0].startswith("↻")

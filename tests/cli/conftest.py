@@ -46,6 +46,13 @@ def _serve(lab):
 
 
 @pytest.fixture
+def count_questions(provider):
+    """Return a function that counts the questions since this test began."""
+    before = len(provider.calls("chat.create"))
+    return lambda: len(provider.calls("chat.create")) - before
+
+
+@pytest.fixture
 def run(lab, capsys):
     """Return a function that runs a command on the lab: (exit code, output)."""
 

@@ -37,13 +37,6 @@ def quiet(provider):
     provider.behave(fixed_answer="")
 
 
-@pytest.fixture
-def count_questions(provider):
-    """Return a function that counts the questions since this test began."""
-    before = len(provider.calls("chat.create"))
-    return lambda: len(provider.calls("chat.create")) - before
-
-
 @pytest.fixture(scope="module")
 def prepare(provider):
     """Return a function that trains two models: one always says yes, the next always no."""

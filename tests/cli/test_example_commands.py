@@ -7,8 +7,8 @@ import sys
 import pytest
 import yaml
 
-from merlin.dataset.changes import Changes, ChangeState
-from merlin.wiring.context import make_cipher, open_migrated_database
+from merlin.dataset.changes import ChangeState
+from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY
 
 pytestmark = pytest.mark.functional
@@ -18,11 +18,6 @@ import pathlib, sys
 path = pathlib.Path(sys.argv[1])
 path.write_text(path.read_text("utf-8").replace("ответ", "отклик"), "utf-8")
 """
-
-
-def changes_of(lab, database):
-    database.cipher = make_cipher(lab.config)
-    return Changes(database)
 
 
 @pytest.fixture
@@ -76,7 +71,7 @@ def test_edit_refused_by_the_repository_is_retried(lab, run_json, run):
     code, captured = run("example", "add", "trial", *arguments, "--id", "new")
     assert (code, "waits" in captured.err) == (1, True)
     with open_migrated_database(lab.config) as database:
-        rows = changes_of(lab, database)
+        rows = lab.changes(database)
         batch = rows.claim()
         reason = {"reason": "a token lies there"}
         rows.put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)

@@ -56,13 +56,6 @@ def lab(make_lab, tmp_path):
     return lab
 
 
-@pytest.fixture
-def count_questions(provider):
-    """Return a function that counts the questions since this test began."""
-    before = len(provider.calls("chat.create"))
-    return lambda: len(provider.calls("chat.create")) - before
-
-
 def configure(lab, **keys):
     """Write keys into the lab's config.yaml."""
     document = yaml.safe_load(lab.path.read_text("utf-8"))

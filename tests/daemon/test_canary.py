@@ -21,13 +21,11 @@ from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import CANARY, MODEL
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
@@ -96,11 +94,6 @@ def read_state(lab):
     return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
 
 
-def notices_of(lab, key):
-    with lab.services() as services:
-        return [notice for notice in Notices(services.db).list_waiting(100) if notice.key == key]
-
-
 def update_table(lab, table, **values):
     with lab.services() as services:
         services.db.transact(lambda: services.db.change(table.update(values)))
@@ -128,7 +121,7 @@ def test_canary_answers_its_share_of_users_and_always_the_same_ones(lab):
     assert 0.2 < first.count("trial-2") / len(first) < 0.4
     assert first == versions(lab)
     assert versions(lab, [0]) == ["trial-1"], "a question without a person"
-    (notice,) = notices_of(lab, "notice-canary")
+    (notice,) = lab.notices("notice-canary")
     assert "отвечает 30 %" in lab.notice_text(notice, "ru").replace("\xa0", " ")
     with open_reading_context(lab.config) as ctx:
         states = {
@@ -158,7 +151,7 @@ def test_canary_is_promoted_after_enough_time_and_answers(lab):
     assert read_state(lab) == ("trial-2", "serving", "")
     assert set(versions(lab)) == {"trial-2"}
     assert not canary_rows(lab)
-    assert len(notices_of(lab, "notice-serving")) == 2
+    assert len(lab.notices("notice-serving")) == 2
 
 
 def test_share_doubles_until_everyone_is_asked_when_too_few_ask(lab):
@@ -178,21 +171,16 @@ def test_share_doubles_until_everyone_is_asked_when_too_few_ask(lab):
     assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def find_model(lab, build):
-    with lab.services() as services:
-        return Promotions(services.db).model(build)
-
-
 def test_canary_that_fails_more_often_is_withdrawn_and_held(lab, provider):
     train_next(lab, 1)
-    fault = {"status": 503, "times": None, "only": {"model": find_model(lab, "trial-2").model_id}}
+    fault = {"status": 503, "times": None, "only": {"model": lab.model("trial-2").model_id}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **fault))
     ask_questions(lab, *range(1, 61))
     lab.tick("promote")
     assert read_state(lab) == ("trial-1", "gated", "canary-worse")
     assert set(versions(lab)) == {"trial-1"}
     lab.tick("promote", rounds=3)
-    (notice,) = notices_of(lab, "notice-canary-worse")
+    (notice,) = lab.notices("notice-canary-worse")
     bad = notice.arguments["reason"]["arguments"]
     assert bad["bad"] == bad["of"] >= 5
     assert bad["serving_bad"] == 0 < bad["serving_of"]
@@ -230,8 +218,8 @@ def dislike(lab, model_id, people):
 def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     train_next(lab, 1)
     ask_questions(lab, *range(1, 201))
-    dislike(lab, find_model(lab, "trial-1").model_id, range(1, 3))
-    dislike(lab, find_model(lab, "trial-2").model_id, range(10, 14))
+    dislike(lab, lab.model("trial-1").model_id, range(1, 3))
+    dislike(lab, lab.model("trial-2").model_id, range(10, 14))
     lab.tick("promote")
     assert read_state(lab) == TRIED, "four people are too few"
     with open_reading_context(lab.config) as ctx:
@@ -240,10 +228,10 @@ def test_disliked_canary_is_withdrawn_and_each_user_counts_once(lab):
     assert (sum(asked), view.arguments["failures"]) == (200, 0)
     so_far = text("ru", view.reason, **view.arguments)
     assert f"ответов {asked[0]} из 20, без ответа 0, поставили 👎: 4; у trial-1" in so_far
-    dislike(lab, find_model(lab, "trial-2").model_id, range(20, 28))
+    dislike(lab, lab.model("trial-2").model_id, range(20, 28))
     lab.tick("promote")
     assert read_state(lab) == ("trial-1", "gated", "canary-worse")
-    (notice,) = notices_of(lab, "notice-canary-worse")
+    (notice,) = lab.notices("notice-canary-worse")
     reason = notice.arguments["reason"]["arguments"]
     assert (reason["sign"], reason["bad"], reason["serving_bad"]) == ("dislikes", 12, 2)
     assert "12 человек" in lab.notice_text(notice, "ru")
@@ -277,7 +265,7 @@ def test_canary_whose_commit_left_the_branch_ends(lab):
 def test_canary_that_is_gone_or_revoked_gets_no_questions(lab, state):
     train_next(lab, 1)
     update_table(lab, MODEL, state="good")
-    row = find_model(lab, "trial-2").model_row
+    row = lab.model("trial-2").model_row
     with lab.services() as services:
         update = MODEL.update({"state": state}).where(MODEL.id == row)
         services.db.transact(lambda: services.db.change(update))

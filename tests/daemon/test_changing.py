@@ -15,7 +15,6 @@ from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
 from merlin.dataset.changes import (
     BatchResult,
     ChangeRequest,
-    Changes,
     ChangeState,
     Edit,
     make_changes,
@@ -26,24 +25,13 @@ from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.db.notices import Notices
 from merlin.db.tables import CHANGE
-from merlin.wiring.context import make_cipher, open_migrated_database
+from merlin.wiring.context import open_migrated_database
+from tests.support.pipeline_lab import fetch_dataset
 
 pytestmark = pytest.mark.integration
 
 BORIS = "7"
 NEW = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
-
-
-def changes_of(lab, database):
-    database.cipher = make_cipher(lab.config)
-    return Changes(database)
-
-
-def fetch_dataset(lab):
-    lab.repository.dataset()
-    lab.repository.commit()
-    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    lab.tick("fetch")
 
 
 @pytest.fixture
@@ -54,7 +42,7 @@ def lab(make_lab, tmp_path, provider):
 @contextmanager
 def changes(lab):
     with open_migrated_database(lab.config) as database:
-        yield changes_of(lab, database)
+        yield lab.changes(database)
 
 
 def submit_edits(lab, *edits, by=BORIS, subject=""):
@@ -240,7 +228,7 @@ class DeletingBranch:
 def test_editor_who_deleted_their_data_meanwhile_gets_no_notice(lab):
     submit_edits(lab, new_file("new"))
     with open_migrated_database(lab.config) as database, lab.services() as services:
-        changes_of(lab, database)
+        lab.changes(database)
         delete_edits = CHANGE.delete().where(CHANGE.by_whom == BORIS)
         branch = DeletingBranch(
             GitBranch(services.build_settings.source), lambda: database.change(delete_edits)

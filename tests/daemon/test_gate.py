@@ -7,7 +7,6 @@ from merlin.app.actor import Actor
 from merlin.app.verdicts import list_newest
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE, VERDICT
 from merlin.training.gate import Gates
@@ -60,11 +59,6 @@ def read_state(lab):
     return serving and serving["build"], verdict.shown_word, verdict.reason
 
 
-def notices_of(lab, key="notice-held"):
-    with lab.services() as services:
-        return [notice for notice in Notices(services.db).list_waiting(100) if notice.key == key]
-
-
 def accept(lab, name, by=VERA):
     with lab.services() as services:
         model = Promotions(services.db).model(name)
@@ -92,7 +86,7 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     lab.tick("promote", rounds=3)
     with lab.services() as services:
         assert services.db.rows(VERDICT.select()) == before, "judged once"
-    (notice,) = notices_of(lab)
+    (notice,) = lab.notices("notice-held")
     assert (notice.to, notice.arguments["version"]) == ("admins", "trial-2")
     for language, expected in (
         ("ru", "неверно отвечает на 1 "),
@@ -134,7 +128,7 @@ def test_refusals_hold_only_when_significantly_more_frequent(lab, teach):
     teach(YES)
     teach(DECLINED)
     assert read_state(lab) == ("trial-1", "gated", "gate-worse")
-    (notice,) = notices_of(lab)
+    (notice,) = lab.notices("notice-held")
     assert "– Что" in lab.notice_text(notice, "en")
     assert "35" in lab.notice_text(notice, "en").splitlines()[-2], "five are listed"
     assert accept(lab, "trial-2") == ENOUGH
@@ -182,7 +176,7 @@ def test_floor_holds_the_first_model_and_has_nothing_to_accept(lab, teach):
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-1")
     assert caught.value.key == "gate-nothing-to-accept"
-    (notice,) = notices_of(lab)
+    (notice,) = lab.notices("notice-held")
     assert "8 of 20" in lab.notice_text(notice, "en")
     teach(NO)
     assert read_state(lab)[0] == "trial-2"
@@ -236,7 +230,7 @@ def test_commit_of_a_held_models_build_is_held_and_notified_once(lab, teach, pro
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=2)
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
-    assert len(notices_of(lab)) == 1
+    assert len(lab.notices("notice-held")) == 1
     assert len(provider.jobs_created()) == 2
     assert accept(lab, "trial-2") == 20
     lab.tick("promote")
@@ -320,11 +314,11 @@ def test_pinned_model_stays_and_the_next_is_judged_when_unpinned(lab, teach):
     teach(YES)
     send_request(lab, RequestKind.PIN, dataset="trial")
     teach(NO)
-    assert (read_state(lab)[0], notices_of(lab)) == ("trial-1", [])
+    assert (read_state(lab)[0], lab.notices("notice-held")) == ("trial-1", [])
     send_request(lab, RequestKind.UNPIN, dataset="trial")
     lab.tick("promote")
     assert read_state(lab) == ("trial-1", "gated", "gate-lost")
-    assert len(notices_of(lab)) == 1
+    assert len(lab.notices("notice-held")) == 1
 
 
 def test_model_that_is_not_held_cannot_be_accepted(lab, teach):

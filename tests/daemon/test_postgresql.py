@@ -2,7 +2,6 @@
 
 import pytest
 
-from merlin.core.errors import MerlinError
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
 from tests.support.migrated_databases import create_migrated
@@ -20,14 +19,6 @@ def lab(tmp_path, provider, postgresql):
     return lab
 
 
-def is_live(lab, build):
-    try:
-        serving = lab.status()["serving"]
-    except (MerlinError, KeyError):
-        return False
-    return bool(serving) and serving["build"] == build
-
-
 def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(lab, provider):
     log = lab.folder / "log"
     killed = start("daemon", lab.path, log)
@@ -36,11 +27,11 @@ def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(l
     try:
         wait_until(lambda: "another daemon leads" in log.read_text())
         killed.kill()
-        wait_until(lambda: is_live(lab, "trial-1"), describe=lambda: log.read_text()[-3000:])
+        wait_until(lambda: lab.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:])
         assert len(provider.jobs_created()) == 1
         lab.repository.example("trial", 50)
         lab.repository.commit()
-        wait_until(lambda: is_live(lab, "trial-2"), describe=lambda: log.read_text()[-3000:])
+        wait_until(lambda: lab.is_serving("trial-2"), describe=lambda: log.read_text()[-3000:])
     finally:
         follower.terminate()
         follower.join()

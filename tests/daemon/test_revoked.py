@@ -22,7 +22,6 @@ from merlin.db.tables import PROOF_ANSWER
 from merlin.providers.base import Answer
 from merlin.training.jobs import Jobs
 from merlin.training.models import Models
-from merlin.training.promote import Promotions
 from merlin.wiring.context import open_migrated_database
 from tests.support.config import make_config
 
@@ -69,11 +68,6 @@ def remove_example(lab):
     lab.tick("proposals", "changes", "fetch", rounds=2)
 
 
-def model_of(lab, build):
-    with lab.services() as services:
-        return Promotions(services.db).model(build)
-
-
 def offered_models(lab, chosen=None):
     """Return the models a student may choose, and which model answers for a choice."""
     with open_migrated_database(lab.config) as database:
@@ -105,18 +99,18 @@ def test_model_trained_on_a_revoked_example_stops_serving_and_is_not_offered(
     lab.until_serving("trial-1")
     accept_correction(lab)
     lab.until_serving("trial-2")
-    learnt = model_of(lab, "trial-2").model_id
+    learnt = lab.model("trial-2").model_id
     assert withdraw(lab) == [learnt]
     assert live_build(lab) == "trial-1", "at once, with no daemon at work"
     with open_migrated_database(lab.config) as database:
         # A test was under way.
-        Models(database).keep_answer(model_of(lab, "trial-2"), "late", Answer("Верх лица."))
+        Models(database).keep_answer(lab.model("trial-2"), "late", Answer("Верх лица."))
         answer_models = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
-    assert answer_models == {model_of(lab, "trial-1").model_row}
+    assert answer_models == {lab.model("trial-1").model_row}
     notice = waiting_notices()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
-    assert offered_models(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)
-    assert offered_models(lab, ("stand-in", learnt))[1] == model_of(lab, "trial-1").model_id
+    assert offered_models(lab) == ({"trial-1"}, lab.model("trial-1").model_id)
+    assert offered_models(lab, ("stand-in", learnt))[1] == lab.model("trial-1").model_id
     lab.tick(rounds=3)
     assert live_build(lab) == "trial-1"
     for name in ("trial-2", learnt):
@@ -177,7 +171,7 @@ def test_model_finished_after_the_revocation_is_neither_asked_nor_promoted(
             poll(services)
     lab.tick(rounds=3)
     assert len(provider.calls("chat.create")) == call_count
-    assert (live_build(lab), model_of(lab, "trial-2").state) == ("trial-1", "revoked")
+    assert (live_build(lab), lab.model("trial-2").state) == ("trial-1", "revoked")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-revoked")
     assert waiting_notices()[STAYS]["models"] == "trial-2"
 

@@ -5,19 +5,13 @@ import pytest
 from merlin.dataset.example import normalise
 from merlin.dataset.finding import Severity
 from tests.support.dataset_tree import (
-    check_files,
+    check_with,
     example_yaml,
     finding_rules,
-    make_good_files,
     only_finding,
 )
 
 pytestmark = pytest.mark.unit
-
-
-def check_with(**more):
-    files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
-    return check_files({**make_good_files(60), **files})
 
 
 def test_same_content_twice_is_a_duplicate_of_the_first():

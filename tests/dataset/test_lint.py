@@ -6,6 +6,7 @@ from merlin.dataset.finding import Severity
 from merlin.dataset.sensitive import find_sensitive
 from tests.support.dataset_tree import (
     check_files,
+    check_with,
     example_yaml,
     finding_rules,
     make_good_files,
@@ -13,11 +14,6 @@ from tests.support.dataset_tree import (
 )
 
 pytestmark = pytest.mark.unit
-
-
-def check_with(**more):
-    files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
-    return check_files({**make_good_files(60), **files})
 
 
 @pytest.mark.parametrize(

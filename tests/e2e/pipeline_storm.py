@@ -7,7 +7,6 @@ and returns the provider's jobs. Used by a test with few commits and by `bench/s
 import random
 import threading
 
-from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from tests.support.forked_processes import start
@@ -67,15 +66,6 @@ class Killer(threading.Thread):
         return start("daemon", self.lab.path, log, **{KEY: "stand-in"})
 
 
-def serves(lab, build):
-    """Return whether this build serves; False while there is no database."""
-    try:
-        serving = lab.status()["serving"]
-    except (MerlinError, KeyError):
-        return False
-    return bool(serving) and serving["build"] == build
-
-
 def run_storm(folder, commits, seed, still_s=0.0):
     """Return (jobs at the provider that were not cancelled, number of kills of the daemon).
 
@@ -96,7 +86,7 @@ def run_storm(folder, commits, seed, still_s=0.0):
                 lab.repository.commit(f"Commit {number}")
                 killer.kills_of_commit = 0
                 deadline = Deadline(SERVE_S)
-                while not serves(lab, f"trial-{number}"):
+                while not lab.is_serving(f"trial-{number}"):
                     assert not deadline.is_over(), (folder / "daemon.log").read_text()[-4000:]
                     killer.is_over.wait(0.1)
         finally:

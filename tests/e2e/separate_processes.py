@@ -2,7 +2,6 @@
 
 import httpx
 
-from merlin.core.errors import MerlinError
 from tests.support.waiting import longest, wait_until
 
 SERVE_S = 60
@@ -10,15 +9,11 @@ SERVE_S = 60
 
 def wait_for_serving(lab, build):
     """Wait until this build serves."""
-
-    def is_serving():
-        try:
-            serving = lab.status()["serving"]
-        except (MerlinError, KeyError):
-            return False
-        return bool(serving) and serving["build"] == build
-
-    wait_until(is_serving, SERVE_S, lambda: (lab.folder / "daemon.log").read_text()[-3000:])
+    wait_until(
+        lambda: lab.is_serving(build),
+        SERVE_S,
+        lambda: (lab.folder / "daemon.log").read_text()[-3000:],
+    )
 
 
 def make_question(number):

@@ -86,3 +86,10 @@ def make_remote(tmp_path):
         return Remote(tmp_path / name, bare=bare)
 
     return make
+
+
+def read_texts(source, head, dataset="neuro"):
+    """Return the texts of a dataset's files at a commit by their paths."""
+    entries = source.entries(head, dataset)
+    contents = dict(source.read(entry.blob for entry in entries))
+    return {entry.path: contents[entry.blob].decode() for entry in entries}

@@ -7,14 +7,9 @@ import pytest
 
 from merlin.core.errors import SourceError
 from merlin.git.repository import GitSource
+from tests.git.conftest import read_texts
 
 pytestmark = pytest.mark.functional
-
-
-def read_texts(source, head, dataset="neuro"):
-    entries = source.entries(head, dataset)
-    contents = dict(source.read(entry.blob for entry in entries))
-    return {entry.path: contents[entry.blob].decode() for entry in entries}
 
 
 def test_only_folders_with_files_are_datasets(remote, source):

@@ -10,15 +10,10 @@ import pytest
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.git.repository import GitSource
+from tests.git.conftest import read_texts
 from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.functional
-
-
-def read_texts(source, head, dataset="neuro"):
-    entries = source.entries(head, dataset)
-    contents = dict(source.read(entry.blob for entry in entries))
-    return {entry.path: contents[entry.blob].decode() for entry in entries}
 
 
 def test_first_fetch_returns_the_head(remote, source):

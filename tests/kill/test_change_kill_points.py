@@ -4,11 +4,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.dataset.changes import ChangeRequest, Changes, ChangeState, Edit, make_changes
+from merlin.dataset.changes import ChangeRequest, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.wiring.context import make_cipher, open_migrated_database
+from merlin.wiring.context import open_migrated_database
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.kill_points import POINTS
 from tests.support.pipeline_lab import KEY, Lab
@@ -20,23 +20,18 @@ KILL_POINTS = [point for point in POINTS if point.startswith("change.")]
 TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
 
 
-def open_changes(lab, database):
-    database.cipher = make_cipher(lab.config)
-    return Changes(database)
-
-
 def submit_changes(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
     change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
     changes = make_changes("trial", edits, change_request, "Import 2 examples")
     with open_migrated_database(lab.config) as database:
-        open_changes(lab, database).put(changes)
+        lab.changes(database).put(changes)
     return changes[0].change_id
 
 
 def get_change(lab, change_id):
     with open_migrated_database(lab.config) as database:
-        return open_changes(lab, database).get(change_id)
+        return lab.changes(database).get(change_id)
 
 
 @pytest.mark.parametrize("point", KILL_POINTS)

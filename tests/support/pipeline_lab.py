@@ -16,12 +16,16 @@ from merlin.app.status import read_status
 from merlin.app.verdicts import view_notice
 from merlin.cli.status import dataset_record
 from merlin.config import load
+from merlin.core.errors import MerlinError
 from merlin.daemon.main import TickCounts
 from merlin.daemon.ticks import ticks_of
+from merlin.dataset.changes import Changes
+from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.models import Models
+from merlin.training.promote import Promotions
 from merlin.training.prove import prove_new
-from merlin.wiring.context import open_migrated_database, open_reading_context
+from merlin.wiring.context import make_cipher, open_migrated_database, open_reading_context
 from merlin.wiring.daemon import services_of
 from tests.support.migrated_databases import copy_database, fresh_database
 from tests.support.mistral_standin import MistralStandIn
@@ -152,15 +156,47 @@ class Lab:
                 return document
         raise AssertionError(f"{build} is not live: {self.status(dataset)}")
 
+    def is_serving(self, build):
+        """Return whether this build is live; False while there is no database."""
+        try:
+            serving = self.status()["serving"]
+        except (MerlinError, KeyError):
+            return False
+        return bool(serving) and serving["build"] == build
+
+    def changes(self, database):
+        """Return the edits in one of this lab's databases, readable by its key."""
+        database.cipher = make_cipher(self.config)
+        return Changes(database)
+
     def status(self, dataset="trial"):
         """Return the dataset's record of `merlin status --json`."""
         with open_reading_context(self.config) as ctx:
             return dataset_record(read_status(ctx, Actor.operator()).datasets[dataset])
 
+    def model(self, build):
+        """Return the model of a build."""
+        with self.services() as services:
+            return Promotions(services.db).model(build)
+
+    def notices(self, key):
+        """Return the waiting notices of one kind."""
+        with self.services() as services:
+            waiting = Notices(services.db).list_waiting(100)
+            return [notice for notice in waiting if notice.key == key]
+
     def notice_text(self, notice, language):
         """Return the text of a notice as its readers see it."""
         with open_reading_context(self.config) as ctx:
             return view_notice(ctx.db, notice).text(language)
+
+
+def fetch_dataset(lab):
+    """Make a dataset in a lab's repository, which accepts pushes, and fetch it."""
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+    lab.tick("fetch")
 
 
 def lab_maker(templates):
