@@ -468,10 +468,9 @@ def test_selected_proposals_become_one_commit_except_those_with_errors(chat, lab
     example_text = read_example(lab, "from-teacher/что-за-план")
     note = "note: |-\n  materials/a.md\n\n  Дом.\n"
     assert f'\nsource: "distil: big-model"\n{note}' in example_text
+    lab.tick("proposals")
     states = [("committed",), ("committed",), ("waiting",)]
-    wait_until(
-        lambda: select_rows(chat.settings, "SELECT state FROM proposal ORDER BY id") == states
-    )
+    assert select_rows(chat.settings, "SELECT state FROM proposal ORDER BY id") == states
 
 
 def test_selected_proposals_are_declined_once_and_only_as_shown(chat):
