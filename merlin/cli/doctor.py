@@ -21,7 +21,7 @@ from merlin.cli.failures import error_text, path_error
 from merlin.cli.health import health_error
 from merlin.cli.key import find_missing_keys
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message, print_table
+from merlin.cli.output import print_json, print_message, print_table, show_progress
 from merlin.config import Config, is_engine, need_credentials, process_names
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import day_argument
@@ -51,10 +51,12 @@ app = typer.Typer()
 @app.command()
 def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Check everything that Merlin needs: configuration, credentials, folders, services."""
-    results = [
-        (result, error_text(result.key, result.arguments))
-        for result in run_checks(configuration(config))
-    ]
+    results = []
+    # A service that does not answer takes a check 15 seconds.
+    with show_progress("doctor-progress") as advance:
+        for result in run_checks(configuration(config)):
+            results.append((result, error_text(result.key, result.arguments)))
+            advance()
     if json:
         print_json(
             [

@@ -9,6 +9,7 @@ doctor-pooler = A pooler in transaction or statement mode stands before PostgreS
 doctor-connections = { $used } of { $limit } connections in use
 doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
 doctor-healthy = healthy
+doctor-progress = checks
 doctor-idle = not started yet
 doctor-start = Everything is in place. Start Merlin: merlin run
 doctor-folder = { $folder }, { $free } GiB free

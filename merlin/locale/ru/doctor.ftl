@@ -9,6 +9,7 @@ doctor-pooler = Перед PostgreSQL стоит пулер в режиме tran
 doctor-connections = соединений занято: { $used } из { $limit }
 doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
 doctor-healthy = работает
+doctor-progress = проверки
 doctor-idle = ещё не запускалось
 doctor-start = Всё на месте. Запустите Merlin: merlin run
 doctor-folder = { $folder }, свободно { $free } ГиБ
