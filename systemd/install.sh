@@ -20,7 +20,8 @@ case ${EXTRA:-} in ''|engine) ;; *) fail "EXTRA may be engine, not $EXTRA" ;; es
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "$python is not Python 3.11 or newer"
 
 program() {
-  [ -x "$home/bin/python" ] || "$python" -m venv "$home"
+  # Made again where there is none, and where the packages are those of the system's previous Python.
+  "$home/bin/python" -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear "$home"
   pip="$home/bin/python -m pip --disable-pip-version-check --quiet"
   # Every package by its hash; what builds Merlin itself, and packages that come as source, too.
   $pip install --no-deps --require-hashes -r "$source/requirements-build.txt"
