@@ -76,6 +76,7 @@ GIT_REASONS = {
     "Connection refused": "git-connection",
     "onnection timed out": "git-connection",
     "Connection reset": "git-connection",
+    "Connection closed": "git-connection",
     "onnect to": "git-connection",
     "Network is unreachable": "git-connection",
     "No route to host": "git-connection",

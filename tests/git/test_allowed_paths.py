@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import ConfigError
+from merlin.core.reasons import find_reason
 from merlin.git import mirror
 from merlin.git.remote_url import parse_remote_url
 
@@ -77,3 +78,11 @@ def test_git_error_is_shortened_to_one_line():
     text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, remote)
     assert text.startswith("fatal: a?[31m / error: bbb")
     assert len(text) == 500
+
+
+def test_ssh_that_gets_no_answer_is_named_as_the_reason():
+    failed = "fatal: Could not read from remote repository."
+    for said in ("Connection timed out during banner exchange", "Connection closed by 10.0.0.1"):
+        stderr = mirror.format_stderr(f"{said}\n{failed}", parse_remote_url("ssh://git@host/sets"))
+        assert stderr == f"{said} / {failed}"
+        assert find_reason(f"ls-remote: {stderr}") == ("git-connection", "")
