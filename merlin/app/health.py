@@ -185,7 +185,9 @@ def read_snapshot(ctx: Context) -> Snapshot:
         return Snapshot(
             heartbeats=Heartbeats(ctx.db).list_all(),
             queues=list_queues(ctx.db),
-            jobs={row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
+            # Zeros too: an increase from nothing is none for Prometheus.
+            jobs=dict.fromkeys((state.value for state in JobState), 0)
+            | {row["state"]: int(row["count"]) for row in ctx.db.rows(counted)},
             serving=list(Promotions(ctx.db).list_serving().values()),
             budget=_budget(ctx, now),
             sunsets=_sunsets(ctx, Actor.operator(), now.date()),

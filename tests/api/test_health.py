@@ -102,6 +102,7 @@ def test_metrics_are_read_from_the_database(watched):
     assert metric_value(page, "merlin_daemon_waiting", **process) == 9
     assert metric_value(page, "merlin_queue_depth", queue="requests") == 1
     assert metric_value(page, "merlin_jobs", state="succeeded") == 1
+    assert metric_value(page, "merlin_jobs", state="failed") == 0
     serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
     assert metric_value(page, "merlin_serving_model", **serves) == 1
 
