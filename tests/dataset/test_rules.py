@@ -18,7 +18,7 @@ from merlin.dataset import layout
 from merlin.dataset.check import check
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.import_lines import read_import_lines
-from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, nearest
+from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, find_nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import GITLINK, Entry
 from tests.support.dataset_tree import (
@@ -194,7 +194,7 @@ def test_key_like_no_other_is_unknown():
 def test_finding_of_an_older_version_can_still_be_shown():
     finding = Finding("examples/q.yaml", 4, 1, "unknown-key", arguments={"name": "slit"})
     assert "slit" in finding.text("ru")
-    assert nearest("slit", ("split", "tags")) == "split"
+    assert find_nearest("slit", ("split", "tags")) == "split"
 
 
 def spec_without(**reasons):

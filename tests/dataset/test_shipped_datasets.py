@@ -8,7 +8,7 @@ import pytest
 
 from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
-from merlin.dataset.work_tree import folders, work_tree
+from merlin.dataset.work_tree import find_folders, work_tree
 
 pytestmark = pytest.mark.functional
 
@@ -32,7 +32,7 @@ def check_shipped(name):
 def test_shipped_datasets_exist_in_both_languages():
     names = {
         f"{folder.path.parent.name}/{folder.name}"
-        for folder in folders([ROOT / "datasets", ROOT / "datasets-en"])
+        for folder in find_folders([ROOT / "datasets", ROOT / "datasets-en"])
     }
     assert names == set(MIN_EXAMPLES)
 
