@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from merlin.cli import language
+from merlin.cli.health import plain_reason
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration, print_result
 from merlin.cli.output import (
     format_table,
@@ -275,7 +276,8 @@ def _engine_view(config: Config) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             raise ConfigError("wrong engine key", "engine-view-key", place=url) from error
-        arguments = {"place": url, "reason": str(error)}
+        reason = plain_reason(error) if isinstance(error, OSError) else str(error)
+        arguments = {"place": url, "reason": reason}
         raise Refused("engine does not answer", "engine-view-silent", **arguments) from error
     return values
 

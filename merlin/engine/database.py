@@ -33,7 +33,11 @@ Row = dict[str, Any]
 _FOLDER = Path(__file__).parent / "migrations"
 MIGRATIONS = tuple(path.read_text("utf-8") for path in sorted(_FOLDER.glob("m*.sql")))
 # SQLite's disk errors and the corresponding errno.
-_DISK_ERRORS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
+_DISK_ERRORS = {
+    "SQLITE_FULL": errno.ENOSPC,
+    "SQLITE_IOERR": errno.EIO,
+    "SQLITE_READONLY": errno.EACCES,
+}
 # Folders beside the database whose contents only the database describes.
 _DATA_FOLDERS = ("files", "models")
 

@@ -1,6 +1,9 @@
 """`merlin engine keys`: a key is shown once, works at once in a running engine, and is revoked."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -26,7 +29,7 @@ def keys(tmp_path, capsys, monkeypatch):
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
-    run.config = load(path)
+    run.path, run.config = path, load(path)
     return run
 
 
@@ -47,6 +50,20 @@ def test_full_disk_is_reported_and_no_bug(keys):
         code, key, output = keys("add", "course")
     assert (code, key) == (1, "")
     assert "engine.db: the disk is full" in output
+
+
+def test_folder_without_write_access_is_reported_and_no_bug(keys):
+    keys("add", "course")
+    folder = keys.config.state_dir / "engine"
+    lacking = "-dac_override,-dac_read_search"
+    as_others = ["setpriv", "--inh-caps", lacking, "--bounding-set", lacking]
+    words = ["-m", "merlin", "engine", "keys", "list", "--config", str(keys.path)]
+    folder.chmod(0o500)
+    command = [*(as_others if os.geteuid() == 0 else []), sys.executable, *words]
+    completed = subprocess.run(command, capture_output=True, text=True)
+    folder.chmod(0o700)
+    assert completed.returncode == 2, completed.stderr
+    assert "engine.db: no permission" in completed.stderr
 
 
 def test_list_shows_limits_and_use(keys):
