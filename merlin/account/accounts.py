@@ -189,7 +189,7 @@ class Accounts(Repository):
         """Return a person's account, None without one."""
         return self._read(ACCOUNT.user_id == user_id)
 
-    def named(self, name: str) -> Account | None:
+    def find_by_name(self, name: str) -> Account | None:
         """Return the account of a name in any spelling; PostgreSQL does not accept every string."""
         folded = fold_name(name)
         return self._read(ACCOUNT.name == folded) if _NAME.fullmatch(folded) else None
@@ -212,7 +212,7 @@ class Accounts(Repository):
         previous = self.find(user_id)
         if previous is not None and previous.name == normalised:
             return
-        owner = self.named(normalised)
+        owner = self.find_by_name(normalised)
         if owner is not None or not self._write(user_id, normalised):
             raise Refused(f"the name {normalised} is taken", "account-name-taken", name=normalised)
         values = {"name": normalised, "before": previous.name if previous else ""}
@@ -223,7 +223,7 @@ class Accounts(Repository):
         row = {"user_id": user_id, "name": name, "password": "", "browsers": ""}
         if self.db.add_new(ACCOUNT, {**row, "changed_at": iso(self._clock())}):
             return True
-        if self.named(name) is not None:
+        if self.find_by_name(name) is not None:
             return False
         try:
             with self.db.atomic():  # PostgreSQL continues only after a rollback to here

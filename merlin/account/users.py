@@ -361,7 +361,7 @@ class Users(Repository):
         """Return the number of people who have written."""
         return int(self.db.value(USER.select(fn.COUNT(USER.user_id))))
 
-    def listed(self, offset: int, limit: int) -> list[User]:
+    def list_newest(self, offset: int, limit: int) -> list[User]:
         """Return users, newest first."""
         rows = self.db.rows(_newest().offset(offset).limit(limit))
         return self._with_terms([self._user(row) for row in rows])
@@ -382,7 +382,7 @@ class Users(Repository):
 
         Raises NotFound for a person who never wrote.
         """
-        if self._existing(user_id).is_blocked == is_blocked:
+        if self._get_for_update(user_id).is_blocked == is_blocked:
             return False
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
@@ -394,11 +394,11 @@ class Users(Repository):
     @transaction
     def set_plan(self, user_id: int, plan: str | None, by: str) -> None:
         """Assign a plan by its name; None: the default one. Raises NotFound like `block`."""
-        values = {"from": self._existing(user_id).plan, "to": plan}
+        values = {"from": self._get_for_update(user_id).plan, "to": plan}
         self._change(user_id, plan=plan)
         Audit(self.db, self._clock).note(by, "user.plan", person_reference(user_id), values)
 
-    def _existing(self, user_id: int) -> User:
+    def _get_for_update(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
         found = self.db.for_update(USER.select().where(USER.user_id == user_id))
         return self._user(self.db.get_row(found, missing))

@@ -303,7 +303,7 @@ class _RecordingClient:
         """Return the answer. Raises as a ModelClient."""
         key, intents = self.plan.teacher.key(self.plan.dataset, messages), self._intents
         intents.open(key, DISTIL)
-        intents.sending(key, self.ctx.clock())
+        intents.mark_sending(key, self.ctx.clock())
         kill_point("distil.intended")
         try:
             answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
@@ -326,7 +326,7 @@ class _RecordingClient:
         cost = query.cost(plan.teacher.price, answer.usage)
         drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
         with ctx.db.atomic():
-            self._intents.done(query.key, str(plan.spent.get(query.key, 0) + cost))
+            self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
             Proposals(ctx.db, ctx.clock).add_drafts(drafts)
             if drafts:
                 once = f"proposals:{ctx.clock():%Y-%m-%d}"

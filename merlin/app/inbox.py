@@ -352,7 +352,7 @@ class Inbox(BotRepository):
         return self._read_in_order(UPDATE.chat_id.in_(held))
 
     @transaction
-    def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
+    def list_arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
         """Return the waiting updates of the chats that `owner` holds, except those in progress."""
         rows = self.db.rows(_WAITING_IN_LEASED(bot=self._bot_id, owner=str(owner)))
         fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]

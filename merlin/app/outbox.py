@@ -270,7 +270,7 @@ class Outbox(BotRepository):
             return [QueuedMessage(*one, pending) for one in zip(ids, messages, strict=True)]
         keys = {f"key{place}": message.key for place, message in enumerate(messages)}
         rows = self.db.rows(_make_keys_query(len(keys))(bot=self._bot_id, **keys))
-        return [self._outgoing(row) for row in rows]
+        return [self._read_message(row) for row in rows]
 
     @transaction
     def list_of_update(self, update_id: int) -> list[QueuedMessage]:
@@ -278,7 +278,7 @@ class Outbox(BotRepository):
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
         query = OUTGOING.select().where(self._match(OUTGOING) & condition).order_by(OUTGOING.id)
-        return [self._outgoing(row) for row in self.db.rows(query)]
+        return [self._read_message(row) for row in self.db.rows(query)]
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
@@ -318,7 +318,7 @@ class Outbox(BotRepository):
             if owner.is_dead(row["owner"]):
                 self._doubt(OUTGOING.update_id.is_null() & (OUTGOING.owner == row["owner"]))
         rows = self.db.rows(_UNPROMPTED(bot=self._bot_id, limit=limit))
-        return [self._outgoing(row) for row in rows]
+        return [self._read_message(row) for row in rows]
 
     def _doubt(self, condition: Any) -> None:
         sending = self._match(OUTGOING, state=OutgoingState.SENDING.value) & condition
@@ -333,7 +333,7 @@ class Outbox(BotRepository):
         if count := self.db.change(OUTGOING.update(values).where(given_up)):
             log.warning("messages with unknown delivery were given up", count=count)
 
-    def _outgoing(self, row: Row) -> QueuedMessage:
+    def _read_message(self, row: Row) -> QueuedMessage:
         page, target = load_page(decrypt(self.db.cipher, row["body"]) or "")
         message = OutgoingMessage(row["key"], row["chat_id"], page, row["update_id"], target)
         state = OutgoingState(row["state"])

@@ -200,9 +200,9 @@ class PaymentWorker:
             log.warning("payments wait", reason=redact(str(error)))
         except Exception as bug:
             log.exception("payments wait")
-            self.bugs.failed("payments", bug)
+            self.bugs.count_failure("payments", bug)
         else:
-            self.bugs.succeeded("payments")
+            self.bugs.reset("payments")
             return True
         return False
 
@@ -292,9 +292,9 @@ class PaymentWorker:
             log.warning("a payment waits", reason=redact(str(error)), **about)
         except Exception as bug:
             log.exception("a payment waits", **about)
-            self.bugs.failed(step, bug)
+            self.bugs.count_failure(step, bug)
         else:
-            self.bugs.succeeded(step)
+            self.bugs.reset(step)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

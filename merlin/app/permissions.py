@@ -24,7 +24,7 @@ def find_teacher(ctx: Context, name: str) -> Account | None:
     An account counts once an admin gave it such a role: anybody may have chosen the name before
     the course.yaml.
     """
-    account = Accounts(ctx.db).named(name)
+    account = Accounts(ctx.db).find_by_name(name)
     if account and ctx.roles.authority(account.user_id).may(Permission.EDIT_MATERIALS):
         return account
     return None

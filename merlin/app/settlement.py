@@ -185,7 +185,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
     mine = [each for each in Renewals(ctx.db).list_of_user(user_id) if each.plan == plan]
     if purchase.order.gateway is Gateway.STARS:
         if payment.paid_until is not None:
-            _renewed_by_telegram(ctx, purchase, payment, mine)
+            _record_telegram_renewal(ctx, purchase, payment, mine)
         return
     ends = plan_ends(ctx, user_id, plan)
     if ends is None or not (purchase.order.keeps_method and payment.method_id):
@@ -207,7 +207,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
         Renewals(ctx.db).begin(new)
 
 
-def _renewed_by_telegram(
+def _record_telegram_renewal(
     ctx: Context, purchase: Purchase, payment: GatewayPayment, renewals: list[Renewal]
 ) -> None:
     at = payment.at or purchase.created_at

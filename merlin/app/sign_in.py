@@ -157,7 +157,7 @@ def answer_login(ctx: Context, actor: Actor, login_id: int, *, is_own: bool) -> 
 def find_account(ctx: Context, name: str, secret: str) -> tuple[Account | None, bool]:
     """Return the account of a name, and whether its owner has signed in in this browser before."""
     accounts = Accounts(ctx.db, ctx.clock)
-    account = accounts.named(name)
+    account = accounts.find_by_name(name)
     return account, accounts.is_known_browser(account.user_id if account else 0, secret)
 
 

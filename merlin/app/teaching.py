@@ -139,7 +139,7 @@ def list_questions(
     course = get_led_course(ctx, actor, course_id)
     since, statistics = _find_first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
     day_rows = statistics.days(course.slug, since)
-    disliked = statistics.disliked(course.slug, since, _MAX_DISLIKED)
+    disliked = statistics.list_disliked(course.slug, since, _MAX_DISLIKED)
     tuned = {answer.model: ModelCatalogue(ctx.db).model(answer.model) for answer in disliked}
     builds = {name: model.build_version for name, model in tuned.items() if model}
     return Questions(
@@ -148,7 +148,7 @@ def list_questions(
         since=since,
         asked=group_by_week(day_rows) if by == "week" else day_rows,
         disliked=[
-            replace(answer.masked(language), build=builds.get(answer.model)) for answer in disliked
+            replace(answer.mask(language), build=builds.get(answer.model)) for answer in disliked
         ],
     )
 

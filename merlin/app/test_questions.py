@@ -67,8 +67,8 @@ def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[
         example.facts.question for example in examples if example
     }
     candidates = dict[str, RatedAnswer]()
-    for item in QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED):
-        masked = item.masked(language)
+    for item in QuestionStatistics(ctx.db, ctx.default_dataset).list_liked(dataset, _MAX_LIKED):
+        masked = item.mask(language)
         candidates.setdefault(normalise(masked.question), masked)
     return [item for form, item in candidates.items() if form not in existing][:missing]
 

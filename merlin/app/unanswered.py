@@ -149,7 +149,7 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     sent_questions = EditorQuestions(ctx.db, ctx.clock).list_since(dataset, since)
     questions = merge_questions(
-        statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent_questions
+        statistics.list_unanswered(dataset, since, _MAX_QUESTIONS), sent_questions
     )
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 

@@ -95,8 +95,8 @@ def list_users(
     if not actor.may(Permission.USERS):
         return UserList(users=[], count=0)
     users, text = Users(ctx.db, ctx.clock), text.strip()
-    found = users.find(text, limit) if text else users.listed(offset, limit)
-    account = Accounts(ctx.db).named(text.removeprefix("@"))
+    found = users.find(text, limit) if text else users.list_newest(offset, limit)
+    account = Accounts(ctx.db).find_by_name(text.removeprefix("@"))
     owner = account and users.get(account.user_id)
     if owner and owner not in found:
         found = [owner, *found]
@@ -380,7 +380,7 @@ def set_password(ctx: Context, actor: Actor, name: str, password: str | None = N
     """
     _require(actor)
     accounts = Accounts(ctx.db, ctx.clock)
-    account = accounts.named(name)
+    account = accounts.find_by_name(name)
     if account is None:
         raise NotFound(f"no account {name}", "account-no-account", name=name)
     given, hashed = _password(password, account.name)

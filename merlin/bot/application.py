@@ -183,7 +183,7 @@ async def _dispatch_command(context: BotContext) -> bool:
     if _ends_dialog(context) and not context.is_resumed:
         await context.store.do(context.stop_waiting)
     linked = start.follow_link(context)
-    if start.linked_token(context):
+    if start.find_linked_token(context):
         await groups.ask_linked(context)
     elif linked is not context:
         await context.bot_data.commands[linked.command](linked)

@@ -120,7 +120,7 @@ class NoticeSender:
 
     async def send_pending(self) -> None:
         """Turn notices into messages, and start sending all unsent messages."""
-        if await self._services.store.read(self._waiting):
+        if await self._services.store.read(self._list_waiting):
             await self._services.store.do(self._hand_over)
         unsent = await self._services.store.do(
             lambda: self._services.outbox.list_unprompted(self._services.owner, BATCH_SIZE)
@@ -133,7 +133,7 @@ class NoticeSender:
                 task = asyncio.create_task(self._deliver(chat_id, messages))
                 self._on_the_way[chat_id] = task
 
-    def _waiting(self) -> list[Notice]:
+    def _list_waiting(self) -> list[Notice]:
         """Return the notices that may be sent now."""
         before = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
         return Notices(self._services.db).list_waiting(BATCH_SIZE, before)
@@ -141,7 +141,7 @@ class NoticeSender:
     def _hand_over(self) -> None:
         services, notices = self._services, Notices(self._services.db)
         claimed = [
-            notice for notice in self._waiting() if notices.mark_handed_over(notice.notice_id)
+            notice for notice in self._list_waiting() if notices.mark_handed_over(notice.notice_id)
         ]
         services.outbox.put(list(build_messages(services, claimed)))
 

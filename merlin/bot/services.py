@@ -121,7 +121,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
     attempt, outage = 0, ""
     while True:
         begun, longest_s = clock(), longest_pause_s
-        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.succeeded, name)
+        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.reset, name)
         try:
             await work()
         except _OUTAGES as error:
@@ -133,7 +133,7 @@ async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugC
                 longest_s = min(longest_s, STORE_PAUSE_S)
         except Exception as error:
             log.exception("a part of the bot failed and restarts", part=name)
-            bugs.failed(name, error)
+            bugs.count_failure(name, error)
         finally:
             lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1

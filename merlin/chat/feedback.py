@@ -65,7 +65,7 @@ class RatedAnswer:
     user_id: int = field(metadata=INTERNAL)
     build: str | None = described("Build of the model; null if it was not tuned here.", None)
 
-    def masked(self, language: str) -> RatedAnswer:
+    def mask(self, language: str) -> RatedAnswer:
         """Return it with the personal data of both texts masked."""
         question, answer = (
             mask_personal_data(text, language).words for text in (self.question, self.answer)
@@ -188,14 +188,14 @@ class QuestionStatistics(Repository):
             for row in self.db.rows(days)
         ]
 
-    def disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
+    def list_disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
         """Return the disliked answers to users with a valid consent, the most disliked first."""
         up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
-        disliked = self._rated(dataset, since).having(down > 0)
+        disliked = self._select_rated(dataset, since).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
         return self._read_rated(disliked.order_by(*worst_first).limit(limit))
 
-    def _rated(self, dataset: str, since: date) -> Select:
+    def _select_rated(self, dataset: str, since: date) -> Select:
         columns = (TURN.id, TURN.user_id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
         query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
         return self._about(query, dataset, since).where(_has_consent()).group_by(*columns)
@@ -222,7 +222,7 @@ class QuestionStatistics(Repository):
         rows = self.db.rows(consented.order_by(TURN.id.desc()).limit(limit))
         return [question for row in rows if (question := decrypt(self.db.cipher, row["question"]))]
 
-    def liked(self, dataset: str, limit: int) -> list[RatedAnswer]:
+    def list_liked(self, dataset: str, limit: int) -> list[RatedAnswer]:
         """Return liked answers that are not proposed as examples yet, newest first.
 
         Only answers to users with a valid consent.
@@ -231,11 +231,11 @@ class QuestionStatistics(Repository):
         is_answered = TURN.known.is_null() | (TURN.known != 0)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
         is_liked = (_count_rating(Rating.UP) > 0) & (_count_rating(Rating.DOWN) == 0)
-        liked = self._rated(dataset, date.min).where(can_be_example).having(is_liked)
+        liked = self._select_rated(dataset, date.min).where(can_be_example).having(is_liked)
         answers = self._read_rated(liked.order_by(TURN.id.desc()).limit(limit))
         return [answer for answer in answers if answer.question and answer.answer]
 
-    def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
+    def list_unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
         Includes users without consent: `is_shown` is then false.

@@ -336,7 +336,7 @@ class Windows(Repository):
             is_news = WINDOW.tokens != most
             self.db.put(new.on_conflict(conflict_target=tuple(key), update=newest, where=is_news))
 
-    def listed(self, provider: str) -> dict[str, int | None]:
+    def read_windows(self, provider: str) -> dict[str, int | None]:
         """Return the windows of a provider's models by id, None for those not reported."""
         those = WINDOW.select().where(WINDOW.provider == provider).order_by(WINDOW.model_id)
         return {row["model_id"]: row["tokens"] or None for row in self.db.rows(those)}
@@ -344,7 +344,7 @@ class Windows(Repository):
     @transaction
     def store_list(self, provider: str, windows: Mapping[str, int | None]) -> None:
         """Store the models that a provider lists; delete those that it no longer lists."""
-        known = self.listed(provider)
+        known = self.read_windows(provider)
         gone = sorted(known.keys() - windows.keys())
         self.db.delete(WINDOW, (WINDOW.provider == provider) & WINDOW.model_id.in_(gone))
         # If the provider reports nothing, the window learned from a refusal is kept.
@@ -376,7 +376,7 @@ def list_models(
         *_list_others(catalogue, listed, request.general),
     ):
         found.setdefault((option.provider, option.model_id or ""), option)
-    windows = {provider: listed.listed(provider) for provider, _ in found}
+    windows = {provider: listed.read_windows(provider) for provider, _ in found}
     return [
         replace(
             option,
@@ -407,7 +407,7 @@ def _list_others(
         if model_id and not is_unavailable(catalogue, (provider, model_id)):
             yield Candidate(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
-        for model_id in listed.listed(provider):
+        for model_id in listed.read_windows(provider):
             if is_chat_model(model_id) and catalogue.tuned_row(model_id) is None:
                 yield Candidate(CandidateKind.GENERAL, provider, model_id)
 

@@ -92,7 +92,7 @@ def run(config: ConfigPath = DEFAULT) -> None:
 def daemon(config: ConfigPath = DEFAULT) -> None:
     """Watch the repository: check, build, train, test, make new models live."""
     settings = configuration(config)
-    with _importing():
+    with _skip_imports():
         from merlin.wiring.daemon import run_daemon
 
     run_daemon(settings)
@@ -105,7 +105,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 
     settings = configuration(config)
     bot_id(credential(BOT_TOKEN))  # Check the token first: the imports below take time.
-    with _importing("apscheduler"):  # the job queue of python-telegram-bot
+    with _skip_imports("apscheduler"):  # the job queue of python-telegram-bot
         from merlin.wiring.bot import run_bot
 
     run_bot(settings)
@@ -115,14 +115,14 @@ def bot(config: ConfigPath = DEFAULT) -> None:
 def api(config: ConfigPath = DEFAULT) -> None:
     """Serve the pages, the API, /v1 for programs, health, metrics and webhooks."""
     settings = configuration(config)
-    with _importing():
+    with _skip_imports():
         from merlin.wiring.api import run_api
 
     run_api(settings)
 
 
 @contextmanager
-def _importing(*unused: str) -> Iterator[None]:
+def _skip_imports(*unused: str) -> Iterator[None]:
     """Skip imports that libraries make and Merlin does not use, or only later.
 
     Imports leave little garbage: looking for it as often as usual takes 7 % of the time.

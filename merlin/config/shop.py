@@ -197,7 +197,7 @@ class Plan(Titled):
         """Return how many questions of each format a pack has."""
         return {kind: count for kind in Format if (count := getattr(self.pack, kind, None))}
 
-    def described(self, language: str) -> str:
+    def description_in(self, language: str) -> str:
         """Return the plan's description in a language, "" if there is none."""
         return choose_language(self.about, language)
 

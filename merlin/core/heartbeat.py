@@ -98,12 +98,12 @@ class BugCount:
     counts: dict[str, int] = field(default_factory=dict)
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def failed(self, step: str, bug: Exception) -> None:
+    def count_failure(self, step: str, bug: Exception) -> None:
         """Count another bug of a step."""
         self.counts[step] = self.counts.get(step, 0) + 1
         self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_MAX_REASON_LENGTH]
 
-    def succeeded(self, step: str) -> None:
+    def reset(self, step: str) -> None:
         """Reset the count of a step."""
         self.counts.pop(step, None)
 

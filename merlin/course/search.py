@@ -97,7 +97,7 @@ def search(
     terms = parse_terms(letters)
     hits = index.rank_hits(terms, kind, most) if terms else []
     if letters and len(hits) < most:
-        hits += index.containing(letters, kind, most)
+        hits += index.find_containing(letters, kind, most)
     found = SearchResult(_deduplicate(hits)[:most], terms, letters)
     if len(found.hits) >= min(FEW_HITS, most) or not terms:
         return found
@@ -265,7 +265,7 @@ class SearchIndex(Repository):
         )
         return self._hits(query, vector_query(terms), most)
 
-    def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
+    def find_containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
         """Return the hits with these folded characters in their name or description."""
         if self._is_sqlite:
             # FTS5's trigram index serves queries from 3 characters on; shorter ones scan all texts.

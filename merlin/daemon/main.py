@@ -170,14 +170,14 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
             log.warning("tick could not finish", tick=tick.name, reason=str(error))
         return
     except Exception as bug:
-        tally.bugs.failed(tick.name, bug)
+        tally.bugs.count_failure(tick.name, bug)
         if tally.fail(tick.name, repr(bug)):
             log.exception("tick failed", tick=tick.name)
         return
     finally:
         tally.took(tick.name, round(1000 * (time.monotonic() - begun)))
     tally.reasons.pop(tick.name, None)
-    tally.bugs.succeeded(tick.name)
+    tally.bugs.reset(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes:
         from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`

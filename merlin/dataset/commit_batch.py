@@ -88,7 +88,7 @@ def commit_changes(settings: CommitSettings, batch: Batch) -> BatchResult:
             landed = _try_commit(settings, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
             if landed.commit is not None:
-                settings.intents.done(key, landed.commit)
+                settings.intents.mark_done(key, landed.commit)
             else:  # a conflict leaves the intent open for another try
                 settings.intents.ready(key)
             return landed
@@ -110,7 +110,7 @@ def _try_commit(
     if written.commit is None or written.is_there:
         return written
     kill_point("change.written")
-    settings.intents.sending(key, settings.clock())
+    settings.intents.mark_sending(key, settings.clock())
     if not settings.branch.push(written.commit, head):
         return None
     kill_point("change.pushed")

@@ -165,14 +165,14 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     """Return the message with personal data and secrets replaced by labels in `language`."""
     found: dict[str, None] = {}
 
-    def replaced(kind: str, pattern: re.Pattern[str], message: str) -> str:
+    def mask_pattern(kind: str, pattern: re.Pattern[str], message: str) -> str:
         masked = pattern.sub(lambda _: text(language, f"mask-{kind}"), message)
         if masked != message:
             found[kind] = None
         return masked
 
     for kind, pattern in _KINDS:
-        words = replaced(kind, pattern, words)
+        words = mask_pattern(kind, pattern, words)
     unnamed = _NAME.sub(
         lambda met: met.group().removesuffix(met["name"]) + text(language, "mask-name"), words
     )

@@ -42,9 +42,9 @@ class Folder:
 
     def holds(self, path: str) -> bool:
         """Return whether `path`, relative to the folder, was requested."""
-        return not self.only or any(self._requested(path))
+        return not self.only or any(self._find_requested(path))
 
-    def _requested(self, path: str) -> Iterator[str]:
+    def _find_requested(self, path: str) -> Iterator[str]:
         """Yield the requested paths that are `path` or a folder above it."""
         parts = escape_unprintable(path).split("/")
         above = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
@@ -55,7 +55,7 @@ class Folder:
         only = set(self.only)
         for path, new in renamed.items():
             parts = escape_unprintable(new).split("/")
-            only |= {"/".join(parts[: each.count("/") + 1]) for each in self._requested(path)}
+            only |= {"/".join(parts[: each.count("/") + 1]) for each in self._find_requested(path)}
         return replace(self, only=frozenset(only))
 
 

@@ -329,7 +329,7 @@ def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
         with tarfile.open(fileobj=source, mode="r|gz") as archive:
             for info in archive:
                 if info.name == MANIFEST:
-                    content = _reading(archive, info).read()
+                    content = _open_member(archive, info).read()
                 else:
                     found[info.name] = _unpack(archive, info, folder)
     except (tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
@@ -362,7 +362,7 @@ def _parse_manifest(content: bytes) -> Manifest:
         raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
 
 
-def _reading(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
+def _open_member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
     reading = archive.extractfile(info)
     if reading is None:
         raise tarfile.TarError(f"{info.name} is no file")
@@ -383,7 +383,7 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
     target = folder / info.name
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, size = hashlib.sha256(), 0
-    with _reading(archive, info) as reading, target.open("wb") as file:
+    with _open_member(archive, info) as reading, target.open("wb") as file:
         while chunk := reading.read(_CHUNK):
             file.write(chunk)
             digest.update(chunk)

@@ -55,7 +55,7 @@ class Intents(Repository):
         return self._get(key)
 
     @transaction
-    def sending(self, key: str, at: datetime) -> None:
+    def mark_sending(self, key: str, at: datetime) -> None:
         """Store that the call starts now; resets `empty_finds`."""
         self._set(key, state=IntentState.SENDING.value, sent_at=iso(at), empty_finds=0)
 
@@ -71,12 +71,12 @@ class Intents(Repository):
         self._set(key, state=IntentState.READY.value)
 
     @transaction
-    def done(self, key: str, outside_id: str) -> None:
+    def mark_done(self, key: str, outside_id: str) -> None:
         """Store the outside service's own id."""
         self._set(key, state=IntentState.DONE.value, outside_id=outside_id)
 
     @transaction
-    def failed(self, key: str) -> None:
+    def mark_failed(self, key: str) -> None:
         """Store that the service finally refused the call."""
         self._set(key, state=IntentState.FAILED.value)
 

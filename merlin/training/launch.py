@@ -173,7 +173,7 @@ def _forget_lost(
     ]
     if lost:
         log.warning("training files were lost", job=job.job_id, files=lost)
-        intents.done(again, "")
+        intents.mark_done(again, "")
         for name in lost:
             intents.ready(_upload_key(job, name))
     return bool(lost)
@@ -217,7 +217,7 @@ def _call_once(
     found = find()
     if found is None:
         _settle(provider, intent)
-        intents.sending(key, provider.clock())
+        intents.mark_sending(key, provider.clock())
         # The intent stays `sending` exactly while the outcome of the call is unknown.
         try:
             found = call()
@@ -227,9 +227,9 @@ def _call_once(
             intents.ready(key)
             raise
         except ProviderError:
-            intents.failed(key)
+            intents.mark_failed(key)
             raise
-    intents.done(key, found)
+    intents.mark_done(key, found)
     return found
 
 
@@ -240,7 +240,7 @@ def _settle(provider: TrainingProvider, intent: Intent) -> None:
     now = provider.clock()
     if now < intent.sent_at:
         # The clock was set back and the age of the call is unknown: it counts as made now.
-        Intents(provider.db).sending(intent.key, now)
+        Intents(provider.db).mark_sending(intent.key, now)
         raise NotYet(now + timedelta(seconds=provider.settle_s))
     finds = Intents(provider.db).count_empty_find(intent.key)
     settled = intent.sent_at + timedelta(seconds=provider.settle_s)
@@ -270,7 +270,7 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
     if intents.open(old.key, "remove").state in (IntentState.DONE, IntentState.FAILED):
         return False
     kill_point("remove.intended")
-    intents.sending(old.key, provider.clock())
+    intents.mark_sending(old.key, provider.clock())
     try:
         for name in old.names:
             if old.model_row:
@@ -283,9 +283,9 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
     except ProviderError as refusal:
         log.warning("cannot be removed at the provider", what=old.key, reason=str(refusal))
         if not is_account_rejected(refusal):
-            intents.failed(old.key)
+            intents.mark_failed(old.key)
         return False
     kill_point("remove.sent")
-    intents.done(old.key, "")
+    intents.mark_done(old.key, "")
     kill_point("remove.recorded")
     return True

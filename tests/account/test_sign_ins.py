@@ -55,7 +55,7 @@ def test_name_set_by_many_at_once_gets_one_owner(accounts):
         return ANNA + number
 
     (owner,) = filter(None, run_at_once(take))
-    assert accounts.named(" PETROVA ").user_id == owner
+    assert accounts.find_by_name(" PETROVA ").user_id == owner
     entries = [
         entry for entry in Audit(accounts.db).list_newest() if entry.action == "account.name"
     ]
@@ -82,8 +82,8 @@ def test_rename_frees_the_old_name_and_keeps_the_password(accounts):
     accounts.set_password(ANNA, "$hash", BY)
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_name(BORIS, "anna", BY)
-    assert accounts.named("petrova").password == "$hash"
-    assert accounts.named("anna").user_id == BORIS
+    assert accounts.find_by_name("petrova").password == "$hash"
+    assert accounts.find_by_name("anna").user_id == BORIS
     assert not accounts.find(BORIS).has_password
     with pytest.raises(Refused):
         accounts.set_name(BORIS, "petrova", BY)
@@ -160,7 +160,7 @@ def test_erasure_removes_account_and_sign_ins_and_export_omits_hashes(
         name for rows in tables.values() for row in rows for name in row
     }
     people.forget(ANNA, clock() + timedelta(days=1))
-    assert accounts.named("petrova") is None
+    assert accounts.find_by_name("petrova") is None
     assert sign_ins.find(token) is None
 
 

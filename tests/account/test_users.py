@@ -123,7 +123,7 @@ def test_user_list_shows_the_same_plans_as_the_user_card(users, database, clock)
         terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):
         clock.move(seconds)
-        listed = {user.user_id: user for user in users.listed(0, 10)}
+        listed = {user.user_id: user for user in users.list_newest(0, 10)}
         assert listed == {user_id: users.get(user_id) for user_id in (ANNA, BORIS, VERA)}
         assert len(listed[ANNA].plans) == plans
 

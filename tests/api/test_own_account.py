@@ -202,7 +202,7 @@ def test_user_name_is_unique_and_cannot_be_a_teachers(site):
             assert boris.put("/api/user/name", json={"name": name}).status_code in {409, 422}
         assert anna.put("/api/user/name", json={"name": "petrova.a"}).status_code == 200
         assert boris.put("/api/user/name", json={"name": "petrova"}).json()["name"] == "petrova"
-    assert Accounts(site.db).named("petrova").user_id == BORIS
+    assert Accounts(site.db).find_by_name("petrova").user_id == BORIS
 
 
 def test_name_chosen_before_a_course_lists_it_does_not_make_a_teacher(site):

@@ -147,13 +147,13 @@ def test_disliked_questions_are_shown_only_with_consent(database, conversation, 
     conversation.ask(ANNA, "плохо", Rating.DOWN, FACE)
     conversation.ask(ANNA, "хорошо", Rating.UP, FACE)
     conversation.ask(BORIS, "тайна", Rating.DOWN, FACE)
-    assert rows.disliked(FACE, OLD, 10) == []
+    assert rows.list_disliked(FACE, OLD, 10) == []
     consents.give(ANNA, "2026-11-22")
     consents.decline(BORIS, "1")
-    (disliked,) = rows.disliked(FACE, OLD, 10)
+    (disliked,) = rows.list_disliked(FACE, OLD, 10)
     assert (disliked.question, disliked.answer, disliked.disliked) == ("плохо", "Ответ: плохо", 1)
     consents.revoke(ANNA)
-    assert rows.disliked(FACE, OLD, 10) == []
+    assert rows.list_disliked(FACE, OLD, 10) == []
 
 
 @pytest.fixture

@@ -90,12 +90,12 @@ def test_updates_stored_by_others_reach_the_holder_of_the_chat_once_and_in_order
     inbox.store(make_updates(5, 1), ME)
     inbox.store([*make_updates(5, 4), *make_updates(6, 9)], None)
     inbox.store(make_updates(5, 3), OTHER)
-    assert ids(inbox.arrived(ME, {1}, 10)) == [3, 4]
-    assert ids(inbox.arrived(ME, {1}, 1)) == [3]
-    assert inbox.arrived(ME, {1, 3, 4}, 10) == []
-    assert inbox.arrived(OTHER, set(), 10) == []
+    assert ids(inbox.list_arrived(ME, {1}, 10)) == [3, 4]
+    assert ids(inbox.list_arrived(ME, {1}, 1)) == [3]
+    assert inbox.list_arrived(ME, {1, 3, 4}, 10) == []
+    assert inbox.list_arrived(OTHER, set(), 10) == []
     inbox.finish(ME, 5, [1, 3, 4], UpdateState.ANSWERED)
-    assert inbox.arrived(ME, set(), 10) == []
+    assert inbox.list_arrived(ME, set(), 10) == []
 
 
 def test_lease_expires_unless_renewed(inbox, clock):

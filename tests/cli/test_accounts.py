@@ -34,7 +34,7 @@ def read_database(folder, read):
 
 
 def password_of(folder, name):
-    return read_database(folder, lambda database: Accounts(database).named(name).password)
+    return read_database(folder, lambda database: Accounts(database).find_by_name(name).password)
 
 
 def test_user_without_telegram_is_added_with_a_password_shown_once(folder, capsys):

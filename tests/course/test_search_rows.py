@@ -77,7 +77,7 @@ def test_special_characters_are_matched_literally(catalogue, letters):
     catalogue.teach(
         {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
     )
-    hits = catalogue.index.containing(letters.casefold(), "course", 10)
+    hits = catalogue.index.find_containing(letters.casefold(), "course", 10)
     assert hits == [(catalogue.rows.find_course("a").course_id, 0)]
 
 

@@ -148,10 +148,10 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
 def test_bug_that_disappears_after_two_failures_is_not_notified():
     bugs = BugCount()
     for _ in range(3):
-        bugs.failed("fetch", ValueError("x"))
-        bugs.failed("fetch", ValueError("x"))
+        bugs.count_failure("fetch", ValueError("x"))
+        bugs.count_failure("fetch", ValueError("x"))
         assert bugs.failing == {}
-        bugs.succeeded("fetch")
+        bugs.reset("fetch")
 
 
 def test_job_is_polled_although_its_time_lies_beyond_a_clock_jump(lab):

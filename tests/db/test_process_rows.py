@@ -25,7 +25,7 @@ def test_intent_passes_its_states(database, clock):
     intents = Intents(database)
     intent = intents.open("k", "upload")
     assert (intent.state, intent.outside_id, intent.sent_at) == (IntentState.READY, "", None)
-    intents.sending("k", clock())
+    intents.mark_sending("k", clock())
     assert [intents.count_empty_find("k"), intents.count_empty_find("k")] == [1, 2]
     reopened = intents.open("k", "upload")
     assert (reopened.state, reopened.sent_at, reopened.empty_finds) == (
@@ -33,19 +33,19 @@ def test_intent_passes_its_states(database, clock):
         clock(),
         2,
     )
-    intents.sending("k", clock())
+    intents.mark_sending("k", clock())
     assert intents.open("k", "upload").empty_finds == 0
     intents.ready("k")
     assert intents.open("k", "upload").state is IntentState.READY
-    intents.failed("k")
+    intents.mark_failed("k")
     assert intents.open("k", "upload").state is IntentState.FAILED
-    intents.done("k", "file-1")
+    intents.mark_done("k", "file-1")
     assert intents.open("k", "upload").outside_id == "file-1"
 
 
 def test_unknown_intent_raises_not_found(database, clock):
     with pytest.raises(NotFound):
-        Intents(database).sending("k", clock())
+        Intents(database).mark_sending("k", clock())
 
 
 def test_request_is_claimed_answered_and_read(database, clock):

@@ -153,7 +153,7 @@ def test_commit_is_found_on_the_branch_after_a_lost_response(bare, settings):
     batch = make_batch(make_edit("a", "1\n"))
     result = commit_changes(settings, batch)
     commit_changes(settings, make_batch(make_edit("b", "2\n")))
-    settings.intents.sending(
+    settings.intents.mark_sending(
         f"change:{batch.batch_id}", AT
     )  # the state after a kill before the answer
     assert commit_changes(settings, batch) == result

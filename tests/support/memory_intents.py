@@ -12,11 +12,11 @@ class Intents:
     def open(self, key, kind):
         return self.by_key.setdefault(key, Intent(key, kind, IntentState.READY))
 
-    def sending(self, key, at):
+    def mark_sending(self, key, at):
         self.by_key[key] = Intent(key, "change", IntentState.SENDING, sent_at=at)
 
     def ready(self, key):
         self.by_key[key] = Intent(key, "change", IntentState.READY)
 
-    def done(self, key, outside_id):
+    def mark_done(self, key, outside_id):
         self.by_key[key] = Intent(key, "change", IntentState.DONE, outside_id)

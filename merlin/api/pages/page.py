@@ -231,12 +231,12 @@ async def page_context(request: Request, caller: Anyone) -> PageContext:
 PublicContext = Annotated[PageContext, Depends(page_context)]
 
 
-async def _signed_in(context: PublicContext, caller: Person) -> PageContext:  # noqa: ARG001 - asks to sign in
+async def _require_sign_in(context: PublicContext, caller: Person) -> PageContext:  # noqa: ARG001 - asks to sign in
     return context
 
 
 # Pages that require sign-in.
-SignedInContext = Annotated[PageContext, Depends(_signed_in)]
+SignedInContext = Annotated[PageContext, Depends(_require_sign_in)]
 
 
 def require_page_permission(
@@ -244,12 +244,12 @@ def require_page_permission(
 ) -> Callable[[PageContext, Person], Awaitable[PageContext]]:
     """Return a dependency that requires a permission, for any dataset or course."""
 
-    async def opened(context: PublicContext, caller: Person) -> PageContext:
+    async def check_permission(context: PublicContext, caller: Person) -> PageContext:
         if not caller.may(permission):
             raise NotFound(f"no {permission}")
         return context
 
-    return opened
+    return check_permission
 
 
 TeacherContext = Annotated[PageContext, Depends(require_page_permission(Permission.EDIT_MATERIALS))]

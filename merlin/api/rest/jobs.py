@@ -106,7 +106,7 @@ def failure(request: StoredRequest, language: str) -> str:
 RequestAct = Callable[..., StoredRequest]
 
 
-async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
+async def submit_request(request: Request, caller: Caller, act: RequestAct) -> Response:
     """Return 202 with the location of the request; with an Idempotency-Key it is stored once."""
 
     async def operation(number: int) -> Response:
@@ -203,13 +203,13 @@ async def launch_job(request: Request, caller: JobLauncher, body: Launch) -> Res
 
     The daemon checks the budget and the base model's shutdown date.
     """
-    return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
+    return await submit_request(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
 @router.post("/{job_id}/cancel", summary="Cancel a job", **REQUEST_ROUTE)
 async def cancel_job(request: Request, caller: JobLauncher, job_id: Id) -> Response:
     """Request the cancellation of a job."""
-    return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))
+    return await submit_request(request, caller, partial(jobs.cancel, job_id=job_id))
 
 
 model_router = operation_router(prefix="/api", tags=["models"])
@@ -242,21 +242,21 @@ async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
 @model_router.post("/models/{model_id}/promote", summary="Make a model live", **REQUEST_ROUTE)
 async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Request that a model be made live; it must have passed its evaluation."""
-    return await accepted(request, caller, partial(models.promote, model_id=model_id))
+    return await submit_request(request, caller, partial(models.promote, model_id=model_id))
 
 
 @model_router.post("/models/{model_id}/pin", summary="Pin the live model", **REQUEST_ROUTE)
 async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Request that the model stay live even if there are newer ones; 409 if it is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=True)
-    return await accepted(request, caller, act)
+    return await submit_request(request, caller, act)
 
 
 @model_router.post("/models/{model_id}/unpin", summary="Unpin the live model", **REQUEST_ROUTE)
 async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Request that newer models may go live again; 409 if the model is not live."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
-    return await accepted(request, caller, act)
+    return await submit_request(request, caller, act)
 
 
 class NewestVerdict(Shape):
@@ -378,7 +378,7 @@ async def roll_back(
 ) -> Response:
     """Request that an earlier model be made live; it must have been live before."""
     to = (body.to if body is not None else None) or ""
-    return await accepted(request, caller, partial(models.roll_back, dataset=dataset, to=to))
+    return await submit_request(request, caller, partial(models.roll_back, dataset=dataset, to=to))
 
 
 verdict_router = operation_router(prefix="/api", tags=["verdicts"])

@@ -216,7 +216,7 @@ def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
         **dict(plan),
         "name": plan.name,
         "title": plan.title_in(language),
-        "about": plan.described(language),
+        "about": plan.description_in(language),
         "is_default": plan_offer.is_default,
         "formats": {kind: dict(allowance_of(plan, kind)) for kind in Format},
         "price": {"roubles": plan.rub, "stars": plan.xtr} if plan.is_sold else None,

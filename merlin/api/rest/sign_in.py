@@ -98,10 +98,10 @@ async def sign_in_by_telegram(
         raise Problem(HTTPStatus.UNAUTHORIZED, "telegram-data")
     entered = await ctx.write(sign_in.sign_in_by_telegram, person, browser_of(request))
     remember_browser(request, response, entered)
-    return _signed_in(entered, entered.token)
+    return _sign_in_view(entered, entered.token)
 
 
-def _signed_in(entered: NewSignIn, token: str | None = None) -> SignedInView:
+def _sign_in_view(entered: NewSignIn, token: str | None = None) -> SignedInView:
     expires_at = entered.sign_in.expires_at
     return SignedInView(user=entered.user, expires_at=expires_at, token=token)
 
@@ -111,7 +111,9 @@ async def sign_in_by_password(
     request: Request, response: Response, body: PasswordBody
 ) -> SignedInView:
     """Sign in with username and password; each failed attempt increases the delay of the next."""
-    return _signed_in(await auth.sign_in_by_password(request, response, body.name, body.password))
+    return _sign_in_view(
+        await auth.sign_in_by_password(request, response, body.name, body.password)
+    )
 
 
 @router.post("/sign-out", summary="Sign out", status_code=204)
@@ -166,7 +168,7 @@ async def finish_login(request: Request, response: Response) -> LoginStatus:
     entered = await auth.finish_login(request, response)
     if entered is None:
         return await look_at_login(request)
-    return LoginStatus(state=LoginState.CONFIRMED, signed_in=_signed_in(entered))
+    return LoginStatus(state=LoginState.CONFIRMED, signed_in=_sign_in_view(entered))
 
 
 log = get_logger(__name__)

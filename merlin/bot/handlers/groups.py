@@ -27,7 +27,7 @@ from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
     QUESTION_PREFIX,
     USE_KINDS,
-    linked_token,
+    find_linked_token,
     private_chat_button,
 )
 from merlin.bot.markdown import render
@@ -308,7 +308,7 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
 
 async def ask_linked(context: BotContext) -> None:
     """Ask the question of an inline message's link. Raises ChatUnreachable."""
-    token = linked_token(context)
+    token = find_linked_token(context)
     question = await context.store.read(
         lambda: InlineQueries(context.db, context.bot_id).question(token)
     )

@@ -240,7 +240,7 @@ def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
     title, days = plan.title_in(context.language), plan.trial_days
     can_try = can_start_trial(context.services, context.user_id, plan)
     parts = [
-        plan.described(context.language),
+        plan.description_in(context.language),
         "\n".join(_content_lines(context, plan, current)),
         _combination_note(context, plan, current),
         translate("pay-trial", days=days) if can_try else "",

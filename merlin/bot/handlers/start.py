@@ -115,7 +115,7 @@ def follow_link(context: BotContext) -> BotContext:
     return replace(context, command=command, command_text="", text=f"/{command}")
 
 
-def linked_token(context: BotContext) -> str:
+def find_linked_token(context: BotContext) -> str:
     """Return the token of the stored question in a deep link, "" for none."""
     is_link = context.command == "start" and context.command_text.startswith(QUESTION_PREFIX)
     return context.command_text.removeprefix(QUESTION_PREFIX) if is_link else ""

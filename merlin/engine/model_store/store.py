@@ -44,23 +44,23 @@ MAX_HEADER_BYTES = 100_000_000
 def check_files(folder: Path, model: EngineModelConfig) -> None:
     """Raise Refused, saying what is missing and what to do, if the folder cannot be loaded."""
     if not folder.is_dir():
-        raise _refused("library-no-folder", folder)
+        raise _make_refusal("library-no-folder", folder)
     if not (folder / "config.json").is_file():
-        raise _refused("library-no-config", folder)
+        raise _make_refusal("library-no-config", folder)
     if model.backend == "onnx":
         if find_onnx(folder) is None:
-            raise _refused("library-no-onnx", folder)
+            raise _make_refusal("library-no-onnx", folder)
         if not (folder / "tokenizer.json").is_file():
-            raise _refused("library-no-tokenizer-json", folder)
+            raise _make_refusal("library-no-tokenizer-json", folder)
         return
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise _refused("library-no-tokenizer", folder)
+        raise _make_refusal("library-no-tokenizer", folder)
     has_template = read_json_object(folder / "tokenizer_config.json").get("chat_template") or any(
         (folder / name).is_file() for name in TEMPLATES
     )
     if not model.embeddings and not has_template:
-        raise _refused("library-no-template", folder)
+        raise _make_refusal("library-no-template", folder)
 
 
 def count_parameters(folder: Path) -> int:
@@ -83,10 +83,10 @@ def _check_weights(folder: Path) -> None:
         shards = set(map(str, named.values())) if isinstance(named, dict) else set()
         missing = sorted(name for name in shards if not (folder / name).is_file())
         if missing or not shards:
-            raise _refused("library-no-shard", folder, file=", ".join(missing) or SHARDS)
+            raise _make_refusal("library-no-shard", folder, file=", ".join(missing) or SHARDS)
     elif not (folder / WEIGHTS).is_file():
         pickled = any(True for pattern in PICKLED for _ in folder.glob(pattern))
-        raise _refused("library-pickled" if pickled else "library-no-weights", folder)
+        raise _make_refusal("library-pickled" if pickled else "library-no-weights", folder)
 
 
 def _count_in_file(path: Path) -> int:
@@ -104,10 +104,10 @@ def _count_in_file(path: Path) -> int:
         AttributeError,
         RecursionError,
     ) as error:
-        raise _refused("library-broken-weights", path.parent, file=path.name) from error
+        raise _make_refusal("library-broken-weights", path.parent, file=path.name) from error
 
 
-def _refused(key: str, folder: Path, **arguments: object) -> Refused:
+def _make_refusal(key: str, folder: Path, **arguments: object) -> Refused:
     return Refused(f"{folder}: {key} {arguments or ''}", key, folder=str(folder), **arguments)
 
 

@@ -154,7 +154,7 @@ class Filters:
         """Return the hidden fields of a form that searches within these filters."""
         return parse_qsl(self.href(query="").partition("?")[2])
 
-    def chosen(self, say: Callable[..., str]) -> list[tuple[str, str]]:
+    def list_chosen(self, say: Callable[..., str]) -> list[tuple[str, str]]:
         """Return the labels of the active filters, each with the address without it."""
         requested = self.wanted
         named = (

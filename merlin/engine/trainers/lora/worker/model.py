@@ -132,7 +132,7 @@ def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
         config = AutoConfig.from_pretrained(files.folder)
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _damaged(files, error) from error
+        raise _make_damaged_error(files, error) from error
     return BaseInfo(files, config, tokenizer, parameters, choose_dtype(files.dtype, device))
 
 
@@ -182,7 +182,7 @@ def _load_base(base: BaseInfo, device: torch.device) -> Any:
             device_map={"": device} if base.files.quantised != "none" else None,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:
-        raise _damaged(base.files, error) from error
+        raise _make_damaged_error(base.files, error) from error
     if base.files.quantised == "none":
         return model.to(device)
     from peft import prepare_model_for_kbit_training  # noqa: PLC0415 - slow to import
@@ -190,7 +190,7 @@ def _load_base(base: BaseInfo, device: torch.device) -> Any:
     return prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
 
 
-def _damaged(files: BaseFiles, error: Exception) -> Untrainable:
+def _make_damaged_error(files: BaseFiles, error: Exception) -> Untrainable:
     reason = str(error).replace(str(files.folder), files.folder.name)[:300]
     name = files.folder.name
     return Untrainable("base_damaged", "engine-lora-damaged", "model", name=name, reason=reason)
