@@ -24,7 +24,7 @@ from merlin.bot.processor import retry_until_stored
 from merlin.bot.registry import AS_NEW_MESSAGE
 from merlin.bot.rendering import notice_text
 from merlin.bot.services import BotServices
-from merlin.core.formatted_text import FormattedMessage, split
+from merlin.core.formatted_text import FormattedMessage, button_rows, split
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
 from merlin.db.audit import person_reference
@@ -80,13 +80,15 @@ def _page(services: BotServices, group: Sequence[Notice], language: str) -> Form
     change_id = str(group[0].arguments.get("change", ""))
     if group[0].key == "notice-change-conflict":
         revision = str(group[0].arguments.get("revision", ""))
-        row = conflict_buttons(change_id, revision, language, AS_NEW_MESSAGE) if change_id else ()
+        found = conflict_buttons(change_id, revision, language, AS_NEW_MESSAGE) if change_id else ()
+        # Their labels are too long for one row on a phone.
+        rows = button_rows(found, 1)
     elif isinstance(number := group[0].arguments.get("approval"), int):
-        row = decision_row(number, language, AS_NEW_MESSAGE)
+        rows = (decision_row(number, language, AS_NEW_MESSAGE),)
     else:
         buttons = filter(None, (act_button(notice, language) for notice in group))
-        row = tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS]
-    rows = row, runbook_row(group[0].key, language)
+        rows = (tuple({button.label: button for button in buttons}.values())[:_MAX_ACTS],)
+    rows = (*rows, runbook_row(group[0].key, language))
     return FormattedMessage("\n\n".join(parts), buttons=tuple(filter(None, rows)))
 
 

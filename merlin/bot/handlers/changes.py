@@ -97,7 +97,7 @@ def _texts(context: BotContext, edit: Change) -> Iterator[menu.Part]:
 def _action_rows(context: BotContext, edit: Change) -> Iterator[menu.RowOf]:
     drop_button = ("examples-take-back", f"ex:drop:{edit.change_id}", "danger")
     if edit.theirs is not None:
-        yield conflict_buttons(edit.change_id, edit.theirs.revision, context.language)
+        yield from conflict_buttons(edit.change_id, edit.theirs.revision, context.language)
     elif edit.state is ChangeState.PARKED:
         yield ("examples-retry", f"ex:retry:{edit.change_id}")
         yield drop_button
