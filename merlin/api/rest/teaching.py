@@ -48,7 +48,8 @@ Address = Annotated[
     str,
     Field(
         max_length=2000,
-        pattern=r"^https://[^\s@/?#\\:\[\]\x00-\x1f\x7f]+(:[0-9]{1,5})?([/?#][^\s\x00-\x1f\x7f]*)?$",
+        pattern=r"^https://[^\s@/?#\\:\[\]\x00-\x1f\x7f-\x9f\ufeff\ufffe\uffff]+(:[0-9]{1,5})?"
+        r"([/?#][^\s\x00-\x1f\x7f-\x9f\ufeff\ufffe\uffff]*)?$",
     ),
 ]
 
