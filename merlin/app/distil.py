@@ -309,7 +309,7 @@ class _RecordingClient:
             answer = self.client.ask(model_id, messages, timeout_s or MAX_ANSWER_S)
         except ProviderError as error:
             if error.status or not isinstance(error, ProviderUnknown):
-                intents.ready(key)
+                intents.mark_ready(key)
             raise
         kill_point("distil.sent")
         with self.lock:

@@ -90,7 +90,7 @@ def commit_changes(settings: CommitSettings, batch: Batch) -> BatchResult:
             if landed.commit is not None:
                 settings.intents.mark_done(key, landed.commit)
             else:  # a conflict leaves the intent open for another try
-                settings.intents.ready(key)
+                settings.intents.mark_ready(key)
             return landed
         log.info("the branch moved on", batch=batch.batch_id, attempt=attempt + 1)
         settings.wait(attempt)

@@ -66,7 +66,7 @@ class Intents(Repository):
         return self._get(key).empty_finds
 
     @transaction
-    def ready(self, key: str) -> None:
+    def mark_ready(self, key: str) -> None:
         """Store that the call was certainly not carried out."""
         self._set(key, state=IntentState.READY.value)
 

@@ -175,7 +175,7 @@ def _forget_lost(
         log.warning("training files were lost", job=job.job_id, files=lost)
         intents.mark_done(again, "")
         for name in lost:
-            intents.ready(_upload_key(job, name))
+            intents.mark_ready(_upload_key(job, name))
     return bool(lost)
 
 
@@ -224,7 +224,7 @@ def _call_once(
         except ProviderUnknown:
             raise
         except ProviderBusy:
-            intents.ready(key)
+            intents.mark_ready(key)
             raise
         except ProviderError:
             intents.mark_failed(key)

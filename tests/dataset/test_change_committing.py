@@ -10,9 +10,8 @@ from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Conflict, 
 from merlin.dataset.commit_batch import TRIES, CommitSettings, commit_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.intents import IntentState
-from tests.support.memory_intents import Intents
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.functional
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 
@@ -58,24 +57,26 @@ def make_settings(branch, intents, waits):
     return CommitSettings(branch, intents, lambda: AT, waits.append)
 
 
-def test_lost_race_is_retried_with_a_longer_wait_each_time(batch):
-    branch, intents, waits = Branch(races=3), Intents(), []
+def test_lost_race_is_retried_with_a_longer_wait_each_time(batch, intents):
+    branch, waits = Branch(races=3), []
     result = commit_changes(make_settings(branch, intents, waits), batch)
     assert result.commit == f"3-{batch.batch_id}"
     assert (waits, branch.pushes) == ([0, 1, 2], 4)
-    (intent,) = intents.by_key.values()
+    (intent,) = intents.list_of_kind("change").values()
     assert (intent.state, intent.outside_id) == (IntentState.DONE, result.commit)
 
 
-def test_endless_races_end_after_the_last_try(batch):
+def test_endless_races_end_after_the_last_try(batch, intents):
     branch = Branch(races=1000)
     with pytest.raises(SourceError) as caught:
-        commit_changes(make_settings(branch, Intents(), []), batch)
+        commit_changes(make_settings(branch, intents, []), batch)
     assert caught.value.arguments["tries"] == TRIES == branch.pushes
 
 
-def test_conflict_leaves_the_intent_ready_for_another_try(batch):
-    branch, intents = Branch(conflicts={"1": Conflict("b", "t")}), Intents()
+def test_conflict_leaves_the_intent_ready_for_another_try(batch, intents):
+    branch = Branch(conflicts={"1": Conflict("b", "t")})
     result = commit_changes(make_settings(branch, intents, []), batch)
     assert (result.commit, dict(result.conflicts)) == (None, {"1": Conflict("b", "t")})
-    assert [intent.state for intent in intents.by_key.values()] == [IntentState.READY]
+    assert [intent.state for intent in intents.list_of_kind("change").values()] == [
+        IntentState.READY
+    ]

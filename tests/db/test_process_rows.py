@@ -35,7 +35,7 @@ def test_intent_passes_its_states(database, clock):
     )
     intents.mark_sending("k", clock())
     assert intents.open("k", "upload").empty_finds == 0
-    intents.ready("k")
+    intents.mark_ready("k")
     assert intents.open("k", "upload").state is IntentState.READY
     intents.mark_failed("k")
     assert intents.open("k", "upload").state is IntentState.FAILED

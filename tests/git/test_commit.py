@@ -15,7 +15,6 @@ from merlin.dataset.commit_batch import CommitSettings, GitBranch, commit_change
 from merlin.dataset.commit_message import telegram_editor
 from merlin.git.repository import GitSource
 from tests.support.machine import skip_or_fail
-from tests.support.memory_intents import Intents
 
 pytestmark = pytest.mark.functional
 
@@ -38,9 +37,9 @@ def bare(make_remote):
 
 
 @pytest.fixture
-def make_settings(make_source):
+def make_settings(make_source, intents):
     def make(url, **settings):
-        return CommitSettings(GitBranch(make_source(str(url), **settings)), Intents(), lambda: AT)
+        return CommitSettings(GitBranch(make_source(str(url), **settings)), intents, lambda: AT)
 
     return make
 
@@ -153,9 +152,8 @@ def test_commit_is_found_on_the_branch_after_a_lost_response(bare, settings):
     batch = make_batch(make_edit("a", "1\n"))
     result = commit_changes(settings, batch)
     commit_changes(settings, make_batch(make_edit("b", "2\n")))
-    settings.intents.mark_sending(
-        f"change:{batch.batch_id}", AT
-    )  # the state after a kill before the answer
+    # The state after a kill before the answer.
+    settings.intents.mark_sending(f"change:{batch.batch_id}", AT)
     assert commit_changes(settings, batch) == result
     assert commit_changes(settings, batch) == result
     assert bare.git("rev-list", "--count", "main") == "2"
@@ -213,13 +211,13 @@ def test_stale_lock_of_a_killed_git_is_named_and_left(remote, make_settings, nam
     assert lock.exists()
 
 
-def test_short_lived_lock_is_waited_for(remote, make_source):
+def test_short_lived_lock_is_waited_for(remote, make_source, intents):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1")
     lock = remote.path / ".git/index.lock"
     lock.touch()
     settings = CommitSettings(
-        GitBranch(make_source()), Intents(), lambda: AT, lambda _: lock.unlink()
+        GitBranch(make_source()), intents, lambda: AT, lambda _: lock.unlink()
     )
     assert commit_changes(settings, make_batch(make_edit("b", "1\n"))).commit == remote.git(
         "rev-parse", "HEAD"
@@ -301,10 +299,10 @@ def test_nothing_is_added_to_a_removed_dataset(bare, settings, remote):
     ).commit
 
 
-def test_datasets_may_be_at_the_top_level(bare, tmp_path):
+def test_datasets_may_be_at_the_top_level(bare, tmp_path, intents):
     source = GitSource(str(bare.path), "main", "", tmp_path / "state/mirror.git")
     commit_changes(
-        CommitSettings(GitBranch(source), Intents(), lambda: AT), make_batch(make_edit("a", "1\n"))
+        CommitSettings(GitBranch(source), intents, lambda: AT), make_batch(make_edit("a", "1\n"))
     )
     assert bare.git("ls-tree", "-r", "--name-only", "main") == "neuro/examples/a.yaml"
 
@@ -333,12 +331,12 @@ def test_commit_leaves_only_objects_in_the_mirror(bare, settings, tmp_path):
     }
 
 
-def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path):
+def test_concurrent_committers_lose_and_duplicate_nothing(bare, tmp_path, intents):
     def commit_all(number):
         mirror = tmp_path / f"machine-{number}/mirror.git"
         source = GitSource(str(bare.path), "main", "datasets", mirror)
         rng = random.Random(number)  # noqa: S311 - an order, no secret
-        settings = CommitSettings(GitBranch(source), Intents(), lambda: AT)
+        settings = CommitSettings(GitBranch(source), intents, lambda: AT)
         names = [f"{number}/q{question}" for question in range(5)]
         rng.shuffle(names)
         return [

@@ -15,7 +15,6 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.git.push import ContentRefused
 from merlin.git.repository import GitSource
 from tests.support.http_servers import Handler, serve_http
-from tests.support.memory_intents import Intents
 
 pytestmark = pytest.mark.functional
 
@@ -77,10 +76,10 @@ def server(make_remote):
 
 
 @pytest.fixture
-def settings(server, tmp_path):
+def settings(server, tmp_path, intents):
     url = f"http://{SECRET}@127.0.0.1:{server.server_port}/shared.git"
     source = GitSource(url, "main", "datasets", tmp_path / "mirror.git")
-    return CommitSettings(GitBranch(source), Intents(), lambda: AT)
+    return CommitSettings(GitBranch(source), intents, lambda: AT)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from merlin.chat.sessions import Sessions
 from merlin.chat.turns import Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
+from merlin.db.intents import Intents
 from tests.billing.plan_shop import ANNA, BORIS, Shop
 from tests.db.pipeline_rows import BOT, PipelineRows
 from tests.support.migrated_databases import create_migrated
@@ -44,6 +45,15 @@ def url(request, tmp_path):
 def database(url, cipher):
     with open_database(url, cipher=cipher) as opened:
         yield opened
+
+
+@pytest.fixture
+def intents(tmp_path):
+    """Return the intents of a SQLite database, for tests of calls that store them."""
+    sqlite_url = f"sqlite://{tmp_path}/intents/merlin.db"
+    create_migrated(sqlite_url)
+    with open_database(sqlite_url) as database:
+        yield Intents(database)
 
 
 class ManualClock:
