@@ -78,6 +78,19 @@ def test_status_shows_disk_use_and_what_will_be_removed(run, run_json):
     assert stored["mirror"]["bytes"] > 0
 
 
+def test_status_names_the_unusual_states_of_running_processes(lab, run):
+    now = utc_now()
+    with open_migrated_database(lab.config) as database:
+        for process, step in (
+            ("api", "serving"),
+            ("bot", "telegram is down"),
+            ("daemon", "commits 1 3"),
+        ):
+            Heartbeats(database).beat(Heartbeat(process, "here", 1, now, now, step))
+    shown = "api, bot (Telegram is unreachable), daemon (processing commits, 1 of 3 done)"
+    assert f"running: {shown};" in run("status")[1].err
+
+
 def test_status_of_the_engine_is_unknown_while_no_daemon_asks_it(lab, run_json):
     now, long_ago = utc_now(), utc_now() - timedelta(minutes=1)
     with open_migrated_database(lab.config) as database:
