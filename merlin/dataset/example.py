@@ -39,7 +39,6 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
-from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -466,9 +465,8 @@ def free_example_id(text: str | None, taken: Iterable[str]) -> str:
     return NameAllocator(taken).allocate(example.question if example else "new")
 
 
-VOCABULARY_SHA256 = "440741350e7cfa1c0f4869ce742d1b043550adbda5187adcac9e787edac6fba9"
+VOCABULARY_SHA256 = "75a984bf59dfb77b03d00f651cb144e88345efa853f75797f4fdb2eb674a1c7e"
 VOCABULARY = Path(__file__).parent / "vocabulary" / "o200k_base.zlib"
-_WORDS = 199_998
 
 PER_CONVERSATION = 3  # every reply is primed with <|start|>assistant<|message|>
 PER_MESSAGE = 3  # <|start|>, <|message|>, <|end|>
@@ -559,7 +557,6 @@ def load_vocabulary() -> Encoding:
     content = zlib.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(content).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
-    # The length of each word, a byte, then all words by rank, which counts from 0.
-    places = pairwise(accumulate(content[:_WORDS], initial=_WORDS))
-    ranks = {content[start:end]: rank for rank, (start, end) in enumerate(places)}
+    # The words by rank; UTF-8 never has the byte between them, which is a word itself, left empty.
+    ranks = {word or b"\xff": rank for rank, word in enumerate(content.split(b"\xff"))}
     return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)
