@@ -11,10 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 
 import certifi
-
-# Imported before a command of the bot, run in this process, can leave out PostgreSQL's driver
-# (`cli.processes`): later tests may need it.
-import peewee  # noqa: F401
 import pytest
 import structlog
 from hypothesis import HealthCheck, settings
