@@ -11,6 +11,8 @@ from merlin.core.errors import MerlinError
 from merlin.core.i18n import format_time, text
 
 SILENT_AFTER_S = 10.0
+# A heartbeat further in the future was sent before the clock was set back.
+_MAX_AHEAD_S = 60.0
 # So many bugs in a row are not accidental.
 PERSISTENT_FAILURES = 3
 _MAX_REASON_LENGTH = 300
@@ -38,7 +40,7 @@ class Heartbeat:
 
     def is_alive(self, now: datetime) -> bool:
         """Return whether the process reported within the last ten seconds."""
-        return (now - self.at).total_seconds() < SILENT_AFTER_S
+        return -_MAX_AHEAD_S < (now - self.at).total_seconds() < SILENT_AFTER_S
 
 
 def is_known(beat: Heartbeat, beats: Iterable[Heartbeat], now: datetime) -> bool:

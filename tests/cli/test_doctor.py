@@ -140,13 +140,16 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
         Heartbeats(database).beat(beat)
+        # Sent before the clock was set back by an hour.
+        ahead = now + timedelta(hours=1)
+        Heartbeats(database).beat(Heartbeat("bot", "here", 1, ahead, ahead, "", {}))
     document = run_doctor(fresh, capsys)
     assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,
         "bot": False,
         "api": False,
     }
-    assert document["bot"][1] == "never started (merlin run)"
+    assert document["bot"][1].startswith("no signal since")
 
 
 def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, capsys):
@@ -316,6 +319,9 @@ def test_age_of_the_backup_is_reported_and_none_can_be_made_before_the_first_sta
     with open_migrated_database(fresh.config) as database:
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    # One of before the clock was set back is as good as an old one.
+    note_backup(fresh.config.state_dir, utc_now() + timedelta(days=300))
+    assert not run_doctor(fresh, capsys)["backup"][0]
     note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))
     own = fresh.path.read_text("utf-8")
     fresh.path.write_text(f"{own}\nbackups: elsewhere\n", "utf-8")
