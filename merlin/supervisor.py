@@ -56,11 +56,7 @@ class Supervisor:
     """
 
     def __init__(
-        self,
-        children: Sequence[Child],
-        output: IO[bytes] | None = None,
-        *,
-        needs_all: bool = False,
+        self, children: Sequence[Child], output: IO[bytes] | None = None, *, needs_all: bool = False
     ) -> None:
         self._children = {child.name: child for child in children}
         self._output = output

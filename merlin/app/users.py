@@ -391,12 +391,7 @@ def set_password(ctx: Context, actor: Actor, name: str, password: str | None = N
 
 
 def give_key(
-    ctx: Context,
-    actor: Actor,
-    user_id: int,
-    label: str,
-    scopes: Sequence[Scope],
-    days: int | None,
+    ctx: Context, actor: Actor, user_id: int, label: str, scopes: Sequence[Scope], days: int | None
 ) -> tuple[ApiKey, str]:
     """Return a new API key and its secret, which cannot be read again.
 

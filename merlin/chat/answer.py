@@ -140,11 +140,7 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], now: datetime, 
     `by` is the name of the calling process, as stored with requests.
     """
     for fault in faults:
-        arguments = {
-            "provider": fault.provider,
-            "model": fault.model_id,
-            "reason": fault.reason,
-        }
+        arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
         once = f"answer:{fault.kind}:{fault.provider}:{fault.model_id}:{now:%Y-%m-%dT%H}"
         is_news = Notices(db).tell(ADMINS, f"notice-answer-{fault.kind}", arguments, once)
         if is_news and fault.kind == "gone":

@@ -59,21 +59,13 @@ def _row(model: ModelView) -> list[object]:
 
 
 @models_app.command()
-def promote(
-    model: ModelName,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
+def promote(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Make a tested model live."""
     ask_daemon(config, partial(models.promote_named, name=model), "did-switch", json=json)
 
 
 @models_app.command()
-def accept(
-    model: ModelName,
-    config: ConfigPath = DEFAULT,
-    json: AsJson = False,
-) -> None:
+def accept(model: ModelName, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Accept the answers in which a new model is worse, so that it can go live."""
     ask_daemon(config, partial(models.accept_named, name=model), "did-accept", json=json)
 

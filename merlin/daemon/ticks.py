@@ -81,9 +81,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("proposals", services.changing.follow_proposals, max(step, 1.0)),
         Tick("serve", _request_tick(services), step, wakes="launch", is_asked=True),
         Tick(
-            "baselines",
-            BaselineTick(services.db, services.config, services.providers),
-            BASELINES_S,
+            "baselines", BaselineTick(services.db, services.config, services.providers), BASELINES_S
         ),
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),

@@ -35,11 +35,7 @@ class ChatAnswer:
     with_usage: bool = False
 
     def completion(
-        self,
-        content: str,
-        reason: str,
-        usage: Json,
-        logprobs: Mapping[str, object] | None = None,
+        self, content: str, reason: str, usage: Json, logprobs: Mapping[str, object] | None = None
     ) -> Json:
         """Return a complete answer (ChatCompletion)."""
         message: Json = {

@@ -62,11 +62,7 @@ class _Dialect:
 _DIALECTS = {
     "github": _Dialect("repos", "Authorization", "Bearer {}", 140),
     "gitlab": _Dialect(
-        "projects",
-        "PRIVATE-TOKEN",
-        "{}",
-        255,
-        {"failure": "failed", "error": "failed"},
+        "projects", "PRIVATE-TOKEN", "{}", 255, {"failure": "failed", "error": "failed"}
     ),
     "gitea": _Dialect("repos", "Authorization", "token {}", 255),
 }

@@ -214,9 +214,7 @@ def _get_first_question(messages: Sequence[Message]) -> str:
 
 
 def compare_variants(
-    subject: Subject,
-    variants: Sequence[VariantQueries],
-    replies: Sequence[Mapping[str, Reply]],
+    subject: Subject, variants: Sequence[VariantQueries], replies: Sequence[Mapping[str, Reply]]
 ) -> PromptReport:
     """Return the comparison on the questions that every variant answered.
 

@@ -238,8 +238,7 @@ class EmbeddingRequest(RequestBody):
         list[Name], Field(min_length=1, max_length=MAX_TEXTS), BeforeValidator(as_list)
     ]
     dimensions: Annotated[
-        None,
-        allow(lambda value: value is None, "cannot be chosen: a base has as many as it has"),
+        None, allow(lambda value: value is None, "cannot be chosen: a base has as many as it has")
     ] = None
     encoding_format: Literal["float", "base64"] = "float"
 

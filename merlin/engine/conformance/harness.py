@@ -100,11 +100,7 @@ class Server:
         self.is_here = is_loopback(urlsplit(base_url).hostname)
         self.http = httpx2.Client(timeout=_TIMEOUT, limits=_LIMITS, trust_env=not self.is_here)
         self.sdk = openai.OpenAI(
-            base_url=base_url,
-            api_key=key,
-            max_retries=0,
-            timeout=_TIMEOUT,
-            http_client=self.http,
+            base_url=base_url, api_key=key, max_retries=0, timeout=_TIMEOUT, http_client=self.http
         )
 
     @property

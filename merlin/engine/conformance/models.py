@@ -53,10 +53,7 @@ def retrieve_model(server: Server, _listed: None) -> None:
 
 NO_MODEL = "no-such-model-of-merlin"
 refuse_unknown_base = expect_refusal(
-    "models.unknown",
-    NOT_FOUND,
-    lambda server: server.sdk.models.retrieve(NO_MODEL),
-    retrieve_model,
+    "models.unknown", NOT_FOUND, lambda server: server.sdk.models.retrieve(NO_MODEL), retrieve_model
 )
 
 

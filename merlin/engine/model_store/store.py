@@ -96,14 +96,7 @@ def _count_in_file(path: Path) -> int:
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
         shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
-    except (
-        struct.error,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _make_refusal("library-broken-weights", path.parent, file=path.name) from error
 
 

@@ -152,11 +152,7 @@ def _prepare(
     """Prepare a demo and hold its folder. Raises Refused."""
     with (
         prepare_demo(
-            folder,
-            ports,
-            has_lora=weights is not None,
-            is_grounded=is_grounded,
-            language=language,
+            folder, ports, has_lora=weights is not None, is_grounded=is_grounded, language=language
         ) as place,
         place.logs.open("ab") as logs,
     ):

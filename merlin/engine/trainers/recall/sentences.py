@@ -17,12 +17,7 @@ import numpy as np
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats
 from merlin.engine.trainers.recall.space import Space
-from merlin.engine.trainers.recall.text import (
-    SENTENCE,
-    Terms,
-    extract_terms,
-    select_user_texts,
-)
+from merlin.engine.trainers.recall.text import SENTENCE, Terms, extract_terms, select_user_texts
 
 WEIGHT = 2.5
 MAX_AXES = 256
@@ -74,12 +69,7 @@ class SentenceSpace(Space):
 
     @classmethod
     def from_texts(
-        cls,
-        documents: Sequence[Terms],
-        seed: int,
-        dimensions: int,
-        encoder: str,
-        vectors: Vectors,
+        cls, documents: Sequence[Terms], seed: int, dimensions: int, encoder: str, vectors: Vectors
     ) -> SentenceSpace:
         """Build the space of these documents; `vectors` has the vector of each of their texts."""
         space = Space.from_documents(
