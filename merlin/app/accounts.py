@@ -14,14 +14,13 @@ from merlin.app.context import Context
 from merlin.app.permissions import list_led_courses
 from merlin.app.personal_data import PersonalRecords
 from merlin.app.sessions import Spending, spent_since
-from merlin.app.views import view_of
 from merlin.billing.quota import Format, Left, Source, allowance_of, plan_of, today
 from merlin.billing.refunds import Refunds
 from merlin.billing.subscriptions import Renewals, Terms
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described
+from merlin.core.fields import described, view_of
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals

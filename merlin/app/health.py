@@ -14,10 +14,10 @@ from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.outbox import ON_THE_WAY
 from merlin.app.verdicts import NoticeView, view_notice
-from merlin.app.views import view_of
 from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
+from merlin.core.fields import view_of
 from merlin.core.heartbeat import Heartbeat, is_known
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission

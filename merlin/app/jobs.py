@@ -13,10 +13,9 @@ from merlin.app import models
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
 from merlin.app.requests import submit_request
-from merlin.app.views import finite
 from merlin.core.charts import StepMetrics, read_losses, read_positive
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import described, named
+from merlin.core.fields import described, make_finite, named
 from merlin.core.i18n import text
 from merlin.core.json_fields import get_object
 from merlin.core.permissions import Permission
@@ -238,14 +237,17 @@ def get(
             raise NotFound(f"no job {job_id}", "store-no-job", job=job_id)
         newest = JOB_EVENT.select().where(JOB_EVENT.job_id == job_id).order_by(JOB_EVENT.id.desc())
         job_events = [
-            read_row(JobEvent, event, data=finite(load_json(event["data"])))
+            read_row(JobEvent, event, data=make_finite(load_json(event["data"])))
             for event in reversed(ctx.db.rows(newest.limit(events)))
         ]
         changes = JOB_CHANGE.select().where(JOB_CHANGE.job_id == job_id).order_by(JOB_CHANGE.id)
         query = CHECKPOINT.select().where(CHECKPOINT.job_id == job_id).order_by(CHECKPOINT.step)
         checkpoints = [
             read_row(
-                Checkpoint, item, model=item["model_id"], metrics=finite(load_json(item["metrics"]))
+                Checkpoint,
+                item,
+                model=item["model_id"],
+                metrics=make_finite(load_json(item["metrics"])),
             )
             for item in ctx.db.rows(query)
         ]
@@ -334,7 +336,7 @@ def _view_of(view_type: type[T], row: Row, **extra: object) -> T:
         row,
         build=build_version(row["dataset"], row["build_number"]),
         provider_job=row["provider_job_id"] or None,
-        recipe=finite(load_json(row["recipe"])),
+        recipe=make_finite(load_json(row["recipe"])),
         model=row["model_id"],
         **extra,
     )

@@ -9,7 +9,7 @@ from merlin.app.context import Context
 from merlin.app.jobs import JobView
 from merlin.app.models import ServingView
 from merlin.app.verdicts import VerdictView
-from merlin.app.views import view_of
+from merlin.core.fields import view_of
 from merlin.core.permissions import Permission
 from merlin.course.catalogue import localised
 from merlin.dataset.files import FileIndex

@@ -19,13 +19,12 @@ from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
 from merlin.app.shop import plan_titles
-from merlin.app.views import finite, view_of
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift, Left, Quotas, Source, plan_named, plan_of
 from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
-from merlin.core.fields import INTERNAL, described
+from merlin.core.fields import INTERNAL, described, make_finite, view_of
 from merlin.core.permissions import DangerousAct, Permission, Role
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, Entry, person_reference
@@ -142,7 +141,7 @@ def list_audit(
         view_of(
             AuditEntry,
             each,
-            arguments=finite(dict(each.arguments)),
+            arguments=make_finite(dict(each.arguments)),
             by_name=called.get(each.by),
             target_name=called.get(each.target),
             names={**called, **versions},

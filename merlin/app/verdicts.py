@@ -14,8 +14,8 @@ from peewee import JOIN, Select, fn
 
 from merlin.app.actor import Actor, read_newest_rows
 from merlin.app.context import Context
-from merlin.app.views import view_of
 from merlin.core.clock import Clock, from_iso, utc_now
+from merlin.core.fields import view_of
 from merlin.core.i18n import render_stored_text
 from merlin.core.money import format_amounts
 from merlin.course.catalogue import localised

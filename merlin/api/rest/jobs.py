@@ -43,8 +43,8 @@ from merlin.app.board import Board, read_board
 from merlin.app.builds import BuildDetails, BuildDiff, BuildView
 from merlin.app.jobs import JobDetails, JobView, QuoteView
 from merlin.app.models import ModelView, PromotionView, ServingView
-from merlin.app.views import finite
 from merlin.core.charts import plot_png
+from merlin.core.fields import make_finite
 from merlin.core.i18n import render_stored_text
 from merlin.course.editing import Both
 from merlin.dataset.verdicts import VerdictStatus
@@ -90,7 +90,7 @@ def request_view(request: StoredRequest, language: str) -> RequestShown:
         state=request.state,
         asked_at=request.created_at,
         arguments=dict(request.arguments),
-        result=finite(dict(request.result)) if is_done else None,
+        result=make_finite(dict(request.result)) if is_done else None,
         reason=failure(request, language),
     )
 
