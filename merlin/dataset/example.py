@@ -333,7 +333,7 @@ def check_conversation(example: Example) -> tuple[Finding, ...]:
 
 
 def example_from_json(
-    value: Mapping[str, Any], marks: tuple[Mark, ...], rejected_mark: Mark = (1, 1)
+    value: Mapping[str, Any], marks: tuple[Mark, ...], rejected_mark: Mark
 ) -> Example:
     """Return the example of JSON that is valid by the schema, without id, path and blob."""
     worse = value.get("rejected")

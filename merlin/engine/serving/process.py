@@ -188,7 +188,7 @@ class FairQueue:
         self.waiting = 0
 
     @asynccontextmanager
-    async def hold_slot(self, client: str = "") -> AsyncIterator[None]:
+    async def hold_slot(self, client: str) -> AsyncIterator[None]:
         """Wait for a slot and hold it for the block. Raises Busy if the queue is full."""
         if not self._free_slots and self.waiting >= self._most_waiting:
             raise Busy(self.retry_after_s())

@@ -41,12 +41,7 @@ CHECKS_PER_READ = 10  # the database is read at every tenth check of the child p
 
 
 def run_demo(
-    folder: Path,
-    first_port: int,
-    language: str,
-    weights: Path | None = None,
-    *,
-    is_grounded: bool = False,
+    folder: Path, first_port: int, language: str, weights: Path | None, *, is_grounded: bool = False
 ) -> int:
     """Run the demo until Ctrl-C; return the exit code.
 
