@@ -54,6 +54,7 @@ def test_admin_is_notified_of_a_held_model_and_can_promote_it(settings, telegram
     assert "trial-2" in call.body["caption"]
     vera.press_forged("a-model:2")
     vera.press("⬆️ Сделать текущей")
+    assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
     vera.press("a-promote-yes:2")
     lab.tick("serve")
     vera.wait_for_text("теперь отвечает trial-2")

@@ -173,7 +173,7 @@ def show_model(context: BotContext) -> View:
     may_accept = is_held and bool(view.lost) and may(Permission.EDIT_EXAMPLES, view.dataset)
     proof = evaluation_text(view.scores, context.language)
     gate = models.read_gate(context.services, view)
-    held = _render_held_reason(context, view) if is_held else ""
+    held = _render_held_reason(context, view)
     if view.display_state == "canary":
         held = f"{render_stored_text(context.language, view.reason, view.arguments)}."
     hints = []
@@ -217,7 +217,9 @@ async def send_scores(context: BotContext) -> None:
 
 
 def _render_held_reason(context: BotContext, view: ModelView) -> str:
-    """Return why the gate holds a model, with the questions it lost."""
+    """Return why the gate holds a model, with the questions it lost, "" if it does not."""
+    if view.display_state != "held":
+        return ""
     reason = render_stored_text(context.language, view.reason, view.arguments)
     questions = {"list": view.lost[:PAGE_SIZE], "more": max(len(view.lost) - PAGE_SIZE, 0)}
     return context.translate("admin-held", reason=reason, **questions)
@@ -276,7 +278,8 @@ def promote(context: BotContext) -> View:
             dataset=admin.dataset_title(context, model.dataset),
         )
         proof = evaluation_text(model.scores, context.language)
-        return menu.confirm(context, f"{message}\n\n{proof}", "admin-promote", back, model.job)
+        parts = filter(None, (message, proof, _render_held_reason(context, model)))
+        return menu.confirm(context, "\n\n".join(parts), "admin-promote", back, model.job)
     return await_daemon(context, partial(models.promote, model_id=model.id), back)
 
 
