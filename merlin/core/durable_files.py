@@ -53,7 +53,8 @@ def give_to_owner(path: Path, of: Path) -> None:
     if os.geteuid() == 0:
         owner = of.stat()
         for each in (path, *path.rglob("*")):
-            os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
+            with suppress(FileNotFoundError):  # removed meanwhile
+                os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def sync_file(path: Path) -> None:
