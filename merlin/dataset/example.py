@@ -169,7 +169,7 @@ class ExampleFacts:
             [each.role, normalise(each.content), _plain(each.extra)] for each in self._spoken
         ]
         tools = [_plain(tool) for tool in self.tools]
-        return digest_text(repr([messages, tools]))  # in half the time of JSON
+        return digest_text(json.dumps([messages, tools], ensure_ascii=False))
 
     @property
     def system(self) -> bytes:
