@@ -32,7 +32,7 @@ class NoTrainedModels:
 class SameNameLists:
     """Two providers that list the same model name."""
 
-    def listed(self, provider):
+    def read_windows(self, provider):
         return {"a": {"m": 100, "n": None, "tts-1": 5}, "b": {"m": None}}.get(provider, {})
 
 

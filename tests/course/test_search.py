@@ -35,7 +35,7 @@ class OneTextIndex:
         is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
         return list(self.hits)[:most] if is_known else []
 
-    def containing(self, letters, _kind, most):
+    def find_containing(self, letters, _kind, most):
         return list(self.hits)[:most] if letters in TEXTS[0] else []
 
     def texts(self):
