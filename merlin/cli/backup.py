@@ -65,7 +65,7 @@ def backup(
     ] = "",
     config: ConfigPath = DEFAULT,
     keep: Annotated[
-        int | None, typer.Option(min=1, help="Keep only this many archives there.")
+        int | None, typer.Option(min=1, help="Keep only this many of all archives there.")
     ] = None,
     with_key: Annotated[
         bool, typer.Option("--with-key", help="Include the key that encrypts people's texts.")
@@ -82,6 +82,8 @@ def backup(
 
     write = partial(write_backup, state, url, at=now, with_key=with_key, key=key)
     if to == "-":
+        if sys.stdout.isatty():
+            raise Refused("stdout is a terminal", "backup-terminal")
         _write_with_low_priority(write, os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
         note_backup(state, now, is_piped=True)
         return

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -157,6 +158,15 @@ def test_backup_to_stdout_has_low_priority_and_can_be_interrupted(
     assert not [*(config_path.parent / "state").glob(".backup-*")]
     if not is_interrupted:
         assert run(capfd, "restore", archive, "--dry-run", "--config", config_path)[0] == 0
+
+
+def test_backup_is_not_written_to_a_terminal(config_path):
+    terminal, child_end = pty.openpty()
+    words = ["-m", "merlin", "backup", "-", "--config", str(config_path)]
+    process = subprocess.run([sys.executable, *words], stdout=child_end, stderr=PIPE, check=False)
+    os.close(child_end)
+    os.close(terminal)
+    assert (process.returncode, b"(>)" in process.stderr) == (1, True)
 
 
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):

@@ -31,6 +31,7 @@ migrate-db-done = { $rows ->
   } in { $tables } tables. Now set `database` in config.yaml to this address and start Merlin. The SQLite file is unchanged; keep it as a backup.
 processes-running = These processes are running: { $names }. Stop them, and try again.
 backup-failed = The backup failed at { $what }: { $why }
+backup-terminal = An archive isn't text. Send it to a program (|) or into a file (>).
 backup-too-large = The archive would be larger than 64 GiB, the most that can be encrypted in one piece. Delete old builds (merlin prune), or take MERLIN_BACKUP_KEY away and keep the archive on an encrypted disk.
 backup-no-program = { $program } isn't installed. It comes with PostgreSQL's client package (postgresql-client).
 backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->

@@ -36,6 +36,7 @@ migrate-db-done = { $rows ->
   }. Теперь впишите этот адрес в `database` в config.yaml и запустите Merlin. Файл SQLite не изменился, сохраните его как резервную копию.
 processes-running = Ещё работают: { $names }. Остановите их и повторите.
 backup-failed = Резервная копия не получилась, { $what } сообщает: { $why }
+backup-terminal = Архив — не текст. Передайте его программе (|) или запишите в файл (>).
 backup-too-large = Архив получился бы больше 64 ГиБ, а целиком зашифровать можно не больше. Удалите ненужные сборки (merlin prune) или уберите MERLIN_BACKUP_KEY и храните архив на зашифрованном диске.
 backup-no-program = Программа { $program } не установлена. Она входит в пакет клиента PostgreSQL (postgresql-client).
 backup-done = Сохранено: { $path }, { $mb } МБ.{ $deleted ->
