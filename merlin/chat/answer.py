@@ -87,8 +87,8 @@ class Reply:
     without its history. `sources` are those a composed answer cites, `first_ms` is the time from
     the request to the first token. `estimate` is the usage where the provider counted none: it
     counts at the end of an answer, and one that was stopped or cut off costs money too, even before
-    its first word. `unused` is
-    the reply of the other model where a composed answer was asked for; it costs money as well.
+    its first word. `unused` is the reply of the other model where a composed answer was asked for;
+    it costs money as well.
     """
 
     ending: Ending

@@ -49,12 +49,18 @@ def remove_durably(path: Path) -> None:
 
 
 def give_to_owner(path: Path, of: Path) -> None:
-    """Give a file or folder to the owner of `of` if root runs, for the services' own user."""
-    if os.geteuid() == 0:
-        owner = of.stat()
-        for each in (path, *path.rglob("*")):
+    """Give a file or folder to the owner of `of` if root runs, for the services' own user.
+
+    That user may replace a folder by a link meanwhile: names are relative to open folders.
+    """
+    if os.geteuid() != 0:
+        return
+    owner = of.stat()
+    os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    for _, folders, files, descriptor in os.fwalk(path):
+        for name in (*folders, *files):
             with suppress(FileNotFoundError):  # removed meanwhile
-                os.chown(each, owner.st_uid, owner.st_gid, follow_symlinks=False)
+                os.chown(name, owner.st_uid, owner.st_gid, dir_fd=descriptor, follow_symlinks=False)
 
 
 def sync_file(path: Path) -> None:
