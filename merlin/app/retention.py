@@ -9,11 +9,12 @@ from typing import Any
 
 from peewee import Select, fn
 
+from merlin.account.approvals import Approvals
 from merlin.app.inbox import UpdateState
 from merlin.chat.sessions import IS_DELETED, UNDO
 from merlin.chat.turns import TurnState
 from merlin.config.settings import Retention
-from merlin.core.clock import iso
+from merlin.core.clock import Clock, iso
 from merlin.dataset.builds import Build, build_from_row, select_whole_builds
 from merlin.dataset.proposals import ProposalState
 from merlin.dataset.verdicts import WAITING, VerdictStatus
@@ -33,6 +34,12 @@ USES_DAYS = 62
 GONE_DAYS = 30
 COST_DAYS = 2
 _NO_ARGUMENTS = "{}"
+
+
+def expire_rows(db: Database, retention: Retention, clock: Clock) -> int:
+    """Expire overdue approvals and delete a batch of old rows; return the number deleted."""
+    Approvals(db, clock).expire()
+    return delete_old_rows(db, retention, clock())
 
 
 def delete_old_rows(

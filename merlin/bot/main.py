@@ -16,12 +16,11 @@ from functools import partial
 
 from telegram.error import InvalidToken, TelegramError
 
-from merlin.account.approvals import Approvals
 from merlin.account.users import Users
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
-from merlin.app.retention import delete_old_rows
+from merlin.app.retention import expire_rows
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
@@ -46,16 +45,6 @@ log = get_logger(__name__)
 PAYMENTS_EVERY_S = 30.0
 # A shorter pause between rounds, so that updates stored by the api are picked up quickly.
 TAKEOVER_REST_S = 0.02
-
-
-def expire_rows(services: BotServices) -> Callable[[], Awaitable[None]]:
-    """Return a function that deletes a batch of old rows, where there is no daemon to do it."""
-
-    def expire() -> None:
-        Approvals(services.db, services.clock).expire()
-        delete_old_rows(services.db, services.config.retention, services.clock())
-
-    return lambda: services.store.do(expire)
 
 
 LISTS_EVERY_S = 3600.0
@@ -175,8 +164,9 @@ class Bot:
             ("model lists", make_model_list_loop(self._services)),
         ]
         if services.config.repository is None:
-            expire = expire_rows(services)
-            parts.append(("old rows", lambda: run_every(expire, services.pace.expire_s)))
+            expire = partial(expire_rows, services.db, services.config.retention, services.clock)
+            delete = partial(services.store.do, expire)
+            parts.append(("old rows", lambda: run_every(delete, services.pace.expire_s)))
         if self._services.webhook is None:
             parts += [("lead", self._poller.keep_lead), ("updates", self._poller.run)]
         return parts

@@ -91,7 +91,7 @@ STORE_PAUSE_S = 5.0
 # Temporary failures, reported elsewhere, which do not count as bugs.
 _OUTAGES = (MerlinError, TelegramError, OSError)
 
-Round = Callable[[], Awaitable[None]]
+Round = Callable[[], Awaitable[object]]
 
 
 async def run_loop(

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from merlin.account.approvals import Approvals
-from merlin.app.retention import RemovableFiles, delete_old_rows
+from merlin.app.retention import RemovableFiles, expire_rows
 from merlin.core.errors import ProviderBusy, ProviderUnknown
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
@@ -25,12 +24,11 @@ MAX_BATCHES = 40
 BATCH_PAUSE_S = 0.05
 
 
-def expire_rows(services: DaemonServices) -> bool:
-    """Expire overdue approvals and delete old rows; return whether rows were deleted."""
-    Approvals(services.db, services.clock).expire()
-    retention, total = services.config.retention, 0
+def expire_in_batches(services: DaemonServices) -> bool:
+    """Expire approvals and rows in batches; return whether rows were deleted."""
+    total = 0
     for _ in range(MAX_BATCHES):
-        count = delete_old_rows(services.db, retention, services.clock())
+        count = expire_rows(services.db, services.config.retention, services.clock)
         if not count:
             break
         total += count

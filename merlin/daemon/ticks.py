@@ -22,7 +22,7 @@ from merlin.core.tracing import open_span
 from merlin.daemon.heartbeat import engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
-from merlin.daemon.retention import apply_retention, expire_rows
+from merlin.daemon.retention import apply_retention, expire_in_batches
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.example import load_vocabulary, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
@@ -88,7 +88,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("vocabulary", _vocabulary_release(), MINUTE_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("figures", partial(count_hours, services), MINUTE_S),
-        Tick("expire", partial(expire_rows, services), MINUTE_S),
+        Tick("expire", partial(expire_in_batches, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
         Tick("beat", heartbeat_tick(services, tally), 1.0),
