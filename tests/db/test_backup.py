@@ -35,7 +35,7 @@ from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
 from merlin.wiring.context import open_migrated_database
-from tests.support.machine import skip_or_fail
+from tests.support.machine import require_root
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -315,7 +315,7 @@ def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_com
 def test_what_root_backs_up_and_restores_belongs_to_the_user_of_the_services(
     config_path, tmp_path, capfd
 ):
-    skip_or_fail(None if os.geteuid() == 0 else "only root can give files away")
+    require_root("give files away")
     there, nobody = configured(tmp_path / "there"), 65534
     states = [path.parent / "state" for path in (config_path, there)]
     states[0].chmod(0o700)

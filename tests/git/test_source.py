@@ -11,7 +11,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
 from merlin.git.repository import GitSource
 from tests.git.conftest import read_texts
-from tests.support.machine import skip_or_fail
+from tests.support.machine import require_root
 
 pytestmark = pytest.mark.functional
 
@@ -218,7 +218,7 @@ def test_bare_repository_is_read(make_remote, make_source, remote):
 
 
 def test_repository_owned_by_another_user_is_read(remote, source):
-    skip_or_fail(None if os.geteuid() == 0 else "only root can give files away")
+    require_root("give files away")
     head = remote.commit(a="1")
     for path in [remote.path, *remote.path.rglob("*")]:
         os.chown(path, 12345, 12345, follow_symlinks=False)
