@@ -107,7 +107,7 @@ class Sqlite(_Registering, SqliteDatabase):
 
 
 class _PsycopgAdapter(Psycopg3Adapter):
-    """peewee's adapter for psycopg 3, also if peewee was imported without the driver."""
+    """peewee's adapter for psycopg 3, also if peewee was imported without the driver (ADR 38)."""
 
     def __init__(self) -> None:
         from psycopg.pq import TransactionStatus as Status  # noqa: PLC0415 - SQLite does without it
