@@ -47,6 +47,8 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
 from merlin.db.throttle import forget
 
+log = get_logger(__name__)
+
 # How often stale reservations and old call counts are removed.
 RELEASE_S = 60.0
 
@@ -177,8 +179,6 @@ async def repeat(
             was_well = False
         await (changes.wait(count, every_s) if changes else asyncio.sleep(every_s))
 
-
-log = get_logger(__name__)
 
 FINISH_S = 15
 

@@ -32,6 +32,8 @@ from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
 from merlin.core.server import FREE_BYTES, BodyCheck
 
+log = get_logger(__name__)
+
 PREFIX = "/api/"
 VERSIONED = "/api/v1/"
 
@@ -106,8 +108,6 @@ def body_size_rule(services: ApiServices) -> BodyCheck:
 
     return judge
 
-
-log = get_logger(__name__)
 
 # Sent over HTTPS only: browsers ignore it over plain HTTP, and on localhost it would affect other
 # programs.

@@ -41,6 +41,8 @@ from merlin.core.server import read_chunks
 from merlin.core.web.browser import language_of_header
 from merlin.openai_protocol.errors import NO_CREDIT, TOO_OFTEN, ApiError, error_object
 
+log = get_logger(__name__)
+
 
 def language_of_request(request: Request) -> str:
     """Return the language of the answer to a request."""
@@ -178,8 +180,6 @@ def field_error(language: str, param: str, key: str, **arguments: Any) -> ApiErr
     status, code = HTTPStatus.BAD_REQUEST, "invalid_value"
     return refusal(language, status, key, code, param, **arguments)
 
-
-log = get_logger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 # RFC 9110, 11.6.1; browsers do not prompt for a Bearer token.

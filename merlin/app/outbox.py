@@ -31,6 +31,8 @@ from merlin.db.requests import REQUESTS, Request, RequestState
 from merlin.db.tables import ERRAND, OUTGOING, REQUEST
 from merlin.db.values import decrypt, read_row
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class WaitingRequest:
@@ -47,7 +49,6 @@ class WaitingRequest:
 
 
 MAX_ATTEMPTS = 2
-log = get_logger(__name__)
 
 
 class OutgoingState(StrEnum):

@@ -49,6 +49,8 @@ from merlin.db.notices import Notices
 from merlin.db.tables import RENEWAL
 from merlin.providers.payments import Gateway
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOffer:
@@ -239,8 +241,6 @@ def find_next_payment(ctx: Context, renewal: Renewal) -> tuple[Amount | None, da
     price = (plan.rub if is_ours else plan.xtr) if plan is not None and plan.renewed else None
     return (renewal.limit(price) if price and is_ours else price), at
 
-
-log = get_logger(__name__)
 
 ENDS_BEFORE = timedelta(days=1)
 # After these codes of YooKassa another attempt would fail as well.

@@ -40,6 +40,8 @@ from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.money import Cost
 
+log = get_logger(__name__)
+
 # The rest of the context window is for the task, the summary so far and the new one.
 _ROOM_SHARE = 2
 
@@ -181,8 +183,6 @@ def _contains_name(name: str, message: str, latin_lead: int) -> bool:
         return True
     return folded[: max(_MIN_NAME_LENGTH, len(folded) - _ENDING)] in message
 
-
-log = get_logger(__name__)
 
 TRIES = 2
 # Sends a model one message, with the system text of the task.

@@ -41,6 +41,8 @@ from merlin.core.server import join_chunks
 from merlin.core.tracing import open_span
 from merlin.providers.documents import too_large, unusable_file
 
+log = get_logger(__name__)
+
 
 def message_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the fields of a text message that shows a page."""
@@ -93,7 +95,6 @@ def _build_button(button: Button) -> dict[str, Any]:
     return key | ({"style": button.style} if button.style else {})
 
 
-log = get_logger(__name__)
 # The library recommends its typed methods; see the module's docstring.
 warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 

@@ -36,6 +36,8 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Request, RequestState
 from merlin.db.writer import Store
 
+log = get_logger(__name__)
+
 BROADCAST_EVERY_S = 0.25
 
 
@@ -93,9 +95,6 @@ def broadcast_report(broadcast: Broadcast, delivered: Counter[str], language: st
         left=max(broadcast.total - sum(counts.values()), 0),
         **counts,
     )
-
-
-log = get_logger(__name__)
 
 
 async def show_results(services: BotServices) -> None:

@@ -26,6 +26,8 @@ from merlin.db.writer import Store
 from merlin.providers.documents import ChildReader
 from merlin.providers.openai_chat import OpenAIAudio
 
+log = get_logger(__name__)
+
 # How a streaming answer is shown: by edits of its message, by drafts where Telegram has them
 # (private chats; edits elsewhere), or not at all.
 EDITS, DRAFTS, OFF = "edits", "drafts", "off"
@@ -80,8 +82,6 @@ class BotServices(Context):
         """Return the language of a user; within the store's work."""
         return Users(self.db).get_or_new(user_id).speaks(self.config.language)
 
-
-log = get_logger(__name__)
 
 EVERY_S = 1.0
 # A part that ran for this long before it failed counts as healthy.

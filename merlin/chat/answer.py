@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     # The client needs aiohttp, which not every process loads.
     from merlin.providers.openai_chat import OpenAIChat
 
+log = get_logger(__name__)
+
 COOLDOWN_S = 60.0
 # A model that selects among taught answers has finished by then.
 _MIN_STREAM_S = 0.3
@@ -147,8 +149,6 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], now: datetime, 
             # The daemon lists the remaining models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
 
-
-log = get_logger(__name__)
 
 # The error code of a conversation longer than the model's window. Source: openai/openai-openapi.
 TOO_LONG = "context_length_exceeded"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from starlette.requests import Request
 
+log = get_logger(__name__)
+
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
@@ -53,8 +55,6 @@ def status_notice(text: str) -> str:
     """Return the message that sets the one-line status in `systemctl status`."""
     return "STATUS=" + " ".join(text.split())
 
-
-log = get_logger(__name__)
 
 _PR_SET_PDEATHSIG = 1
 T = TypeVar("T")

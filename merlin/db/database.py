@@ -46,6 +46,8 @@ from merlin.db.tables import USER
 if TYPE_CHECKING:
     from merlin.db.encryption import Cipher
 
+log = get_logger(__name__)
+
 
 class Parameter:
     """The placeholder of a value in a prepared query."""
@@ -128,8 +130,6 @@ def _prepare_upsert(table: Table, key: tuple[str, ...], names: tuple[str, ...]) 
     new = table.insert({**parameters(" ".join(key)), **update})
     return Prepared(new.on_conflict(conflict_target=key, update=update).as_rowcount())
 
-
-log = get_logger(__name__)
 
 Row = dict[str, Any]
 T = TypeVar("T")

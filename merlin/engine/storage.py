@@ -39,6 +39,8 @@ from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 from merlin.openai_protocol.requests import Page
 from merlin.openai_protocol.responses import checkpoint_object, file_object, model_object
 
+log = get_logger(__name__)
+
 PURPOSE = "fine-tune"
 
 
@@ -244,8 +246,6 @@ def build_model(name: str, created_at: float, base: Base) -> dict[str, object]:
     window = base.context or None
     return model_object(name, created_at, "merlin", shutdown_date=last_day, context_window=window)
 
-
-log = get_logger(__name__)
 
 GB = 1e9
 # Checkpoints of ended jobs, then this job's own except the newest, which may become its model.

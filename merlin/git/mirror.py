@@ -32,6 +32,8 @@ from merlin.core.log import get_logger
 from merlin.git.remote_url import CONTROL, RemoteUrl
 from merlin.git.source import SHA1_DIGITS
 
+log = get_logger(__name__)
+
 HEAD_REF = "refs/merlin/head"
 NOTES_REF = "refs/notes/merlin"
 # Our notes as last pushed, and the remote's notes where they differ.
@@ -217,7 +219,6 @@ def format_stderr(stderr: str, remote: RemoteUrl) -> str:
     return text[:_MAX_STDERR_LENGTH] or "no word"
 
 
-log = get_logger(__name__)
 _SUSPECT_MARK = "merlin.suspect"
 _CLEANED_MARK, _CLEANING_INTERVAL = "merlin.cleaned", timedelta(days=1)
 _PINNED_REFS = "refs/merlin/needed/"

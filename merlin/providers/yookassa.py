@@ -40,6 +40,8 @@ from merlin.providers.payments import (
     normalise_contact,
 )
 
+log = get_logger(__name__)
+
 Body = Mapping[str, Any]
 MAX_DESCRIPTION_LENGTH, MAX_REFUND_DESCRIPTION_LENGTH = 128, 250
 _IS_DONE = {"succeeded": True, "canceled": False}
@@ -193,8 +195,6 @@ _OK, _PROCESSING, _TIMED_OUT, _TOO_MANY, _BROKEN = 200, 202, 408, 429, 500
 # A full page of a hundred payments is about 300 kB.
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
 _MAX_CODE_LENGTH, _MAX_ERROR_LENGTH = 64, 200
-
-log = get_logger(__name__)
 
 PAGE, MAX_PAGES = 100, 1000
 # Ids also come from notifications, which anybody can send: they must not change the URL's path.

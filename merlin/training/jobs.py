@@ -25,6 +25,8 @@ from merlin.db.values import RowMap, dump_json
 from merlin.providers.base import Checkpoint, JobEvent, JobReport, ModelClient, TrainingApi
 from merlin.training.models import ModelState
 
+log = get_logger(__name__)
+
 
 class JobState(StrEnum):
     """The state of a job."""
@@ -267,7 +269,6 @@ def new_model_row(job: Job) -> Row:
     }
 
 
-log = get_logger(__name__)
 NOT_FOUND = 404
 MAX_DURATION_S = 3600.0
 EVENTS_WAIT = timedelta(minutes=1)

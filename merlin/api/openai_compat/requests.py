@@ -53,6 +53,8 @@ from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
 
+log = get_logger(__name__)
+
 ALONE = "merlin"
 _FOLDER = f"{ALONE}/"
 BODY_BYTES = 1024 * 1024
@@ -426,9 +428,6 @@ def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
     report_faults(services.db, reply.faults, services.clock(), BY)
     count_answer(services.db, reply)
-
-
-log = get_logger(__name__)
 
 
 def release_stale_reservations(ctx: Context) -> None:

@@ -37,6 +37,8 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.heartbeat import DATABASE_STATES
 from merlin.core.log import get_logger, redact
 
+log = get_logger(__name__)
+
 status_router = operation_router(prefix="/api", tags=["office"])
 
 _ALARMS = 20
@@ -105,8 +107,6 @@ async def show_health(caller: UserViewer) -> HealthShown:
     """Return processes, queues, failures, spending, model shutdown dates, disk space and alarms."""
     return HealthShown.from_object(await caller.read(read_health, _ALARMS), caller.language)
 
-
-log = get_logger(__name__)
 
 process_router = operation_router(tags=["process"])
 

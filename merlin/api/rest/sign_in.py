@@ -44,6 +44,8 @@ from merlin.core.web.browser import read_cookie
 from merlin.providers.openid import LIFETIME as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
+log = get_logger(__name__)
+
 router = operation_router(
     prefix="/api/auth",
     tags=["sign-in"],
@@ -170,8 +172,6 @@ async def finish_login(request: Request, response: Response) -> LoginStatus:
         return await look_at_login(request)
     return LoginStatus(state=LoginState.CONFIRMED, signed_in=_sign_in_view(entered))
 
-
-log = get_logger(__name__)
 
 COOKIE = "merlin-openid"
 BACK = "/api/auth/openid/callback"

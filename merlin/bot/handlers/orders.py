@@ -40,6 +40,8 @@ from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway
 
+log = get_logger(__name__)
+
 handlers = Handlers()
 # Taps within this time after an invoice count as one.
 REPEAT_WINDOW = timedelta(seconds=20)
@@ -124,9 +126,6 @@ async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callabl
         )
 
     return show_link
-
-
-log = get_logger(__name__)
 
 
 async def answer_checkout(context: BotContext) -> None:

@@ -25,6 +25,8 @@ from merlin.core.log import get_logger
 from merlin.core.server import content_length
 from merlin.core.web.assets import TEMPLATES, Assets
 
+log = get_logger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Badge:
@@ -144,9 +146,6 @@ class Templates:
         svg = self.assets.text("icons.svg")
         # Markup of our own file only.
         return {match[1]: Markup(match[0]) for match in _SYMBOL.finditer(svg)}  # noqa: S704
-
-
-log = get_logger(__name__)
 
 
 def page_route(

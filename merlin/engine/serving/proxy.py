@@ -48,6 +48,8 @@ from merlin.openai_protocol.errors import (
     retry_after_s,
 )
 
+log = get_logger(__name__)
+
 Json = dict[str, object]
 CONNECT_S = 5.0
 # The longest time without data: a long prompt behind a full queue.
@@ -321,8 +323,6 @@ def no_embeddings(reason: str = "") -> ApiError:
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
     return ApiError(400, f"{text} {reason}".strip(), param="model")
 
-
-log = get_logger(__name__)
 
 _MISSING = 404
 _LOADED = "already been loaded"

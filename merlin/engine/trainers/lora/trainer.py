@@ -47,6 +47,8 @@ from merlin.engine.trainers.base import (
     classify_error,
 )
 
+log = get_logger(__name__)
+
 ALL_LINEAR = "all-linear"
 # The learning rate at a multiplier of 1, by method.
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
@@ -148,7 +150,6 @@ _READ_BYTES = 65_536
 MAX_CRASHES = 3
 # The message of a child that has finished loading; before it there is no state to save.
 _SETTLED = "settled"
-log = get_logger(__name__)
 
 
 class LoraTrainer:
