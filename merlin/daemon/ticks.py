@@ -24,7 +24,6 @@ from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention, expire_in_batches
 from merlin.daemon.services import DaemonServices
-from merlin.dataset.example import load_vocabulary, release_vocabulary
 from merlin.dataset.files import FileIndex, sync_files
 from merlin.dataset.gather import CommitOutcome, gather, restore_build
 from merlin.dataset.verdicts import VerdictHistory, VerdictStatus
@@ -85,7 +84,6 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         ),
         Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
-        Tick("vocabulary", _vocabulary_release(), MINUTE_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
         Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("expire", partial(expire_in_batches, services), MINUTE_S),
@@ -93,22 +91,6 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
         Tick("beat", heartbeat_tick(services, tally), 1.0),
     ]
-
-
-def _vocabulary_release() -> Callable[[], bool]:
-    """Return a tick that frees the tokenizer's memory after a round without token counts."""
-    before = load_vocabulary.cache_info()
-
-    def release() -> bool:
-        nonlocal before
-        counted = load_vocabulary.cache_info()
-        if counted == before and counted.currsize:
-            release_vocabulary()
-            counted = load_vocabulary.cache_info()
-        before = counted
-        return False
-
-    return release
 
 
 def fetch(services: DaemonServices) -> bool:

@@ -30,10 +30,10 @@ Source: openai-cookbook, "Data preparation and analysis for chat model fine-tuni
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import re
+import threading
 import unicodedata
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -44,6 +44,7 @@ from typing import TYPE_CHECKING, Any
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank
+from merlin.core.heap import release_free_memory
 from merlin.core.messages import Message
 from merlin.dataset.finding import Finding, Mark, Severity, shorten
 from merlin.dataset.layout import NameAllocator
@@ -475,6 +476,8 @@ PER_NAME = 1
 # tiktoken's regular expression overflows its stack at a million blanks in a row and then ends
 # the thread; pieces of this length are safe, and shorter texts are counted exactly.
 _PIECE = 100_000
+# The vocabulary is freed after a time without counting.
+_UNUSED_S = 60.0
 
 # Source: tiktoken 0.14, tiktoken_ext/openai_public.py, o200k_base.
 _PATTERN = (
@@ -540,23 +543,35 @@ def _count_piece(text: str) -> int:
     return sum(map(_count_word, _WORD.findall(text)))
 
 
-def release_vocabulary() -> None:
-    """Free the 75 MB of the vocabulary; the next count loads it again in 0.15 s."""
-    _count_word.cache_clear()
-    load_vocabulary.cache_clear()
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc alone
-    if trim is not None:
-        trim(0)
+def release_unused_vocabulary(counted: int = 0) -> None:
+    """Free the vocabulary unless texts were counted since it had been used `counted` times.
+
+    Repeated every minute until then. The next count loads it again.
+    """
+    used = load_vocabulary.cache_info().hits
+    if used == counted:
+        _count_word.cache_clear()
+        load_vocabulary.cache_clear()
+        release_free_memory()
+    else:
+        _release_later(used)
+
+
+def _release_later(counted: int) -> None:
+    timer = threading.Timer(_UNUSED_S, release_unused_vocabulary, [counted])
+    timer.daemon = True
+    timer.start()
 
 
 @cache
 def load_vocabulary() -> Encoding:
-    """Return the tokenizer; the first call takes 0.15 s and 75 MB."""
+    """Return the tokenizer; the first call takes 0.15 s and 75 MB, until it is unused."""
     from tiktoken import Encoding  # noqa: PLC0415 - loaded at the first count only
 
     content = zlib.decompress(VOCABULARY.read_bytes())
     if hashlib.sha256(content).hexdigest() != VOCABULARY_SHA256:
         raise RuntimeError(f"the vocabulary {VOCABULARY.name} is damaged: install Merlin again")
+    _release_later(0)
     # The words by rank; UTF-8 never has the byte between them, which is a word itself, left empty.
     ranks = {word or b"\xff": rank for rank, word in enumerate(content.split(b"\xff"))}
     return Encoding("o200k_base", pat_str=_PATTERN, mergeable_ranks=ranks, special_tokens=_SPECIAL)

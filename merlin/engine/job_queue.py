@@ -19,6 +19,7 @@ from pathlib import Path
 
 from merlin.config.engine import EngineSettings, EngineTrainingConfig
 from merlin.core.clock import utc_now
+from merlin.core.heap import release_free_memory
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
@@ -362,6 +363,7 @@ class JobQueue:
                 return False
             with fail_on_error(repositories, job):
                 self._train(job, devices)
+            release_free_memory()
             if repositories.jobs.get(job.job_id).is_over:
                 repositories.clear_work(job.job_id)
             return True

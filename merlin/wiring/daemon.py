@@ -35,7 +35,7 @@ from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ModelInventory
 from merlin.wiring.context import git_source, make_cipher, open_checked_database
-from merlin.wiring.process import allocate_from_one_heap, observe_process
+from merlin.wiring.process import observe_process
 from merlin.wiring.providers import create_forge, model_client, sunset_lookup, training_client
 
 log = get_logger(__name__)
@@ -44,7 +44,6 @@ LEAD_POLL_S = 1.0
 
 def run_daemon(config: Config) -> None:
     """Run the daemon until it is stopped; wait while another daemon leads."""
-    allocate_from_one_heap()  # Its ticks have 15 threads: 13 MB less.
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
     confirm_lead = partial(_confirm_lead, lead, stop)

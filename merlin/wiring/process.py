@@ -1,30 +1,22 @@
-"""Set-up common to all processes: logging, traces, error reports."""
+"""Set-up common to all processes: the heap, logging, traces, error reports."""
 
-import ctypes
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from merlin.config import Config, credential
 from merlin.config.settings import SENTRY_DSN
 from merlin.core.errors import ConfigError
+from merlin.core.heap import share_one_heap
 from merlin.core.log import set_up_logging
-
-_M_ARENA_MAX = -8  # of glibc's malloc.h
-
-
-def allocate_from_one_heap() -> None:
-    """Let the threads of this process share one heap; call it before they start.
-
-    By default glibc gives every thread its own, each of which keeps what it once used.
-    """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # glibc alone
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
 
 
 @contextmanager
 def observe_process(config: Config, process: str) -> Iterator[None]:
-    """Set up logging, and configured traces and error reports. Raises ConfigError for a bad DSN."""
+    """Set up the heap and logging, and configured traces and error reports.
+
+    Raises ConfigError for a bad DSN.
+    """
+    share_one_heap()
     set_up_logging(process)
     dsn = credential(SENTRY_DSN, is_needed=False)
     with ExitStack() as stack:

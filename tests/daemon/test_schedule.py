@@ -17,7 +17,6 @@ from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
-from merlin.dataset.example import count_tokens, load_vocabulary
 from merlin.db.driver_errors import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.jobs import Jobs
@@ -210,18 +209,3 @@ def test_heartbeat_of_an_engine_is_written_only_when_it_answers(lab):
             if heartbeat.process == "engine"
         ] == [beat.at]
         assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}
-
-
-def test_vocabulary_is_released_after_a_round_without_counting(lab):
-    with lab.services() as services:
-        tick = next(
-            candidate
-            for candidate in ticks_of(services, TickCounts())
-            if candidate.name == "vocabulary"
-        )
-        many = count_tokens("Сколько будет семь на восемь?")
-        tick.run()
-        assert load_vocabulary.cache_info().currsize  # counted since the previous round
-        tick.run()
-        assert not load_vocabulary.cache_info().currsize
-        assert count_tokens("Сколько будет семь на восемь?") == many
