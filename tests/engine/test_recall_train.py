@@ -1,5 +1,6 @@
 """Training of `recall`: epochs, metrics, checkpoints, "auto", and invalid input."""
 
+import asyncio
 import json
 import random
 from dataclasses import replace
@@ -10,6 +11,8 @@ import pytest
 
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
+from merlin.engine.serving.base import Adapter
+from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.base import (
     Epoch,
     Hyperparameters,
@@ -133,6 +136,29 @@ def test_zero_weights_answer_nothing(model):
 def test_unrelated_questions_are_not_answered(model):
     for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
         assert not ask(model, question).known, question
+
+
+def test_words_of_many_questions_take_a_limited_space(model):
+    for number in range(3):
+        ask(model, " ".join(f"слово{number}{word}" for word in range(1_000)))
+    assert sum(vector.nbytes for vector, _ in model._term_cache.values()) < 10_000_000
+
+
+def test_number_and_size_of_loaded_models_are_limited(model, tmp_path, monkeypatch):
+    model.save(tmp_path / "model")
+    size, backend = (tmp_path / "model").stat().st_size, RecallBackend("ru")
+
+    def answer(number):
+        adapter = Adapter(str(number), tmp_path / "model")
+        return asyncio.run(backend.answer(adapter, TALKS[0]))
+
+    for number in range(20):
+        assert answer(number).text == FACTS["Что такое стек?"]
+    assert backend.figures()["adapters"] == 16
+    for most, loaded in ((5 * size, 5), (1, 1)):
+        monkeypatch.setattr("merlin.engine.serving.recall.CAPACITY_BYTES", most)
+        answer(21)
+        assert backend.figures()["adapters"] == loaded
 
 
 def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):

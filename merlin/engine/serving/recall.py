@@ -13,7 +13,6 @@ import re
 import threading
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +33,9 @@ if TYPE_CHECKING:
     from merlin.engine.trainers.recall.draws import Floats
     from merlin.engine.trainers.recall.model import RecallModel
 
-CAPACITY = 16
+# Models that stay loaded, and the size of their files; the newest stays in any case. A model takes
+# about three times as much memory.
+CAPACITY, CAPACITY_BYTES = 16, 48_000_000
 _PIECES = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
@@ -48,7 +49,7 @@ class RecallBackend:
         self._name = name
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
-        self._load = lru_cache(CAPACITY)(_load)
+        self._models: dict[Adapter, tuple[RecallModel, int]] = {}  # the last asked is the last
         self._figures: Counter[str] = Counter()
 
     async def ask(
@@ -83,11 +84,11 @@ class RecallBackend:
 
     def figures(self) -> Mapping[str, float]:
         """Return the counts of tokens and answers, and the number of loaded models."""
-        return {**self._figures, "adapters": self._load.cache_info().currsize}
+        return {**self._figures, "adapters": len(self._models)}
 
     async def close(self) -> None:
         """Clear the model cache."""
-        self._load.cache_clear()
+        self._models.clear()
 
     async def answer(self, adapter: Adapter | None, messages: Sequence[Message]) -> RecallAnswer:
         """Return a model's answer; the untrained base always answers "unknown".
@@ -109,7 +110,15 @@ class RecallBackend:
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
-            return self._load(adapter)
+            loaded = self._models.pop(adapter) if adapter in self._models else _load(adapter)
+            self._models[adapter] = loaded
+            while len(self._models) > 1 and self._is_full():
+                self._models.pop(next(iter(self._models)))
+            return loaded[0]
+
+    def _is_full(self) -> bool:
+        size = sum(size for _, size in self._models.values())
+        return len(self._models) > CAPACITY or size > CAPACITY_BYTES
 
     async def _digest_encoder(self) -> str:
         return digest_built_in()
@@ -166,10 +175,11 @@ class EmbedBackend(RecallBackend):
         return [known[text] for text in texts]
 
 
-def _load(adapter: Adapter) -> RecallModel:
+def _load(adapter: Adapter) -> tuple[RecallModel, int]:
+    """Return a model and the size of its file."""
     from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - numpy
 
-    return load_model(adapter.path)
+    return load_model(adapter.path), adapter.path.stat().st_size
 
 
 def _cut(content: str, request: GenerationRequest) -> tuple[str, str]:

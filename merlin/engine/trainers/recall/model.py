@@ -41,7 +41,8 @@ from merlin.engine.trainers.recall.weights import SHARPNESS
 # Format 1 had one threshold for all answers, and answered questions without a content word; format
 # 2 did not store trained questions, so none are suggested; format 3 had no synonyms.
 FORMAT = 4
-_CACHED_TERMS = 50_000
+# Of vectors per model: 2,000 words in a small one.
+_CACHED_BYTES = 10_000_000
 # An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
@@ -228,7 +229,7 @@ class RecallModel:
         return np.asarray(total / np.sqrt(mass) if mass > 0 else total, np.float32)
 
     def _place_terms(self, terms: Sequence[str]) -> list[tuple[Floats, float]]:
-        if len(self._term_cache) > _CACHED_TERMS:
+        if len(self._term_cache) * self.weights[0].nbytes > _CACHED_BYTES:
             self._term_cache = {}
         cache = self._term_cache  # a local reference, because another thread can replace the dict
         missing = [term for term in terms if term not in cache]

@@ -33,9 +33,11 @@ EARLIER_WEIGHT = 0.5
 # The weight of a synonym relative to the word itself.
 SYNONYM_WEIGHT = 0.8
 _ROWS_AT_ONCE = 512
+# A term has 20 features on average.
+_TERMS_AT_ONCE = 32
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=30_000)  # a kilobyte each
 def build_features(term: str) -> tuple[Integers, Floats]:
     """Return the hashes and the weights of one term's features.
 
@@ -174,8 +176,8 @@ class Space:
         distinct, rows = np.unique(hashes, return_inverse=True)
         table = draw_vectors(distinct, self.seed, self.dimensions)
         ends = np.append(starts[1:], len(hashes))
-        for first in range(0, len(starts), _ROWS_AT_ONCE):
-            last = min(first + _ROWS_AT_ONCE, len(starts))
+        for first in range(0, len(starts), _TERMS_AT_ONCE):
+            last = min(first + _TERMS_AT_ONCE, len(starts))
             part = slice(starts[first], ends[last - 1])
             weighed = table[rows[part]] * values[part, None]
             sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)

@@ -97,7 +97,7 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     return (*unique, *kinds)
 
 
-@lru_cache(maxsize=200_000)
+@lru_cache(maxsize=30_000)
 def _build_term(token: str, *, is_russian: bool) -> str:
     token = _NUMERALS.get(token, token)
     if _CYRILLIC.match(token):
