@@ -57,7 +57,9 @@ REASONS = {
 GIT_REASONS = {
     "No space left on device": "disk-full",
     "Disk quota exceeded": "disk-full",
+    "HOST IDENTIFICATION HAS CHANGED": "git-host-changed",
     "Host key verification failed": "git-host-key",
+    'Load key "': "git-key-file",
     "Could not resolve host": "git-host",
     "Permission denied (": "git-auth",  # ssh
     "Authentication failed": "git-auth",
@@ -69,10 +71,16 @@ GIT_REASONS = {
     "insufficient permission": "git-denied",
     "Repository not found": "git-not-found",
     "' not found": "git-not-found",
+    "could not be found or you don't have permission": "git-not-found",
     "returned error: 404": "git-not-found",
     "does not appear to be a git repository": "git-not-found",
     "certificate": "git-certificate",
+    "returned error: 3": "git-moved",
+    "returned error: 429": "git-limit",
     "returned error: 5": "git-server",
+    "returned error: ": "git-no-server",
+    "not valid: is this a git repository": "git-no-server",
+    "protocol error: ": "git-no-server",
     "Connection refused": "git-connection",
     "onnection timed out": "git-connection",
     "Connection reset": "git-connection",
@@ -82,7 +90,12 @@ GIT_REASONS = {
     "No route to host": "git-connection",
     "Operation too slow": "git-connection",
     "hung up": "git-connection",
+    "Empty reply from server": "git-connection",
+    "transfer closed": "git-connection",
+    "early EOF": "git-connection",
     "[rejected]": "git-raced",
+    # The server gave no reason: nothing precedes git's own line.
+    "ls-remote: fatal: Could not read from remote repository": "git-not-found",
 }
 # How a call of a provider failed; technical details may follow after a colon.
 PROVIDER_REASONS = {

@@ -46,7 +46,7 @@ _DIRECTORY_NAME = re.compile(r"(?!-)[\w.-]{1,100}")
 # Servers add rules and empty lines around their messages.
 _RELEVANT_LINE = re.compile(
     r"(fatal|error|ERROR|remote|ssh):.*\w|.*Permission denied|Host key verification failed"
-    r"|(kex_exchange_identification: )?Connection "
+    r"|(kex_exchange_identification: )?Connection |@ +WARNING: |Load key "
 )
 _MAX_STDERR_LINES, _MAX_STDERR_LENGTH = 6, 500
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")

@@ -99,6 +99,8 @@ def test_failures_of_a_remote_are_explained_in_the_language_of_the_reader(make_s
     with serve_folder(tmp_path) as server:
         assert "нет репозитория" in tell(make_url(server))
     assert "не отвечает" in tell(make_url(server))  # closed meanwhile
+    with serve_folder(tmp_path, moved_to="http://127.0.0.1:1") as server:
+        assert "репозиторий переехал" in tell(make_url(server, "vera:s3cret-w0rd@"))
     assert "имя сервера не найдено" in tell("https://nowhere.invalid/a.git")
     assert "имя сервера не найдено" in tell("git@nowhere.invalid:a.git")
     assert "нет репозитория" in tell(str(tmp_path / "absent"))

@@ -392,7 +392,7 @@ def git(repository: Path, *arguments: str) -> str:
     """Run git in the repository; return its output. Raises Refused."""
     try:
         result = subprocess.run(  # noqa: S603 - fixed words and our own folder
-            [*_GIT, *arguments], cwd=repository, capture_output=True, text=True, check=True
+            [*_GIT, "-C", repository, *arguments], capture_output=True, text=True, check=True
         )
     except FileNotFoundError as error:
         raise MerlinError("git is not installed", "demo-no-git") from error
