@@ -8,7 +8,8 @@ buys. Meanwhile processes of the demo (including supervisor and stand-ins) are k
 one crashes at a kill point in each batch. After a batch the load stops, everything is processed,
 and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
 Ctrl+C ends it with 130 and leaves nothing. With `--hours` nothing is killed: each half hour prints
-the memory and the open files of each process, and the size of the state.
+the memory and the open files of each process, the size of the state, and how fast they have grown
+since the first half hour.
 """
 
 import argparse
@@ -68,6 +69,8 @@ TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHE
 VERBS = ("stage", "engine", "daemon", "api", "bot")
 PUSHED, EDITED, COURSE = "neurotypology", "python", 2
 RETRIED = {429, 500, 502, 503}
+# MB and number of files by process.
+Usage = dict[str, tuple[float, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,20 +339,34 @@ def _sign_in_people(demo: Demo) -> None:
             users.give_questions(ctx, Actor.operator(), number, Format.TEXT, 100_000)
 
 
-def _describe_usage(demo: Demo) -> str:
-    """Return memory and open files of each process, and the size of the state folder."""
-    usage = []
+def _measure_usage(demo: Demo) -> Usage:
+    """Return memory and open files of each process, size and files of the state folder."""
+    usage = {}
     for process in demo.processes():
         with suppress(psutil.Error):
             details = psutil.Process(process.pid)
-            memory_mb = details.memory_info().rss / 1e6
-            usage.append(f"{process.name} {memory_mb:.0f} MB, {details.num_fds()} files")
+            usage[process.name] = details.memory_info().rss / 1e6, details.num_fds()
     file_sizes = []
     for path in (demo.place.folder / "state").rglob("*"):
         with suppress(FileNotFoundError):
             file_sizes.append(path.stat().st_size)
-    usage.append(f"state {sum(file_sizes) / 1e6:.1f} MB in {len(file_sizes)} files")
-    return "; ".join(usage)
+    usage["state"] = sum(file_sizes) / 1e6, len(file_sizes)
+    return usage
+
+
+def _describe_usage(usage: Usage) -> str:
+    return "; ".join(f"{name} {mb:.0f} MB, {files} files" for name, (mb, files) in usage.items())
+
+
+def _describe_growth(samples: Sequence[tuple[int, Usage]]) -> str:
+    """Return the slope of the lines through all samples, which are after a number of operations."""
+    operations = [count / 1000 for count, _ in samples]
+    growth = [
+        f"{name} {statistics.linear_regression(operations, sizes).slope:+.1f} MB"
+        for name in samples[0][1]
+        if len(sizes := [usage[name][0] for _, usage in samples if name in usage]) == len(samples)
+    ]
+    return f"growth per 1,000 operations: {'; '.join(growth)}"
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -399,7 +416,8 @@ def soak(demo: Demo, kills: int, seed: int) -> list[str]:
         killer.counts["at a named point"] += mark.exists()
         print(
             f"batch {batch}: {sum(killer.counts.values())} kills, {point}"
-            f" {'reached' if mark.exists() else 'not reached'}; {_describe_usage(demo)}",
+            f" {'reached' if mark.exists() else 'not reached'};"
+            f" {_describe_usage(_measure_usage(demo))}",
             flush=True,
         )
         faults += demo.close()
@@ -420,15 +438,20 @@ def endure(demo: Demo, hours: float, load: Load) -> list[str]:
     _prepare(demo)
     load.start_threads()
     started_at, duration_s = time.monotonic(), 0.0
+    samples: list[tuple[int, Usage]] = []
     try:
         while duration_s < hours * 3600 and not load.faults:
             time.sleep(min(REPORT_S, hours * 3600))
             duration_s = time.monotonic() - started_at
+            promises, usage = demo.promises, _measure_usage(demo)
             print(
-                f"{duration_s / 3600:.2f} h: {_describe_load(demo.promises)};"
-                f" {_describe_usage(demo)}",
+                f"{duration_s / 3600:.2f} h: {_describe_load(promises)}; {_describe_usage(usage)}",
                 flush=True,
             )
+            inputs = promises.updates, promises.pushed, promises.edits, promises.orders
+            samples.append((sum(map(len, inputs)), usage))
+            if samples[0][0] < samples[-1][0]:
+                print(_describe_growth(samples), flush=True)
     finally:
         load.stop()
     return load.faults + _wait_and_check(demo) + demo.close()
