@@ -32,6 +32,8 @@ from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_t
 
 # After this time a message is a new question, not the reply to a dialog.
 DIALOG_LIFETIME = timedelta(hours=12)
+# The chat id, of no chat, under which a user's draft is stored while it is set aside.
+ASIDE = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,12 @@ class Dialog:
         """
         is_forgotten = self.asked_at is not None and now - self.asked_at > DIALOG_LIFETIME
         return update_id > self.asked_by and not is_forgotten
+
+    @property
+    def has_draft(self) -> bool:
+        """Return whether it holds a part of an example, or messages forwarded for one."""
+        draft = {**self.replies.get("draft", {}), "dataset": ""}
+        return bool(self.replies.get("heard")) or any(draft.values())
 
 
 # Keys within the encrypted value: the replies, and the update that opened the dialog.

@@ -24,6 +24,7 @@ from merlin.app.outbox import Target
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
+    EDITOR_STEP,
     BotApplication,
     BotContext,
     BotData,
@@ -37,7 +38,7 @@ from merlin.bot.context import (
 from merlin.bot.handlers import feedback, groups, orders, questions, start
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
-from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP, admin_refusal
+from merlin.bot.registry import ADMIN_STEP, admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text

@@ -23,11 +23,11 @@ from telegram.ext import Application, CallbackContext, ExtBot, filters
 
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
-from merlin.app.inbox import Dialog, Dialogs, Inbox, Update, UpdateState
+from merlin.app.inbox import ASIDE, Dialog, Dialogs, Inbox, Update, UpdateState
 from merlin.app.outbox import OutgoingMessage, QueuedMessage, Target
 from merlin.billing.quota import Quotas
 from merlin.bot.bot_api import BotApi, Files
-from merlin.bot.menu import View
+from merlin.bot.menu import View, buttons_of
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
@@ -64,6 +64,10 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
 def read_dialog(services: BotServices, update: Update) -> Dialog | None:
     """Return the sender's current dialog; call it within the store's work."""
     return Dialogs(services.db, services.bot_id).get(update.chat_id, update.user_id)
+
+
+# The prefix of dialog steps in which an editor writes an example.
+EDITOR_STEP = "ex-"
 
 
 # How long a chat member's status is cached.
@@ -347,12 +351,32 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def wait(self, dialog: Dialog) -> None:
         """Start a dialog step that the user's next message belongs to; within the store's work."""
+        self._set_draft_aside()
         pending = replace(dialog, asked_by=self.update_id)
         Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
         """End the dialog; return whether there was one; within the store's work."""
+        self._set_draft_aside()
         return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
+
+    def _set_draft_aside(self) -> None:
+        """Keep the unsaved example whose dialog a command or button of another subject ends."""
+        is_meant = self.verb in {"ex", "cancel"} or self.command == "cancel"
+        if is_meant or not (self.command or self.verb):
+            return
+        dialogs = Dialogs(self.db, self.bot_id)
+        dialog, earlier = dialogs.get(self.chat_id, self.user_id), dialogs.get(ASIDE, self.user_id)
+        if dialog is None or not dialog.has_draft:
+            return
+        dialogs.put(ASIDE, self.user_id, dialog)
+        note = self.translate("examples-aside", earlier="some" if earlier else "none")
+        rows = (
+            ("examples-aside-continue", "ex:return", "primary"),
+            ("examples-aside-drop", "ex:discard", "danger"),
+        )
+        page = FormattedMessage(note, buttons=buttons_of(self, *rows))
+        self.outbox.put([OutgoingMessage(f"aside:{self.update_id}", self.chat_id, page)])
 
     def finish_callback(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return the callback that finishes the update once its reply is confirmed or given up."""

@@ -38,8 +38,6 @@ from merlin.core.permissions import Permission
 T = TypeVar("T", bound="Handler | Act")
 # The prefix of dialog steps of admins: those end when another button is pressed.
 ADMIN_STEP = "admin-"
-# The prefix of dialog steps in which an editor writes an example.
-EDITOR_STEP = "ex-"
 # The argument of buttons under messages that must stay: their view is sent as a new message.
 AS_NEW_MESSAGE = "n"
 

@@ -105,7 +105,44 @@ def test_draft_continues_after_other_commands(chat):
     for command in ("/t", "/plan", "/admin", "/examples"):
         chat.say(command)
     assert "👤 Как дела?\n🤖 Хорошо." in chat.say("Хорошо.").text
+
+
+def test_draft_is_set_aside_by_what_begins_something_else(chat, telegram):
+    def find_note(text="отложен."):
+        return next((one for one in telegram.answers("vera") if one.text.endswith(text)), None)
+
+    chat.write("Как дела?", "Хорошо.")
+    chat.press("➕ Ещё вопрос")
+    chat.say("А завтро?")
+    (*_, typed) = (one for one in telegram.log("vera") if one.text == "А завтро?")
+    chat._act(telegram.edit, typed.message_id, "А завтра?")
+    assert "в пример не вошла" in chat.last.text
+    chat.press_forged("ex:unturn")
+    chat.say("А завтра?")
+    # They begin something new, end every dialog, or open a form of their own.
+    for command in ("/new", "/clear", "/course", "/start", "/system Кратко", "/paysupport"):
+        chat.say(command)
+        note = telegram.wait_for(find_note)
+        assert (
+            "👤 А завтра?\n\nТеперь пришлите ответ" in chat.press("ex:return", note.message_id).text
+        )
+    assert "🤖 Лучше." in chat.say("Лучше.").text
     chat.say("/new")
+    telegram.wait_for(find_note)
+    # Another draft takes its place; both can be continued in turn.
+    chat.write("Где мы?", "Тут.")
+    chat.say("/examples")
+    assert "🤖 Лучше." in chat.press("✏️ Продолжить пример").text
+    chat.say("/examples")
+    assert "🤖 Тут." in chat.press("✏️ Продолжить пример").text
+    chat.say("/clear")
+    note = telegram.wait_for(lambda: find_note("Отложенный раньше удалён."))
+    assert chat.press("ex:discard", note.message_id).text == "Хорошо, пример удалён."
+    assert "закрыта" in chat.press_forged("ex:discard")
+    chat.press_forged("ex:return")
+    assert "закрыта" in chat.alert
+    chat.write("Где мы?", "Тут.")
+    assert chat.say("/cancel").text == "Хорошо, пример удалён."
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 

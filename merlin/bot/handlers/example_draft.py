@@ -18,7 +18,7 @@ from typing import Any, cast
 from merlin.app import answer_changes
 from merlin.app.answer_changes import AnswerChange, AnswerChangeKind
 from merlin.app.changes import DatasetFiles
-from merlin.app.inbox import Update
+from merlin.app.inbox import ASIDE, Dialog, Dialogs, Update
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
@@ -132,6 +132,43 @@ def undo_turn(context: BotContext) -> View:
     proof.require_step(context, QUESTION, ANSWER, proof.PROOF)
     draft = proof.require_current_draft(context)
     return _ask_next(context, replace(draft, turns=draft.turns[:-1]))
+
+
+@handlers.button("ex:return")
+async def return_to_draft(context: BotContext) -> None:
+    """Continue the draft that was set aside; one that is open is set aside instead."""
+
+    def swap() -> Dialog | None:
+        dialogs = Dialogs(context.db, context.bot_id)
+        left, current = (
+            dialogs.get(ASIDE, context.user_id),
+            dialogs.get(context.chat_id, context.user_id),
+        )
+        if left is None:
+            return current
+        if current is not None and current.has_draft:
+            dialogs.put(ASIDE, context.user_id, current)
+        else:
+            dialogs.end(ASIDE, context.user_id)
+        context.wait(left)
+        return left
+
+    context = replace(context, dialog=await context.store.do(swap))
+    draft = proof.draft_of(proof.dialog_value(context, "draft"))
+    if context.step == PICK:
+        await proof.show_screen(context, show_messages)
+    elif draft is not None and draft.turns and draft.turns[-1][0] == proof.USER:
+        await proof.show_screen(context, lambda context: _ask_next(context, draft))
+    else:
+        await proof.show_proof(context, lambda: proof.require_current_draft(context), "")
+
+
+@handlers.button("ex:discard")
+def discard_draft(context: BotContext) -> View:
+    """Delete the draft that was set aside."""
+    if not Dialogs(context.db, context.bot_id).end(ASIDE, context.user_id):
+        raise NotFound("no draft", "examples-no-draft")
+    return menu.text_view(context, "examples-cancelled")
 
 
 @handlers.button("ex:wording")

@@ -20,10 +20,10 @@ from merlin.app.health import is_daemon_alive
 from merlin.app.inbox import Dialog
 from merlin.app.permissions import require_editing
 from merlin.bot import menu
-from merlin.bot.context import Act, BotContext, Handler
+from merlin.bot.context import EDITOR_STEP, Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
-from merlin.bot.registry import EDITOR_STEP, Handlers, show_with_role
+from merlin.bot.registry import Handlers, show_with_role
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import cut

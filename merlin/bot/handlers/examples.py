@@ -20,6 +20,7 @@ from merlin.app import examples
 from merlin.app.changes import PreviewView, count_open, read_files
 from merlin.app.changes import save as save_changes
 from merlin.app.examples import ExampleView
+from merlin.app.inbox import ASIDE, Dialogs
 from merlin.app.proposals import count_waiting
 from merlin.bot import menu
 from merlin.bot.context import BotContext
@@ -60,7 +61,12 @@ def examples_home(context: BotContext) -> View:
         )
 
     cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
-    keys, rows = ("examples-which", "admin-no-datasets"), (_shared_buttons(context), admin.HOME)
+    is_left = Dialogs(context.db, context.bot_id).get(ASIDE, context.user_id) is not None
+    left = is_left and ("examples-aside-continue", "ex:return", "primary")
+    keys, rows = (
+        ("examples-which", "admin-no-datasets"),
+        (left, _shared_buttons(context), admin.HOME),
+    )
     return menu.list_card(context, title, keys, cards, entry, "ex:home", *rows, place=1)
 
 

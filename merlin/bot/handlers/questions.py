@@ -527,6 +527,10 @@ async def answer_edited(context: BotContext) -> None:
     if turn is not None and turn.question.update_id == context.update_id:
         await answer_question(context, source)
         return
+    if turn is None and context.dialog is not None and context.dialog.has_draft:
+        # A typo corrected in a message that the draft has taken would be saved all the same.
+        await context.reply(context.translate("examples-edited"), UpdateState.REFUSED, "in a draft")
+        return
     if turn is None or context.command or not await _is_changed(context, turn):
         await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
         return

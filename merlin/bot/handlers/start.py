@@ -179,9 +179,11 @@ def _greeting(context: BotContext) -> View:
 @handlers.command("cancel")
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
-    """End any dialog."""
+    """End any dialog; an unsaved example is deleted."""
+    has_draft = context.dialog is not None and context.dialog.has_draft
     is_news = context.stop_waiting() or context.verb
-    return menu.text_view(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
+    key = "examples-cancelled" if has_draft else "bot-cancelled"
+    return menu.text_view(context, key if is_news else "bot-nothing-to-cancel")
 
 
 _VERSION_LENGTH = 12

@@ -32,6 +32,14 @@ examples-as-one = One example
 examples-as-many = Separate examples ({ $count })
 examples-no-tags = Remove all tags
 examples-press-button = This message isn't part of the example. To change it, tap a button below.
+examples-edited = The edit of your message isn't part of the example. Change the example with the buttons below it, or its last message with “‹ Back”.
+examples-aside = The example you were writing isn't saved: it is set aside.{ $earlier ->
+        [some] {" "}The one set aside before is deleted.
+       *[none] {""}
+    }
+examples-aside-continue = ✏️ Continue the example
+examples-cancelled = All right, the example is deleted.
+examples-aside-drop = 🗑 Delete
 examples-send-text = Send text, or a text file in UTF-8. Anything you wrote earlier is safe.
 examples-too-long = That's too long for an example: up to { NUMBER($most) } characters. Anything you wrote earlier is safe.
 examples-many-turns = One example has up to { $most } messages. Save this one and start another.
