@@ -162,6 +162,8 @@ def test_payment_questions_are_limited_to_three_a_day(telegram, anna):
 
 def test_too_long_payment_question_is_asked_for_again(anna):
     assert "не длиннее" in ask_about_payment(anna, "я" * 2001).text
+    anna.say("/cancel")
+    assert "не длиннее" in anna.say("/paysupport " + "я" * 2001).text
     assert "Отправлено" in anna.say("Списали дважды").text
 
 

@@ -226,6 +226,8 @@ def test_too_long_prompts_and_names_and_too_many_presets_are_refused(anna):
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
     assert session_values(anna.settings, "system") == []
+    # The prompt that was asked for instead is no question.
+    assert anna.say("Другая.").text.startswith("Сохранено")
     query_presets(
         anna.settings,
         lambda presets: [

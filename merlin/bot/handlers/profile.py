@@ -258,7 +258,7 @@ def _refusal(context: BotContext) -> View | None:
 
 def _send_to_admins(context: BotContext, text: str) -> View:
     if not _is_valid(text):
-        return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
+        return menu.form(context, "paysupport-bad", step=SUPPORT_STEP, most=MAX_CHARACTERS)
     context.stop_waiting()
     refusal, asker = _refusal(context), person_reference(context.user_id)
     if refusal is not None:

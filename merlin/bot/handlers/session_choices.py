@@ -248,7 +248,8 @@ def show_current_prompt(context: BotContext) -> View:
 def _set_prompt(context: BotContext, text: str) -> View:
     prompt = text.strip()
     if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
-        return menu.form(context, "system-long", length=len(prompt), most=sessions.PROMPT_LENGTH)
+        length, most = len(prompt), sessions.PROMPT_LENGTH
+        return menu.form(context, "system-long", step=TEXT_STEP, length=length, most=most)
     context.stop_waiting()
     session = apply_preset(context, "", prompt)
     if session is None:
