@@ -74,8 +74,9 @@ def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, 
         yield from _finished_rows(before)
     if before := _before(now, retention.outgoing_days):
         yield t.OUTGOING, t.OUTGOING.settled_at < before
-        # The row of a one-time notice is kept: it prevents sending the notice again.
-        yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
+        # Also without a bot that sends them: they are no news any more. The row of a one-time
+        # notice is kept: it prevents sending the notice again.
+        yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.created_at < before)
     if before := _before(now, retention.turns_days):
         # Turns of web pages (bot 0) are never resumed, whatever their state.
         is_over = (t.TURN.state == TurnState.DELIVERED.value) | (t.TURN.bot_id == 0)
@@ -105,10 +106,11 @@ def _clear_notices(db: Database, retention: Retention, now: datetime, batch_size
     before = _before(now, retention.outgoing_days)
     if not before:
         return 0
-    old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NO_ARGUMENTS)
+    old = (t.NOTICE.created_at < before) & (t.NOTICE.to_whom != "")
     rows = db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
     ids = [row["id"] for row in rows]
-    update = t.NOTICE.update({"arguments": _NO_ARGUMENTS, "to_whom": ""})
+    values = {"arguments": _NO_ARGUMENTS, "to_whom": "", "handed_over_at": iso(now)}
+    update = t.NOTICE.update(values)
     return db.change(update.where(t.NOTICE.id.in_(ids))) if ids else 0
 
 

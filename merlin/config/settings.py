@@ -463,7 +463,7 @@ class Retention(Section):
         "Telegram's events, requests and unfinished dialogs, after their end.", default=30, ge=2
     )
     outgoing_days: int = setting(
-        "Messages and notifications that were sent; their text is deleted immediately.",
+        "Messages that were sent (their text is deleted immediately), and all notifications.",
         default=30,
         ge=2,
     )

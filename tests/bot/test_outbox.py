@@ -55,7 +55,7 @@ def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
     with RunningBot(replace(settings, pace=replace(settings.pace, expire_s=0.05))):
         telegram.wait_for(lambda: answer_texts(telegram, "anna"))
         with open_database(settings.database) as database, database.atomic():
-            database.sql("UPDATE notice SET handed_over_at = '2026-01-01'")
+            database.sql("UPDATE notice SET created_at = '2026-01-01'")
         telegram.wait_for(lambda: not select_rows(settings, "SELECT id FROM notice"))
 
 

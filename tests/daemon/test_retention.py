@@ -204,7 +204,7 @@ def test_daemon_deletes_old_rows_and_ends_overdue_approvals(lab, waiting_notices
         needed = ApprovalNeeded("refund", "1", 1001, {}, {})
         Approvals(database, lambda: utc_now() - LONG_AGO).propose(needed)
         Notices(database).tell("1001", "notice-unconfirmed", {})
-        database.change(NOTICE.update({"handed_over_at": iso(utc_now() - LONG_AGO)}))
+        database.change(NOTICE.update({"created_at": iso(utc_now() - LONG_AGO)}))
     lab.tick("expire")
     assert list(waiting_notices()) == ["notice-approval-expired"]
     with open_migrated_database(lab.config) as database:
