@@ -110,6 +110,8 @@ def _acting_admin(notice: Notice) -> str:
 
 
 BATCH_SIZE = 100
+# How long a stop waits for the messages in transit: one cut off would be sent again, with a mark.
+LAST_S = 2.0
 
 
 class NoticeSender:
@@ -167,8 +169,8 @@ class NoticeSender:
 
     async def close(self) -> None:
         """Stop sending; unsent messages are sent after the next start."""
-        tasks = list(self._on_the_way.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
+        if tasks := list(self._on_the_way.values()):
+            await asyncio.wait(tasks, timeout=LAST_S)
+            for task in tasks:
+                task.cancel()
             await asyncio.wait(tasks)

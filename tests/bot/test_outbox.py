@@ -87,6 +87,16 @@ def test_unconfirmed_notice_is_repeated_with_a_mark(telegram, settings):
     assert again.endswith(first)
 
 
+def test_stop_awaits_the_message_in_transit(telegram, settings):
+    lag = Fault("sendMessage", FaultKind.LAG, seconds=0.5, only={"chat_id": str(VERA)})
+    telegram.faults.add(lag)
+    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: not telegram.faults.list_pending())
+    states = select_rows(settings, "SELECT chat_id, state FROM outgoing")
+    assert (VERA, "sent") in states
+
+
 def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
     dead = replace(read_owner(), pid=2**22 - 1, started=1)
     add_notices(settings)
