@@ -123,6 +123,9 @@ def test_promo_code_gives_days_once(buyer):
     add_code(buyer, f"GIVE{buyer.user_id}", "plus", days=5)
     buyer.say("/plan")
     buyer.press("Enter a promo code")
+    voice = Upload("a.oga", "audio/ogg", b"OggS")
+    buyer._act(buyer.telegram.send_file, voice, kind="voice")
+    assert buyer.last.text.startswith("Send the promo code")
     assert "isn't valid" in buyer.say("no such").text
     assert "5 days as a gift" in buyer.say(f"give{buyer.user_id}").text
     buyer.press("Enter a promo code")

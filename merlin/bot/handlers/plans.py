@@ -339,7 +339,9 @@ def ask_code(context: BotContext) -> View:
 
 @handlers.step(CODE_STEP)
 def take_code(context: BotContext) -> View:
-    """Take the code of the message."""
+    """Take the code of the message; one without text is no guess."""
+    if not context.text.strip():
+        return menu.form(context, "pay-ask-code", "plan:0")
     try:
         return context.db.transact(lambda: _use_code(context))
     except MerlinError as error:
