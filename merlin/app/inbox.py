@@ -53,8 +53,11 @@ class Dialog:
 
         It is not if it was sent before the dialog was opened, or long after.
         """
-        is_forgotten = self.asked_at is not None and now - self.asked_at > DIALOG_LIFETIME
-        return update_id > self.asked_by and not is_forgotten
+        return update_id > self.asked_by and not self.is_forgotten(now)
+
+    def is_forgotten(self, now: datetime) -> bool:
+        """Return whether it was opened too long ago to wait for a reply."""
+        return self.asked_at is not None and now - self.asked_at > DIALOG_LIFETIME
 
     @property
     def has_draft(self) -> bool:

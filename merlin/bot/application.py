@@ -162,6 +162,9 @@ async def _dispatch_private(context: BotContext) -> bool:
     elif is_left and is_awaited(context):
         await context.bot_data.commands["cancel"](context)
     else:
+        dialog, now = context.dialog, context.services.clock()
+        if dialog is not None and dialog.has_draft and dialog.is_forgotten(now):
+            await context.store.do(context.stop_waiting)
         return True
     return False
 

@@ -361,9 +361,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
 
     def _set_draft_aside(self) -> None:
-        """Keep the unsaved example whose dialog a command or button of another subject ends."""
-        is_meant = self.verb in {"ex", "cancel"} or self.command == "cancel"
-        if is_meant or not (self.command or self.verb):
+        """Keep the unsaved example whose dialog something of another subject ends."""
+        if self.verb in {"ex", "cancel"} or self.command == "cancel" or is_awaited(self):
             return
         dialogs = Dialogs(self.db, self.bot_id)
         dialog, earlier = dialogs.get(self.chat_id, self.user_id), dialogs.get(ASIDE, self.user_id)

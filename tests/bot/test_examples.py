@@ -1,11 +1,14 @@
 """Examples by buttons: created, found, changed, deleted; forged buttons and unusual texts."""
 
+from datetime import timedelta
+
 import pytest
 
 from merlin.account.accounts import Accounts
+from merlin.app.inbox import DIALOG_LIFETIME
 from merlin.bot.handlers import changes, example_draft, example_proof, examples
 from merlin.bot.handlers.admin import short_hash
-from merlin.core.clock import utc_now
+from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeKind
@@ -13,6 +16,7 @@ from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from merlin.db.tables import DIALOG
 from tests.bot.admin_chat import (
     ANNA,
     BORIS,
@@ -142,6 +146,13 @@ def test_draft_is_set_aside_by_what_begins_something_else(chat, telegram):
     chat.press_forged("ex:return")
     assert "закрыта" in chat.alert
     chat.write("Где мы?", "Тут.")
+    with open_database(chat.settings.database) as database:
+        database.change(
+            DIALOG.update({"at": iso(utc_now() - DIALOG_LIFETIME - timedelta(hours=1))})
+        )
+    chat.say("Это вопрос модели.")
+    note = telegram.wait_for(find_note)
+    assert "🤖 Тут." in chat.press("ex:return", note.message_id).text
     assert chat.say("/cancel").text == "Хорошо, пример удалён."
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
