@@ -17,6 +17,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.tables import DIALOG
+from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.admin_chat import (
     ANNA,
     BORIS,
@@ -198,18 +199,24 @@ def test_message_without_text_keeps_the_draft(chat):
     chat.press_forged(f"ex:add:{D}")
     chat.say("Вопрос?")
     assert (
-        "Пришлите текст или текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
+        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
         in chat.send("a.jpg", b"\xff\xd8\xff", kind="photo").text
     )
     assert (
-        "Пришлите текст или текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
+        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
         in chat.send("a.txt", b"\xff\xfe").text
     )
     assert (
-        "Пришлите текст или текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
+        "Пришлите текст или один текстовый файл в UTF-8. Всё, что вы написали раньше, сохранено"
         in chat.send("a.txt", " \n\t ").text
     )
+    album = [Upload(name, "text/plain", b"a") for name in ("a.txt", "b.txt")]
+    chat._act(chat.telegram.send_album, album, kind="document", count=2)
+    assert "один текстовый файл" in chat.last.text
     assert "👤 Вопрос?" in chat.say("Ответ.").text
+    chat.press_forged(f"ex:import:{D}")
+    chat._act(chat.telegram.send_album, album, kind="document", count=2)
+    assert "Пришлите один файл CSV" in chat.last.text
 
 
 def test_message_while_a_button_is_expected_keeps_the_draft(chat):

@@ -260,7 +260,7 @@ CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,�
 def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     chat.press("Проба · 12 примеров")
     chat.press("📥 Из файла")
-    assert "Пришлите файл CSV, XLSX или JSON" in chat.say("эй").text
+    assert "Пришлите один файл CSV, XLSX или JSON" in chat.say("эй").text
     proof = chat.send("words.csv", CSV)
     assert "Получено: 4. Новых: 2, уже есть: 1, с ошибками: 1." in proof.text
     assert "➕ Кто там?\n🤖 Я.\n\n➕ Где?\n🤖 Тут." in proof.text

@@ -469,7 +469,8 @@ async def read_text(context: BotContext) -> str:
     """Return the text of a message or of a text file. Raises Refused for anything else."""
     text = context.text
     if context.attachment is not None:
-        if context.attachment.kind != "document":
+        # Of an album only the first file would be read.
+        if context.attachment.kind != "document" or len(context.attachments) > 1:
             raise Refused("no words", "examples-send-text")
         content = await fetch(context, context.attachment.file_id, MAX_FILE_BYTES)
         try:

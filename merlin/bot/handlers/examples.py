@@ -307,7 +307,7 @@ async def receive_import(context: BotContext) -> None:
     name = str(proof.dialog_value(context, "dataset") or "")
     note = context.translate("examples-send-file")
     source: dict[str, Any] = {}
-    if context.attachment is not None and context.attachment.kind == "document":
+    if [file.kind for file in context.attachments] == ["document"] and context.attachment:
         source = {"id": context.attachment.file_id, "name": context.attachment.name}
     elif is_table(context.text):
         source = {"text": context.text}
