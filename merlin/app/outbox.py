@@ -287,6 +287,13 @@ class Outbox(BotRepository):
         return self.db.change(_BEGIN(bot=self._bot_id, id=outgoing_id, owner=str(owner))) > 0
 
     @transaction
+    def put_back(self, message: QueuedMessage) -> None:
+        """Undo `begin`: Telegram refused the message for now; `message` is as before it."""
+        sending = {"id": message.outgoing_id, "state": OutgoingState.SENDING.value}
+        values = {"state": message.state.value, "tries": message.tries}
+        self.db.update(OUTGOING, self._match(OUTGOING, **sending), **values)
+
+    @transaction
     def settle(self, outgoing_id: int, state: OutgoingState, message_id: int | None = None) -> None:
         """Store the outcome of an attempt: sent, dropped or unknown."""
         query = _SETTLE if state is OutgoingState.UNKNOWN else _END

@@ -25,6 +25,7 @@ from telegram.error import (
     ChatMigrated,
     Forbidden,
     NetworkError,
+    RetryAfter,
     TelegramError,
     TimedOut,
 )
@@ -187,22 +188,31 @@ class BotApi:
                 method, api_kwargs=arguments, rate_limit_args=send_class
             )
 
-    async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NO_TARGET) -> int:
+    async def send(
+        self,
+        chat_id: int,
+        page: FormattedMessage,
+        spot: Target = NO_TARGET,
+        send_class: SendClass = SendClass.FINAL,
+    ) -> int:
         """Send a message; return its id. Retries until a connection is established.
 
         If the group became a supergroup, it is sent there without the reply reference. If
         Telegram rejects the entities, it is sent without them. Raises SendUnknown,
-        ChatUnreachable, BadRequest if Telegram rejects the text.
+        ChatUnreachable, BadRequest if Telegram rejects the text; RetryAfter for a stored message.
         """
         attempt = 0
         while True:
             at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
-                    message = await self._call("sendMessage", at | message_fields(page))
+                    message = await self._call("sendMessage", at | message_fields(page), send_class)
                 else:
                     method = "sendPhoto" if page.file.is_picture else "sendDocument"
-                    message = await self._call(method, at | caption_fields(page), file=page.file)
+                    fields = at | caption_fields(page)
+                    message = await self._call(method, fields, send_class, page.file)
+            except RetryAfter:
+                raise
             except TelegramError as error:
                 meaning = _classify(error, chat_id)
                 if meaning is ApiError.UNKNOWN:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
-from telegram.error import BadRequest
+from telegram.error import BadRequest, RetryAfter
 
 from merlin.account.users import Users
 from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, broadcasts_of
@@ -26,7 +26,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Tar
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
-from merlin.bot.transport import AiohttpRequest, EditSkipped
+from merlin.bot.transport import AiohttpRequest, EditSkipped, SendClass, seconds_of
 from merlin.core.clock import iso
 from merlin.core.formatted_text import Button, FormattedMessage, prepend
 from merlin.core.i18n import text
@@ -193,7 +193,13 @@ class OutboxSender:
         # The remaining messages, and whether all previous ones were confirmed.
         waiting, is_sure, is_begun = await self._store.do(open_)
         while waiting:
-            ended = await self._send(waiting[0], language) if is_begun else None
+            try:
+                ended = await self._send(waiting[0], language) if is_begun else None
+            except RetryAfter as flood:
+                await self._store.do(partial(self._outbox.put_back, waiting[0]))
+                await asyncio.sleep(seconds_of(flood))
+                is_begun = await self._store.do(partial(begin, waiting, is_sure=is_sure))
+                continue
             if ended is None or ended.is_over:
                 is_sure = is_sure and (ended is None or ended.state is OutgoingState.SENT)
                 waiting = waiting[1:]
@@ -235,7 +241,7 @@ class OutboxSender:
         page = message.page
         if is_repeat:
             page = prepend(f"{text(language, 'bot-repeat')}\n", page)
-        return await self._bot_api.send(message.chat_id, page, message.target)
+        return await self._bot_api.send(message.chat_id, page, message.target, SendClass.STORED)
 
     async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.

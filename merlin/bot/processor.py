@@ -19,7 +19,7 @@ import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 from itertools import pairwise, zip_longest
 from typing import Any, TypeVar
@@ -32,7 +32,7 @@ from merlin.account.users import User, Users
 from merlin.app.inbox import Inbox, Update, read_update
 from merlin.bot.context import KnownUser, read_known_user
 from merlin.bot.services import STORE_PAUSE_S, BotServices
-from merlin.bot.transport import AiohttpRequest, pause
+from merlin.bot.transport import AiohttpRequest, pause, seconds_of
 from merlin.bot.updates import (
     MAX_PARTS,
     WAIT_S,
@@ -379,8 +379,7 @@ class UpdatePoller:
             await self._wait_after_conflict(error)
             return []
         except RetryAfter as flood:
-            wait = flood.retry_after
-            await asyncio.sleep(wait.total_seconds() if isinstance(wait, timedelta) else wait)
+            await asyncio.sleep(seconds_of(flood))
             return []
         except TelegramError as error:
             if isinstance(error, InvalidToken):

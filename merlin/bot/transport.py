@@ -7,7 +7,8 @@ contains the bot's token. An outage of Telegram is logged once, and its end once
 Telegram's flood limits apply per chat, so one flooded chat does not block others. A request without
 a chat never waits: answers to queries have a deadline. `FINAL` waits for its slot and, after a 429,
 exactly as long as Telegram demands. `PROGRESS` (edits of an unfinished answer) never waits: near a
-limit it raises `EditSkipped`.
+limit it raises `EditSkipped`. `STORED` (a message of the outbox) waits for its slot and raises
+RetryAfter for a flooded chat: its row must not look as if it was being sent for so long.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
@@ -205,6 +206,13 @@ class SendClass(StrEnum):
 
     FINAL = "final"
     PROGRESS = "progress"
+    STORED = "stored"
+
+
+def seconds_of(flood: RetryAfter) -> float:
+    """Return how long Telegram demands to wait."""
+    wait = flood.retry_after
+    return wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
 
 
 class EditSkipped(TelegramError):
@@ -241,7 +249,7 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         """Make the request when the limits of its chat and of the bot allow; return the result.
 
         Raises EditSkipped for a progress edit that would have to wait, RetryAfter for a request
-        without a chat, and any error of the request itself.
+        without a chat and a stored message, and any error of the request itself.
         """
         send_class, chat_id = rate_limit_args or SendClass.FINAL, data.get("chat_id")
         if chat_id is None:
@@ -252,12 +260,13 @@ class RateLimiter(BaseRateLimiter[SendClass]):
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as flood:
-                wait = flood.retry_after
-                seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
+                seconds = seconds_of(flood)
                 self._cool_until[chat] = max(self._cool_until.get(chat, 0), _now() + seconds)
                 log.warning("telegram asks a chat to wait", chat=chat, seconds=seconds)
                 if send_class is SendClass.PROGRESS:
                     raise EditSkipped("flood wait") from flood
+                if send_class is SendClass.STORED:
+                    raise
 
     async def _wait_for_slot(self, chat: str, send_class: SendClass) -> None:
         now, limits = _now(), self._limits
@@ -275,6 +284,8 @@ class RateLimiter(BaseRateLimiter[SendClass]):
             return
         await _sleep_until(now + bucket.reserve(now))
         while (until := self._cool_until.get(chat, 0)) > _now():
+            if send_class is SendClass.STORED:
+                raise RetryAfter(timedelta(seconds=until - _now()))
             await _sleep_until(until)
         self._cool_until.pop(chat, None)
         now = _now()

@@ -97,6 +97,25 @@ def test_stop_awaits_the_message_in_transit(telegram, settings):
     assert (VERA, "sent") in states
 
 
+def test_flooded_message_waits_and_is_sent_once_after_restarts(telegram, settings):
+    flood = Fault(
+        *("sendMessage", FaultKind.STATUS),
+        status=429,
+        retry_after_s=3600,
+        only={"chat_id": str(VERA)},
+    )
+    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    for _ in range(2):
+        telegram.faults.add(flood)
+        with RunningBot(settings):
+            telegram.wait_for(lambda: not telegram.faults.list_pending())
+            query = f"SELECT state, tries FROM outgoing WHERE chat_id = {VERA}"  # noqa: S608 - a number
+            telegram.wait_for(lambda query=query: select_rows(settings, query) == [("pending", 0)])
+    with RunningBot(settings):
+        (text,) = telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    assert not text.startswith("↻")
+
+
 def test_message_of_a_dead_process_is_repeated_with_a_mark(telegram, settings):
     dead = replace(read_owner(), pid=2**22 - 1, started=1)
     add_notices(settings)
