@@ -109,6 +109,7 @@ def test_draft_continues_after_other_commands(chat):
     chat.say("Как дела?")
     for command in ("/t", "/plan", "/admin", "/examples"):
         chat.say(command)
+    assert "👤 Как дела?" in chat.press("✏️ Продолжить пример").text
     assert "👤 Как дела?\n🤖 Хорошо." in chat.say("Хорошо.").text
 
 

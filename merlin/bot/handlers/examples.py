@@ -50,7 +50,8 @@ handlers = Handlers(Permission.EDIT_EXAMPLES)
 @handlers.command("examples")
 @handlers.button("ex", "ex:home", f"ex:{AS_NEW_MESSAGE}")
 def examples_home(context: BotContext) -> View:
-    """List the datasets that the user may edit; the typed command keeps a draft."""
+    """List the datasets that the user may edit; the typed command keeps and offers a draft."""
+    is_open = context.dialog is not None and context.dialog.has_draft and not context.verb
     if context.verb:
         proof.leave_dialog(context)
 
@@ -62,7 +63,7 @@ def examples_home(context: BotContext) -> View:
 
     cards, title = examples.list_datasets(*context.caller), context.translate("admin-examples")
     is_left = Dialogs(context.db, context.bot_id).get(ASIDE, context.user_id) is not None
-    left = is_left and ("examples-aside-continue", "ex:return", "primary")
+    left = (is_open or is_left) and ("examples-aside-continue", "ex:return", "primary")
     keys, rows = (
         ("examples-which", "admin-no-datasets"),
         (left, _shared_buttons(context), admin.HOME),
