@@ -78,7 +78,7 @@ run: runtime
 # a race in it or in the code.
 PYTEST = MERLIN_SAMPLE=1 $(BIN)/python -m pytest -q
 test: venv
-	@$(BIN)/python -m compileall -q -j 0 merlin  # else each worker compiles it
+	@$(BIN)/python -m compileall -q -j 0 merlin  # on every core: the tests are collected on one
 	$(PYTEST) -n auto --dist loadgroup || { [ $$? -eq 1 ] && \
 	echo "These fail beside the others; where they pass alone, they have a race to mend:" && \
 	$(PYTEST) --last-failed --last-failed-no-failures none --maxfail 1 --verbosity 0; }

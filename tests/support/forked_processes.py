@@ -45,17 +45,17 @@ _LATER = (
     "uvicorn.protocols.http.auto",
 )
 
+PRELOADED = [
+    *(f"merlin.{name}" for name in _PROCESSES),
+    *{f"merlin.cli.{name}" for name, _ in COMMANDS.values()},
+    *(f"openai.resources.{name}" for name in _OPENAI),
+    *_LATER,
+    "tests.support.prepared_commands",
+]
+
 # A test process has one fork server: setting the list again would replace the first.
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(
-    [
-        *(f"merlin.{name}" for name in _PROCESSES),
-        *{f"merlin.cli.{name}" for name, _ in COMMANDS.values()},
-        *(f"openai.resources.{name}" for name in _OPENAI),
-        *_LATER,
-        "tests.support.prepared_commands",
-    ]
-)
+FORKS.set_forkserver_preload(PRELOADED)
 
 
 def start(verb, config, log, **environment):

@@ -1,0 +1,104 @@
+"""Workers of xdist that are forked from one process, which has collected the tests.
+
+A worker of its own takes 17 s of processor time to collect them, most of it imports; a forked one
+takes 3 s.
+"""
+
+import gc
+import os
+import select
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+
+# xdist appends the arguments of an interpreter: `-u -c LINE`.
+_CLIENT = (sys.executable, "-I", "-S", __file__)
+_ROOT = str(Path(__file__).parents[2])
+_SERVER = f"""
+import sys
+sys.path.insert(0, {_ROOT!r})
+from tests.support.forked_workers import serve
+serve()
+"""
+
+
+def fork_workers(config):
+    """Have xdist fork the workers that it would start, until the end of this session."""
+    folder = tempfile.TemporaryDirectory()
+    config.add_cleanup(folder.cleanup)
+    path = f"{folder.name}/socket"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        number = listener.fileno()
+        command = [sys.executable, "-c", _SERVER, str(number), *config.invocation_params.args]
+        server = subprocess.Popen(command, stdin=subprocess.PIPE, pass_fds=[number])
+    config.add_cleanup(server.communicate)
+    spec = f"popen//python={shlex.join([*_CLIENT, path])}"
+    config.option.tx = [spec if name == "popen" else name for name in config.option.tx]
+
+
+def serve():
+    """Collect the tests, then fork a worker for each client until standard input ends."""
+    number, *arguments = sys.argv[1:]
+    is_collected = _collect(arguments)
+    # xdist interrupts its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    workers = []
+    with socket.socket(fileno=int(number)) as listener:
+        while listener in select.select([listener, sys.stdin], [], [])[0]:
+            connection, _ = listener.accept()
+            with connection:
+                workers.append(os.fork())
+                if not workers[-1]:
+                    _work(connection, is_collected)
+    # xdist has waited for the others; their processor time counts once they are waited for here.
+    for worker in workers:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+
+
+def _collect(arguments):
+    """Import the tests and what they import lazily; return whether all could be imported."""
+    import pytest
+
+    with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+        code = pytest.main([*arguments, "--collect-only", "-n0"])
+    # Imported after pytest, which rewrites the assertions of some.
+    from tests.support.forked_processes import PRELOADED
+
+    for name in PRELOADED:
+        import_module(name)
+    gc.freeze()  # no worker writes to these objects to find garbage
+    return code == pytest.ExitCode.OK
+
+
+def _work(connection, is_collected):
+    """Run the client's line with the client's standard streams, as `python -c` does."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    line, streams, *_ = socket.recv_fds(connection, 1000, 3)
+    for number, stream in enumerate(streams):
+        os.dup2(stream, number)
+        os.close(stream)
+    if not is_collected:  # a module that cannot be imported may be half imported here
+        os.execv(sys.executable, [sys.executable, "-u", "-c", line])  # noqa: S606 - no shell
+    exec(line, vars(sys.modules["__main__"]))  # noqa: S102 - of execnet
+    os._exit(0)
+
+
+def _lend_streams(path, line):
+    """Have the server fork a worker with the streams of this process; wait for its end."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.connect(path)
+        socket.send_fds(server, [line.encode()], [0, 1, 2])
+        server.recv(1)
+
+
+if __name__ == "__main__":
+    _lend_streams(sys.argv[1], sys.argv[-1])
