@@ -58,15 +58,6 @@ def test_favourites_are_listed_in_the_order_of_addition(site, anna):
     assert favourite_slugs(anna) == ["networks", "algorithms"]
 
 
-def test_each_user_has_their_own_favourites(site, anna, boris):
-    course_id = site.course_id("algorithms")
-    anna.post(PATH, json={"course_id": course_id})
-    assert favourite_slugs(boris) == []
-    assert boris.delete(f"{PATH}/{course_id}").status_code == 204
-    assert favourite_slugs(anna) == ["algorithms"]
-    assert boris.post(PATH, json={"course_id": course_id}).status_code == 201
-
-
 @pytest.mark.parametrize(
     "extra", [{"user_id": BORIS}, {"user": BORIS}, {"userId": str(BORIS)}, {"courses": [1]}]
 )

@@ -204,23 +204,6 @@ def last(shop):
     return shop
 
 
-def test_one_use_code_is_used_once_although_several_of_its_orders_are_paid(last):
-    orders = [start_payment(last, contact=f"{number}@example.com") for number in range(3)]
-    grants = [last.pay(order) for order in orders]
-    assert [grant.is_empty for grant in grants] == [False, True, True]
-    assert len(last.billing.terms.list_of_user(ANNA)) == 1
-    assert last.list_notices(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
-    assert last.list_notices("admins") == ["notice-code-taken-admins"] * 2
-    for purchase, grant in zip(orders[1:], grants[1:], strict=True):
-        (refund,) = last.billing.refunds.list_of_purchase(purchase.purchase_id)
-        assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
-        sent = last.make_refund(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
-        assert last.billing.refunds.mark_done(refund.refund_id, sent) is not None
-    assert count_uses(last, "LAST") == 1
-    assert last.list_plans() == ["plus"]
-    assert last.find_faults() == []
-
-
 def test_first_payment_uses_the_code_and_cancels_the_order_that_reserved_it(last):
     first = start_payment(last)
     second = start_payment(last, contact="a@example.com")

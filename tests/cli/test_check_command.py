@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,7 @@ from typer.testing import CliRunner
 from merlin.cli import check, import_export
 from merlin.core.errors import ConfigError
 from merlin.dataset.work_tree import work_tree
-from merlin.git.source import blob_id
-from tests.support.dataset_tree import DATASET_YAML, example_yaml, make_good_files
+from tests.support.dataset_tree import example_yaml, make_good_files
 
 pytestmark = pytest.mark.functional
 
@@ -251,20 +249,6 @@ def test_paths_together_with_a_commit_are_a_usage_error(datasets):
 def test_commit_needs_a_configured_repository(datasets, tmp_path):
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     assert run("--commit", "HEAD").exception.key == "check-commit-needs-config"
-
-
-def test_blob_ids_equal_gits(tmp_path):
-    write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
-    entries, read = work_tree(tmp_path)
-    contents = dict(read([entry.blob for entry in entries]))
-    for entry in entries:
-        completed = subprocess.run(
-            ["git", "hash-object", "--no-filters", tmp_path / entry.path],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert blob_id(contents[entry.blob]) == completed.stdout.strip()
 
 
 def test_executable_file_has_gits_mode(tmp_path):

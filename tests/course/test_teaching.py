@@ -2,8 +2,7 @@
 
 import pytest
 
-from merlin.core.errors import NotFound, Refused
-from merlin.course.catalogue import Material
+from merlin.core.errors import Refused
 from merlin.course.editing import CourseFiles, MaterialDraft, parse_course
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.entries import FileText
@@ -119,20 +118,5 @@ def test_revision_changes_only_with_its_own_content():
     assert edited.lessons([])[0].revision == ours[0].revision  # the test's blobs are their paths
 
 
-def test_material_is_found_by_id():
-    materials = [
-        Material(7, 2, "lab", {"ru": "Ссылка", "en": "Ссылка"}, "", "https://example.com/a")
-    ]
-    lesson = make_files().material(materials, 7)
-    assert (lesson.place, lesson.text) == (1, None)
-    with pytest.raises(NotFound):
-        make_files().material(materials, 8)
-
-
 def test_card_contains_only_the_given_fields():
     assert make_files().card() == {"semester": 1, "name": {"ru": "Проба"}}
-
-
-def test_missing_course_is_refused():
-    with pytest.raises(Refused):
-        CourseFiles([])
