@@ -372,7 +372,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         note = self.translate("examples-aside", earlier="some" if earlier else "none")
         rows = (
             ("examples-aside-continue", "ex:return", "primary"),
-            ("examples-aside-drop", "ex:discard", "danger"),
+            ("examples-aside-drop", f"ex:discard:{dialog.asked_by}", "danger"),
         )
         page = FormattedMessage(note, buttons=buttons_of(self, *rows))
         self.outbox.put([OutgoingMessage(f"aside:{self.update_id}", self.chat_id, page)])

@@ -165,9 +165,12 @@ async def return_to_draft(context: BotContext) -> None:
 
 @handlers.button("ex:discard")
 def discard_draft(context: BotContext) -> View:
-    """Delete the draft that was set aside."""
-    if not Dialogs(context.db, context.bot_id).end(ASIDE, context.user_id):
+    """Delete the draft that was set aside. Raises NotFound if another one is by now."""
+    dialogs = Dialogs(context.db, context.bot_id)
+    left = dialogs.get(ASIDE, context.user_id)
+    if left is None or left.asked_by != context.number(1):
         raise NotFound("no draft", "examples-no-draft")
+    dialogs.end(ASIDE, context.user_id)
     return menu.text_view(context, "examples-cancelled")
 
 
