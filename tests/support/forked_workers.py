@@ -48,7 +48,7 @@ def serve():
     """Collect the tests, then fork a worker for each client until standard input ends."""
     number, *arguments = sys.argv[1:]
     is_collected = _collect(arguments)
-    # xdist interrupts its workers itself.
+    # Only xdist and the workers are interrupted: their end is the end of this one and its clients.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     workers = []
     with socket.socket(fileno=int(number)) as listener:
@@ -94,6 +94,7 @@ def _work(connection, is_collected):
 
 def _lend_streams(path, line):
     """Have the server fork a worker with the streams of this process; wait for its end."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as server:
         server.connect(path)
         socket.send_fds(server, [line.encode()], [0, 1, 2])
