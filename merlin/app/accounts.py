@@ -294,13 +294,19 @@ def prepare_erasure(ctx: Context, actor: Actor) -> str:
 
 
 def erase(
-    ctx: Context, actor: Actor, kept_update: int | None = None, *, is_resumed: bool = False
+    ctx: Context,
+    actor: Actor,
+    kept_update: int | None = None,
+    *,
+    is_resumed: bool = False,
+    by: str = ERASED,
 ) -> tuple[Mapping[str, int], list[str]]:
     """Delete all data of the actor, except the bot's update `kept_update`, the request itself.
 
     Return the number of deleted rows by table, and the models that had learnt the actor's
     corrections. Their used quota still counts for a day, or for the month if the plan has monthly
-    limits. `is_resumed`: the erasure may have run before and is in the audit log already.
+    limits. `is_resumed`: the erasure may have run before and is in the audit log already. `by`: who
+    erases, in that log.
     """
     user, until = _user(ctx, actor), ctx.clock() + _ONE_DAY
     plan = plan_of(ctx.plans, user.plans)
@@ -309,7 +315,7 @@ def erase(
     models = Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
     rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, kept_update)
     if not is_resumed:
-        Audit(ctx.db, ctx.clock).note(ERASED, "user.erase", ERASED)
+        Audit(ctx.db, ctx.clock).note(by, "user.erase", ERASED)
     return rows, models
 
 

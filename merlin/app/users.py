@@ -14,7 +14,7 @@ from merlin.account.accounts import Accounts, check_name, hash_new_password, is_
 from merlin.account.api_keys import ApiKey, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
-from merlin.app import models
+from merlin.app import accounts, models
 from merlin.app.accounts import create_key
 from merlin.app.actor import Actor, missing_dataset, require_approval
 from merlin.app.context import Context
@@ -25,7 +25,7 @@ from merlin.billing.subscriptions import Renewals, RenewalState, Term, Terms
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import INTERNAL, described, make_finite, view_of
-from merlin.core.permissions import DangerousAct, Permission, Role
+from merlin.core.permissions import Authority, DangerousAct, Permission, Role
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit, Entry, person_reference
 from merlin.db.notices import Notices
@@ -255,6 +255,18 @@ def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
                 values = plan_titles(ctx, renewal.plan)
                 Notices(ctx.db, ctx.clock).tell(str(user_id), "notice-unblocked-renewal", values)
     return get(ctx, actor, user_id)
+
+
+def prepare_erasure(ctx: Context, actor: Actor, user_id: int) -> str:
+    """Do what `accounts.prepare_erasure` does, for another person. Raises NotFound."""
+    _require_user(ctx, actor, user_id)
+    return accounts.prepare_erasure(ctx, Actor.person(user_id, Authority()))
+
+
+def erase(ctx: Context, actor: Actor, user_id: int) -> tuple[Mapping[str, int], list[str]]:
+    """Delete all data of a person who asked for it, as `accounts.erase`. Raises NotFound."""
+    _require_user(ctx, actor, user_id)
+    return accounts.erase(ctx, Actor.person(user_id, Authority()), by=actor.name)
 
 
 def require_another(ctx: Context, actor: Actor, user_id: int) -> UserView:

@@ -22,6 +22,7 @@ from merlin.cli.options import (
     ConfigPath,
     print_result,
     read_context,
+    require_yes,
     write_context,
 )
 from merlin.cli.output import (
@@ -158,6 +159,29 @@ def block(
         (users.unblock if undo else users.block)(ctx, actor, user)
     key = "account-did-unblock" if undo else "account-did-block"
     print_result({"user": user, "blocked": not undo}, key, json=json, user=str(user))
+
+
+@app.command()
+def erase(
+    user: PersonId,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete without asking.")] = False,
+    config: ConfigPath = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Delete all data of a person for good, as /delete_me does."""
+    with read_context(config) as (ctx, actor):
+        person = {"user": str(user), "name": users.get(ctx, actor, user).display_name}
+    require_yes("account-erase-sure", "account-erase-not-sure", is_confirmed=yes, **person)
+    # What it stops stays stopped when the erasure has to wait.
+    with write_context(config) as (ctx, actor):
+        awaited = users.prepare_erasure(ctx, actor, user)
+    if awaited:
+        raise Refused("an erasure has to wait", "account-erase-waits", reason=awaited, **person)
+    with write_context(config) as (ctx, actor):
+        deleted, models = users.erase(ctx, actor, user)
+    shown = {"rows": sum(deleted.values()), "models": ", ".join(models) or "none", **person}
+    values = {"user": user, "deleted": deleted, "models": models}
+    print_result(values, "account-did-erase", json=json, **shown)
 
 
 @app.command()

@@ -8,6 +8,17 @@ account-month = a month
 account-did-role = { $user }: { $role }
 account-did-block = { $user }: blocked, the bot no longer answers
 account-did-unblock = { $user }: unblocked, the bot answers again
+account-erase-sure = Delete everything stored about { $user } { $name } for good? A paid plan and extra questions are lost too.
+account-erase-not-sure = Nothing was deleted. To skip this question: --yes
+account-erase-waits = { $reason ->
+    [my-data-renewal] { $user }: the bot is turning off auto-renewal in Stars. Repeat the command in a minute
+    [my-data-refund] { $user }: the bot is refunding Stars. Repeat the command in a minute
+   *[other] { $user }: an answer is on its way. Repeat the command in a minute
+}
+account-did-erase = { $user }: everything is deleted, records: { $rows }. { $models ->
+    [none] Backups still have it
+   *[other] Backups still have it. Models that learnt from their corrections: { $models }
+}
 account-did-plan = { $user }: plan { $plan }
 account-did-gift =
     { $until ->

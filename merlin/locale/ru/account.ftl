@@ -8,6 +8,17 @@ account-month = в месяц
 account-did-role = { $user }: { $role }
 account-did-block = { $user }: доступ закрыт, бот больше не отвечает
 account-did-unblock = { $user }: доступ открыт, бот снова отвечает
+account-erase-sure = Удалить навсегда всё, что хранится о { $user } { $name }? Оплаченный план и вопросы сверх плана пропадут.
+account-erase-not-sure = Ничего не удалено. Чтобы не спрашивать: --yes
+account-erase-waits = { $reason ->
+    [my-data-renewal] { $user }: бот отключает автопродление за звёзды. Повторите команду через минуту
+    [my-data-refund] { $user }: бот возвращает звёзды. Повторите команду через минуту
+   *[other] { $user }: готовится ответ. Повторите команду через минуту
+}
+account-did-erase = { $user }: всё удалено, записей было { $rows }. { $models ->
+    [none] В резервных копиях данные остались
+   *[other] В резервных копиях данные остались. Модели, которых учили на исправлениях этого человека: { $models }
+}
 account-did-plan = { $user }: план { $plan }
 account-did-gift =
     { $until ->
