@@ -38,7 +38,7 @@ from merlin.cli.output import (
 )
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.durable_files import give_to_owner, in_use, remove_abandoned, temporary_folder
-from merlin.core.errors import Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -84,23 +84,29 @@ def backup(
     if to == "-":
         if sys.stdout.isatty():
             raise Refused("stdout is a terminal", "backup-terminal")
-        _write_with_low_priority(write, os.fdopen(os.dup(sys.stdout.fileno()), "wb"))
+        piped = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+        _require_complete(_write_with_low_priority(write, piped), "stdout")
         note_backup(state, now, is_piped=True)
         return
     folder = Path(to) if to else state / "backups"
     path = folder / f"{_ARCHIVE_NAME.format(now)}{_ENCRYPTED_SUFFIX if key else ''}"
+
+    manifests: list[Manifest] = []
 
     def fill(temporary: Path) -> None:
         temporary.touch(0o600)
         # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
         synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
         with in_use(temporary):
-            _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
+            manifests.append(
+                _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
+            )
 
     remove_abandoned(folder.glob(".merlin-*Z.tar.gz*.part"))
     is_new = not folder.exists()
     write_atomically(path, fill)
     give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
+    _require_complete(manifests[0], str(path))  # else older ones, which may be complete, are kept
     note_backup(state, now)
     archives = [
         *folder.glob("merlin-*Z.tar.gz"),
@@ -146,14 +152,24 @@ def restore(
                 source, settings.state_dir, settings.database, utc_now(), keys
             )
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
+    if manifest.lacks:
+        print_message("restore-incomplete", lacks=manifest.lacks)
     if not dry_run and (missing := find_missing_keys(settings)):
         print_message("restore-lacks-text-key", keys=", ".join(missing))
 
 
-def _write_with_low_priority(write: Callable[[IO[bytes]], object], target: IO[bytes]) -> None:
+def _require_complete(manifest: Manifest, path: str) -> None:
+    """Raise MerlinError for an archive, stored at `path`, that lacks something."""
+    if manifest.lacks:
+        raise MerlinError("incomplete", "backup-incomplete", path=path, lacks=manifest.lacks)
+
+
+def _write_with_low_priority(write: Callable[[IO[bytes]], Manifest], target: IO[bytes]) -> Manifest:
     """Write and close `target` in a thread: a thread cannot get its old priority back."""
     with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
-        thread.submit(write, target).result()  # Ctrl-C closes `target`, which ends the thread
+        return thread.submit(
+            write, target
+        ).result()  # Ctrl-C closes `target`, which ends the thread
 
 
 def _lower_priority() -> None:

@@ -69,7 +69,10 @@ _LOCK_POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The contents of an archive; `schema` lists the migrations applied to its database."""
+    """The contents of an archive; `schema` lists the migrations applied to its database.
+
+    `lacks` is the engine's database if it could not be copied, else "".
+    """
 
     created_at: str
     database: str
@@ -77,6 +80,7 @@ class Manifest:
     members: Mapping[str, FileDigest]
     merlin: str = __version__
     format: int = _FORMAT
+    lacks: str = ""
 
 
 def note_backup(state_dir: Path, at: datetime, *, is_piped: bool = False) -> None:
@@ -165,8 +169,9 @@ def write_backup(
 ) -> Manifest:
     """Write an archive of the state into a stream, encrypted if a `key` of 32 bytes is given.
 
-    `with_key` includes the key of people's texts. Raises NotFound if there is no database yet,
-    MerlinError if pg_dump fails.
+    `with_key` includes the key of people's texts. Without the engine's database, if that is
+    damaged, the rest is worth more than nothing. Raises NotFound if there is no database yet,
+    MerlinError if it is damaged or pg_dump fails.
     """
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
         raise NotFound("nothing has been recorded yet", "nothing-recorded")
@@ -177,7 +182,7 @@ def write_backup(
 def _write_archive(
     state_dir: Path, url: str, target: IO[bytes] | _Encryption, at: datetime, *, with_key: bool
 ) -> Manifest:
-    members: dict[str, FileDigest] = {}
+    members, lacks = dict[str, FileDigest](), ""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         temporary_folder(state_dir, ".backup-") as beside,
@@ -187,15 +192,21 @@ def _write_archive(
         dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
         staged = beside / "copy"
         for name, place in _databases(state_dir, url):
-            _copy_database(name, place, url, staged)
-            members[name] = _add(archive, name, staged)
-            staged.unlink()
+            try:
+                _copy_database(name, place, url, staged)
+                members[name] = _add(archive, name, staged)
+            except MerlinError as error:
+                if name != ENGINE:
+                    raise
+                lacks = name
+                log.warning("the backup lacks a database", path=str(place), reason=str(error))
+            staged.unlink(missing_ok=True)
         with open_database(url, read_only=True) as database:
             schema = list_applied(database)
         for name in _files(state_dir, with_key=with_key):
             with suppress(FileNotFoundError):  # removed by retention meanwhile
                 members[name] = _add(archive, name, state_dir / name)
-        manifest = Manifest(iso(at), dialect, schema, members)
+        manifest = Manifest(iso(at), dialect, schema, members, lacks=lacks)
         content = json.dumps(asdict(manifest), indent=1).encode()
         info = tarfile.TarInfo(MANIFEST)
         info.size, info.mode = len(content), 0o600

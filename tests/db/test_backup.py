@@ -136,6 +136,28 @@ def test_backup_during_writes_is_consistent_and_can_be_restored_elsewhere(
     assert not [path for path in new.iterdir() if path.name.startswith(".")]
 
 
+def test_backup_has_everything_but_a_damaged_database_of_the_engine_and_says_so(
+    config_path, tmp_path, capfd
+):
+    older = run_backup(capfd, config_path)
+    noted = (config_path.parent / "state/run/backup").read_text()
+    (config_path.parent / "state/engine/engine.db").write_bytes(b"SQLite format 3" + bytes(5000))
+    words = ("--keep", 1, "--config", config_path)
+    code, captured = run(capfd, "backup", older.parent, *words)
+    assert (code, "except engine/engine.db" in captured.err) == (1, True), captured.err
+    (archive,) = set(older.parent.iterdir()) - {older}
+    assert (config_path.parent / "state/run/backup").read_text() == noted
+    there = configured(tmp_path / "there")
+    code, captured = run(capfd, "restore", archive, "--config", there)
+    assert (code, "has no engine/engine.db" in captured.err) == (0, True), captured.err
+    new, state = there.parent / "state", config_path.parent / "state"
+    assert count_rows(new / "merlin.db") == count_rows(state / "merlin.db")
+    assert list_files(new) == list_files(state) != {}
+    with (archive.parent / "out").open("wb") as out:
+        words = [sys.executable, "-m", "merlin", "backup", "-", "--config", config_path]
+        assert subprocess.run(words, stdout=out, stderr=PIPE, check=False).returncode == 1
+
+
 def list_priorities(pid):
     """Return the nice value of each thread of a process. Source: proc(5)."""
     stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
