@@ -32,8 +32,9 @@ log = get_logger(__name__)
 READY = "READY=1"
 WATCHDOG = "WATCHDOG=1"
 STOPPING = "STOPPING=1"
-# An hour for a start that copies and changes a large database, instead of TimeoutStartSec.
-UPGRADING = "EXTEND_TIMEOUT_USEC=3600000000"
+# An hour for a start that reads a large database, or copies and changes it, instead of
+# TimeoutStartSec.
+SLOW_START = "EXTEND_TIMEOUT_USEC=3600000000"
 
 
 def notify(*messages: str) -> bool:

@@ -38,10 +38,8 @@ def open_migrated_database(config: Config) -> Iterator[Database]:
 
 def _upgrade(config: Config, database: Database) -> None:
     if list_pending(database):
-        from merlin.core.server import UPGRADING, notify
         from merlin.db.backup import keep_before_upgrade
 
-        notify(UPGRADING)
         keep_before_upgrade(config.state_dir, config.database, database)
         migrate(database)
 
@@ -69,8 +67,11 @@ def open_checked_database(config: Config) -> Iterator[Database]:
     A process that continued with a damaged file would damage it further. Raises DatabaseDamaged,
     and Refused after an interrupted restore.
     """
+    from merlin.core.server import SLOW_START, notify
+
     require_whole(config.state_dir)
     url = config.database
+    notify(SLOW_START)
     try:
         with open_database(url) as database:
             database.quick_check()

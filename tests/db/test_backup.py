@@ -27,14 +27,14 @@ from structlog.testing import capture_logs
 from merlin.cli import backup as cli_backup
 from merlin.cli import main
 from merlin.cli.doctor_checks import check_permissions
-from merlin.config import Config
+from merlin.config import Config, load
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import in_use
 from merlin.core.errors import MerlinError
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
-from merlin.wiring.context import open_migrated_database
+from merlin.wiring.context import open_checked_database, open_migrated_database
 from tests.support.machine import require_root
 from tests.support.waiting import longest, wait_until
 
@@ -224,8 +224,8 @@ def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd, monkeypat
     monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         systemd.bind(str(tmp_path / "notify"))
-        for _ in range(2):
-            run(capfd, "recover", "--config", path)
+        with open_checked_database(load(path)):
+            pass
         assert systemd.recv(100) == b"EXTEND_TIMEOUT_USEC=3600000000"
     (copy,) = database.parent.glob("*before-*")
     assert copy.stat().st_mode & 0o777 == 0o600
