@@ -35,7 +35,7 @@ from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.tables import CANARY, MODEL, SERVING, VERDICT
 from merlin.db.values import RowMap, dump_json
-from merlin.training.models import Model
+from merlin.training.models import Model, ModelState, model_of, select_models
 from merlin.training.promote import Holds, end_canary
 
 log = get_logger(__name__)
@@ -128,9 +128,19 @@ class Canaries(Repository):
         return _CANARIES.find(self.db, CANARY.select().where(CANARY.dataset == dataset))
 
     def end_unawaited(self) -> None:
-        """End the canaries of models whose mainline commits are gone."""
+        """End the canaries of models that are gone, which the admins are told, or their commits."""
         for row in self.db.rows(_UNAWAITED()):
-            self.db.transact(partial(end_canary, self.db, row["dataset"]))
+            self.db.transact(partial(self._end, row["dataset"], row["model_row"]))
+
+    def _end(self, dataset: str, model_row: int) -> None:
+        end_canary(self.db, dataset)
+        query = select_models().where(MODEL.id == model_row)
+        for model in map(model_of, self.db.rows(query)):
+            if model.state is ModelState.GONE:
+                values = {"version": model.build_version, "provider": model.provider}
+                values["dataset"] = dataset
+                once = f"canary-gone:{model_row}:{iso(self._clock())}"
+                Notices(self.db, self._clock).tell(ADMINS, "notice-canary-gone", values, once=once)
 
     def holds(self, gate: Holds, new: Model, serving: Model | None) -> bool:
         """Return whether a model may not serve everybody yet; start and end its canary.

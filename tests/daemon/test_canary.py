@@ -26,6 +26,7 @@ from merlin.db.tables import CANARY, MODEL
 from merlin.db.writer import Store
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
+from merlin.training.models import Models, ModelState
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
@@ -270,6 +271,16 @@ def test_canary_that_is_gone_or_revoked_gets_no_questions(lab, state):
         update = MODEL.update({"state": state}).where(MODEL.id == row)
         services.db.transact(lambda: services.db.change(update))
     assert set(versions(lab)) == {"trial-1"}
+
+
+def test_admins_are_told_of_a_canary_whose_model_is_gone(lab):
+    train_next(lab, 1)
+    with lab.services() as services:
+        Models(services.db).settle(lab.model("trial-2"), ModelState.GONE, None, "")
+    lab.tick(rounds=2)
+    assert not canary_rows(lab)
+    (notice,) = lab.notices("notice-canary-gone")
+    assert "больше нет trial-2" in lab.notice_text(notice, "ru")
 
 
 def test_without_a_canary_rule_a_new_model_serves_at_once(lab):

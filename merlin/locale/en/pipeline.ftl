@@ -99,6 +99,7 @@ notice-canary = { $title }: { $version } now answers { $share }% of people, { $a
         [one] { $answers } answer
        *[other] { $answers } answers
     } and it does no worse. To end the trial: merlin models promote { $version }, or merlin models pin { $dataset }.
+notice-canary-gone = { $title }: the provider “{ $provider }” no longer has { $version }, which answered some people. The live model answers everyone again. To train it again: merlin jobs launch { $dataset }
 notice-canary-worse = { $title }: { $reason }. What to do: improve the examples, or make it live anyway: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }

@@ -124,6 +124,7 @@ notice-canary = { $title }: { $version } теперь отвечает { $share 
         [few] { $answers } ответа
        *[many] { $answers } ответов
     } и новая окажется не хуже. Закончить проверку: merlin models promote { $version } или merlin models pin { $dataset }.
+notice-canary-gone = { $title }: у поставщика «{ $provider }» больше нет { $version }, которая отвечала части людей. Всем снова отвечает текущая модель. Обучить её снова: merlin jobs launch { $dataset }
 notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }
 gate-refused = – { $question }
