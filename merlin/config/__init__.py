@@ -7,6 +7,7 @@ them, `NAME_FILE` or systemd's credentials folder.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import date
@@ -390,7 +391,7 @@ def credential(name: str, *, is_needed: bool = True) -> str:
     """Return the secret `name` from the environment, `NAME_FILE`, or systemd's folder.
 
     Every secret read is taken out of the logs from then on. Raises ConfigError naming the
-    variable, never its value, when it is needed and nowhere to be found.
+    variable, never its value, when it is needed and nowhere to be found, or not text.
     """
     value = os.environ.get(name) or _from_file(name)
     if not value and is_needed:
@@ -408,7 +409,13 @@ def _from_file(name: str) -> str:
         # Closed to us: an operator's own account asks for what services alone are given.
         with suppress(PermissionError):
             if Path(place).is_file():
-                return Path(place).read_text(encoding="utf-8").strip()
+                try:
+                    return Path(place).read_text(encoding="utf-8").strip()
+                except UnicodeDecodeError as error:
+                    named = {"name": name, "path": place}
+                    raise ConfigError(
+                        f"{place} is no text", "credential-not-text", **named
+                    ) from error
     return ""
 
 
@@ -495,10 +502,11 @@ def installation_id(config: Config) -> str:
 
 def bot_id(token: str) -> int:
     """Return the id that a token begins with. Raises ConfigError, whose words hide the token."""
-    number, _, rest = token.partition(":")
-    if not number.isdecimal() or not rest:
+    # It becomes a part of URLs: a blank or another alphabet in it would fail there.
+    found = re.fullmatch(r"([0-9]+):[\w-]+", token, re.ASCII)
+    if found is None:
         raise ConfigError("TELEGRAM_BOT_TOKEN is not a bot token", "bot-bad-token")
-    return int(number)
+    return int(found[1])
 
 
 def webhook_secret(token: str) -> str:

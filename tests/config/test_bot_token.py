@@ -16,7 +16,9 @@ def test_bot_id_is_the_first_part_of_the_token():
     assert bot_id(TOKEN) == 4242
 
 
-@pytest.mark.parametrize("token", ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim"])
+@pytest.mark.parametrize(
+    "token", ["", "geheim", "4242", "4242:", ":geheim", "bot4242:geheim", "4242:geheim 1"]
+)
 def test_invalid_token_is_refused_without_being_shown(token):
     with pytest.raises(ConfigError) as caught:
         bot_id(token)

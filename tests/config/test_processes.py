@@ -94,6 +94,17 @@ def test_credential_in_an_unreadable_folder_counts_as_missing(tmp_path, monkeypa
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def test_credential_file_that_is_no_text_is_named_without_its_content(tmp_path, monkeypatch):
+    path = tmp_path / "key"
+    path.write_bytes(b"secret\xff")
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(path))
+    with pytest.raises(ConfigError) as caught:
+        credential("OPENAI_API_KEY")
+    assert (caught.value.key, caught.value.arguments["path"]) == ("credential-not-text", str(path))
+    assert "secret" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("module", "foreign"),
     [
