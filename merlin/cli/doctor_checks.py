@@ -219,12 +219,14 @@ def has_systemd_units() -> bool:
 
 
 def check_systemd_units() -> CheckMessage:
-    """Check that systemd starts Merlin, and that no unit has failed."""
-    listing = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "merlin*")
-    if failed := [line.split()[0] for line in listing.splitlines()]:
+    """Check that no unit has failed, and that systemd starts at boot what runs now."""
+    listing = _systemctl("list-units", "--plain", "--no-legend", "merlin*.service")
+    states = {name: state for name, _, state, *_ in map(str.split, listing.splitlines())}
+    if failed := [name for name, state in states.items() if state == "failed"]:
         raise check_failure("doctor-failed-units", names=" ".join(failed))
-    if _systemctl("is-enabled", "merlin.target") != "enabled":
-        raise check_failure("doctor-disabled-units")
+    units = ["merlin.target", *(name for name, state in states.items() if state == "active")]
+    if disabled := [name for name in units if _systemctl("is-enabled", name) != "enabled"]:
+        raise check_failure("doctor-disabled-units", names=" ".join(disabled))
     return "doctor-units", {}
 
 

@@ -409,21 +409,31 @@ def test_proxy_that_hides_its_callers_is_reported():
 
 
 UNITS = """#!/bin/sh
-case "$1" in is-enabled) echo enabled ;; *) cat "$0.failed" ;; esac
+case "$1 $2" in
+  "is-enabled merlin-bot.service") echo disabled ;;
+  is-enabled*) echo enabled ;;
+  *) cat "$0.units" ;;
+esac
 """
 
 
-def test_units_given_up_by_systemd_are_named(fresh, capsys, monkeypatch, tmp_path):
+def test_units_that_failed_or_would_not_start_at_boot_are_named(
+    fresh, capsys, monkeypatch, tmp_path
+):
     program = tmp_path / "bin/systemctl"
     program.parent.mkdir()
     program.write_text(UNITS)
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
-    failed = program.with_name("systemctl.failed")
-    failed.write_text("")
-    assert run_doctor(fresh, capsys)["systemd"][0]
-    failed.write_text("merlin-bot.service loaded failed failed Merlin bot\n")
-    assert "systemd gave up on merlin-bot.service" in run_doctor(fresh, capsys)["systemd"][1]
+    units = program.with_name("systemctl.units")
+    for state, is_good, words in (
+        ("inactive", True, "no unit has failed"),
+        ("failed", False, "systemd gave up on merlin-bot.service"),
+        ("active", False, "systemctl enable merlin-bot.service"),
+    ):
+        units.write_text(f"merlin-bot.service loaded {state} - Merlin bot\n")
+        good, told_words = run_doctor(fresh, capsys)["systemd"]
+        assert (good, words in told_words) == (is_good, True), told_words
 
 
 @contextmanager

@@ -112,10 +112,6 @@ class Installed:
         """Stop everything."""
         self.box.__exit__(None, None, None)
 
-    def install(self) -> str:
-        """Run the installer; return its output."""
-        return self._run_offline(str(ROOT / "systemd/install.sh"))
-
     def install_package(self) -> str:
         """Install the Debian package; return the output."""
         (package,) = self._package_folder.glob("*.deb")

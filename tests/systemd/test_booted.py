@@ -202,10 +202,15 @@ def test_journal_contains_no_secret(machine):
     assert key not in output
 
 
-def test_installer_can_run_again_and_keeps_the_configuration(machine):
+def test_upgrade_keeps_the_configuration_and_restarts_the_only_service_that_runs(machine):
     before = machine.box.path("/etc/merlin/config.yaml").read_text("utf-8")
-    machine.install()
+    machine.box.systemctl("stop", "merlin.target")
+    machine.box.systemctl("start", "merlin-engine")
+    old_pid = machine.get_main_pid("engine")
+    machine.install_package()
     assert machine.box.path("/etc/merlin/config.yaml").read_text("utf-8") == before
+    assert machine.is_ready_again("engine", old_pid)
+    assert machine.box.prop("merlin-bot", "ActiveState") == "inactive"
 
 
 def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
@@ -238,7 +243,11 @@ def test_package_installs_the_command_its_manual_and_its_completion(machine):
 
 
 def test_removed_package_leaves_configuration_and_state(machine):
+    drop_in = machine.box.path("/etc/systemd/system/merlin-engine.service.d/override.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nMemoryMax=9G\n", "ascii")
     machine.remove_package()
+    assert drop_in.exists()
     unit_files = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
     assert "0 unit files listed" in unit_files
     assert not machine.box.path("/opt/merlin").exists()

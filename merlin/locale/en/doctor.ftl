@@ -1,17 +1,17 @@
 # merlin health, merlin doctor: what was found, and what to do about it
-unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
+unhealthy-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run, or as services: systemctl start merlin.target)
 unhealthy-other-installation = the Merlin that answers at { $url } is another installation, with another state folder. Stop it, or set another api.listen here
-unhealthy-never-started = never started (merlin run)
+unhealthy-never-started = never started (merlin run, or as services: systemctl start merlin.target)
 unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
 unhealthy-database = it serves, but the database doesn't answer it
-unhealthy-no-signal = no signal since { $at } (merlin run)
+unhealthy-no-signal = no signal since { $at } (merlin run, or as services: systemctl start merlin.target)
 doctor-pooler = A pooler in transaction or statement mode stands before PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
 doctor-connections = { $used } of { $limit } connections in use
 doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
 doctor-healthy = healthy
 doctor-progress = checks
 doctor-idle = not started yet
-doctor-start = Everything is in place. Start Merlin: merlin run
+doctor-start = Everything is in place. Start Merlin: merlin run; as services: systemctl enable --now merlin.target
 doctor-folder = { $folder }, { $free } GiB free
 doctor-folder-closed = { $folder } isn't writable: give it to the user that runs Merlin, or set another state_dir
 doctor-folder-full = { $folder }: only { $free } MiB free, 1024 are needed; free some space
@@ -56,7 +56,7 @@ doctor-backup-elsewhere = made by another program, as config.yaml says; check th
 doctor-backup = the last one is from { $date }
 doctor-backup-piped = the last one is from { $date }, by merlin backup -; look where it went whether it was stored
 doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
-doctor-disabled-units = Merlin doesn't start with the machine. Turn it on: systemctl enable merlin.target
+doctor-disabled-units = not started with the machine: { $names }. Turn it on: systemctl enable { $names }. If systemd doesn't know such a unit, install Merlin again
 doctor-units = no unit has failed; Merlin starts with the machine
 doctor-needs-credential = not checked: the secret { $name } isn't set, see credentials above
 doctor-needs-database = not checked: the database can't be opened, see database above

@@ -1,17 +1,17 @@
 # merlin health, merlin doctor: что найдено и что с этим делать
-unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
+unhealthy-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-other-installation = по адресу { $url } отвечает другая установка Merlin, с другой папкой состояния. Остановите её или задайте здесь другой api.listen
-unhealthy-never-started = ещё ни разу не запускался (merlin run)
+unhealthy-never-started = ещё ни разу не запускался (merlin run, а если это службы: systemctl start merlin.target)
 unhealthy-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
 unhealthy-database = работает, но база данных ему не отвечает
-unhealthy-no-signal = нет сигнала с { $at } (merlin run)
+unhealthy-no-signal = нет сигнала с { $at } (merlin run, а если это службы: systemctl start merlin.target)
 doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session или укажите в database сам сервер
 doctor-connections = соединений занято: { $used } из { $limit }
 doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
 doctor-healthy = работает
 doctor-progress = проверки
 doctor-idle = ещё не запускалось
-doctor-start = Всё на месте. Запустите Merlin: merlin run
+doctor-start = Всё на месте. Запустите Merlin: merlin run, а если это службы: systemctl enable --now merlin.target
 doctor-folder = { $folder }, свободно { $free } ГиБ
 doctor-folder-closed = в { $folder } нельзя писать: отдайте папку пользователю, от имени которого работает Merlin, или задайте другую в state_dir
 doctor-folder-full = { $folder }: свободно только { $free } МиБ, а нужно 1024; освободите место
@@ -57,7 +57,7 @@ doctor-backup-elsewhere = копии делает другая программ�
 doctor-backup = последняя сделана { $date }
 doctor-backup-piped = последняя сделана { $date } командой merlin backup -; проверьте там, куда она передана, сохранилась ли
 doctor-failed-units = systemd больше не запускает { $names }. Почему: journalctl -u ИМЯ; затем systemctl reset-failed ИМЯ и systemctl start ИМЯ
-doctor-disabled-units = Merlin не запускается вместе с машиной. Включите: systemctl enable merlin.target
+doctor-disabled-units = не запускается вместе с машиной: { $names }. Включите: systemctl enable { $names }. Если такого юнита systemd не знает, установите Merlin ещё раз
 doctor-units = сбоев нет, Merlin запускается вместе с машиной
 doctor-needs-credential = не проверено: секрет { $name } не задан, смотрите credentials выше
 doctor-needs-database = не проверено: базу данных не открыть, смотрите database выше
