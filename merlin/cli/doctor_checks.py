@@ -269,7 +269,11 @@ def check_repository(config: Config) -> CheckMessage:
             raise check_failure("doctor-not-read", reason=reason, **arguments) from error
     if newest is None:
         raise check_failure("doctor-no-branch", **arguments)
-    return "doctor-repository", {"commit": newest[:7], **arguments}
+    arguments["commit"] = newest[:7]
+    with suppress(FileNotFoundError, KeyError):  # not there yet; an owner without a name
+        if os.geteuid() == 0 and (user := config.state_dir.owner()) != "root":
+            return "doctor-repository-as-root", {"user": user, **arguments}
+    return "doctor-repository", arguments
 
 
 def check_push(repository: RepositoryConfig) -> CheckMessage:

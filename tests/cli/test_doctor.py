@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import shutil
 import socket
 import sys
@@ -163,6 +164,12 @@ def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, caps
     assert (good, head[:7] in words) == (True, True)
     assert document["repository.push"] == (True, "the repository takes pushes")
     assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    if os.geteuid() == 0:
+        fresh.config.state_dir.mkdir(mode=0o700)
+        os.chown(fresh.config.state_dir, 65534, -1)
+        good, words = run_doctor(fresh, capsys)["repository"]
+        assert (good, head[:7] in words, words.endswith(" nobody")) == (True, True, True), words
+        os.chown(fresh.config.state_dir, 0, -1)
     git, body = fresh.repository.git, fresh.folder / "commit"
     tree = git("rev-parse", "HEAD^{tree}")
     body.write_text(f"tree {tree}\nparent {head}\nauthor boris\ncommitter boris\n\nAdd\n")

@@ -17,6 +17,7 @@ doctor-folder-closed = { $folder } isn't writable: give it to the user that runs
 doctor-folder-full = { $folder }: only { $free } MiB free, 1024 are needed; free some space
 doctor-database = { $dialect }, no damage found
 doctor-database-new = not created yet: the first process to start creates it
+doctor-repository-as-root = { $url }, { $branch } at { $commit }, read as root. Whether Merlin's services can read it shows merlin doctor as the user { $user }
 doctor-repository = { $url }, { $branch } at { $commit }
 doctor-forge = the token reads the project { $project }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch

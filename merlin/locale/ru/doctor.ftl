@@ -17,6 +17,7 @@ doctor-folder-closed = в { $folder } нельзя писать: отдайте 
 doctor-folder-full = { $folder }: свободно только { $free } МиБ, а нужно 1024; освободите место
 doctor-database = { $dialect }, повреждений нет
 doctor-database-new = её ещё нет: создаст первый запущенный процесс
+doctor-repository-as-root = { $url }, { $branch } на коммите { $commit }, прочитано с правами root. Прочтут ли репозиторий службы Merlin, покажет merlin doctor от имени пользователя { $user }
 doctor-repository = { $url }, { $branch } на коммите { $commit }
 doctor-forge = токен читает проект { $project }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
