@@ -2,7 +2,8 @@
 
     openai    {"messages": [{"role": "user", "content": "…"}, …]}
     sharegpt  {"conversations": [{"from": "human", "value": "…"}, …], "system": "…"}
-    alpaca    {"instruction": "…", "input": "…", "output": "…", "system": "…", "history": […]}
+    alpaca    {"instruction": "…", "input": "…", "output": "…", "system": "…", "history": […]},
+              or the same with other names, such as question and answer
     preference  {"input": {"messages": […], "tools": […]},
                  "preferred_output": [{…}], "non_preferred_output": [{…}]}
 
@@ -31,12 +32,24 @@ _MAIN_KEYS: Mapping[str, ChatFormat] = {
     "messages": "openai",
     "conversations": "sharegpt",
     "instruction": "alpaca",
+    "question": "alpaca",
+    "prompt": "alpaca",
 }
 _BESIDE = ("tools", "rejected", "tags", "split", "source", "note")
 _KEYS = {
     "sharegpt": ("conversations", "system", *_BESIDE),
     "alpaca": ("instruction", "input", "output", "system", "history", *_BESIDE),
     "preference": ("input", "preferred_output", "non_preferred_output", *_BESIDE),
+}
+# Names that other data sets use for Alpaca's.
+_ALPACA_NAMES = {
+    "question": "instruction",
+    "prompt": "instruction",
+    "context": "input",
+    "answer": "output",
+    "response": "output",
+    "completion": "output",
+    "chosen": "output",
 }
 _ROLES = {
     "human": "user",
@@ -64,6 +77,8 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
     if shape == "openai":
         values, left = dict(value), []
     else:
+        if shape == "alpaca":
+            value = _rename_keys(value)
         converted = _READERS[shape](value)
         values = {"messages": converted, **{key: value[key] for key in _BESIDE if key in value}}
         left = [key for key in value if key not in _KEYS[shape]]
@@ -101,6 +116,15 @@ def _from_turn(turn: Any) -> Any:
     if isinstance(speaker, str):
         message["role"] = _ROLES.get(speaker, speaker)
     return message
+
+
+def _rename_keys(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record with Alpaca's names; a second key for the same part keeps its own."""
+    renamed: dict[str, Any] = {}
+    for key, item in value.items():
+        name = _ALPACA_NAMES.get(key, key)
+        renamed[key if name in renamed or name in value else name] = item
+    return renamed
 
 
 def _from_alpaca(value: Mapping[str, Any]) -> Any:

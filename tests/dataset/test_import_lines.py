@@ -229,6 +229,28 @@ def test_alpaca_instructions_become_examples():
     assert line.example.source == "Книга"
 
 
+@pytest.mark.parametrize(
+    ("record", "asked", "ignored"),
+    [
+        ({"question": "Где?", "answer": "Тут."}, "Где?", ""),
+        ({"prompt": "Где?", "completion": "Тут."}, "Где?", ""),
+        ({"instruction": "Где?", "context": "Ищу.", "response": "Тут."}, "Где?\nИщу.", ""),
+        ({"prompt": "Всё", "instruction": "Где?", "output": "Тут."}, "Где?", "prompt"),
+        ({"question": "Где?", "answer": "Тут.", "response": "Там."}, "Где?", "response"),
+    ],
+)
+def test_pairs_with_other_names_become_examples(record, asked, ignored):
+    (line,) = read_import_lines(json.dumps(record).encode())
+    assert list_messages(line) == [("user", asked), ("assistant", "Тут.")]
+    assert [finding.arguments["keys"] for finding in line.findings] == [ignored] * bool(ignored)
+
+
+def test_chosen_and_rejected_answers_become_a_pair():
+    record = {"prompt": "Где?", "chosen": "Тут.", "rejected": "Не знаю."}
+    (line,) = read_import_lines(json.dumps(record).encode())
+    assert (line.example.answer, line.example.rejected.content) == ("Тут.", "Не знаю.")
+
+
 def test_empty_alpaca_fields_are_ignored():
     record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
     (line,) = read_import_lines(json.dumps(record).encode())
