@@ -89,7 +89,11 @@ def describe_step(language: str, step: str) -> str:
     if step.startswith("commits "):
         done, total = map(int, step.split()[1:])
         return text(language, "step-commits", done=done, total=total)
-    known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}
+    known = {
+        "serving": "step-serving",
+        "telegram is down": "step-telegram-down",
+        "fetch fails": "step-fetch-fails",
+    }
     return text(language, known.get(step, "step-working"))
 
 

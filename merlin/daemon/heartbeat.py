@@ -55,6 +55,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
     def tick() -> bool:
         # First, so that an unavailable database does not make this process look dead.
         services.still_alive()
+        unfetched = "fetch fails" if "fetch" in tally.reasons else ""
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -62,7 +63,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 pid=os.getpid(),
                 since=since,
                 at=services.clock(),
-                step=services.build_settings.progress.step,
+                step=services.build_settings.progress.step or unfetched,
                 counters={**services.db.connection_counter, **tally.counts},
                 failing=tally.bugs.failing,
             )

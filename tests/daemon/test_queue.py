@@ -15,7 +15,7 @@ from merlin.core.errors import MerlinError, SourceError
 from merlin.core.heartbeat import describe_step
 from merlin.daemon import ticks
 from merlin.daemon.heartbeat import heartbeat_tick
-from merlin.daemon.main import TickCounts
+from merlin.daemon.main import TickCounts, run_tick
 from merlin.dataset.gather import gather
 from merlin.db.notices import Notices
 from merlin.db.processes import Heartbeats
@@ -103,6 +103,22 @@ def test_progress_through_many_commits_is_in_the_heartbeat(lab):
         *(f"обрабатывает коммиты, готово {done} из 3" for done in range(3)),
         "работает",
     ]
+
+
+def test_unreadable_repository_is_in_the_heartbeat_until_it_is_read_again(lab):
+    repository, steps, counts = lab.folder / "repository", [], TickCounts()
+    with lab.services() as services:
+        every = ticks.ticks_of(services, counts)
+        fetch, beat = (
+            next(tick for tick in every if tick.name == name) for name in ("fetch", "beat")
+        )
+        for folder in (repository.with_name("away"), repository):
+            repository = repository.rename(folder)
+            run_tick(replace(fetch, wakes=""), counts, None)
+            run_tick(beat, counts, None)
+            (daemon,) = Heartbeats(services.db).list_all()
+            steps.append(describe_step("ru", daemon.step))
+    assert steps == ["не может прочитать новые коммиты", "работает"]
 
 
 def test_burst_of_commits_waits_fifteen_minutes_at_most(lab):

@@ -209,6 +209,7 @@ broadcast-report = Рассылка { $number } { $state ->
     }: { NUMBER($left) }
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
+step-fetch-fails = не может прочитать новые коммиты
 step-working = работает
 step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }
 health-alive = { $sign } { $name }: { $step }, запущен { $up } назад
