@@ -209,8 +209,11 @@ def average(snapshots: Sequence[Weights], shares: Sequence[float]) -> Weights:
     """Return the weighted mean of several snapshots, oldest first."""
     averaged = copy(snapshots[-1])
     parts = np.array(shares, np.float32) / np.float32(sum(shares))
-    averaged.rows = np.tensordot(parts, [weights.rows for weights in snapshots], 1)
-    averaged.gains = np.tensordot(parts, [weights.gains for weights in snapshots], 1)
+    averaged.rows, averaged.gains = np.zeros_like(averaged.rows), np.zeros_like(averaged.gains)
+    # One by one: numpy's products of all at once would copy them.
+    for part, weights in zip(parts, snapshots, strict=True):
+        averaged.rows += part * weights.rows
+        averaged.gains += part * weights.gains
     return averaged
 
 
