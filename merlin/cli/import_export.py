@@ -73,6 +73,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     json: AsJson = False,
 ) -> None:
     """Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or none."""
+    _require_files(files)
     reader = closing(_read_files(files, None if shape == "auto" else shape))
     with open_edit_session(config) as session, reader as lines:
         existing = changes.read_files(session.ctx, session.actor, dataset)
@@ -101,6 +102,15 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     if plan.rejected:
         print_message("import-left-out", count=plan.rejected)
     print_commit(view)
+
+
+def _require_files(paths: Sequence[Path]) -> None:
+    """Raise ConfigError for a missing file, before the repository is fetched for it."""
+    for path in paths:
+        try:
+            _ = str(path) == "-" or path.stat()
+        except OSError as error:
+            raise make_unreadable_file_error(path, error) from error
 
 
 def _read_files(

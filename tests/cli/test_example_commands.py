@@ -350,7 +350,9 @@ def test_import_without_good_lines_makes_no_commit(lab, run):
     code, captured = run(
         "import", path, str(lab.folder / "none"), "--dataset", "trial", "--skip-bad"
     )
-    assert (code, "can't be read" in captured.err, count(lab)) == (2, True, "1")
+    # Found out before anything is fetched.
+    assert (code, count(lab)) == (2, "1")
+    assert captured.err == f"merlin: {lab.folder / 'none'} can't be read: it doesn't exist\n"
 
 
 def test_import_reads_stdin_once(lab, run, run_json, monkeypatch, tmp_path):

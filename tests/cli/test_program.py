@@ -137,6 +137,7 @@ def test_help_is_in_russian_where_the_environment_says_so(monkeypatch, capsys):
         (["chekc"], "Может быть, «check»?"),
         (["status", "--json=1"], "Параметр --json пишется без значения."),
         (["engine", "jobs", "--watch", "--json"], "│ --watch — для людей, --json — для программ"),
+        (["eval", "x", "--rubric", "none"], "Неверное значение --rubric: файла «none» нет."),
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )

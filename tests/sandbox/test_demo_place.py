@@ -37,6 +37,11 @@ def test_folder_holds_one_demo_at_a_time(tmp_path):
     assert not folder.exists()
 
 
+def test_missing_repository_is_not_taken_for_a_missing_git(tmp_path):
+    with pytest.raises(Refused, match="cannot change to"):
+        git(tmp_path / "none", "status")
+
+
 def test_demo_sells_for_roubles_and_stars_in_test_mode(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as place:
         config = load(place.config)
