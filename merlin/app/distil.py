@@ -313,28 +313,26 @@ class _RecordingClient:
             raise
         kill_point("distil.sent")
         with self.lock:
-            self._record(self.queries[key], answer)
+            query = self.queries[key]
+            ctx, plan = self.ctx, self.plan
+            cost = query.cost(plan.teacher.price, answer.usage)
+            drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
+            with ctx.db.atomic():
+                self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
+                Proposals(ctx.db, ctx.clock).add_drafts(drafts)
+                if drafts:
+                    once = f"proposals:{ctx.clock():%Y-%m-%d}"
+                    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
+            self.report.answered += 1
+            self.report.proposed += len(drafts)
+            self.report.spent_micro += cost
+            self.report.rejected += rejected
         kill_point("distil.recorded")
         return answer
 
     @property
     def _intents(self) -> Intents:
         return Intents(self.ctx.db, self.ctx.clock)
-
-    def _record(self, query: Query, answer: Answer) -> None:
-        ctx, plan = self.ctx, self.plan
-        cost = query.cost(plan.teacher.price, answer.usage)
-        drafts, rejected = _valid_drafts(plan, plan.passages[query.key], answer.text, cost)
-        with ctx.db.atomic():
-            self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
-            Proposals(ctx.db, ctx.clock).add_drafts(drafts)
-            if drafts:
-                once = f"proposals:{ctx.clock():%Y-%m-%d}"
-                Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
-        self.report.answered += 1
-        self.report.proposed += len(drafts)
-        self.report.spent_micro += cost
-        self.report.rejected += rejected
 
 
 def run(

@@ -126,7 +126,12 @@ class Groups(BotRepository):
         self.put(Group(old_id, moved_to=new_id))
         self.mark_left(old_id)
         self._move_sessions(old_id, new_id)
-        self._move_messages(old_id, new_id)
+        condition = self._match(OUTGOING, chat_id=old_id)
+        condition &= OUTGOING.state.in_(_WAITING)
+        for row in self.db.rows(OUTGOING.select().where(condition)):
+            page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
+            body = self.db.cipher.seal(outbox.dump_page(page, Target()))
+            self.db.update(OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body)
 
     def _move_sessions(self, old_id: int, new_id: int) -> None:
         """Move sessions; the open one stays open unless the supergroup has its own."""
@@ -146,14 +151,6 @@ class Groups(BotRepository):
             self.db.update(TURN, of_sessions, question_id=0)
             is_sent = of_sessions & (TURN.state == TurnState.DELIVERED.value)
             self.db.update(TURN, is_sent, placeholder_id=None)
-
-    def _move_messages(self, old_id: int, new_id: int) -> None:
-        condition = self._match(OUTGOING, chat_id=old_id)
-        condition &= OUTGOING.state.in_(_WAITING)
-        for row in self.db.rows(OUTGOING.select().where(condition)):
-            page, _ = outbox.load_page(decrypt(self.db.cipher, row["body"]) or "")
-            body = self.db.cipher.seal(outbox.dump_page(page, Target()))
-            self.db.update(OUTGOING, OUTGOING.id == row["id"], chat_id=new_id, body=body)
 
 
 # The number of a user's newest answers to search: each has to be decrypted.
