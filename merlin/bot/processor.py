@@ -209,7 +209,10 @@ class ChatProcessor(BaseUpdateProcessor):
                 continue
             self._unfinished.add(update.update_id)
             key = (update.chat_id, priority_of(update))
-            queue = self._queue(key)
+            queue = self._queues.get(key)
+            if queue is None:
+                queue = self._queues[key] = _ChatQueue()
+                self._start(self._run(key, queue))
             may_wait = is_resumed or not counts_as_waiting(update)
             if may_wait or queue.has_room(update, self._most_waiting):
                 # By the time an earlier update is finished, the data read now may be stale.
@@ -229,13 +232,6 @@ class ChatProcessor(BaseUpdateProcessor):
 
     def _forget(self, updates: Iterable[Update]) -> None:
         self._unfinished.difference_update(update.update_id for update in updates)
-
-    def _queue(self, key: Key) -> _ChatQueue:
-        queue = self._queues.get(key)
-        if queue is None:
-            queue = self._queues[key] = _ChatQueue()
-            self._start(self._run(key, queue))
-        return queue
 
     def _start(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -262,24 +258,18 @@ class ChatProcessor(BaseUpdateProcessor):
         if self._closing.is_set():
             return
         queue.is_working = True
-        has_waited = await self._await_parts(queue)
+        # Pause briefly if more parts of the next update may be on their way.
+        counted = 0
+        while may_continue(queue.waiting[-1].update) and len(queue.waiting) > counted:
+            counted = len(queue.waiting)
+            await asyncio.sleep(WAIT_S)
+        has_waited = counted > 0
         task = queue.take()
         if has_waited:
             task = replace(task, known=None)
         await self._work(task)
         self._forget((task.update, *task.joined))
         queue.is_working = False
-
-    async def _await_parts(self, queue: _ChatQueue) -> bool:
-        """Pause briefly if more parts of the next update may be on their way.
-
-        Return whether that took any time.
-        """
-        counted = 0
-        while may_continue(queue.waiting[-1].update) and len(queue.waiting) > counted:
-            counted = len(queue.waiting)
-            await asyncio.sleep(WAIT_S)
-        return counted > 0
 
     async def initialize(self) -> None:
         """Nothing to open."""

@@ -130,18 +130,15 @@ class AiohttpRequest(BaseRequest):
         except NetworkError as error:
             self.record_failure(str(error))
             raise
-        self._record_response(answer.status, content)
-        return answer.status, content
-
-    def _record_response(self, status: int, content: bytes) -> None:
-        self.floods += status == HTTPStatus.TOO_MANY_REQUESTS
-        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.record_failure(f"status {status}")
+        self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
+        if answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.record_failure(f"status {answer.status}")
         # A page of a proxy is no response of Telegram's.
-        elif status == HTTPStatus.OK and content.startswith(b"{"):
+        elif answer.status == HTTPStatus.OK and content.startswith(b"{"):
             if self.is_down:
                 log.info("telegram answers again", failed_calls=self._failed)
             self._failed = 0
+        return answer.status, content
 
     @asynccontextmanager
     async def open(
