@@ -64,7 +64,13 @@ def locale_language() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     code = 0
-    _prepare_streams()
+    # Let a closed input be empty and a closed output go nowhere; write what is unencodable.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+        elif mode == "w" and getattr(stream, "errors", "") in ("strict", "surrogateescape"):
+            stream.reconfigure(errors="backslashreplace")
     try:
         try:
             app(args=None if argv is None else list(argv), prog_name="merlin")
@@ -80,16 +86,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return print_failure(problem)
     return code
-
-
-def _prepare_streams() -> None:
-    """Let a closed input be empty and a closed output go nowhere; write what is unencodable."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        stream = getattr(sys, name)
-        if stream is None:
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
-        elif mode == "w" and getattr(stream, "errors", "") in ("strict", "surrogateescape"):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def discard_output() -> None:

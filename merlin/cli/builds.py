@@ -9,7 +9,6 @@ import typer
 
 from merlin.app import builds as acts
 from merlin.app import verdicts
-from merlin.app.verdicts import VerdictView
 from merlin.cli import language
 from merlin.cli.options import (
     DEFAULT,
@@ -216,19 +215,15 @@ def log(
         print_json([record(verdict, id="") for verdict in entries])
         return
     for verdict in entries:
-        _print_verdict(verdict)
-
-
-def _print_verdict(verdict: VerdictView) -> None:
-    message = text(language(), f"verdict-status-{verdict.shown_word}")
-    if verdict.served_until:
-        message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
-    line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
-    sys.stdout.write(
-        "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"
-    )
-    if verdict.reason:
-        reason = text(language(), verdict.reason, **verdict.arguments)
-        sys.stdout.write(f"    {escape_controls(reason)}\n")
-    for finding in verdict.findings:
-        sys.stdout.write(f"    {finding.line_text(language())}\n")
+        message = text(language(), f"verdict-status-{verdict.shown_word}")
+        if verdict.served_until:
+            message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
+        line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
+        sys.stdout.write(
+            "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"
+        )
+        if verdict.reason:
+            reason = text(language(), verdict.reason, **verdict.arguments)
+            sys.stdout.write(f"    {escape_controls(reason)}\n")
+        for finding in verdict.findings:
+            sys.stdout.write(f"    {finding.line_text(language())}\n")

@@ -108,21 +108,6 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
 
 
 def _print_report(report: ProofReport, grading: Grading | None, advice: str) -> None:
-    _print_scores(report)
-    _print_tags(report)
-    if lost := report.list_answers(AnswerChange.LOST):
-        sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
-        columns = "kind=kind:eval-kind example question expected now"
-        print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")
-    print_message("eval-legend")
-    if grading:
-        print_message("judge-graded", **record(grading, grades="", kinds=""))
-    if report.is_full:
-        sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
-    sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")
-
-
-def _print_scores(report: ProofReport) -> None:
     scores, comparison = [report.scores], report.comparison
     if comparison and comparison.now.questions:
         is_part = comparison.now != report.scores
@@ -135,6 +120,17 @@ def _print_scores(report: ProofReport) -> None:
         prefix="eval-col",
         chrf=lambda score: format_number(language(), score["chrf"], 1),
     )
+    _print_tags(report)
+    if lost := report.list_answers(AnswerChange.LOST):
+        sys.stdout.write(f"\n{text(language(), 'eval-lost', count=len(lost))}\n")
+        columns = "kind=kind:eval-kind example question expected now"
+        print_list([record(answer) for answer in lost], columns, json=False, prefix="eval-col")
+    print_message("eval-legend")
+    if grading:
+        print_message("judge-graded", **record(grading, grades="", kinds=""))
+    if report.is_full:
+        sys.stdout.write(f"{text(language(), 'eval-full', questions=report.scores.questions)}\n")
+    sys.stdout.write(f"{advice or text(language(), 'eval-nothing-before')}\n")
 
 
 def _print_tags(report: ProofReport) -> None:

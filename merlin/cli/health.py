@@ -59,7 +59,17 @@ def health_error(config: Config, process: str) -> MerlinError | None:
         url = _server_url(config.api)
         return _probe_server(url, config) or _probe_readiness(url)
     if process in ("daemon", "bot"):
-        return _check_heartbeat(config, process)
+        # Heartbeats are stored in the database: if that takes no writes, this is the error.
+        # Imported here: probes of HTTP servers run often and do not need the database modules.
+        from merlin.db.database import require_room, require_storage
+
+        try:
+            require_storage(config.database)
+            beats = _read_heartbeats(config, process)
+            require_room(config.state_dir)
+        except MerlinError as error:
+            return error
+        return health_problem(beats, utc_now())
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
 
 
@@ -138,23 +148,6 @@ def _get(url: str) -> Message:
     with urllib.request.urlopen(url, timeout=PROBE_S, context=context) as response:  # noqa: S310 - ours
         headers: Message = response.headers
         return headers
-
-
-def _check_heartbeat(config: Config, process: str) -> MerlinError | None:
-    """Return the error of a process whose heartbeats are missing or old, or None.
-
-    Heartbeats are stored in the database: if that takes no writes, this is the error.
-    """
-    # Imported here: probes of HTTP servers run often and do not need the database modules.
-    from merlin.db.database import require_room, require_storage
-
-    try:
-        require_storage(config.database)
-        beats = _read_heartbeats(config, process)
-        require_room(config.state_dir)
-    except MerlinError as error:
-        return error
-    return health_problem(beats, utc_now())
 
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
