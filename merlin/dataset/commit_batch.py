@@ -227,7 +227,11 @@ class GitBranch:
                 # The branch's newest commit that changed the batch's first file, else its head.
                 made = self._find_newest(head, self._path(batch.first.path)) if head else ""
                 return BatchResult(made or head, is_there=True)
-            tree = self._tree(head, lines, scratch, lock)
+            index = {"GIT_INDEX_FILE": str(scratch / "index")}
+            feed = "".join(lines).encode()
+            self._run("read-tree", head or "--empty", lock=lock, env=index)
+            self._run("update-index", "-z", "--index-info", stdin=feed, lock=lock, env=index)
+            tree = self._run("write-tree", lock=lock, env=index).decode().strip()
             return BatchResult(self._commit(head, batch, tree, lock))
 
     def push(self, commit: str, head: str | None) -> bool:
@@ -311,13 +315,6 @@ class GitBranch:
         arguments = ("hash-object", "-w", "--no-filters", "--stdin-paths")
         blobs = self._run(*arguments, stdin="".join(paths).encode(), lock=lock).decode().split()
         return dict(zip(named, blobs, strict=True))
-
-    def _tree(self, head: str | None, lines: list[str], scratch: Path, lock: int) -> str:
-        index = {"GIT_INDEX_FILE": str(scratch / "index")}
-        feed = "".join(lines).encode()
-        self._run("read-tree", head or "--empty", lock=lock, env=index)
-        self._run("update-index", "-z", "--index-info", stdin=feed, lock=lock, env=index)
-        return self._run("write-tree", lock=lock, env=index).decode().strip()
 
     def _commit(self, head: str | None, batch: Batch, tree: str, lock: int) -> str:
         parents = ("-p", head) if head else ()

@@ -104,7 +104,14 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
     """Yield every row with its line in the text, from 1; a Markdown table's rule is skipped."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     if plain.lstrip().startswith("|"):
-        plain = _from_markdown(plain)
+        # A Markdown table becomes tab-separated text.
+        made = StringIO()
+        writer = csv.writer(made, delimiter="\t", lineterminator="\n")
+        for line in plain.splitlines():
+            if line.strip() and not _RULE.fullmatch(line.strip()):
+                cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
+                writer.writerow([cell.strip().replace("\\|", "|") for cell in cells])
+        plain = made.getvalue()
     first = next(iter(plain.splitlines()), "")
     shift = 0
     if first.strip() and first.lstrip()[0] not in "[{":
@@ -126,14 +133,3 @@ def write_pasted(examples: Iterable[Example]) -> str:
             del record["messages"][0]  # the dataset's system text, which is added to each
         lines.append(json.dumps(record, ensure_ascii=False))
     return "\n".join(lines)
-
-
-def _from_markdown(text: str) -> str:
-    """Return a Markdown table as tab-separated text."""
-    made = StringIO()
-    writer = csv.writer(made, delimiter="\t", lineterminator="\n")
-    for line in text.splitlines():
-        if line.strip() and not _RULE.fullmatch(line.strip()):
-            cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
-            writer.writerow([cell.strip().replace("\\|", "|") for cell in cells])
-    return made.getvalue()

@@ -111,7 +111,13 @@ def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> N
     for questions in index.read_touched_questions():
         _judge_questions(index, questions, rule, limit)
     index.build_indices()
-    _move_tests_to_train(index, rule)
+    # Move test examples to train if that side has too few.
+    train_count = index.sides().get(TRAIN, (0, 0, 0))[0]
+    moved: Sequence[str] = ()
+    if rule is not None and train_count < FEWEST:
+        moved = tests_for_training(index.test_questions(), train_count, rule)
+        index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
+    index.set_state("taken back", str(len(moved)) if moved else "")
     _judge_groups(index, "folded", _find_equal_names)
     _judge_groups(index, "words", _find_near_pairs)
     index.forget_touched()
@@ -177,16 +183,6 @@ def _find_contradictions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
         known = first.setdefault(example.system, example)
         if known.answer != example.answer:
             yield Pair(example.id, "contradiction", known.id)
-
-
-def _move_tests_to_train(index: ExampleIndex, rule: SplitRule | None) -> None:
-    """Move test examples to train if that side has too few."""
-    train_count = index.sides().get(TRAIN, (0, 0, 0))[0]
-    moved: Sequence[str] = ()
-    if rule is not None and train_count < FEWEST:
-        moved = tests_for_training(index.test_questions(), train_count, rule)
-        index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
-    index.set_state("taken back", str(len(moved)) if moved else "")
 
 
 def _judge_groups(

@@ -250,22 +250,18 @@ class _Builder:
         if isinstance(parent, list):
             parent.append(node)
         elif isinstance(parent, dict) and key is None:
-            self._keys[-1] = _check_key(node, parent, event)
+            if not isinstance(node.value, str):
+                _reject(event, "complex-key")
+            name = str(node.value)
+            if name == "<<" and node.plain:
+                _reject(event, "merge-key")
+            if name in parent:
+                _reject(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
+            self._keys[-1] = node
         elif isinstance(parent, dict) and key is not None:
             node.key = (key.line, key.column)
             parent[str(key.value)] = node
             self._keys[-1] = None
-
-
-def _check_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
-    if not isinstance(node.value, str):
-        _reject(event, "complex-key")
-    name = str(node.value)
-    if name == "<<" and node.plain:
-        _reject(event, "merge-key")
-    if name in parent:
-        _reject(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
-    return node
 
 
 def _node(event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool = False) -> Node:
