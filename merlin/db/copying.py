@@ -45,26 +45,20 @@ def copy_database(
         lite = sqlite3.connect(source)
         try:
             lite.execute("BEGIN IMMEDIATE")  # blocks writers until everything is copied
-            return _copy(lite, target, advance)
+            tables = _sort_tables(target)
+            for table in tables:
+                has_rows = target.execute(_statement("SELECT 1 FROM {} LIMIT 1", table)).fetchone()
+                if table not in SEEDED and has_rows:
+                    raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
+            for table in SEEDED:
+                target.execute(_statement("DELETE FROM {}", table))
+            copied = {}
+            for table in tables:
+                copied[table] = _copy_table(lite, target, table)
+                advance()
+            return copied
         finally:
             lite.close()
-
-
-def _copy(
-    lite: sqlite3.Connection, target: Connection, advance: Callable[[], None]
-) -> dict[str, int]:
-    tables = _sort_tables(target)
-    for table in tables:
-        has_rows = target.execute(_statement("SELECT 1 FROM {} LIMIT 1", table)).fetchone()
-        if table not in SEEDED and has_rows:
-            raise Refused(f"{table} has rows", "migrate-db-not-empty", table=table)
-    for table in SEEDED:
-        target.execute(_statement("DELETE FROM {}", table))
-    copied = {}
-    for table in tables:
-        copied[table] = _copy_table(lite, target, table)
-        advance()
-    return copied
 
 
 def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int:
@@ -91,7 +85,11 @@ def _copy_table(lite: sqlite3.Connection, target: Connection, table: str) -> int
         text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
         raise MerlinError(text, "migrate-db-differs", table=table)
     if "id" in columns:
-        _continue_sequence(lite, target, table)
+        # New rows get ids that no row ever had, including deleted ones.
+        query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        given = lite.execute(query, (table,)).fetchone()
+        if given is not None and given[0]:
+            target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
     return sent[_ROWS]
 
 
@@ -117,14 +115,6 @@ def _postgresql_rows(
     with target.cursor("copied") as cursor:
         cursor.itersize = _AT_ONCE
         yield from cursor.execute(_statement("SELECT {1} FROM {0}", table, columns))
-
-
-def _continue_sequence(lite: sqlite3.Connection, target: Connection, table: str) -> None:
-    """Set the sequences so that new rows get ids that no row ever had, including deleted ones."""
-    query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
-    given = lite.execute(query, (table,)).fetchone()
-    if given is not None and given[0]:
-        target.execute("SELECT setval(pg_get_serial_sequence(%s, 'id'), %s)", (table, given[0]))
 
 
 _ROWS, _SUM = "rows", "sum"
