@@ -183,7 +183,13 @@ class TrainingRun:
     def _handle(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
-                self._store_resolved(part)
+                # Delete the results of an earlier run that is not resumed.
+                self._steps, self._done, job_id = part.steps, part.done, self._job.job_id
+                with self._repositories.database.transaction():
+                    if not part.done:
+                        self._repositories.job_events.forget_run(job_id)
+                        self._repositories.models.forget_run(job_id)
+                    self._repositories.jobs.store_resolved(job_id, part.hyperparameters, part.steps)
             case TrainerNote():
                 self._notes += 1
                 self._warn(f"remark {self._notes}", part.key, **part.arguments)
@@ -195,15 +201,6 @@ class TrainingRun:
                     self._save()
             case None:
                 pass
-
-    def _store_resolved(self, resolved: ResolvedHyperparameters) -> None:
-        """Store the resolved settings; delete the results of an earlier run that is not resumed."""
-        self._steps, self._done, job_id = resolved.steps, resolved.done, self._job.job_id
-        with self._repositories.database.transaction():
-            if not resolved.done:
-                self._repositories.job_events.forget_run(job_id)
-                self._repositories.models.forget_run(job_id)
-            self._repositories.jobs.store_resolved(job_id, resolved.hyperparameters, resolved.steps)
 
     def _warn(self, event_key: str, key: str, **arguments: object) -> None:
         message = text(self._settings.language, key, **arguments)

@@ -1,7 +1,7 @@
 """Parsing of request bodies: validated fields, and streamed uploads."""
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -69,21 +69,18 @@ class RequestBody(BaseModel):
             return cls.model_validate(body)
         except ValidationError as error:
             first_error = error.errors(include_url=False, include_context=False)[0]
-            field = _name_field(first_error["loc"], first_error["type"])
+            # For an item of a plain list the error names the list.
+            path = first_error["loc"]
+            if path[-1] == "[key]":
+                path = path[:-2]
+            elif isinstance(path[-1], int) and first_error["type"] != "model_type":
+                path = path[:-1]
+            field = format_path(path)
             is_missing = first_error["type"] == "missing"
             message = (
                 f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
             )
             raise bad_field(field, message if is_missing else f"{field}: {message}") from error
-
-
-def _name_field(path: Sequence[int | str], kind: str) -> str:
-    """Return the field with an error of this kind; for items of a plain list it is the list."""
-    if path[-1] == "[key]":
-        path = path[:-2]
-    elif isinstance(path[-1], int) and kind != "model_type":
-        path = path[:-1]
-    return format_path(path)
 
 
 def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:

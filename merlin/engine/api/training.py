@@ -64,7 +64,13 @@ async def upload_file(request: Request) -> Response:
             )
         if any(name.startswith("expires_after") for name in form):
             raise bad_field("expires_after", "This engine keeps files until they are deleted.")
-        name = _check_file_name(upload.filename)
+        name = upload.filename.replace("\\", "/").rsplit("/", 1)[-1]
+        if not name.endswith(".jsonl"):
+            raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
+        if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+            raise bad_field(
+                "file", f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
+            )
         part = files.path(f".{secrets.token_hex(8)}.part")
         try:
             digest = await write_upload(upload, part)
@@ -77,17 +83,6 @@ async def upload_file(request: Request) -> Response:
         finally:
             durable_files.remove_durably(part)
     return Response(answer, media_type="application/json")
-
-
-def _check_file_name(upload_name: str) -> str:
-    name = upload_name.replace("\\", "/").rsplit("/", 1)[-1]
-    if not name.endswith(".jsonl"):
-        raise bad_field("file", "Invalid file format: a .jsonl file is needed for fine-tuning.")
-    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
-        raise bad_field(
-            "file", f"The file's name must be printable, {_MAX_NAME_LENGTH} characters at most."
-        )
-    return name
 
 
 @router.get("/files")

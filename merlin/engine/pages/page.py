@@ -281,18 +281,14 @@ def _handle_error(request: Request, error: Exception) -> Response:
     if str(request.scope["path"]).endswith("/view"):
         return JSONResponse(error.as_json(), error.status)
     if error.status == HTTPStatus.UNAUTHORIZED:
-        return _ask_to_sign_in(request)
+        if "hx-request" in request.headers:
+            # The session ended with a restart: reloading the open page leads to the sign-in form.
+            return Response(status_code=204, headers={"HX-Refresh": "true"})
+        here = PageRequest(request).here
+        return seen_other(SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}")
     if request.method == "POST" and error.status == HTTPStatus.BAD_REQUEST:  # it came too late
         return render_error(request, 409, f"/jobs/{request.path_params.get('job_id', '')}")
     return render_error(request, error.status)
-
-
-def _ask_to_sign_in(request: Request) -> Response:
-    if "hx-request" in request.headers:
-        # The session ended with a restart: reloading the open page leads to the sign-in form.
-        return Response(status_code=204, headers={"HX-Refresh": "true"})
-    here = PageRequest(request).here
-    return seen_other(SIGN_IN if here == "/" else f"{SIGN_IN}?next={quote(here, safe='')}")
 
 
 _EXPECTED = (ApiError, HTTPException, RequestValidationError)

@@ -225,7 +225,16 @@ class LlamaCppBackend(ProxyBackend):
 
     async def _build_target(self, url: str, adapter: Adapter | None) -> Target:
         requested = build_file_name(adapter.digest) if adapter else ""
-        listed = await self._list_adapters(url)
+        answer = await self.client.fetch(f"{url}/lora-adapters", None)
+        if answer.status != _OK:
+            raise answer.to_exception()
+        try:
+            listed = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise Unavailable(
+                f"There is no llama.cpp server at {url}: {answer.error_text}"
+            ) from error
+        self._figures["adapters"] = len(listed)
         if requested and requested not in listed:
             message = (
                 f"has no {requested}: convert {adapter.path if adapter else ''} and restart it"
@@ -236,19 +245,6 @@ class LlamaCppBackend(ProxyBackend):
             for number, name in enumerate(listed)
         ]
         return url, {"lora": scales}
-
-    async def _list_adapters(self, url: str) -> list[str]:
-        answer = await self.client.fetch(f"{url}/lora-adapters", None)
-        if answer.status != _OK:
-            raise answer.to_exception()
-        try:
-            names = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise Unavailable(
-                f"There is no llama.cpp server at {url}: {answer.error_text}"
-            ) from error
-        self._figures["adapters"] = len(names)
-        return names
 
     async def _convert_adapter(self, adapter: Adapter) -> Path:
         """Return the adapter's GGUF file, converting it once; it is stored beside the weights."""

@@ -17,7 +17,7 @@ import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp.abc import ResolveResult
 from aiohttp.resolver import ThreadedResolver
@@ -337,7 +337,16 @@ class SsrfGuard:
 
     def check(self, url: str) -> None:
         """Raise ApiError 400 if the URL is invalid or not allowed."""
-        parsed = _parse_url(url)
+        is_plain = url.isascii() and url.isprintable() and " " not in url
+        try:
+            parsed = urlsplit(url)
+            is_whole = bool(parsed.hostname) and parsed.port != 0
+        except ValueError as error:
+            raise _invalid_url() from error
+        has_user = parsed.username is not None or parsed.password is not None
+        is_fit = is_plain and is_whole and len(url) <= MAX_URL_LENGTH
+        if not is_fit or has_user or parsed.fragment or parsed.scheme not in {"http", "https"}:
+            raise _invalid_url()
         host = parsed.hostname or ""
         is_own = self._is_on_loopback and is_loopback(host)
         if host in self._configured_hosts or (is_own and parsed.scheme == "http"):
@@ -396,20 +405,6 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _parse_url(url: str) -> SplitResult:
-    is_plain = url.isascii() and url.isprintable() and " " not in url
-    try:
-        parsed = urlsplit(url)
-        is_whole = bool(parsed.hostname) and parsed.port != 0
-    except ValueError as error:
-        raise _invalid_url() from error
-    has_user = parsed.username is not None or parsed.password is not None
-    is_fit = is_plain and is_whole and len(url) <= MAX_URL_LENGTH
-    if not is_fit or has_user or parsed.fragment or parsed.scheme not in {"http", "https"}:
-        raise _invalid_url()
-    return parsed
 
 
 def _invalid_url() -> ApiError:

@@ -64,7 +64,12 @@ class Sampling:
         probabilities = torch.softmax(logits.double() / self.temperature, dim=-1)
         if self.top_p >= 1:
             return self._draw_index(probabilities)
-        tokens = _select_nucleus(probabilities, self.top_p)
+        # The smallest set of top tokens whose probabilities reach `top_p`, at least one.
+        most, tokens = torch.topk(probabilities, min(TOP_TOKENS, len(probabilities)))
+        if float(most.sum()) < self.top_p:
+            most, tokens = torch.sort(probabilities, descending=True)
+        before = most.cumsum(-1) - most
+        tokens = tokens[: max(int((before < self.top_p).sum()), 1)]
         return int(tokens[self._draw_index(probabilities[tokens])])
 
     def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
@@ -88,15 +93,6 @@ class Sampling:
         sums = probabilities.cumsum(-1)
         drawn = self.random.random() * float(sums[-1])
         return min(int(torch.searchsorted(sums, drawn, right=True)), len(probabilities) - 1)
-
-
-def _select_nucleus(probabilities: Tensor, top_p: float) -> Tensor:
-    """Return the smallest set of top tokens whose probabilities reach `top_p`, at least one."""
-    most, tokens = torch.topk(probabilities, min(TOP_TOKENS, len(probabilities)))
-    if float(most.sum()) < top_p:
-        most, tokens = torch.sort(probabilities, descending=True)
-    before = most.cumsum(-1) - most
-    return tokens[: max(int((before < top_p).sum()), 1)]
 
 
 def compute_logprobs(

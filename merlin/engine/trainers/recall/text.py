@@ -101,7 +101,13 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
 def _build_term(token: str, *, is_russian: bool) -> str:
     token = _NUMERALS.get(token, token)
     if _CYRILLIC.match(token):
-        return _build_russian_term(token)
+        with _stemmer_lock:
+            parsed = _load_russian_dictionary().parse(token)[0]
+        lemma = normalise(parsed.normal_form)
+        part = parsed.tag.POS
+        if lemma in _FUNCTION or token in _FUNCTION or part in _FUNCTION_PARTS:
+            return f"f:{lemma}"
+        return f"v:{lemma}" if part in _VERB_LIKE else f"n:{lemma}"
     if token.isascii() and token.isalpha():
         # in a Russian question `for`, `if` or `with` is the subject, not a function word
         kind = "f" if token in _ENGLISH_FUNCTION and not is_russian else "n"
@@ -114,16 +120,6 @@ def stem_english(word: str) -> str:
     with _stemmer_lock:
         stem: str = _load_english_stemmer().stemWord(word)
     return stem
-
-
-def _build_russian_term(token: str) -> str:
-    with _stemmer_lock:
-        parsed = _load_russian_dictionary().parse(token)[0]
-    lemma = normalise(parsed.normal_form)
-    part = parsed.tag.POS
-    if lemma in _FUNCTION or token in _FUNCTION or part in _FUNCTION_PARTS:
-        return f"f:{lemma}"
-    return f"v:{lemma}" if part in _VERB_LIKE else f"n:{lemma}"
 
 
 @cache
