@@ -87,14 +87,11 @@ class TokenBuckets:
         bucket = self._buckets.get(key)
         if bucket is None:
             if len(self._buckets) >= self._max_buckets:
-                self._sweep(now)
+                buckets = list(self._buckets.items())  # other threads may add one meanwhile
+                not_full = [item for item in buckets if item[1].full_in_s(now) > 0]
+                self._buckets = dict(not_full[max(len(not_full) - self._max_buckets // 2, 0) :])
             bucket = self._buckets[key] = TokenBucket(per_s, burst)
         return bucket
-
-    def _sweep(self, now: float) -> None:
-        buckets = list(self._buckets.items())  # other threads may add one meanwhile
-        not_full = [item for item in buckets if item[1].full_in_s(now) > 0]
-        self._buckets = dict(not_full[max(len(not_full) - self._max_buckets // 2, 0) :])
 
     def __len__(self) -> int:
         return len(self._buckets)

@@ -165,21 +165,18 @@ class EventReader:
             raise InvalidResponse("an event without an end")
         for line in lines:
             if line:
-                self._take(line)
+                name, _, value = line.partition(b":")
+                if name == b"data":
+                    self._size += len(value)
+                    if self._size > MAX_EVENT_BYTES:
+                        raise InvalidResponse("an event without an end")
+                    self._data.append(value.removeprefix(b" "))
             elif self._data:
                 data, self._data, self._size = b"\n".join(self._data), [], 0
                 if data.startswith(_DONE):
                     self.is_done = True
                 elif not self.is_done:
                     yield json_object(data)
-
-    def _take(self, line: bytes) -> None:
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._size += len(value)
-            if self._size > MAX_EVENT_BYTES:
-                raise InvalidResponse("an event without an end")
-            self._data.append(value.removeprefix(b" "))
 
 
 def _lines(content: bytes) -> list[bytes]:

@@ -93,7 +93,12 @@ class ChildReader:
         except TimeoutError:
             raise unusable_file("media-slow") from None
         finally:
-            await _end_child(child)
+            if child.returncode is None:
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+            # Reads what is left, so that no pipe stays open.
+            await child.communicate()
+            log.debug("a document's reader ended", status=child.returncode, cpu_limit_s=CPU_S)
         if status == 0 and output:
             return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
@@ -149,13 +154,3 @@ def has_system_call_filter() -> bool:
 
 def _child_command(kind: str, most_characters: int) -> list[str]:
     return [sys.executable, "-IB", "-c", _START, _PACKAGE_ROOT, kind, str(most_characters)]
-
-
-async def _end_child(child: Process) -> None:
-    """Kill the child if it is still running, and close its pipes."""
-    if child.returncode is None:
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-    # Reads what is left, so that no pipe stays open.
-    await child.communicate()
-    log.debug("a document's reader ended", status=child.returncode, cpu_limit_s=CPU_S)

@@ -209,7 +209,16 @@ class Issuer:
         if not self._document or time.monotonic() - self._document_at > CACHE_S:
             root = self._config.issuer.rstrip("/")
             document = await self._request("GET", f"{root}/.well-known/openid-configuration")
-            _check_description(document, self._config.issuer)
+            # The discovery document must not have another issuer or foreign endpoints.
+            own = urlsplit(self._config.issuer)
+            addresses = [urlsplit(str(document.get(name, ""))) for name in _ENDPOINTS]
+            is_near = all(
+                (address.scheme, address.netloc) == (own.scheme, own.netloc)
+                for address in addresses
+            )
+            is_safe = own.scheme == "https" or is_loopback(own.hostname)
+            if document.get("issuer") != self._config.issuer or not is_near or not is_safe:
+                raise OpenIdRefused("the issuer's description leads elsewhere")
             self._document, self._document_at = document, time.monotonic()
         return self._document
 
@@ -232,15 +241,3 @@ class Issuer:
         if not isinstance(body, dict):
             raise OpenIdRefused("the issuer answered no object")
         return body
-
-
-def _check_description(values: Mapping[str, Any], issuer: str) -> None:
-    """Raise OpenIdRefused if the discovery document has another issuer or foreign endpoints."""
-    own = urlsplit(issuer)
-    addresses = [urlsplit(str(values.get(name, ""))) for name in _ENDPOINTS]
-    is_near = all(
-        (address.scheme, address.netloc) == (own.scheme, own.netloc) for address in addresses
-    )
-    is_safe = own.scheme == "https" or is_loopback(own.hostname)
-    if values.get("issuer") != issuer or not is_near or not is_safe:
-        raise OpenIdRefused("the issuer's description leads elsewhere")

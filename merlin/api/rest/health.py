@@ -161,7 +161,12 @@ async def readyz(request: Request) -> Response:
     views: dict[str, dict[str, object]] = {}
     try:
         found = await asyncio.wait_for(services.read(list_processes), ANSWER_S)
-        views = _ready_processes(found, services.clock())
+        # The newest heartbeat of each process: several hosts may run the same one.
+        now = services.clock()
+        views = {name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS}
+        for view in sorted(found, key=lambda view: view.at):
+            age_s = round((now - view.at).total_seconds(), 1)
+            views[view.process] = {"alive": view.alive, "age_s": age_s, "step": view.step}
     except (MerlinError, TimeoutError):
         state = "silent"
     is_ready = state == "ok"
@@ -183,14 +188,3 @@ def require_monitoring_address(request: Request) -> None:
     """Raise NotFound unless the call comes from a monitoring address."""
     if not is_from_network(request, services_of(request).config.api.monitoring):
         raise NotFound("not for this address")
-
-
-def _ready_processes(found: Sequence[ProcessView], now: datetime) -> dict[str, dict[str, object]]:
-    """Return the newest heartbeat of each process; several hosts may run the same one."""
-    values: dict[str, dict[str, object]] = {
-        name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS
-    }
-    for view in sorted(found, key=lambda view: view.at):
-        age_s = round((now - view.at).total_seconds(), 1)
-        values[view.process] = {"alive": view.alive, "age_s": age_s, "step": view.step}
-    return values

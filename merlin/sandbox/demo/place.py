@@ -250,7 +250,13 @@ def prepare_demo(
     if taken := ports.list_taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
     place = Place(folder.resolve(), ports)
-    _make_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
+    except OSError as error:
+        raise _no_folder_error(folder, error) from error
+    if is_foreign:
+        raise _foreign_folder_error(folder)
     with _lock_folder(folder):
         place = replace(place, script=script_of(language, place.repository, place.config))
         _write_credentials(place.folder / "credentials")
@@ -270,16 +276,6 @@ def clear(folder: Path) -> None:
         raise _foreign_folder_error(folder)
     with _lock_folder(folder):
         shutil.rmtree(folder)
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        is_foreign = not (folder / _LOCK).is_file() and any(folder.iterdir())
-    except OSError as error:
-        raise _no_folder_error(folder, error) from error
-    if is_foreign:
-        raise _foreign_folder_error(folder)
 
 
 def _no_folder_error(folder: Path, error: OSError) -> Refused:

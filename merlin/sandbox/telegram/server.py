@@ -93,7 +93,14 @@ class Updates:
                 "Conflict: can't use getUpdates method while webhook is active;"
                 " use deleteWebhook to delete the webhook first",
             )
-        self._end_other_poll()
+        if self._poller is not None and not self._poller.done():
+            self._poller.set_exception(
+                BotApiError(
+                    409,
+                    "Conflict: terminated by other getUpdates request;"
+                    " make sure that only one bot instance is running",
+                )
+            )
         store_allowed_updates(self._world, arguments)
         offset = arguments.integer("offset")
         if confirmed := [update_id for update_id in self._world.updates if update_id < offset]:
@@ -103,16 +110,6 @@ class Updates:
         if not self._world.updates and timeout_s and not self._closing:
             await self._wait(timeout_s)
         return list(islice(self._world.updates.values(), limit))
-
-    def _end_other_poll(self) -> None:
-        if self._poller is not None and not self._poller.done():
-            self._poller.set_exception(
-                BotApiError(
-                    409,
-                    "Conflict: terminated by other getUpdates request;"
-                    " make sure that only one bot instance is running",
-                )
-            )
 
     async def _wait(self, timeout_s: float) -> None:
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
