@@ -137,21 +137,16 @@ def detect_language(text: str, fewest: int = _MIN_CHARACTERS) -> str:
     return "en" if russian * 10 < english else ""
 
 
+@dataclass(eq=False)
 class ExampleFacts:
     """Values derived from an example's content, each computed once and independent of its path.
 
     Every commit compares the whole dataset, though few of its files have changed.
     """
 
-    def __init__(
-        self,
-        messages: tuple[Message, ...],
-        tools: tuple[Mapping[str, object], ...],
-        rejected: Message | None = None,
-    ) -> None:
-        self.messages = messages
-        self.tools = tools
-        self.rejected = rejected
+    messages: tuple[Message, ...]
+    tools: tuple[Mapping[str, object], ...]
+    rejected: Message | None = None
 
     @cached_property
     def question(self) -> str:
