@@ -127,19 +127,13 @@ def read_chat(
         questions = find_starters(ctx, actor, course.dataset, before)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    return CourseChat(serving, recent_sessions, session, questions, consent, _oldest_pending(ctx))
-
-
-def _oldest_pending(ctx: Context) -> datetime:
-    """Return the earliest time of a question that may still be answered.
-
-    A question is lost when its process ends, so this is the start of the oldest live API process,
-    at most `ABANDONED` ago. Without a heartbeat it is `ABANDONED` ago.
-    """
+    # A question is lost when its process ends, so it is answered by the oldest live API process
+    # at most, and `ABANDONED` after it was asked at the latest.
     now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
     starts = [beat.since for beat in beats if beat.process == "api" and beat.is_alive(now)]
     earliest = now - ask.ABANDONED
-    return max(min(starts, default=earliest), earliest)
+    oldest_pending = max(min(starts, default=earliest), earliest)
+    return CourseChat(serving, recent_sessions, session, questions, consent, oldest_pending)
 
 
 def read_session(

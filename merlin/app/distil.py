@@ -368,7 +368,15 @@ def _valid_drafts(
     split = TEST if passage.answer else ""
     drafts = [Draft(*pair, plan.dataset, 0, model_id, DISTIL, note, split=split) for pair in pairs]
     valid = [draft for draft in drafts if _is_valid(draft)]
-    unique = _drop_duplicates(valid, plan.known)
+    # Leave near duplicates out; all drafts become known.
+    unique = []
+    for draft in valid:
+        question = normalise(draft.question)
+        alike = plan.known.setdefault(near_key(question), [])
+        near_indexes = (index for index, _ in find_near_questions([*alike, question]))
+        if question not in alike and len(alike) not in near_indexes:
+            unique.append(draft)
+        alike.append(question)
     rejected = Counter({BROKEN: len(drafts) - len(valid), DUPLICATE: len(valid) - len(unique)})
     share = cost // max(len(unique), 1)
     return [replace(draft, cost_micro=share, currency=currency) for draft in unique], +rejected
@@ -400,16 +408,3 @@ def _is_valid(draft: Draft) -> bool:
         return False
     example, findings = read_example(example_yaml(draft).encode("utf-8", "surrogatepass"))
     return example is not None and not findings and not lint_example(example)
-
-
-def _drop_duplicates(drafts: Sequence[Draft], known: dict[str, list[str]]) -> list[Draft]:
-    """Return the drafts of new questions, without near duplicates; add all to `known`."""
-    unique = []
-    for draft in drafts:
-        question = normalise(draft.question)
-        alike = known.setdefault(near_key(question), [])
-        near_indexes = (index for index, _ in find_near_questions([*alike, question]))
-        if question not in alike and len(alike) not in near_indexes:
-            unique.append(draft)
-        alike.append(question)
-    return unique

@@ -223,7 +223,12 @@ class PersonalRecords(Repository):
         self.db.delete(PROPOSAL, is_own & (PROPOSAL.example_id == ""))
         for traces in TRACES:
             self._delete_own(traces, user_id, kept_update)
-            self._anonymize(traces, user_id)
+            for name in traces.numbers:
+                condition = getattr(traces.table, name) == user_id
+                nobody = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
+                self.db.update(traces.table, condition, **nobody)
+            for row in self._rows_with_mentions(traces, user_id):
+                self._scrub(traces, row, user_id)
         self._anonymize_commits(user_id)
         return counts
 
@@ -240,15 +245,6 @@ class PersonalRecords(Repository):
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
         self.db.delete(table, condition)
-
-    def _anonymize(self, traces: PersonalData, user_id: int) -> None:
-        """Anonymize rows that mention the user."""
-        for name in traces.numbers:
-            condition = getattr(traces.table, name) == user_id
-            values = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
-            self.db.update(traces.table, condition, **values)
-        for row in self._rows_with_mentions(traces, user_id):
-            self._scrub(traces, row, user_id)
 
     def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:
         """Return the rows whose texts may mention the user."""

@@ -220,7 +220,17 @@ def _record_telegram_renewal(
     if known is None or known.method != first:
         plan, on = purchase.order.promise.plan, RenewalState.ON
         new = Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
-        _begin_subscription(ctx, purchase, known, new)
+        # Two links of one plan can both be paid before either payment is reported. If another
+        # subscription of the plan runs, the newer one stays, the older ends.
+        replaced, newer = (known.replaced if known else ()), new
+        if known is not None and known.state in RUNNING:
+            older, newer = (known, new) if known.consented_at <= new.consented_at else (new, known)
+            replaced = (*replaced, older.method)
+            once = f"subscribed-twice:{older.method}"
+            values = _bought(purchase, purchase.order.amount)
+            _tell(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
+        replaced = tuple(method for method in replaced if method != newer.method)
+        Renewals(ctx.db).begin(replace(newer, replaced=replaced))
     elif known.state is RenewalState.ON:
         Renewals(ctx.db).schedule(known.renewal_id, until)
     elif known.state is RenewalState.OFF and (known.stopped_at is None or known.stopped_at < at):
@@ -235,24 +245,6 @@ def _find_subscription(ctx: Context, purchase: Purchase) -> str:
     """Return a paid purchase's first payment, by which Telegram identifies its subscription."""
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
     return next(entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT)
-
-
-def _begin_subscription(
-    ctx: Context, purchase: Purchase, known: Renewal | None, new: Renewal
-) -> None:
-    """Store a subscription. If another of the plan runs, the newer one stays, the older ends.
-
-    Two links of one plan can both be paid before either payment is reported.
-    """
-    replaced, newer = (known.replaced if known else ()), new
-    if known is not None and known.state in RUNNING:
-        older, newer = (known, new) if known.consented_at <= new.consented_at else (new, known)
-        replaced = (*replaced, older.method)
-        once = f"subscribed-twice:{older.method}"
-        values = _bought(purchase, purchase.order.amount)
-        _tell(ctx, purchase.user_id, "notice-stars-subscribed-twice", values, once)
-    replaced = tuple(method for method in replaced if method != newer.method)
-    Renewals(ctx.db).begin(replace(newer, replaced=replaced))
 
 
 def cancel(ctx: Context, purchase: Purchase, reason: str) -> bool:

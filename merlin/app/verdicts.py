@@ -318,8 +318,12 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     for row in db.rows(_NEW_VERDICTS()):
         status, change_id = VerdictStatus(row["word"]), row["change_id"]
+        # The example in a subject is named by its current question.
+        example = example_in_subject(row["subject"])
+        text = ExampleEntries(db).text(row["dataset"], example) if example else None
+        subject = parse_subject(row["subject"], question_preview(text))
         values = {
-            "subject": _subject(db, row),
+            "subject": subject,
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
@@ -330,13 +334,6 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         is_last = int(status not in NOT_FINAL)
         told = {"told_word": status.value, "is_told": is_last}
         db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **told))
-
-
-def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
-    """Return the subject of a commit, with the example named by its current question."""
-    example = example_in_subject(row["subject"])
-    text = ExampleEntries(db).text(row["dataset"], example) if example else None
-    return parse_subject(row["subject"], question_preview(text))
 
 
 def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:

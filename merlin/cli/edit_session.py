@@ -96,7 +96,14 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
         return change
     reason = {"key": change.reason, "arguments": dict(change.arguments)}
     if change.state is ChangeState.CONFLICT:
-        raise _withdraw_conflict(rows, change)
+        # A command cannot ask how to merge.
+        differences = [
+            unified_diff(file.theirs.text, file.text, file.path)
+            for file in rows.list_of_batch(change.batch)
+            if file.theirs is not None
+        ]
+        rows.give_up(change.change_id)
+        raise MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))
     if change.state is ChangeState.REFUSED:
         raise MerlinError(change.reason, "change-not-saved", reason=reason)
     if change.state is ChangeState.PARKED:
@@ -104,14 +111,3 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
     if change.reason and change.state is ChangeState.WAITING:
         raise MerlinError(change.reason, "change-waits", change=change_id, reason=reason)
     return None
-
-
-def _withdraw_conflict(rows: Changes, change: Change) -> MerlinError:
-    """Withdraw the edit, as a command cannot ask how to merge; return an error with its diff."""
-    differences = [
-        unified_diff(file.theirs.text, file.text, file.path)
-        for file in rows.list_of_batch(change.batch)
-        if file.theirs is not None
-    ]
-    rows.give_up(change.change_id)
-    return MerlinError("a conflict", "change-in-conflict", difference="\n".join(differences))

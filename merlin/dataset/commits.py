@@ -120,7 +120,9 @@ class CommitHistory(Repository):
         """
         index = outcome.checked.index if outcome.checked else None
         if outcome.status is VerdictStatus.REMOVED:
-            self._forget_all(outcome.dataset)
+            followed = (name for (name,) in self.db.sql(_FOLLOWED_IDS, outcome.dataset))
+            for gone in in_portions(followed):
+                self.db.run_in_transaction(partial(_forget, self.db, outcome.dataset, gone))
         if index is None:
             return outcome
         # Not on the branch yet, so that rows can refer to it.
@@ -141,11 +143,6 @@ class CommitHistory(Repository):
         """Return the branch's newest commit with a verdict on the dataset, "" for none."""
         query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
         return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
-
-    def _forget_all(self, dataset: str) -> None:
-        known = (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
-        for gone in in_portions(known):
-            self.db.run_in_transaction(partial(_forget, self.db, dataset, gone))
 
     def _fill(self, dataset: str, new: NewBuild, at: datetime) -> Build:
         row = {**_build_row(dataset, new, at), "is_whole": 0}

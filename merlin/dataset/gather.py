@@ -148,10 +148,18 @@ def _record(
     for done, commit in enumerate(commits):
         settings.progress.done = done
         with open_commit_span(commit.sha):
-            outcomes = [
-                _prepare(settings, commit, name)
-                for name in _changed_datasets(settings, commit, line)
-            ]
+            # The first recorded commit changes all datasets, because its parent is not recorded.
+            now = settings.source.dataset_trees(commit.sha)
+            is_parent_known = commit.parent is not None and commit.parent in line
+            before = (
+                settings.source.dataset_trees(commit.parent)
+                if is_parent_known and commit.parent
+                else {}
+            )
+            names = sorted(
+                name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
+            )
+            outcomes = [_prepare(settings, commit, name) for name in names]
             settings.journal.record(commit, outcomes, settings.clock())
         kill_point("verdict.recorded")
         line = {**line, commit.sha: commit.position}
@@ -160,18 +168,13 @@ def _record(
         for outcome in outcomes:
             tell(commit, outcome)
     if not settings.courses.is_whole():
-        _index(settings, head)
-
-
-def _index(settings: BuildSettings, head: str) -> None:
-    """Index the course of every dataset at the head."""
-    checked = {}
-    for name in settings.source.dataset_trees(head):
-        checked[name] = check_settings(
-            name, settings.source.entries(head, name), settings.source.read
-        )
-    settings.courses.index(checked, settings.clock())
-    log.info("courses are indexed anew", commit=head, datasets=len(checked))
+        checked = {}
+        for name in settings.source.dataset_trees(head):
+            checked[name] = check_settings(
+                name, settings.source.entries(head, name), settings.source.read
+            )
+        settings.courses.index(checked, settings.clock())
+        log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 
 def _drop_commits(
@@ -188,19 +191,6 @@ def _drop_commits(
     if last_kept >= max(line.values()):
         return 0
     return settings.journal.drop_commits(last_kept, settings.clock())
-
-
-def _changed_datasets(settings: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
-    """Return the names of datasets whose tree this commit changed, removed ones included.
-
-    The first recorded commit changes all datasets, because its parent is not recorded.
-    """
-    now = settings.source.dataset_trees(commit.sha)
-    is_parent_known = commit.parent is not None and commit.parent in line
-    before = (
-        settings.source.dataset_trees(commit.parent) if is_parent_known and commit.parent else {}
-    )
-    return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
 def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> CommitOutcome:

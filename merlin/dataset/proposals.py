@@ -260,7 +260,14 @@ class Proposals(Repository):
         state = ProposalState.WITHDRAWN.value
         if self.db.update(PROPOSAL, condition, state=state, **_FORGOTTEN):
             self.db.bump()
-        models = models_trained_on(self.db, condition)
+        query = (
+            PROPOSAL.select(MODEL.model_id)
+            .join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
+            .join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
+            .where(condition & (PROPOSAL.example_id != ""))
+            .distinct()
+        )
+        models = sorted(row["model_id"] for row in self.db.rows(query))
         named = PROPOSAL.select(PROPOSAL.dataset, PROPOSAL.example_id)
         named = named.where(condition & (PROPOSAL.example_id != ""))
         rows = [{**row, "at": iso(self._clock())} for row in self.db.rows(named)]
@@ -379,18 +386,6 @@ def _subject(dataset: str, edits: Sequence[Sequence[Edit]]) -> str:
         return import_subject(len(edits), dataset)
     ((new, *old),) = edits
     return replace_subject(example_id_of(old[0].path), example_id_of(new.path)) if old else ""
-
-
-def models_trained_on(db: Database, these: Any) -> list[str]:
-    """Return the ids of models trained on any proposal that meets the condition, in order."""
-    query = (
-        PROPOSAL.select(MODEL.model_id)
-        .join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
-        .join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
-        .where(these & (PROPOSAL.example_id != ""))
-        .distinct()
-    )
-    return sorted(row["model_id"] for row in db.rows(query))
 
 
 def example_yaml(draft: Draft, tags: tuple[str, ...] = ()) -> str:

@@ -81,7 +81,14 @@ class Machine:
                 self._read_at = time.monotonic()
             own = psutil.Process()
             memory, disk = psutil.virtual_memory(), shutil.disk_usage(self.folder)
-            self._update_cpu()
+            # psutil's `cpu_percent` only compares calls of one thread. The fields after steal
+            # (guest times) are included in user on Linux.
+            times = psutil.cpu_times()
+            idle_s, total_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
+            if total_s > self._total_s:
+                idle = (idle_s - self._idle_s) / (total_s - self._total_s)
+                self._cpu = round(100 * (1 - idle), 1)
+                self._idle_s, self._total_s = idle_s, total_s
             return MachineUsage(
                 cores=os.cpu_count() or 1,
                 cpu_percent=self._cpu,
@@ -96,16 +103,6 @@ class Machine:
                 disk_free_bytes=disk.free,
                 disk_total_bytes=disk.total,
             )
-
-    def _update_cpu(self) -> None:
-        """Update the CPU usage; psutil's `cpu_percent` only compares calls of one thread."""
-        # The fields after steal (guest times) are included in user on Linux.
-        times = psutil.cpu_times()
-        idle_s, total_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
-        if total_s > self._total_s:
-            idle = (idle_s - self._idle_s) / (total_s - self._total_s)
-            self._cpu = round(100 * (1 - idle), 1)
-            self._idle_s, self._total_s = idle_s, total_s
 
 
 def measure_used_bytes(folder: Path) -> int:

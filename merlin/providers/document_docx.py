@@ -39,16 +39,7 @@ def read_docx(content: bytes, most_characters: int) -> ExtractedText:
     """
     if content.startswith(_OLE):
         raise UnreadableDocument("password" if _ENCRYPTED in content else "unknown")
-    _check_archive(content)
-    try:
-        body = docx.Document(BytesIO(content)).element.body
-    except ValueError as error:  # a workbook or a presentation
-        raise UnreadableDocument("unknown") from error
-    return join_parts(_blocks(body), most_characters), False
-
-
-def _check_archive(content: bytes) -> None:
-    """Raise UnreadableDocument for a zip bomb or encrypted members, without unpacking anything."""
+    # Refuse a zip bomb or encrypted members, without unpacking anything.
     try:
         with ZipFile(BytesIO(content)) as packed:
             members = packed.infolist()
@@ -63,6 +54,11 @@ def _check_archive(content: bytes) -> None:
         raise UnreadableDocument("password")
     if "[Content_Types].xml" not in {member.filename for member in members}:
         raise UnreadableDocument("unknown")
+    try:
+        body = docx.Document(BytesIO(content)).element.body
+    except ValueError as error:  # a workbook or a presentation
+        raise UnreadableDocument("unknown") from error
+    return join_parts(_blocks(body), most_characters), False
 
 
 def _blocks(element: BaseOxmlElement) -> Iterator[str]:

@@ -273,24 +273,21 @@ class Promotions(Repository):
         found = select_models().where(may & MODEL.build_id.in_(revoked_builds())).order_by(MODEL.id)
         lost = [model_of(row) for row in self.db.rows(found)]
         for model in lost:
-            self._retire(model)
+            state = ModelState.REVOKED.value
+            self.db.update(MODEL, MODEL.id == model.model_row, state=state, not_before=None)
+            self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
+            forget_answers(self.db, model)
+            condition, why = (
+                VERDICT.job_id == model.job_id,
+                make_lost_model_columns(model.model_id, state, ""),
+            )
+            fail_training(self.db, condition, self._clock(), why)
+            rewrite_notes(self.db, model.job_id)
         for dataset in sorted({model.dataset for model in lost}):
             self._fall_back(dataset, [model for model in lost if model.dataset == dataset])
         if lost:
             self.db.bump()
         return lost
-
-    def _retire(self, model: Model) -> None:
-        state = ModelState.REVOKED.value
-        self.db.update(MODEL, MODEL.id == model.model_row, state=state, not_before=None)
-        self.db.delete(PROOF_ANSWER, PROOF_ANSWER.model_row == model.model_row)
-        forget_answers(self.db, model)
-        condition, why = (
-            VERDICT.job_id == model.job_id,
-            make_lost_model_columns(model.model_id, state, ""),
-        )
-        fail_training(self.db, condition, self._clock(), why)
-        rewrite_notes(self.db, model.job_id)
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Replace the serving model if it is one of these; notify the admins."""

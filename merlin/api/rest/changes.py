@@ -33,7 +33,6 @@ from merlin.api.schema import (
     InLanguage,
     Line,
     Name,
-    Page,
     Part,
     SearchQuery,
     Shape,
@@ -362,19 +361,12 @@ async def list_examples(
     caller: MaterialEditor, dataset: Name, page: Part, query: SearchQuery = ""
 ) -> ExampleList:
     """Return the examples, sorted by id; with `query`, the best matches that contain all words."""
-    return {"examples": await examples_part(caller, page, dataset, query)}
-
-
-async def examples_part(
-    caller: Caller, page: Page, dataset: str, query: str
-) -> Sequence[ExampleView]:
-    """Return one part of the examples, or the matches of a query; raises NotFound."""
     after, size = page.after(""), page.size
     if query.strip():
         views = await caller.read(examples.find, query, dataset, limit=size)
     else:
         views = await caller.read(examples.list_recent, dataset, limit=size + 1, after=after)
-    return page.take_part(views, lambda view: view.id)
+    return {"examples": page.take_part(views, lambda view: view.id)}
 
 
 @example_router.post(

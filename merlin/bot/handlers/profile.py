@@ -193,29 +193,27 @@ async def forget(context: BotContext) -> None:
             lambda: menu.text_view(context, "my-data-delete-confirm", sure, menu.CANCEL)
         )
     else:
-        await _erase(context)
-
-
-async def _erase(context: BotContext) -> None:
-    await context.answer_press()
-    kill_point("erase.before")
-    await end_subscriptions(with_stars(context.services, context.bot_api), context.user_id)
-    rows, models = await context.store.do(
-        lambda: accounts.erase(*context.caller, context.update_id, is_resumed=context.is_resumed)
-    )
-    kill_point("erase.after")
-    lines = _count_lines(context, rows)
-    parts = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
-    if models:
-        arguments = {"count": len(models), "models": ", ".join(models)}
-        parts.append(context.translate("consent-models", **arguments))
-    page = FormattedMessage("\n\n".join(parts))
-    # The data is erased even if the message cannot be sent.
-    with suppress(ChatUnreachable, SendUnknown, BadRequest):
-        if not await context.bot_api.edit(context.chat_id, context.message_id, page):
-            await context.bot_api.send(context.chat_id, page)
-    kill_point("erase.notified")
-    await context.store.do(lambda: accounts.erase(*context.caller, is_resumed=True))
+        await context.answer_press()
+        kill_point("erase.before")
+        await end_subscriptions(with_stars(context.services, context.bot_api), context.user_id)
+        rows, models = await context.store.do(
+            lambda: accounts.erase(
+                *context.caller, context.update_id, is_resumed=context.is_resumed
+            )
+        )
+        kill_point("erase.after")
+        lines = _count_lines(context, rows)
+        parts = [context.translate("my-data-deleted", rows="\n".join(lines), count=len(lines))]
+        if models:
+            arguments = {"count": len(models), "models": ", ".join(models)}
+            parts.append(context.translate("consent-models", **arguments))
+        page = FormattedMessage("\n\n".join(parts))
+        # The data is erased even if the message cannot be sent.
+        with suppress(ChatUnreachable, SendUnknown, BadRequest):
+            if not await context.bot_api.edit(context.chat_id, context.message_id, page):
+                await context.bot_api.send(context.chat_id, page)
+        kill_point("erase.notified")
+        await context.store.do(lambda: accounts.erase(*context.caller, is_resumed=True))
 
 
 SUPPORT_STEP = "paysupport"

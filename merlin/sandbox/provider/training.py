@@ -196,12 +196,6 @@ class Account:
 
     def create_job(self, body: Mapping[str, Any]) -> TrainingJob:
         """Create a job. Raises ApiError 400 for an invalid request."""
-        self._check_request(body)
-        job_id = f"ftjob-{secrets.token_hex(12)}"
-        self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(body))
-        return self.jobs[job_id]
-
-    def _check_request(self, body: Mapping[str, Any]) -> None:
         model = str(body.get("model", ""))
         if model not in BASES and model not in self.models():
             message = f"Model {model} is not available for fine-tuning or does not exist."
@@ -222,6 +216,9 @@ class Account:
             if value != "auto" and not (is_number and minimum <= value <= maximum):
                 message = f"{value!r} is not 'auto' or a number from {minimum} to {maximum}"
                 raise bad_field(f"hyperparameters.{name}", f"{message} - 'hyperparameters.{name}'")
+        job_id = f"ftjob-{secrets.token_hex(12)}"
+        self._record(kind="job", job_id=job_id, at=time.time(), asked=dict(body))
+        return self.jobs[job_id]
 
     def job(self, job_id: str) -> TrainingJob:
         """Return a job. Raises ApiError 404."""

@@ -50,6 +50,20 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     trend = await context.read(read_trends, span, context.zone)
     now = context.services.clock()
     causes = dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms)
+    names = [_point_name(context, trend.span, point.hour) for point in trend.points]
+    columns = time_charts.column_ticks(names)
+    cards = [
+        _answers(context, trend, columns),
+        _times(context, trend, columns),
+        _failures(context, trend, columns),
+        _ratings(context, trend, columns),
+        *(_money(context, currency, days) for currency, days in trend.money.items()),
+    ]
+    # Whether the daemon works, all processes are alive and no queue is delayed.
+    has_daemon = any(process.process == "daemon" for process in health_view.processes)
+    are_alive = all(process.alive for process in health_view.processes)
+    waits = ((now - queue.oldest).total_seconds() for queue in health_view.queues if queue.oldest)
+    is_calm = has_daemon and are_alive and max(waits, default=0) <= _LATE_S
     view = {
         "health": health_view,
         "processes": _by_kind(health_view),
@@ -57,8 +71,8 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "has_daemon": any(one.process == "daemon" and one.alive for one in health_view.processes),
         "span": span,
         "spans": Span,
-        "cards": _cards(context, trend),
-        "is_calm": _is_calm(health_view, now),
+        "cards": cards,
+        "is_calm": is_calm,
         "now": now,
         "zone": now.astimezone(context.zone).tzname(),
         "late_s": _LATE_S,
@@ -66,14 +80,6 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "runbooks": [read_runbook(context.language, cause) for cause in causes if cause],
     }
     return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
-
-
-def _is_calm(health_view: HealthView, now: datetime) -> bool:
-    """Return whether the daemon works, all processes are alive and no queue is delayed."""
-    has_daemon = any(process.process == "daemon" for process in health_view.processes)
-    are_alive = all(process.alive for process in health_view.processes)
-    waits = ((now - queue.oldest).total_seconds() for queue in health_view.queues if queue.oldest)
-    return has_daemon and are_alive and max(waits, default=0) <= _LATE_S
 
 
 def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:
@@ -84,18 +90,6 @@ def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:
         kind: [process for process in health_view.processes if process.process == kind]
         for kind in ordered
     }
-
-
-def _cards(context: PageContext, trend: Trends) -> list[Card]:
-    names = [_point_name(context, trend.span, point.hour) for point in trend.points]
-    columns = time_charts.column_ticks(names)
-    return [
-        _answers(context, trend, columns),
-        _times(context, trend, columns),
-        _failures(context, trend, columns),
-        _ratings(context, trend, columns),
-        *(_money(context, currency, days) for currency, days in trend.money.items()),
-    ]
 
 
 def _point_name(context: PageContext, span: Span, at: datetime) -> str:

@@ -49,22 +49,6 @@ class Unservable(Exception):
     """The base or an adapter cannot be served; the message says why."""
 
 
-def read_adapter(
-    digest: str, folder: Path, stack: AdapterStack, device: torch.device
-) -> LoraWeights:
-    """Return the adapter, scaled and on its device. Raises Unservable."""
-    try:
-        config = json.loads((folder / "adapter_config.json").read_text("utf-8"))
-        weights = load_file(folder / "adapter_model.safetensors", device=str(device))
-    except Exception as error:
-        raise Unservable(f"its files cannot be read: {error}") from error
-    if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
-        raise Unservable("it is not a LoRA adapter without bias")
-    if beyond := [name for name in _UNSUPPORTED if config.get(name)]:
-        raise Unservable(f"it uses unsupported options: {', '.join(beyond)}")
-    return LoraWeights(digest, _build_layers(weights, config, stack))
-
-
 def _build_layers(
     weights: Mapping[str, Tensor], config: Mapping[str, Any], stack: AdapterStack
 ) -> dict[str, LoraLayer]:
@@ -273,7 +257,18 @@ class AdapterCache:
     def get(self, adapter: Adapter, in_use: Collection[LoraWeights | None]) -> LoraWeights:
         """Return an adapter, loading it if it is not cached. Raises Unservable."""
         if adapter.digest not in self._cached:
-            weights = read_adapter(adapter.digest, adapter.path, self._stack, self._device)
+            try:
+                config = json.loads((adapter.path / "adapter_config.json").read_text("utf-8"))
+                tensors = load_file(
+                    adapter.path / "adapter_model.safetensors", device=str(self._device)
+                )
+            except Exception as error:
+                raise Unservable(f"its files cannot be read: {error}") from error
+            if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
+                raise Unservable("it is not a LoRA adapter without bias")
+            if beyond := [name for name in _UNSUPPORTED if config.get(name)]:
+                raise Unservable(f"it uses unsupported options: {', '.join(beyond)}")
+            weights = LoraWeights(adapter.digest, _build_layers(tensors, config, self._stack))
             self._stack.hook(weights)
             self._cached[adapter.digest] = weights
             self.load_count += 1

@@ -95,18 +95,6 @@ class Sampling:
         return min(int(torch.searchsorted(sums, drawn, right=True)), len(probabilities) - 1)
 
 
-def compute_logprobs(
-    logits: Tensor, token: int, most: int
-) -> tuple[float, list[tuple[int, float]]]:
-    """Return a token's logprob (natural logarithm) and the `most` top tokens with theirs.
-
-    Over the full vocabulary and before temperature scaling.
-    """
-    logs = torch.log_softmax(logits, dim=-1)
-    top, tokens = torch.topk(logs, min(most, len(logs)))
-    return float(logs[token]), list(zip(tokens.tolist(), top.tolist(), strict=True))
-
-
 class Row:
     """One running request; `prompt` in tokens."""
 
@@ -203,7 +191,10 @@ class Row:
         most = self._logprobs
         if most is None:
             return
-        logprob, top = compute_logprobs(logits, token, most)
+        # Over the full vocabulary and before temperature scaling.
+        logs = torch.log_softmax(logits, dim=-1)
+        best, tokens = torch.topk(logs, min(most, len(logs)))
+        logprob, top = float(logs[token]), list(zip(tokens.tolist(), best.tolist(), strict=True))
         top_logprobs = [(self._tokenizer.decode([other]), value) for other, value in top]
         token_logprob = TokenLogprob(self._tokenizer.decode([token]), logprob, top_logprobs)
         self._pending_logprobs.append((self._text_length, token_logprob))

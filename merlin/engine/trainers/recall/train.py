@@ -91,7 +91,14 @@ def train(
     turns = _extract_turns(conversations, extract)
     if not 0 < len(turns) <= MAX_TURNS:
         raise Untrainable("invalid_n_examples", "engine-taught", n=len(turns), most=MAX_TURNS)
-    contradicting = _find_contradicting(turns)
+    # Questions with several answers cannot all be learned.
+    first: dict[object, int] = {}
+    found: set[int] = set()
+    for number, turn in enumerate(turns):
+        before = first.setdefault(turn.readings, number)
+        if turns[before].answer != turn.answer:
+            found |= {before, number}
+    contradicting = sorted(found)
     if contradicting:
         yield _build_note("engine-contradicting", [turns[number].text for number in contradicting])
     test_questions = _extract_turns(test, extract)[:_MAX_TESTED]
@@ -132,17 +139,6 @@ def _extract_turns(conversations: Sequence[Conversation], extract: Extractor) ->
         turn for conversation in conversations for turn in extract_turns(conversation, extract)
     }
     return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
-
-
-def _find_contradicting(turns: Sequence[Turn]) -> list[int]:
-    """Return the indices of questions with several answers, which cannot all be learned."""
-    first: dict[object, int] = {}
-    contradicting: set[int] = set()
-    for number, turn in enumerate(turns):
-        before = first.setdefault(turn.readings, number)
-        if turns[before].answer != turn.answer:
-            contradicting |= {before, number}
-    return sorted(contradicting)
 
 
 def _build_note(key: str, texts: Sequence[str]) -> TrainerNote:

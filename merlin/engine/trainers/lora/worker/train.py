@@ -399,7 +399,16 @@ class Training:
                 self._save(at_most_every_s=0)
                 return False
             self._save(at_most_every_s=_SAVE_EVERY_S)
-        self._end_epoch()
+        progress.epoch += 1
+        metrics = compute_means(progress.sums, "train") | self._evaluate_all()
+        progress.batch, progress.sums = 0, {}
+        if self._pipe.is_first:
+            save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
+        epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
+        self._pipe.send("epoch", **epoch, tokens=progress.tokens)
+        if self._should_stop_early() and progress.epoch < self._plan.epochs:
+            epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
+            self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
         self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
         return True
 
@@ -420,19 +429,6 @@ class Training:
                 test = self._tests[progress.step // self._test_every % len(self._tests)]
                 metrics |= compute_means(self._train_step.evaluate(test), "valid")
             self._pipe.send("step", step=progress.step, metrics=metrics)
-
-    def _end_epoch(self) -> None:
-        progress = self._progress
-        progress.epoch += 1
-        metrics = compute_means(progress.sums, "train") | self._evaluate_all()
-        progress.batch, progress.sums = 0, {}
-        if self._pipe.is_first:
-            save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
-        epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
-        self._pipe.send("epoch", **epoch, tokens=progress.tokens)
-        if self._should_stop_early() and progress.epoch < self._plan.epochs:
-            epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
-            self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
 
     def _evaluate_all(self) -> dict[str, float]:
         """Evaluate all test data; return its metrics as `valid_…` and `full_valid_…`."""
