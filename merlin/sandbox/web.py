@@ -139,9 +139,6 @@ def _environment() -> Environment:
     # One hidden SVG per page; its symbols are referenced by name.
     svg = icons.replace("<svg ", "<svg hidden ", 1)
     environment.globals["icons"] = Markup(svg)  # noqa: S704 - our own file
-    environment.globals["icon"] = _icon
+    icon = Markup('<svg class="i" aria-hidden="true"><use href="#{}"/></svg>')
+    environment.globals["icon"] = icon.format
     return environment
-
-
-def _icon(name: str) -> Markup:
-    return Markup('<svg class="i" aria-hidden="true"><use href="#{}"/></svg>').format(name)

@@ -59,8 +59,7 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         _ratings(context, trend, columns),
         *(_money(context, currency, days) for currency, days in trend.money.items()),
     ]
-    # Whether the daemon works, all processes are alive and no queue is delayed.
-    has_daemon = any(process.process == "daemon" for process in health_view.processes)
+    has_daemon = any(one.process == "daemon" and one.alive for one in health_view.processes)
     are_alive = all(process.alive for process in health_view.processes)
     waits = ((now - queue.oldest).total_seconds() for queue in health_view.queues if queue.oldest)
     is_calm = has_daemon and are_alive and max(waits, default=0) <= _LATE_S
@@ -68,7 +67,7 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "health": health_view,
         "processes": _by_kind(health_view),
         "has_engine": engine_address(context.services.config) is not None,
-        "has_daemon": any(one.process == "daemon" and one.alive for one in health_view.processes),
+        "has_daemon": has_daemon,
         "span": span,
         "spans": Span,
         "cards": cards,
