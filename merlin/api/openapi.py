@@ -30,7 +30,7 @@ from merlin.api.auth import (
     require_signed_in,
 )
 from merlin.api.openai_compat.requests import ChatCompletionRequest
-from merlin.api.problems import FOR_ALL, KEY, components, problems
+from merlin.api.problems import IDEMPOTENCY_KEY, OPTIONAL_SIGN_IN, components, problems
 from merlin.api.schema import operation_router
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
@@ -94,7 +94,7 @@ SCHEMES: Mapping[str, Json] = {
     },
 }
 _BODY = frozenset({"post", "put", "patch", "delete"})
-_TELLING = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
+_STATUS_HEADER = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After"}
 _KINDS = {"#/components/schemas/Problem": "Problem", "#/components/schemas/ErrorAnswer": "Error"}
 DESCRIBED_HEADERS: Mapping[str, Json] = {
     "Link": {"description": "URLs of the first and the next page (RFC 8288)."},
@@ -169,7 +169,7 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
         return [{"key": [required.scope.value]}, *own], f"{access}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
-    return (list(FOR_ALL["security"]) if caller_of_route in calls else []), ""
+    return (list(OPTIONAL_SIGN_IN["security"]) if caller_of_route in calls else []), ""
 
 
 def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
@@ -215,7 +215,7 @@ def _statuses(path: str, verb: str, operation: Json, *, is_asked: bool) -> set[i
         statuses |= {415, 422}
     if parameters:
         statuses |= {422}
-    if KEY in parameters:
+    if IDEMPOTENCY_KEY in parameters:
         statuses |= {400, 409}  # an invalid idempotency key; the first call still runs
     return statuses
 
@@ -244,7 +244,7 @@ def _share_responses(responses: Json, shared: Json) -> None:
         kind = _KINDS.get(str(response["content"][media_type]["schema"].get("$ref", "")))
         if kind is None or other_types:
             continue
-        headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
+        headers = ["X-Request-Id", *([_STATUS_HEADER[status]] if status in _STATUS_HEADER else [])]
         values = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         shared.setdefault(f"{kind}{status}", {**response, "headers": values})
         responses[status] = {"$ref": f"#/components/responses/{kind}{status}"}

@@ -376,8 +376,8 @@ NOT_MODIFIED: dict[int | str, dict[str, Any]] = {
     304: {"description": "Not modified: the version with this ETag is current."}
 }
 # Authentication is optional and extends the answer.
-FOR_ALL: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
-KEY = {
+OPTIONAL_SIGN_IN: dict[str, Any] = {"security": [{"key": []}, {"browser": []}, {"token": []}, {}]}
+IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",
     "description": (
@@ -387,9 +387,9 @@ KEY = {
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
 }
 # Operations that accept an idempotency key.
-NAMED: dict[str, Any] = {"parameters": [KEY]}
+IDEMPOTENT: dict[str, Any] = {"parameters": [IDEMPOTENCY_KEY]}
 # Any call can fail with a bug or an unreachable database.
-EVERYWHERE = (500, 503)
+STATUSES_OF_ANY_CALL = (500, 503)
 SCHEMA = {"$ref": "#/components/schemas/Problem"}
 
 
@@ -432,7 +432,7 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     content = {MEDIA_TYPE: {"schema": SCHEMA}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": dict(content)}
-        for status in sorted({*statuses, *EVERYWHERE})
+        for status in sorted({*statuses, *STATUSES_OF_ANY_CALL})
     }
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from docs.build.openapi import collection, described
 from merlin.account.api_keys import Scope
 from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
-from merlin.api.problems import KEY
+from merlin.api.problems import IDEMPOTENCY_KEY
 from merlin.api.rest.teaching import MaterialBody
 from tests.support.markdown_pages import ROOT
 
@@ -194,7 +194,7 @@ def test_idempotent_operations_declare_the_header_and_its_errors():
         operation["operationId"]: operation["responses"]
         for verbs in TOLD["paths"].values()
         for operation in verbs.values()
-        if KEY in operation.get("parameters", ())
+        if IDEMPOTENCY_KEY in operation.get("parameters", ())
     }
     assert set(named) == {
         *("launch_job", "cancel_job", "promote_model", "pin_model", "unpin_model", "roll_back"),

@@ -17,8 +17,8 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, SignedIn, require_scope
 from merlin.api.idempotency import run_once
 from merlin.api.problems import (
+    IDEMPOTENT,
     MEDIA_TYPE,
-    NAMED,
     Problem,
     headers_of,
     language_of_request,
@@ -250,7 +250,7 @@ async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
 
 
 @router.post(
-    "/{change_id}/undo", summary="Revert a committed edit", openapi_extra=NAMED, **EDIT_ROUTE
+    "/{change_id}/undo", summary="Revert a committed edit", openapi_extra=IDEMPOTENT, **EDIT_ROUTE
 )
 async def undo_change(edit: Edit, change_id: Hex) -> Response:
     """Submit an edit that restores the files as they were before this commit."""
@@ -375,7 +375,7 @@ async def list_examples(
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
     responses=ADD_RESPONSES,
-    openapi_extra=_WHOLE | NAMED,
+    openapi_extra=_WHOLE | IDEMPOTENT,
 )
 async def add_example(
     request: Request, caller: SignedIn, dataset: Name, body: ExampleBody, *, dry_run: DryRun = False

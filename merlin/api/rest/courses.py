@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, RequiredAccess, SignedIn, make_missing_scope_problem
-from merlin.api.problems import FOR_ALL, NOT_MODIFIED, Problem, headers_of, problems
+from merlin.api.problems import NOT_MODIFIED, OPTIONAL_SIGN_IN, Problem, headers_of, problems
 from merlin.api.response_cache import (
     catalogue_answer,
     course_answer,
@@ -217,7 +217,7 @@ def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list
 
 
 # A route about one course; an inactive one is visible to its editors only.
-ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": FOR_ALL}
+ONE_COURSE: dict[str, Any] = {"responses": problems(401, 403), "openapi_extra": OPTIONAL_SIGN_IN}
 course_router = operation_router(prefix="/api", tags=["courses"], responses=NOT_MODIFIED)
 
 Languages = Annotated[

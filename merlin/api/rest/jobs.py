@@ -21,7 +21,7 @@ from typing_extensions import TypedDict
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, JobLauncher, JobViewer, ModelPromoter, RequiredAccess
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, NOT_MODIFIED, headers_of, problems
+from merlin.api.problems import IDEMPOTENT, NOT_MODIFIED, headers_of, problems
 from merlin.api.response_cache import etag_of, not_modified, with_etag
 from merlin.api.rest.changes import FindingShown
 from merlin.api.schema import (
@@ -73,7 +73,7 @@ RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 REQUEST_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
-    "openapi_extra": NAMED,
+    "openapi_extra": IDEMPOTENT,
     "responses": {
         202: {"model": RequestShown, "description": "The request to the daemon was stored"},
         **problems(404),

@@ -16,7 +16,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import Anyone, Caller, Person, Reader
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, Problem, problems
+from merlin.api.problems import IDEMPOTENT, Problem, problems
 from merlin.api.rest.payments import Days, OrderShown, Pack, RenewalShown, order_view
 from merlin.api.schema import (
     MAX_PAGE_SIZE,
@@ -77,7 +77,7 @@ PayPage = TypedDict("PayPage", {"pay_url": _PayUrl, "order": OrderShown})
     summary="Create an order",
     status_code=HTTPStatus.CREATED,
     response_model=None,
-    openapi_extra=NAMED,
+    openapi_extra=IDEMPOTENT,
     responses={
         201: {"model": OrderShown, "description": "The unpaid order"},
         **problems(400, 404, 409),

@@ -18,7 +18,7 @@ from typing_extensions import TypedDict
 
 from merlin.api.auth import Caller, RefundAdmin
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, Problem, problems
+from merlin.api.problems import IDEMPOTENT, Problem, problems
 from merlin.api.schema import (
     LINE,
     WHOLE,
@@ -203,7 +203,7 @@ async def show_payment(caller: RefundAdmin, order_id: Hex) -> PaymentDetails:
     summary="Refund a payment",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
-    openapi_extra=NAMED,
+    openapi_extra=IDEMPOTENT,
     responses={
         202: {"model": Refund, "description": "The refund was stored and is sent within seconds"},
         **problems(400, 409),

@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
 from merlin.api.idempotency import run_once
-from merlin.api.problems import NAMED, problems
+from merlin.api.problems import IDEMPOTENT, problems
 from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall, IfMatch
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
@@ -184,7 +184,10 @@ async def edit_course(edit: Edit, course_id: Id, body: CourseBody, if_match: IfM
 
 
 @router.post(
-    "/courses/{course_id}/materials", summary="Add a material", openapi_extra=NAMED, **EDIT_ROUTE
+    "/courses/{course_id}/materials",
+    summary="Add a material",
+    openapi_extra=IDEMPOTENT,
+    **EDIT_ROUTE,
 )
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
     """Submit an edit that adds the material and the file with its text."""
