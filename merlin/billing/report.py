@@ -48,7 +48,15 @@ def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> lis
     """
     by_outside_id = {payment.outside_id: payment for payment in payments}
     ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
-    mismatches = [*_compare_theirs(by_outside_id, ours, _refunds_by_payment(entries))]
+    # The refunded amount of each payment in minor units, by its row.
+    refunded: dict[int, int] = {}
+    grants = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
+    for entry in entries:
+        if entry.kind is EntryKind.REFUND and entry.refers is not None:
+            paid = grants.get(entry.refers)
+            if paid is not None:
+                refunded[paid] = refunded.get(paid, 0) + entry.amount.minor
+    mismatches = [*_compare_theirs(by_outside_id, ours, refunded)]
     for outside_id, payment in ours.items():
         if outside_id not in by_outside_id:
             difference = Difference.NOT_THERE
@@ -76,18 +84,6 @@ def _compare_theirs(
             ours_minor, theirs_minor = refunded.get(entry.entry_id, 0), payment.refunded
             amounts = (Amount(ours_minor, currency), Amount(theirs_minor, currency))
             yield Mismatch(Difference.RETURNED, outside_id, entry.purchase_id, *amounts)
-
-
-def _refunds_by_payment(entries: Sequence[Entry]) -> dict[int, int]:
-    """Return the refunded amount of each payment in minor units, by its row."""
-    payments = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
-    refunded: dict[int, int] = {}
-    for entry in entries:
-        if entry.kind is EntryKind.REFUND and entry.refers is not None:
-            payment = payments.get(entry.refers)
-            if payment is not None:
-                refunded[payment] = refunded.get(payment, 0) + entry.amount.minor
-    return refunded
 
 
 COLUMNS = (

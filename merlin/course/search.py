@@ -205,18 +205,8 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
     """Yield the ranges of exact matches; folding can remove or expand a character."""
     if not letters or letters not in fold(text):
         return
-    folded, origin = _fold(text)
-    position = folded.find(letters)
-    while position >= 0:
-        last = position + len(letters) - 1
-        yield origin[position][0], origin[last][1]
-        position = folded.find(letters, last + 1)
-
-
-def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return the folded text, and for each of its characters the range in the original."""
     characters: list[str] = []
-    origin: list[tuple[int, int]] = []
+    origin: list[tuple[int, int]] = []  # of each folded character, the range in the original
     start = 0
     for end in range(1, len(text) + 1):
         # Keep combining accents with their character.
@@ -227,7 +217,12 @@ def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
             continue
         characters += part
         origin += [span] * len(part)
-    return "".join(characters), origin
+    folded = "".join(characters)
+    position = folded.find(letters)
+    while position >= 0:
+        last = position + len(letters) - 1
+        yield origin[position][0], origin[last][1]
+        position = folded.find(letters, last + 1)
 
 
 # ruff: noqa: S608 - only our own names and numbers are put into these statements

@@ -257,7 +257,13 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
         place = content.place or stack.enter_context(create_build_folder(parent))
         if content.place is None:
             _write_lines(content.lines(), place)
-        _write_manifest(place, content.manifest)
+        place.chmod(0o755)
+        manifest = json.dumps(content.manifest, ensure_ascii=False, indent=1) + "\n"
+        (place / MANIFEST_FILE).write_text(manifest, "utf-8")
+        for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):
+            sync_file(place / name)
+        sync_file(place)
+        kill_point("build.tmp_written")
         kill_point("build.before_rename")
         place.rename(folder)
     sync_file(parent)
@@ -303,17 +309,6 @@ def remove_folders(
             shutil.rmtree(folder)
             removed += 1
     return removed
-
-
-def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Write the manifest and sync all files and the folder to disk."""
-    folder.chmod(0o755)
-    content = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
-    (folder / MANIFEST_FILE).write_text(content, "utf-8")
-    for name in (TRAIN_FILE, TEST_FILE, MANIFEST_FILE):
-        sync_file(folder / name)
-    sync_file(folder)
-    kill_point("build.tmp_written")
 
 
 def read_manifest(folder: Path, known: str = "") -> Mapping[str, Any]:

@@ -108,7 +108,12 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     deadline = time.monotonic() + wait_s
     lock = None
     with suppress(OSError):
-        path = _lock_folder() / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
+        folder = Path(tempfile.gettempdir()) / f"merlin-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        status = folder.lstat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o077:
+            raise PermissionError(str(folder))  # others may change it
+        path = folder / f"push-{hashlib.sha256(url.encode()).hexdigest()[:16]}.lock"
         while (lock := try_lock(path)) is None and time.monotonic() < deadline:
             time.sleep(POLL_S)
     try:
@@ -116,16 +121,6 @@ def wait_for_turn(url: str, wait_s: float = WAIT_S) -> Iterator[bool]:
     finally:
         if lock is not None:
             os.close(lock)
-
-
-def _lock_folder() -> Path:
-    """Return this user's lock folder. Raises PermissionError if others may modify it."""
-    folder = Path(tempfile.gettempdir()) / f"merlin-{os.getuid()}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    status = folder.lstat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(str(folder))
-    return folder
 
 
 class ContentRefused(SourceError):
