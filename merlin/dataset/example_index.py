@@ -239,11 +239,9 @@ class ExampleIndex:
         self._db.close()
 
     def __enter__(self) -> Self:
-        """Return the index."""
         return self
 
     def __exit__(self, *exception: object) -> None:
-        """Close the index."""
         self.close()
 
     def state(self, key: str) -> str:

@@ -156,7 +156,6 @@ _HANDLED_ERRORS = ApiError, Busy, Unavailable, Untrainable, HTTPException, Clien
 
 
 def _handle_error(request: Request, error: Exception) -> Response:
-    """Return the error response for an exception."""
     # For a bug only enough to find it in the log.
     message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
     refusal = ApiError(500, message, code="server_error")

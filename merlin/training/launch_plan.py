@@ -153,7 +153,6 @@ def spec_of(verdict: Verdict) -> DatasetSpec:
 
 
 def _plan(launches: Launches, verdict: Verdict, spec: DatasetSpec, attempt: int) -> Job:
-    """Return the job to launch."""
     assert verdict.build_id is not None  # noqa: S101 - a waiting verdict has its build
     build, recipe, now = launches.build(verdict.build_id), spec.recipe, launches.clock()
     price = launches.price(recipe)

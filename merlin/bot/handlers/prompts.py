@@ -253,7 +253,6 @@ def _available_tokens(
 
 
 def _summarizing_model(context: BotContext, prompt: Prompt) -> Candidate | None:
-    """Return the model that summarizes parts."""
     services = context.services
     model = prompt.model or services.config.assistant or next(iter(services.general), None)
     return Candidate(CandidateKind.CHOSEN, *model) if model else None
