@@ -159,6 +159,17 @@ def test_refused_paraphrase_gets_the_right_suggestion_and_small_talk_seldom_any(
     offered = [each for each in read_questions(name)["everyday"] if ask(model, each).nearest]
     print(f"{name}: {sum(right)} of {len(refused)} refused, {len(offered)} of small talk")  # noqa: T201 - the report
     assert len(offered) <= 0.25 * len(read_questions(name)["everyday"])
+    assert not ask(model, "Как тебя зовут?").nearest
+
+
+def test_question_that_names_less_than_the_trained_one_gets_both_suggested(models):
+    model = models("algorithms")
+    narrow, exact = "Как работает двоичный поиск по ответу?", "Что такое двоичный поиск?"
+    for question in ("Как работает двоичный поиск?", "Как работает бинарный поиск?"):
+        answer = ask(model, question)
+        assert (answer.known, answer.nearest[:2]) == (False, (narrow, exact))
+    assert ask(model, "Как работает бинарный поиск по ответу?").text == ask(model, narrow).text
+    assert ask(model, "Что такое бинарный поиск?").text == ask(model, exact).text
 
 
 def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
@@ -182,7 +193,7 @@ def test_follow_ups_get_the_trained_answer_or_a_refusal(models):
                 assert (answer.known, answer.is_follow_up) == (False, True), item
     print(f"of {collected.total() - collected['offered']} follow-ups: {dict(collected)}")  # noqa: T201 - the report
     assert collected["right"] >= 35
-    assert collected["wrong"] <= 2
+    assert collected["wrong"] <= 1
     assert collected["offered"] >= 12
 
 

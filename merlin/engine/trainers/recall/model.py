@@ -2,9 +2,10 @@
 
 It selects one of the trained answers. A question is scored alone and together with earlier turns;
 the highest score wins. Below the answer's threshold the answer is "unknown", and also if several
-answers are about equally likely, unless the question was trained. A question of function words only
-is not answered, unless it was trained. A follow-up of general words must match its answer together
-with the question before it, too, unless it was trained.
+answers are about equally likely, or only another likely one is about exactly the question's
+subject, unless the question was trained. A question of function words only is not answered, unless
+it was trained. A follow-up of general words must match its answer together with the question before
+it, too, unless it was trained.
 """
 
 import json
@@ -35,6 +36,7 @@ from merlin.engine.trainers.recall.text import (
     drop_sentences,
     extract_terms,
     select_subject,
+    select_topic,
 )
 from merlin.engine.trainers.recall.weights import SHARPNESS
 
@@ -50,11 +52,12 @@ FEW_WORDS = 2
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that reach
 # MIN_SHARE of their thresholds. The score by the text's vector alone counts MEANING_WEIGHT times in
 # their order: words shared with a trained question make an answer certain, but many paraphrases
-# share none. Small talk gets no suggestion: the nearer it is to a known line, above
-# FAR_FROM_SMALL_TALK, the more of a threshold it must reach without its general words ("how do I"
-# also occurs in small talk).
-MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT = 3, 0.1, 2.0
-SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 2.0, 0.3
+# share none. The cosine with the answer's nearest trained question counts LIKENESS_WEIGHT times.
+# Small talk gets no suggestion: the nearer a question is to a known line than to any trained
+# question, by cosine, the more of a threshold it must reach without its general words ("how do I"
+# also occurs in small talk). Models without vectors of their questions take FAR_FROM_SMALL_TALK.
+MAX_NEAREST, MIN_SHARE, MEANING_WEIGHT, LIKENESS_WEIGHT = 3, 0.1, 2.0, 0.5
+SMALL_TALK_WEIGHT, FAR_FROM_SMALL_TALK = 2.5, 0.3
 
 
 @dataclass
@@ -65,7 +68,8 @@ class RecallModel:
     `turns` is set if the answer was trained d turns after a conversation's first question. `bare`
     are the trained questions without a content word, as from `build_bare_key`; others of that kind
     are not answered. If it is None (format 1), all are. `trained_questions` are the questions that
-    each answer was trained for without an earlier turn; it can be empty.
+    each answer was trained for without an earlier turn; it can be empty. `question_vectors` are the
+    built-in encoder's vectors of these, in their order; no rows if it was trained with another one.
     """
 
     space: Space
@@ -77,6 +81,7 @@ class RecallModel:
     thresholds: Floats
     bare: Collection[str] | None = None
     trained_questions: Sequence[Sequence[str]] = ()
+    question_vectors: Floats = field(default_factory=lambda: np.empty(0, np.float32))
     _term_cache: dict[str, tuple[Floats, float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -100,7 +105,9 @@ class RecallModel:
         scores = max(reversed(scored), key=np.max, default=np.zeros_like(alone))
         best = int(np.argmax(scores))
         score = float(scores[best])
-        is_sure = _compute_probability(scores) >= MIN_PROBABILITY
+        is_sure = _compute_probability(scores) >= MIN_PROBABILITY and not self._has_rival(
+            readings[0], scores
+        )
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if (
             score >= self.thresholds[best]
@@ -174,8 +181,35 @@ class RecallModel:
             extract_terms, self.trained_questions[int(np.argmax(scores))]
         )
 
+    def _has_rival(self, question: Terms, scores: Floats) -> bool:
+        """Return whether another answer is over its threshold, and it alone has just this subject.
+
+        «Как работает двоичный поиск?» is not about «двоичный поиск по ответу».
+        """
+        over = np.flatnonzero(scores >= self.thresholds)
+        topic = [{term, *self.space.find_synonyms(term)} for term in select_topic(question)]
+        if len(over) <= 1 or not (topic and self.trained_questions):
+            return False
+        exact = set()
+        for answer in over.tolist():
+            for text in self.trained_questions[answer]:
+                words = set(select_topic(extract_terms(text)))
+                if words <= set().union(*topic) and all(words & each for each in topic):
+                    exact.add(answer)
+        return bool(exact) and int(np.argmax(scores)) not in exact
+
+    def _measure_likeness(self, vectors: Vectors) -> Floats:
+        """Return the cosine of the question with each answer's nearest trained question."""
+        if not (vectors and len(self.question_vectors)):
+            return np.full(len(self.answers), FAR_FROM_SMALL_TALK, np.float32)
+        (vector,) = vectors.values()
+        likeness = np.full(len(self.answers), -1, np.float32)
+        numbers = np.repeat(np.arange(len(self.answers)), list(map(len, self.trained_questions)))
+        np.maximum.at(likeness, numbers, self.question_vectors @ vector.astype(np.float32))
+        return likeness
+
     def _find_nearest(
-        self, messages: Sequence[Message], question: Terms, text: str, vectors: Vectors | None
+        self, messages: Sequence[Message], question: Terms, text: str, vectors: Vectors
     ) -> tuple[str, ...]:
         """Return a trained question of each of the likeliest answers, best first.
 
@@ -186,8 +220,9 @@ class RecallModel:
         subject = select_subject(question)
         if not (self.trained_questions and subject):
             return ()
+        likeness = self._measure_likeness(vectors)
         if not text:
-            near = measure_small_talk(select_texts(messages)[0]) - FAR_FROM_SMALL_TALK
+            near = measure_small_talk(select_texts(messages)[0]) - likeness.max()
             reached = (self._score(subject, vectors) / self.thresholds).max()
             if reached < SMALL_TALK_WEIGHT * near:
                 return ()
@@ -195,7 +230,8 @@ class RecallModel:
         scores = self._score(question, vectors)
         share = scores / self.thresholds
         if texts := [term for term in question if is_sentence(term)]:
-            scores = scores + MEANING_WEIGHT * self._score(texts, vectors)
+            meaning = self._score(texts, vectors)
+            scores = scores + MEANING_WEIGHT * meaning + LIKENESS_WEIGHT * likeness
         likeliest = np.argsort(-scores, kind="stable")[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
         wordings = [self.trained_questions[answer] for answer in best if share[answer] >= MIN_SHARE]
@@ -259,6 +295,7 @@ class RecallModel:
                 weights=self.weights,
                 turns=self.turns.astype(np.uint8),
                 thresholds=self.thresholds,
+                questions=self.question_vectors.astype(np.float16),
             )
 
 
@@ -290,4 +327,5 @@ def load_model(path: Path) -> RecallModel:
             limits,
             card.get("bare"),
             card.get("taught", ()),
+            np.asarray(arrays.get("questions", ()), np.float32),
         )

@@ -127,7 +127,7 @@ class Space:
         The mass is the squared length the vector would have if every feature were known. A word
         that is read as its synonyms has the mean of theirs, weakened.
         """
-        read_as = [self._find_synonyms(term) for term in terms]
+        read_as = [self.find_synonyms(term) for term in terms]
         counts = np.array([len(synonyms) or 1 for synonyms in read_as])
         starts = np.cumsum([0, *counts[:-1]])
         words = [
@@ -140,7 +140,8 @@ class Space:
         placed = np.add.reduceat(placed, starts) * shares[:, None].astype(np.float32)
         return placed, np.add.reduceat(mass, starts) / counts
 
-    def _find_synonyms(self, term: str) -> list[str]:
+    def find_synonyms(self, term: str) -> list[str]:
+        """Return the trained terms that an untrained one is read as."""
         word = term.lstrip(EARLIER)
         kind, stem = word.split(":", 1)
         known = self.synonyms.get(stem, ()) if kind in "nv" else ()

@@ -56,7 +56,8 @@ def _build_content_terms(words: Iterable[str]) -> frozenset[str]:
     return frozenset(f"{kind}:{word}" for word in words for kind in "vn")
 
 
-_FUNCTION = frozenset(_WORDS["russian function"])
+_FUNCTION_NOUNS = frozenset(_WORDS["russian function nouns"])
+_FUNCTION = _FUNCTION_NOUNS.union(_WORDS["russian function"])
 _ENGLISH_FUNCTION = frozenset(_WORDS["english function"])
 _EMPTY = _build_content_terms(_WORDS["empty"]) | {NO_WORDS}
 _RUSSIAN_GENERAL = _build_content_terms(_WORDS["russian general"])
@@ -160,6 +161,12 @@ def select_subject(terms: Sequence[str]) -> Terms:
         for term in terms
         if not term.startswith(("f:", "i:")) and term not in _EMPTY and term not in general
     )
+
+
+def select_topic(terms: Sequence[str]) -> Terms:
+    """Return the words of the subject, and function words that can be nouns («по ответу»)."""
+    subject = drop_sentences(select_subject(terms))
+    return (*subject, *(term for term in terms if term[2:] in _FUNCTION_NOUNS))
 
 
 def _has_subject(terms: Sequence[str]) -> bool:

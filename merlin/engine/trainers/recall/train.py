@@ -17,6 +17,7 @@ import numpy as np
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall.draws import Integers, hash_texts
+from merlin.engine.trainers.recall.encoder import digest_built_in
 from merlin.engine.trainers.recall.model import RecallModel
 from merlin.engine.trainers.recall.sentences import (
     SentenceSpace,
@@ -211,6 +212,10 @@ class _Training:
         self.answers = list(answers)
         self.bare = {build_bare_key(turn.readings[0], turn.back) for turn in turns} - {""}
         self.turns, self.suggestible = _index_by_answer(turns, classes, len(answers))
+        digest, vectors = encoder or ("", {})
+        asked = [question for each in self.suggestible for question in each]
+        is_built_in = digest == digest_built_in()  # others are not comparable with small talk
+        self._question_vectors = np.array([vectors[text] for text in asked if is_built_in])
         rows = [turn.readings[-1] for turn in turns]
         weights = [QUESTION_WEIGHT] * len(rows)
         if len(turns) <= MAX_WITH_ANSWERS:
@@ -360,4 +365,5 @@ class _Training:
             compute_thresholds(weights, self.evaluation, self.turns)[0],
             self.bare,
             self.suggestible,
+            self._question_vectors,
         ).save(path)
