@@ -180,11 +180,15 @@ async def solve_change(
 
 
 @router.post("/changes/{change_id}/retry")
+async def retry_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+    """Retry an edit that the repository refused."""
+    return await _act(context, change_id, once, changes.retry)
+
+
 @router.post("/changes/{change_id}/drop")
-async def retry_or_drop(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
-    """Retry an edit that the repository refused, or cancel one before it is committed."""
-    is_retry = context.request.scope["path"].endswith("/retry")
-    return await _act(context, change_id, once, changes.retry if is_retry else changes.drop)
+async def drop_change(context: TeacherContext, change_id: Hex, once: FormToken) -> Response:
+    """Cancel an edit before it is committed."""
+    return await _act(context, change_id, once, changes.drop)
 
 
 @router.post("/changes/{change_id}/undo")

@@ -326,6 +326,19 @@ async def draft_example(
     return await _page(context, dataset, page, filters, OpenExample(form), result)
 
 
+@router.post("/datasets/{dataset}/examples/remove")
+async def remove_example(
+    context: TeacherContext,
+    dataset: EditedDataset,
+    filters: FilteredForm,
+    example: FormId,
+    revision: Annotated[str, Form(max_length=80)] = "",
+) -> Response:
+    """Store the removal of an example as a draft."""
+    await context.write(drafts.draft_removal, dataset.name, example, revision)
+    return seen_other(filters.href())
+
+
 @router.post("/datasets/{dataset}/examples/drop")
 async def drop_drafts(
     context: TeacherContext,
@@ -338,19 +351,16 @@ async def drop_drafts(
     return seen_other(filters.href())
 
 
-@router.post("/datasets/{dataset}/examples/remove")
 @router.post("/datasets/{dataset}/examples/keep")
-async def remove_example_or_keep_draft(
+async def keep_mine(
     context: TeacherContext,
     dataset: EditedDataset,
     filters: FilteredForm,
     example: FormId,
     revision: Annotated[str, Form(max_length=80)] = "",
 ) -> Response:
-    """Store the removal of an example as a draft, or let a draft override a concurrent edit."""
-    is_removal = context.request.scope["path"].endswith("/remove")
-    act = drafts.draft_removal if is_removal else drafts.keep_mine
-    await context.write(act, dataset.name, example, revision)
+    """Let a draft override the concurrent edit that was shown beside it."""
+    await context.write(drafts.keep_mine, dataset.name, example, revision)
     return seen_other(filters.href())
 
 
