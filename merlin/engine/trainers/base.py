@@ -48,9 +48,9 @@ class TrainingDevices:
 class Task:
     """The input of a training: validated files, complete hyper-parameters, and a seed.
 
-    The same task gives the same model on the same machine. `base` is None if the trainer needs no
-    files. `folder` is this job's working folder, in which a trainer finds its state after a
-    restart; it is removed when the job has ended.
+    The same task gives the same model on the same machine, up to the rounding of vectors. `base`
+    is None if the trainer needs no files. `folder` is this job's working folder, in which a trainer
+    finds its state after a restart; it is removed when the job has ended.
     """
 
     method: str
