@@ -51,9 +51,7 @@ def suggest_name(name: str) -> str:
         return name
     composed = unicodedata.normalize("NFC", name)
     letters = "".join(letter if _is_allowed(letter) else " " for letter in composed)
-    joined = "-".join(letters.split())
-    while len(joined.encode("utf-8", "replace")) > MAX_NAME_BYTES:
-        joined = joined[:-1]
+    joined = "-".join(letters.split()).encode()[:MAX_NAME_BYTES].decode(errors="ignore")
     joined = joined.strip(_EDGES)
     while joined and unicodedata.category(joined[0])[0] == "M":
         joined = joined[1:].lstrip(_EDGES)

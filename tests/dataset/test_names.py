@@ -47,6 +47,8 @@ def test_name_length_is_measured_in_bytes():
     assert is_valid_name("ы" * 100)
     assert not is_valid_name("ы" * 101)
     assert suggest_name("ы" * 101) == "ы" * 100
+    # In linear time: the longest question of a form took seconds within a transaction.
+    assert suggest_name("слово и " * 200_000).startswith("слово-и-слово")
 
 
 @given(st.text())
