@@ -23,6 +23,9 @@ PLAIN = {"model", "messages", "stream", "stream_options"}
 NOT_HERE = {
     "n": (3, "several"),
     "tools": ([{"type": "function"}], "tools"),
+    "tool_choice": ("required", "tools"),
+    "function_call": ({"name": "search"}, "tools"),
+    "web_search_options": ({}, "tools"),
     "logprobs": (True, "logprobs"),
     "logit_bias": ({"50256": -100}, "bias"),
     "audio": ({"voice": "alloy"}, "speech"),
@@ -60,6 +63,8 @@ def test_only_sampling_parameters_are_passed_to_the_provider(client, provider):
         seed=-7,
         user="anna",
         tools=[],
+        tool_choice="none",
+        reasoning_effort="low",
         response_format=shape,
         logit_bias=None,
         metadata={"a": "b"},

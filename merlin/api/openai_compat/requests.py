@@ -2,8 +2,8 @@
 
 Sampling parameters (temperature, top_p, max_tokens, stop, seed, response_format …) are passed to
 the serving provider; a model that does not support one reports it. Unsupported features (tools,
-several choices, log probabilities, audio) are refused by name; fields without effect on the answer
-(user, metadata, store …) are ignored. A call names its model:
+several choices, log probabilities, audio) are refused by name; other fields (user, metadata, store
+…) are ignored. A call names its model:
 
     merlin              the model that serves the default dataset
     merlin/<dataset>    the model that serves this dataset
@@ -67,7 +67,10 @@ MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
 _UNSUPPORTED = {
     "n": "several",
     "tools": "tools",
+    "tool_choice": "tools",
     "functions": "tools",
+    "function_call": "tools",
+    "web_search_options": "tools",
     "logprobs": "logprobs",
     "top_logprobs": "logprobs",
     "logit_bias": "bias",
@@ -161,7 +164,10 @@ class ChatCompletionRequest(_Read):
     stream_options: StreamOptions | None = None
     n: Literal[1] | None = None
     tools: list[Any] | None = Field(default=None, max_length=0)
+    tool_choice: Literal["none", "auto"] | None = None
     functions: list[Any] | None = Field(default=None, max_length=0)
+    function_call: Literal["none", "auto"] | None = None
+    web_search_options: None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
     logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
@@ -300,7 +306,7 @@ def question_of(
         raise field_error(language, f"{last}.role", "no-question")
     if is_blank(conversation[-1].content) and not conversation[-1].images:
         raise field_error(language, f"{last}.content", "empty-question")
-    dataset = dataset_of_name(read.model or ALONE, default)
+    dataset = dataset_of_name(read.model, default)
     question = Question(read.model, dataset, conversation, system.strip(), read.sampling)
     if question.has_images and not sees:
         raise field_error(language, "messages", "no-pictures")
