@@ -7,6 +7,7 @@ import pytest
 
 from merlin.account.api_keys import Scope
 from merlin.account.users import Consents
+from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.dataset.files import FileIndex
@@ -283,6 +284,9 @@ def test_student_proposal_needs_consent_and_notifies_editors(site, committer):
         assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
         for wrong in ({"text": "messages: []"}, {"question": " ", "answer": "Так."}):
             assert student.post(examples(), json=wrong).status_code == 422
+        for unclear in ({}, {"text": "messages: []", "question": "Кто?"}):
+            (error,) = student.post(examples(), json=unclear).json()["errors"]
+            assert error["detail"] == text("ru", "api-wrong-example-parts")
     with site.key_client(ANNA, Scope.COURSES_READ) as poor:
         assert poor.post(examples(), json=body).status_code == 403
     (waiting,) = Proposals(site.db).list_waiting()

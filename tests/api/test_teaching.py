@@ -12,6 +12,7 @@ from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.clock import iso, utc_now
+from merlin.core.i18n import text
 from merlin.core.permissions import Role
 from merlin.course.editing import parse_course
 from merlin.dataset.changes import Changes
@@ -283,6 +284,13 @@ def test_invalid_values_are_refused_and_store_no_change(site, teacher):
         answer = teacher.post(materials(site), json={**NEW, **wrong})
         assert answer.status_code == 422, wrong
         assert answer.headers["content-type"] == "application/problem+json"
+    bare = {name: value for name, value in NEW.items() if name not in ("text", "file_url")}
+    (error,) = teacher.post(materials(site), json=bare).json()["errors"]
+    assert error["detail"] == text("ru", "api-wrong-material-source")
+    (error,) = teacher.patch(
+        f"/api/courses/{site.course_id('algorithms')}", json={"teachers": ["boris", "boris"]}
+    ).json()["errors"]
+    assert error["detail"] == text("ru", "api-wrong-repeated")
     assert Changes(site.db).list_pending("algorithms") == []
 
 

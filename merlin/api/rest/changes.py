@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from fastapi import Depends, Header, Path, Query
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
@@ -328,7 +329,7 @@ class ExampleBody(Body):
         parts = (self.question, self.answer, self.tags)
         is_empty = self.text is None and all(part is None for part in parts)
         if is_empty or (self.text is not None and any(part is not None for part in parts)):
-            raise ValueError("the parts or the whole text are required")
+            raise PydanticCustomError("example_parts", "the parts or the whole text are required")
         return self
 
 

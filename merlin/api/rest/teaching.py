@@ -8,6 +8,7 @@ from typing import Annotated, Self
 
 from fastapi import Depends, Query
 from pydantic import ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 from typing_extensions import TypedDict
 
@@ -82,7 +83,7 @@ class MaterialBody(Body):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.text is None and self.file_url is None:
-            raise ValueError("text or file_url is required")
+            raise PydanticCustomError("material_source", "text or file_url is required")
         return self
 
     def draft(self) -> MaterialDraft:
@@ -122,7 +123,7 @@ class CourseBody(Body):
     @model_validator(mode="after")
     def _names_each_once(self) -> Self:
         if self.teachers is not None and len(set(self.teachers)) < len(self.teachers):
-            raise ValueError("a teacher twice")
+            raise PydanticCustomError("repeated", "a teacher twice")
         return self
 
     def values(self) -> dict[str, object]:
