@@ -88,7 +88,8 @@ async def submit(context: PageContext, act: RequestAct, once: str, back: str) ->
 async def read_daemon_request(context: PageContext, number: int) -> dict[str, object] | None:
     """Return a daemon request, why it was refused, and whether a daemon is alive.
 
-    None if the person cannot see such a request.
+    None if the person cannot see such a request. A page reads it before what it changes: next to a
+    finished request the page stays as it is.
     """
 
     def look(ctx: Context, actor: Actor) -> dict[str, object]:
@@ -121,11 +122,9 @@ async def read_daemon_request(context: PageContext, number: int) -> dict[str, ob
 @router.get("/admin/jobs/{job_id}")
 async def show_job(context: ViewerContext, job_id: Id, asked: RequestNumber = 0) -> Response:
     """Return a job's page."""
+    daemon_request = await read_daemon_request(context, asked)
     job = await context.read(jobs.get, job_id)
-    view = {
-        "daemon_request": await read_daemon_request(context, asked),
-        **await _live(context, job),
-    }
+    view = {"daemon_request": daemon_request, **await _live(context, job)}
     return render_page(context, "admin_job.html", view)
 
 
@@ -205,13 +204,14 @@ async def show_jobs(
     asked: RequestNumber = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
+    daemon_request = await read_daemon_request(context, asked)
     job_views = [
         job if job.is_over else await context.read(jobs.get, job.id, _NEWEST_EVENTS)
         for job in await part(context, page, dataset, jobs.list_recent)
     ]
     quote, wrong = await _quote(context, launch)
     view = {
-        "daemon_request": await read_daemon_request(context, asked),
+        "daemon_request": daemon_request,
         "jobs": job_views,
         "next_href": next_href(page),
         "datasets": await _launchable(context),
@@ -273,11 +273,12 @@ async def show_evaluation(
     asked: RequestNumber = 0,
 ) -> Response:
     """Return a model's results at its test questions, compared with another model if any."""
+    daemon_request = await read_daemon_request(context, asked)
     model_evaluation = await context.read(evaluation.read_evaluation, name, against)
     job_id = model_evaluation.model.job
     job = await context.read(jobs.get, job_id) if job_id else None
     view: dict[str, object] = {
-        "daemon_request": await read_daemon_request(context, asked),
+        "daemon_request": daemon_request,
         "found": model_evaluation,
         "wrong": await context.read(evaluation.explain_wrong, model_evaluation),
         "chart": plot_scores(
@@ -336,13 +337,14 @@ async def show_models(
     context: ViewerContext, page: Part, dataset: DatasetName = "", asked: RequestNumber = 0
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
+    daemon_request = await read_daemon_request(context, asked)
     model_views = await part(context, page, dataset, models.list_recent)
     dataset_views = [
         view for view in await context.read(list_datasets) if dataset in {"", view.name}
     ]
     titles = _titles(context, dataset_views)
     view = {
-        "daemon_request": await read_daemon_request(context, asked),
+        "daemon_request": daemon_request,
         "dataset": dataset,
         "titles": titles,
         "serving": [view for view in dataset_views if view.serving],
