@@ -115,11 +115,14 @@ def test_questions_are_hidden_under_a_consent_to_corrections_only(site, vera):
 def test_group_becomes_a_draft_and_counts_as_answered_after_the_commit(site, vera):
     add_question(site, ASKED)
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
-    draft = {"question": "Что такое красно-чёрные деревья?", "answer": "Дерево с двумя цветами."}
+    answer = "Дерево с двумя цветами.\n```python\nroot = None\n```"
+    draft = {"question": "Что такое красно-чёрные деревья?", "answer": answer}
     assert vera.post(form[1], data=draft).status_code == 303
     assert "Ждут 1" in page_text(vera.get(PAGE))
     add_question(site, "Мой секрет?", VERA, consents=False)
-    text = page_text(vera.post(f"{form[1]}/answers"))
+    preview = vera.post(f"{form[1]}/answers")
+    assert "<pre>root = None\n</pre>" in preview.text
+    text = page_text(preview)
     assert "Проверено на 1 последнем вопросе людей. Новых ответов: 1, пропадёт: 0" in text
     assert re.search(rf"новый ответ {re.escape(ASKED)}.*Ответа нет.*Дерево с двумя цветами", text)
     assert vera.post(f"{form[1]}/save", data={"once": "f" * 32}).status_code == 303

@@ -189,6 +189,7 @@ page-facet-more-author = { $count ->
         [one] { $count } more author
        *[other] { $count } more authors
     }
+page-facet-rest = { NUMBER($count) } more: use the search.
 page-is-test-example = test
 page-examples-total = { NUMBER($count) } { $count ->
         [one] example

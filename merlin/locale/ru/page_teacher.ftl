@@ -195,6 +195,7 @@ page-facet-more-author = ещё { $count ->
         [few] { $count } автора
        *[other] { $count } авторов
     }
+page-facet-rest = Ещё { NUMBER($count) }: их находит поиск.
 page-is-test-example = для теста
 page-examples-total = { NUMBER($count) } { $count ->
         [one] пример
