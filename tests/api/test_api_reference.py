@@ -9,6 +9,7 @@ pytestmark = pytest.mark.functional
 
 def test_api_reference_page_loads_assets_from_own_server_only(client):
     page = client.get("/api/docs")
+    assert "<noscript><p>Список запросов показывается с JavaScript." in page.text
     assert page.headers["content-type"].startswith("text/html")
     parts = re.findall(r'(?:src|href)="(/api/docs/[^"]+)"', page.text)
     assert len(parts) == 2

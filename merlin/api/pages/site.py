@@ -47,6 +47,7 @@ async def show_reference(context: PublicContext) -> Response:
         "title": text(context.language, "api-reference"),
         "about": about,
         "calls": text(context.language, "api-calls"),
+        "no_script": text(context.language, "api-calls-no-script"),
         "topics": topic_words(context.language),
     }
     response = render_page(context, "reference.html", view)

@@ -80,6 +80,7 @@ api-wrong-no-kind = The field { $discriminator } is missing.
 
 api-reference = API for programs
 api-calls = Requests
+api-calls-no-script = The list of requests needs JavaScript. openapi.json contains the same.
 api-about =
     Everything people do on Merlin's pages, programs can do through the API.
 

@@ -80,6 +80,7 @@ api-wrong-no-kind = Не указано поле { $discriminator }.
 
 api-reference = API для программ
 api-calls = Запросы
+api-calls-no-script = Список запросов показывается с JavaScript. То же самое есть в openapi.json.
 api-about =
     Всё, что люди делают на страницах Merlin, программа может сделать через API.
 
