@@ -5,6 +5,7 @@ import re
 import pytest
 
 from merlin.dataset.drafts import MAX_DRAFTS
+from merlin.db.tables import EXAMPLE_TAG
 from tests.api.running_api import VERA
 from tests.api.staff_api import page_text, run_daemon_api
 
@@ -36,7 +37,7 @@ def vera(site):
         client.post(f"{BASE}/drop", data={})
 
 
-def test_example_list_shows_splits_authors_and_findings(vera):
+def test_example_list_shows_splits_authors_and_findings(site, vera):
     text = page_text(vera.get(BASE))
     assert "13 примеров" in text
     assert "Для теста 2" in text
@@ -44,6 +45,14 @@ def test_example_list_shows_splits_authors_and_findings(vera):
     assert text.index("broken") < text.index("Что значит слово номер 2,")
     assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
+    assert "их находит поиск" not in text
+    rows = [{"dataset": "trial", "tag": f"t{n}", "path": "examples/q1.yaml"} for n in range(300)]
+    with site.database.atomic():
+        site.database.add_many(EXAMPLE_TAG, rows)
+    listed = re.search(r"ещё (\d+) тег.*Ещё (\d+): их находит поиск", page_text(vera.get(BASE)))
+    with site.database.atomic():
+        site.database.sql("DELETE FROM example_tag WHERE tag LIKE 't%'")
+    assert int(listed[1]) - int(listed[2]) == 192
 
 
 def test_example_history_shows_each_version_with_its_difference(vera):

@@ -125,7 +125,7 @@ def test_editor_can_accept_on_the_page_but_teacher_of_another_dataset_cannot(sit
             await asyncio.to_thread(site.lab.tick, "serve", "promote")
             return await read(context, number)
 
-        # The daemon finishes while the page is being made: its models are no older than the request.
+        # The daemon finishes while the page is made: its models are no older than the request.
         monkeypatch.setattr(jobs, "read_daemon_request", finish_and_read)
         page = client.get(answer.headers["location"]).text
     assert "готово" in page

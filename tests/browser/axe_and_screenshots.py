@@ -69,7 +69,7 @@ def find_faults(page, name, width, theme):
         f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
         for fault in document["violations"]
     }
-    if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
+    if not page.evaluate(FITS):
         faults[f"{name} {width}: too wide"] = []
     return faults
 
@@ -130,10 +130,12 @@ def _find_pictures(folder, names):
     return {file for file in files if file.rsplit("-", 2)[0] in names}
 
 
+# Whether the page fits: on a phone innerWidth grows with what is too wide.
+FITS = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
 # Elements wider than the window, except those that scroll by themselves.
-TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
+TOO_WIDE = f"""() => {FITS} ? []
   : [...document.querySelectorAll("body *")]
-    .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
+    .filter((it) => it.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .filter((it) => !it.closest(".sider ul, pre, .scroll"))
     .map((it) => it.outerHTML.slice(0, 120))"""
 

@@ -13,7 +13,7 @@ from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.db.tables import VERDICT
 from merlin.db.values import dump_json
 from merlin.training.promote import Promotions
-from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
+from tests.browser.axe_and_screenshots import FITS, choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
 from tests.db.pipeline_rows import make_examples, make_spec
@@ -344,7 +344,7 @@ def test_finished_job_is_no_longer_polled(staff_visitor, staff_site):
 
 @pytest.mark.parametrize("view", [DESKTOP, PHONE])
 def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff_site, view):
-    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}"
+    rows, name = staff_site.rows, f"tried-{view['viewport']['width']}-{'x' * 60}"
     rows.push(40 + view["viewport"]["width"], make_examples(12), spec=make_spec(name))
     change = {"reason": "canary", "arguments": dump_json({"share": 10, "answers": 50})}
     states, tried = (VerdictStatus.BUILT, VerdictStatus.TRAINING), VERDICT.dataset == name
@@ -354,6 +354,7 @@ def test_a_card_of_the_board_keeps_its_longest_state_inside(staff_visitor, staff
     expect(card).to_contain_text("отвечает части людей")
     too_wide = "cards => cards.filter(it => it.scrollWidth > it.clientWidth).length"
     assert page.locator(".slip").evaluate_all(too_wide) == 0
+    assert page.evaluate(FITS)
 
 
 def test_list_of_trainings_follows_what_was_started(staff_visitor, staff_site):

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 from merlin.account.api_keys import ApiKeys
 from merlin.account.users import Users
 from merlin.course.catalogue import Catalogue
+from tests.api.catalogue_files import COURSES
 from tests.api.sign_in_data import set_password
 from tests.browser.axe_and_screenshots import (
     DUPLICATE_IDS,
@@ -115,6 +116,16 @@ def test_longest_telegram_name_does_not_widen_pages(visitor, course_site):
     for path in ("/me", "/"):
         page.goto(course_site.address + path)
         assert page.evaluate(TOO_WIDE) == [], path
+
+
+def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):
+    word = "Ы" * 300
+    card = json.dumps({"semester": 1, "name": {"ru": word}, "description": {"ru": word}})
+    course_site.index_courses({**COURSES, "long": {"course.yaml": card}})
+    page = visitor.open(f"/courses/{course_site.course_id('long')}", **NARROW)
+    expect(page.get_by_role("heading", name=word)).to_be_visible()
+    assert page.evaluate(TOO_WIDE) == []
+    course_site.index_courses(COURSES)
 
 
 def test_first_load_is_small_and_requests_only_its_own_host(visitor, course_site):
