@@ -137,8 +137,11 @@ class Canaries(Repository):
         query = select_models().where(MODEL.id == model_row)
         for model in map(model_of, self.db.rows(query)):
             if model.state is ModelState.GONE:
-                values = {"version": model.build_version, "provider": model.provider}
-                values["dataset"] = dataset
+                values = {
+                    "version": model.build_version,
+                    "provider": model.provider,
+                    "dataset": dataset,
+                }
                 once = f"canary-gone:{model_row}:{iso(self._clock())}"
                 Notices(self.db, self._clock).tell(ADMINS, "notice-canary-gone", values, once=once)
 

@@ -167,9 +167,8 @@ def _require_complete(manifest: Manifest, path: str) -> None:
 def _write_with_low_priority(write: Callable[[IO[bytes]], Manifest], target: IO[bytes]) -> Manifest:
     """Write and close `target` in a thread: a thread cannot get its old priority back."""
     with ThreadPoolExecutor(1, initializer=_lower_priority) as thread, target:
-        return thread.submit(
-            write, target
-        ).result()  # Ctrl-C closes `target`, which ends the thread
+        # Ctrl-C closes `target`, which ends the thread.
+        return thread.submit(write, target).result()
 
 
 def _lower_priority() -> None:

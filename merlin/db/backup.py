@@ -182,7 +182,8 @@ def write_backup(
 def _write_archive(
     state_dir: Path, url: str, target: IO[bytes] | _Encryption, at: datetime, *, with_key: bool
 ) -> Manifest:
-    members, lacks = dict[str, FileDigest](), ""
+    members: dict[str, FileDigest] = {}
+    lacks = ""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     with (
         temporary_folder(state_dir, ".backup-") as beside,
