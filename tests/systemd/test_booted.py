@@ -210,7 +210,7 @@ def test_upgrade_keeps_the_configuration_and_restarts_the_only_service_that_runs
     machine.install_package()
     assert machine.box.path("/etc/merlin/config.yaml").read_text("utf-8") == before
     assert machine.is_ready_again("engine", old_pid)
-    assert machine.box.prop("merlin-bot", "ActiveState") == "inactive"
+    assert machine.box.prop("merlin-bot", "MainPID") == "0"
 
 
 def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
