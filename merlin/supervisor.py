@@ -77,13 +77,7 @@ class Supervisor:
         cannot_run = False
         try:
             while not (self._is_stopping or cannot_run):
-                now = time.monotonic()
-                for child in self._children.values():
-                    if child.process is None:
-                        if now >= child.start_at and child.can_start():
-                            self._start(child)
-                    elif (code := child.process.poll()) is not None:
-                        self._handle_exit(child, code, now)
+                self._check_children()
                 misconfigured = [child.is_set_up_wrongly for child in self._children.values()]
                 cannot_run = any(misconfigured) if self._needs_all else all(misconfigured)
                 if while_up is not None and not while_up():
@@ -112,6 +106,15 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+    def _check_children(self) -> None:
+        now = time.monotonic()
+        for child in self._children.values():
+            if child.process is None:
+                if now >= child.start_at and child.can_start():
+                    self._start(child)
+            elif (code := child.process.poll()) is not None:
+                self._handle_exit(child, code, now)
 
     def _start(self, child: Child) -> None:
         child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs

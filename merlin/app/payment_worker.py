@@ -49,27 +49,31 @@ AT_ONCE = 4
 async def process_purchase(ctx: Context, purchase: Purchase) -> None:
     """Do what an order waits for. Raises PaymentError if YooKassa has to be asked again later."""
     if purchase.order.gateway is Gateway.YOOKASSA and ctx.polled is not None:
-        is_renewing = purchase.order.renewal_id is not None
-        # The saved method that pays it; None if a person pays it, or has declined.
-        renewal = await ctx.read(renewal_of, purchase)
-        method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
-        may_ask = purchase.state.is_unasked and purchase.may_be_paid(ctx.clock())
-        was_asked = purchase.asked_at is not None
-        if may_ask and (method_id if is_renewing else was_asked):
-            if await orders.claim_payment(ctx, purchase):
-                await orders.create_payment(ctx, purchase.purchase_id, method_id)
-        elif was_asked:
-            try:
-                await orders.sync_status(ctx, purchase)
-            except PaymentError as error:
-                await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
-                if not orders.is_final(error):
-                    raise
-        elif is_renewing:
-            # Its owner declined before the payment was requested.
-            give_up = Purchases(ctx.db, ctx.clock).give_up
-            await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
+        await _by_gateway(ctx, purchase)
     await ctx.write(orders.end_overdue, purchase.purchase_id)
+
+
+async def _by_gateway(ctx: Context, purchase: Purchase) -> None:
+    is_renewing = purchase.order.renewal_id is not None
+    # The saved method that pays it; None if a person pays it, or has declined.
+    renewal = await ctx.read(renewal_of, purchase)
+    method_id = renewal.method if renewal and renewal.state is RenewalState.ON else ""
+    may_ask = purchase.state.is_unasked and purchase.may_be_paid(ctx.clock())
+    was_asked = purchase.asked_at is not None
+    if may_ask and (method_id if is_renewing else was_asked):
+        if await orders.claim_payment(ctx, purchase):
+            await orders.create_payment(ctx, purchase.purchase_id, method_id)
+    elif was_asked:
+        try:
+            await orders.sync_status(ctx, purchase)
+        except PaymentError as error:
+            await orders.note_failure(ctx, error, purchase=purchase.purchase_id)
+            if not orders.is_final(error):
+                raise
+    elif is_renewing:
+        # Its owner declined before the payment was requested.
+        give_up = Purchases(ctx.db, ctx.clock).give_up
+        await ctx.store.do(lambda: give_up(purchase.purchase_id, PurchaseState.CANCELED))
 
 
 async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> None:
@@ -206,13 +210,7 @@ class PaymentWorker:
         """Start due tasks, up to the limit of concurrent ones."""
         now = self._now()
         await self._handle_clock_change(now)
-        before = self._calendar_at
-        if before is None or now - before >= CALENDAR:
-            self._calendar_at = now
-            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
-        if self.ctx.polled is not None and now >= self._check_at:
-            self._check_at = now + INTERVAL
-            self._begin(self._check(now), check=iso(now))
+        self._begin_calendar(now)
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
@@ -223,6 +221,15 @@ class PaymentWorker:
                 self._begin(sending, refund=refund.refund_id)
         for purchase in purchases:
             self._begin(process_purchase(self.ctx, purchase), purchase=purchase.purchase_id)
+
+    def _begin_calendar(self, now: datetime) -> None:
+        before = self._calendar_at
+        if before is None or now - before >= CALENDAR:
+            self._calendar_at = now
+            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
+        if self.ctx.polled is not None and now >= self._check_at:
+            self._check_at = now + INTERVAL
+            self._begin(self._check(now), check=iso(now))
 
     async def _handle_clock_change(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""

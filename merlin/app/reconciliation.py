@@ -267,15 +267,7 @@ async def compare_all(
     if gateway is None:
         return Reconciliation(None, (), stars, wrong)
     shop_entries = [entry for entry in entries if entry.gateway is Gateway.YOOKASSA]
-    payments = [*await gateway.between(since, until)]
-    listed = {payment.outside_id for payment in payments}
-    for entry in shop_entries:
-        if entry.kind is EntryKind.PAYMENT and entry.outside_id not in listed:
-            try:
-                payments.append(await gateway.find(entry.outside_id))
-            except PaymentError as error:
-                if error.code != _NOT_FOUND:
-                    raise
+    payments = await _list_payments(gateway, shop_entries, since, until)
     known: list[Entry | GatewayPayment] = [*shop_entries, *payments]
     payment_ids = {item.outside_id for item in known}
     # Of the purchases in YooKassa's list, ignore payments of other periods.
@@ -286,6 +278,21 @@ async def compare_all(
         and (entry.kind is not EntryKind.PAYMENT or entry.outside_id in payment_ids)
     ]
     return Reconciliation(len(payments), compare(compared, payments), stars, wrong)
+
+
+async def _list_payments(
+    gateway: YooKassaGateway, entries: Sequence[Entry], since: datetime, until: datetime
+) -> list[GatewayPayment]:
+    payments = [*await gateway.between(since, until)]
+    known = {payment.outside_id for payment in payments}
+    for entry in entries:
+        if entry.kind is EntryKind.PAYMENT and entry.outside_id not in known:
+            try:
+                payments.append(await gateway.find(entry.outside_id))
+            except PaymentError as error:
+                if error.code != _NOT_FOUND:
+                    raise
+    return payments
 
 
 def _entries_of(ctx: Context, purchase_ids: set[str]) -> list[Entry]:
