@@ -420,10 +420,9 @@ def _find_too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
 def _few(good: int) -> Iterator[Finding]:
     arguments: dict[str, str | int] = {"good": good, "fewest": FEWEST, "advised": ADVISED}
     folder = EXAMPLES.rstrip("/")
-    if good < FEWEST:
-        yield Finding(folder, 1, 1, "too-few-examples", arguments=arguments)
-    elif good < ADVISED:
-        yield Finding(folder, 1, 1, "few-examples", Severity.WARNING, arguments)
+    if good < ADVISED:
+        rule = "too-few-examples" if good < FEWEST else "few-examples"
+        yield Finding(folder, 1, 1, rule, Severity.WARNING, arguments)
 
 
 def _few_tests(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:

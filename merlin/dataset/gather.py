@@ -36,6 +36,7 @@ from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
 from merlin.dataset.spec import DatasetSpec
+from merlin.dataset.split import FEWEST
 from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus, read_notes
 from merlin.git.source import Commit
 
@@ -248,7 +249,7 @@ def _check_whole(
 def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
     dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
-        values = {"errors": checked.count(Severity.ERROR), "good": checked.good}
+        values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
         reason = "verdict-rejected"
         return CommitOutcome(
             dataset, VerdictStatus.REJECTED, checked, reason=reason, arguments=values

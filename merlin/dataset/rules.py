@@ -92,7 +92,6 @@ _RULES = (
         ),
         missing_dataset=f"rm {DATASET_FILE}",
         bad_dataset_name='mv "$PWD" "$PWD two"',
-        too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         unreadable="",
         same_rejected=(
             f"printf 'title: {{en: Python}}\nsystem: Answer briefly.\n"
@@ -105,6 +104,7 @@ _RULES = (
         Severity.WARNING,
         executable=f"chmod +x {ABOUT_PATH}",
         not_an_example=f"touch {EXAMPLES}notes.txt",
+        too_few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +10 | xargs rm",
         few_examples=f"find {EXAMPLES} -name '*.yaml' | tail -n +20 | xargs rm",
         duplicate=f"cp {ABOUT_PATH} {_QUESTION}",
         other_language=(

@@ -180,6 +180,19 @@ def test_docs_name_existing_hooks_and_inputs(language):
     assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
 
 
+def test_hook_of_a_new_repository_lets_its_first_examples_be_committed(repository, monkeypatch):
+    fresh = repository.parent / "fresh"
+    assert main(["init", str(fresh)]) == 0
+    monkeypatch.chdir(fresh)
+    write(fresh / ".git/hooks/pre-commit", f"#!/bin/sh\n{HOOKS['merlin-check']['entry']}\n").chmod(
+        0o755
+    )
+    commit = "git add . && git -c user.name=V -c user.email=v@example.org commit -m 'Begin'"
+    result = subprocess.run(commit, shell=True, capture_output=True)  # noqa: S602
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert b"warning too-few-examples" in result.stdout + result.stderr
+
+
 def test_new_repository_has_the_same_hook_and_valid_schema_links(tmp_path):
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0

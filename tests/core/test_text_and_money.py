@@ -121,6 +121,6 @@ def test_argument_can_be_a_text_itself():
     content = text(
         "ru", "notice-rejected", title="Проба", dataset="trial", commit="abc", reason=reason
     )
-    assert "2 ошибки, без ошибок 1 пример" in content
+    assert "2 ошибки, примеров без ошибок: 1" in content
     # A new dataset has no model that could answer.
     assert "Если модель уже есть, она продолжает отвечать." in content

@@ -1,5 +1,6 @@
 """Commit statuses: the forge shows the result of each commit, each state once."""
 
+import subprocess
 from dataclasses import replace
 from datetime import timedelta
 
@@ -60,14 +61,20 @@ def test_commit_status_follows_the_commit_from_its_build_to_its_model(lab, forge
     assert forge.statuses_of(head(lab)) == statuses
 
 
-def test_rejected_commit_fails_with_the_reason(lab, forge):
-    path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text("broken: [\n", encoding="utf-8")
+@pytest.mark.parametrize(
+    ("harm", "reason"),
+    [
+        ("echo 'broken: [' > dataset.yaml", "1 error, good examples: "),
+        ("ls examples/* | tail -n +4 | xargs rm", "good examples: 3 of the 10 that training needs"),
+    ],
+)
+def test_rejected_commit_fails_with_the_reason(lab, forge, harm, reason):
+    subprocess.run(harm, shell=True, check=True, cwd=lab.repository.folder / "datasets/trial")  # noqa: S602
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
     [document] = forge.statuses_of(commit)
     assert document["state"] == ("failed" if forge.kind == "gitlab" else "failure")
-    assert document["description"].startswith("not built: 1 error")
+    assert document["description"].startswith(f"not built: {reason}")
 
 
 def test_failed_training_is_an_error_with_the_reason(lab, forge, provider):

@@ -15,11 +15,9 @@ verdict-status-rejected = rejected
 verdict-status-removed = removed
 
 verdict-rejected = { $errors ->
-    [one] { $errors } error
-   *[other] { $errors } errors
-  }, { $good ->
-    [one] { $good } good example
-   *[other] { $good } good examples
+    [0] good examples: { $good } of the { $fewest } that training needs
+    [one] { $errors } error, good examples: { $good }
+   *[other] { $errors } errors, good examples: { $good }
   }
 verdict-history = the branch's history was rewritten
 verdict-commit-unreadable = the commit itself can't be read (its author, date or message); commit the files again

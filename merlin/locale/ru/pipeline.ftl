@@ -15,13 +15,10 @@ verdict-status-rejected = отклонён
 verdict-status-removed = удалён
 
 verdict-rejected = { $errors ->
-    [one] { $errors } ошибка
-    [few] { $errors } ошибки
-   *[many] { $errors } ошибок
-  }, без ошибок { $good ->
-    [one] { $good } пример
-    [few] { $good } примера
-   *[many] { $good } примеров
+    [0] примеров без ошибок: { $good } из { $fewest }, нужных для обучения
+    [one] { $errors } ошибка, примеров без ошибок: { $good }
+    [few] { $errors } ошибки, примеров без ошибок: { $good }
+   *[many] { $errors } ошибок, примеров без ошибок: { $good }
   }
 verdict-history = история ветки переписана
 verdict-commit-unreadable = сам коммит не читается (автор, дата или сообщение); сделайте коммит этих файлов ещё раз
