@@ -34,7 +34,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Match, Route
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
@@ -179,12 +179,15 @@ class ApiCall:
     key: str = ""
 
 
-class StandIn(ABC):
+class StandIn:
     """An external service: an ASGI application and the thread of this process that serves it.
 
     `with ….StandIn() as outside:` serves it on a fixed port (0: any free one, then kept). `stop`
-    followed by `start` simulates an outage: the port and the state stay.
+    followed by `start` simulates an outage: the port and the state stay. A subclass sets `_app`,
+    which serves its requests.
     """
+
+    _app: ASGIApp
 
     def __init__(self, port: int = 0) -> None:
         self.port = port
@@ -194,14 +197,14 @@ class StandIn(ABC):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._server: _Server | None = None
 
-    @abstractmethod
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
+        if scope["type"] == "http":
+            await self._app(scope, receive, send)
 
-    async def open(self) -> None:  # noqa: B027 - most have nothing to begin
+    async def open(self) -> None:
         """Start background work; called once, before the first request."""
 
-    @abstractmethod
     async def close(self) -> None:
         """End long polls and streams, release files and sockets."""
 
@@ -273,7 +276,7 @@ class StandIn(ABC):
 ApiRoute = tuple[str, str, str, Callable[..., Any]]
 
 
-class ApiStandIn(StandIn):
+class ApiStandIn(StandIn, ABC):
     """A stand-in of a JSON API, with control routes for faults and behaviour."""
 
     error = ApiError
@@ -293,11 +296,6 @@ class ApiStandIn(StandIn):
         self._app = apply_faults(
             restrict_pages(app), self.faults, self._name_call, self._fault_response
         )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] == "http":
-            await self._app(scope, receive, send)
 
     @abstractmethod
     def check_key(self, request: Request) -> None:

@@ -23,7 +23,6 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
 
 from merlin.app import sign_in
 from merlin.app.context import Context
@@ -104,14 +103,6 @@ class FrontPage(StandIn):
         # Against DNS rebinding: another site's page could read the engine's key.
         hosts = Middleware(TrustedHostMiddleware, allowed_hosts=HOSTS)
         self._app = restrict_pages(Starlette(routes=routes, middleware=[hosts]))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] == "http":
-            await self._app(scope, receive, send)
-
-    async def close(self) -> None:
-        """Do nothing: the page holds no resources."""
 
     async def _show(self, request: Request) -> Response:
         if redirect := theme_redirect(request, "/"):

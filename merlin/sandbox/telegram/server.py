@@ -270,6 +270,7 @@ class TelegramStandIn(StandIn):
         self.token, self.faults, self._world = token, Faults(), World(folder, language)
         self._actions, self._updates = UserActions(self._world), Updates(self._world)
         self._control = ControlSide(self._actions, self.faults, read_pipeline, language, front_url)
+        self._app = self._dispatch
         self._gate = apply_faults(self._serve_bot, self.faults, _name_call, _fault_response)
         update_methods: dict[str, Method] = {
             "getUpdates": lambda _world, arguments: self._updates.poll(arguments),
@@ -290,10 +291,8 @@ class TelegramStandIn(StandIn):
         self._control.close()
         self._world.close()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request of the bot, the page or a test."""
-        if scope["type"] != "http":
-            return
         is_of_bot = scope["path"].startswith(("/bot", "/file/bot"))
         await (self._gate if is_of_bot else self._control.app)(scope, receive, send)
 
