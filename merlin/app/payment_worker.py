@@ -233,9 +233,7 @@ class PaymentWorker:
 
     async def _handle_clock_change(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""
-        if step_s := self._steps.step_back_s():
-            log.warning("the clock was set back", seconds=round(step_s, 1))
-            self._was_set_back = True
+        self._was_set_back |= self._steps.was_set_back()
         if not self._was_set_back:
             return
         ctx, gateway = self.ctx, self.ctx.gateway

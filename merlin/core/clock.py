@@ -93,11 +93,13 @@ class StepWatch:
         self._clock = clock
         self._ahead_s = self._ahead()
 
-    def step_back_s(self) -> float:
-        """Return by how many seconds the clock was set back since the last call, or 0."""
+    def was_set_back(self) -> bool:
+        """Return whether the clock was set back since the last call; then it is logged."""
         before, self._ahead_s = self._ahead_s, self._ahead()
         step_s = before - self._ahead_s
-        return step_s if step_s > MIN_STEP_S else 0.0
+        if step_s > MIN_STEP_S:
+            log.warning("the clock was set back", seconds=round(step_s, 1))
+        return step_s > MIN_STEP_S
 
     def _ahead(self) -> float:
         """Return by how many seconds the wall clock is ahead of the monotonic one."""

@@ -154,8 +154,7 @@ def watch_clock(
     """
     watch = StepWatch(clock)
     while not stop.wait(CLOCK_LOOK_S):
-        if step_s := watch.step_back_s():
-            log.warning("the clock was set back", seconds=round(step_s, 1))
+        if watch.was_set_back():
             for job in scheduler.get_jobs():
                 job.modify(next_run_time=datetime.now(UTC))
 

@@ -145,8 +145,7 @@ class WebhookSender:
     def _start_due(self) -> float | None:
         """Start due deliveries; return the seconds until the next check, None for no timeout."""
         try:
-            if step_s := self._step_watch.step_back_s():
-                log.warning("the clock was set back", seconds=round(step_s, 1))
+            if self._step_watch.was_set_back():
                 self.endpoints.make_all_due()
             deliveries = self.endpoints.list_next_deliveries()
         except Exception:
