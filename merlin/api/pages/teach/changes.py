@@ -5,7 +5,7 @@ For a conflict both texts are shown side by side, with the lines marked that the
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeVar
@@ -44,6 +44,11 @@ from merlin.dataset.finding import Finding
 
 # A form field: label, the person's value, the other value.
 Clashes = Sequence[tuple[str, str, str]]
+
+
+def find_clashes(mine: Mapping[str, str], theirs: Mapping[str, str]) -> Clashes:
+    """Return the fields of two versions of a form, by label, that have other values."""
+    return [(label, text, theirs[label]) for label, text in mine.items() if text != theirs[label]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +101,7 @@ async def edit_form(
         return await edit(context, dataset, make_of, once, is_check=is_check), form
     except StaleEdit:
         theirs = await read_theirs()
-    their_values = theirs.fields(context)
-    values = [(title, text, their_values[title]) for title, text in form.fields(context).items()]
-    clashes = [field for field in values if field[1] != field[2]]
+    clashes = find_clashes(form.fields(context), theirs.fields(context))
     # The person has now seen the current version.
     form = form.model_copy(update={"revision": theirs.revision})
     return FormResult(context.say(stale), clashes=clashes), form

@@ -33,11 +33,11 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.teach.changes import (
-    Clashes,
     EditedDataset,
     FormResult,
     Noted,
     base_of,
+    find_clashes,
     find_noted_change,
 )
 from merlin.api.rest.changes import ExampleBody
@@ -90,18 +90,13 @@ class ExampleForm(BaseModel):
         )
         return ExampleContent(body.question, body.answer, body.tags, split=self.split)
 
-    def find_clashes(self, theirs: ExampleForm, say: Callable[..., str]) -> Clashes:
-        """Return the fields that a newer draft of the same person has with other values."""
-        if not self.drafted or theirs.drafted in (_NO_DRAFT, self.drafted):
-            return ()
-        values = [
-            (
-                say(f"example-{name}"),
-                *(getattr(form, name).replace("\r\n", "\n").strip() for form in (self, theirs)),
-            )
-            for name in ("question", "answer", "tags")
-        ]
-        return [value for value in values if value[1] != value[2]]
+    def fields(self, context: PageContext) -> dict[str, str]:
+        """Return the value of each field by its name in the person's language."""
+        values = {"question": self.question, "answer": self.answer, "tags": self.tags}
+        return {
+            context.say(f"example-{name}"): value.replace("\r\n", "\n").strip()
+            for name, value in values.items()
+        }
 
     @property
     def is_whole(self) -> bool:
@@ -308,7 +303,9 @@ async def draft_example(
     if form.is_whole:
         try:
             theirs = (await _form(context, dataset.name, form.example))[0] if form.example else form
-            clashes = form.find_clashes(theirs, context.say)
+            # The same person may have drafted it elsewhere since.
+            is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
+            clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
             if not clashes:
                 act, content = drafts.draft_example, form.content()
                 await context.write(act, dataset.name, form.example, content, form.revision)
