@@ -40,7 +40,16 @@ _ALIKE = {401: 403, 502: 503, 504: 503}
 # Paths of programs, which expect JSON.
 _PROGRAMS = ("/api/", "/v1/", "/hooks/", "/static/")
 
-_EXPECTED = (Problem, HTTPException, RequestValidationError, MerlinError)
+
+class ErrorPage(Exception):
+    """An error that is shown by a page of its own."""
+
+    def __init__(self, page: Response) -> None:
+        super().__init__()
+        self.page = page
+
+
+_EXPECTED = (ErrorPage, Problem, HTTPException, RequestValidationError, MerlinError)
 
 
 def add_not_found_page(app: FastAPI) -> None:
@@ -60,6 +69,8 @@ def is_for_person(request: Request) -> bool:
 
 
 def _page_of(request: Request, error: Exception) -> Response:
+    if isinstance(error, ErrorPage):
+        return error.page
     if isinstance(error, Problem) and error.code in ("sign-in", "no-key"):
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))

@@ -9,7 +9,6 @@ POST /checkout/{plan}   stores the order, asks YooKassa, redirects to its paymen
 /orders/{id}/cancel     cancels it
 """
 
-import re
 from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
@@ -19,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from merlin.account.accounts import is_telegram_id
-from merlin.api.pages.errors import page_router
+from merlin.api.pages.errors import ErrorPage, page_router
 from merlin.api.pages.formatting import when
 from merlin.api.pages.page import (
     PageContext,
@@ -36,7 +35,7 @@ from merlin.api.pages.plans import (
     takes_roubles,
 )
 from merlin.api.rate_limits import Limits
-from merlin.api.schema import MAX_ID
+from merlin.api.schema import MAX_ID, Hex
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount, read_subscriptions
@@ -45,7 +44,7 @@ from merlin.app.shop import place_order
 from merlin.app.texts import bot_link
 from merlin.billing.ledger import pack_key
 from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.purchases import ID_LENGTH, POLL_DURATION, Purchase, PurchaseState, promise_of
+from merlin.billing.purchases import POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
@@ -85,7 +84,7 @@ async def show_checkout(
     """Return the checkout page of a plan."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
-        return not_found_page(context, "plan")
+        raise not_found_page(context, "plan")
     return await _page(context, plan, CheckoutForm(code=code))
 
 
@@ -96,7 +95,7 @@ async def buy(
     """Store the order, request its payment page, and redirect there."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not takes_roubles(context, plan):
-        return not_found_page(context, "plan")
+        raise not_found_page(context, "plan")
     needs_contact = _needs_contact(context)
     address = normalise_contact(form.contact) if needs_contact else ""
     if needs_contact and not address:
@@ -137,10 +136,11 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
     return seen_other(f"/orders/{purchase_id}")
 
 
-def not_found_page(context: PageContext, about: str) -> Response:
-    """Return the page of a "plan" not for sale here, or of another person's "order"."""
-    return render_page(
-        context, "purchase_not_found.html", {"about": about}, status=404, keep=NEVER_KEPT
+def not_found_page(context: PageContext, about: str) -> ErrorPage:
+    """Return the error of a "plan" not for sale here, or of another person's "order"."""
+    view = {"about": about}
+    return ErrorPage(
+        render_page(context, "purchase_not_found.html", view, status=404, keep=NEVER_KEPT)
     )
 
 
@@ -240,7 +240,6 @@ def _buy_again_href(context: PageContext, purchase: Purchase, state: PurchaseSta
 
 
 NoticeName = Annotated[str, Query(max_length=20)]
-_ID = re.compile(f"[0-9a-f]{{{ID_LENGTH}}}")
 _MOST = 100
 # Suffix of `was` for a page that showed an unanswered gateway.
 SILENT = ".silent"
@@ -252,19 +251,15 @@ _OFTEN_S, _SELDOM_S, _LOOK_EACH_S = 3, 15, 15
 _SLOWER_AFTER_S, _OVER_AFTER_S = 120, 3600
 
 
-async def _find_own_order(
-    context: SignedInContext, order_id: Annotated[str, Path(max_length=100)]
-) -> Purchase | None:
-    """Return one of the person's own orders, None if it does not exist for them."""
-    if not _ID.fullmatch(order_id):
-        return None
+async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
+    """Return one of the person's own orders. Raises ErrorPage if it does not exist for them."""
     try:
         return await context.read(orders.show_order, order_id)
-    except NotFound:
-        return None
+    except NotFound as error:
+        raise not_found_page(context, "order") from error
 
 
-OwnOrder = Annotated[Purchase | None, Depends(_find_own_order)]
+OwnOrder = Annotated[Purchase, Depends(_find_own_order)]
 
 
 @router.get("/orders")
@@ -280,8 +275,6 @@ async def show_order(
     context: SignedInContext, purchase: OwnOrder, said: NoticeName = ""
 ) -> Response:
     """Return one order; `said` "silent": the gateway has just not responded."""
-    if purchase is None:
-        return not_found_page(context, "order")
     is_silent = said == "silent"
     if not is_silent:
         purchase, is_silent = await _refresh(context, purchase)
@@ -297,8 +290,6 @@ async def show_live(
     was: Annotated[str, Query(max_length=60)] = "",
 ) -> Response:
     """Return the part that changes, or nothing if it still equals `was`."""
-    if purchase is None:
-        return not_found_page(context, "order")
     age = max(int(context.services.clock().timestamp()) - since, 1)
     if age % _LOOK_EACH_S < _OFTEN_S:
         purchase, _ = await _refresh(context, purchase)
@@ -316,8 +307,6 @@ async def redirect_to_gateway(context: SignedInContext, purchase: OwnOrder) -> R
     Through a page of its own: `form-action 'self'` forbids a form, and a redirect after a form, to
     leave this site.
     """
-    if purchase is None:
-        return not_found_page(context, "order")
     is_open = purchase.may_be_paid(context.services.clock())
     order = f"/orders/{purchase.purchase_id}"
     if not (is_open and can_open_payment_page(context, purchase)):
@@ -329,8 +318,6 @@ async def redirect_to_gateway(context: SignedInContext, purchase: OwnOrder) -> R
 @router.post("/orders/{order_id}/pay")
 async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Request the payment page again: the same order, the same idempotency key."""
-    if purchase is None:
-        return not_found_page(context, "order")
     is_open = purchase.may_be_paid(context.services.clock())
     if not (is_open and can_pay_here(context, purchase)):
         return seen_other(f"/orders/{purchase.purchase_id}")
@@ -340,8 +327,6 @@ async def ask_again(context: SignedInContext, purchase: OwnOrder) -> Response:
 @router.post("/orders/{order_id}/cancel")
 async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
     """Cancel an order; one that is over stays as it is."""
-    if purchase is None:
-        return not_found_page(context, "order")
     await context.write(orders.cancel_order, purchase.purchase_id)
     return seen_other(f"/orders/{purchase.purchase_id}")
 
