@@ -207,17 +207,17 @@ class CatalogueRequest:
         content = "\0".join(parts).encode("utf-8", "replace")
         return hashlib.blake2b(content, digest_size=16).hexdigest()
 
-    def not_modified(self, tag: str) -> Response | None:
-        """Return 304 if the client has this answer, else None."""
+    def not_modified(self, tag: str, *, exists: bool = False) -> Response | None:
+        """Return 304 if the client has this answer, else None; "*" is any answer that `exists`."""
         for is_packed in (True, False) if tag else ():
             headers = self._headers(tag, is_packed=is_packed)
-            if headers["ETag"] in self._known:
+            if headers["ETag"] in self._known or (exists and "*" in self._known):
                 return Response(None, HTTPStatus.NOT_MODIFIED, headers)
         return None
 
     async def response(self, answer: CachedAnswer) -> Response:
         """Return the answer, or 304 if the client has it."""
-        unchanged = self.not_modified(answer.tag)
+        unchanged = self.not_modified(answer.tag, exists=True)
         if unchanged is not None:
             return unchanged
         is_packed = self._packs and len(answer.body) > SMALL

@@ -85,11 +85,16 @@ def test_cached_response_repeats_the_bytes_and_supports_not_modified(still_site,
     assert "default-src" in same.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"'])
+@pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"', "*"])
 def test_etag_matches_in_every_form_of_the_header(still_site, header):
     tag = still_site.client.get(LIST).headers["etag"]
     answer = still_site.client.get(LIST, headers={"If-None-Match": header.format(tag=tag)})
     assert answer.status_code == 304
+
+
+def test_any_etag_matches_no_course_that_does_not_exist(still_site):
+    answer = still_site.client.get(f"{LIST}/999", headers={"If-None-Match": "*"})
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -489,7 +489,7 @@ def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Respon
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
     # Weak: the same for the compressed and the plain body.
     tag = f'W/"{digest[:20]}"'
-    if tag.removeprefix("W/") not in sent_etags(request.headers):
+    if not sent_etags(request.headers) & {tag.removeprefix("W/"), "*"}:
         return tag, None
     headers = {"ETag": tag, "Cache-Control": REVALIDATE, "Vary": VARY}
     return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)
