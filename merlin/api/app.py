@@ -25,7 +25,7 @@ from merlin.api.hooks import Debouncer, daemon_request
 from merlin.api.middleware import Traffic, body_size_rule, path_alias, request_guard
 from merlin.api.openai_compat.requests import release_stale_reservations
 from merlin.api.openapi import add_description
-from merlin.api.pages.errors import add_not_found_page
+from merlin.api.pages.errors import add_error_pages
 from merlin.api.pages.site import page_routes
 from merlin.api.problems import add_problems, unavailable
 from merlin.api.rate_limits import SHARE_S, Limits, LoginThrottle, limits_layer
@@ -75,7 +75,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.chart_slots = asyncio.Semaphore(2)
     add_problems(app)
     add_description(app)
-    add_not_found_page(app)
+    add_error_pages(app)
     app.add_middleware(cache_layer)
     app.add_middleware(path_alias)
     app.add_middleware(

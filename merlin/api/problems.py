@@ -251,15 +251,18 @@ def add_problems(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def handle_http_error(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
-        if status is HTTPStatus.BAD_REQUEST:  # a body that is no text, as one that is no JSON
-            status = HTTPStatus.UNPROCESSABLE_ENTITY
+        if status is HTTPStatus.BAD_REQUEST:  # a body that FastAPI could not decode
+            fault = {"error": str(error.__cause__)}
+            fault_of_body = {"type": "json_invalid", "loc": ("body",), "ctx": fault}
+            return await handle_invalid_request(request, RequestValidationError([fault_of_body]))
         response = answer(request, status, _CODES.get(status, "bad-request"))
         response.headers.update(error.headers or {})
         return _with_methods(app, request, response)
 
     @app.exception_handler(RequestValidationError)
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
-        if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
+        # FastAPI reads what is called JSON, and nothing else; a compressed body is not decoded.
+        if isinstance(error.body, bytes) or "content-encoding" in request.headers:
             return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
         errors = validation_errors(error.errors(), language_of_request(request))
         problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")

@@ -217,7 +217,13 @@ class BoundedHttp(HttpToolsProtocol):
             self.send_400_response("The head of the request is too long.")
 
     def on_headers_complete(self) -> None:
-        """Stop counting head bytes: the body follows."""
+        """Stop counting head bytes: the body follows.
+
+        The parser refuses the request if this raises ValueError: it needs one Host (RFC 9112, 3.2).
+        """
+        hosts = sum(name == b"host" for name, _ in self.headers)
+        if hosts != 1 and self.parser.get_http_version() == "1.1":
+            raise ValueError("not one Host header")
         self._is_in_head, self._body_bytes = False, 0
         self.caller_turn_since = self.loop.time()
         super().on_headers_complete()

@@ -3,6 +3,7 @@
 Never a 5xx, no internal details in the response, and nothing changes in the database.
 """
 
+import gzip
 import json
 import socket
 from http.client import HTTPResponse
@@ -151,7 +152,17 @@ def test_other_content_types_are_refused_with_415(site, admin, name, before):
     content = json.dumps(sample_of(name)).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
         check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
+    compressed = gzip.compress(content)
+    check_refusal(send(site, admin, name, compressed, **{"Content-Encoding": "gzip"}), {415})
     assert read_tables(site) == before
+
+
+@pytest.mark.parametrize("kind", ["no JSON", "no UTF-8", "deep lists", "a number with 5000 digits"])
+def test_body_that_cannot_be_decoded_has_its_error_listed(site, admin, kind):
+    make_body, _ = SENT[kind]
+    (fault,) = send(site, admin, "add_favourite", make_body("add_favourite")).json()["errors"]
+    assert (fault["place"], fault["pointer"]) == ("body", "")
+    assert fault["detail"] in ("Это не JSON.", "Вложено слишком глубоко.")
 
 
 WILD = ["0", "-1", "9" * 40, "1e9", "%00", "%ff", "a%0Ab", "..%2f..%2fetc", "%F0%9F%98%80", "'--"]

@@ -247,6 +247,13 @@ def test_hidden_course_is_visible_only_to_its_editors(shelf):
         assert foreign.get(f"/courses/{number}").status_code == 404
 
 
+def test_address_of_a_form_opened_without_it_is_explained_by_a_page(shelf):
+    page = get(shelf, "/orders/1/cancel", accept="text/html")
+    assert (page.status_code, page.headers["allow"]) == (405, "POST")
+    assert "Этот адрес так не открыть" in page.text
+    assert get(shelf, "/orders/1/cancel", accept="*/*").json()["status"] == 405
+
+
 def test_material_of_another_course_is_not_found(shelf):
     material = Catalogue(shelf.db).materials("python")[0].material_id
     own_course, other = shelf.course_id("python"), shelf.course_id("algorithms")

@@ -187,6 +187,15 @@ def test_overlong_url_is_refused(server):
     assert server.exchange(cut_head(address)).startswith(b"HTTP/1.1 400 ")
 
 
+@pytest.mark.parametrize("hosts", [b"", b"Host: x\r\nHost: x\r\n"], ids=["none", "two"])
+def test_request_without_one_host_is_refused(server, hosts):
+    """RFC 9112, 3.2; HTTP/1.0 has no such header."""
+    refused = server.exchange(b"GET / HTTP/1.1\r\nConnection: close\r\n" + hosts + b"\r\n")
+    assert refused.startswith(b"HTTP/1.1 400 ")
+    answered = server.exchange(b"GET / HTTP/1.0\r\n" + hosts + b"\r\n")
+    assert answered.startswith(b"HTTP/1.1 200 ")
+
+
 def test_size_limits_of_bodies_and_later_heads_are_independent(server):
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=longest())
     for size in (0, 500_000, 3):

@@ -6,6 +6,7 @@ error page needs no database. Forms are accepted from our own pages only, and ov
 
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -22,7 +23,7 @@ from merlin.api.pages.page import (
     render_template,
     sign_in_href,
 )
-from merlin.api.problems import Problem, answer, status_of
+from merlin.api.problems import Problem, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
@@ -52,14 +53,19 @@ class ErrorPage(Exception):
 _EXPECTED = (ErrorPage, Problem, HTTPException, RequestValidationError, MerlinError)
 
 
-def add_not_found_page(app: FastAPI) -> None:
-    """Register the handler of unknown addresses: a page for people, a problem for programs."""
+def add_error_pages(app: FastAPI) -> None:
+    """Show people a page for an unknown address or method; programs get the problem."""
+    respond: Any = app.exception_handlers[HTTPException]
 
-    @app.exception_handler(404)
-    async def handle_not_found(request: Request, _error: Exception) -> Response:
-        if is_for_person(request):
-            return error_page(request, 404)
-        return answer(request, HTTPStatus.NOT_FOUND, "not-found")
+    @app.exception_handler(HTTPException)
+    async def handle_http_error(request: Request, error: HTTPException) -> Response:
+        response: Response = await respond(request, error)
+        if not is_for_person(request):
+            return response
+        page = error_page(request, response.status_code)
+        if "allow" in response.headers:
+            page.headers["Allow"] = response.headers["Allow"]
+        return page
 
 
 def is_for_person(request: Request) -> bool:
