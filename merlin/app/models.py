@@ -273,6 +273,12 @@ def roll_back(ctx: Context, actor: Actor, dataset: str, to: str = "", once: str 
     return submit(ctx, actor, RequestKind.ROLLBACK, dataset, arguments, once)
 
 
+def roll_back_to(ctx: Context, actor: Actor, model_id: int, once: str = "") -> Request:
+    """Ask the daemon to let a model serve again, so that asking twice goes no further back."""
+    model = get(ctx, actor, model_id, Permission.PROMOTE)
+    return roll_back(ctx, actor, model.dataset, model.model, once)
+
+
 def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
     """Ask the daemon to let a job's model serve again. Raises NotFound for another dataset's."""
     model = read_of_job(ctx, actor, job_id, Permission.PROMOTE)

@@ -1,5 +1,6 @@
 """Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
+import re
 from functools import partial
 
 import pytest
@@ -159,6 +160,26 @@ def test_models_are_listed_promoted_pinned_and_rolled_back(site):
     history = site.admin.get("/api/promotions").json()["promotions"]
     assert [change["to"] for change in history[:2]] == [older["model"], newer["model"]]
     assert history[0]["from"] == newer["model"]
+
+
+def test_rollback_from_two_open_pages_goes_back_once(site):
+    train_two_models(site)
+    results = []
+    with site.browser_client(VERA) as browser:
+        pages = [browser.get("/admin/models").text for _ in range(2)]
+        for page in pages:
+            form = re.search(
+                r'action="(/admin/models/\d+/rollback)".*?"once" value="(\S+)"', page, re.DOTALL
+            )
+            assert "прежнюю модель trial-1?" in page
+            answer = browser.post(form[1], data={"once": form[2]})
+            assert answer.status_code == 303
+            site.lab.tick("serve")
+            request = answer.headers["location"].partition("asked=")[2]
+            results.append(site.admin.get(f"/api/requests/{request}").json())
+    assert [result["state"] for result in results] == ["done", "failed"]
+    newer, older = site.admin.get("/api/models").json()["models"]
+    assert (newer["serves"], older["serves"]) == (False, True)
 
 
 def test_pipeline_lists_are_paginated(jobs_site):

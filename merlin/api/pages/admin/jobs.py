@@ -41,7 +41,7 @@ from merlin.app.jobs import JobDetails, QuoteView
 from merlin.app.models import ModelView
 from merlin.app.status import DatasetView, get_dataset, list_datasets
 from merlin.core.charts import plot_curve
-from merlin.core.errors import ApprovalNeeded, NotFound, Refused
+from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
@@ -343,11 +343,13 @@ async def show_models(
         view for view in await context.read(list_datasets) if dataset in {"", view.name}
     ]
     titles = _titles(context, dataset_views)
+    serving = [view for view in dataset_views if view.serving]
     view = {
         "daemon_request": daemon_request,
         "dataset": dataset,
         "titles": titles,
-        "serving": [view for view in dataset_views if view.serving],
+        "serving": serving,
+        "earlier": await context.read(_find_earlier, [view.name for view in serving]),
         "idle": ", ".join(
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
         ),
@@ -357,6 +359,15 @@ async def show_models(
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)
+
+
+def _find_earlier(ctx: Context, actor: Actor, datasets: Iterable[str]) -> dict[str, ModelView]:
+    """Return dataset -> the model to which the person may roll it back."""
+    earlier = {}
+    for dataset in datasets:
+        with suppress(NotFound, Forbidden):
+            earlier[dataset] = models.find_rollback_target(ctx, actor, dataset)
+    return earlier
 
 
 @router.get("/admin/models/compare")
@@ -388,13 +399,14 @@ async def accept_lost(
 async def change_serving(
     context: PromoterContext,
     model_id: Id,
-    act: Literal["promote", "pin", "unpin"],
+    act: Literal["promote", "rollback", "pin", "unpin"],
     once: FormToken,
     back: Back = "",
 ) -> Response:
-    """Ask the daemon to promote, pin or unpin a model."""
+    """Ask the daemon to promote, pin or unpin a model, or to roll back to it."""
     acts: dict[str, Callable[..., Request]] = {
         "promote": models.promote,
+        "rollback": models.roll_back_to,
         "pin": partial(models.pin_model, is_pinned=True),
         "unpin": partial(models.pin_model, is_pinned=False),
     }
@@ -407,16 +419,6 @@ async def _return_href(context: PageContext, model_id: int, back: Back) -> str:
     if back != "evaluation":
         return "/admin/models"
     return evaluation_href(await context.read(models.get, model_id))
-
-
-@router.post("/admin/models/rollback")
-async def roll_back(
-    context: PromoterContext,
-    once: FormToken,
-    dataset: Annotated[str, Form(min_length=1, max_length=200)],
-) -> Response:
-    """Ask the daemon to roll back to the previous model."""
-    return await submit(context, partial(models.roll_back, dataset=dataset), once, "/admin/models")
 
 
 # Maximum number of ids on a page; the API lists them all.
