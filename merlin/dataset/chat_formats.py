@@ -8,8 +8,9 @@
                  "preferred_output": [{…}], "non_preferred_output": [{…}]}
 
 Other parts of an example (tags, split, source, note, tools, rejected) are additional keys of the
-record, which other programs ignore; ShareGPT has tools as JSON in a string. In Alpaca, instruction
-and input are two lines of the user's message, and `history` contains the earlier pairs.
+record, which other programs ignore. ShareGPT has tools as JSON in a string, the calls of tools in a
+turn from `function_call`, and the last answer in `chosen` if there is a worse one. In Alpaca,
+instruction and input are two lines of the user's message; `history` contains the earlier pairs.
 
 A line of a training file is an example as one line of JSON, in the format of its method.
 
@@ -37,7 +38,7 @@ _MAIN_KEYS: Mapping[str, ChatFormat] = {
 }
 _BESIDE = ("tools", "rejected", "tags", "split", "source", "note")
 _KEYS = {
-    "sharegpt": ("conversations", "system", *_BESIDE),
+    "sharegpt": ("conversations", "chosen", "system", *_BESIDE),
     "alpaca": ("instruction", "input", "output", "system", "history", *_BESIDE),
     "preference": ("input", "preferred_output", "non_preferred_output", *_BESIDE),
 }
@@ -57,6 +58,7 @@ _ROLES = {
     "chatgpt": "assistant",
     "bing": "assistant",
     "bard": "assistant",
+    "function_call": "assistant",
     "observation": "tool",
 }
 _SPEAKERS = {"user": "human", "assistant": "gpt"}
@@ -71,8 +73,8 @@ def detect_chat_format(value: Mapping[str, Any]) -> ChatFormat:
 def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, Any], list[str]]:
     """Return a record in OpenAI's format, and the keys that cannot be converted.
 
-    Invalid values stay as they are: the schema reports them. Raises ValueError if `tools` is a
-    string that is not JSON.
+    Invalid values stay as they are: the schema reports them. Raises ValueError if tools or their
+    calls are a string that is not JSON.
     """
     if shape == "openai":
         values, left = dict(value), []
@@ -84,14 +86,29 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
         left = [key for key in value if key not in _KEYS[shape]]
         if shape == "preference":
             left += _add_pair(values, value)
-    if isinstance(values.get("tools"), str):
-        try:
-            values["tools"] = json.loads(values["tools"] or "null")
-        except ValueError as error:
-            raise ValueError(f"tools: {error}") from error
-    if not values.get("tools", True):
-        del values["tools"]
+        elif "rejected" in values:
+            values["rejected"] = _from_turn(values["rejected"])
+    tools = values.pop("tools", None)
+    if isinstance(tools, str):
+        tools = _load("tools", tools or "null")
+    if isinstance(tools, list):
+        tools = [_read_tool(tool) for tool in tools]
+    if tools:
+        values["tools"] = tools
     return values, left
+
+
+def _read_tool(tool: Any) -> Any:
+    """Return a tool in OpenAI's form; other programs write its function alone."""
+    is_bare = isinstance(tool, dict) and "name" in tool
+    return {"type": "function", "function": tool} if is_bare else tool
+
+
+def _load(name: str, text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}") from error
 
 
 def _system(value: Mapping[str, Any]) -> list[Any]:
@@ -104,7 +121,36 @@ def _from_sharegpt(value: Mapping[str, Any]) -> Any:
     turns = value.get("conversations")
     if not isinstance(turns, list):
         return turns
-    return [*_system(value), *(_from_turn(turn) for turn in turns)]
+    messages, unanswered = _system(value), list[str]()
+    for turn in [*turns, *([value["chosen"]] if "chosen" in value else [])]:
+        message = _from_turn(turn)
+        match turn:
+            case {"from": "function_call", "value": str(calls)}:
+                message["tool_calls"] = _read_calls(calls, len(messages))
+                message["content"] = None
+                unanswered = [call["id"] for call in message["tool_calls"]]
+            case {"from": "observation"} if unanswered:
+                message.setdefault("tool_call_id", unanswered.pop(0))
+            case _ if not unanswered:
+                pass
+            case _:
+                raise ValueError("fewer turns from observation than calls in function_call")
+        messages.append(message)
+    return messages
+
+
+def _read_calls(text: str, number: int) -> list[dict[str, Any]]:
+    """Return the tool calls of a turn, a JSON object or a list; `number` makes their ids unique."""
+    calls = _load("function_call", text)
+    read = []
+    for place, call in enumerate(calls if isinstance(calls, list) else [calls]):
+        match call:
+            case {"name": _, "arguments": dict(arguments)}:
+                function = call | {"arguments": json.dumps(arguments, ensure_ascii=False)}
+            case _:
+                raise ValueError("function_call: not an object with name and arguments")
+        read.append({"id": f"call_{number}_{place}", "type": "function", "function": function})
+    return read
 
 
 def _from_turn(turn: Any) -> Any:

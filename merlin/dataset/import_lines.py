@@ -44,6 +44,8 @@ _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _MIN_ZEROS = 0.02
 # A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
+# Files that another program must convert, and the rules that say how.
+_OTHER_FILES = {b"\x1f\x8b": "import-gzip", b"PAR1": "import-parquet"}
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
@@ -85,12 +87,15 @@ def read_import_lines(
     OSError.
     """
     is_empty, file_format = True, file_format or detect_format(name, file)
-    is_workbook = file_format == "xlsx"
-    lines = (
-        _read_table(workbook_rows(file, is_heading))
-        if is_workbook
-        else _read_text(file, file_format)
-    )
+    head = file.peek()
+    lines: Iterable[ImportedLine]
+    other = next((rule for start, rule in _OTHER_FILES.items() if head.startswith(start)), None)
+    if other:
+        lines = [_reject(1, other)]
+    elif file_format == "xlsx":
+        lines = _read_table(workbook_rows(file, is_heading))
+    else:
+        lines = _read_text(file, file_format)
     for line in lines:
         is_empty = False
         findings = tuple(finding.at(name) for finding in line.findings)

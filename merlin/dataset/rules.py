@@ -28,7 +28,7 @@ system: Answer briefly.
 recipe: {provider: engine, base_model: recall}
 """
 _CONFIG, _JSONL, _CSV = "config.yaml", "questions.jsonl", "questions.csv"
-_LIST, _XLSX = "questions.json", "questions.xlsx"
+_LIST, _XLSX, _PARQUET = "questions.json", "questions.xlsx", "questions.parquet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +262,9 @@ messages:
         import_cell_error="question,answer\nWhat is a list?,#REF!\n",
     ),
     *_list_rules(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
-    # Without an example: a workbook is no text.
+    *_list_rules(_PARQUET, import_parquet="PAR1: a Parquet file begins so, and this is none.\n"),
+    # Without an example: these files are no text.
+    *_list_rules("", import_gzip=""),
     *_list_rules("", Severity.WARNING, import_left_sheets="", import_no_value=""),
 )
 

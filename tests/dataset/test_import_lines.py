@@ -1,5 +1,6 @@
 """Importing files of other programs: each record becomes an example or a finding with its line."""
 
+import gzip
 import json
 from io import BufferedReader, BytesIO
 
@@ -255,6 +256,66 @@ def test_empty_alpaca_fields_are_ignored():
     record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
     (line,) = read_import_lines(json.dumps(record).encode())
     assert list_messages(line) == [("user", "Где?"), ("assistant", "Тут.")]
+
+
+CALLS = [{"name": "search", "arguments": {"word": word}} for word in ("зал", "час")]
+RESULTS = [{"from": "observation", "value": value} for value in ("да", "нет")]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_calls_of_tools_in_the_form_of_llama_factory_become_examples(number):
+    """Source: LLaMA-Factory, data/README.md and data/glaive_toolcall_en_demo.json."""
+    calls = CALLS[0] if number == 1 else CALLS
+    function = {"name": "search", "parameters": {"type": "object"}}
+    turns = [
+        {"from": "human", "value": "Где?"},
+        {"from": "function_call", "value": json.dumps(calls)},
+        *RESULTS[:number],
+        {"from": "gpt", "value": "Тут."},
+    ]
+    record = {"conversations": turns, "tools": json.dumps([function])}
+    (line,) = read_import_lines(json.dumps(record).encode())
+    example = line.example
+    assert example.tools == ({"type": "function", "function": function},)
+    roles = [message.role for message in example.messages]
+    assert roles == ["user", "assistant", *["tool"] * number, "assistant"]
+    called = example.messages[1].extra["tool_calls"]
+    assert [json.loads(call["function"]["arguments"])["word"] for call in called] == (
+        ["зал", "час"][:number]
+    )
+    answered = [message.extra["tool_call_id"] for message in example.messages[2:-1]]
+    assert answered == [call["id"] for call in called]
+
+
+@pytest.mark.parametrize("value", ["search", "[1]", '{"name": "search"}', json.dumps(CALLS)])
+def test_unreadable_calls_of_tools_are_reported(value):
+    turns = [
+        {"from": "human", "value": "Где?"},
+        {"from": "function_call", "value": value},
+        RESULTS[0],
+        {"from": "gpt", "value": "Тут."},
+    ]
+    (line,) = read_import_lines(json.dumps({"conversations": turns}).encode())
+    assert (line.example, rules([line])) == (None, [(1, "import-json")])
+
+
+def test_sharegpt_pair_becomes_an_example():
+    """Source: LLaMA-Factory, data/README.md, "Preference Dataset"."""
+    record = {
+        "conversations": [{"from": "human", "value": "Где?"}],
+        "chosen": {"from": "gpt", "value": "Тут."},
+        "rejected": {"from": "gpt", "value": "Не знаю."},
+    }
+    (line,) = read_import_lines(json.dumps(record).encode())
+    assert (line.example.answer, line.example.rejected.content) == ("Тут.", "Не знаю.")
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [(gzip.compress(b"{}"), "import-gzip"), (b"PAR1\x15\x04\x15", "import-parquet")],
+)
+def test_file_of_another_kind_is_named_with_what_to_do(content, rule):
+    assert rules(read_import_lines(content)) == [(1, rule)]
 
 
 def test_sharegpt_tools_are_json_in_a_string():

@@ -184,6 +184,10 @@ rule-import-csv = Загружаемая таблица не читается: �
 rule-import-csv-fix = Ячейку с запятой, кавычкой или концом строки возьмите в кавычки, а кавычки в ней удвойте.
 rule-import-xlsx = Загружаемая книга Excel не читается: она повреждена, закрыта паролем или в прежнем виде .xls.
 rule-import-xlsx-fix = Сохраните её как .xlsx без пароля или как CSV в UTF-8.
+rule-import-gzip = Загружаемый файл сжат программой gzip; читаются только распакованные.
+rule-import-gzip-fix = Распакуйте его командой gunzip или всё за один шаг: gunzip -c FILE.gz | merlin import - --dataset DATASET
+rule-import-parquet = Загружаемый файл в формате Parquet (Hugging Face и других), который Merlin не читает.
+rule-import-parquet-fix = Преобразуйте его: pip install pandas pyarrow, затем python -c "import pandas; pandas.read_parquet('FILE.parquet').to_json('FILE.jsonl', orient='records', lines=True, force_ascii=False)"
 rule-import-cells = В строке загружаемой таблицы ячеек больше, чем в заголовке.
 rule-import-cells-fix = Ячейку с запятой возьмите в кавычки.
 rule-import-cell-error = В ячейке загружаемой таблицы вместо текста ошибка, например #Н/Д или #ССЫЛКА!.
