@@ -2,8 +2,9 @@
 
 Each line of `synonyms.ru.txt` and `synonyms.en.txt` is a group: synonyms, the words of one family
 («осень», «осенний»), other spellings, irregular forms. A line that begins with `#` is a heading.
-Russian words are lemmas, English ones are stemmed here. A group has only words that could replace
-each other in a question about the same thing, because a wrong pair leads to a wrong answer.
+Russian words are the lemmas that `extract_terms` reads («вегана» for «веган»), Latin ones are
+stemmed here. A group has only words that could replace each other in a question about the same
+thing, because a wrong pair leads to a wrong answer.
 
 In a Russian file a short Latin word is also known in Russian letters: «впн» is VPN.
 """
@@ -59,11 +60,11 @@ def _spell_in_russian(word: str) -> set[str]:
 @cache
 def read_groups() -> tuple[tuple[str, ...], ...]:
     """Return the groups of both languages, as stems."""
-    russian = _read_lines("ru")
-    english = [[stem_english(word) for word in words] for words in _read_lines("en")]
-    return tuple(tuple(dict.fromkeys(words)) for words in (*russian, *english))
+    folder = files(__package__)
+    texts = (folder.joinpath(f"synonyms.{name}.txt").read_text("utf-8") for name in ("ru", "en"))
+    lines = (line for text in texts for line in text.splitlines() if not line.startswith("#"))
+    return tuple(tuple(dict.fromkeys(map(_stem, line.split()))) for line in lines if line)
 
 
-def _read_lines(language: str) -> list[list[str]]:
-    text = files(__package__).joinpath(f"synonyms.{language}.txt").read_text("utf-8")
-    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+def _stem(word: str) -> str:
+    return stem_english(word) if word.isascii() else word
