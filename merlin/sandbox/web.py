@@ -3,11 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
@@ -16,7 +13,8 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.i18n import LANGUAGES, text
+from merlin.core.i18n import LANGUAGES
+from merlin.core.web.assets import STATIC, WEB, Assets
 from merlin.core.web.browser import (
     LANGUAGE_COOKIE,
     get_chosen_theme,
@@ -24,6 +22,7 @@ from merlin.core.web.browser import (
     requested_language,
     set_preference,
 )
+from merlin.core.web.templates import Templates
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -96,14 +95,14 @@ def restrict_pages(app: ASGIApp) -> ASGIApp:
     return serve
 
 
-_WEB = Path(__file__).parents[1] / "web"
+_FOLDER = WEB / "sandbox"
 
 
 def static_routes() -> list[BaseRoute]:
     """Return the routes of styles, scripts and images."""
     return [
-        Mount("/static/sandbox", StaticFiles(directory=_WEB / "sandbox" / "static")),
-        Mount("/static", StaticFiles(directory=_WEB / "static")),
+        Mount("/static/sandbox", StaticFiles(directory=_FOLDER / "static")),
+        Mount("/static", StaticFiles(directory=STATIC)),
     ]
 
 
@@ -111,17 +110,9 @@ def page_response(
     request: Request, prefix: str, language: str, template: str, status: int = 200, **values: object
 ) -> Response:
     """Render a page whose text keys begin with `prefix`; remember the language of `?lang=`."""
-    content = (
-        _environment()
-        .get_template(template)
-        .render(
-            language=language,
-            other_language=next(code for code in LANGUAGES if code != language),
-            theme=get_chosen_theme(request),
-            t=lambda key, **arguments: text(language, prefix + key, **arguments),
-            **values,
-        )
-    )
+    values["other_language"] = next(code for code in LANGUAGES if code != language)
+    values["theme"] = get_chosen_theme(request)
+    content = _templates(prefix).render(template, language, **values)
     response = HTMLResponse(content, status)
     if requested := requested_language(request):
         set_preference(response, request, LANGUAGE_COOKIE, requested)
@@ -129,16 +120,5 @@ def page_response(
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(_WEB / "sandbox" / "templates"),
-        autoescape=True,
-        undefined=StrictUndefined,
-    )
-    icons = (_WEB / "static" / "icons.svg").read_text(encoding="utf-8")
-    # One hidden SVG per page; its symbols are referenced by name.
-    svg = icons.replace("<svg ", "<svg hidden ", 1)
-    environment.globals["icons"] = Markup(svg)  # noqa: S704 - our own file
-    icon = Markup('<svg class="i" aria-hidden="true"><use href="#{}"/></svg>')
-    environment.globals["icon"] = icon.format
-    return environment
+def _templates(prefix: str) -> Templates:
+    return Templates(_FOLDER / "templates", Assets(STATIC), prefix)

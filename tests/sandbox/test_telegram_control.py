@@ -133,7 +133,7 @@ def test_texts_are_served_as_json_in_both_languages(telegram):
     requested = {
         key
         for path in PAGE_FILES
-        for key in re.findall(r"""\bt\(["']([a-z-]+)["']\)""", path.read_text("utf-8"))
+        for key in re.findall(r"""\b(?:t|say)\(["']([a-z-]+)["']\)""", path.read_text("utf-8"))
     }
     assert len(requested) > 30
     assert requested <= set(russian) & set(english)

@@ -78,8 +78,8 @@ class Icons:
         )
 
     def also(self, *names: str) -> str:
-        """Include icons that a script or an HTMX fragment needs later."""
-        self._used.update(dict.fromkeys(names))
+        """Include icons that a script or an HTMX fragment needs later; without names all."""
+        self._used.update(dict.fromkeys(names or self._symbols))
         return ""
 
     def symbols(self) -> Markup:

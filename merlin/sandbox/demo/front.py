@@ -72,7 +72,7 @@ def _source_opened_at(telegram: TelegramStandIn) -> datetime | None:
     return datetime.fromtimestamp(min(pressed_at), UTC) if pressed_at else None
 
 
-PREFIX = "front-"
+PREFIX = "front"
 HOSTS = ["127.0.0.1", "localhost"]
 # The value of `seen` on a page that waits for the restarted demo.
 RESTARTING = "over"

@@ -29,7 +29,7 @@ from merlin.sandbox.telegram.groups import has_topics
 from merlin.sandbox.telegram.user_actions import UserActions
 from merlin.sandbox.telegram.world import BOT_NAME, MEMBER_STATUSES, PEOPLE, Chat, Group
 
-PREFIX = "chat-page-"
+PREFIX = "chat-page"
 # Displayed in the page; other types are only offered as a download.
 DISPLAYED_TYPES = frozenset(
     {
@@ -131,8 +131,9 @@ class ControlSide:
 
     async def _texts(self, request: Request) -> Response:
         language = language_of(request.path_params["language"])
-        page_keys = sorted(key for key in keys(language) if key.startswith(PREFIX))
-        return JSONResponse({key.removeprefix(PREFIX): text(language, key) for key in page_keys})
+        prefix = f"{PREFIX}-"
+        page_keys = sorted(key for key in keys(language) if key.startswith(prefix))
+        return JSONResponse({key.removeprefix(prefix): text(language, key) for key in page_keys})
 
     async def _file(self, request: Request) -> Response:
         file = self._world.files.get(request.path_params["file_id"])

@@ -243,7 +243,7 @@ class YooKassaStandIn(ApiStandIn):
         language = get_chosen_language(request) or language_of_header(accepted, self._language)
         response = page_response(
             request,
-            "pay-page-",
+            "pay-page",
             language,
             template,
             status,
