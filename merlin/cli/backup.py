@@ -37,7 +37,13 @@ from merlin.cli.output import (
     write_atomically,
 )
 from merlin.core.clock import from_iso, utc_now
-from merlin.core.durable_files import give_to_owner, in_use, remove_abandoned, temporary_folder
+from merlin.core.durable_files import (
+    give_to_owner,
+    in_use,
+    remove_abandoned,
+    rename_durably,
+    temporary_folder,
+)
 from merlin.core.errors import MerlinError, Refused
 from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
@@ -49,8 +55,8 @@ if TYPE_CHECKING:
     from merlin.db.backup import Manifest
 
 app = typer.Typer()
-_ARCHIVE_NAME = "merlin-{:%Y%m%dT%H%M%S.%fZ}.tar.gz"
-_ENCRYPTED_SUFFIX = ".enc"
+_ARCHIVE_STEM = "merlin-{:%Y%m%dT%H%M%S.%fZ}"
+_INCOMPLETE, _ENDING, _ENCRYPTED_SUFFIX = "-incomplete", ".tar.gz", ".enc"
 _SYNCED_BYTES = 4 << 20
 _NICENESS = 10
 _DRY_RUN = typer.Option(
@@ -89,7 +95,8 @@ def backup(
         note_backup(state, now, is_piped=True)
         return
     folder = Path(to) if to else state / "backups"
-    path = folder / f"{_ARCHIVE_NAME.format(now)}{_ENCRYPTED_SUFFIX if key else ''}"
+    stem, ending = _ARCHIVE_STEM.format(now), f"{_ENDING}{_ENCRYPTED_SUFFIX if key else ''}"
+    path = folder / f"{stem}{_INCOMPLETE}{ending}"
 
     manifests: list[Manifest] = []
 
@@ -102,19 +109,23 @@ def backup(
                 _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
             )
 
-    remove_abandoned(folder.glob(".merlin-*Z.tar.gz*.part"))
+    remove_abandoned(folder.glob(f".merlin-*Z*{_ENDING}*.part"))
     is_new = not folder.exists()
     write_atomically(path, fill)
+    (manifest,) = manifests
+    kinds = [_INCOMPLETE]
+    if not manifest.lacks:
+        rename_durably(path, path := path.with_name(f"{stem}{ending}"))
+        kinds.append("")
     give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
-    _require_complete(manifests[0], str(path))  # else older ones, which may be complete, are kept
-    note_backup(state, now)
-    archives = [
-        *folder.glob("merlin-*Z.tar.gz"),
-        *folder.glob(f"merlin-*Z.tar.gz{_ENCRYPTED_SUFFIX}"),
-    ]
-    expired = sorted(archives)[: -keep or None] if keep else []
+    # An incomplete archive replaces incomplete ones only.
+    names = [f"{kind}{_ENDING}{suffix}" for kind in kinds for suffix in ("", _ENCRYPTED_SUFFIX)]
+    archives = sorted(each for name in names for each in folder.glob(f"merlin-*Z{name}"))
+    expired = archives[:-keep] if keep else []
     for archive in expired:
         archive.unlink(missing_ok=True)  # another backup may be removing it
+    _require_complete(manifest, str(path))
+    note_backup(state, now)
     size = path.stat().st_size
     values = {"path": str(path), "bytes": size, "deleted": [str(archive) for archive in expired]}
     shown = {"path": str(path), "mb": round(size / 1e6, 1), "deleted": len(expired)}

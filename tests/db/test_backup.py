@@ -145,7 +145,11 @@ def test_backup_has_everything_but_a_damaged_database_of_the_engine_and_says_so(
     words = ("--keep", 1, "--config", config_path)
     code, captured = run(capfd, "backup", older.parent, *words)
     assert (code, "except engine/engine.db" in captured.err) == (1, True), captured.err
+    (replaced,) = set(older.parent.iterdir()) - {older}
+    assert run(capfd, "backup", older.parent, *words)[0] == 1
     (archive,) = set(older.parent.iterdir()) - {older}
+    assert replaced != archive
+    assert archive.name.endswith("Z-incomplete.tar.gz")
     assert (config_path.parent / "state/run/backup").read_text() == noted
     there = configured(tmp_path / "there")
     code, captured = run(capfd, "restore", archive, "--config", there)

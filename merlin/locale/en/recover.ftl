@@ -34,7 +34,7 @@ backup-failed = The backup failed at { $what }: { $why }
 backup-terminal = An archive isn't text. Send it to a program (|) or into a file (>).
 backup-too-large = The archive would be larger than 64 GiB, the most that can be encrypted in one piece. Delete old builds (merlin prune), or take MERLIN_BACKUP_KEY away and keep the archive on an encrypted disk.
 backup-no-program = { $program } isn't installed. It comes with PostgreSQL's client package (postgresql-client).
-backup-incomplete = { $path } has everything except { $lacks }, which is damaged: the line above says how. No older archive was deleted. Restore { $lacks } from one of them, or from the tool that copies it continuously
+backup-incomplete = { $path } has everything except { $lacks }, which is damaged: the line above says how. No complete archive was deleted. Restore { $lacks } from one of them, or from the tool that copies it continuously
 restore-incomplete = This archive has no { $lacks }: it was damaged when the backup was made. Take it from an older archive, or train the engine's models again.
 backup-done = Saved: { $path }, { $mb } MB.{ $deleted ->
     [0] { "" }
