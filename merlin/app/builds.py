@@ -35,6 +35,9 @@ from merlin.training.models import read_conversations
 if TYPE_CHECKING:
     from merlin.git.repository import GitSource
 
+# One digit, as of a mistyped version, is the beginning of some digest.
+_MIN_DIGEST_PREFIX = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildView:
@@ -282,7 +285,8 @@ def _require_launch(actor: Actor) -> None:
 def _find(ctx: Context, actor: Actor, version: str) -> Row:
     """Return the row of a build by its version or the beginning of its digest. Raises NotFound."""
     dataset, _, number = version.rpartition("-")
-    condition = BUILD.digest.startswith(version)
+    is_prefix = len(version) >= _MIN_DIGEST_PREFIX
+    condition = BUILD.digest.startswith(version) if is_prefix else BUILD.digest == version
     if dataset and number.isascii() and number.isdigit():
         condition = (BUILD.dataset == dataset) & (BUILD.number == int(number))
     row = ctx.db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()))

@@ -36,7 +36,8 @@ from merlin.dataset.builds import SHORT_DIGEST_LENGTH
 from merlin.dataset.verify import BuildProof
 
 Version = Annotated[
-    str, typer.Argument(help="Build version, such as neurotypology-7, or a digest prefix.")
+    str,
+    typer.Argument(help="Build version, such as neurotypology-7, or 4 or more digits of a digest."),
 ]
 
 # JSON names of the fields of a build.

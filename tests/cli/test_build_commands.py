@@ -91,6 +91,8 @@ def test_build_equals_its_commit_and_verify_writes_nothing(lab, folder, run, run
     proof = run_json("verify", json.loads((folder / "manifest.json").read_bytes())["digest"][:8])
     assert (proof["build"], proof["state"], proof["files"]) == ("trial-1", "same", [])
     assert proof["made"] == proof["digest"]
+    assert run_json("show", proof["digest"][:4])["build"] == "trial-1"
+    assert run("show", proof["digest"][:3])[0] == 1
     assert read_files(lab) == before
 
 
