@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 
-from merlin.app.inbox import Dialog
+from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.errors import ApprovalNeeded, MerlinError
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
 from merlin.core.i18n import cut
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 8
 YES = "-yes"
-CANCEL = ("button-cancel", "cancel")
+# The Cancel button of a confirmation, which has no dialog.
+CANCEL = ("button-cancel", "cancel:0")
 T = TypeVar("T")
 Row = tuple[Button, ...]
 # A button, or its label key, callback data and style. False or None: no button.
@@ -109,7 +110,7 @@ def error_view(context: BotContext, error: MerlinError) -> View:
     if context.verb:
         return alert(text, is_loud=True)
     is_waiting = bool(context.step) and not context.command
-    return message(context, text, is_waiting and CANCEL)
+    return message(context, text, is_waiting and cancel(context))
 
 
 def catch_errors(act: Act) -> Act:
@@ -201,9 +202,15 @@ def back(data: str) -> tuple[str, str]:
     return ("button-back", data)
 
 
-def back_or_cancel(back_data: str) -> Sequence[Entry]:
-    """Return the row with Back and Cancel; Cancel ends the dialog."""
-    return (back(back_data), CANCEL)
+def cancel(context: BotContext) -> tuple[str, str]:
+    """Return the Cancel button of the open dialog; it ends no dialog that is opened later."""
+    dialog = Dialogs(context.db, context.bot_id).get(context.chat_id, context.user_id)
+    return ("button-cancel", f"cancel:{dialog.asked_by if dialog else 0}")
+
+
+def back_or_cancel(context: BotContext, back_data: str) -> Sequence[Entry]:
+    """Return the row with Back and the Cancel button of the open dialog."""
+    return (back(back_data), cancel(context))
 
 
 def confirm(context: BotContext, text: str, label: str, back_data: str, *arguments: object) -> View:
@@ -248,7 +255,7 @@ def form(
     """
     if step:
         context.wait(Dialog(step, values or {}))
-    row = back_or_cancel(back_data) if back_data else CANCEL
+    row = back_or_cancel(context, back_data) if back_data else cancel(context)
     return text_view(context, key, row, **arguments)
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from merlin.app.inbox import DIALOG_LIFETIME, Dialog
 from merlin.core.clock import iso, utc_now
+from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
 from tests.bot.conversation import ChatUser
@@ -64,8 +65,40 @@ def test_dialog_is_cancelled_by_typing_the_label_of_its_button(anna):
 
 
 @pytest.mark.functional
+def test_cancel_button_ends_only_the_dialog_of_its_own_question(anna):
+    anna.say("/lang")
+    anna.press("zones")
+    anna.say("/system")
+    anna.press("system:set")
+    old = anna.last.message_id
+    anna.press("zone-type")
+    anna.press("Отмена", old)
+    assert anna.alerts() == [text("ru", "bot-cancel-late")]
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == [("zone",)]
+    # A confirmation has no dialog, and its Cancel button ends none.
+    anna.press("cancel:0", old, forged=True)
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == [("zone",)]
+    assert "Не знаю такого" in anna.say("нигде").text
+    used = anna.button_data("cancel")
+    anna.press(used)
+    assert anna.last.text == "Хорошо, отменено."
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == []
+    anna.press(used, old, forged=True)
+    assert anna.alerts() == [text("ru", "bot-cancel-late")] * 2
+
+
+@pytest.mark.functional
+def test_cancel_button_sent_by_an_earlier_version_ends_the_dialog(anna):
+    anna.say("/system")
+    anna.press("system:set")
+    anna.press("cancel", anna.last.message_id, forged=True)
+    assert anna.last.text == "Хорошо, отменено."
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == []
+
+
+@pytest.mark.functional
 @pytest.mark.parametrize(
-    ("text", "expected"),
+    ("typed", "expected"),
     [
         ("/старт", "Команды /старт я не знаю"),
         ("/ new", "Начинаем новый разговор"),
@@ -73,9 +106,9 @@ def test_dialog_is_cancelled_by_typing_the_label_of_its_button(anna):
         ("//", "Спросите текстом"),
     ],
 )
-def test_mistyped_command_is_not_a_question(anna, provider, text, expected):
+def test_mistyped_command_is_not_a_question(anna, provider, typed, expected):
     anna.say("Что такое лоб?")
-    assert anna.say(text).text.startswith(expected)
+    assert anna.say(typed).text.startswith(expected)
     assert len(provider.calls("chat.create")) == 1
     assert "«/usr/bin — это что?»" in anna.say("/usr/bin — это что?").text
 

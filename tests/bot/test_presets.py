@@ -198,7 +198,7 @@ def test_system_prompt_can_be_typed_after_the_button(anna, provider):
 def test_system_prompt_dialog_can_be_cancelled(anna, provider):
     anna.say("/system")
     anna.press("system:set")
-    anna.press("cancel")
+    anna.press("Отмена")
     anna.say("Что такое лоб?")
     assert newest_request(provider)[0] == "stand-in-base"
 

@@ -175,7 +175,7 @@ def ask(
     """
     draft_value = {"draft": asdict(draft)} if draft is not None else {}
     context.wait(Dialog(step, {**draft_value, **(values or {})}))
-    return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(back)))
+    return menu.card(context, title, *parts, rows=(*rows, menu.back_or_cancel(context, back)))
 
 
 def leave_dialog(context: BotContext) -> None:

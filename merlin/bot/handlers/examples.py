@@ -323,7 +323,7 @@ async def receive_import(context: BotContext) -> None:
     def ask_again(context: BotContext) -> View:
         """Say what was wrong; the file shown before can still be saved."""
         save = bool(proof.dialog_value(context, "file")) and ("examples-save", "ex:take", "success")
-        rows = (save, menu.back_or_cancel(f"ex:ds:{admin.short_hash(name)}"))
+        rows = (save, menu.back_or_cancel(context, f"ex:ds:{admin.short_hash(name)}"))
         return menu.card(context, note, rows=rows)
 
     await proof.show_screen(context, ask_again)

@@ -311,7 +311,7 @@ def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, An
     kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in kinds_found)
     preview = text(language, "fix-preview", question=question.words, answer=answer.words)
     masked = text(language, "fix-masked", kinds=kinds) if kinds else ""
-    rows = (("fix-send", "fix-send", "success"), _QUESTION, menu.CANCEL)
+    rows = (("fix-send", "fix-send", "success"), _QUESTION, menu.cancel(context))
     return menu.paragraphs(context, preview, masked, rows=rows)
 
 

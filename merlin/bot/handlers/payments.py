@@ -304,7 +304,7 @@ def choose_refund(context: BotContext) -> View:
     context.wait(Dialog(PART, values))
     rows: menu.Rows = (
         ("pay-admin-all", f"a-back-all:{grant}:{purchase_id}"),
-        menu.back_or_cancel(f"a-buy:{purchase_id}"),
+        menu.back_or_cancel(context, f"a-buy:{purchase_id}"),
     )
     message = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
     return menu.card(context, order.promise.title_in(context.language), message, rows=rows)

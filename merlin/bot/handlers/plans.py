@@ -350,7 +350,7 @@ def take_code(context: BotContext) -> View:
             context.stop_waiting()
             return menu.paragraphs(context, message)
         context.wait(Dialog(CODE_STEP))
-        rows = (menu.back_or_cancel("plan:0"),)
+        rows = (menu.back_or_cancel(context, "plan:0"),)
         return menu.paragraphs(context, message, context.translate("pay-code-again"), rows=rows)
 
 

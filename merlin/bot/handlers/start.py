@@ -25,7 +25,7 @@ from merlin.app.proposals import has_consent
 from merlin.app.texts import MAX_CHARACTERS, PRIVACY, TERMS, Settings, legal_text, put_text
 from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
-from merlin.bot.context import BotContext
+from merlin.bot.context import BotContext, read_dialog
 from merlin.bot.handlers import feedback
 from merlin.bot.handlers.admin import join_lines
 from merlin.bot.handlers.answering import answering_model, provider_title
@@ -179,11 +179,16 @@ def _greeting(context: BotContext) -> View:
 @handlers.command("cancel")
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
-    """End any dialog; an unsaved example is deleted."""
-    has_draft = context.dialog is not None and context.dialog.has_draft
-    is_news = context.stop_waiting() or context.verb
-    key = "examples-cancelled" if has_draft else "bot-cancelled"
-    return menu.text_view(context, key if is_news else "bot-nothing-to-cancel")
+    """End the dialog, a button only that of its own question; an unsaved example is deleted."""
+    dialog = read_dialog(context.services, context.stored)
+    if context.arguments == ("0",):
+        return menu.text_view(context, "bot-cancelled")
+    if context.arguments and (dialog is None or dialog.asked_by != context.number()):
+        return menu.refusal(context, "bot-cancel-late")
+    if not context.stop_waiting() and not context.verb:
+        return menu.text_view(context, "bot-nothing-to-cancel")
+    has_draft = dialog is not None and dialog.has_draft
+    return menu.text_view(context, "examples-cancelled" if has_draft else "bot-cancelled")
 
 
 _VERSION_LENGTH = 12
@@ -257,7 +262,7 @@ def _ask_text(context: BotContext, name: str) -> View:
     message = context.translate("bot-texts-ask", name=name, most=MAX_CHARACTERS)
     now = f"{context.translate('bot-texts-now')}\n{current}" if current else ""
     drop_button = ("bot-texts-delete", f"own-drop:{name.replace('.', ':')}", "danger")
-    rows = (bool(current) and drop_button, menu.back_or_cancel("own"))
+    rows = (bool(current) and drop_button, menu.back_or_cancel(context, "own"))
     return menu.paragraphs(context, message, now, rows=rows)
 
 

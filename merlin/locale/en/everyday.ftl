@@ -43,6 +43,7 @@ moment-month-brief = { $month ->
 button-cancel = Cancel
 button-back = ‹ Back
 bot-cancelled = All right, cancelled.
+bot-cancel-late = This question is already closed, so there's nothing to cancel in it. To cancel what you started later, send /cancel
 bot-nothing-to-cancel = Nothing to cancel. A message with buttons does nothing until you tap one.
 bot-command-start = start the bot
 bot-command-help = what the bot can do

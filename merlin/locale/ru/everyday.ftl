@@ -46,6 +46,7 @@ moment-month-brief = { $month ->
 button-cancel = Отмена
 button-back = ‹ Назад
 bot-cancelled = Хорошо, отменено.
+bot-cancel-late = Этот вопрос уже закрыт, отменять в нём нечего. Отменить то, что вы начали позже: /cancel
 bot-nothing-to-cancel = Отменять нечего. Сообщения с кнопками ничего не делают, пока кнопку не нажать.
 bot-command-start = запустить бота
 bot-command-help = что умеет бот
