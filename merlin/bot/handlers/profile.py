@@ -32,14 +32,21 @@ from merlin.bot.context import BotContext
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
+from merlin.bot.rendering import reference_name
 from merlin.bot.stars import with_stars
 from merlin.core import i18n
 from merlin.core.clock import zone_of
-from merlin.core.formatted_text import Attachment, FormattedMessage, button_rows
+from merlin.core.formatted_text import (
+    Attachment,
+    FormattedMessage,
+    button_rows,
+    is_blank,
+    utf16_length,
+)
 from merlin.core.i18n import LANGUAGES, language_of, text
 from merlin.core.killpoint import kill_point
 from merlin.core.permissions import Permission
-from merlin.db.audit import Audit, person_reference
+from merlin.db.audit import Audit, Entry, person_reference
 
 handlers = Handlers()
 ZONE_STEP = "zone"
@@ -266,17 +273,17 @@ def _send_to_admins(context: BotContext, text: str) -> View:
         _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()
     ]
     context.outbox.put(messages)
-    return _sent_view(context, "paysupport-sent")
+    return _sent_view(context, "question")
 
 
-def _sent_view(context: BotContext, key: str) -> View:
-    """Return the confirmation of a sent text, with a note if a file was left out."""
-    file_note = context.translate("paysupport-text-only") if context.attachment is not None else ""
-    return menu.paragraphs(context, context.translate(key), file_note)
+def _sent_view(context: BotContext, kind: str) -> View:
+    """Return the confirmation of a sent question or answer, with a note if a file was left out."""
+    has_file = "yes" if context.attachment is not None else "no"
+    return menu.text_view(context, f"paysupport-{kind}-sent", file=has_file)
 
 
 def _is_valid(text: str) -> bool:
-    return 0 < len(text.strip()) <= MAX_CHARACTERS
+    return not is_blank(text) and utf16_length(text.strip()) <= MAX_CHARACTERS
 
 
 def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
@@ -299,7 +306,8 @@ def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMess
         f"a-buys:{user_id}:0:{AS_NEW_MESSAGE}",
     )
     rows = menu.buttons_of(
-        admin_context, (("paysupport-button-answer", f"paysupport:{user_id}"), all_button)
+        admin_context,
+        (("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}"), all_button),
     )
     page = FormattedMessage("\n".join(lines), buttons=rows)
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
@@ -313,25 +321,45 @@ def ask_answer(context: BotContext) -> View:
     user_id = context.number()
     if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(user_id) is None:
         return menu.outdated_view(context)
-    values = {"user": user_id}
-    view = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
-    return replace(view, is_new=True)
+    return replace(_ask_answer(context, user_id, context.number(1)), is_new=True)
+
+
+def _ask_answer(context: BotContext, user_id: int, question: int, *, is_late: bool = False) -> View:
+    """Ask for an answer; say who has given one already. `is_late`: one was sent and not passed on."""
+    earlier = _find_answer(context, user_id, question)
+    values = {"user": user_id, "question": question, "earlier": earlier.id if earlier else 0}
+    if earlier is None:
+        return menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
+    by = reference_name(context.services, earlier.by, context.language)
+    arguments = {"by": by, "at": context.moment(earlier.at), "late": "yes" if is_late else "no"}
+    key = "paysupport-answer-again"
+    return menu.form(context, key, step=ANSWER_STEP, values=values, **arguments)
+
+
+def _find_answer(context: BotContext, user_id: int, question: int) -> Entry | None:
+    """Return the newest answer to a question, named by its update, None for none."""
+    newest = Audit(context.db).list_newest(_MAX_AUDIT_ENTRIES, person_reference(user_id))
+    answers = (entry for entry in newest if entry.action == _ANSWER_ACTION)
+    return next((entry for entry in answers if entry.arguments.get("question") == question), None)
 
 
 @handlers.step(ANSWER_STEP)
 def send_answer(context: BotContext) -> View:
-    """Send an admin's answer to the user."""
+    """Send an admin's answer to the user; if another was given meanwhile, ask again first."""
     if not _is_valid(context.text):
         return menu.form(context, "paysupport-bad", most=MAX_CHARACTERS)
-    user_id = context.dialog_values.get("user")
+    values = context.dialog_values
+    user_id, question = values.get("user"), values.get("question", 0)
     context.stop_waiting()
     if not isinstance(user_id, int) or not context.authority.may(Permission.REFUNDS):
         return menu.text_view(context, "bot-button-old")
+    earlier = _find_answer(context, user_id, question)
+    if earlier is not None and earlier.id != values.get("earlier"):
+        return _ask_answer(context, user_id, question, is_late=True)
     language = context.services.language_of(user_id)
     page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
     message = OutgoingMessage(f"paysupport:{context.update_id}:{user_id}", user_id, page)
     context.outbox.put([message])
-    Audit(context.db).note(
-        person_reference(context.user_id), _ANSWER_ACTION, person_reference(user_id)
-    )
-    return _sent_view(context, "paysupport-answer-sent")
+    by, asker = person_reference(context.user_id), person_reference(user_id)
+    Audit(context.db).note(by, _ANSWER_ACTION, asker, {"question": question})
+    return _sent_view(context, "answer")

@@ -55,15 +55,24 @@ paysupport-too-many = You can write { $most ->
        *[other] { $most } times
     } a day, and you have reached that. The admins have received everything and will answer here.
 paysupport-no-admins = This bot has no admins yet, so there is no one to answer. Please try again later.
-paysupport-sent = Sent to the admins. Their answer will come here.
-paysupport-text-only = The file was not sent: I pass on text only. Describe what matters in it in one more message.
+paysupport-question-sent = Sent to the admins. Their answer will come here.{ $file ->
+        [yes] {" "}The file wasn't sent: I pass on text only. If something in it matters, describe it: /paysupport
+       *[no] {""}
+    }
 paysupport-question =
     A question about a payment from { $name } (ID { $user }):
 
     { $words }
 paysupport-button-answer = Answer
 paysupport-answer-ask = Write the answer in one message: I will pass it on.
-paysupport-answer-sent = Answer sent.
+paysupport-answer-again = This question has been answered already: { $by }, { $at }. { $late ->
+        [yes] Your answer wasn't sent. If it's needed too, send it again.
+       *[no] If another answer is needed, write it in one message: I'll pass it on.
+    }
+paysupport-answer-sent = Answer sent.{ $file ->
+        [yes] {" "}The file wasn't sent: I pass on text only. If something in it matters, press “Answer” again and describe it.
+       *[no] {""}
+    }
 paysupport-answered =
     The answer to your question about a payment:
 
