@@ -40,13 +40,14 @@ ASIDE = 0
 class Dialog:
     """The step that the next message belongs to, and the replies so far (JSON values).
 
-    `asked_by` is the update that opened it, `asked_at` when it was stored.
+    `asked_by` is the update that opened it in the topic `thread_id`, `asked_at` when it was stored.
     """
 
     step: str
     replies: Mapping[str, Any] = field(default_factory=dict)
     asked_by: int = 0
     asked_at: datetime | None = None
+    thread_id: int = 0
 
     def awaits(self, update_id: int, now: datetime) -> bool:
         """Return whether the text of this update is the reply.
@@ -66,8 +67,8 @@ class Dialog:
         return bool(self.replies.get("heard")) or any(draft.values())
 
 
-# Keys within the encrypted value: the replies, and the update that opened the dialog.
-_SAID, _BY = "said", "by"
+# Keys within the encrypted value: the replies, the update that opened the dialog, and its topic.
+_SAID, _BY, _THREAD = "said", "by", "thread"
 _GET = Prepared(
     DIALOG.select()
     .where(
@@ -89,14 +90,17 @@ class Dialogs(BotRepository):
         if row is None or stored is None:
             return None
         kept = json.loads(stored)
-        if set(kept) != {_SAID, _BY}:  # format of earlier versions
+        if kept.keys() - {_THREAD} != {_SAID, _BY}:  # format of earlier versions
             kept = {_SAID: kept, _BY: 0}
-        return Dialog(row["step"], kept[_SAID], kept[_BY], from_iso(row["at"]))
+        at, thread_id = from_iso(row["at"]), kept.get(_THREAD, 0)
+        return Dialog(row["step"], kept[_SAID], kept[_BY], at, thread_id)
 
     @transaction
     def put(self, chat_id: int, user_id: int, dialog: Dialog) -> None:
         """Open this dialog in place of any other."""
         kept = {_SAID: dict(dialog.replies), _BY: dialog.asked_by}
+        if dialog.thread_id:
+            kept[_THREAD] = dialog.thread_id
         newest = {
             "step": dialog.step,
             "said": self.db.cipher.seal(json.dumps(kept, ensure_ascii=False)),

@@ -36,7 +36,7 @@ from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
 from merlin.chat.turns import Turns
-from merlin.core.formatted_text import FormattedMessage, split
+from merlin.core.formatted_text import FormattedMessage, is_blank, remove_controls, split
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.core.json_fields import get_integer, get_list, get_object, get_text
 from merlin.core.permissions import Authority
@@ -114,10 +114,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     """The library's context of one update, with its parsed content and sender.
 
     `stored` is the update as stored in the inbox. `text` is the text or caption of a message, ""
-    for none; `command` its command in lower case without the slash, "" for none, and `command_text`
-    the text after the command. `attachment` is None for none. `verb` and `arguments` come from the
-    callback data of a pressed button; `message_id` is the id of the message, or of the one with
-    the button. `quoted` is the text of the message replied to, or the quoted part of it.
+    for none and for an invisible one; `command` its command in lower case without the slash, ""
+    for none, and `command_text` the text after the command. `attachment` is None for none. `verb`
+    and `arguments` come from the callback data of a pressed button; `message_id` is the id of the
+    message, or of the one with the button. `quoted` is the text of the message replied to, or the
+    quoted part of it. `is_service`: Telegram reports an event, such as a pinned message.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
     part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
@@ -183,7 +184,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             update,
             language_of(update.language_code, application.bot_data.services.config.language),
             is_private,
-            text=content_text,
+            text="" if is_blank(content_text) else content_text,
             command=command,
             command_text=command_text,
             attachment=attachment_of(content),
@@ -296,10 +297,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     @property
     def sender_name(self) -> str:
-        """Return the display name of the sender, "" for none."""
+        """Return the display name of the sender without control characters, "" for none."""
         sender = get_object(self.stored.content, "from")
         names = (get_text(sender, field) for field in ("first_name", "last_name"))
-        return " ".join(filter(None, names))
+        return remove_controls(" ".join(filter(None, names)))
 
     def with_replied(self) -> BotContext:
         """Return the context with the file of the message replied to as its own attachment.
@@ -352,7 +353,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     def wait(self, dialog: Dialog) -> None:
         """Start a dialog step that the user's next message belongs to; within the store's work."""
         self._set_draft_aside()
-        pending = replace(dialog, asked_by=self.update_id)
+        pending = replace(dialog, asked_by=self.update_id, thread_id=self.thread_id)
         Dialogs(self.db, self.bot_id).put(self.chat_id, self.user_id, pending)
 
     def stop_waiting(self) -> bool:
@@ -509,8 +510,10 @@ def is_awaited(context: BotContext) -> bool:
     """Return whether a dialog of a private chat waits for this message."""
     if context.dialog is None or not context.is_private or context.stored.kind != "message":
         return False
-    now = context.services.clock()
-    return not context.command and context.dialog.awaits(context.update_id, now)
+    is_elsewhere = context.dialog.thread_id != context.thread_id
+    if context.command or context.is_service or is_elsewhere:
+        return False
+    return context.dialog.awaits(context.update_id, context.services.clock())
 
 
 class DialogStepFilter(filters.UpdateFilter):

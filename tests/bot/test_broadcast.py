@@ -189,11 +189,13 @@ def test_notice_is_sent_before_the_rest_of_a_broadcast(telegram, settings):
         chat.press("a-cast-stop-yes:1", forged=True)
 
 
-def test_too_long_broadcast_and_one_with_a_picture_are_refused_and_not_stored(telegram, settings):
+def test_unsuitable_broadcast_is_refused_and_not_stored(telegram, settings):
     with RunningBot(settings):
         chat = StaffUser(telegram, settings)
         chat.say("/admin")
         chat.press_forged("a-cast-new")
+        chat.say("\u2060\u200b")
+        assert "Пришлите текст одним сообщением" in chat.last.text
         chat.say("я" * 3950)
         assert "Текст не помещается" in chat.last.text
         chat.send("a.jpg", b"\xff\xd8\xff", kind="photo", caption="Завтра экзамен")

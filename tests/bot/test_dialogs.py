@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -11,7 +12,7 @@ from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 
@@ -94,6 +95,36 @@ def test_cancel_button_sent_by_an_earlier_version_ends_the_dialog(anna):
     anna.press("cancel", anna.last.message_id, forged=True)
     assert anna.last.text == "Хорошо, отменено."
     assert select_rows(anna.settings, "SELECT step FROM dialog") == []
+
+
+@pytest.mark.functional
+def test_service_message_is_no_reply_to_a_dialog(anna, telegram):
+    anna.say("/system")
+    form = anna.press("system:set")
+    anna._act(partial(send_raw, telegram), {"pinned_message": form.message})
+    assert anna.last.message_id == form.message_id
+    anna._act(partial(send_raw, telegram), {"dice": {"emoji": "🎲", "value": 3}})
+    assert anna.last.message_id != form.message_id
+    assert select_rows(anna.settings, "SELECT step FROM dialog") == [("system-text",)]
+
+
+def send_raw(telegram, who, content):
+    """Send a message with these fields."""
+    return telegram.act(lambda acting: acting.send(acting.place(who), content))
+
+
+@pytest.mark.functional
+def test_dialog_of_one_topic_takes_no_message_of_another(telegram, anna):
+    telegram.switch("has_topics")
+    first, second = (
+        ChatUser(telegram, anna.settings, f"anna#{telegram.make_topic('anna', name)}")
+        for name in ("Лоб", "Виски")
+    )
+    telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"refused": 2})
+    first.say("/system")
+    first.press("system:set")
+    assert "«Что такое висок?»" in second.say("Что такое висок?").text
+    assert "отвечает по вашей инструкции" in first.say("Отвечай кратко.").text
 
 
 @pytest.mark.functional

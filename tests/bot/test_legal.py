@@ -138,8 +138,8 @@ def test_second_admin_learns_of_the_first_answer_before_sending_another(telegram
 
 def _find_answer_button(admin):
     """Return the data of the button under the question in an admin's chat, None before it came."""
-    keys = [key for message in admin.telegram.answers(admin.who) for key in sum(message.keys, [])]
-    data = (key.get("callback_data", "") for key in keys)
+    rows = (row for message in admin.telegram.answers(admin.who) for row in message.keys)
+    data = (key.get("callback_data", "") for row in rows for key in row)
     return next((each for each in data if each.startswith("paysupport:")), None)
 
 

@@ -233,10 +233,9 @@ def choose_amount(context: BotContext) -> View:
 def _ask_amount(context: BotContext, person: UserView, kind: Format, key: str) -> View:
     data_prefix = f"a-gift-d:{person.id}:{kind.value}"
     amounts = [Button(str(amount), f"{data_prefix}:{amount}") for amount in _AMOUNTS]
-    rows: menu.Rows = (*button_rows(amounts, 3), menu.back_or_cancel(context, f"a-gift:{person.id}"))
-    return menu.card(
-        context, user_title(context, person), context.translate(key, most=MAX_GIFT), rows=rows
-    )
+    way_out = menu.back_or_cancel(context, f"a-gift:{person.id}")
+    title, message = user_title(context, person), context.translate(key, most=MAX_GIFT)
+    return menu.card(context, title, message, rows=(*button_rows(amounts, 3), way_out))
 
 
 def _enum_argument(context: BotContext, kind: type[E]) -> E:

@@ -325,7 +325,7 @@ def ask_answer(context: BotContext) -> View:
 
 
 def _ask_answer(context: BotContext, user_id: int, question: int, *, is_late: bool = False) -> View:
-    """Ask for an answer; say who has given one already. `is_late`: one was sent and not passed on."""
+    """Ask for an answer, and say who gave one before; `is_late`: while this one was written."""
     earlier = _find_answer(context, user_id, question)
     values = {"user": user_id, "question": question, "earlier": earlier.id if earlier else 0}
     if earlier is None:

@@ -36,7 +36,7 @@ from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.formatted_text import FormattedMessage, is_blank, utf16_length
+from merlin.core.formatted_text import FormattedMessage, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
 from merlin.core.tracing import open_span
@@ -63,9 +63,9 @@ async def answer_message(context: BotContext) -> None:
         await answer_edited(context)
     elif context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
-    elif not is_blank(context.text) and (context.attachment is None or not context.is_private):
+    elif context.text and (context.attachment is None or not context.is_private):
         await answer_question(context)
-    elif context.is_private and (context.text or context.attachment):
+    elif context.is_private and not context.is_service:
         # A text of invisible characters, or a sticker.
         text = context.translate("media-other")
         await context.reply(text, UpdateState.REFUSED, "not served: not understood")
@@ -544,13 +544,11 @@ async def answer_edited(context: BotContext) -> None:
 async def _is_changed(context: BotContext, turn: Turn) -> bool:
     """Return whether the user's text differs from the question that was answered."""
     if context.attachment is not None:
-        return (
-            not is_blank(context.text)
-            and text_outside_documents(turn.question.text).strip() != context.text
-        )
+        before = text_outside_documents(turn.question.text).strip()
+        return context.text not in {"", before}
     edited, before = (await read_text(context)).text, turn.question.text
     is_part = utf16_length(before) > LONG_UNITS and before.startswith(edited)
-    return not is_blank(context.text) and edited != before and not is_part
+    return bool(context.text) and edited != before and not is_part
 
 
 def _refusal(context: BotContext, turn: Turn) -> str:
