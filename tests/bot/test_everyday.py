@@ -90,6 +90,17 @@ def test_info_shows_model_session_and_times_in_the_users_zone(anna):
     assert "• отвечает neurotypology-1" in text
 
 
+def test_info_with_many_datasets_is_one_message(anna):
+    for number in range(20):
+        add_live_model(anna.settings, f"ft:{number}", dataset=f"dataset-{number}")
+    before = len(anna.telegram.answers("anna"))
+    text = anna.say("/info").text
+    assert len(anna.telegram.answers("anna")) == before + 1
+    assert text.count("Обучена") == 5
+    assert "… и ещё 16 наборов со своей моделью" in text
+    assert "• отвечает neurotypology-1" in text
+
+
 def test_info_compares_models_only_on_the_same_questions(anna):
     add_live_model(anna.settings, "stand-in-better", number=2)
     with open_database(anna.settings.database) as database:

@@ -293,17 +293,19 @@ def _store_text(context: BotContext, name: str, new_text: str) -> View:
     return menu.text_view(context, key, menu.back("own"))
 
 
+_MAX_MODELS = 5
+
+
 @handlers.command("info")
 def info(context: BotContext) -> View:
     """Show the models with their scores, and the settings of the open session."""
     session = context.open_session()
     dataset = dataset_of(context.services, session)
-    serving = context.catalogue.all_serving()
     # The model of the open session comes first.
-    models = [
-        _model_text(context, item)
-        for item in sorted(serving, key=lambda item: item.dataset != dataset)
-    ]
+    serving = sorted(context.catalogue.all_serving(), key=lambda item: item.dataset != dataset)
+    models = [_model_text(context, item) for item in serving[:_MAX_MODELS]]
+    if len(serving) > _MAX_MODELS:
+        models.append(context.translate("bot-info-more", count=len(serving) - _MAX_MODELS))
     if not models:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]

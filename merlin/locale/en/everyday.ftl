@@ -74,6 +74,10 @@ bot-info-version = Merlin { $version }
 bot-info-model =
     Dataset “{ $dataset }”: version { $build }
     Trained { $trained } · live since { $since }
+bot-info-more = … and { $count ->
+        [one] { $count } more dataset with a model of its own
+       *[other] { $count } more datasets with models of their own
+    }
 bot-info-evaluation = Test: { $right } of { $questions ->
         [one] { $questions } question
        *[other] { $questions } questions

@@ -77,6 +77,11 @@ bot-info-version = Merlin { $version }
 bot-info-model =
     Набор «{ $dataset }»: версия { $build }
     Обучена { $trained } · отвечает с { $since }
+bot-info-more = … и ещё { $count ->
+        [one] { $count } набор
+        [few] { $count } набора
+       *[many] { $count } наборов
+    } со своей моделью
 bot-info-evaluation = Тест: верно { $right } из { $questions ->
         [one] { $questions } вопроса
        *[other] { $questions } вопросов
