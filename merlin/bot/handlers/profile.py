@@ -288,28 +288,17 @@ def _is_valid(text: str) -> bool:
 
 def _support_message(context: BotContext, admin: int, text: str) -> OutgoingMessage:
     """Return the text as an encrypted message: a notice would store it in plain text."""
-    reader = Users(context.db).get_or_new(admin)
-    language = context.services.language_of(admin)
-    admin_context = replace(context, language=language, user=reader)
-    user_id = str(context.user_id)
-    name = context.sender_name or "—"
-    lines = [admin_context.translate("paysupport-question", name=name, user=user_id, words=text)]
-    purchases = Purchases(context.db).list_of_user(context.user_id, _MAX_PURCHASES)
-    if purchases:
-        lines += [
-            "",
-            admin_context.translate("pay-bought"),
-            *(order_line(admin_context, purchase) for purchase in purchases),
-        ]
-    all_button = bool(purchases) and (
-        "pay-button-purchases",
-        f"a-buys:{user_id}:0:{AS_NEW_MESSAGE}",
-    )
-    rows = menu.buttons_of(
-        admin_context,
-        (("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}"), all_button),
-    )
-    page = FormattedMessage("\n".join(lines), buttons=rows)
+    reader, user_id = Users(context.db).get_or_new(admin), context.user_id
+    language = reader.speaks(context.services.config.language)
+    admin_context, name = replace(context, language=language, user=reader), context.sender_name
+    arguments = {"name": name or "—", "user": str(user_id), "words": text}
+    lines = [admin_context.translate("paysupport-question", **arguments)]
+    buttons = [("paysupport-button-answer", f"paysupport:{user_id}:{context.update_id}")]
+    if purchases := Purchases(context.db).list_of_user(user_id, _MAX_PURCHASES):
+        order_lines = (order_line(admin_context, purchase) for purchase in purchases)
+        lines += ["", admin_context.translate("pay-bought"), *order_lines]
+        buttons.append(("pay-button-purchases", f"a-buys:{user_id}:0:{AS_NEW_MESSAGE}"))
+    page = FormattedMessage("\n".join(lines), buttons=menu.buttons_of(admin_context, buttons))
     return OutgoingMessage(f"paysupport:{context.update_id}:{admin}", admin, page)
 
 
