@@ -18,7 +18,6 @@ App" and "Validating data for Third-Party Use".
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -36,6 +35,7 @@ from merlin.account.api_keys import digest
 from merlin.core.clock import from_iso, iso
 from merlin.core.fields import INTERNAL, described
 from merlin.core.formatted_text import join_surrogates
+from merlin.core.json_fields import parse_object
 from merlin.core.loopback import parse_address
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
@@ -198,7 +198,7 @@ def read_telegram_data(
             return None
         at = datetime.fromtimestamp(int(auth_date), UTC)
         return _read_person(fields) if at - AHEAD <= now <= at + FRESH else None
-    except (ValueError, KeyError, OverflowError, RecursionError):
+    except (ValueError, KeyError, OverflowError):
         return None
 
 
@@ -248,8 +248,8 @@ def _join_fields(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
 
 
 def _read_person(fields: Mapping[str, str]) -> TelegramPerson | None:
-    user = json.loads(fields["user"])
-    if not isinstance(user, dict) or user.get("is_bot"):
+    user = parse_object(fields["user"])
+    if user.get("is_bot"):
         return None
     user_id = user.get("id")
     if type(user_id) is not int or not 0 < user_id < MAX_ID:

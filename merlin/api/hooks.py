@@ -22,7 +22,6 @@ forged notification that passes only causes one read of a payment.
 import asyncio
 import hashlib
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
@@ -37,7 +36,7 @@ from merlin.api.services import ApiServices, services_of
 from merlin.app.inbox import Inbox, read_update
 from merlin.app.orders import mark_order_due
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.json_fields import get_object, get_text
+from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
@@ -156,12 +155,7 @@ def read_webhook(body: bytes) -> tuple[str, str, str]:
 
     Raises ValueError if the body is not a JSON object.
     """
-    try:
-        payload = json.loads(body)
-    except RecursionError as error:
-        raise ValueError("too deep") from error
-    if not isinstance(payload, dict):
-        raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
+    payload = parse_object(body)
     event, thing = _short_text(payload, "event"), get_object(payload, "object")
     payment_id = _short_text(thing, "payment_id" if event.startswith("refund.") else "id")
     return event, payment_id, _short_text(get_object(thing, "metadata"), "purchase")
@@ -209,8 +203,8 @@ async def telegram(request: Request) -> Response:
     if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
         raise _refuse(request, "telegram")
     try:
-        update = read_update(json.loads(await read_body(request, TELEGRAM_BYTES)))
-    except (ValueError, RecursionError) as error:
+        update = read_update(parse_object(await read_body(request, TELEGRAM_BYTES)))
+    except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, "bad-request") from error
     inbox = Inbox(services.db, services.webhook_bot)
     # Without an owner: the process that serves the chat is woken.

@@ -21,13 +21,23 @@ def parse_json(content: str) -> object:
     return value
 
 
+def parse_object(content: str | bytes) -> dict[str, Any]:
+    """Parse a JSON object. Raises ValueError if it is anything else, or nested too deeply."""
+    try:
+        value = json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    if not isinstance(value, dict):
+        raise ValueError("no object")  # noqa: TRY004 - one error for what cannot be read
+    return value
+
+
 def read_json_object(path: Path) -> dict[str, Any]:
     """Return the JSON object in a file, empty if the file is missing or contains anything else."""
     try:
-        value = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        return parse_object(path.read_bytes())
+    except (OSError, ValueError):
         return {}
-    return value if isinstance(value, dict) else {}
 
 
 def get_object(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,7 +15,6 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import json
 import secrets
 import time
 from collections.abc import Mapping
@@ -30,6 +29,7 @@ from merlin.account.sign_ins import MAX_ID
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import join_surrogates
+from merlin.core.json_fields import parse_object
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_chunks
 
@@ -232,12 +232,8 @@ class Issuer:
                 if answer.status != 200:  # noqa: PLR2004 - OK
                     raise OpenIdRefused(f"the issuer answered {answer.status}")
                 too_long = OpenIdRefused("the issuer's answer is too long")
-                body = json.loads(
+                return parse_object(
                     await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
                 )
-        # Deeply nested JSON raises RecursionError.
-        except (aiohttp.ClientError, TimeoutError, ValueError, RecursionError) as error:
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise OpenIdRefused(f"the issuer: {type(error).__name__}") from error
-        if not isinstance(body, dict):
-            raise OpenIdRefused("the issuer answered no object")
-        return body

@@ -11,7 +11,6 @@ Source: yookassa.ru/developers/api, objects Payment and Refund; 54-FZ for receip
 """
 
 import asyncio
-import json
 import re
 import ssl
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ import aiohttp
 from merlin.config.shop import Receipt, YooKassaConfig
 from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
-from merlin.core.json_fields import get_object, get_text
+from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.log import get_logger
 from merlin.core.loopback import is_loopback
 from merlin.core.money import Amount, Currency, roubles
@@ -372,10 +371,9 @@ def _validate_body(kind: str, body: Body) -> Body:
 
 def _parse_object(content: bytes) -> Body | None:
     try:
-        value = json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_object(content)
+    except ValueError:
         return None
-    return value if isinstance(value, Mapping) else None
 
 
 def _error_of(status: int, body: Body | None) -> PaymentError:

@@ -38,6 +38,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from merlin.core import durable_files
 from merlin.core.clock import iso, utc_now
+from merlin.core.json_fields import parse_object
 from merlin.core.server import listen
 from merlin.openai_protocol.errors import ApiError
 from merlin.sandbox.faults import Fault, Faults, apply_faults, fault_routes
@@ -353,10 +354,9 @@ class ApiStandIn(StandIn, ABC):
 
 def _json_object(content: bytes) -> dict[str, Any]:
     try:
-        body = json.loads(content)
-    except (ValueError, RecursionError):
+        return parse_object(content)
+    except ValueError:
         return {}
-    return body if isinstance(body, dict) else {}
 
 
 class AppendLog:

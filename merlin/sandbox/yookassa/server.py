@@ -7,7 +7,6 @@ stand-in in a thread, on its own port.
 import asyncio
 import base64
 import hmac
-import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -22,6 +21,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from merlin.core.errors import NotFound
+from merlin.core.json_fields import parse_object
 from merlin.core.money import Amount, Currency
 from merlin.core.web.browser import get_chosen_language, language_of_header
 from merlin.sandbox.server import ApiRoute, ApiStandIn
@@ -154,11 +154,9 @@ class YooKassaStandIn(ApiStandIn):
         """Execute a request once per Idempotence-Key; a repeated key gets the stored response."""
         content = await request.body()
         try:
-            body = json.loads(content or b"null") or {}
-        except ValueError:
-            body = None
-        if not isinstance(body, dict):
-            raise bad_request("body", "Body is not a JSON object")
+            body = parse_object(content or b"{}")
+        except ValueError as error:
+            raise bad_request("body", "Body is not a JSON object") from error
         call = {"path": request.url.path, "body": body}
         key = request.headers.get("idempotence-key", "")
         return JSONResponse(self._shop.answer_once(key, call, lambda: act(body)))
