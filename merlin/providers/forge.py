@@ -15,6 +15,7 @@ import httpx2
 
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import cut
+from merlin.core.json_fields import parse_object
 from merlin.openai_protocol.errors import one_line, retry_after_s
 from merlin.providers.http import build_http_client
 
@@ -136,9 +137,9 @@ def _error_text(answer: httpx2.Response) -> str:
     if answer.is_success:
         return ""
     try:
-        body = answer.json()
-    except (ValueError, RecursionError):
+        body = parse_object(answer.content)
+    except ValueError:
         body = {}
-    words = body.get("message") or body.get("error") if isinstance(body, dict) else ""
+    words = body.get("message") or body.get("error") or ""
     plain = words if isinstance(words, str) else json.dumps(words, ensure_ascii=False)
     return one_line(plain)[:MAX_REASON_LENGTH] or answer.reason_phrase

@@ -146,6 +146,14 @@ def test_refused_token_is_reported_to_the_admins_once_a_day(lab, github, waiting
     assert github.states(head(lab)) == ["pending"]
 
 
+@pytest.mark.parametrize("body", [b"<html>a proxy's page</html>", b"{}", b"[" * 100_000])
+def test_refusal_without_a_message_is_reported_by_its_status(lab, github, waiting_notices, body):
+    github.refusals.append(Refusal(403, body=body))
+    with pytest.raises(MerlinError):
+        lab.tick("fetch", "status")
+    assert waiting_notices()["notice-forge"]["reason"] == "403 Forbidden"
+
+
 def test_status_refused_for_one_commit_does_not_block_others(lab, github):
     github.refusals.append(Refusal(422, "No commit found for SHA"))
     lab.tick("fetch")

@@ -19,11 +19,12 @@ LONGEST = {"github": 140, "gitlab": 255, "gitea": 1 << 16}
 
 @dataclass(frozen=True)
 class Refusal:
-    """An error the forge returns instead of handling the call."""
+    """An error the forge returns instead of handling the call; `body` replaces its JSON."""
 
     status: int
     message: str = "refused"
     headers: tuple = ()
+    body: bytes = b""
 
 
 class ForgeServer(Server):
@@ -63,7 +64,7 @@ class _Forge(Handler):
         server.calls += 1
         if server.refusals:
             refusal = server.refusals.pop(0)
-            body = json.dumps({"message": refusal.message}).encode()
+            body = refusal.body or json.dumps({"message": refusal.message}).encode()
             self.answer(refusal.status, body, **dict(refusal.headers))
             return False
         kind = server.kind
