@@ -153,6 +153,8 @@ def test_conversation_over_the_window_is_refused(engine, tuned):
         ({"logprobs": True, "top_logprobs": 21}, "top_logprobs"),
         ({"top_logprobs": 2}, "top_logprobs"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"function_call": {"name": "f"}}, "function_call"),
     ],
 )
 def test_invalid_request_names_its_field(engine, options, param):

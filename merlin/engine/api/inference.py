@@ -81,7 +81,8 @@ class ChatMessage(RequestBody):
 
 
 _NO_TOOLS = allow(
-    lambda value: not value, "this engine's models call no tools; leave the field out"
+    lambda value: not value or value in ("none", "auto"),
+    "this engine's models call no tools; leave the field out",
 )
 _Limit = Annotated[int, Field(ge=1)]
 
@@ -93,7 +94,9 @@ class ChatRequest(RequestBody):
     messages: list[ChatMessage] = Field(min_length=1)
     n: Annotated[Any, allow(lambda n: n in (None, 1), "this engine gives 1 answer a question")] = 1
     tools: Annotated[Any, _NO_TOOLS] = None
+    tool_choice: Annotated[Any, _NO_TOOLS] = None
     functions: Annotated[Any, _NO_TOOLS] = None
+    function_call: Annotated[Any, _NO_TOOLS] = None
     max_completion_tokens: _Limit | None = None
     max_tokens: _Limit | None = None
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
@@ -108,7 +111,7 @@ class ChatRequest(RequestBody):
         Any,
         allow(
             lambda value: _read_format(value) in _FORMAT_TYPES,
-            "type must be 'text' or 'json_object'",
+            "type must be 'text', or 'json_object' for a model that writes its own answers",
         ),
     ] = None
     stream: Any = None
