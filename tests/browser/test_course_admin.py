@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
 from merlin.dataset.verdicts import VerdictStatus, transition
 from merlin.db.audit import Audit
@@ -67,6 +68,16 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     expect(page.get_by_text("связи нет")).to_be_visible()
     page.context.set_offline(False)
     expect(page.get_by_text("связи нет")).to_have_count(0)
+
+
+def test_open_board_stays_as_it_is_when_its_sign_in_ends(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/board", VERA)
+    slips = page.locator(".slip").count()
+    SignIns(staff_site.db).close_all(VERA)
+    expect(page.get_by_text("связи нет")).to_be_visible()
+    assert page.locator(".slip").count() == slips
+    page.reload()
+    expect(page.get_by_role("heading", name="Вход")).to_be_visible()
 
 
 def test_job_is_stopped_by_keyboard_after_confirmation(staff_visitor, staff_site):

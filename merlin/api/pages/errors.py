@@ -78,7 +78,8 @@ def _page_of(request: Request, error: Exception) -> Response:
     if isinstance(error, ErrorPage):
         return error.page
     if isinstance(error, Problem) and error.code in ("sign-in", "no-key"):
-        if request.method == "GET":
+        # A script that follows the state of a page would put the sign-in page into it.
+        if request.method == "GET" and "hx-request" not in request.headers:
             return seen_other(sign_in_href(page_address(request)))
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.
         return sign_in_page(request)
