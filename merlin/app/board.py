@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import reduce
 from itertools import product
+from operator import or_
 
 from peewee import fn
 
@@ -44,6 +46,8 @@ from merlin.training.promote import serving_rows
 MAX_POINTS = 60
 # Cards of one dataset and status, newest first.
 _MAX_CARDS = 20
+# Conditions of one query: SQLite parses an expression at most 100 levels deep.
+_MAX_CONDITIONS = 50
 # Examples shown of a commit.
 _MAX_WRITTEN = 3
 _MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
@@ -297,19 +301,24 @@ def _list_verdict_ids(
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
         VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING, VerdictStatus.REMOVED},
     }
-    condition = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
+    is_live = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
+    conditions = [is_live]
     for name, (word, later) in product(names, mended.items()):
         newest = [counts.get((name, each.value), (0, 0))[1] for each in (word, *later)]
         top = max(newest[1:], default=0)
         if newest[0] > top:
             is_it = (VERDICT.word == word.value) & (VERDICT.dataset == name)
-            condition |= is_it & (VERDICT.position > top)
+            conditions.append(is_it & (VERDICT.position > top))
     place = fn.ROW_NUMBER().over(
         partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
     )
-    few = VERDICT.select(VERDICT.id, place.alias("place")).where(condition).alias("few")
-    rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS))
-    return [row[0] for row in rows]
+    found = list[int]()
+    for start in range(0, len(conditions), _MAX_CONDITIONS):
+        condition = reduce(or_, conditions[start : start + _MAX_CONDITIONS])
+        few = VERDICT.select(VERDICT.id, place.alias("place")).where(condition).alias("few")
+        rows = ctx.db.tuples(few.select_from(few.c.id).where(few.c.place <= _MAX_CARDS))
+        found += [row[0] for row in rows]
+    return found
 
 
 def _card(

@@ -80,6 +80,14 @@ def test_failure_stays_until_a_later_commit_replaces_it(world):
     assert read_cards(world) == [("a004", "serving", "serving")]
 
 
+def test_board_shows_hundreds_of_datasets(world):
+    names = [f"set-{number}" for number in range(300)]
+    rejected = [CommitOutcome(name, VerdictStatus.REJECTED) for name in names]
+    world.record(make_commit(1), rejected, world.clock())
+    board = read_board(world.ctx, OPERATOR)
+    assert {card.dataset for card in board.cards} == {*names}
+
+
 def test_removed_dataset_stays_only_while_its_model_answers(world):
     world.serve(1, make_examples())
     world.push(2, make_examples(13))
