@@ -78,7 +78,7 @@ _CHUNK = 200
 _OPEN = Prepared(
     BROADCAST.select()
     .where(BROADCAST.bot_id == Parameter("bot"))
-    .where(BROADCAST.started_at.is_null(False) & BROADCAST.ended_at.is_null())  # noqa: FBT003 - peewee's own
+    .where(BROADCAST.started_at.is_null(is_null=False) & BROADCAST.ended_at.is_null())
     .order_by(BROADCAST.id)
 )
 
@@ -171,7 +171,7 @@ class Broadcasts(BotRepository):
 
     def list_started(self, limit: int) -> list[Broadcast]:
         """Return the started broadcasts, newest first."""
-        condition = self._match(BROADCAST) & BROADCAST.started_at.is_null(False)  # noqa: FBT003 - peewee's own
+        condition = self._match(BROADCAST) & BROADCAST.started_at.is_null(is_null=False)
         query = BROADCAST.select().where(condition).order_by(BROADCAST.id.desc()).limit(limit)
         return _BROADCASTS.read_all(self.db, query)
 

@@ -202,7 +202,7 @@ def compare(ctx: Context, model: ModelView, other_model: ModelView) -> Overlap:
 def read_serving_bases(ctx: Context, actor: Actor) -> dict[str, str]:
     """Return dataset -> the base model of its serving model."""
     query = _models().select_extend(JOB.recipe).join(JOB, on=(JOB.id == MODEL.job_id))
-    rows = ctx.db.rows(query.where(SERVING.since.is_null(False)))  # noqa: FBT003 - peewee's own signature
+    rows = ctx.db.rows(query.where(SERVING.since.is_null(is_null=False)))
     return {
         row["dataset"]: str(load_json(row["recipe"]).get("base_model", ""))
         for row in rows

@@ -186,7 +186,7 @@ class RemovableFiles(Repository):
 
     def list_needed_commits(self) -> list[str]:
         """Return commits outside the mainline that a needed build can be recreated from."""
-        off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own
+        off_line = t.VERDICT.position.is_null() & t.VERDICT.build_id.is_null(is_null=False)
         needed = reduce(
             or_, (t.VERDICT.build_id.in_(needed_build) for needed_build in _list_needed_builds())
         )
@@ -215,7 +215,7 @@ def _list_needed_builds() -> Iterator[Select]:
         served |= t.MODEL.model_id.in_(t.PROMOTION.select(name))
     yield t.MODEL.select(t.MODEL.build_id).where(served)
     under_way = t.VERDICT.word.in_([status.value for status in (*WAITING, VerdictStatus.TRAINING)])
-    has_build = t.VERDICT.build_id.is_null(False)  # noqa: FBT003 - peewee's own signature
+    has_build = t.VERDICT.build_id.is_null(is_null=False)
     yield t.VERDICT.select(t.VERDICT.build_id).where(under_way & has_build)
     yield t.JOB.select(t.JOB.build_id).where(UNFINISHED)
     yield t.BUILD.select(fn.MAX(t.BUILD.id)).where(t.BUILD.is_whole == 1).group_by(t.BUILD.dataset)

@@ -272,7 +272,7 @@ class QuestionStatistics(Repository):
 
 def _has_consent() -> Any:
     """Return the condition that the author currently allows editors to see the question."""
-    is_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
+    is_given = CONSENT.given_at.is_null(is_null=False)
     is_valid = is_given & CONSENT.revoked_at.is_null() & (CONSENT.text_version >= QUESTIONS_SEEN)
     users = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & is_valid)
     return TURN.user_id.in_(users)

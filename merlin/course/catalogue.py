@@ -151,7 +151,7 @@ def _title(material: Material | MaterialSpec) -> object:
     return tuple(titles.get(language, "") for language in LANGUAGES)
 
 
-_IS_LISTED = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+_IS_LISTED = MATERIAL.place.is_null(is_null=False)
 _COURSE = (
     "SELECT id, slug, semester, name_ru, name_en, description_ru, description_en, is_active,"
     " lecture, seminar, lab FROM course WHERE "

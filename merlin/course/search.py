@@ -129,7 +129,7 @@ def follow_entries(db: Database, course_id: int) -> None:
     is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
     course, entries = db.row(COURSE.select().where(is_shown)), dict[int, Row]()
     if course is not None:
-        is_listed = MATERIAL.place.is_null(False)  # noqa: FBT003 - peewee's own signature
+        is_listed = MATERIAL.place.is_null(is_null=False)
         materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
         entries = {row["id"]: row for row in entries_of(course, db.rows(materials))}
     query = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)

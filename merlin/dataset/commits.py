@@ -61,7 +61,7 @@ class CommitHistory(Repository):
 
     def line(self) -> Mainline:
         """Return the recorded commits of the branch's first-parent line."""
-        on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+        on_line = COMMIT.position.is_null(is_null=False)
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
     def next_number(

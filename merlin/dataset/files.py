@@ -178,7 +178,7 @@ _COMMITS = RowMap(
 
 _NEWEST_COMMIT = Prepared(
     COMMIT.select(COMMIT.sha)
-    .where(COMMIT.position.is_null(False))  # noqa: FBT003 - peewee's own signature
+    .where(COMMIT.position.is_null(is_null=False))
     .order_by(COMMIT.position.desc())
     .limit(1)
 )
@@ -418,7 +418,7 @@ def make_missing_example_error(dataset: str, example_id: str) -> NotFound:
 def _is_unused() -> Any:
     """Return the condition for texts that no file and no edit that can be undone uses."""
     used = DATASET_FILE.select(DATASET_FILE.blob).where(DATASET_FILE.blob == DATASET_TEXT.blob)
-    had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature
+    had_file = CHANGE.before_blob.is_null(is_null=False)
     return ~fn.EXISTS(used) & DATASET_TEXT.blob.not_in(
         CHANGE.select(CHANGE.before_blob).where(had_file)
     )

@@ -483,7 +483,7 @@ class ProposalFollower(Repository):
         """Return whether the commit of a change was fetched and recorded."""
         # While a commit is being recorded it has neither a position nor a verdict.
         recorded = VERDICT.select(VERDICT.commit_sha).where(VERDICT.commit_sha == change.commit)
-        is_recorded = COMMIT.position.is_null(False) | COMMIT.sha.in_(recorded)  # noqa: FBT003 - peewee's own
+        is_recorded = COMMIT.position.is_null(is_null=False) | COMMIT.sha.in_(recorded)
         return self.db.has(COMMIT, (COMMIT.sha == change.commit) & is_recorded)
 
     @transaction

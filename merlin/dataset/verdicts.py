@@ -47,7 +47,7 @@ class VerdictStatus(StrEnum):
 
 WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
-ON_LINE = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
+ON_LINE = VERDICT.position.is_null(is_null=False)
 
 # Reasons of a training verdict whose model is held by the gate, or failed as a canary.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")
@@ -129,7 +129,7 @@ def read_newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     Gate and canary are not part of a build: a commit that changes only these applies to a waiting
     model too.
     """
-    readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
+    readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(is_null=False)
     query = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
     return load_spec(db.value(query.limit(1)))
 
