@@ -14,10 +14,11 @@ from typing import Any
 
 from merlin.account.accounts import is_telegram_id
 from merlin.core.clock import iso
-from merlin.core.errors import ApprovalNeeded, NotFound, Refused
+from merlin.core.errors import ApprovalNeeded, MerlinError, NotFound, Refused
 from merlin.db.audit import Audit, person_reference
 from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.notices import OTHERS, Notices
+from merlin.db.requests import Request
 from merlin.db.tables import APPROVAL
 from merlin.db.values import RowMap, dump_json
 
@@ -60,6 +61,11 @@ class Approval:
     def expires_at(self) -> datetime:
         """Return the time until which it can be decided."""
         return self.asked_at + APPROVAL_LIFETIME
+
+    @property
+    def once(self) -> str:
+        """Return the idempotency key of the operation."""
+        return f"approval:{self.number}"
 
     @property
     def description(self) -> Mapping[str, object]:
@@ -125,9 +131,21 @@ class Approvals(Repository):
             raise Refused(f"{number} does not wait", "approval-decided", number=str(number))
 
     @transaction
-    def fail(self, number: int) -> None:
-        """Store that the approved operation could not be performed."""
-        self.db.update(APPROVAL, APPROVAL.id == number, state=ApprovalState.FAILED.value)
+    def fail(self, approval: Approval, error: MerlinError) -> None:
+        """Store that an approved operation could not be performed, and notify who requested it."""
+        is_it = APPROVAL.id == approval.number
+        self.db.update(APPROVAL, is_it, state=ApprovalState.FAILED.value)
+        self.notify_asker(approval, "notice-approval-failed", reason=error.as_argument())
+
+    @transaction
+    def fail_request(self, request: Request, error: MerlinError) -> None:
+        """Fail the approved operation that a request to the daemon performs, if it is one."""
+        is_approved = APPROVAL.state == ApprovalState.APPROVED.value
+        query = APPROVAL.select().where(is_approved & (APPROVAL.act == request.kind))
+        for approval in _APPROVALS.read_all(self.db, query):
+            by = person_reference(approval.asked_by)
+            if (request.once, request.by) == (approval.once, by):
+                self.fail(approval, error)
 
     @transaction
     def expire(self) -> int:

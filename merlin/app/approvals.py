@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from merlin.account.approvals import Approval, Approvals, ApprovalState
-from merlin.account.users import Users
+from merlin.account.users import ERASED, Users
 from merlin.app import broadcasts, models, payments, users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -83,9 +83,7 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
     if reason is None:
         approvals.notify_asker(approval, "notice-approval-approved")
         return replace(view, approval=approvals.get(number))
-    approvals.fail(number)
-    failure = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
-    approvals.notify_asker(approval, "notice-approval-failed", reason=failure)
+    approvals.fail(approval, reason)
     return replace(view, approval=approvals.get(number), reason=reason)
 
 
@@ -118,11 +116,11 @@ def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
     is_accept = approval.act == RequestKind.ACCEPT.value
     if not asking_actor.may(Permission.EDIT_EXAMPLES if is_accept else permission):
         return Refused("the asker lost the role", "approval-asker-lost")
+    if approval.subject == ERASED:
+        return Refused("they deleted their data", "approval-subject-erased")
     try:
         # A savepoint: an act that is refused halfway leaves only the decision.
-        ctx.db.transact(
-            lambda: act(ctx, asking_actor, approval.arguments, f"approval:{approval.number}")
-        )
+        ctx.db.transact(lambda: act(ctx, asking_actor, approval.arguments, approval.once))
     except MerlinError as error:
         return error
     return None

@@ -14,7 +14,7 @@ from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user, transaction
 from merlin.db.idempotency import IdempotencyKeys, StartedCall, StoredResponse
-from merlin.db.requests import Request, RequestKind, Requests
+from merlin.db.requests import KEY_ARGUMENT, Request, RequestKind, Requests
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -51,8 +51,6 @@ def perform_once(
     return ctx.db.run_in_transaction(run_once)
 
 
-# The argument that holds the idempotency key, by which a repeated call finds its request.
-_KEY_ARGUMENT = "call"
 _RECENT = 100
 
 
@@ -74,9 +72,9 @@ def submit_request(
         # Serialize concurrent calls of several processes.
         lock_user(ctx.db, actor.user_id, ctx.clock)
         for earlier in requests.list_of_author(actor.name, _RECENT):
-            if earlier.arguments.get(_KEY_ARGUMENT) == once:
+            if earlier.once == once:
                 return _drop_key(earlier)
-        stored_arguments[_KEY_ARGUMENT] = once
+        stored_arguments[KEY_ARGUMENT] = once
     request_id = requests.ask(kind, stored_arguments, actor.name)
     Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
     return _drop_key(requests.get(request_id))
@@ -106,5 +104,5 @@ def get(ctx: Context, actor: Actor, request_id: int) -> Request:
 
 def _drop_key(request: Request) -> Request:
     """Return a request without its idempotency key."""
-    values = {key: value for key, value in request.arguments.items() if key != _KEY_ARGUMENT}
+    values = {key: value for key, value in request.arguments.items() if key != KEY_ARGUMENT}
     return replace(request, arguments=values)

@@ -51,6 +51,10 @@ class RequestKind(StrEnum):
     PRUNE = "prune"
 
 
+# The argument that holds the idempotency key, by which a repeated call finds its request.
+KEY_ARGUMENT = "call"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request and its author; `kind` is a value of RequestKind.
@@ -65,6 +69,11 @@ class Request:
     state: RequestState
     created_at: datetime
     result: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def once(self) -> str:
+        """Return the idempotency key, "" for none."""
+        return str(self.arguments.get(KEY_ARGUMENT, ""))
 
     @property
     def error(self) -> MerlinError:

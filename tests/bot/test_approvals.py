@@ -1,16 +1,31 @@
-"""A broadcast that needs two admins: one requests it, the other approves by a button."""
+"""Actions that need two admins: one requests them, the other approves by a button."""
 
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
-from tests.bot.admin_chat import ANNA, BORIS, CHAT, VERA, StaffUser, add_admin, add_users
+from merlin.db.database import open_database
+from merlin.db.tables import MODEL
+from merlin.training.models import ModelState
+from tests.bot.admin_chat import (
+    ANNA,
+    BORIS,
+    CHAT,
+    VERA,
+    StaffUser,
+    add_admin,
+    add_users,
+    lab_settings,
+)
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.config import make_config
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
 TEXT = "Занятия начнутся в понедельник"
 CASTS = "SELECT state FROM broadcast"
+FIND_ANNA = f"SELECT user_id FROM users WHERE user_id = {ANNA}"  # noqa: S608 - a number
 
 
 @pytest.fixture
@@ -55,8 +70,8 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
         boris.press(boris.button_data("a-approve-yes"))
         # In any order, because both admins also receive the broadcast.
         for user, part in (
-            ("boris", "Подтверждено, действие выполнено."),
-            ("vera", "Заявка 1 подтверждена и выполнена"),
+            ("boris", "Подтверждено, действие начато."),
+            ("vera", "Заявка 1 подтверждена, действие начато"),
             ("anna", TEXT),
         ):
             telegram.wait_for(partial(has_answer, telegram, user, part))
@@ -64,3 +79,42 @@ def test_broadcast_is_sent_after_another_admin_approves_it(telegram, settings):
             ("approved", f"user:{BORIS}")
         ]
         assert boris.press_forged("a-approve-yes:1") == "Заявка 1 уже не ждёт решения."
+
+
+def test_asker_learns_that_the_daemon_refused_an_approved_action(telegram, provider, tmp_path):
+    people = {"admins": [VERA, BORIS]}
+    two_people = {"two_people": ["promote"]}
+    lab = Lab(tmp_path, provider.base_url, telegram=people, security=two_people)
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    settings = replace(lab_settings(lab, telegram), admins=(VERA, BORIS))
+    with RunningBot(settings):
+        vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
+        vera.say("/admin")
+        assert "Заявка 1 отправлена" in vera.press_forged("a-promote-yes:1")
+        with open_database(settings.database) as database:
+            gone = MODEL.update({"state": ModelState.GONE.value})
+            database.transact(lambda: database.change(gone))
+        boris.say("/admin")
+        boris.press("a-approve-yes:1", boris.last.message_id, forged=True)
+        assert "Подтверждено, действие начато." in boris.last.text
+        lab.tick("serve")
+        failure = "Заявка 1 подтверждена, но выполнить её не получилось"
+        telegram.wait_for(partial(has_answer, telegram, "vera", failure))
+    assert select_rows(settings, "SELECT state FROM approval") == [("failed",)]
+
+
+def test_role_of_a_person_who_has_deleted_their_data_is_not_granted(telegram, settings):
+    with RunningBot(settings):
+        vera, boris = StaffUser(telegram, settings), StaffUser(telegram, settings, "boris")
+        vera.say("/admin")
+        vera.press_forged(f"a-role-yes:{ANNA}:editor")
+        anna = StaffUser(telegram, settings, "anna")
+        anna.say("/delete_me")
+        anna.press("forget:1")
+        telegram.press("anna", "forget:2")
+        telegram.wait_for(lambda: not select_rows(settings, FIND_ANNA))
+        boris.say("/admin")
+        boris.press("a-approve-yes:1", boris.last.message_id, forged=True)
+        assert "Человек, о котором шла речь, удалил свои данные." in boris.last.text
