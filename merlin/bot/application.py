@@ -20,7 +20,7 @@ from telegram.request import BaseRequest
 
 from merlin.account.users import Users
 from merlin.app.inbox import Inbox, Update, UpdateState
-from merlin.app.outbox import Target
+from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
@@ -29,7 +29,6 @@ from merlin.bot.context import (
     BotContext,
     BotData,
     Handler,
-    build_messages,
     callback_of,
     handler_of,
     is_awaited,
@@ -42,6 +41,7 @@ from merlin.bot.registry import ADMIN_STEP, admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text
+from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.core.tracing import Attributes, open_span
 
@@ -357,9 +357,7 @@ async def refuse_updates(
             user, _ = read_known_user(services, newest.stored)
             localised = replace(newest, language=user.speaks(newest.language))
             text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
-            (message,) = build_messages(localised, menu.message(localised, text))
-            message = replace(message, key=key, update_id=None, target=Target())
-            services.outbox.put([message])
+            services.outbox.put([OutgoingMessage(key, newest.chat_id, FormattedMessage(text))])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)
         inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")

@@ -11,6 +11,7 @@ user's own answers, taught examples, and a message with a button that asks in th
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from merlin.account.users import User, Users
@@ -35,6 +36,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.updates import Addressee, find_addressee, find_named_bot
 from merlin.chat.prompt import Prompt
+from merlin.core.errors import Refused
 from merlin.core.formatted_text import (
     Button,
     FormattedMessage,
@@ -120,13 +122,10 @@ async def settings(context: BotContext) -> None:
         hears_all = hears_all or await context.is_admin(context.bot.id)
         show = _change_setting if context.verb else _settings_view
         await context.show(lambda: show(context, hears_all=hears_all))
-    elif context.verb:
-        await context.show(
-            lambda: menu.refusal(context, "groups-leaders-only"), UpdateState.REFUSED
-        )
     else:
-        message = context.translate("groups-leaders-only")
-        await context.reply(message, UpdateState.REFUSED, "not an administrator")
+        refused = Refused("not an administrator", "groups-leaders-only")
+        show_refusal = partial(menu.error_view, context, refused)
+        await context.show(show_refusal, UpdateState.REFUSED, "not an administrator")
 
 
 def _change_setting(context: BotContext, *, hears_all: bool) -> View:

@@ -243,10 +243,7 @@ def pay_support(context: BotContext) -> View:
     rest = context.text.split(maxsplit=1)[1:]
     if rest and not context.verb:
         return _send_to_admins(context, rest[0])
-    refusal = _refusal(context)
-    if refusal is not None:
-        return refusal
-    return menu.form(context, "paysupport-ask", step=SUPPORT_STEP)
+    return _refusal(context) or menu.form(context, "paysupport-ask", step=SUPPORT_STEP)
 
 
 def _refusal(context: BotContext) -> View | None:
@@ -265,9 +262,9 @@ def _send_to_admins(context: BotContext, text: str) -> View:
     if not _is_valid(text):
         return menu.form(context, "paysupport-bad", step=SUPPORT_STEP, most=MAX_CHARACTERS)
     context.stop_waiting()
-    refusal, asker = _refusal(context), person_reference(context.user_id)
-    if refusal is not None:
+    if refusal := _refusal(context):
         return refusal
+    asker = person_reference(context.user_id)
     Audit(context.db).note(asker, _QUESTION_ACTION, asker)
     messages = [
         _support_message(context, admin, text.strip()) for admin in context.services.roles.admins()

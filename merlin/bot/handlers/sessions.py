@@ -272,28 +272,21 @@ def tokens(context: BotContext) -> View:
     request = request_of_session(context.services, session, plan)
     candidate = find_first_candidate(context.catalogue, request)
     newest = context.turns.find_newest(session.session_id)
-    model, left_texts = (
-        answering.answering_model(context, session),
-        answering.render_left_lines(context, plan),
-    )
-    title = context.translate("plan-title", title=plan.title_in(context.language))
+    model = answering.answering_model(context, session)
+    known = {"model": model.title if model else "", "is_known": "yes" if model else "no"}
+    limit = window_of(context.services, candidate, plan.window)
     lines = [
-        *_window_lines(
-            context, session, newest, window_of(context.services, candidate, plan.window)
-        ),
-        context.translate(
-            "tokens-model", model=model.title if model else "", is_known="yes" if model else "no"
-        ),
+        *_window_lines(context, session, newest, limit),
+        context.translate("tokens-model", **known),
         *_cost_lines(context, session),
-        *(["", title, *left_texts] if left_texts else []),
     ]
-    all_button = context.is_private and _ALL
-    if newest is None:
-        return menu.message(context, "\n".join(lines), all_button)
-    sum_button = ("bot-button-summary", f"sum:{newest.turn_id}")
-    return menu.message(
-        context, "\n".join(lines), sum_button, (("bot-button-new", "new"), all_button)
-    )
+    if left_lines := answering.render_left_lines(context, plan):
+        title = context.translate("plan-title", title=plan.title_in(context.language))
+        lines += ["", title, *left_lines]
+    sum_button = newest is not None and ("bot-button-summary", f"sum:{newest.turn_id}")
+    new_button = newest is not None and ("bot-button-new", "new")
+    rows = (sum_button, (new_button, context.is_private and _ALL))
+    return menu.message(context, "\n".join(lines), *rows)
 
 
 def _window_lines(
