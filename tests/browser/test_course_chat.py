@@ -80,6 +80,7 @@ def test_slow_answer_is_stopped_by_escape(visitor, course_site):
     expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
     expect(page.get_by_role("button", name="Остановить")).to_be_visible()
     wait_until(lambda: len(course_site.provider.calls("chat.create")) > calls_before)
+    expect(page.locator("[id^=turn-]")).to_be_visible()  # the page knows what it stops
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="Отправить")).to_be_visible()
     expect(page.locator(".note", has_text="Остановлено.")).to_be_visible()

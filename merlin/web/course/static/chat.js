@@ -84,7 +84,10 @@ async function ask(body, question, replaced) {
     const answer = await fetch(form.action, { method: "POST", body, headers: sent, signal: running.signal });
     if (!answer.ok) throw await refusal(answer);
     for await (const event of events(answer.body)) {
-      if (event.turn) Object.assign(place, event);
+      if (event.turn) {
+        Object.assign(place, event);
+        pending.id = `turn-${event.turn}`;
+      }
       text += event.text ?? "";
       if (text) follow(() => { line.textContent = text; line.classList.add("caret"); });
     }
