@@ -9,13 +9,12 @@ each definition with a retired name; `--json` prints JSON. These figures are not
 
 import ast
 import json
+import shutil
 import subprocess
-import tarfile
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 from bench.walk import measure_walks
@@ -63,11 +62,11 @@ def _checkout(revision: str) -> Iterator[Path]:
         yield ROOT
         return
     with tempfile.TemporaryDirectory() as folder:
-        command = ["git", "-C", str(ROOT), "archive", revision]
-        archive = subprocess.run(command, capture_output=True, check=True).stdout
-        with tarfile.open(fileobj=BytesIO(archive)) as packed:
-            packed.extractall(folder, filter="data")
-        yield Path(folder)
+        archive = f"{folder}/checkout.tar"
+        command = ["git", "-C", str(ROOT), "archive", "-o", archive, revision]
+        subprocess.run(command, check=True)
+        shutil.unpack_archive(archive, f"{folder}/checkout")
+        yield Path(folder, "checkout")
 
 
 def _measure_walks(root: Path) -> Mapping[str, object]:

@@ -4,13 +4,12 @@ The old version is the last commit without the newest migration, run from its ow
 serves alone, then beside the new version, whose start migrates the schema; then it stops.
 """
 
-import io
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import tempfile
 import threading
 import time
@@ -47,9 +46,9 @@ def run() -> None:
     step = STEPS[-1].__name__
     added = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*")
     with tempfile.TemporaryDirectory() as before, postgresql.run_server() as server:
-        archive = _git("archive", f"{added.decode().strip()}^")
-        with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
-            packed.extractall(before, filter="data")
+        archive = f"{before}/before.tar"
+        _git("archive", "-o", archive, f"{added.decode().strip()}^")
+        shutil.unpack_archive(archive, before)
         print(f"the version before {step} (the commit before {added.decode().strip()})")
         for kind in ("sqlite", "postgresql"):
             with tempfile.TemporaryDirectory() as folder:

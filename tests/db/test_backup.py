@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import signal
 import socket
 import sqlite3
@@ -60,8 +61,7 @@ def configured(folder, url=None):
 @pytest.fixture(scope="module")
 def unpacked_state(tmp_path_factory):
     folder = tmp_path_factory.mktemp("state")
-    with tarfile.open(PACKED) as packed:
-        packed.extractall(folder, filter="data")
+    shutil.unpack_archive(PACKED, folder)
     (database,) = folder.rglob("merlin.db")
     with open_database(f"sqlite://{database}") as opened:
         migrate(opened)

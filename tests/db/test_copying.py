@@ -1,8 +1,8 @@
 """Copying a whole SQLite database into an empty PostgreSQL with the command."""
 
 import json
+import shutil
 import sqlite3
-import tarfile
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,10 @@ PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
 @pytest.fixture
 def config_path(tmp_path):
     """Return a configuration with the database of a busy installation."""
-    with tarfile.open(PACKED) as packed:
-        (member,) = (member for member in packed if member.name.endswith("merlin.db"))
-        member.name = "merlin.db"
-        packed.extract(member, tmp_path / "state", filter="data")
+    shutil.unpack_archive(PACKED, tmp_path / "unpacked")
+    (database,) = (tmp_path / "unpacked").rglob("merlin.db")
+    (tmp_path / "state").mkdir()
+    database.rename(tmp_path / "state/merlin.db")
     config = {
         "state_dir": str(tmp_path / "state"),
         "repository": {"url": str(tmp_path)},

@@ -5,7 +5,7 @@
 
 import json
 import os
-import tarfile
+import shutil
 from datetime import timedelta
 
 import pytest
@@ -38,8 +38,7 @@ pytestmark = pytest.mark.integration
 def module_installation(tmp_path_factory):
     """Run the installation of the earlier version an hour later, with the data of its users."""
     folder = tmp_path_factory.mktemp("upgraded")
-    with tarfile.open(STATE_ARCHIVE) as packed:
-        packed.extractall(folder, filter="data")
+    shutil.unpack_archive(STATE_ARCHIVE, folder)
     user_data = json.loads((folder / USER_DATA).read_text("utf-8"))
     with restore_environment():
         os.environ |= {"HOME": str(folder), "MERLIN_LANGUAGE": "en", "COLUMNS": "160"}
