@@ -235,5 +235,7 @@ class Issuer:
                 return parse_object(
                     await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
                 )
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise OpenIdRefused(f"the issuer: {type(error).__name__}") from error
+        except ValueError as error:
+            raise OpenIdRefused("the issuer's answer is no JSON object") from error
