@@ -5,7 +5,6 @@ listener's own certificate, for installations without an HTTPS proxy.
 """
 
 import asyncio
-import gc
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -40,6 +39,7 @@ from merlin.core import server
 from merlin.core.clock import utc_now
 from merlin.core.connections import Server, tls_context
 from merlin.core.errors import MerlinError
+from merlin.core.heap import exclude_loaded_objects
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
@@ -193,9 +193,7 @@ def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object])
     with server.listen("api.listen", *api.address) as listener:
         address = listener.getsockname()
         log.info("api listens", host=address[0], port=address[1], tls=api.tls is not None)
-        # Imported objects live until exit: exclude them from garbage collection.
-        gc.collect()
-        gc.freeze()
+        exclude_loaded_objects()
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(Server(config, on_ready, services.connections).serve([listener]))
     log.info("api stopped")

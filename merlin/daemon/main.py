@@ -9,7 +9,6 @@ admins and makes the process unhealthy.
 
 from __future__ import annotations
 
-import gc
 import signal
 import threading
 import time
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
+from merlin.core.heap import exclude_loaded_objects
 from merlin.core.heartbeat import ROUND_BOUNDS_MS, BugCount, round_bucket
 from merlin.core.log import get_logger
 
@@ -110,9 +110,7 @@ def run(
             seconds=tick.period_s,
             next_run_time=datetime.now(UTC),
         )
-    # Imported objects live until exit: exclude them from garbage collection.
-    gc.collect()
-    gc.freeze()
+    exclude_loaded_objects()
     scheduler.start()
     log.info("daemon started", ticks={tick.name: tick.period_s for tick in ticks})
     on_ready()

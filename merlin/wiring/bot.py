@@ -1,7 +1,6 @@
 """Composition of the bot process: database, cipher, providers, leadership, signals."""
 
 import asyncio
-import gc
 import signal
 import sys
 import threading
@@ -14,6 +13,7 @@ from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
+from merlin.core.heap import exclude_loaded_objects
 from merlin.core.log import get_logger
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
@@ -34,9 +34,7 @@ def run_bot(config: Config) -> None:
     with observe_process(config, "bot"):
         # In a thread: the test takes as long as reading a document.
         threading.Thread(target=_log_document_sandbox, name="merlin-walls", daemon=True).start()
-        # Imported objects live for ever; without freeze, collecting them would cause long pauses.
-        gc.collect()
-        gc.freeze()
+        exclude_loaded_objects()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         uvloop.run(_run_until_signal(config))
 
