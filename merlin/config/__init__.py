@@ -393,7 +393,8 @@ def credential(name: str, *, is_needed: bool = True) -> str:
     Every secret read is taken out of the logs from then on. Raises ConfigError naming the
     variable, never its value, when it is needed and nowhere to be found, or not text.
     """
-    value = os.environ.get(name) or _from_file(name)
+    # A value from a file often ends with a newline, also when a container's tool hands it over.
+    value = os.environ.get(name, "").strip() or _from_file(name)
     if not value and is_needed:
         raise ConfigError(
             f"credential {name} is missing: set it, or {name}_FILE", "credential-missing", name=name
@@ -410,7 +411,7 @@ def _from_file(name: str) -> str:
         with suppress(PermissionError):
             if Path(place).is_file():
                 try:
-                    return Path(place).read_text(encoding="utf-8").strip()
+                    return Path(place).read_text(encoding="utf-8-sig").strip()
                 except UnicodeDecodeError as error:
                     named = {"name": name, "path": place}
                     raise ConfigError(

@@ -105,6 +105,18 @@ def test_credential_file_that_is_no_text_is_named_without_its_content(tmp_path, 
     assert "secret" not in str(caught.value)
 
 
+def test_blanks_line_ends_and_a_byte_order_mark_around_a_credential_do_not_count(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "key"
+    path.write_bytes(b"\xef\xbb\xbffrom the file\r\n")
+    monkeypatch.setenv("OPENAI_API_KEY_FILE", str(path))
+    monkeypatch.setenv("OPENAI_API_KEY", "from the environment\n")
+    assert credential("OPENAI_API_KEY") == "from the environment"
+    monkeypatch.setenv("OPENAI_API_KEY", " \n")
+    assert credential("OPENAI_API_KEY") == "from the file"
+
+
 @pytest.mark.parametrize(
     ("module", "foreign"),
     [
