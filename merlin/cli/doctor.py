@@ -125,7 +125,7 @@ def _machine_checks(config: Config) -> Iterator[_Check]:
         if tls is not None:
             yield section, partial(checks.check_certificate, tls, section)
     if checks.has_systemd_units():
-        yield "systemd", checks.check_systemd_units
+        yield "systemd", partial(checks.check_systemd_units, process_names(config))
     yield "credentials", partial(_check_credentials, config)
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)

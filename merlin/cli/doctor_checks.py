@@ -11,7 +11,7 @@ import stat
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, timedelta
 from email.message import Message
@@ -218,12 +218,15 @@ def has_systemd_units() -> bool:
     return _systemctl("is-enabled", "merlin.target") not in {"", "not-found"}
 
 
-def check_systemd_units() -> CheckMessage:
-    """Check that no unit has failed, and that systemd starts at boot what runs now."""
+def check_systemd_units(processes: Sequence[str]) -> CheckMessage:
+    """Check that no unit has failed or is masked, and that systemd starts at boot what runs now."""
     listing = _systemctl("list-units", "--plain", "--no-legend", "merlin*.service")
     states = {name: state for name, _, state, *_ in map(str.split, listing.splitlines())}
     if failed := [name for name, state in states.items() if state == "failed"]:
         raise check_failure("doctor-failed-units", names=" ".join(failed))
+    needed = [f"merlin-{name}.service" for name in processes]
+    if masked := [name for name in needed if _systemctl("is-enabled", name).startswith("masked")]:
+        raise check_failure("doctor-masked-units", names=" ".join(masked))
     units = ["merlin.target", *(name for name, state in states.items() if state == "active")]
     if disabled := [name for name in units if _systemctl("is-enabled", name) != "enabled"]:
         raise check_failure("doctor-disabled-units", names=" ".join(disabled))
@@ -336,9 +339,9 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
         code = error.code if isinstance(error, urllib.error.HTTPError) else 0
         if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
             raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
-        reason = plain_reason(error)
+        reason: object = plain_reason(error)
     except (ValueError, KeyError, TypeError):
-        reason = "not an answer of the Bot API"
+        reason = {"key": "doctor-not-bot-api", "arguments": {}}
     raise check_failure("doctor-telegram-unreachable", url=base_url, reason=reason)
 
 
@@ -404,10 +407,14 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
     now = utc_now()
     try:
         asyncio.run(yookassa_gateway(shop).between(now - timedelta(minutes=1), now))
-    except GatewayUnavailable:
-        raise check_failure("doctor-shop-unreachable", url=shop.base_url) from None
     except PaymentError as error:
-        raise check_failure("doctor-no-shop", reason=str(error)) from None
+        key = "doctor-no-shop"
+        if error.code in ("unreachable", "no_answer"):
+            key = "doctor-shop-unreachable"
+        elif isinstance(error, GatewayUnavailable) or error.code.startswith(("http_", "unread")):
+            key = "doctor-shop-fails"
+        named = {"url": shop.base_url, "code": error.code, "reason": str(error)}
+        raise check_failure(key, **named) from None
     return "doctor-shop", {}
 
 

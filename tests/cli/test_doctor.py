@@ -16,8 +16,9 @@ import yaml
 
 from merlin.account.users import User, Users
 from merlin.cli import main
-from merlin.cli.doctor_checks import check_clock, check_public_url
+from merlin.cli.doctor_checks import check_clock, check_public_url, check_yookassa
 from merlin.config import installation_id
+from merlin.config.shop import YooKassaConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
@@ -417,7 +418,7 @@ def test_proxy_that_hides_its_callers_is_reported():
 
 UNITS = """#!/bin/sh
 case "$1 $2" in
-  "is-enabled merlin-bot.service") echo disabled ;;
+  "is-enabled merlin-bot.service") cat "$0.enabled" ;;
   is-enabled*) echo enabled ;;
   *) cat "$0.units" ;;
 esac
@@ -433,14 +434,35 @@ def test_units_that_failed_or_would_not_start_at_boot_are_named(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     units = program.with_name("systemctl.units")
-    for state, is_good, words in (
-        ("inactive", True, "no unit has failed"),
-        ("failed", False, "systemd gave up on merlin-bot.service"),
-        ("active", False, "systemctl enable merlin-bot.service"),
+    for state, enabled, is_good, words in (
+        ("inactive", "disabled", True, "no unit has failed"),
+        ("failed", "disabled", False, "systemd gave up on merlin-bot.service"),
+        ("active", "disabled", False, "systemctl enable merlin-bot.service"),
+        ("inactive", "masked", False, "systemctl unmask merlin-bot.service"),
     ):
+        program.with_name("systemctl.enabled").write_text(enabled)
         units.write_text(f"merlin-bot.service loaded {state} - Merlin bot\n")
         good, told_words = run_doctor(fresh, capsys)["systemd"]
         assert (good, words in told_words) == (is_good, True), told_words
+
+
+def test_answer_that_is_not_of_yookassa_is_told_from_a_refusal_and_from_silence(monkeypatch):
+    for name in ("YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
+        monkeypatch.setenv(name, "any")
+
+    def find_problem(status, body):
+        class Server(Handler):
+            def get(self):
+                self.answer(status, body)
+
+        with serve_http(Server) as server, pytest.raises(MerlinError) as raised:
+            check_yookassa(YooKassaConfig(base_url=server.url))
+        return raised.value.key
+
+    refusal = b'{"type": "error", "code": "invalid_credentials", "description": "no"}'
+    assert find_problem(401, refusal) == "doctor-no-shop"
+    for status, body in ((500, b"oops"), (200, b"<html>"), (302, b""), (200, b"{}"), (429, b"{}")):
+        assert find_problem(status, body) == "doctor-shop-fails", (status, body)
 
 
 @contextmanager
