@@ -51,6 +51,8 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
         return DatabaseAway(text, "store-full")
     if code == sqlite3.SQLITE_READONLY or state == "25006":
         return DatabaseAway(text, "store-read-only")
+    if state == "42501":
+        return DatabaseAway(text, "store-denied", reason=text.partition("\n")[0])
     if code in _SQLITE_AWAY or (isinstance(cause, _psycopg_errors("Error")) and _is_away(cause)):
         return DatabaseAway(text, "store-unavailable", reason=text)
     return None

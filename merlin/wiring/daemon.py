@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
@@ -72,10 +72,11 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
 
     The lead of a daemon on another machine whose heartbeats stop is ended.
     """
-    is_reported, silent_s = False, 0.0
+    reported, silent_s = "", 0.0
     beats: list[datetime] = []
     while True:
-        with suppress(DatabaseAway):  # an unavailable database is waited for as well
+        event, named = "another daemon leads, waiting", {"holder": lead.holder()}
+        try:
             if lead.take():
                 return True
             all_beats = Heartbeats(database).list_all()
@@ -84,10 +85,12 @@ def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> boo
             silent_s = 0.0 if beats != previous_beats else silent_s + LEAD_POLL_S
             if database.is_shared and silent_s >= SILENT_AFTER_S:
                 lead.end_session_of_leader()
-        if not is_reported:
-            log.warning("another daemon leads, waiting", holder=lead.holder())
+        except DatabaseAway as error:
+            event, named = "the database is away, waiting", {"reason": str(error)}
+        if event != reported:
+            log.warning(event, **named)
             notify(status_notice("waits for the lead"))
-            is_reported = True
+            reported = event
         notify(WATCHDOG)
         if stop.wait(LEAD_POLL_S):
             return False

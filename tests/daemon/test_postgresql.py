@@ -1,5 +1,6 @@
 """The daemon on a real PostgreSQL: from a commit to a live model, killed on the way."""
 
+import psycopg
 import pytest
 
 from tests.daemon.test_recovery import recover
@@ -38,6 +39,33 @@ def test_waiting_daemon_finishes_a_killed_daemons_work_without_a_second_launch(l
     assert follower.exitcode == 0
     assert len(provider.jobs_created()) == 2
     assert lab.status()["verdict"] == "serving"
+
+
+def test_daemon_that_gets_no_second_connection_says_so_and_waits_for_one(
+    lab, provider, postgresql, tmp_path
+):
+    url = postgresql.create()
+    name = url.rpartition("/")[2]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE limited LOGIN CONNECTION LIMIT 1")
+        connection.execute(f"ALTER DATABASE {name} OWNER TO limited")
+        own = url.replace("postgres@", "limited@")
+        limited = Lab(tmp_path / "limited", provider.base_url, database=own)
+        limited.repository.dataset()
+        limited.repository.commit()
+        log = limited.folder / "log"
+        daemon = start("daemon", limited.path, log)
+        try:
+            wait_until(lambda: "too many connections" in log.read_text())
+            assert "another daemon leads" not in log.read_text()
+            connection.execute("ALTER ROLE limited CONNECTION LIMIT -1")
+            wait_until(
+                lambda: limited.is_serving("trial-1"), describe=lambda: log.read_text()[-3000:]
+            )
+        finally:
+            daemon.terminate()
+            daemon.join()
+    postgresql.drop(url)
 
 
 def test_emptied_database_is_recovered(lab, provider, postgresql):

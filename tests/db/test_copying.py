@@ -5,6 +5,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import psycopg
 import pytest
 import yaml
 
@@ -53,6 +54,16 @@ def run(capsys, *words):
 
 def sqlite_path(config_path):
     return sqlite3.connect(config_path.parent / "state/merlin.db")
+
+
+def test_user_without_rights_is_told_what_the_administrator_must_do(
+    config_path, empty_postgresql, capsys
+):
+    with psycopg.connect(empty_postgresql, autocommit=True) as connection:
+        connection.execute("CREATE ROLE newcomer LOGIN")
+    address = empty_postgresql.replace("postgres@", "newcomer@")
+    code, captured = run(capsys, address, "--config", config_path)
+    assert (code, "ALTER DATABASE name OWNER" in captured.err) == (1, True), captured.err
 
 
 def test_every_row_is_copied_and_id_sequences_continue(config_path, empty_postgresql, capsys):
