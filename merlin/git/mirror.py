@@ -175,7 +175,7 @@ def git_environment(remote: RemoteUrl, mirror: Path) -> dict[str, str]:
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_OPTIONAL_LOCKS": "0",
-        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10",
+        "GIT_SSH_COMMAND": "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=15",
         "GIT_TERMINAL_PROMPT": "0",
     }
     for role in ("AUTHOR", "COMMITTER"):
@@ -374,11 +374,14 @@ class _MirrorDamaged(Exception):
 class MirrorFetcher:
     """Keeps the mirror of one branch (`refs/heads/...`) up to date."""
 
-    def __init__(self, remote: RemoteUrl, branch: str, mirror: Path, run: GitRunner) -> None:
+    def __init__(
+        self, remote: RemoteUrl, branch: str, mirror: Path, run: GitRunner, transfer_s: float
+    ) -> None:
         self._remote = remote
         self._branch = branch
         self._mirror = mirror
         self._run = run
+        self._transfer_s = transfer_s
         self._refused: tuple[str, str] | None = None
 
     def fetch(self) -> str | None:
@@ -466,7 +469,7 @@ class MirrorFetcher:
         kill_point("fetch.before")
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
-            self._run(*fetch, self._remote.url, *refspecs, lock=lock)
+            self._run(*fetch, self._remote.url, *refspecs, lock=lock, timeout_s=self._transfer_s)
         except GitFailed as failure:
             # A partial pack would keep a full disk full, for the database too.
             _remove_leftovers(self._mirror)

@@ -176,20 +176,22 @@ class GitCommand:
         stdin: bytes = b"",
         lock: int | None = None,
         env: Mapping[str, str] | None = None,
+        timeout_s: float = 0.0,
     ) -> bytes:
         """Run a command and return its output; a writing child inherits the descriptor `lock`.
 
-        `env` adds to the environment. Raises GitFailed, or SourceError if the command timed out and
-        was killed.
+        `env` adds to the environment, `timeout_s` replaces the usual limit. Raises GitFailed, or
+        SourceError if the command timed out and was killed.
         """
+        limit_s = timeout_s or self._timeout_s
         process = self._start(arguments, subprocess.PIPE if stdin else None, lock, env)
         try:
-            stdout, stderr_bytes = process.communicate(stdin or None, self._timeout_s)
+            stdout, stderr_bytes = process.communicate(stdin or None, limit_s)
         except subprocess.TimeoutExpired as error:
             with suppress(ProcessLookupError):  # git may have exited while its helper still runs
                 os.killpg(process.pid, signal.SIGKILL)
-            text = f"git {arguments[0]} took longer than {self._timeout_s:g} s"
-            raise SourceError(text, "git-slow", seconds=self._timeout_s) from error
+            text = f"git {arguments[0]} took longer than {limit_s:g} s"
+            raise SourceError(text, "git-slow", seconds=limit_s) from error
         finally:
             _terminate(process)
         status = process.returncode
@@ -261,8 +263,12 @@ class GitSource:
         mirror: Path,
         push_notes: bool = False,  # noqa: FBT001, FBT002 - a setting of config.yaml, given by name
         timeout_s: float = 120.0,
+        transfer_s: float = 3600.0,
     ) -> None:
         """Take the settings of `repository` in config.yaml; nothing is fetched yet.
+
+        `transfer_s` limits fetching objects: git begins a stopped transfer anew, so with a short
+        limit a large repository would never arrive by a slow line.
 
         Raises ConfigError if url, branch or directory are not safe to pass to git.
         """
@@ -273,7 +279,7 @@ class GitSource:
         self._push_notes = push_notes
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
         self.run = self._git.run
-        self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run)
+        self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
         self._trees: dict[str, dict[str, str]] = {}
 
     @property

@@ -24,6 +24,7 @@ class Folder(Server):
         self.folder, self.secret, self.moved_to = folder, secret, moved_to
         self.may_answer, self.has_request = Event(), Event()
         self.may_answer.set()
+        self.held = ""  # what waits for `may_answer`: paths that contain this
         self.credentials = []
         super().__init__(Handler)
 
@@ -36,7 +37,8 @@ class Handler(SimpleHTTPRequestHandler):
         server = self.server
         server.credentials.append(self.headers.get("Authorization", ""))
         server.has_request.set()
-        server.may_answer.wait(longest())
+        if server.held in self.path:
+            server.may_answer.wait(longest())
         expected = "Basic " + base64.b64encode(server.secret.encode()).decode()
         if server.moved_to:
             self.send_response(302)
@@ -138,6 +140,15 @@ def test_silent_server_times_out_without_leaving_a_child(remote, make_source, he
         wait_until(
             lambda: not any(str(server.server_port) in line for line in list_command_lines())
         )
+
+
+def test_transfer_has_a_limit_of_its_own(remote, make_source, head):
+    with serve_folder(remote.path) as server:
+        server.held = "/objects/"
+        server.may_answer.clear()
+        with pytest.raises(SourceError) as caught:
+            make_source(make_url(server), transfer_s=0.3).fetch()
+        assert (caught.value.key, caught.value.arguments["seconds"]) == ("git-slow", 0.3)
 
 
 def list_command_lines():
