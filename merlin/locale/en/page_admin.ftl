@@ -104,7 +104,10 @@ page-its-model = Its model
 
 page-only-dataset = Only dataset “{ $dataset }”.
 page-show-all-models = Show all
-page-nothing-serves = No trained model yet, a general one answers: { $datasets }.
+page-nothing-serves = No trained model yet, a general one answers: { $datasets }{ $more ->
+        [0] {""}
+       *[other] {" "}and { $more } more
+    }.
 page-pinned = pinned
 page-until = until { $day }
 page-roll-back = Roll back

@@ -106,7 +106,10 @@ page-its-model = Её модель
 
 page-only-dataset = Только набор «{ $dataset }».
 page-show-all-models = Показать все
-page-nothing-serves = Обученной модели пока нет, отвечает общая: { $datasets }.
+page-nothing-serves = Обученной модели пока нет, отвечает общая: { $datasets }{ $more ->
+        [0] {""}
+       *[other] {" "}и ещё { $more }
+    }.
 page-pinned = закреплена
 page-until = до { $day }
 page-roll-back = Вернуть прежнюю

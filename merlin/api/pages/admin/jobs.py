@@ -326,7 +326,7 @@ def _answers(report: ProofReport, show: AnswerFilter) -> dict[str, object]:
     }
 
 
-_HISTORY = 20
+_MAX_LISTED = 20
 Chosen = Annotated[list[Number] | None, Query(max_length=2)]
 QuestionDigest = Annotated[str, Form(max_length=64, pattern="^[0-9a-f]*$")]
 Back = Annotated[Literal["", "evaluation"], Form()]
@@ -350,12 +350,13 @@ async def show_models(
         "titles": titles,
         "serving": serving,
         "earlier": await context.read(_find_earlier, [view.name for view in serving]),
-        "idle": ", ".join(
+        "idle": [
             titles[view.name] for view in dataset_views if not (view.serving or view.is_removed)
-        ),
+        ],
+        "most": _MAX_LISTED,
         "models": model_views,
         "next_href": next_href(page),
-        "moves": await context.read(models.list_promotions, dataset, _HISTORY),
+        "moves": await context.read(models.list_promotions, dataset, _MAX_LISTED),
         "sunsets": context.services.config.sunsets,
     }
     return render_page(context, "admin_models.html", view)
