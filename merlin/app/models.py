@@ -279,14 +279,6 @@ def roll_back_to(ctx: Context, actor: Actor, model_id: int, once: str = "") -> R
     return roll_back(ctx, actor, model.dataset, model.model, once)
 
 
-def roll_back_to_job(ctx: Context, actor: Actor, dataset: str, job_id: int) -> Request:
-    """Ask the daemon to let a job's model serve again. Raises NotFound for another dataset's."""
-    model = read_of_job(ctx, actor, job_id, Permission.PROMOTE)
-    if model.dataset != dataset:
-        raise NotFound("another dataset's", "admin-no-model", job=job_id)
-    return roll_back(ctx, actor, dataset, model.model)
-
-
 _NEED_APPROVAL = (RequestKind.PROMOTE, RequestKind.ACCEPT, RequestKind.ROLLBACK)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import urlencode
 
-from fastapi import Depends, Form, Path, Query
+from fastapi import Depends, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -29,6 +29,7 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.plans import (
     PLANS,
+    PlanName,
     can_open_payment_page,
     can_pay_here,
     plan_features,
@@ -55,7 +56,6 @@ from merlin.providers.payments import Gateway, normalise_contact
 
 log = get_logger(__name__)
 router = page_router()
-PlanName = Annotated[str, Path(max_length=100)]
 # Longer than any code or address; a longer value is refused, not truncated.
 _MAX_INPUT_LENGTH = 500
 

@@ -311,5 +311,5 @@ def roll_back(context: BotContext) -> View:
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.
         return menu.confirm(context, message, "admin-rollback", back, dataset_hash, target.job)
-    act = partial(models.roll_back_to_job, dataset=name, job_id=context.number(1))
-    return await_daemon(context, act, back)
+    model = model_of(context, 1, Permission.PROMOTE)
+    return await_daemon(context, partial(models.roll_back_to, model_id=model.id), back)
