@@ -185,9 +185,9 @@ rule-import-csv-fix = Put a cell with a comma, a quote or a line end in quotes, 
 rule-import-xlsx = An imported workbook cannot be read: it is damaged, has a password, or is of the older form .xls.
 rule-import-xlsx-fix = Save it as .xlsx without a password, or as CSV in UTF-8.
 rule-import-gzip = An imported file is compressed by gzip; it is read only unpacked.
-rule-import-gzip-fix = Unpack it with gunzip, or in one step: gunzip -c FILE.gz | merlin import - --dataset DATASET
+rule-import-gzip-fix = Unpack it: gunzip FILE.gz
 rule-import-parquet = An imported file is in the format Parquet of Hugging Face and others, which Merlin doesn't read.
-rule-import-parquet-fix = Convert it: pip install pandas pyarrow, then python -c "import pandas; pandas.read_parquet('FILE.parquet').to_json('FILE.jsonl', orient='records', lines=True, force_ascii=False)"
+rule-import-parquet-fix = Convert it: pip install pandas pyarrow, then python -c 'import sys, pandas; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient=sys.argv[3], lines=True, force_ascii=False)' FILE.parquet FILE.jsonl records
 rule-import-cells = A row of an imported table has more cells than the heading.
 rule-import-cells-fix = Put a cell with a comma in quotes.
 rule-import-cell-error = A cell of an imported table has an error such as #N/A or #REF! in place of a text.

@@ -185,9 +185,9 @@ rule-import-csv-fix = Ячейку с запятой, кавычкой или к
 rule-import-xlsx = Загружаемая книга Excel не читается: она повреждена, закрыта паролем или в прежнем виде .xls.
 rule-import-xlsx-fix = Сохраните её как .xlsx без пароля или как CSV в UTF-8.
 rule-import-gzip = Загружаемый файл сжат программой gzip; читаются только распакованные.
-rule-import-gzip-fix = Распакуйте его командой gunzip или всё за один шаг: gunzip -c FILE.gz | merlin import - --dataset DATASET
+rule-import-gzip-fix = Распакуйте его: gunzip FILE.gz
 rule-import-parquet = Загружаемый файл в формате Parquet (Hugging Face и других), который Merlin не читает.
-rule-import-parquet-fix = Преобразуйте его: pip install pandas pyarrow, затем python -c "import pandas; pandas.read_parquet('FILE.parquet').to_json('FILE.jsonl', orient='records', lines=True, force_ascii=False)"
+rule-import-parquet-fix = Преобразуйте его: pip install pandas pyarrow, затем python -c 'import sys, pandas; pandas.read_parquet(sys.argv[1]).to_json(sys.argv[2], orient=sys.argv[3], lines=True, force_ascii=False)' FILE.parquet FILE.jsonl records
 rule-import-cells = В строке загружаемой таблицы ячеек больше, чем в заголовке.
 rule-import-cells-fix = Ячейку с запятой возьмите в кавычки.
 rule-import-cell-error = В ячейке загружаемой таблицы вместо текста ошибка, например #Н/Д или #ССЫЛКА!.
