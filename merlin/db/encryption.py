@@ -10,12 +10,13 @@ import base64
 import binascii
 import hashlib
 import hmac
-import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -193,14 +194,12 @@ def _decode(text: bytes) -> bytes:
 def _make(path: Path) -> None:
     """Create the key file atomically, unless another process has created it before."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = write_key_draft(path, [new_key()])
-    try:
+    with draft_key_file(path, [new_key()]) as draft:
         durable_files.give_to_owner(draft, path.parent)
-        path.hardlink_to(draft)
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            return
     durable_files.sync_file(path.parent)
     log.warning("made a key for people's texts; keep it with your backups", path=str(path))
 
@@ -210,13 +209,19 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def write_key_draft(path: Path, keys: Sequence[bytes]) -> Path:
-    """Write keys to a new file beside `path`, readable by its owner only; return its path."""
-    draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
-    descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        for key in keys:
-            file.write(base64.urlsafe_b64encode(key) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    return draft
+@contextmanager
+def draft_key_file(path: Path, keys: Sequence[bytes]) -> Iterator[Path]:
+    """Yield a file of keys, for its owner only, to link or move to `path`; then remove it."""
+    with (
+        TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder,
+        durable_files.in_use(Path(folder)),
+    ):
+        draft = Path(folder, path.name)
+        draft.touch(0o600)
+        try:
+            draft.write_bytes(b"".join(base64.urlsafe_b64encode(key) + b"\n" for key in keys))
+        except OSError as error:
+            error.filename = error.filename or str(draft)  # a full disk names no file
+            raise
+        durable_files.sync_file(draft)
+        yield draft

@@ -27,7 +27,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import Refused
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.db.database import Database, Repository, Row, transaction
-from merlin.db.encryption import LOOK_S, DecryptionFailed, KeyFile, key_id, new_key, write_key_draft
+from merlin.db.encryption import LOOK_S, DecryptionFailed, KeyFile, draft_key_file, key_id, new_key
 from merlin.db.tables import KEY_HOLDER, Table, list_all_tables
 from merlin.db.values import read_row
 
@@ -82,16 +82,15 @@ def _replace(path: Path, keys: list[bytes]) -> None:
     """Replace the file; its owner and mode stay. Raises Refused without permission."""
     path = path.resolve()
     before = path.stat()
+    # What killed processes left holds keys, too.
+    durable_files.remove_abandoned(path.parent.glob(f".{path.name}.*"))
     try:
-        draft = write_key_draft(path, keys)
-        try:
+        with draft_key_file(path, keys) as draft:
             new = draft.stat()
             if (new.st_uid, new.st_gid) != (before.st_uid, before.st_gid):
                 os.chown(draft, before.st_uid, before.st_gid)
             draft.chmod(stat.S_IMODE(before.st_mode))
             draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
     except PermissionError as error:
         arguments = {"name": str(path), "user": str(before.st_uid)}
         raise Refused(f"{path} is another user's", "key-other-owner", **arguments) from error

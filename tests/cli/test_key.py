@@ -23,6 +23,7 @@ from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
 from merlin.db.tables import PRESET
 from tests.support.machine import require_root
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -231,6 +232,27 @@ def test_key_created_by_root_belongs_to_the_owner_of_its_folder(tmp_path):
     load_or_make_key(tmp_path, None)
     now = (tmp_path / "text.key").stat()
     assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
+
+
+def test_rotation_removes_the_keys_that_killed_processes_left_beside(capsys, folder):
+    left = folder / "state/.text.key.cut-off"
+    left.mkdir()
+    (left / "text.key").write_bytes(b"a key")
+    assert run(capsys, folder, "rotate")[0] == 0
+    assert not left.exists()
+
+
+def test_key_that_a_full_disk_cuts_off_is_not_left_beside(tmp_path):
+    with small_disk(tmp_path / "state", "64k"):
+        state = tmp_path / "state"
+        filler = fill_disk(state)
+        with pytest.raises(OSError, match="No space") as raised:
+            load_or_make_key(state, None)
+        assert raised.value.filename.startswith(str(state))
+        assert [*state.iterdir()] == [filler]
+        filler.unlink()
+        load_or_make_key(state, None)
+        assert [*state.iterdir()] == [state / "text.key"]
 
 
 def test_unreadable_key_file_is_read_again_later():
