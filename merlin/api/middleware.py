@@ -1,8 +1,7 @@
 """Middleware around every call: security headers, body limits, the path alias, metrics.
 
 `request_guard` adds a request id that also appears in the log, security headers, one log line and
-one metric, and turns an unhandled exception into a problem. HEAD is answered as GET without the
-body (RFC 9110, 9.3.2), so routes need not implement it.
+one metric, and turns an unhandled exception into a problem. It answers HEAD.
 
 Without authentication a body is limited to 64 kB. The caller is identified before a larger body is
 read. The routes of webhooks and of /v1 check their body size themselves, after authentication.
@@ -30,7 +29,7 @@ from merlin.api.problems import Problem, answer, problem_response, unavailable
 from merlin.api.services import ApiServices
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger
-from merlin.core.server import FREE_BYTES, BodyCheck
+from merlin.core.server import FREE_BYTES, BodyCheck, head_as_get
 
 log = get_logger(__name__)
 
@@ -138,17 +137,15 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         # The proxy's id, if it is safe to log.
         request_id = received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
-        is_head, began, status = scope["method"] == "HEAD", time.perf_counter(), 0
-        request_scope = {**scope, "method": "GET"} if is_head else scope
+        began, status = time.perf_counter(), 0
+        request_scope, send_answer = head_as_get(scope, send)
 
         async def send_guarded(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = int(message["status"])
                 _add_headers(message, request_id, is_secure=scope.get("scheme") == "https")
-            elif is_head:
-                message = {**message, "body": b""}
-            await send(message)
+            await send_answer(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

@@ -199,6 +199,20 @@ class _BodyCounter:
         await self._send(message)
 
 
+def head_as_get(scope: Scope, send: Send) -> tuple[Scope, Send]:
+    """Return scope and send by which an app answers HEAD as GET, without the body.
+
+    So routes need not implement it (RFC 9110, 9.3.2).
+    """
+    if scope["method"] != "HEAD":
+        return scope, send
+
+    async def send_head(message: Message) -> None:
+        await send({**message, "body": b""} if "body" in message else message)
+
+    return {**scope, "method": "GET"}, send_head
+
+
 async def read_chunks(
     request: Request, max_bytes: int, too_large: Exception
 ) -> AsyncGenerator[bytes, None]:

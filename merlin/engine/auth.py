@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from merlin.core.loopback import is_loopback
+from merlin.core.server import head_as_get
 from merlin.core.tracing import caller_context, open_span
 from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
@@ -166,12 +167,13 @@ class RequestGuard:
             await self._app(scope, receive, send)
             return
         headers: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
+        request_scope, send_answer = head_as_get(scope, send)
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._calls[scope["method"], message["status"]] += 1
                 MutableHeaders(scope=message).update(headers)
-            await send(message)
+            await send_answer(message)
 
         try:
             if not self._key:
@@ -184,7 +186,7 @@ class RequestGuard:
             return
         request_headers = Headers(scope=scope)
         if "traceparent" not in request_headers:
-            await self._app(scope, receive, send_counted)
+            await self._app(request_scope, receive, send_counted)
             return
         # The span name includes the id of a job or file.
         with open_span(
@@ -192,7 +194,7 @@ class RequestGuard:
             context=caller_context(request_headers),
             kind=SpanKind.SERVER,
         ):
-            await self._app(scope, receive, send_counted)
+            await self._app(request_scope, receive, send_counted)
 
     async def _admit(self, scope: Scope) -> Mapping[str, str]:
         """Return the rate limit headers. Raises ApiError 401 or 429."""

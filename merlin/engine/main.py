@@ -174,6 +174,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
             call = f"{request.method} {request.url.path}"
             message = f"Invalid URL ({call}): this engine has no such call."
             refusal = ApiError(error.status_code, message, code="unknown_url")
+            refusal.headers = error.headers
         case ClientDisconnect():
             refusal = ApiError(400, "The connection ended in the middle of the call.")
         case OSError():
