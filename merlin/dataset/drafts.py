@@ -107,10 +107,10 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
         # A Markdown table becomes tab-separated text.
         made = StringIO()
         writer = csv.writer(made, delimiter="\t", lineterminator="\n")
-        for line in plain.splitlines():
-            if line.strip() and not _RULE.fullmatch(line.strip()):
-                cells = re.split(r"(?<!\\)\|", line.strip().removeprefix("|").removesuffix("|"))
-                writer.writerow([cell.strip().replace("\\|", "|") for cell in cells])
+        for line in map(str.strip, plain.splitlines()):
+            is_row = line and not _RULE.fullmatch(line)  # an empty one keeps the lines' numbers
+            cells = re.split(r"(?<!\\)\|", line.removeprefix("|").removesuffix("|"))
+            writer.writerow([cell.strip().replace("\\|", "|") for cell in cells] if is_row else [])
         plain = made.getvalue()
     first = next(iter(plain.splitlines()), "")
     shift = 0
@@ -120,8 +120,9 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
         if not is_heading(first.split(divider)):
             plain, shift = f"{divider.join(_COLUMNS)}\n{plain}", 1
     raw: Any = BytesIO(plain.encode("utf-8", "replace"))
-    for import_line in read_import_lines(BufferedReader(raw), ""):
-        yield replace(import_line, line=max(import_line.line - shift, 1))
+    for row in read_import_lines(BufferedReader(raw), ""):
+        findings = tuple(replace(each, line=max(each.line - shift, 1)) for each in row.findings)
+        yield replace(row, line=max(row.line - shift, 1), findings=findings)
 
 
 def write_pasted(examples: Iterable[Example]) -> str:

@@ -355,6 +355,16 @@ def test_table_pasted_as_a_question_is_imported(chat, table):
     assert parse_example(read_changes(chat.settings, VERA)[0].text).answer == "Лоб."
 
 
+@pytest.mark.parametrize("heading", ["", "вопрос\tответ\n", "| вопрос | ответ |\n|---|---|\n"])
+def test_error_in_a_pasted_table_is_shown_with_its_line(chat, heading):
+    divider = "|" if "|" in heading else "\t"
+    rows = (divider.join(row) for row in (("", "Что это?", "Лоб.", ""), ("", "А то?", " ", "")))
+    table = heading + "\n".join(row.strip("\t") for row in rows)
+    chat.press_forged(f"ex:add:{D}")
+    shown = chat.say(table).text
+    assert f"строка {table.count(chr(10)) + 1}" in shown.casefold()
+
+
 def test_editor_sees_the_models_answer_masked(chat, telegram, settings):
     anna = ExampleEditor(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
