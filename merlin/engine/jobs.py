@@ -292,7 +292,8 @@ class Jobs:
     def _require_state(self, job_id: str, state: str) -> Job:
         job = self.get(job_id)
         if job.status != state:
-            raise ApiError(400, f"The job is {job.status}: it cannot be or is not {state}.")
+            rule = "only a job under way can be cancelled or paused, only a paused one resumed"
+            raise ApiError(400, f"The job is {job.status}: {rule}.")
         return job
 
 

@@ -75,7 +75,7 @@ def test_job_paused_before_validation_is_validated_after_resuming(tmp_path):
 
 def test_finished_job_cannot_be_cancelled_paused_or_resumed(engine, tuned):
     for call in (engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume):
-        with pytest.raises(openai.BadRequestError, match="succeeded"):
+        with pytest.raises(openai.BadRequestError, match="succeeded: only a job under way"):
             call(tuned.id)
     assert engine.jobs.retrieve(tuned.id).status == "succeeded"
     assert engine.ask(tuned.fine_tuned_model).choices[0].message.content == ANSWER
