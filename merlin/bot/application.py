@@ -202,7 +202,7 @@ _BEGINNING = frozenset({"start", "new", "clear", "course"})
 
 def _ends_dialog(context: BotContext) -> bool:
     """Return whether a command ends the dialog; editors and admins may run most commands in one."""
-    if not context.step or context.command == "cancel":
+    if context.command == "cancel" or not context.is_in_dialog:
         return False
     is_staff = context.step.startswith((ADMIN_STEP, EDITOR_STEP))
     return not is_staff or context.command in _BEGINNING

@@ -246,6 +246,11 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         return self.dialog.step if self.dialog is not None else ""
 
     @property
+    def is_in_dialog(self) -> bool:
+        """Return whether there is a dialog in this topic of the chat."""
+        return self.dialog is not None and self.dialog.thread_id == self.thread_id
+
+    @property
     def dialog_values(self) -> Mapping[str, Any]:
         """Return the stored values of the dialog, empty without a dialog."""
         return self.dialog.replies if self.dialog is not None else {}
@@ -376,7 +381,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             ("examples-aside-drop", f"ex:discard:{dialog.asked_by}", "danger"),
         )
         page = FormattedMessage(note, buttons=buttons_of(self, *rows))
-        self.outbox.put([OutgoingMessage(f"aside:{self.update_id}", self.chat_id, page)])
+        key, target = f"aside:{self.update_id}", Target(self.thread_id)
+        self.outbox.put([OutgoingMessage(key, self.chat_id, page, target=target)])
 
     def finish_callback(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return the callback that finishes the update once its reply is confirmed or given up."""
@@ -510,8 +516,7 @@ def is_awaited(context: BotContext) -> bool:
     """Return whether a dialog of a private chat waits for this message."""
     if context.dialog is None or not context.is_private or context.stored.kind != "message":
         return False
-    is_elsewhere = context.dialog.thread_id != context.thread_id
-    if context.command or context.is_service or is_elsewhere:
+    if context.command or context.is_service or not context.is_in_dialog:
         return False
     return context.dialog.awaits(context.update_id, context.services.clock())
 

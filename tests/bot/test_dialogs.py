@@ -7,10 +7,13 @@ from functools import partial
 import pytest
 
 from merlin.app.inbox import DIALOG_LIFETIME, Dialog
+from merlin.bot.handlers.admin import short_hash
 from merlin.core.clock import iso, utc_now
 from merlin.core.i18n import text
+from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
+from tests.bot.admin_chat import ANNA, grant_role, store_dataset
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
 
@@ -115,16 +118,32 @@ def send_raw(telegram, who, content):
 
 @pytest.mark.functional
 def test_dialog_of_one_topic_takes_no_message_of_another(telegram, anna):
-    telegram.switch("has_topics")
-    first, second = (
-        ChatUser(telegram, anna.settings, f"anna#{telegram.make_topic('anna', name)}")
-        for name in ("Лоб", "Виски")
-    )
-    telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"refused": 2})
+    first, second = open_topics(telegram, anna)
     first.say("/system")
     first.press("system:set")
     assert "«Что такое висок?»" in second.say("Что такое висок?").text
+    second.say("/info")
     assert "отвечает по вашей инструкции" in first.say("Отвечай кратко.").text
+
+
+def open_topics(telegram, anna):
+    """Return anna in two topics of her private chat."""
+    telegram.switch("has_topics")
+    topics = [telegram.make_topic("anna", name) for name in ("Лоб", "Виски")]
+    telegram.wait_for(lambda: count_updates_by_state(anna.settings) == {"refused": 2})
+    return [ChatUser(telegram, anna.settings, f"anna#{topic}") for topic in topics]
+
+
+@pytest.mark.functional
+def test_note_about_an_example_set_aside_comes_in_the_topic_of_the_command(telegram, anna):
+    store_dataset(anna.settings)
+    grant_role(anna.settings, ANNA, Role.EDITOR)
+    first, _ = open_topics(telegram, anna)
+    first.say("/examples")
+    first.press(f"ex:add:{short_hash('trial')}", first.last.message_id, forged=True)
+    first.say("Где новое?")
+    first.say("/course")
+    telegram.wait_for(lambda: "он отложен" in first.last.text)
 
 
 @pytest.mark.functional
