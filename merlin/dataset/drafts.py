@@ -102,7 +102,7 @@ def is_table(text: str) -> bool:
 
 def read_pasted(text: str) -> Iterator[ImportedLine]:
     """Yield every row with its line in the text, from 1; a Markdown table's rule is skipped."""
-    plain = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
+    plain = text.replace("\r\n", "\n").replace("\r", "\n")
     if plain.lstrip().startswith("|"):
         # A Markdown table becomes tab-separated text.
         made = StringIO()
@@ -112,9 +112,9 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
             cells = re.split(r"(?<!\\)\|", line.removeprefix("|").removesuffix("|"))
             writer.writerow([cell.strip().replace("\\|", "|") for cell in cells] if is_row else [])
         plain = made.getvalue()
-    first = next(iter(plain.splitlines()), "")
+    first = next(filter(str.strip, plain.splitlines()), "")
     shift = 0
-    if first.strip() and first.lstrip()[0] not in "[{":
+    if first and first.lstrip()[0] not in "[{":
         # Answers may contain commas: a tab takes precedence.
         divider = next((each for each in _DIVIDERS if each in first), "\t")
         if not is_heading(first.split(divider)):

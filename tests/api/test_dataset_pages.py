@@ -131,11 +131,13 @@ def test_invisible_character_is_named_where_it_is(vera):
         )
 
 
+@pytest.mark.parametrize("before", ["", "\n  \n"])
 @pytest.mark.parametrize("rule", ["|---|---|\n", "\n"])
-def test_rows_of_a_markdown_table_have_their_lines_in_the_text(vera, rule):
-    table = f"| вопрос | ответ |\n{rule}| Что такое бор? | Сосны. |\n{rule}| Что такое роща? | |\n"
+def test_rows_of_a_markdown_table_have_their_lines_in_the_text(vera, before, rule):
+    rows = ("| вопрос | ответ |\n", "| Что такое бор? | Сосны. |\n", "| Что такое роща? | |\n")
+    table = before + rule.join(rows)
     page = vera.post(f"{BASE}/paste", data={"table": table}).text
-    assert re.findall(r"строка \d+", page.casefold()) == ["строка 5"]
+    assert re.findall(r"строка \d+", page.casefold()) == [f"строка {table.count(chr(10))}"]
 
 
 def test_draft_of_another_tab_is_not_overwritten_unseen(vera):
