@@ -34,7 +34,7 @@ from merlin.cli.output import (
     print_list,
     print_message,
     show_progress,
-    write_atomically,
+    unwritable_error,
 )
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.durable_files import (
@@ -96,27 +96,24 @@ def backup(
         return
     folder = Path(to) if to else state / "backups"
     stem, ending = _ARCHIVE_STEM.format(now), f"{_ENDING}{_ENCRYPTED_SUFFIX if key else ''}"
-    path = folder / f"{stem}{_INCOMPLETE}{ending}"
-
-    manifests: list[Manifest] = []
-
-    def fill(temporary: Path) -> None:
+    remove_abandoned(folder.glob(f".merlin-*{_ENDING}*.part"))
+    is_new = not folder.exists()
+    temporary = folder / f".{stem}{ending}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
         temporary.touch(0o600)
         # Synced in pieces: one sync of a whole archive would delay everyone's commits meanwhile.
         synced = os.open(temporary, os.O_WRONLY | os.O_DSYNC)
         with in_use(temporary):
-            manifests.append(
-                _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
-            )
-
-    remove_abandoned(folder.glob(f".merlin-*Z*{_ENDING}*.part"))
-    is_new = not folder.exists()
-    write_atomically(path, fill)
-    (manifest,) = manifests
-    kinds = [_INCOMPLETE]
-    if not manifest.lacks:
-        rename_durably(path, path := path.with_name(f"{stem}{ending}"))
-        kinds.append("")
+            manifest = _write_with_low_priority(write, os.fdopen(synced, "wb", _SYNCED_BYTES))
+        kinds = [_INCOMPLETE] if manifest.lacks else ["", _INCOMPLETE]
+        path = folder / f"{stem}{kinds[0]}{ending}"
+        rename_durably(temporary, path)
+    except OSError as error:
+        raise unwritable_error(folder, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
     give_to_owner(*((folder, folder.parent) if is_new else (path, folder)))
     # An incomplete archive replaces incomplete ones only.
     names = [f"{kind}{_ENDING}{suffix}" for kind in kinds for suffix in ("", _ENCRYPTED_SUFFIX)]
