@@ -84,11 +84,12 @@ def run(
     on_ready: Callable[[], object],
     stop: threading.Event | None = None,
     watch: Watch = lambda _: nullcontext(),
+    on_stop: Callable[[], object] = lambda: None,
 ) -> None:
     """Run every tick at its period until SIGTERM or SIGINT, then finish what is in progress.
 
     A tick never overlaps itself; runs missed during a pause are combined into one. `watch` calls
-    its argument when another process has made a request.
+    its argument when another process has made a request; `on_stop` ends what would take too long.
     """
     # Here, because commands load this module for a single step.
     from apscheduler.executors.pool import ThreadPoolExecutor  # noqa: PLC0415 - see above
@@ -119,6 +120,7 @@ def run(
         watch_clock(scheduler, stop)
     # The scheduler would wait while holding the lock that a tick needs to trigger another one.
     scheduler.shutdown(wait=False)
+    on_stop()
     pool.shutdown(wait=True)
     log.info("daemon stopped")
 

@@ -169,6 +169,7 @@ class GitCommand:
         self._remote = remote
         self._environment = git_environment(remote, mirror)
         self._timeout_s = timeout_s
+        self._transfer: subprocess.Popen[bytes] | None = None
 
     def run(
         self,
@@ -185,11 +186,12 @@ class GitCommand:
         """
         limit_s = timeout_s or self._timeout_s
         process = self._start(arguments, subprocess.PIPE if stdin else None, lock, env)
+        if timeout_s:
+            self._transfer = process
         try:
             stdout, stderr_bytes = process.communicate(stdin or None, limit_s)
         except subprocess.TimeoutExpired as error:
-            with suppress(ProcessLookupError):  # git may have exited while its helper still runs
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill_group(process)
             text = f"git {arguments[0]} took longer than {limit_s:g} s"
             raise SourceError(text, "git-slow", seconds=limit_s) from error
         finally:
@@ -203,6 +205,11 @@ class GitCommand:
             text = f"git did not run to its end ({status}): {reason}"
             raise SourceError(text, "git-failed", reason=reason)
         raise GitFailed(reason, status, stderr)
+
+    def stop_transfer(self) -> None:
+        """Kill the command with a limit of its own, if one runs: it may take an hour."""
+        if self._transfer is not None and self._transfer.poll() is None:
+            _kill_group(self._transfer)
 
     @contextmanager
     def stream(self, *arguments: str, stdin: IO[bytes]) -> Iterator[BinaryIO]:
@@ -242,10 +249,15 @@ class GitCommand:
         return cast("subprocess.Popen[bytes]", process)
 
 
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):  # git may have exited while its helper still runs
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def _terminate(process: subprocess.Popen[bytes]) -> None:
     """Kill the process group and close the pipes."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process)
     for pipe in (process.stdin, process.stdout, process.stderr):
         if pipe is not None and not pipe.closed:
             pipe.close()
@@ -278,7 +290,7 @@ class GitSource:
         self.mirror = mirror.absolute()
         self._push_notes = push_notes
         self._git = GitCommand(self.remote, self.mirror, timeout_s)
-        self.run = self._git.run
+        self.run, self.stop_transfer = self._git.run, self._git.stop_transfer
         self._fetcher = MirrorFetcher(self.remote, self.branch, self.mirror, self.run, transfer_s)
         self._trees: dict[str, dict[str, str]] = {}
 

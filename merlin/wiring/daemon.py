@@ -62,7 +62,8 @@ def run_daemon(config: Config) -> None:
             tally = TickCounts()
             on_ready = partial(notify, status_notice("leads"))
             watch = partial(watch_changes, services.db)
-            run(ticks_of(services, tally), tally, on_ready, stop, watch)
+            stop_transfer = services.build_settings.source.stop_transfer
+            run(ticks_of(services, tally), tally, on_ready, stop, watch, stop_transfer)
             notify(STOPPING)
             lead.check()
 

@@ -8,9 +8,11 @@ from http.server import SimpleHTTPRequestHandler
 from threading import Event, Thread
 
 import pytest
+import yaml
 
 from merlin.core.errors import SourceError
 from merlin.core.i18n import text
+from tests.support.forked_processes import run_processes, wait_for_exit
 from tests.support.http_servers import Server, serve_http
 from tests.support.waiting import longest, wait_until
 
@@ -22,7 +24,7 @@ class Folder(Server):
 
     def __init__(self, folder, secret="", moved_to=""):
         self.folder, self.secret, self.moved_to = folder, secret, moved_to
-        self.may_answer, self.has_request = Event(), Event()
+        self.may_answer, self.has_request, self.has_held = Event(), Event(), Event()
         self.may_answer.set()
         self.held = ""  # what waits for `may_answer`: paths that contain this
         self.credentials = []
@@ -38,6 +40,7 @@ class Handler(SimpleHTTPRequestHandler):
         server.credentials.append(self.headers.get("Authorization", ""))
         server.has_request.set()
         if server.held in self.path:
+            server.has_held.set()
             server.may_answer.wait(longest())
         expected = "Basic " + base64.b64encode(server.secret.encode()).decode()
         if server.moved_to:
@@ -149,6 +152,22 @@ def test_transfer_has_a_limit_of_its_own(remote, make_source, head):
         with pytest.raises(SourceError) as caught:
             make_source(make_url(server), transfer_s=0.3).fetch()
         assert (caught.value.key, caught.value.arguments["seconds"]) == ("git-slow", 0.3)
+
+
+def test_stopped_daemon_does_not_wait_for_a_transfer(remote, head, tmp_path):
+    with serve_folder(remote.path) as server:
+        server.held = "/objects/"
+        server.may_answer.clear()
+        config = tmp_path / "config.yaml"
+        values = {"url": make_url(server), "directory": ""}
+        values = {"state_dir": str(tmp_path / "state"), "repository": values, "providers": []}
+        config.write_text(yaml.safe_dump({**values, "allow_plain_http": True}), "utf-8")
+        with run_processes(config, "daemon") as (daemon,):
+            wait_until(server.has_held.is_set)
+            daemon.terminate()
+            code, log = wait_for_exit(daemon), (tmp_path / "daemon.log").read_text("utf-8")
+        # Not by the limit of a slow transfer, after half a minute of silence.
+        assert (code, "git did not run to its end (-9)" in log) == (0, True), log
 
 
 def list_command_lines():
