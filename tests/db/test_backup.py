@@ -17,7 +17,6 @@ import sys
 import tarfile
 import threading
 from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from subprocess import PIPE
 
@@ -25,7 +24,6 @@ import pytest
 import yaml
 from structlog.testing import capture_logs
 
-from merlin.cli import backup as cli_backup
 from merlin.cli import main
 from merlin.cli.doctor_checks import check_permissions
 from merlin.config import Config, load
@@ -425,12 +423,12 @@ def test_archive_is_synced_in_pieces_and_the_number_of_archives_is_limited(
     used.write_bytes(b"")
     copy = config_path.parent / "state/.backup-cut-off"
     copy.mkdir()
-    moments = [datetime(2026, 11, 20, 8, 30, 0, part, tzinfo=UTC) for part in (1, 2)]
-    monkeypatch.setattr(cli_backup, "utc_now", iter(moments).__next__)
     with in_use(used):
-        within_a_second = [run_backup(capfd, config_path, "--keep", "2") for _ in moments]
-    assert sorted(old.parent.glob("*.gz")) == within_a_second
-    assert synced == [f".{path.name}.part" for path in within_a_second]
+        made = [run_backup(capfd, config_path, "--keep", "2") for _ in range(2)]
+    assert sorted(old.parent.glob("*.gz")) == made
+    # To the microsecond: the second of two within a second would replace the first.
+    assert all(re.fullmatch(r"merlin-\d{8}T\d{6}\.\d{6}Z\.tar\.gz", path.name) for path in made)
+    assert synced == [f".{path.name}.part" for path in made]
     assert [path.exists() for path in (beside, used, cut_off, copy)] == [True, True, False, False]
 
 
