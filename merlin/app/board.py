@@ -234,7 +234,7 @@ def _counts(ctx: Context) -> _Counts:
     number, newest = fn.COUNT(VERDICT.position), fn.MAX(VERDICT.position)
     query = VERDICT.select(VERDICT.dataset, VERDICT.word, number, newest).where(ON_LINE)
     rows = ctx.db.tuples(query.group_by(VERDICT.word, VERDICT.dataset))
-    return {(dataset, word): (count, top) for dataset, word, count, top in rows}
+    return {(dataset, status): (count, top) for dataset, status, count, top in rows}
 
 
 def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
@@ -295,7 +295,7 @@ def _list_verdict_ids(
     other, a failed training by one that gets further or removes the dataset; commits in progress
     are not replaced. Each condition is one search in an index.
     """
-    mended: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
+    replaced_by: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
         **dict.fromkeys(_WITH_RUNNING_JOB, ()),
         VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
@@ -303,11 +303,11 @@ def _list_verdict_ids(
     }
     is_live = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
     conditions = [is_live]
-    for name, (word, later) in product(names, mended.items()):
-        newest = [counts.get((name, each.value), (0, 0))[1] for each in (word, *later)]
+    for name, (status, replacements) in product(names, replaced_by.items()):
+        newest = [counts.get((name, each.value), (0, 0))[1] for each in (status, *replacements)]
         top = max(newest[1:], default=0)
         if newest[0] > top:
-            is_it = (VERDICT.word == word.value) & (VERDICT.dataset == name)
+            is_it = (VERDICT.word == status.value) & (VERDICT.dataset == name)
             conditions.append(is_it & (VERDICT.position > top))
     place = fn.ROW_NUMBER().over(
         partition_by=[VERDICT.dataset, VERDICT.word], order_by=[VERDICT.position.desc()]
@@ -328,7 +328,7 @@ def _card(
     training: TrainingView | None,
     since: datetime | None,
 ) -> Card:
-    state = verdict.shown_word
+    state = verdict.shown_status
     match verdict.verdict:
         case VerdictStatus.REJECTED | VerdictStatus.UNCHANGED:
             stage = Stage.CHECKED

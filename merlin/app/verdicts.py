@@ -31,7 +31,7 @@ from merlin.dataset.verdicts import (
     FINDINGS,
     ON_LINE,
     VerdictStatus,
-    choose_shown_word,
+    choose_shown_status,
     join_newest,
     select_verdicts,
 )
@@ -72,9 +72,9 @@ class VerdictView:
     findings: Sequence[Finding]
 
     @property
-    def shown_word(self) -> str:
+    def shown_status(self) -> str:
         """Return the status to show: a model that served, or that the gate holds, has its own."""
-        return "served" if self.served_until else choose_shown_word(self.verdict, self.reason)
+        return "served" if self.served_until else choose_shown_status(self.verdict, self.reason)
 
     def why(self, language: str) -> str:
         """Return the reason as a text, "" for none."""
@@ -262,7 +262,7 @@ def view_notice(db: Database, notice: Notice) -> NoticeView:
 
 
 def news_message(
-    word: VerdictStatus,
+    status: VerdictStatus,
     values: Mapping[str, object],
     reason: Mapping[str, object] | None,
     now: Score | None = None,
@@ -274,8 +274,8 @@ def news_message(
     the scores of the model that serves with the commit and of the previous one, if they were
     evaluated, both on the same questions.
     """
-    if word is not VerdictStatus.SERVING:
-        key = f"notice-change-{word}"
+    if status is not VerdictStatus.SERVING:
+        key = f"notice-change-{status}"
         return (f"{key}-why", {**values, "reason": reason}) if reason else (key, values)
     score: dict[str, object] = {"key": "change-score-none", "arguments": {}}
     if now is not None and before is None:
@@ -332,8 +332,8 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
         key, news = news_message(status, values, reason if row["reason"] else None, *scores)
         Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
         is_last = int(status not in NOT_FINAL)
-        told = {"told_word": status.value, "is_told": is_last}
-        db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **told))
+        values = {"told_word": status.value, "is_told": is_last}
+        db.transact(partial(db.update, CHANGE, CHANGE.change_id == change_id, **values))
 
 
 def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:

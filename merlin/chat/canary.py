@@ -106,8 +106,8 @@ def count_answer(db: Database, reply: Reply) -> None:
     first = reply.first
     if first is None or not first.canary or reply.ending in _NOT_COUNTED:
         return
-    word = "answers" if reply.first_answered else "failures"
-    name = word if first.kind is CandidateKind.CANARY else f"serving_{word}"
+    result = "answers" if reply.first_answered else "failures"
+    name = result if first.kind is CandidateKind.CANARY else f"serving_{result}"
     db.update(CANARY, CANARY.model_row == first.canary, **{name: getattr(CANARY, name) + 1})
 
 

@@ -216,7 +216,7 @@ def log(
         print_json([record(verdict, id="") for verdict in entries])
         return
     for verdict in entries:
-        message = text(language(), f"verdict-status-{verdict.shown_word}")
+        message = text(language(), f"verdict-status-{verdict.shown_status}")
         if verdict.served_until:
             message = text(language(), "log-served-until", at=format_cell(verdict.served_until))
         line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]

@@ -109,7 +109,7 @@ def _row(name: str, dataset_status: DatasetStatus) -> list[object]:
     )
     if verdict is None:
         return [name, "", "", None, serving, job]
-    status_label = translate_word("verdict-status", verdict.shown_word)
+    status_label = translate_word("verdict-status", verdict.shown_status)
     return [name, verdict.commit[:SHORT], status_label, verdict.build, serving, job]
 
 

@@ -77,7 +77,7 @@ class Config(Section):
         " `postgresql://USER@HOST/NAME?sslmode=verify-full`. Default: `merlin.db` in"
         " `state_dir`.",
         "postgresql://merlin@db.example.com/merlin?sslmode=verify-full",
-        default_factory=lambda said: f"sqlite:///{said['state_dir']}/merlin.db",
+        default_factory=lambda values: f"sqlite:///{values['state_dir']}/merlin.db",
         pattern=r"^(sqlite:///|postgresql://).+",
     )
     language: Literal["ru", "en"] = setting(

@@ -76,7 +76,7 @@ class PriceConfig(Section):
     cached_input: float = setting(
         "Sent tokens that were in the provider's cache. Default as `input`.",
         0.15,
-        default_factory=lambda said: said["input"],
+        default_factory=lambda values: values["input"],
         ge=0,
     )
     output: float = setting("Tokens of answers.", 1.2, ge=0)
@@ -202,8 +202,8 @@ class ProviderConfig(Section):
         "Name of the environment variable with its key. Default `MERLIN_ENGINE_KEY` for `engine`,"
         " else `OPENAI_API_KEY`.",
         "OPENAI_API_KEY",
-        default_factory=lambda said: (
-            "MERLIN_ENGINE_KEY" if said["name"] == "engine" else "OPENAI_API_KEY"
+        default_factory=lambda values: (
+            "MERLIN_ENGINE_KEY" if values["name"] == "engine" else "OPENAI_API_KEY"
         ),
         start="MERLIN_ENGINE_KEY",
     )

@@ -15,7 +15,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
-from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, choose_shown_word
+from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, choose_shown_status
 from merlin.db.database import Row
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeDenied, ForgeUnavailable
@@ -82,15 +82,15 @@ class StatusSender:
     def _status(self, owed: Row) -> CommitStatus:
         config, dataset, reason = self._services.config, owed["dataset"], owed["reason"]
         version = build_version(dataset, owed["number"]) or dataset
-        word = choose_shown_word(VerdictStatus(owed["word"]), reason)
-        description = text(config.language, f"status-{word}", build=version)
+        shown = choose_shown_status(VerdictStatus(owed["word"]), reason)
+        description = text(config.language, f"status-{shown}", build=version)
         if reason:
             reason_text = render_stored_text(config.language, reason, json.loads(owed["arguments"]))
             description = f"{description}: {reason_text}"
         page, public = f"/admin/verdicts?commit={owed['commit_sha']}", config.api.public_url
         return CommitStatus(
             context=f"merlin/{dataset}",
-            state="failure" if word == GATED else _STATES[owed["word"]],
+            state="failure" if shown == GATED else _STATES[owed["word"]],
             description=description,
             target_url=f"{public.rstrip('/')}{page}" if public else "",
         )

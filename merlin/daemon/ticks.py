@@ -233,12 +233,13 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
 
 
 def _notify_failed(services: DaemonServices, job: Job) -> None:
-    arguments, word = {"job": job.job_id, "dataset": job.dataset}, "failed"
+    arguments, notice = {"job": job.job_id, "dataset": job.dataset}, "failed"
     if job.status == FORBIDDEN and not job.provider_job_id:
-        arguments, word = {**arguments, "provider": job.provider, "reason": job.error}, "forbidden"
+        notice = "forbidden"
+        arguments |= {"provider": job.provider, "reason": job.error}
     else:
         arguments["reason"] = job.error or job.status
-    Notices(services.db).tell(ADMINS, f"notice-{word}", arguments, once=f"{word}:{job.job_id}")
+    Notices(services.db).tell(ADMINS, f"notice-{notice}", arguments, once=f"{notice}:{job.job_id}")
     services.db.bump()
 
 

@@ -266,9 +266,9 @@ def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -
             number = _number(settings, dataset, content.digest)
             written = write_build(content, settings.builds / dataset, number)
             new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
-    wish = training_key(dataset, content.digest, checked.spec.recipe)
-    word = _status(settings.journal.latest(dataset), wish, checked.spec)
-    return CommitOutcome(dataset, word, checked, known, new, wish)
+    key = training_key(dataset, content.digest, checked.spec.recipe)
+    status = _status(settings.journal.latest(dataset), key, checked.spec)
+    return CommitOutcome(dataset, status, checked, known, new, key)
 
 
 def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
@@ -279,9 +279,9 @@ def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
     return settings.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
-def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
+def _status(latest: Verdict | None, key: str, spec: DatasetSpec) -> VerdictStatus:
     """Return BUILT for another training key or another launch rule while waiting, or UNCHANGED."""
-    if latest is None or latest.training_key != wish:
+    if latest is None or latest.training_key != key:
         return VerdictStatus.BUILT
     rule = latest.spec.launch if latest.spec else None
     waits_otherwise = latest.status in WAITING and rule != spec.launch

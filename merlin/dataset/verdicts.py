@@ -72,10 +72,10 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 }
 
 
-def choose_shown_word(word: VerdictStatus, reason: str) -> str:
+def choose_shown_status(status: VerdictStatus, reason: str) -> str:
     """Return the status to show: a training verdict whose model is held or a canary has another."""
-    if word is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
-        return word.value
+    if status is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
+        return status.value
     return GATED if reason in HOLDS else CANARY
 
 

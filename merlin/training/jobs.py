@@ -155,7 +155,7 @@ def advance(job: Job, report: JobReport, now: datetime) -> Job:
     )
 
 
-JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda said: Recipe(**said)})
+JOBS = RowMap(Job, columns={"job_id": "id"}, json={"recipe": lambda values: Recipe(**values)})
 _EVENTS, _CHECKPOINTS = RowMap(JobEvent), RowMap(Checkpoint)
 # The columns that change after the launch.
 _PROGRESS = (

@@ -58,8 +58,8 @@ _LOST = (JobState.FAILED, JobState.CANCELLED)
 def launch_waiting(launches: Launches) -> list[Job]:
     """Decide for every dataset with waiting verdicts; return the jobs started or linked."""
     groups = groupby(launches.list_waiting(), key=lambda verdict: verdict.dataset)
-    begun = (_consider(launches, list(group)) for _, group in groups)
-    return [job for job in begun if job is not None]
+    jobs = (_consider(launches, list(group)) for _, group in groups)
+    return [job for job in jobs if job is not None]
 
 
 def launch_by_hand(
@@ -77,9 +77,9 @@ def launch_by_hand(
         job = replace(job, attempt=number, launch_key=launch_key(verdict.training_key, number))
     refused = refuse_by_hand(launches, verdict, job)
     if refused is None:
-        begun = launches.start(verdict, job, ())
-        if begun is not None:
-            return begun
+        started = launches.start(verdict, job, ())
+        if started is not None:
+            return started
         # Another launch may have used up the remaining budget or slot.
         refused = refuse_by_hand(launches, verdict, job)
     if refused is not None:
@@ -385,12 +385,12 @@ class Launches(Repository):
     def hold(self, verdict: Verdict, decision: Decision, older: Sequence[Verdict]) -> None:
         """Store why the verdict waits (status held for HOLD, built for WAIT); supersede `older`."""
         at = self.clock()
-        word = VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
+        status = VerdictStatus.HELD if decision.step is Step.HOLD else VerdictStatus.BUILT
         mine = verdict_condition(verdict.commit, verdict.dataset)
         why = {"reason": decision.reason, "arguments": dump_json(dict(decision.arguments))}
-        other = VerdictStatus.BUILT if word is VerdictStatus.HELD else VerdictStatus.HELD
-        if not transition(self.db, (other,), word, at, mine, change=why):
-            stays = mine & (VERDICT.word == word.value)
+        other = VerdictStatus.BUILT if status is VerdictStatus.HELD else VerdictStatus.HELD
+        if not transition(self.db, (other,), status, at, mine, change=why):
+            stays = mine & (VERDICT.word == status.value)
             self.db.update(VERDICT, stays, **why, updated_at=iso(at))
         self._supersede(older, at)
 

@@ -92,7 +92,7 @@ def read_state(lab):
     """Return the live build, the newest verdict's displayed status, and its reason."""
     with open_reading_context(lab.config) as ctx:
         verdict = list_newest(ctx)["trial"]
-    return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
+    return lab.status()["serving"]["build"], verdict.shown_status, verdict.reason
 
 
 def update_table(lab, table, **values):
