@@ -190,7 +190,7 @@ def _backup_keys() -> list[bytes]:
     from merlin.config.settings import BACKUP_KEY
     from merlin.db.encryption import parse_keys
 
-    value = credential(BACKUP_KEY, is_needed=False)
+    value = credential(BACKUP_KEY, is_needed=False, is_header=False)
     return parse_keys(value, BACKUP_KEY) if value else []
 
 

@@ -47,7 +47,7 @@ from merlin.core.errors import (
     PaymentError,
     SourceError,
 )
-from merlin.core.i18n import day_argument
+from merlin.core.i18n import cut, day_argument
 from merlin.core.loopback import LOOPBACK, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
@@ -67,6 +67,7 @@ MIN_FREE_BYTES, MIN_MEMORY_BYTES = 1 << 30, 256 << 20
 MAX_CONNECTIONS_SHARE = 0.8
 TIMEOUT_S, FETCH_TIMEOUT_S = 15.0, 120.0
 _MAX_CLOCK_OFFSET_S = 30.0
+_MAX_BRANCHES_LENGTH = 300
 _MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
 # SQLite and file locks need a local file system.
 _REMOTE_FILE_SYSTEMS = {
@@ -263,6 +264,7 @@ def check_repository(config: Config) -> CheckMessage:
     with _open_repository(repository, FETCH_TIMEOUT_S) as source:
         try:
             newest = source.remote_head()
+            branches = [] if newest else source.list_remote_branches()
             if newest not in (None, fetched):
                 if newest and len(newest) == len(fetched):
                     source.borrow_objects(mirror)
@@ -271,7 +273,9 @@ def check_repository(config: Config) -> CheckMessage:
             reason = error.as_argument()
             raise check_failure("doctor-not-read", reason=reason, **arguments) from error
     if newest is None:
-        raise check_failure("doctor-no-branch", **arguments)
+        key = "doctor-other-branches" if branches else "doctor-no-branch"
+        arguments["branches"] = cut(", ".join(branches), _MAX_BRANCHES_LENGTH)
+        raise check_failure(key, **arguments)
     arguments["commit"] = newest[:7]
     with suppress(FileNotFoundError, KeyError):  # not there yet; an owner without a name
         if os.geteuid() == 0 and (user := config.state_dir.owner()) != "root":

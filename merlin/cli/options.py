@@ -64,7 +64,7 @@ def configuration(path: Path) -> Config:
     if credentials.is_dir():
         os.environ.setdefault("CREDENTIALS_DIRECTORY", str(credentials))
     os.environ.setdefault("MERLIN_REPORTS", str(config.state_dir / "reports"))
-    if password := credential(DATABASE_PASSWORD, is_needed=False):
+    if password := credential(DATABASE_PASSWORD, is_needed=False, is_header=False):
         os.environ[DATABASE_PASSWORD] = password
     return config
 

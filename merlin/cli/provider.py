@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Annotated
@@ -65,10 +64,11 @@ def probe(
 def _run(
     checks: Sequence[Check], url: str, model: str | None, timeout_s: float, keep: bool
 ) -> list[Outcome]:
+    from merlin.config import credential
     from merlin.engine.conformance import run_checks
     from merlin.engine.conformance.harness import connect
 
-    server = connect(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
+    server = connect(url, credential("OPENAI_API_KEY", is_needed=False), model, timeout_s)
     numbers = count(1)
 
     def report(outcome: Outcome) -> None:

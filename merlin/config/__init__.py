@@ -387,11 +387,12 @@ def _addresses(config: Config) -> Iterator[tuple[str, str]]:
     yield "telegram.webhook_url", config.telegram.webhook_url
 
 
-def credential(name: str, *, is_needed: bool = True) -> str:
+def credential(name: str, *, is_needed: bool = True, is_header: bool = True) -> str:
     """Return the secret `name` from the environment, `NAME_FILE`, or systemd's folder.
 
     Every secret read is taken out of the logs from then on. Raises ConfigError naming the
-    variable, never its value, when it is needed and nowhere to be found, or not text.
+    variable, never its value, when it is needed and nowhere to be found, or not text, or if it
+    cannot be sent in a header though `is_header`.
     """
     # A value from a file often ends with a newline, also when a container's tool hands it over.
     value = os.environ.get(name, "").strip() or _from_file(name)
@@ -399,6 +400,8 @@ def credential(name: str, *, is_needed: bool = True) -> str:
         raise ConfigError(
             f"credential {name} is missing: set it, or {name}_FILE", "credential-missing", name=name
         )
+    if is_header and not (value.isascii() and value.isprintable()):
+        raise ConfigError(f"credential {name} fits no header", "credential-no-header", name=name)
     hide_secrets([value])
     return value
 
@@ -433,7 +436,11 @@ def need_credentials(config: Config) -> None:
     """Raise ConfigError that names every credential which the processes of `merlin run` lack."""
     groups = [credentials_of(config, process) for process in process_names(config)]
     needed = [name for each in groups for name, is_needed in each.items() if is_needed]
-    missing = [name for name in dict.fromkeys(needed) if not credential(name, is_needed=False)]
+    missing = [
+        name
+        for name in dict.fromkeys(needed)
+        if not credential(name, is_needed=False, is_header=False)
+    ]
     if missing:
         raise config_error(
             [{"key": "credential-missing", "arguments": {"name": n}} for n in missing]

@@ -50,6 +50,7 @@ REASONS = {
     "no visible sheet has rows": "no-rows",
     "too many rows": "many-rows",
     "damaged or unusual": "unusual",
+    "the issuer's description leads elsewhere": "openid-elsewhere",
     "File is not a zip file": "no-zip",
     "File contains no valid workbook part": "no-workbook",
 }

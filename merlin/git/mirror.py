@@ -35,6 +35,7 @@ from merlin.git.source import SHA1_DIGITS
 log = get_logger(__name__)
 
 HEAD_REF = "refs/merlin/head"
+BRANCHES = "refs/heads/"
 NOTES_REF = "refs/notes/merlin"
 # Our notes as last pushed, and the remote's notes where they differ.
 PUSHED_NOTES_REF = "refs/merlin/notes-pushed"
@@ -403,6 +404,11 @@ class MirrorFetcher:
         write_git_config(self._mirror, self._remote)
         return self._list_remote().get(self._branch)
 
+    def list_remote_branches(self) -> list[str]:
+        """Return the names of the remote repository's branches. Raises SourceError."""
+        refs = self._list_remote(f"{BRANCHES}*")
+        return sorted(ref.removeprefix(BRANCHES) for ref in refs)
+
     def _fetch_locked(self, lock: int) -> str | None:
         """Return the head. Raises _MirrorDamaged if the mirror is damaged and is to be replaced."""
         write_git_config(self._mirror, self._remote)
@@ -449,11 +455,14 @@ class MirrorFetcher:
         log.info("fetched", head=new_head, before=old_head)
         return new_head
 
-    def _list_remote(self) -> dict[str, str]:
-        """Return the remote's refs; a failure here says nothing about the mirror's integrity."""
-        arguments = ("ls-remote", "--quiet", "--", self._remote.url, self._branch, NOTES_REF)
+    def _list_remote(self, *refs: str) -> dict[str, str]:
+        """Return the remote's refs: our branch and the notes, or those of the patterns `refs`.
+
+        A failure here says nothing about the mirror's integrity.
+        """
+        refs = refs or (self._branch, NOTES_REF)
         try:
-            return self._run_for_refs(*arguments)
+            return self._run_for_refs("ls-remote", "--quiet", "--", self._remote.url, *refs)
         except GitFailed as failure:
             reason = failure.arguments["reason"]
             raise SourceError(str(failure), failure.key, reason=reason) from failure

@@ -25,6 +25,7 @@ from merlin.core.errors import ConfigError, NotFound, SourceError
 from merlin.core.killpoint import kill_point
 from merlin.git import mirror, push
 from merlin.git.mirror import (
+    BRANCHES,
     HEAD_REF,
     GitFailed,
     MirrorFetcher,
@@ -285,7 +286,7 @@ class GitSource:
         Raises ConfigError if url, branch or directory are not safe to pass to git.
         """
         self.remote = parse_remote_url(url)
-        self.branch = f"refs/heads/{check_branch(branch)}"
+        self.branch = f"{BRANCHES}{check_branch(branch)}"
         self.directory = check_directory(directory)
         self.mirror = mirror.absolute()
         self._push_notes = push_notes
@@ -314,6 +315,11 @@ class GitSource:
         """Return the branch's head in the remote repository, None if there is none."""
         with mirror.as_source_errors():
             return self._fetcher.remote_head()
+
+    def list_remote_branches(self) -> list[str]:
+        """Return the names of the remote repository's branches. Raises SourceError."""
+        with mirror.as_source_errors():
+            return self._fetcher.list_remote_branches()
 
     def check_push(self) -> None:
         """Check whether the repository would accept a push. Raises SourceError."""

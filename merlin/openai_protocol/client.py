@@ -96,8 +96,6 @@ class ProtocolClient:
             yield response
 
     def _open_session(self) -> aiohttp.ClientSession:
-        if not (self._credential.isascii() and self._credential.isprintable()):
-            raise ProviderError("the call cannot be sent: such a credential fits into no header")
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=_ANY_NUMBER, keepalive_timeout=KEEP_S),

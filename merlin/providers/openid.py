@@ -27,11 +27,12 @@ import aiohttp
 
 from merlin.account.sign_ins import MAX_ID
 from merlin.config.settings import OpenIdConfig
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import parse_object
 from merlin.core.loopback import is_loopback
 from merlin.core.server import join_chunks
+from merlin.openai_protocol.client import call_errors
 
 if TYPE_CHECKING:  # Imported at the first sign-in: 2 MB that an API without OpenID does not need.
     import jwt
@@ -225,17 +226,18 @@ class Issuer:
     async def _request(self, method: str, url: str, **more: Any) -> Mapping[str, Any]:
         timeout = aiohttp.ClientTimeout(total=ANSWER_S)
         try:
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.request(method, url, allow_redirects=False, **more) as answer,
-            ):
-                if answer.status != 200:  # noqa: PLR2004 - OK
-                    raise OpenIdRefused(f"the issuer answered {answer.status}")
-                too_long = OpenIdRefused("the issuer's answer is too long")
-                return parse_object(
-                    await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
-                )
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise OpenIdRefused(f"the issuer: {type(error).__name__}") from error
+            with call_errors():
+                async with (
+                    aiohttp.ClientSession(timeout=timeout) as session,
+                    session.request(method, url, allow_redirects=False, **more) as answer,
+                ):
+                    if answer.status != 200:  # noqa: PLR2004 - OK
+                        raise OpenIdRefused(f"HTTP {answer.status}")
+                    too_long = OpenIdRefused("the answer does not end")
+                    return parse_object(
+                        await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
+                    )
+        except ProviderError as error:
+            raise OpenIdRefused(str(error)) from error
         except ValueError as error:
-            raise OpenIdRefused("the issuer's answer is no JSON object") from error
+            raise OpenIdRefused("the provider's answer is unreadable") from error

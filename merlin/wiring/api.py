@@ -60,7 +60,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
 
 def _secrets(name: str) -> list[str]:
     """Return the secrets in a credential. Raises ConfigError if it is missing or invalid."""
-    secrets = credential(name).split()
+    secrets = credential(name, is_header=False).split()
     for secret in secrets:
         try:
             signing_key(secret)

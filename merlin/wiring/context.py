@@ -57,7 +57,7 @@ def make_cipher(config: Config) -> Cipher:
 
 def text_key() -> str | None:
     """Return the credential with the keys of stored texts, None if they are in a file."""
-    return credential(TEXT_KEY, is_needed=False) or None
+    return credential(TEXT_KEY, is_needed=False, is_header=False) or None
 
 
 @contextmanager

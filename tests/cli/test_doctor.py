@@ -30,6 +30,7 @@ from merlin.db.tables import JOB, MODEL
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.api.openid_issuer import CLIENT, StandInIssuer
 from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.config import make_config
 from tests.support.forge_standin import PROJECT, ForgeServer
@@ -152,6 +153,41 @@ def test_process_that_does_not_answer_is_wrong_once_merlin_has_run(fresh, capsys
         "api": False,
     }
     assert document["bot"][1].startswith("no signal since")
+
+
+def test_renamed_branch_is_reported_with_the_branches_that_exist(fresh, capsys):
+    fresh.repository.dataset()
+    fresh.repository.commit()
+    fresh.repository.git("branch", "-m", "trunk")
+    fresh.repository.git("branch", "feature/names")
+    good, words = run_doctor(fresh, capsys)["repository"]
+    assert (good, "has no branch main, but has feature/names, trunk." in words) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("discovery", "raw", "reason"),
+    [
+        ({"issuer": "https://elsewhere.example"}, b"", "другую службу"),
+        ({}, b"<html>", "ответ не разобрать"),
+        ({}, b"x" * 70_000, "слишком длинный"),
+        (None, b"", "нет связи"),
+    ],
+)
+def test_reason_of_a_sign_in_service_is_in_the_language_of_the_rest(
+    fresh, capsys, monkeypatch, discovery, raw, reason
+):
+    monkeypatch.setenv("OPENID_SECRET", "secret")
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+    with serve_http(StandInIssuer()) as issuer:
+        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+        url = issuer.url if discovery is not None else f"http://127.0.0.1:{free_ports(1)[0]}"
+        openid = {"issuer": url, "client_id": CLIENT, "credential": "OPENID_SECRET"}
+        settings["api"] = {"public_url": "https://merlin.invalid", "openid": openid}
+        fresh.path.write_text(yaml.safe_dump(settings), "utf-8")
+        issuer.discovery, issuer.raw = discovery or {}, raw
+        good, words = run_doctor(fresh, capsys)["api.openid"]
+    assert not good
+    assert reason in words
 
 
 def test_repository_is_named_by_its_newest_commit_and_accepts_pushes(fresh, capsys):

@@ -105,6 +105,19 @@ def test_credential_file_that_is_no_text_is_named_without_its_content(tmp_path, 
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", ["first\nsecond", "ключ", "a\tb"])
+def test_credential_that_fits_no_header_is_named_without_its_value(value, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", value)
+    with pytest.raises(ConfigError) as caught:
+        credential("OPENAI_API_KEY", is_needed=False)
+    assert (caught.value.key, caught.value.arguments["name"]) == (
+        "credential-no-header",
+        "OPENAI_API_KEY",
+    )
+    assert value not in str(caught.value)
+    assert credential("OPENAI_API_KEY", is_header=False) == value
+
+
 def test_blanks_line_ends_and_a_byte_order_mark_around_a_credential_do_not_count(
     tmp_path, monkeypatch
 ):

@@ -20,6 +20,7 @@ doctor-database-new = not created yet: the first process to start creates it
 doctor-repository-as-root = { $url }, { $branch } at { $commit }, read as root. Whether Merlin's services can read it shows merlin doctor as the user { $user }
 doctor-repository = { $url }, { $branch } at { $commit }
 doctor-forge = the token reads the project { $project }
+doctor-other-branches = { $url } has no branch { $branch }, but has { $branches }. Set one of them in repository.branch, or push { $branch }
 doctor-no-branch = { $url } has no branch { $branch }: commit something to it, or set another one in repository.branch
 doctor-default = { $dataset }
 doctor-not-read = { $url }, { $branch }: { $reason }

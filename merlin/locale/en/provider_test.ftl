@@ -4,7 +4,6 @@ provider-test-step = { $n }/{ $of } { $name }: { $result }
 provider-test-totals = passed: { $passed }, failed: { $failed }, missing: { $missing }
 provider-test-bad-url = { $url } isn't a server URL; write it like http://127.0.0.1:8702 or https://api.example.com/v1
 provider-test-no-url = Name the server: merlin provider test http://127.0.0.1:8702
-provider-test-bad-key = The key in OPENAI_API_KEY has characters that aren't allowed in a header; copy it again.
 provider-test-key-refused = { $url } refuses the key; set OPENAI_API_KEY to a key that it accepts.
 provider-test-no-server = { $url } doesn't speak the OpenAI protocol: GET /models lists no models, neither there nor under /v1. Check the address.
 provider-test-no-check = There's no check or family { $name }; see: merlin provider test --list

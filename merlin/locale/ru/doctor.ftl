@@ -20,6 +20,7 @@ doctor-database-new = её ещё нет: создаст первый запущ
 doctor-repository-as-root = { $url }, { $branch } на коммите { $commit }, прочитано с правами root. Прочтут ли репозиторий службы Merlin, покажет merlin doctor от имени пользователя { $user }
 doctor-repository = { $url }, { $branch } на коммите { $commit }
 doctor-forge = токен читает проект { $project }
+doctor-other-branches = в { $url } нет ветки { $branch }, есть { $branches }. Задайте одну из них в repository.branch или отправьте туда { $branch }
 doctor-no-branch = в { $url } нет ветки { $branch }: сделайте туда коммит или задайте другую в repository.branch
 doctor-default = { $dataset }
 doctor-not-read = { $url }, { $branch }: { $reason }

@@ -4,7 +4,6 @@ provider-test-step = { $n }/{ $of } { $name }: { $result }
 provider-test-totals = прошло: { $passed }, не прошло: { $failed }, отсутствует: { $missing }
 provider-test-bad-url = { $url } — не адрес сервера; напишите его так: http://127.0.0.1:8702 или https://api.example.com/v1
 provider-test-no-url = Назовите сервер: merlin provider test http://127.0.0.1:8702
-provider-test-bad-key = В ключе из OPENAI_API_KEY есть знаки, которые нельзя передать в заголовке; скопируйте его заново.
 provider-test-key-refused = { $url } не принимает ключ; задайте в OPENAI_API_KEY тот, который он примет.
 provider-test-no-server = { $url } не поддерживает протокол OpenAI: GET /models не возвращает моделей ни там, ни под /v1. Проверьте адрес.
 provider-test-no-check = Нет проверки или семейства { $name }; список: merlin provider test --list
