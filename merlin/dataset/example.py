@@ -3,9 +3,9 @@
     [system] user assistant [user assistant …]
     with tool calls: assistant tool [tool …] assistant
 
-A system message is optional and comes first, roles alternate, the last message is the assistant's,
-and no message is empty. Source: the chat format of fine-tuning (OpenAI SFT guide). A preference
-pair (DPO) also has a worse last answer, under `rejected`.
+A system message is optional and comes first, roles alternate, each call has one result, the last
+message is the assistant's, and no message is empty. Source: the chat format of fine-tuning (OpenAI
+SFT guide). A preference pair (DPO) also has a worse last answer, under `rejected`.
 
 Parsing does not depend on the file's path: the id and the path are set afterwards.
 
@@ -39,8 +39,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache
+from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank
@@ -71,7 +72,7 @@ def check_turns(messages: Sequence[Message], marks: Sequence[Mark]) -> tuple[Fin
         for message, mark in zip(messages, marks, strict=True)
         if is_blank(message.content) and "tool_calls" not in message.extra
     ]
-    return (*found, *_order(messages, marks))
+    return (*found, *(_order(messages, marks) or _match_calls(messages, marks)))
 
 
 def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
@@ -88,6 +89,18 @@ def _order(messages: Sequence[Message], marks: Sequence[Mark]) -> list[Finding]:
             Finding("", *marks[-1], "last-not-assistant", arguments={"found": messages[-1].role})
         ]
     return []
+
+
+def _match_calls(messages: Sequence[Message], marks: Sequence[Mark]) -> Iterator[Finding]:
+    """Yield the messages whose calls and results differ; calls in the last message need none."""
+    for place, message in enumerate(messages[:-1]):
+        if message.role == "assistant" and "tool_calls" in message.extra:
+            calls = [call["id"] for call in cast("list[Any]", message.extra["tool_calls"])]
+            answers = takewhile(lambda each: each.role == "tool", messages[place + 1 :])
+            results = [str(answer.extra.get("tool_call_id", "?")) for answer in answers]
+            if len({*calls}) < len(calls) or sorted(calls) != sorted(results):
+                ids = {"calls": shorten(", ".join(calls)), "results": shorten(", ".join(results))}
+                yield Finding("", *marks[place], "tool-results", arguments=ids)
 
 
 def _list_next_roles(message: Message) -> tuple[str, ...]:

@@ -188,6 +188,14 @@ materials:
         system_not_first="messages:\n  - user: What is a list?\n  - system: Be brief.\n",
         wrong_turn="messages:\n  - user: What is a list?\n  - user: And a tuple?\n",
         last_not_assistant="messages:\n  - user: What is a list?\n",
+        tool_results="""\
+messages:
+  - user: How many words has the lecture?
+  - role: assistant
+    tool_calls: [{id: a, type: function, function: {name: count, arguments: "{}"}}]
+  - {role: tool, tool_call_id: b, content: "940"}
+  - assistant: 940 words.
+""",
         leak="""\
 messages:
   - user: What is a tuple?

@@ -17,6 +17,8 @@ def find_rules(*turns):
 SYSTEM, ASK, SAY = ("system", "Будь краток."), ("user", "Что?"), ("assistant", "То.")
 CALL = Message("assistant", "", {"tool_calls": [{"id": "1"}]})
 RESULT = Message("tool", "7", {"tool_call_id": "1"})
+CALLS = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "2"}]})
+OTHER_RESULT = Message("tool", "8", {"tool_call_id": "2"})
 
 
 @pytest.mark.parametrize(
@@ -25,7 +27,7 @@ RESULT = Message("tool", "7", {"tool_call_id": "1"})
         (ASK, SAY),
         (SYSTEM, ASK, SAY),
         (ASK, SAY, ASK, SAY),
-        (ASK, CALL, RESULT, RESULT, SAY),
+        (ASK, CALLS, OTHER_RESULT, RESULT, SAY),
         (ASK, CALL, RESULT, CALL, RESULT, SAY, ASK, SAY),
         (ASK, CALL),
     ],
@@ -48,6 +50,10 @@ def test_turns_in_order_have_no_finding(turns):
         ((SYSTEM,), [("last-not-assistant", 1)]),
         ((ASK, SAY, ASK), [("last-not-assistant", 3)]),
         ((ASK, CALL, RESULT), [("last-not-assistant", 3)]),
+        ((ASK, CALL, OTHER_RESULT, SAY), [("tool-results", 2)]),
+        ((ASK, CALL, ("tool", "7"), SAY), [("tool-results", 2)]),
+        ((ASK, CALL, RESULT, RESULT, SAY), [("tool-results", 2)]),
+        ((ASK, CALL, RESULT, CALLS, RESULT, SAY), [("tool-results", 4)]),
         ((ASK, ("assistant", "")), [("empty-content", 2)]),
         ((ASK, ("assistant", " \n ")), [("empty-content", 2)]),
         ((ASK, ("assistant", "\u200b\u2800")), [("empty-content", 2)]),
@@ -56,6 +62,11 @@ def test_turns_in_order_have_no_finding(turns):
 )
 def test_broken_turn_order_is_reported_at_its_message(turns, expected):
     assert find_rules(*turns) == expected
+
+
+def test_two_calls_with_one_id_are_reported():
+    twins = Message("assistant", "", {"tool_calls": [{"id": "1"}, {"id": "1"}]})
+    assert find_rules(ASK, twins, RESULT, RESULT, SAY) == [("tool-results", 2)]
 
 
 def test_finding_names_the_expected_role():

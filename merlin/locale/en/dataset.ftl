@@ -79,6 +79,7 @@ finding-empty-content = Empty message: { $role ->
 finding-system-not-first = A system message can only stand first.
 finding-wrong-turn = Out of turn: { $expected } was expected, { $found } speaks.
 finding-last-not-assistant = The assistant must speak last, not { $found }.
+finding-tool-results = The results don't match the calls. Ids of the calls: { $calls }. Ids of the results: { $results }.
 
 finding-symlink = A symbolic link instead of a file: Merlin follows no links.
 finding-submodule = A git submodule instead of a file: put the files themselves here.

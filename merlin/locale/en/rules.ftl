@@ -122,6 +122,8 @@ rule-wrong-turn = A message is out of turn: user and assistant take turns, a fun
 rule-wrong-turn-fix = Join two messages of one speaker, or add the one between them.
 rule-last-not-assistant = A conversation does not end with an answer, so there is nothing to learn.
 rule-last-not-assistant-fix = Add the assistant's answer, or delete the last message.
+rule-tool-results = Calls of functions and their results don't match: providers refuse the whole training file.
+rule-tool-results-fix = Give each call in tool_calls an id of its own, and add one tool message with this tool_call_id for each call.
 
 rule-leak = A test example asks what is also used for training. It would measure memory only and is not used.
 rule-leak-fix = Word the test question differently, or remove one of the two.

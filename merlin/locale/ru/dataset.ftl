@@ -83,6 +83,7 @@ finding-empty-content = Пустая реплика: { $role ->
 finding-system-not-first = Сообщение system может стоять только первым.
 finding-wrong-turn = Нарушен порядок реплик: ждали { $expected }, а стоит { $found }.
 finding-last-not-assistant = Последним должен говорить assistant, а стоит { $found }.
+finding-tool-results = Результаты не соответствуют вызовам. Вызовы с id: { $calls }. Результаты с id: { $results }.
 
 finding-symlink = Символическая ссылка вместо файла: Merlin по ссылкам не ходит.
 finding-submodule = Подмодуль git вместо файла: положите сами файлы.
