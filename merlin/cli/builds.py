@@ -72,6 +72,7 @@ def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJs
         [record(view, **_JSON_NAMES) for view in views],
         "build train test tokens=train_tokens created-at=created_at digest",
         json=json,
+        empty="builds-none",
         digest=lambda view: view["digest"][:10],
     )
 
@@ -215,6 +216,8 @@ def log(
     if json:
         print_json([record(verdict, id="") for verdict in entries])
         return
+    if not entries:
+        print_message("log-none")
     for verdict in entries:
         message = text(language(), f"verdict-status-{verdict.shown_status}")
         if verdict.served_until:

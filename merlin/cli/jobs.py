@@ -63,6 +63,7 @@ def list_jobs(
         [record(view, id="job") for view in views],
         "job build state=state:job provider outcome",
         json=json,
+        empty="jobs-none",
         outcome=lambda view: view["model"] or translate_reason(language(), view["error"]),
     )
 

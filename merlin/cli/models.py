@@ -44,6 +44,9 @@ def list_models(
     if json:
         print_json([record(view, id="") for view in views])
         return
+    if not views:
+        print_message("models-none")
+        return
     names = ("build", "model", "state", "evaluation")
     print_table([f"col-{name}" for name in names], [_row(view) for view in views])
     print_message("models-legend")

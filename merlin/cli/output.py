@@ -71,9 +71,12 @@ def print_list(
     json: bool,
     under: str = "",
     prefix: str = "col",
+    empty: str = "",
     **cells: Callable[[Any], object],
 ) -> None:
     """Print records as a table or, with `json`, as one document, under the key `under` if set.
+
+    The message `empty`, if set, replaces a table without rows.
 
     `columns` are separated by spaces: "heading", "heading=field" or "heading=field:family", where
     the value is translated by its family. `cells` compute a column's value from the record, by
@@ -81,6 +84,9 @@ def print_list(
     """
     if json:
         print_json({under: records} if under else records)
+        return
+    if empty and not records:
+        print_message(empty)
         return
     headings, rows = [], [list[object]() for _ in records]
     for column in columns.split():

@@ -64,6 +64,26 @@ def test_pipeline_is_shown_as_text(run):
         assert (code, part in captured.out) == (0, True), captured
 
 
+@pytest.mark.parametrize(
+    ("command", "next_step"),
+    [
+        (["log"], "merlin build"),
+        (["builds"], "merlin build"),
+        (["jobs", "list"], "merlin jobs launch"),
+        (["models", "list"], "merlin status"),
+    ],
+)
+def test_list_without_rows_names_the_next_step(capsys, committed_lab, command, next_step):
+    config = ["--config", str(committed_lab.path)]
+    assert main(["upgrade", *config]) == 0
+    capsys.readouterr()
+    assert main([*command, *config]) == 0
+    captured = capsys.readouterr()
+    assert (captured.out, next_step in captured.err) == ("", True), captured
+    assert main([*command, "--json", *config]) == 0
+    assert capsys.readouterr().out == "[]\n"
+
+
 def test_levels_of_events_are_translated(run, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
     assert " обычная " in run("jobs", "events", "1")[1].out
