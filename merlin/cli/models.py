@@ -45,7 +45,7 @@ def list_models(
         print_json([record(view, id="") for view in views])
         return
     if not views:
-        print_message("models-none")
+        print_message("trained-models-none")
         return
     names = ("build", "model", "state", "evaluation")
     print_table([f"col-{name}" for name in names], [_row(view) for view in views])

@@ -160,6 +160,7 @@ def print_variants(
         json=False,
         under="",
         prefix="prompt-col",
+        empty="",
         chrf=lambda variant: format_number(language(), variant["chrf"], 1),
         cost=cost,
         seconds=lambda variant: format_number(language(), variant["seconds"], 2),

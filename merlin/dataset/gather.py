@@ -11,6 +11,7 @@ import shutil
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -77,6 +78,8 @@ class CommitOutcome:
 
 # Recorded commits that are on the branch -> position from 1.
 Mainline = Mapping[str, int]
+# Dataset -> short digest of a build -> its number, from git notes.
+NotedNumbers = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,10 @@ def _record(
 ) -> None:
     if commits:
         settings.journal.drop_unfinished()
-    settings.progress.total = len(commits)
+    progress, noted = settings.progress, cache(partial(_read_noted_numbers, settings.source))
+    progress.total = len(commits)
     for done, commit in enumerate(commits):
-        settings.progress.done = done
+        progress.done = done
         with open_commit_span(commit.sha):
             # The first recorded commit changes all datasets, because its parent is not recorded.
             now = settings.source.dataset_trees(commit.sha)
@@ -160,7 +164,10 @@ def _record(
             names = sorted(
                 name for name in now.keys() | before.keys() if now.get(name) != before.get(name)
             )
-            outcomes = [_prepare(settings, commit, name) for name in names]
+            progress.datasets, outcomes = len(names), list[CommitOutcome]()
+            for checked_count, name in enumerate(names):
+                progress.checked = checked_count
+                outcomes.append(_prepare(settings, commit, name, noted))
             settings.journal.record(commit, outcomes, settings.clock())
         kill_point("verdict.recorded")
         line = {**line, commit.sha: commit.position}
@@ -194,7 +201,9 @@ def _drop_commits(
     return settings.journal.drop_commits(last_kept, settings.clock())
 
 
-def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> CommitOutcome:
+def _prepare(
+    settings: BuildSettings, commit: Commit, folder: str, noted: Callable[[], NotedNumbers]
+) -> CommitOutcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
     The index is committed before the commit is recorded. After a crash in between, its commit
@@ -215,7 +224,7 @@ def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> CommitOutc
             checked = _check(settings, index, commit, folder, tree)
             span.set_attribute("merlin.examples", checked.good)
         outcome = settings.journal.prepare(
-            commit, _outcome(settings, commit, checked), settings.clock()
+            commit, _outcome(settings, commit, checked, noted), settings.clock()
         )
         index.keep(commit.sha, tree)
         kill_point("index.stored")
@@ -246,7 +255,12 @@ def _check_whole(
     return check_whole(folder, index, entries, settings.source.read, settings.limit_tokens)
 
 
-def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> CommitOutcome:
+def _outcome(
+    settings: BuildSettings,
+    commit: Commit,
+    checked: CheckedDataset,
+    noted: Callable[[], NotedNumbers],
+) -> CommitOutcome:
     dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
@@ -263,7 +277,7 @@ def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -
         content = make_build(checked, place)
         known, new = settings.journal.build_of(dataset, content.digest), None
         if known is None:
-            number = _number(settings, dataset, content.digest)
+            number = _number(settings, dataset, content.digest, noted().get(dataset, {}))
             written = write_build(content, settings.builds / dataset, number)
             new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
     key = training_key(dataset, content.digest, checked.spec.recipe)
@@ -271,11 +285,16 @@ def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -
     return CommitOutcome(dataset, status, checked, known, new, key)
 
 
-def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
+def _read_noted_numbers(source: GitSource) -> NotedNumbers:
+    numbers: dict[str, dict[str, int]] = {}
+    for note in read_notes(source.notes()):
+        numbers.setdefault(note.dataset, {})[note.digest[:SHORT_DIGEST_LENGTH]] = note.number
+    return numbers
+
+
+def _number(settings: BuildSettings, dataset: str, digest: str, noted: Mapping[str, int]) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
-    numbers = list_build_folders(settings.builds / dataset)
-    notes = (note for note in read_notes(settings.source.notes()) if note.dataset == dataset)
-    numbers |= {note.digest[:SHORT_DIGEST_LENGTH]: note.number for note in notes}
+    numbers = {**list_build_folders(settings.builds / dataset), **noted}
     return settings.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 

@@ -349,7 +349,7 @@ class GitSource:
         with self._cat_objects(new) as answers:
             return list(parse_commits(answers, positions))[::-1]
 
-    def dataset_trees(self, commit: str) -> dict[str, str]:
+    def dataset_trees(self, commit: str) -> Mapping[str, str]:
         """Return folder name -> tree id of the dataset folders, ordered by name.
 
         A submodule is an empty folder here, so that it is rejected and not silently left out.
@@ -367,7 +367,7 @@ class GitSource:
             if len(self._trees) >= _MAX_CACHED_TREES:
                 self._trees.clear()
             self._trees[commit] = dict(sorted(trees.items()))
-        return dict(self._trees[commit])
+        return self._trees[commit]
 
     def entries(self, commit: str, dataset: str) -> list[Entry]:
         """Return all files of a dataset's folder, ordered by path."""

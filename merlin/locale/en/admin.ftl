@@ -205,7 +205,11 @@ step-serving = answering
 step-telegram-down = Telegram is unreachable
 step-fetch-fails = can't read new commits
 step-working = working
-step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done
+step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done{ $datasets ->
+        [0] {""}
+        [1] {""}
+       *[other] ; datasets of the current one: { NUMBER($checked) } of { NUMBER($datasets) } done
+    }
 health-alive = { $sign } { $name }: { $step }, up for { $up }
 health-silent = { $sign } { $name }: no signal for { $ago }
 health-queue-requests = Tasks

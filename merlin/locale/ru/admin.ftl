@@ -211,7 +211,11 @@ step-serving = отвечает
 step-telegram-down = Telegram недоступен
 step-fetch-fails = не может прочитать новые коммиты
 step-working = работает
-step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }
+step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }{ $datasets ->
+        [0] {""}
+        [1] {""}
+       *[other] ; в текущем готово наборов: { NUMBER($checked) } из { NUMBER($datasets) }
+    }
 health-alive = { $sign } { $name }: { $step }, запущен { $up } назад
 health-silent = { $sign } { $name }: нет сигнала { $ago }
 health-queue-requests = Задачи
