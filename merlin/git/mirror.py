@@ -479,10 +479,10 @@ class MirrorFetcher:
         fetch = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--")
         try:
             self._run(*fetch, self._remote.url, *refspecs, lock=lock, timeout_s=self._transfer_s)
-        except GitFailed as failure:
+        except SourceError as failure:
             # A partial pack would keep a full disk full, for the database too.
             _remove_leftovers(self._mirror)
-            if "fsck error" not in failure.stderr:
+            if not isinstance(failure, GitFailed) or "fsck error" not in failure.stderr:
                 raise
             self._refused = (head, format_stderr(failure.stderr, self._remote))
             raise _refusal_error(*self._refused) from failure

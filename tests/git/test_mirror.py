@@ -163,6 +163,28 @@ def test_failing_git_does_not_condemn_the_mirror(
     assert not (mirror / "merlin.suspect").exists()
 
 
+def test_transfer_over_its_limit_leaves_no_partial_pack(
+    remote, make_source, mirror, tmp_path, monkeypatch
+):
+    head = remote.commit(a="1")
+    git, partial_pack = shutil.which("git"), mirror / "objects/pack/tmp_pack_x"
+    slow = tmp_path / "bin/git"
+    slow.parent.mkdir()
+    slow.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *" fetch "*) mkdir -p {partial_pack.parent}; touch {partial_pack};'
+        f' cat <> {tmp_path / "silent"};; *) exec {git} "$@";; esac\n'
+    )
+    slow.chmod(0o755)
+    os.mkfifo(tmp_path / "silent")
+    with monkeypatch.context() as patched:
+        patched.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+        with pytest.raises(SourceError) as caught:
+            make_source(transfer_s=2).fetch()
+    assert (caught.value.key, partial_pack.exists()) == ("git-slow", False)
+    assert make_source().fetch() == head
+
+
 def test_machine_without_git_is_reported(remote, source, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(SourceError) as caught:
