@@ -93,9 +93,10 @@ class CommitProgress:
 def describe_step(language: str, step: str) -> str:
     """Return the description of a step for users; a daemon's other ticks are described as work."""
     if step.startswith("commits "):
-        counts = map(int, step.split()[1:])
-        names = ("done", "total", "checked", "datasets")
-        return text(language, "step-commits", **dict(zip(names, counts, strict=True)))
+        # A daemon of another version may count less.
+        done, total, checked, datasets, *_ = [*map(int, step.split()[1:]), 0, 0]
+        counts = {"done": done, "total": total, "checked": checked, "datasets": datasets}
+        return text(language, "step-commits", **counts)
     known = {
         "serving": "step-serving",
         "telegram is down": "step-telegram-down",
