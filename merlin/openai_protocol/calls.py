@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from merlin.openai_protocol.errors import InvalidResponse
 
@@ -15,9 +16,9 @@ def json_object(content: bytes) -> Json:
     try:
         read = json.loads(content)
     except (ValueError, RecursionError) as error:
-        is_page = content.lstrip()[:1] == b"<"
-        found = "a web page: is base_url right?" if is_page else f"no JSON: {content[:60]!r}"
-        raise InvalidResponse(found) from error
+        if content.lstrip()[:1] == b"<":
+            raise InvalidResponse("a web page: is base_url right?", HTTPStatus.OK) from error
+        raise InvalidResponse(f"no JSON: {content[:60]!r}") from error
     if not isinstance(read, dict):
         raise InvalidResponse(f"no JSON object: {content[:60]!r}")
     return read

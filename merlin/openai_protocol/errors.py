@@ -97,7 +97,14 @@ def context_exceeded(tokens: int, window: int) -> ApiError:
 
 
 class InvalidResponse(Exception):
-    """The response violates the protocol; it is treated as a 5xx."""
+    """The response violates the protocol; it is treated as a 5xx.
+
+    `status` is that of a web page, which no model has sent; 0: a model may have been paid for.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 def error_of_status(

@@ -78,7 +78,8 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
     except TimeoutError as error:
         raise unsure("the provider took too long") from error
     except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
-        raise unsure(f"the provider's answer is unreadable: {one_line(str(error))}") from error
+        words = f"the provider's answer is unreadable: {one_line(str(error))}"
+        raise unsure(words, status=getattr(error, "status", 0)) from error
     except (openai.OpenAIError, UnicodeEncodeError) as error:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
 

@@ -14,6 +14,7 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, open_migrated_database
+from tests.support.http_servers import Handler, serve_http
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest, wait_until
 
@@ -220,6 +221,28 @@ def test_unavailable_teacher_costs_nothing_and_the_run_continues_later(lab, run,
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert (code, "spent on them: $0.00" in captured.err) == (0, True)
     assert len(waiting_proposals(lab)) == 6
+
+
+class WebPages(Handler):
+    """Answers everything with a web page, as a proxy's sign-in page does."""
+
+    def post(self):
+        self.body()
+        self.answer(200, b"<!doctype html><title>Sign in</title>")
+
+
+def test_web_page_instead_of_an_answer_costs_nothing(lab, run):
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    with serve_http(WebPages) as proxy:
+        (entry,) = settings["providers"]
+        base_url, entry["base_url"] = entry["base_url"], f"{proxy.url}/v1"
+        lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+        code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "a web page" in captured.err) == (1, True)
+    entry["base_url"] = base_url
+    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "spent on them: $0.00" in captured.err) == (0, True)
 
 
 def test_interrupted_run_keeps_its_answers_and_continues(lab, run, questions, provider):
