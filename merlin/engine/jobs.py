@@ -20,7 +20,7 @@ from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
 from merlin.engine.database import Database, IdempotencyKey, Row, read_page, run_once
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
-from merlin.engine.requests import Name, RequestBody, allow
+from merlin.engine.requests import UNSUPPORTED, Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, Untrainable, check_hyperparameters
 from merlin.openai_protocol import responses
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
@@ -105,9 +105,7 @@ class JobRequest(RequestBody):
     metadata: dict[_Key, _Value] | None = Field(default=None, max_length=MAX_METADATA)
     method: dict[str, Any] | None = None
     hyperparameters: Any = None
-    integrations: Annotated[
-        Any, allow(lambda value: not value, "this engine knows none; leave the field out")
-    ] = None
+    integrations: Annotated[Any, allow(lambda value: not value, UNSUPPORTED)] = None
 
 
 def read_job(body: Mapping[str, object], bases: Bases) -> Job:

@@ -15,9 +15,10 @@ from starlette.requests import Request
 
 from merlin.core.server import read_chunks
 from merlin.openai_protocol.errors import ApiError, bad_field, format_path
-from merlin.openai_protocol.requests import body_too_large
+from merlin.openai_protocol.requests import TextAnswerFields, body_too_large
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
+UNSUPPORTED = "this engine does not support it; leave the field out"
 _CHUNK_BYTES = 1 << 20
 _FORM_OVERHEAD_BYTES = 1 << 20  # allowed bytes of a multipart form besides the file
 
@@ -80,6 +81,7 @@ class RequestBody(BaseModel):
             message = (
                 f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
             )
+            message = UNSUPPORTED if path[0] in TextAnswerFields.model_fields else message
             raise bad_field(field, message if is_missing else f"{field}: {message}") from error
 
 

@@ -6,8 +6,9 @@ Source: openai/openai-openapi, `openapi.yaml`.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 
 from merlin.core.json_fields import parse_json
@@ -20,6 +21,20 @@ MAX_FILES, MAX_PAGE_SIZE = 10_000, 1000
 PAGE_SIZE, CHECKPOINTS_PAGE_SIZE = 20, 10
 _MAX_DIGITS = 9
 _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
+
+
+class TextAnswerFields(BaseModel):
+    """The fields of a chat request that our servers support only with values of no effect."""
+
+    n: Literal[1] | None = None
+    tools: list[Any] | None = Field(default=None, max_length=0)
+    tool_choice: Literal["none", "auto"] | None = None
+    functions: list[Any] | None = Field(default=None, max_length=0)
+    function_call: Literal["none", "auto"] | None = None
+    web_search_options: None = None
+    logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
+    modalities: list[Literal["text"]] | None = None
+    audio: None = None
 
 
 async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:

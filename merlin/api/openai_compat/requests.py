@@ -52,6 +52,7 @@ from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParam
 from merlin.dataset.layout import is_valid_name
 from merlin.db.idempotency import NUMBER_BITS, IdempotencyKeys
 from merlin.openai_protocol.errors import NO_CREDIT, NO_MODEL, ApiError, format_path
+from merlin.openai_protocol.requests import TextAnswerFields
 
 log = get_logger(__name__)
 
@@ -153,7 +154,7 @@ class JsonSchemaFormat(_Read):
 _Format = Annotated[TextFormat | JsonSchemaFormat, Field(discriminator="type")]
 
 
-class ChatCompletionRequest(_Read):
+class ChatCompletionRequest(TextAnswerFields, _Read):
     """A question with the preceding conversation."""
 
     model: str = Field(
@@ -162,17 +163,8 @@ class ChatCompletionRequest(_Read):
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool | None = None
     stream_options: StreamOptions | None = None
-    n: Literal[1] | None = None
-    tools: list[Any] | None = Field(default=None, max_length=0)
-    tool_choice: Literal["none", "auto"] | None = None
-    functions: list[Any] | None = Field(default=None, max_length=0)
-    function_call: Literal["none", "auto"] | None = None
-    web_search_options: None = None
     logprobs: Literal[False] | None = None
     top_logprobs: Literal[0] | None = None
-    logit_bias: dict[str, Any] | None = Field(default=None, max_length=0)
-    modalities: list[Literal["text"]] | None = None
-    audio: None = None
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(default=None, ge=0, le=1, allow_inf_nan=False)
     presence_penalty: _Penalty

@@ -32,12 +32,20 @@ from merlin.engine.auth import (
 )
 from merlin.engine.context import get_engine
 from merlin.engine.jobs import MAX_SEED
-from merlin.engine.requests import Name, RequestBody, allow, as_list, open_form, write_upload
+from merlin.engine.requests import (
+    UNSUPPORTED,
+    Name,
+    RequestBody,
+    allow,
+    as_list,
+    open_form,
+    write_upload,
+)
 from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
 from merlin.engine.training_file import ROLES, join_texts
 from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
-from merlin.openai_protocol.requests import read_body
+from merlin.openai_protocol.requests import TextAnswerFields, read_body
 from merlin.openai_protocol.responses import (
     DONE,
     EVENT_STREAM,
@@ -80,23 +88,17 @@ class ChatMessage(RequestBody):
         return joined
 
 
-_NO_TOOLS = allow(
-    lambda value: not value or value in ("none", "auto"),
-    "this engine's models call no tools; leave the field out",
-)
+_Penalty = Annotated[Any, allow(lambda value: not value, UNSUPPORTED)]
 _Limit = Annotated[int, Field(ge=1)]
 
 
-class ChatRequest(RequestBody):
+class ChatRequest(TextAnswerFields, RequestBody):
     """The body of POST /chat/completions; see the source above."""
 
     model: Name
     messages: list[ChatMessage] = Field(min_length=1)
-    n: Annotated[Any, allow(lambda n: n in (None, 1), "this engine gives 1 answer a question")] = 1
-    tools: Annotated[Any, _NO_TOOLS] = None
-    tool_choice: Annotated[Any, _NO_TOOLS] = None
-    functions: Annotated[Any, _NO_TOOLS] = None
-    function_call: Annotated[Any, _NO_TOOLS] = None
+    presence_penalty: _Penalty = None
+    frequency_penalty: _Penalty = None
     max_completion_tokens: _Limit | None = None
     max_tokens: _Limit | None = None
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)

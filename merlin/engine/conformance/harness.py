@@ -21,6 +21,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from merlin.core.errors import ConfigError, ProviderBusy, ProviderError, Refused
 from merlin.core.json_fields import get_list, get_object
+from merlin.core.log import hide_secrets
 from merlin.core.loopback import is_loopback
 from merlin.openai_protocol.calls import json_object
 from merlin.openai_protocol.errors import NO_MODEL, InvalidResponse, one_line
@@ -166,6 +167,7 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     Raises ConfigError if the URL is invalid, ProviderError if the server cannot be
     reached, Refused if it does not implement the protocol or refuses the key.
     """
+    hide_secrets([key])
     for base_url in _list_base_urls(url):
         server = Server(base_url, key or NO_KEY, timeout_s)
         try:

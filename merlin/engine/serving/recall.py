@@ -59,6 +59,8 @@ class RecallBackend:
         if request.is_json:
             message = "response_format.type must be 'text': recall only returns trained answers"
             raise bad_field("response_format", message)
+        if request.logprobs is not None:
+            raise bad_field("logprobs", "recall chooses an answer and has no tokens; leave it out")
         prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
             raise context_exceeded(prompt_tokens, self.context)
