@@ -81,6 +81,11 @@ def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
     return message(context, "\n\n".join(filter(None, parts)), *rows)
 
 
+def file_note(context: BotContext) -> str:
+    """Return a note that only the text of the message was taken, "" for one without a file."""
+    return context.translate("bot-file-dropped") if context.attachment is not None else ""
+
+
 def text_view(context: BotContext, key: str, *rows: RowOf, **arguments: object) -> View:
     """Return a view of the text `key` with rows of buttons, described as for `buttons_of`."""
     return message(context, context.translate(key, **arguments), *rows)

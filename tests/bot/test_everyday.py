@@ -11,9 +11,10 @@ from merlin.core.clock import iso
 from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE
+from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import AT, RunningBot, add_live_model, bot_settings, select_rows
+from tests.bot.running_bot import AT, PHOTO, RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
@@ -140,6 +141,17 @@ def test_too_long_operator_text_is_asked_for_again(anna, telegram):
     assert select_rows(anna.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [
         (0,)
     ]
+
+
+def test_picture_of_an_operator_text_is_said_not_to_be_saved(anna, telegram):
+    vera = ChatUser(telegram, anna.settings, "vera")
+    vera.say("/info")
+    vera.press("✏️ Тексты бота")
+    vera.press("/info · ru")
+    picture = Upload("a.png", "image/png", PHOTO)
+    vera._act(telegram.send_file, picture, kind="photo", caption="Ауд. 305")
+    assert vera.last.text.endswith("Файл не сохранён: здесь подходит только текст.")
+    assert "Ауд. 305" in anna.say("/info").text
 
 
 def test_only_admins_can_edit_operator_texts(anna):

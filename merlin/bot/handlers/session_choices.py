@@ -254,7 +254,8 @@ def _set_prompt(context: BotContext, text: str) -> View:
     session = apply_preset(context, "", prompt)
     if session is None:
         return menu.text_view(context, "presets-no-model")
-    parts = (context.translate("system-set"), render_other_provider_note(context, session))
+    note = render_other_provider_note(context, session)
+    parts = (context.translate("system-set"), note, menu.file_note(context))
     return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
 
 

@@ -290,7 +290,8 @@ def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
     put_text(*context.caller, name, new_text)
     key = "bot-texts-saved" if new_text else "bot-texts-deleted"
-    return menu.text_view(context, key, menu.back("own"))
+    rows = (menu.back("own"),)
+    return menu.paragraphs(context, context.translate(key), menu.file_note(context), rows=rows)
 
 
 _MAX_MODELS = 5

@@ -101,6 +101,7 @@ bot-texts-ask = Send the new text “{ $name }” in one message of at most { $m
 bot-texts-now = Now:
 bot-texts-delete = Remove this text
 bot-texts-saved = Saved: everyone sees the new text.
+bot-file-dropped = The file wasn't saved: only text can be used here.
 bot-texts-deleted = Text removed.
 lang-name = English
 lang-client = As in Telegram

@@ -105,6 +105,7 @@ bot-texts-ask = Пришлите новый текст «{ $name }» одним 
 bot-texts-now = Сейчас:
 bot-texts-delete = Убрать этот текст
 bot-texts-saved = Сохранено: новый текст видят все.
+bot-file-dropped = Файл не сохранён: здесь подходит только текст.
 bot-texts-deleted = Текст убран.
 lang-name = Русский
 lang-client = Как в Telegram
