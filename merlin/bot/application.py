@@ -126,6 +126,9 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
     """Process the updates that must not reach a handler.
 
     Payments are processed even if the user is blocked or the library cannot parse the message.
+    name = context.sender_name
+    if name and context.user.shown_name not in {"", name}:
+        await context.store.do(lambda: Users(context.db).set_name(context.user_id, name))
     """
     if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
         # Encrypted with a key that is no longer configured.

@@ -1,5 +1,7 @@
 """User administration by buttons: search, roles, plans, gifts, blocking; audited, not forgeable."""
 
+from dataclasses import replace
+
 import pytest
 
 from merlin.billing.quota import Allowance, Format
@@ -47,6 +49,18 @@ def test_users_are_listed_and_found_by_id(chat):
     chat.press("a-users:0")
     chat.say("Что такое лоб?")
     assert "«Что такое лоб?»" in chat.last.text
+
+
+def test_new_name_of_a_user_is_found_after_their_next_message(chat, telegram, settings):
+    boris = StaffUser(telegram, settings, "boris")
+    boris.start()
+    person = replace(telegram.act(lambda acting: acting.person("boris")), first_name="Борислав")
+    telegram.act(lambda acting: acting.world.people.update({BORIS: person}))
+    boris.say("/info")
+    chat.press("a-users:0")
+    chat.press("a-find")
+    chat.say("борислав")
+    assert any(label.startswith(f"Борислав · {BORIS}") for label in chat.labels)
 
 
 def test_user_list_has_pages(chat, settings):
