@@ -66,6 +66,11 @@ class Dialog:
         draft = {**self.replies.get("draft", {}), "dataset": ""}
         return bool(self.replies.get("heard")) or any(draft.values())
 
+    @property
+    def has_text(self) -> bool:
+        """Return whether it holds a text that the user wrote to somebody and has not sent yet."""
+        return bool(self.replies.get("words"))
+
 
 # Keys within the encrypted value: the replies, the update that opened the dialog, and its topic.
 _SAID, _BY, _THREAD = "said", "by", "thread"

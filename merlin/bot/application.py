@@ -24,7 +24,6 @@ from merlin.app.outbox import OutgoingMessage
 from merlin.bot import handlers, menu
 from merlin.bot.bot_api import ChatClosed, ChatUnreachable
 from merlin.bot.context import (
-    EDITOR_STEP,
     BotApplication,
     BotContext,
     BotData,
@@ -37,7 +36,7 @@ from merlin.bot.context import (
 from merlin.bot.handlers import feedback, groups, orders, questions, start
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
-from merlin.bot.registry import ADMIN_STEP, admin_refusal
+from merlin.bot.registry import admin_refusal
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text
@@ -126,10 +125,10 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
     """Process the updates that must not reach a handler.
 
     Payments are processed even if the user is blocked or the library cannot parse the message.
+    """
     name = context.sender_name
     if name and context.user.shown_name not in {"", name}:
         await context.store.do(lambda: Users(context.db).set_name(context.user_id, name))
-    """
     if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
         # Encrypted with a key that is no longer configured.
         await context.reply(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
@@ -182,13 +181,18 @@ async def _dispatch_press(context: BotContext) -> bool:
     return False
 
 
+# Commands that start something new, so that the next message belongs to it.
+_BEGINNING = frozenset({"start", "new", "clear", "course"})
+
+
 async def _dispatch_command(context: BotContext) -> bool:
     """End the dialog; resolve a deep link to its command or question.
 
     Return whether handlers should run.
     """
-    if _ends_dialog(context) and not context.is_resumed:
-        await context.store.do(context.stop_waiting)
+    if context.is_in_dialog and context.command != "cancel" and not context.is_resumed:
+        is_beginning = context.command in _BEGINNING
+        await context.store.do(context.stop_waiting if is_beginning else context.leave_form)
     linked = start.follow_link(context)
     if start.find_linked_token(context):
         await groups.ask_linked(context)
@@ -197,18 +201,6 @@ async def _dispatch_command(context: BotContext) -> bool:
     else:
         return True
     return False
-
-
-# Commands that start something new, so that the next message belongs to it.
-_BEGINNING = frozenset({"start", "new", "clear", "course"})
-
-
-def _ends_dialog(context: BotContext) -> bool:
-    """Return whether a command ends the dialog; editors and admins may run most commands in one."""
-    if context.command == "cancel" or not context.is_in_dialog:
-        return False
-    is_staff = context.step.startswith((ADMIN_STEP, EDITOR_STEP))
-    return not is_staff or context.command in _BEGINNING
 
 
 async def _resume_message(context: BotContext) -> bool:

@@ -83,8 +83,9 @@ class BotData:
 
     `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
     with the expiry. `placeholders` holds the ids of placeholders that were sent but are not stored
-    yet, by update id. `commands` maps commands to handlers; `contexts` holds the contexts of the
-    updates being processed. `presses` are the newest questions asked by a button.
+    yet, by update id. `commands` maps commands to handlers, `steps` are the dialog steps that take
+    a message; `contexts` holds the contexts of the updates being processed. `presses` are the
+    newest questions asked by a button.
     """
 
     services: BotServices
@@ -99,6 +100,7 @@ class BotData:
         self.live_messages = LiveMessages()
         self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
+        self.steps: set[str] = set()
         self.contexts: dict[int, BotContext] = {}
         self.presses: deque[tuple[object, ...]] = deque(maxlen=1000)
 
@@ -380,9 +382,26 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
             ("examples-aside-continue", "ex:return", "primary"),
             ("examples-aside-drop", f"ex:discard:{dialog.asked_by}", "danger"),
         )
-        page = FormattedMessage(note, buttons=buttons_of(self, *rows))
+        self._send_note(FormattedMessage(note, buttons=buttons_of(self, *rows)))
+
+    def _send_note(self, page: FormattedMessage) -> None:
+        """Send a message besides the reply to the update; within the store's work."""
         key, target = f"aside:{self.update_id}", Target(self.thread_id)
         self.outbox.put([OutgoingMessage(key, self.chat_id, page, target=target)])
+
+    def leave_form(self) -> None:
+        """End the dialog for what a command or a button opened; within the store's work.
+
+        Call it after the act of a button: a dialog that the act opened or ended is not touched. The
+        draft of an example stays, for an editor may look something up.
+        """
+        dialog = self.dialog
+        if dialog is None or not self.is_in_dialog or dialog.has_draft:
+            return
+        if read_dialog(self.services, self.stored) == dialog:
+            if dialog.has_text:
+                self._send_note(FormattedMessage(self.translate("bot-form-left")))
+            self.stop_waiting()
 
     def finish_callback(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return the callback that finishes the update once its reply is confirmed or given up."""
@@ -422,6 +441,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
                 self.quotas.give_back(self.update_id)
                 queued_messages = self.outbox.list_of_update(self.update_id)
             screen = View(None) if queued_messages else act()
+            is_opening = self.verb not in {"", "cancel"} and screen.page is not None
+            if is_opening and self.step in self.bot_data.steps:
+                self.leave_form()
             # Runs in the database writer's thread, possibly more than once.
             loop.call_soon_threadsafe(set_screen, screen)
             return queued_messages or self.outbox.put(build_messages(self, screen))

@@ -36,8 +36,6 @@ from merlin.core.errors import MerlinError
 from merlin.core.permissions import Permission
 
 T = TypeVar("T", bound="Handler | Act")
-# The prefix of dialog steps of admins: those end when another button is pressed.
-ADMIN_STEP = "admin-"
 # The argument of buttons under messages that must stay: their view is sent as a new message.
 AS_NEW_MESSAGE = "n"
 
@@ -79,6 +77,7 @@ class Handlers:
         """Add all handlers to the library's application, in the order of registration."""
         messages = filters.UpdateType.MESSAGE & ~filters.FORWARDED
         application.bot_data.commands.update(self._commands)
+        application.bot_data.steps.update(self._steps)
         for name, handler in self._commands.items():
             application.add_handler(CommandHandler(name, callback_of(handler), messages))
         for verb, handler in self.buttons.items():
@@ -130,9 +129,8 @@ def require_role(permission: Permission, act: Act) -> Act:
         # Messages and buttons run concurrently, so the dialog may have changed.
         context = replace(context, dialog=read_dialog(context.services, context.stored))
         is_allowed = context.is_private and context.authority.may(permission)
-        if not is_allowed or (context.verb and context.step.startswith(ADMIN_STEP)):
-            context.stop_waiting()
         if not is_allowed:
+            context.stop_waiting()
             return admin_refusal(context)
         view = menu.catch_errors(act)(context)
         return replace(view, is_new=view.is_new or context.arguments[-1:] == (AS_NEW_MESSAGE,))

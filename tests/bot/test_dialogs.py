@@ -185,3 +185,46 @@ def _age_dialogs(settings, by):
     """Move the time of the dialogs back."""
     with open_database(settings.database) as database:
         assert database.change(DIALOG.update({"at": iso(utc_now() - by)})) == 1
+
+
+@pytest.mark.functional
+def test_button_of_another_screen_ends_a_form_so_that_the_next_message_is_a_question(
+    telegram, settings
+):
+    with RunningBot(replace(settings, admins=(1003,))):
+        anna = ChatUser(telegram, settings)
+        menu = anna.say("/lang").message_id
+        anna.say("/paysupport")
+        anna.press("zones", menu)
+        assert "«Что такое лоб?»" in anna.say("Что такое лоб?").text
+        assert telegram.answers("vera") == []
+
+
+@pytest.mark.functional
+def test_button_that_only_shows_an_alert_leaves_a_form_open(anna):
+    answer = anna.say("Что такое лоб?").message_id
+    anna.say("/system")
+    anna.press("system:set")
+    anna.press("rate:up:1", answer)
+    assert "отвечает по вашей инструкции" in anna.say("Отвечай кратко.").text
+
+
+@pytest.mark.functional
+def test_question_asked_by_a_button_ends_a_form(anna, provider):
+    answer = anna.say("Что такое лоб?").message_id
+    anna.say("/system")
+    anna.press("system:set")
+    anna.press("again:1", answer)
+    anna.say("Что такое висок?")
+    assert len(provider.calls("chat.create")) == 3
+
+
+@pytest.mark.functional
+def test_command_ends_a_form_of_an_admin(telegram, settings):
+    with RunningBot(replace(settings, admins=(1003,))):
+        vera = ChatUser(telegram, settings, "vera")
+        vera.say("/admin")
+        vera.press(vera.button_data("a-casts"))
+        vera.press("a-cast-new")
+        vera.say("/plan")
+        assert "«Что такое лоб?»" in vera.say("Что такое лоб?").text

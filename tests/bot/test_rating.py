@@ -1,7 +1,10 @@
 """Ratings, corrections and lineage in conversations with a running bot."""
 
+from functools import partial
+
 import pytest
 
+from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
 from tests.bot.admin_chat import add_admin
@@ -91,6 +94,18 @@ def test_correction_is_masked_and_waits_for_an_editor_after_consent(anna, settin
     assert b"anna@mail" not in b"".join(
         path.read_bytes() for path in settings.state_dir.glob("merlin.db*")
     )
+
+
+def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
+    menu = anna.say("/lang").message_id
+    answer = anna.say(QUESTION)
+    anna.press("fix:1", answer.message_id)
+    anna.press("consent:yes")
+    for leave in (partial(anna.press, "zones", menu), partial(anna.say, "/plan")):
+        anna.say(BETTER)
+        leave()
+        telegram.wait_for(lambda: anna.last.text == text("ru", "bot-form-left"))
+        anna.press("fix:1", answer.message_id)
 
 
 def test_correction_in_a_preference_dataset_keeps_the_rejected_answer(telegram, settings):

@@ -216,13 +216,7 @@ def _board_card(context: BotContext, card: Card) -> str:
 
 async def admin_home(context: BotContext) -> None:
     """Show the home screen and refresh it while anything is in progress."""
-
-    def build(context: BotContext) -> View:
-        if context.dialog is not None and context.verb:
-            context.stop_waiting()
-        return _home(context)
-
-    await show_live(context, Permission.WATCH, build, _home)
+    await show_live(context, Permission.WATCH, _home, _home)
 
 
 handlers.command("admin")(admin_home)

@@ -15,14 +15,14 @@ from merlin.bot.handlers.admin import show_live
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.outbox import broadcast_report
-from merlin.bot.registry import ADMIN_STEP, Handlers
+from merlin.bot.registry import Handlers
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 
 handlers = Handlers(Permission.BROADCAST)
-WRITING = f"{ADMIN_STEP}cast"
+WRITING = "admin-cast"
 _LIST = "a-casts"
 _MAX_SHOWN = 8
 _LABEL_LENGTH = 30

@@ -196,7 +196,7 @@ async def find_examples(context: BotContext) -> None:
     name = str(proof.dialog_value(context, "dataset") or "")
     query = context.text[:_MAX_QUERY]
     if context.verb:
-        query = str(proof.dialog_value(context, "words") or "")
+        query = str(proof.dialog_value(context, "query") or "")
         if not name or not query:
             await proof.show_screen(context, admin_refusal)
             return
@@ -212,7 +212,7 @@ async def find_examples(context: BotContext) -> None:
         key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=menu.one_line(query, 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-        values = {"dataset": name, "words": query}
+        values = {"dataset": name, "query": query}
         rows = _example_entries("ex:found", page, page_matches)
         return proof.ask(context, FIND, title, message, back=back, rows=rows, values=values)
 

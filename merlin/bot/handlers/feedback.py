@@ -274,7 +274,9 @@ async def ask_instead(context: BotContext) -> None:
         return
     if not context.is_resumed:
         await context.answer_press()
-    await answer_question(replace(context, text=text, message_id=int(values["message"])))
+    await answer_question(
+        replace(context, text=text, message_id=int(values["message"]), dialog=None)
+    )
     # At the end, so that a retry after a crash still finds the text.
     await context.store.do(context.stop_waiting)
 

@@ -31,7 +31,7 @@ from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.orders import order_line, order_state
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import ADMIN_STEP, AS_NEW_MESSAGE, Handlers
+from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.bot.rendering import reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
@@ -42,7 +42,7 @@ from merlin.db.audit import person_reference
 from merlin.providers.payments import Gateway
 
 handlers = Handlers(Permission.REFUNDS)
-ADDING = f"{ADMIN_STEP}code"
+ADDING = "admin-code"
 # "SUMMER 20% 100": the code, a percentage or a number of days, the maximum number of users.
 _CODE_PATTERN = re.compile(r"(\S+)\s+(\d{1,4})\s*(%?)(?:\s+(\d{1,6}))?")
 
@@ -288,9 +288,9 @@ def show_newest_payments(context: BotContext) -> View:
     return menu.card(context, context.translate("pay-admin-newest"), message, rows=rows)
 
 
-PART = f"{ADMIN_STEP}refund-part"
-REASON = f"{ADMIN_STEP}refund"
-SURE = f"{ADMIN_STEP}refund-sure"
+PART = "admin-refund-part"
+REASON = "admin-refund"
+SURE = "admin-refund-sure"
 
 
 @handlers.button("a-back", "a-back-all")
@@ -385,5 +385,6 @@ def refund(context: BotContext) -> View:
     purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
     once = context.key_of_update(refund_id)
     payments.request_refund(*context.caller, purchase_id, grant, minor, values["reason"], once)
+    context.stop_waiting()
     alert = context.translate("pay-admin-refund-started")
     return replace(show_purchase(context, purchase_id), alert=alert)

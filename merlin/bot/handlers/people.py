@@ -27,7 +27,7 @@ from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.payments import purchase_button
 from merlin.bot.menu import PAGE_SIZE, View
-from merlin.bot.registry import ADMIN_STEP, Handlers
+from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
 from merlin.core import i18n
 from merlin.core.errors import NotFound
@@ -36,7 +36,7 @@ from merlin.core.permissions import Permission, Role
 
 handlers = Handlers(Permission.USERS)
 E = TypeVar("E", bound=StrEnum)
-SEARCH_STEP = f"{ADMIN_STEP}find"
+SEARCH_STEP = "admin-find"
 _MAX_ENTRIES = 5
 handlers.button("a-find")(
     lambda context: menu.form(context, "people-ask-find", "a-users:0", step=SEARCH_STEP)
@@ -205,7 +205,7 @@ def set_plan(context: BotContext) -> View:
     return show_person(context, "people-plan-set")
 
 
-AMOUNT_STEP = f"{ADMIN_STEP}gift"
+AMOUNT_STEP = "admin-gift"
 _AMOUNTS = (5, 10, 25, 50, 100, 500)
 _QUESTION_DAYS = (7, 30, 90, 365)
 _MAX_QUESTION_DAYS = 36_500

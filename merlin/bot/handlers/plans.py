@@ -121,8 +121,6 @@ def reward_inviter(context: BotContext, number: str) -> None:
 def show_plan(context: BotContext) -> View:
     """Show the user's plan and the offers."""
     current, plans = find_current_plan(context), context.services.plans
-    if context.step == CODE_STEP and context.verb:
-        context.stop_waiting()
     offers = offer_buttons(context, current)
     parts = [
         *_render_current_lines(context, current),

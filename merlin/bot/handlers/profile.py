@@ -109,8 +109,6 @@ def choose_language(context: BotContext) -> View:
 @handlers.button("zones")
 def list_zones(context: BotContext) -> View:
     """List the common time zones."""
-    if context.step == ZONE_STEP:
-        context.stop_waiting()
     buttons = [
         menu.choice_button(
             _city(zone, context.language), f"zone:{number}", is_chosen=context.user.zone == zone

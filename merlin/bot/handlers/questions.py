@@ -75,6 +75,8 @@ async def answer_message(context: BotContext) -> None:
 
 async def answer_question(context: BotContext, source: Source = read_text) -> None:
     """Answer a message, resuming where an earlier attempt stopped. Raises ChatUnreachable."""
+    if context.verb and context.dialog is not None:
+        await context.store.do(context.leave_form)
     streaming = context.services.config.chat.streaming
     # Whether the answer is streamed into a message.
     is_streamed = streaming == EDITS or (streaming == DRAFTS and not context.is_private)

@@ -141,16 +141,10 @@ def _require_session(context: BotContext) -> Session:
     return session
 
 
-def _stop_naming(context: BotContext) -> None:
-    if context.step == NAME_STEP:
-        context.stop_waiting()
-
-
 @handlers.button("session")
 def session_card(context: BotContext, session: Session | None = None) -> View:
     """Show a session, by default that of the callback data, with the possible actions."""
     session = session or _require_session(context)
-    _stop_naming(context)
     session_id, translate = session.session_id, context.translate
     lines = [translate("session-card", title=session_title(session, context))]
     if session.touched_at is not None:
@@ -208,6 +202,7 @@ def take_title(context: BotContext) -> View:
         return rename_session(context, session)
     renamed = replace(session, title=title)
     context.sessions.change(renamed)
+    context.stop_waiting()
     return session_card(context, renamed)
 
 
@@ -232,7 +227,6 @@ def send_file(context: BotContext) -> View:
 def delete_session(context: BotContext) -> View:
     """Delete a session with its messages."""
     session = _require_session(context)
-    _stop_naming(context)
     context.sessions.delete(context.place, session.session_id)
     title = session_title(session, context)
     return menu.text_view(context, "session-deleted", _restore_button(session), _ALL, title=title)

@@ -245,7 +245,6 @@ def choose_text(context: BotContext) -> View:
     if _is_text(context.arguments):
         context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
         return _ask_text(context, ".".join(context.arguments))
-    context.stop_waiting()
     rows = [
         [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
         for name in TEXTS
