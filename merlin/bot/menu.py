@@ -190,6 +190,11 @@ def paginate(items: Sequence[T], number: int) -> tuple[Sequence[T], int]:
     return items[number * PAGE_SIZE : (number + 1) * PAGE_SIZE], number
 
 
+def items_to_read(number: int) -> int:
+    """Return how many items to read for a page, counted from 0, and to know if another follows."""
+    return (number + 1) * PAGE_SIZE + 1
+
+
 def page_number(number: int, count: int) -> int:
     """Return a page number limited to the pages of so many items."""
     return min(max(number, 0), max(0, (count - 1) // PAGE_SIZE))

@@ -2,11 +2,14 @@
 
 import pytest
 
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.rendering import WIDTH, sparkline
 from merlin.core.permissions import Role
+from merlin.db.database import open_database
 from tests.bot.admin_chat import ANNA, StaffUser, add_admin, grant_role, lab_settings
 from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
+from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -179,6 +182,22 @@ def test_teacher_sees_only_jobs_of_their_dataset_and_cannot_cancel(chat, telegra
     assert "Обучение 1" in anna.last.text
     assert "⏹ Остановить обучение" not in anna.labels
     assert "не действует" in anna.press_forged("a-cancel-yes:1")
+
+
+def test_every_job_and_model_is_on_a_page_of_its_list(telegram, settings):
+    settings = add_admin(settings)
+    with open_database(settings.database) as database, database.atomic():
+        for number in range(2, 412):
+            insert_live_model(database, f"model-{number}", number=number)
+    with RunningBot(settings):
+        chat = StaffUser(telegram, settings)
+        chat.say("/admin")
+        for pages in ("a-jobs", f"a-set:{short_hash('neurotypology')}"):
+            chat.press_forged(f"{pages}:50")
+            assert f"{pages}:51" in chat.find_button("›")
+            chat.press_forged(f"{pages}:99999")
+            assert chat.find_button("neurotypology-1 ").endswith(":1")
+            assert "›" not in chat.labels
 
 
 def test_forged_job_ids_do_not_fail(telegram, settings):

@@ -37,7 +37,6 @@ from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, example_yaml
 
 handlers = Handlers(Permission.EDIT_EXAMPLES)
-_MAX_EDITS = 80
 _LABEL_LENGTH = 48
 _MAX_TEXT = 1500
 # Of a blob's id in callback data, which has at most 64 bytes.
@@ -56,7 +55,7 @@ _STATE_SIGNS = {
 def list_changes(context: BotContext) -> View:
     """List the user's newest edits, one entry per commit."""
     proof.leave_dialog(context)
-    edits = changes.list_own(*context.caller, _MAX_EDITS)
+    edits = changes.list_own(*context.caller, menu.items_to_read(context.number(1)))
     title, back = context.translate("examples-changes"), menu.back("ex:home")
     keys, data = ("examples-changes-hint", "examples-changes-none"), "ex:changes"
 

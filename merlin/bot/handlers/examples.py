@@ -202,7 +202,7 @@ async def find_examples(context: BotContext) -> None:
             return
     # Searching many examples is slow, so it runs outside the thread that writes.
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
-    limit = (page + 1) * PAGE_SIZE + 1
+    limit = menu.items_to_read(page)
     matches = await context.store.read(
         lambda: examples.find(*context.caller, query, name, limit=limit)
     )

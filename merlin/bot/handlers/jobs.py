@@ -54,7 +54,6 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
 
 
 _LIST = "a-jobs:0"
-_MAX_LISTED = 400
 _MAX_LINES = 15
 _SIGNS = {"succeeded": "✅", "failed": "❌", "cancelled": "⏹", "paused": "⏸", "running": "▶️"}
 
@@ -159,7 +158,7 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    job_views = jobs.list_recent(*context.caller, limit=_MAX_LISTED)
+    job_views = jobs.list_recent(*context.caller, limit=menu.items_to_read(context.number()))
     may_launch = bool(list_dataset_names(*context.caller, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")

@@ -65,9 +65,10 @@ def comparison_table(one: ModelView, other: ModelView, overlap: Overlap, languag
     )
 
 
-_MAX_LISTED = 400
 _SCORES = ("right", "chrf", "equal", "unknown")
 _MAX_HISTORY = 15
+# The number of newest models whose builds the history names; of older ones it shows the model.
+_MAX_NAMED = 400
 
 
 @handlers.button("a-models")
@@ -90,7 +91,8 @@ def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
     dataset_hash, serving = short_hash(name), read_serving_models(*context.caller).get(name)
-    found_models = models.list_recent(*context.caller, name, _MAX_LISTED)
+    limit = menu.items_to_read(context.number(1))
+    found_models = models.list_recent(*context.caller, name, limit)
     may_promote = serving and context.actor.may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
     action_buttons = (
@@ -132,7 +134,7 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
-    recent_models = models.list_recent(*context.caller, name, _MAX_LISTED)
+    recent_models = models.list_recent(*context.caller, name, _MAX_NAMED)
     builds = {entry.model: entry.build for entry in recent_models}
     lines = [
         context.translate(

@@ -150,15 +150,13 @@ def add_code(context: BotContext) -> View:
     return list_codes(context)
 
 
-_MAX_PURCHASES = 200
-
-
 @handlers.button("a-buys")
 def list_purchases(context: BotContext) -> View:
     """Show a page of a user's purchases, newest first."""
     user_id, purchases = context.number(), list[Purchase]()
     if user_id:
-        purchases = payments.list_payments(*context.caller, _MAX_PURCHASES, whose=str(user_id))
+        limit = menu.items_to_read(context.number(1))
+        purchases = payments.list_payments(*context.caller, limit, whose=str(user_id))
     who = reference_name(context.services, person_reference(user_id), context.language)
     back = menu.back(f"a-user:{user_id}" if Users(context.db).get(user_id) else "a-pay")
     title, keys = context.translate("pay-admin-of", who=who), ("", "pay-admin-none")
