@@ -234,7 +234,7 @@ page-up-for = { $step }, up { $time }
 page-silent-for = no signal for { $time }
 page-queues = Queues
 page-failures = Failed in the last 24 hours
-page-failed-updates = Answers
+page-failed-updates = Answers in Telegram
 page-failed-requests = Tasks
 page-failed-jobs = Training
 page-budget = Money this month
@@ -268,7 +268,7 @@ page-seconds-brief = { $seconds } s
 page-percent = { $share }%
 page-trend-none = the first answer shows here within a minute
 page-no-data = Nothing yet
-page-trend-answers-title = Answers
+page-trend-answers-title = Answers in chats
 page-trend-answers-now = { $span ->
         [day] in a day
         [week] in a week

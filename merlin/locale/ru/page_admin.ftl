@@ -237,7 +237,7 @@ page-up-for = { $step }, { $time } без перезапуска
 page-silent-for = нет сигнала { $time }
 page-queues = Очереди
 page-failures = Не удалось за сутки
-page-failed-updates = Ответы
+page-failed-updates = Ответы в Telegram
 page-failed-requests = Задачи
 page-failed-jobs = Обучения
 page-budget = Деньги за месяц
@@ -272,7 +272,7 @@ page-seconds-brief = { $seconds } с
 page-percent = { $share } %
 page-trend-none = первый ответ появится здесь в течение минуты
 page-no-data = Пока пусто
-page-trend-answers-title = Ответы
+page-trend-answers-title = Ответы в чатах
 page-trend-answers-now = { $span ->
         [day] за сутки
         [week] за неделю
