@@ -44,7 +44,7 @@ from merlin.core.durable_files import (
     rename_durably,
     temporary_folder,
 )
-from merlin.core.errors import MerlinError, Refused
+from merlin.core.errors import ConfigError, MerlinError, Refused
 from merlin.db.connections import require_whole, restore_mark, sqlite_path
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
@@ -90,6 +90,8 @@ def backup(
     if to == "-":
         if sys.stdout.isatty():
             raise Refused("stdout is a terminal", "backup-terminal")
+        if os.path.samestat(os.fstat(sys.stdout.fileno()), Path(os.devnull).stat()):  # or closed
+            raise Refused("stdout leads nowhere", "backup-nowhere")
         piped = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
         _require_complete(_write_with_low_priority(write, piped), "stdout")
         note_backup(state, now, is_piped=True)
@@ -109,6 +111,8 @@ def backup(
         kinds = [_INCOMPLETE] if manifest.lacks else ["", _INCOMPLETE]
         path = folder / f"{stem}{kinds[0]}{ending}"
         rename_durably(temporary, path)
+    except FileExistsError as error:
+        raise ConfigError("not a folder", "backup-no-folder", path=to) from error
     except OSError as error:
         raise unwritable_error(folder, error) from error
     finally:

@@ -193,6 +193,27 @@ def test_backup_is_not_written_to_a_terminal(config_path):
     assert (process.returncode, b"(>)" in process.stderr) == (1, True)
 
 
+@pytest.mark.parametrize("redirection", [">&-", "> /dev/null"])
+def test_backup_that_would_be_lost_is_refused_and_not_recorded(config_path, redirection):
+    words = [sys.executable, "-m", "merlin", "backup", "-", "--config", str(config_path)]
+    shell = ["sh", "-c", f'"$@" {redirection}', "sh", *words]
+    process = subprocess.run(shell, stderr=PIPE, check=False)
+    assert (process.returncode, b"(>)" in process.stderr) == (1, True), process.stderr
+    assert backup.find_last_backup(load(config_path).state_dir) is None
+
+
+def test_backup_into_an_existing_file_names_both_ways_out(config_path, capfd):
+    file = config_path.with_name("archive.tar.gz")
+    file.write_text("mine")
+    code, captured = run(capfd, "backup", file, "--config", config_path)
+    assert (code, "a folder" in captured.err, "`merlin backup -`" in captured.err) == (
+        2,
+        True,
+        True,
+    )
+    assert file.read_text() == "mine"
+
+
 def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_path, capfd):
     archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
     with closing(sqlite3.connect(database)) as opened, opened:
