@@ -35,7 +35,7 @@ from merlin.dataset.builds import (
 from merlin.dataset.check import CheckedDataset, check_changes, check_settings, check_whole
 from merlin.dataset.example_index import ExampleIndex, open_index, remove_index
 from merlin.dataset.finding import Severity
-from merlin.dataset.layout import is_valid_name
+from merlin.dataset.layout import is_valid_name, name_dataset
 from merlin.dataset.spec import DatasetSpec
 from merlin.dataset.split import FEWEST
 from merlin.dataset.verdicts import WAITING, Verdict, VerdictStatus, read_notes
@@ -209,8 +209,7 @@ def _prepare(
     The index is committed before the commit is recorded. After a crash in between, its commit
     differs from the mainline's, and it is rebuilt.
     """
-    # A name that is not UTF-8 is stored with its bytes escaped; the dataset is rejected.
-    dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
+    dataset = name_dataset(folder)
     path = settings.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
     tree = settings.source.dataset_trees(commit.sha).get(folder)
     if tree is None:
@@ -221,7 +220,7 @@ def _prepare(
         )
     with open_index(path) as index:
         with open_span("check", {"merlin.dataset": dataset}) as span:
-            checked = _check(settings, index, commit, folder, tree)
+            checked = replace(_check(settings, index, commit, folder, tree), name=dataset)
             span.set_attribute("merlin.examples", checked.good)
         outcome = settings.journal.prepare(
             commit, _outcome(settings, commit, checked, noted), settings.clock()
@@ -261,7 +260,7 @@ def _outcome(
     checked: CheckedDataset,
     noted: Callable[[], NotedNumbers],
 ) -> CommitOutcome:
-    dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
+    dataset = checked.name
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good, "fewest": FEWEST}
         reason = "verdict-rejected"

@@ -16,7 +16,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from merlin.dataset.finding import Finding, Severity
+from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.yaml_io import MAX_FILE_BYTES, too_large_finding
 from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
@@ -28,6 +28,11 @@ _MARKS = "._-"
 _EDGES = ".-"
 # A fast check that accepts most valid names.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
+
+
+def name_dataset(folder: str) -> str:
+    """Return the name under which a folder is recorded: printable, another one for each folder."""
+    return escape_unprintable(folder.replace("\\", "\\\\"))
 
 
 def is_valid_name(name: str) -> bool:
