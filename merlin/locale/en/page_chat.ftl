@@ -7,8 +7,8 @@ page-ask-in-telegram = Ask in Telegram
 page-answers-now = { $model } answers, since { $since }
 page-answered-earlier = { $old } answered, { $new } is live now
 page-session = Chat
-page-sessions = Chats
-page-new-session = New chat
+page-sessions = Conversations
+page-new-session = New conversation
 page-session-untitled = Untitled
 page-session-questions =
     { $count ->
@@ -20,14 +20,14 @@ page-sessions-yesterday = Yesterday
 page-sessions-week = This week
 page-sessions-earlier = Earlier
 page-session-delete = Delete
-page-session-deleted = Chat deleted.
+page-session-deleted = Conversation deleted.
 page-sessions-full =
     Your plan saves { $most ->
-        [one] { $most } chat
-       *[other] { $most } chats
+        [one] { $most } conversation
+       *[other] { $most } conversations
     } in each course. Delete one to start a new one.
-page-sessions-none = No chats yet
-page-sessions-none-hint = Ask about the course and the chat will be saved here.
+page-sessions-none = No conversations yet
+page-sessions-none-hint = Ask about the course and the conversation will be saved here.
 page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
 page-chat-empty-general = This course has no model of its own yet. A general model answers; it hasn't learnt the course's examples.

@@ -58,7 +58,7 @@ launch-full = the provider “{ $provider }” has { $count ->
   }, the limit is { $limit }: start again when one has finished, or cancel one
 launch-moved-on = This has changed meanwhile; look again
 launch-no-spec = The dataset's settings can't be read at that commit
-migrate-form = “{ $said }” isn't a base model: write PROVIDER/BASE, for example openai/gpt-4.1-mini-2025-04-14
+migrate-form = “{ $said }” isn't a base model: write PROVIDER/BASE, for example engine/recall
 migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`
@@ -120,7 +120,7 @@ notice-rewritten = The repository's history was rewritten: { $count ->
 notice-repository =
     { $reason }
     The models keep answering.
-notice-no-branch = The repository has no such branch, or is empty. The models keep answering.
+notice-no-branch = The repository has no such branch, or is empty: check repository.branch in config.yaml. The models keep answering.
 chronicle-no-build = { $dataset } has no version on this branch: see `merlin log`
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository.

@@ -103,7 +103,7 @@ rule-wrong-value-fix = Write it as merlin schema says.
 
 rule-unknown-rule = dataset.yaml switches off a rule that there is not, so a typing error would leave it on.
 rule-unknown-rule-fix = Write its name as merlin rules does.
-rule-always-on = dataset.yaml switches off a rule whose findings are errors: what it stands at cannot be trained.
+rule-always-on = dataset.yaml switches off a rule whose findings are errors: what it reports cannot be trained.
 rule-always-on-fix = Fix what it reports. Only warnings and notes can be turned off.
 rule-no-reason = dataset.yaml switches a rule off and does not say why.
 rule-no-reason-fix = Write the reason behind the rule's name, as a reviewer should read it.

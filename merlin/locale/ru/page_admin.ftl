@@ -226,7 +226,7 @@ page-no-expiry = без срока
 page-yes-gift = Да, подарить
 page-result-given = Подарок отправлен.
 page-result-done = Сохранено.
-page-audit-title = История действий
+page-audit-title = Журнал действий
 page-audit-empty = Записей нет.
 
 page-processes = Процессы

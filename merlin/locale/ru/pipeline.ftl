@@ -62,7 +62,7 @@ launch-full = у поставщика «{ $provider }» { $count ->
   }, лимит { $limit }: запустите снова, когда одно завершится, или отмените одно
 launch-moved-on = За это время всё изменилось; посмотрите ещё раз
 launch-no-spec = Настройки набора в этом коммите не читаются
-migrate-form = «{ $said }» — не базовая модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например openai/gpt-4.1-mini-2025-04-14
+migrate-form = «{ $said }» — не базовая модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например engine/recall
 migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
 migrate-no-base = У поставщика «{ $provider }» в списке нет базовой модели { $model }: проверьте имя или укажите её цену в `prices` этого поставщика в config.yaml
 build-none = У набора { $dataset } в этом коммите нет сборки: посмотрите `merlin log { $dataset }`
@@ -145,7 +145,7 @@ notice-rewritten = История репозитория переписана: �
 notice-repository =
     { $reason }
     Модели продолжают отвечать.
-notice-no-branch = В репозитории нет такой ветки (или он пуст). Модели продолжают отвечать.
+notice-no-branch = В репозитории нет такой ветки (или он пуст): проверьте repository.branch в config.yaml. Модели продолжают отвечать.
 chronicle-no-build = у набора { $dataset } в этой ветке нет ни одной версии: посмотрите `merlin log`
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
