@@ -43,6 +43,7 @@ from merlin.bot.updates import (
     read_button_data,
 )
 from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import ADMINS, Notices
@@ -298,10 +299,14 @@ class ChatProcessor(BaseUpdateProcessor):
 
 async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
     """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
-    attempt = 0
+    attempt, outage = 0, ""
     while True:
         try:
             return await services.store.do(work)
+        except MerlinError as error:
+            if str(error) != outage:  # a long outage must not fill the disk with log lines
+                log.warning(trouble, reason=str(error))
+            outage = str(error)
         except Exception:
             log.exception(trouble, attempt=attempt)
         await pause(attempt, min(services.pace.longest_pause_s, STORE_PAUSE_S))

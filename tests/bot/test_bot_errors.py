@@ -5,6 +5,7 @@ import logging
 import re
 from dataclasses import replace
 
+import psycopg
 import pytest
 import structlog
 
@@ -19,6 +20,7 @@ from tests.bot.running_bot import (
     QUICK,
     VERA,
     RunningBot,
+    add_live_model,
     answer_texts,
     ask,
     count_updates_by_state,
@@ -258,6 +260,35 @@ def test_temporary_database_failure_loses_no_update(telegram, settings, logs):
         other.sql("ALTER TABLE away RENAME TO updates")
         wait_until_ended(telegram, settings, 1)
     assert "«вопрос»" in answer_texts(telegram)[0]
+
+
+def test_database_that_takes_no_writes_loses_no_update_and_is_no_error(
+    telegram, settings, logs, postgresql
+):
+    settings = replace(settings, database=postgresql.create(template="empty"))
+    add_live_model(settings, "stand-in-base")
+    event = "updates could not be stored"
+    with RunningBot(settings):
+        telegram.say("anna", "первый")
+        wait_until_ended(telegram, settings, 1)
+        _set_read_only(postgresql, settings.database, "on")
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: [log for log in logs if log["event"] == event])
+        _set_read_only(postgresql, settings.database, "off")
+        wait_until_ended(telegram, settings, 2)
+    postgresql.drop(settings.database)
+    assert "«вопрос»" in answer_texts(telegram)[1]
+    levels = {(log["log_level"], "exc_info" in log) for log in logs if log["event"] == event}
+    assert levels == {("warning", False)}
+
+
+def _set_read_only(postgresql, url, value):
+    """Let a database refuse writes, or take them again; close its connections, for the change."""
+    name = url.rpartition("/")[2]
+    with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
+        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+        connection.execute(end, (name,))
 
 
 def test_unknown_chat_is_marked_unreachable(telegram, settings):
