@@ -36,8 +36,11 @@ def test_running_job_is_updated_and_open_sections_stay_open(staff_visitor, staff
     first = page.locator("#losses tbody tr").first.locator("td").first
     expect(first).to_have_text("69")
     line = page.locator("polyline.l:not(.t)").get_attribute("points")
+    download = page.locator("#live").get_by_role("link")
+    download.focus()
     add_losses(staff_site, range(70, 91))
     expect(first).to_have_text("90")
+    expect(download).to_be_focused()
     expect(page.get_by_text("эпоха 3 из 4")).to_be_visible()
     assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
     assert page.locator(".chart path.d").count() == 3
@@ -243,6 +246,18 @@ def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_sit
     expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
     # 39 if midnight has passed since the dates were set.
     expect(page.get_by_text(re.compile("через (39|40) дней"))).to_be_visible()
+
+
+def test_health_page_keeps_the_focus_when_it_refreshes_itself(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/health", VERA)
+    page.clock.install()
+    page.reload()
+    link = page.get_by_role("link", name="Неделя")
+    link.focus()
+    before = link.element_handle()
+    page.clock.fast_forward(16_000)
+    before.wait_for_element_state("hidden")
+    expect(link).to_be_focused()
 
 
 def test_page_with_a_filter_further_down_starts_at_its_top(staff_visitor):
