@@ -79,7 +79,7 @@ def builds(dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJs
 
 @app.command()
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a build: counts, tokens, system text, and all examples with their authors."""
+    """Show a build: counts, tokens, instructions, and all examples with their authors."""
     with read_context(config) as (ctx, actor):
         build = acts.get(ctx, actor, version)
     view = record(build, **_JSON_NAMES)

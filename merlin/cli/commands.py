@@ -62,7 +62,7 @@ PANELS = {
             "Fetch, check and build now; show the build of the newest commit, or of another one."
         ),
         "builds": "List builds, newest first.",
-        "show": "Show a build: counts, tokens, system text, and all examples with their authors.",
+        "show": "Show a build: counts, tokens, instructions, and all examples with their authors.",
         "diff": "Compare two builds: examples added, removed or changed.",
         "verify": "Rebuild from the commit and compare every byte; exit 1 if one differs.",
         "prune": "Delete the folders of unused builds; they can be rebuilt.",

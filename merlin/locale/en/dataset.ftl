@@ -71,7 +71,7 @@ finding-same-rejected = The answer under rejected says the same as the last one:
 finding-unused-rejected = The answer under rejected isn't used: only recipe.method dpo trains on pairs.
 
 finding-empty-content = Empty message: { $role ->
-        [system] the system text
+        [system] the system message
         [user] the question
         [assistant] the answer
        *[tool] the function's answer
@@ -121,7 +121,7 @@ finding-known-to-base = { $model } answers this right without being taught: the 
 finding-near-duplicate = Nearly the same question is already in { $other }.
 finding-near-leak = Nearly the same question is used for training in { $other }. This test measures memory more than knowledge.
 finding-case-twin = The name differs from { $other } by letter case alone: not every file system can tell them apart.
-finding-own-system = The example has its own system text, but the model will be asked with the dataset's.
+finding-own-system = The example has its own system message, but the model will be asked with the dataset's instructions.
 finding-one-sided-tags = Nearly all examples have the tag “{ $tag }”: { $percent }%. The dataset says little of anything else.
 finding-single-tags = { $count ->
     [one] { $count } tag is used in one example only: { $names }.
