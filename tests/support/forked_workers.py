@@ -1,7 +1,7 @@
 """Workers of xdist that are forked from one process, which has collected the tests.
 
 A worker of its own takes 17 s of processor time to collect them, most of it imports; a forked one
-takes 3 s.
+takes 3 s. Its fork server is a fork too: a new interpreter would import Merlin's modules again.
 """
 
 import gc
@@ -13,9 +13,11 @@ import socket
 import subprocess
 import sys
 import tempfile
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from importlib import import_module
+from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
+from unittest.mock import patch
 
 # xdist appends the arguments of an interpreter: `-u -c LINE`.
 _CLIENT = (sys.executable, "-I", "-S", __file__)
@@ -71,10 +73,12 @@ def _collect(arguments):
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
         code = pytest.main([*arguments, "--collect-only", "-n0"])
     # Imported after pytest, which rewrites the assertions of some.
+    from merlin.engine.trainers.recall.encoder import measure_small_talk
     from tests.support.forked_processes import PRELOADED
 
     for name in PRELOADED:
         import_module(name)
+    measure_small_talk("")  # loads the encoder, which takes each process a second
     gc.freeze()  # no worker writes to these objects to find garbage
     return code == pytest.ExitCode.OK
 
@@ -88,7 +92,26 @@ def _work(connection, is_collected):
         os.close(stream)
     if not is_collected:  # a module that cannot be imported may be half imported here
         os.execv(sys.executable, [sys.executable, "-u", "-c", line])  # noqa: S606 - no shell
+    resource_tracker.ensure_running()  # in an interpreter of its own
+    with patch.object(util, "spawnv_passfds", _fork_server):
+        forkserver.ensure_running()
     exec(line, vars(sys.modules["__main__"]))  # noqa: S102 - of execnet
+    os._exit(0)
+
+
+def _fork_server(_executable, arguments, descriptors):
+    """Run multiprocessing's line for its fork server in a fork of this process; return its id."""
+    if process_id := os.fork():
+        return process_id
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)  # execnet's messages are on standard output
+    # Without the write end of the worker's pipe: the server ends with the worker.
+    for number in {int(path.name) for path in Path("/proc/self/fd").iterdir()}:
+        if number > 2 and number not in descriptors:
+            with suppress(OSError):  # of this very listing
+                os.close(number)
+    with suppress(SystemExit):
+        exec(arguments[-1], {})  # noqa: S102 - of multiprocessing
     os._exit(0)
 
 
