@@ -149,12 +149,16 @@ class Site:
             base_url=self.address, headers=self.key_headers(user_id, *scopes), timeout=longest()
         )
 
+    def sign_in(self, user_id):
+        """Sign a user in from a new browser; return the value of its session cookie."""
+        _, token = SignIns(self.db).open(user_id, SignInMethod.CODE, "Firefox, Linux")
+        return token
+
     def browser_client(self, user_id):
         """Return a client with the session cookie of a signed-in user."""
-        _, token = SignIns(self.db).open(user_id, SignInMethod.CODE, "Firefox, Linux")
-        headers = {"Origin": self.address}
+        cookies, headers = {"merlin": self.sign_in(user_id)}, {"Origin": self.address}
         return httpx.Client(
-            base_url=self.address, cookies={"merlin": token}, headers=headers, timeout=longest()
+            base_url=self.address, cookies=cookies, headers=headers, timeout=longest()
         )
 
 

@@ -186,9 +186,7 @@ class FullSite(DaemonSite):
 
     def sign_in_headers(self, user_id):
         """Return the headers of a browser with a new sign-in of this user."""
-        browser = self.browser_client(user_id)
-        with browser:
-            return {"Cookie": f"merlin={browser.cookies['merlin']}", "Origin": self.address}
+        return {"Cookie": f"merlin={self.sign_in(user_id)}", "Origin": self.address}
 
 
 @contextmanager

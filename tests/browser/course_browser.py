@@ -56,9 +56,7 @@ class Visitor:
         context = self.chromium.new_context(**{**defaults, **options})
         self._contexts.append(context)
         if user_id is not None:
-            with self.site.browser_client(user_id) as client:
-                token = client.cookies["merlin"]
-            cookies = {"merlin": token}
+            cookies = {"merlin": self.site.sign_in(user_id)}
             if "locale" in options:
                 # Otherwise the account's language would take precedence over the browser's.
                 cookies["merlin_language"] = options["locale"][:2]

@@ -62,7 +62,7 @@ def anna(course_site):
         course_site.add_favourite(user_id, course_site.course_id(slug))
     ApiKeys(course_site.db).make(user_id, "мой скрипт", ["courses:read", "chat:write"])
     set_password(course_site, user_id, "anna")
-    course_site.browser_client(user_id).close()
+    course_site.sign_in(user_id)
     return user_id
 
 
