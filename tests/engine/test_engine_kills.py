@@ -109,7 +109,7 @@ def test_job_killed_while_running_continues_to_the_same_model(engine):
 def test_stopped_engine_exits_cleanly_and_the_job_continues_after_restart(engine):
     client = engine.start()
     job = client.launch(
-        client.upload(build_training_file(build_examples(200))).id, hyperparameters={"n_epochs": 25}
+        client.upload(build_training_file(build_examples(40))).id, hyperparameters={"n_epochs": 60}
     )
     # On a slow machine the job can have succeeded already.
     client.until(job.id, "running", "succeeded")
