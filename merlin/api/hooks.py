@@ -201,7 +201,7 @@ async def telegram(request: Request) -> Response:
         raise NotFound("no such hook")
     secret = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
-        raise _refuse(request, "telegram")
+        raise _make_refusal(request, "telegram")
     try:
         update = read_update(parse_object(await read_body(request, TELEGRAM_BYTES)))
     except ValueError as error:
@@ -243,12 +243,12 @@ async def _trigger(request: Request, name: str) -> Response:
     secrets = services_of(request).hook_secrets.get(name, ())
     is_local = not secrets and is_from_network(request, LOOPBACK)
     if not (is_local or is_authentic(secrets, request.headers, body)):
-        raise _refuse(request, name)
+        raise _make_refusal(request, name)
     request.app.state.debouncers[name].trigger()
     return Response(status_code=HTTPStatus.ACCEPTED)
 
 
-def _refuse(request: Request, name: str) -> Problem:
+def _make_refusal(request: Request, name: str) -> Problem:
     request.app.state.traffic.hooks_refused[name] += 1
     return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
 

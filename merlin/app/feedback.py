@@ -30,7 +30,7 @@ def rate(
     """
     turn = sessions.get_turn(ctx, actor, turn_id)
     if not turn.answer:
-        raise _refuse("not-rateable")
+        raise _make_refusal("not-rateable")
     draft = _correct(ctx, actor, turn, correction, language) if correction else None
     Ratings(ctx.db, ctx.bot_id, ctx.clock).rate(turn_id, actor.user_id, value)
     return draft
@@ -59,16 +59,16 @@ def take_rating_back(ctx: Context, actor: Actor, turn_id: int) -> None:
 
 def _correct(ctx: Context, actor: Actor, turn: TurnView, text: str, language: str) -> Draft:
     if not has_consent(ctx, actor):
-        raise _refuse("no-consent")
+        raise _make_refusal("no-consent")
     dataset = dataset_of(ctx, turn.question, turn.format, turn.model)
     if not (turn.is_private and dataset):
-        raise _refuse("no-example")
+        raise _make_refusal("no-example")
     question = mask_personal_data(turn.question, language).words
     answer = mask_personal_data(text, language).words
     rejected = rejected_answer(ctx, dataset, turn.answer, language)
     draft = Draft(question, answer, dataset, turn.id, turn.model, rejected=rejected)
     if proposals.add(ctx, actor, draft) is None:
-        raise _refuse("too-many-corrections")
+        raise _make_refusal("too-many-corrections")
     return draft
 
 
@@ -96,5 +96,5 @@ def rejected_answer(ctx: Context, dataset: str, answer: str, language: str) -> s
     return mask_personal_data(answer, language).words
 
 
-def _refuse(code: str) -> Refused:
+def _make_refusal(code: str) -> Refused:
     return Refused(code, f"api-problem-{code}-detail")

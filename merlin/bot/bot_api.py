@@ -40,7 +40,7 @@ from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMess
 from merlin.core.log import get_logger, redact
 from merlin.core.server import join_chunks
 from merlin.core.tracing import open_span
-from merlin.providers.documents import too_large, unusable_file
+from merlin.providers.documents import file_error, file_size_error
 
 log = get_logger(__name__)
 
@@ -431,17 +431,17 @@ class Files:
     async def _download(self, file_id: str, limit_bytes: int) -> bytes:
         path, size = await self._find(file_id)
         if size > limit_bytes:
-            raise too_large(limit_bytes)
+            raise file_size_error(limit_bytes)
         url = f"{self._file_url}/{quote(path)}"
         async with self._transport.open("GET", url, read_s=self._read_s) as answer:
             if answer.status in _GONE:
-                raise unusable_file("media-not-found")
+                raise file_error("media-not-found")
             if answer.status != _OK:
                 raise NetworkError(f"Telegram answered {answer.status}")
             if (answer.content_length or 0) > limit_bytes:
-                raise too_large(limit_bytes)
+                raise file_size_error(limit_bytes)
             pieces = answer.content.iter_chunked(_CHUNK)
-            return await join_chunks(pieces, limit_bytes, too_large(limit_bytes))
+            return await join_chunks(pieces, limit_bytes, file_size_error(limit_bytes))
 
     async def _find(self, file_id: str) -> tuple[str, int]:
         """Return a file's path and size (0: unknown) from getFile."""
@@ -451,8 +451,8 @@ class Files:
         except BadRequest as error:
             # Telegram has no error code for this, only a text. Source: tdlib.
             if "too big" in str(error).lower():
-                raise too_large(TELEGRAM_BYTES) from None
-            raise unusable_file("media-not-found") from None
+                raise file_size_error(TELEGRAM_BYTES) from None
+            raise file_error("media-not-found") from None
         except NetworkError:
             raise
         except (TelegramError, TypeError) as error:
@@ -460,5 +460,5 @@ class Files:
         file = result if isinstance(result, dict) else {}
         path, size = file.get("file_path"), file.get("file_size")
         if not isinstance(path, str) or not path:
-            raise unusable_file("media-not-found")
+            raise file_error("media-not-found")
         return path, size if isinstance(size, int) else 0

@@ -54,7 +54,7 @@ class Limits:
     bytes: int = 0
 
 
-def limit_exceeded(
+def limit_error(
     message: str, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
 ) -> ApiError:
     """Return the ApiError 429 for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
@@ -182,7 +182,7 @@ class Clients:
             headers = build_headers("requests", size, bucket.left(now), bucket.full_in_s(now))
         if retry_after_s:
             message = f"Rate limit reached: {size} requests a minute. Ask again a little later."
-            raise limit_exceeded(message, "requests", retry_after_s, headers)
+            raise limit_error(message, "requests", retry_after_s, headers)
         return headers
 
     def check_queue(self, client: Client | None) -> None:
@@ -190,7 +190,7 @@ class Clients:
         most = client.limits.jobs if client else 0
         if client and most and self._count_jobs(client) >= most:
             message = f"At most {most} jobs may be unfinished. Wait for one to end, or cancel one."
-            raise limit_exceeded(message, "jobs", _JOB_RETRY_S)
+            raise limit_error(message, "jobs", _JOB_RETRY_S)
 
     def check_storage(self, client: Client | None, more: int) -> None:
         """Raise ApiError 403 if `more` bytes would exceed the storage limit; None has no limits."""
@@ -243,12 +243,12 @@ class TokenReservation:
             used = clients.read_spent(self._client, now)["tokens"] if limit else 0
             if limit and used >= limit:
                 message = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-                raise limit_exceeded(message, "tokens", seconds_until_midnight(now))
+                raise limit_error(message, "tokens", seconds_until_midnight(now))
             if limit and used + clients.reserved[client_id] >= limit:
                 message = (
                     "Your answers under way may need the rest of the day's tokens: let them end"
                 )
-                raise limit_exceeded(f"Rate limit reached: {message}.", "tokens", _ANSWER_RETRY_S)
+                raise limit_error(f"Rate limit reached: {message}.", "tokens", _ANSWER_RETRY_S)
             clients.reserved[client_id] += self._count
             self._is_taken = True
 

@@ -32,7 +32,7 @@ from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
-from merlin.engine.clients import limit_exceeded
+from merlin.engine.clients import limit_error
 from merlin.engine.context import Engine
 from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
@@ -164,7 +164,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
             refusal = error
         case Busy():
             message = "Too many questions wait for this model; ask again a little later."
-            refusal = limit_exceeded(message, "requests", error.retry_after_s)
+            refusal = limit_error(message, "requests", error.retry_after_s)
         case Unavailable():
             refusal = ApiError(503, str(error), code="model_unavailable")
         case Untrainable():  # the base's files are missing or invalid

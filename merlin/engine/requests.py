@@ -15,7 +15,7 @@ from starlette.requests import Request
 
 from merlin.core.server import read_chunks
 from merlin.openai_protocol.errors import ApiError, bad_field, format_path
-from merlin.openai_protocol.requests import TextAnswerFields, body_too_large
+from merlin.openai_protocol.requests import TextAnswerFields, body_size_error
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 UNSUPPORTED = "this engine does not support it; leave the field out"
@@ -33,7 +33,7 @@ async def open_form(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, body_too_large(most_bytes))
+    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, body_size_error(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:

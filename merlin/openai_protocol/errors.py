@@ -87,7 +87,7 @@ def format_path(path: Sequence[int | str]) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def context_exceeded(tokens: int, window: int) -> ApiError:
+def context_length_error(tokens: int, window: int) -> ApiError:
     """Return the error for messages that exceed the model's context window."""
     words = (
         f"This model's maximum context length is {window} tokens, your messages have"

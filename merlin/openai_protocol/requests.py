@@ -39,7 +39,7 @@ class TextAnswerFields(BaseModel):
 
 async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above `most` bytes."""
-    content = b"".join([chunk async for chunk in read_chunks(request, most, body_too_large(most))])
+    content = b"".join([chunk async for chunk in read_chunks(request, most, body_size_error(most))])
     try:
         body = parse_json(content.decode("utf-8-sig"))
     except UnicodeEncodeError as error:
@@ -52,7 +52,7 @@ async def read_body(request: Request, most: int = MAX_JSON_BYTES) -> dict[str, A
     return body
 
 
-def body_too_large(most: int) -> ApiError:
+def body_size_error(most: int) -> ApiError:
     """Return the error for a body of more than `most` bytes."""
     text = f"The body is larger than {most // 1_000_000} MB, which is the limit."
     return ApiError(413, text, code="request_too_large")

@@ -35,7 +35,7 @@ _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
-def unusable_file(key: str, **arguments: object) -> Refused:
+def file_error(key: str, **arguments: object) -> Refused:
     """Return the error for an unusable upload; `key` and `arguments` are its Fluent message.
 
     media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
@@ -45,9 +45,9 @@ def unusable_file(key: str, **arguments: object) -> Refused:
     return Refused(key.removeprefix("media-").replace("-", " "), key, **arguments)
 
 
-def too_large(most: int) -> Refused:
+def file_size_error(most: int) -> Refused:
     """Return the error for a file of more than `most` bytes."""
-    return unusable_file("media-too-large", megabytes=max(most // MEGABYTE, 1))
+    return file_error("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 class ChildReader:
@@ -70,18 +70,18 @@ class ChildReader:
         It is incomplete if pages are images or a part is damaged. Raises Refused.
         """
         if len(content) > self._limits.document_bytes:
-            raise too_large(self._limits.document_bytes)
+            raise file_size_error(self._limits.document_bytes)
         if not content:
-            raise unusable_file("media-empty")
+            raise file_error("media-empty")
         kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
-            raise unusable_file("media-unknown", kinds=_KINDS)
+            raise file_error("media-unknown", kinds=_KINDS)
         async with self._slots:
             result = loads(await self._read_by_child(kind, content))
         if "fault" not in result:
             return result["text"], result["is_cut"]
         most = self._limits.document_characters
-        raise unusable_file(f"media-{result['fault']}", characters=most, kinds=_KINDS)
+        raise file_error(f"media-{result['fault']}", characters=most, kinds=_KINDS)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
         """Return the child's output. Raises Refused if the child crashes or takes too long."""
@@ -91,7 +91,7 @@ class ChildReader:
                 output = await self._exchange(child, content)
                 status = await child.wait()
         except TimeoutError:
-            raise unusable_file("media-slow") from None
+            raise file_error("media-slow") from None
         finally:
             if child.returncode is None:
                 with suppress(ProcessLookupError):
@@ -103,7 +103,7 @@ class ChildReader:
             return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
         is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
-        raise unusable_file("media-slow" if is_out_of_time else "media-damaged")
+        raise file_error("media-slow" if is_out_of_time else "media-damaged")
 
     async def _start(self, kind: FileKind) -> Process:
         return await asyncio.create_subprocess_exec(
@@ -132,7 +132,7 @@ class ChildReader:
         while chunk := await child.stdout.read(_CHUNK):
             output += chunk
             if len(output) > most:
-                raise unusable_file("media-bomb")
+                raise file_error("media-bomb")
         return bytes(output)
 
 

@@ -84,7 +84,7 @@ async def show_checkout(
     """Return the checkout page of a plan."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
-        raise not_found_page(context, "plan")
+        raise not_found_error(context, "plan")
     return await _page(context, plan, CheckoutForm(code=code))
 
 
@@ -95,7 +95,7 @@ async def buy(
     """Store the order, request its payment page, and redirect there."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not takes_roubles(context, plan):
-        raise not_found_page(context, "plan")
+        raise not_found_error(context, "plan")
     needs_contact = _needs_contact(context)
     address = normalise_contact(form.contact) if needs_contact else ""
     if needs_contact and not address:
@@ -136,7 +136,7 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
     return seen_other(f"/orders/{purchase_id}")
 
 
-def not_found_page(context: PageContext, about: str) -> ErrorPage:
+def not_found_error(context: PageContext, about: str) -> ErrorPage:
     """Return the error of a "plan" not for sale here, or of another person's "order"."""
     view = {"about": about}
     return ErrorPage(
@@ -256,7 +256,7 @@ async def _find_own_order(context: SignedInContext, order_id: Hex) -> Purchase:
     try:
         return await context.read(orders.show_order, order_id)
     except NotFound as error:
-        raise not_found_page(context, "order") from error
+        raise not_found_error(context, "order") from error
 
 
 OwnOrder = Annotated[Purchase, Depends(_find_own_order)]

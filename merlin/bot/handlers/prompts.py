@@ -33,7 +33,7 @@ from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime,
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.documents import too_large, unusable_file
+from merlin.providers.documents import file_error, file_size_error
 from merlin.providers.openai_chat import OpenAIAudio
 
 log = get_logger(__name__)
@@ -51,13 +51,13 @@ Source = Callable[[BotContext], Awaitable[Prompt]]
 def check_size(size: int, limit: int) -> None:
     """Raise Refused if the file is larger than `limit` bytes."""
     if size > limit:
-        raise too_large(limit)
+        raise file_size_error(limit)
 
 
 def check_voice(limits: MediaLimits, size: int, seconds: float) -> None:
     """Raise Refused if a voice or video note is too long or too large."""
     if seconds > limits.voice_s:
-        raise unusable_file("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
+        raise file_error("media-voice-too-long", minutes=max(limits.voice_s // MINUTE_S, 1))
     check_size(size, limits.voice_bytes)
 
 
@@ -92,7 +92,7 @@ async def read_photos(context: BotContext) -> Prompt:
         content = await _fetch_content(context, photo, limits.photo_bytes)
         mime = image_mime(content[:HEAD_BYTES])
         if not mime:
-            raise unusable_file("media-photo-unknown")
+            raise file_error("media-photo-unknown")
         images.append(Image(content, mime))
     question = context.text or context.translate("media-ask-photo")
     return Prompt(question, "photo", tuple(images), vision.pair, note=note)
@@ -112,7 +112,7 @@ async def read_documents(context: BotContext) -> Prompt:
         content = await _fetch_content(context, document, limit)
         kind = detect_kind(document.name, document.mime, content[:HEAD_BYTES])
         if kind in _MISNAMED:
-            raise unusable_file("media-misnamed", kind=_MISNAMED[kind])
+            raise file_error("media-misnamed", kind=_MISNAMED[kind])
         text, has_gaps = await reader.read(content, document.name)
         attached.append(AttachedText(document.name or "document", text))
         is_cut = is_cut or has_gaps
@@ -154,7 +154,7 @@ async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
 async def _fetch_content(context: BotContext, sent: ReceivedAttachment, limit_bytes: int) -> bytes:
     content = await fetch(context, sent.file_id, limit_bytes)
     if not content:
-        raise unusable_file("media-empty")
+        raise file_error("media-empty")
     return content
 
 
@@ -165,7 +165,7 @@ async def _transcribe(
     content = await _fetch_content(context, sent, context.services.config.chat.limits.voice_bytes)
     extension = recording_extension(content[:HEAD_BYTES])
     if not extension:
-        raise unusable_file("media-sound-unknown")
+        raise file_error("media-sound-unknown")
     attempt = 0
     while True:
         try:

@@ -161,11 +161,11 @@ async def complete(request: Request) -> Response:
     async with aclosing(answer):
         completion = await run_while_connected(request, _build_completion(model, answer))
     if completion is None:
-        raise _client_disconnected()
+        raise _disconnected_error()
     return JSONResponse(completion)
 
 
-def _client_disconnected() -> ApiError:
+def _disconnected_error() -> ApiError:
     return ApiError(499, "The caller went away before the answer was whole.")
 
 
@@ -216,7 +216,7 @@ async def _build_stream_response(
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     first = await run_while_connected(request, anext(parts))
     if first is None:
-        raise _client_disconnected()
+        raise _disconnected_error()
 
     async def events() -> AsyncGenerator[bytes, None]:
         answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)

@@ -148,7 +148,7 @@ QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
 CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 
-def input_too_long(window: int, longest: int) -> ApiError:
+def input_length_error(window: int, longest: int) -> ApiError:
     """Return the error for an embedding input over the window; both in tokens."""
     message = f"This model reads at most {window} tokens a text; one has {longest}."
     return bad_field("input", message, "context_length_exceeded")

@@ -223,13 +223,13 @@ class ProxyBackend(ABC):
     async def embed(self, texts: Sequence[str]) -> Embedding:
         """Return one vector per text, and the token count; see Backend.embed."""
         if not self._can_embed:
-            raise no_embeddings()
+            raise no_embeddings_error()
         async with aclosing(self.find_targets(None)) as targets:
             url, fields = await anext(targets)
             body: Json = {"input": list(texts), "encoding_format": "float", **fields}
             answer = await self.client.fetch(f"{url}{_EMBEDDINGS}", body)
         if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
-            raise no_embeddings(answer.error_text)
+            raise no_embeddings_error(answer.error_text)
         if answer.status != _OK:
             raise answer.to_exception()
         try:
@@ -318,7 +318,7 @@ def parse_logprobs(logprobs: Mapping[str, Any] | None) -> list[TokenLogprob]:
     ]
 
 
-def no_embeddings(reason: str = "") -> ApiError:
+def no_embeddings_error(reason: str = "") -> ApiError:
     """Return the error for a base without embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
     return ApiError(400, f"{text} {reason}".strip(), param="model")

@@ -27,7 +27,7 @@ from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedding, Finis
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.encoder import digest_built_in, encode, look_up, remember
-from merlin.openai_protocol.errors import bad_field, context_exceeded
+from merlin.openai_protocol.errors import bad_field, context_length_error
 
 if TYPE_CHECKING:
     from merlin.engine.trainers.recall.draws import Floats
@@ -63,7 +63,7 @@ class RecallBackend:
             raise bad_field("logprobs", "recall chooses an answer and has no tokens; leave it out")
         prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
-            raise context_exceeded(prompt_tokens, self.context)
+            raise context_length_error(prompt_tokens, self.context)
         answer = await self.answer(adapter, request.messages)
         key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
         message = answer.text if answer.known else text(self._language, key)

@@ -342,11 +342,11 @@ class SsrfGuard:
             parsed = urlsplit(url)
             is_whole = bool(parsed.hostname) and parsed.port != 0
         except ValueError as error:
-            raise _invalid_url() from error
+            raise _url_error() from error
         has_user = parsed.username is not None or parsed.password is not None
         is_fit = is_plain and is_whole and len(url) <= MAX_URL_LENGTH
         if not is_fit or has_user or parsed.fragment or parsed.scheme not in {"http", "https"}:
-            raise _invalid_url()
+            raise _url_error()
         host = parsed.hostname or ""
         is_own = self._is_on_loopback and is_loopback(host)
         if host in self._configured_hosts or (is_own and parsed.scheme == "http"):
@@ -407,6 +407,6 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _invalid_url() -> ApiError:
+def _url_error() -> ApiError:
     message = "url must be an https address in ASCII, without a user and without '#'"
     return bad_field("url", f"{message}, {MAX_URL_LENGTH} characters at most")

@@ -37,7 +37,7 @@ from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.core.file_kind import recording_extension
 from merlin.core.i18n import text
 from merlin.core.vocabulary import fold, split_words, stem
-from merlin.openai_protocol.errors import bad_field, context_exceeded, unknown_model
+from merlin.openai_protocol.errors import bad_field, context_length_error, unknown_model
 from merlin.openai_protocol.requests import read_body
 from merlin.openai_protocol.responses import (
     DONE,
@@ -92,7 +92,7 @@ async def create_completion(account: Account, request: Request) -> Response:
     content, reason = cut_answer(full_answer, body)
     prompt, window = prompt_tokens(messages), account.behaviour.context_window
     if prompt > window:
-        raise context_exceeded(prompt, window)
+        raise context_length_error(prompt, window)
     usage = usage_object(prompt, count_tokens(content), account.behaviour.cached_tokens)
     options = body.get("stream_options") or {}
     with_usage = bool(body.get("stream") and options.get("include_usage"))

@@ -22,7 +22,7 @@ from torch import Tensor
 from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer
 
 from merlin.engine.encoder_files import takes_first_token
-from merlin.engine.serving.base import Adapter, GenerationRequest, Setup, input_too_long
+from merlin.engine.serving.base import Adapter, GenerationRequest, Setup, input_length_error
 from merlin.engine.serving.worker.forward import (
     AdapterStack,
     BatchedPasses,
@@ -286,7 +286,7 @@ def embed(base: LoadedBase, texts: Sequence[str]) -> tuple[list[list[float]], in
     tokens = [base.tokenizer(text)["input_ids"] for text in texts]
     longest = max((len(row) for row in tokens), default=0)
     if longest > base.window:
-        raise input_too_long(base.window, longest)
+        raise input_length_error(base.window, longest)
     parts = [
         tokens[start : start + _TEXTS_AT_ONCE] for start in range(0, len(tokens), _TEXTS_AT_ONCE)
     ]

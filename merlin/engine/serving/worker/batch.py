@@ -25,7 +25,7 @@ from merlin.engine.serving.worker.detokenizer import Detokenizer, StopFinder, To
 from merlin.engine.serving.worker.forward import ForwardPasses, KvCache, LoraWeights
 from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.training_file import render_chat
-from merlin.openai_protocol.errors import bad_field, context_exceeded
+from merlin.openai_protocol.errors import bad_field, context_length_error
 
 # The vocabulary is sorted only if this many top tokens do not reach `top_p` or hold an allowed one.
 TOP_TOKENS = 256
@@ -45,7 +45,7 @@ def encode_prompt(base: LoadedBase, messages: Sequence[Message]) -> list[int]:
         raise bad_field("messages", message) from error
     tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
     if len(tokens) >= base.window:
-        raise context_exceeded(len(tokens), base.window)
+        raise context_length_error(len(tokens), base.window)
     return tokens
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from merlin.engine.encoder_files import find_onnx, takes_first_token
 from merlin.engine.machine import read_resident_bytes
-from merlin.engine.serving.base import Line, Send, Setup, build_refusal_line, input_too_long
+from merlin.engine.serving.base import Line, Send, Setup, build_refusal_line, input_length_error
 from merlin.openai_protocol.errors import ApiError
 
 WINDOW = 512
@@ -52,7 +52,7 @@ class OnnxEncoder:
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         longest = max(map(len, tokens), default=0)
         if longest > self.window:
-            raise input_too_long(self.window, longest)
+            raise input_length_error(self.window, longest)
         parts = (tokens[first : first + _AT_ONCE] for first in range(0, len(tokens), _AT_ONCE))
         return (row for part in parts for row in self._compute_vectors(part)), sum(map(len, tokens))
 
