@@ -123,10 +123,12 @@ def request_daemon(
             finished = wait_for_daemon(config, poll, handle, notify, on_late)
             if finished.state is not RequestState.DONE:
                 raise finished.error
-        except MerlinError:
-            # The user was told that the request failed, so a later daemon must not handle it, and
-            # the status need not show it.
-            rows.withdraw(request_id)
+        except (MerlinError, KeyboardInterrupt):
+            # The user was told that the request failed, or does not want it any more, so a later
+            # daemon must not handle it, and the status need not show it.
+            is_withdrawn = rows.withdraw(request_id)
+            if not is_withdrawn and request.kind != RequestKind.FETCH:
+                notify("queued-only", request=request_id)
             raise
         return finished.result
 
@@ -180,5 +182,10 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
     with open_daemon_services(
         config, database, notify_missing, needs_provider=needs_provider, is_launching=launches
     ) as services:
-        Requests(services.db).release()
-        serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
+        rows = Requests(services.db)
+        rows.release()
+        try:
+            serve_requests(services, partial(fetch_commits, services), has_providers=has_providers)
+        except KeyboardInterrupt:
+            rows.release()
+            raise

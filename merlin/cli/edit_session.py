@@ -73,11 +73,17 @@ class EditSession:
         """Wait until the change is committed; without a daemon, this process commits it.
 
         Raises MerlinError if the change is refused, is in conflict, or cannot be pushed now (then
-        it stays queued).
+        it stays queued). Ctrl-C cancels a change whose commit has not begun.
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
-        poll = partial(_read_change, Changes(self.ctx.db), change_id)
-        return wait_for_daemon(self.ctx.config, poll, self._commit_queued, self.notify, on_late)
+        rows, config = Changes(self.ctx.db), self.ctx.config
+        poll = partial(_read_change, rows, change_id)
+        try:
+            return wait_for_daemon(config, poll, self._commit_queued, self.notify, on_late)
+        except KeyboardInterrupt:
+            if not rows.give_up(change_id):
+                self.notify("change-queued", change=change_id)
+            raise
 
     def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch

@@ -121,16 +121,18 @@ class Requests(Repository):
             self.db.bump()
 
     @transaction
-    def withdraw(self, request_id: int) -> None:
+    def withdraw(self, request_id: int) -> bool:
         """Cancel a waiting request, or mark a failed one as known to its author.
 
-        A claimed one stays unchanged.
+        A claimed one stays unchanged, and False is returned.
         """
         failed = RequestState.FAILED.value
         is_open = REQUEST.state.in_([RequestState.WAITING.value, failed])
         these = (REQUEST.id == request_id) & is_open
-        if self.db.update(REQUEST, these, state=failed, result=dump_json({})):
+        is_changed = bool(self.db.update(REQUEST, these, state=failed, result=dump_json({})))
+        if is_changed:
             self.db.bump()
+        return is_changed
 
     def get(self, request_id: int) -> Request:
         """Return the request. Raises NotFound."""

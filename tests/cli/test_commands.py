@@ -1,7 +1,10 @@
 """Commands on a recorded pipeline: output as a table and as JSON, and exit codes."""
 
+import getpass
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 from datetime import timedelta
 
@@ -14,11 +17,12 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.i18n import format_time
-from merlin.db.processes import Heartbeats
+from merlin.db.processes import Heartbeats, Lead
 from merlin.db.requests import RequestKind, Requests, RequestState
 from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.small_disk import fill_disk, small_disk
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -82,6 +86,20 @@ def test_list_without_rows_names_the_next_step(capsys, committed_lab, command, n
     assert (captured.out, next_step in captured.err) == ("", True), captured
     assert main([*command, "--json", *config]) == 0
     assert capsys.readouterr().out == "[]\n"
+
+
+def test_interrupted_command_withdraws_its_request(lab):
+    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that never looks
+        assert lead.take()
+        arguments = ["-m", "merlin", "jobs", "launch", "trial", "--config", str(lab.path)]
+        waiting = subprocess.Popen([sys.executable, *arguments], stderr=subprocess.PIPE, text=True)
+        with open_migrated_database(lab.config) as database:
+            requests = Requests(database)
+            wait_until(lambda: "waiting" in waiting.stderr.readline())
+            waiting.send_signal(signal.SIGINT)
+            assert (waiting.communicate(timeout=longest())[1], waiting.returncode) == ("", 130)
+            newest = requests.list_of_author(f"cli:{getpass.getuser()}", 1)[0]
+            assert (newest.kind, newest.state) == (RequestKind.LAUNCH, RequestState.FAILED)
 
 
 def test_levels_of_events_are_translated(run, monkeypatch):

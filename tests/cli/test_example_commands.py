@@ -2,6 +2,9 @@
 
 import json
 import os
+import shutil
+import signal
+import subprocess
 import sys
 
 import pytest
@@ -10,6 +13,7 @@ import yaml
 from merlin.dataset.changes import ChangeState
 from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
@@ -50,6 +54,28 @@ def test_added_example_is_committed_under_the_editors_own_name(lab, run_json):
     )
     document = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
     assert document == "boris <boris@example.com> Add example где-тут-новый-выход"
+
+
+def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(lab, run, tmp_path):
+    before, git, is_pushing = int(count(lab)), tmp_path / "bin/git", tmp_path / "pushing"
+    os.mkfifo(tmp_path / "silent")
+    git.parent.mkdir()
+    git.write_text(
+        "#!/bin/sh\n"
+        f'case "$*" in *" push "*) touch {is_pushing}; read line < {tmp_path / "silent"};; esac\n'
+        f'exec {shutil.which("git")} "$@"\n'
+    )
+    git.chmod(0o755)
+    words = ["example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо и налево."]
+    arguments = [sys.executable, "-m", "merlin", *words, "--config", str(lab.path)]
+    env = {**os.environ, "PATH": f"{git.parent}:{os.environ['PATH']}"}
+    adding = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True, env=env)
+    wait_until(is_pushing.exists)
+    adding.send_signal(signal.SIGINT)
+    output = adding.communicate(timeout=longest())[1]
+    assert (adding.returncode, "will commit it (edit" in output) == (130, True), output
+    code, captured = run(*words[:4], "Где вход?", *words[5:])
+    assert (code, int(count(lab))) == (0, before + 2), captured
 
 
 def test_preview_commits_nothing(lab, run_json, run):
