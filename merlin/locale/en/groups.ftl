@@ -26,7 +26,7 @@ groups-about = Topics: { $dataset ->
        *[other] { $dataset }
     }
 groups-speaks = Language: { $spoken ->
-        [none] same as the question
+        [none] that of the person who asks
         [ru] Russian
        *[en] English
     }
@@ -38,7 +38,7 @@ groups-privacy-mode = Telegram doesn't show me all messages. To let me see quest
 groups-hears-mention = Mentions only
 groups-hears-reply = Mentions and replies
 groups-hears-question = Anything ending with “?”, too
-groups-speaks-asker = Same as the question
+groups-speaks-asker = As the person who asks
 groups-renews-all = New conversation: everyone
 groups-renews-leaders = New conversation: admins
 groups-button-datasets = 📚 Choose topics

@@ -52,7 +52,7 @@ page-left-questions =
         [one] { $remaining } question left, resets { $until }.
        *[other] { $remaining } questions left, resets { $until }.
     }
-page-chat-nearest = Perhaps you meant:
+page-chat-nearest = Did you mean:
 page-source =
     { $count ->
         [one] Source: example
