@@ -96,6 +96,7 @@ def test_asker_learns_that_the_daemon_refused_an_approved_action(telegram, provi
         with open_database(settings.database) as database:
             gone = MODEL.update({"state": ModelState.GONE.value})
             database.transact(lambda: database.change(gone))
+        boris.wait_for_text("Нужно ваше подтверждение")
         boris.say("/admin")
         boris.press("a-approve-yes:1", boris.last.message_id, forged=True)
         assert "Подтверждено, действие начато." in boris.last.text
@@ -115,6 +116,7 @@ def test_role_of_a_person_who_has_deleted_their_data_is_not_granted(telegram, se
         anna.press("forget:1")
         telegram.press("anna", "forget:2")
         telegram.wait_for(lambda: not select_rows(settings, FIND_ANNA))
+        boris.wait_for_text("Нужно ваше подтверждение")
         boris.say("/admin")
         boris.press("a-approve-yes:1", boris.last.message_id, forged=True)
         assert "Человек, о котором шла речь, удалил свои данные." in boris.last.text
