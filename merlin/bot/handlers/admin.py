@@ -214,13 +214,10 @@ def _board_card(context: BotContext, card: Card) -> str:
     return cut_line(f"{message} — {details}" if details else message)
 
 
-async def admin_home(context: BotContext) -> None:
-    """Show the home screen and refresh it while anything is in progress."""
-    await show_live(context, Permission.WATCH, _home, _home)
-
-
-handlers.command("admin")(admin_home)
-handlers.button("a-home")(admin_home)
+# It is refreshed while anything is in progress.
+_watch_home = partial(show_live, permission=Permission.WATCH, build_first=_home, rebuild=_home)
+handlers.command("admin")(_watch_home)
+handlers.button("a-home")(_watch_home)
 
 
 # The label and callback data of the button under some notices. The data may require an argument
