@@ -207,15 +207,21 @@ class CommitHistory(Repository):
     def drop_commits(self, after: int, at: datetime) -> int:
         """Remove commits after this position from the branch (history was rewritten).
 
-        Their waiting and training verdicts become superseded. If a removed commit had been
-        considered for serving, promotion starts again; a pin stays. Returns the number of
-        removed commits.
+        Their waiting and training verdicts become superseded; one that they had superseded and
+        that is now its dataset's newest waits again. If a removed commit had been considered for
+        serving, promotion starts again; a pin stays. Returns the number of removed commits.
         """
+        changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         condition = VERDICT.position > after
         why = {"reason": "verdict-history"}
         transition(self.db, _OPEN, VerdictStatus.SUPERSEDED, at, condition, change=why)
         self.db.update(VERDICT, condition, position=None)
+        for dataset in {name for (name,) in changed}:
+            newest = self.latest(dataset)
+            if newest and newest.status is VerdictStatus.SUPERSEDED and newest.job_id is None:
+                this = (VERDICT.commit_sha == newest.commit) & (VERDICT.dataset == dataset)
+                transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this)
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
             mark_incomplete(self.db)

@@ -69,6 +69,8 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
     ),
     VerdictStatus.FAILED: frozenset({VerdictStatus.TRAINING, VerdictStatus.SUPERSEDED}),
     VerdictStatus.SERVING: frozenset({VerdictStatus.TRAINING}),
+    # If a rewritten history lacks the commit that superseded it.
+    VerdictStatus.SUPERSEDED: frozenset({VerdictStatus.BUILT}),
 }
 
 

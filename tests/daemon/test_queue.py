@@ -168,6 +168,19 @@ def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
     assert lab.status()["verdict"] == "held"
 
 
+def test_build_replaced_by_a_commit_that_a_force_push_removed_waits_again(lab):
+    lab.repository.dataset(launch=launch_rule(mode="manual"))
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.example("trial", 40)
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-2", "held")
+    lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    lab.tick("fetch", "launch")
+    assert (lab.status()["build"], lab.status()["verdict"]) == ("trial-1", "held")
+
+
 def test_changed_launch_rule_releases_a_held_build(lab, provider):
     lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
