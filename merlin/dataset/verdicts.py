@@ -4,9 +4,11 @@
     built -> training -> serving | failed | superseded
     failed -> training if the build is launched again
     serving -> training likewise, if the provider has lost its model
-    final: unchanged, rejected, superseded, removed
+    superseded -> built if a force push removes the commit that superseded it
+    final: unchanged, rejected, removed
 
-The status changes only by `transition`. Final ones are also stored in git notes.
+The status changes only by `transition`. The outcomes serving, failed, superseded and rejected are
+also stored in git notes.
 """
 
 import json
