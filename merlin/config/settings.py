@@ -346,7 +346,7 @@ class ModelChoice(Section):
 
     provider: str = setting("One of `providers`.", "engine")
     model: str = setting(
-        "Its model; the daemon watches its shut-down date.", "gpt-4.1-mini-2025-04-14", min_length=1
+        "Its model; the daemon watches its shut-down date.", "qwen3-0.6b", min_length=1
     )
 
     @property
