@@ -43,6 +43,7 @@ from merlin.bot.updates import is_payment_message, joined_text
 from merlin.core.formatted_text import FormattedMessage
 from merlin.core.log import get_logger
 from merlin.core.tracing import Attributes, open_span
+from merlin.db.driver_errors import DatabaseAway
 
 log = get_logger(__name__)
 
@@ -282,6 +283,10 @@ async def _try_update(context: BotContext, *, is_first: bool) -> bool:
     """Try once to handle an update; after the second failure send the error message instead."""
     try:
         await _handle_unreachable(_handle, context)
+    except DatabaseAway as away:
+        # No failure of the update: it is tried until the database is back.
+        log.warning("an update waits for the database", update=context.update_id, reason=str(away))
+        return False
     except Exception:
         log.exception("an update could not be handled", update=context.update_id)
     else:

@@ -263,23 +263,27 @@ def test_temporary_database_failure_loses_no_update(telegram, settings, logs):
 
 
 def test_database_that_takes_no_writes_loses_no_update_and_is_no_error(
-    telegram, settings, logs, postgresql
+    telegram, provider, settings, logs, postgresql
 ):
     settings = replace(settings, database=postgresql.create(template="empty"))
     add_live_model(settings, "stand-in-base")
-    event = "updates could not be stored"
+    events = "an update waits for the database", "updates could not be stored"
+    provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "первый")
-        wait_until_ended(telegram, settings, 1)
+        telegram.wait_for(lambda: answer_texts(telegram) == ["…"])
         _set_read_only(postgresql, settings.database, "on")
-        telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: [log for log in logs if log["event"] == event])
+        provider.behave(think_s=0.0)
+        telegram.say("boris", "вопрос")
+        telegram.wait_for(lambda: {*events} <= {log["event"] for log in logs})
         _set_read_only(postgresql, settings.database, "off")
         wait_until_ended(telegram, settings, 2)
     postgresql.drop(settings.database)
-    assert "«вопрос»" in answer_texts(telegram)[1]
-    levels = {(log["log_level"], "exc_info" in log) for log in logs if log["event"] == event}
-    assert levels == {("warning", False)}
+    assert "«первый»" in answer_texts(telegram)[0]
+    assert "«вопрос»" in answer_texts(telegram, "boris")[0]
+    found = {(log["log_level"], "exc_info" in log) for log in logs if log["event"] in events}
+    assert found == {("warning", False)}
+    assert not [log for log in logs if log["log_level"] == "error"]
 
 
 def _set_read_only(postgresql, url, value):
