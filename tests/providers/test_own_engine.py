@@ -178,7 +178,9 @@ def test_streamed_answer_ends_with_the_known_flag_and_usage(address, finished_jo
     assert isinstance(pieces[-1].usage, Usage)
 
 
-def test_engine_applies_stops_and_limits_and_refuses_a_response_format(address, finished_job):
+def test_engine_applies_stops_and_limits_and_refuses_what_it_does_not_support(
+    address, finished_job
+):
     whole = ANSWERS[QUESTION[0].content]
     first = whole.split()[0]
 
@@ -193,16 +195,21 @@ def test_engine_applies_stops_and_limits_and_refuses_a_response_format(address, 
         reasons = [piece.finish_reason for piece in pieces if piece.finish_reason]
         return "".join(piece.text for piece in pieces), *reasons
 
-    sampling = SamplingParams(temperature=1.5, top_p=0.5, seed=-7, presence_penalty=1.0)
+    sampling = SamplingParams(temperature=1.5, top_p=0.5, seed=-7)
     assert asyncio.run(ask(sampling)) == (whole, "stop")
     assert asyncio.run(ask(SamplingParams(stops=(" ",)))) == (first, "stop")
     assert asyncio.run(ask(SamplingParams(stops=(first,)))) == ("", "stop")
     text, reason = asyncio.run(ask(SamplingParams(most_tokens=1)))
     assert (whole.startswith(text), text != whole, reason) == (True, True, "length")
-    for shape in ("json_object", "json_schema"):
+    for name, value in (
+        ("response_format", {"type": "json_object"}),
+        ("response_format", {"type": "json_schema"}),
+        ("presence_penalty", 1.0),
+        ("frequency_penalty", -1.0),
+    ):
         with pytest.raises(ParameterRefused) as refused:
-            asyncio.run(ask(SamplingParams(response_format={"type": shape})))
-        assert refused.value.field == "response_format"
+            asyncio.run(ask(SamplingParams(**{name: value})))
+        assert refused.value.field == name
 
 
 def test_unknown_model_and_finished_job_raise_different_errors(provider, asker, finished_job):
