@@ -19,7 +19,7 @@ from tests.api.running_api import NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
 from tests.support.small_disk import fill_disk, small_disk
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 functional = pytest.mark.functional
 
@@ -240,9 +240,9 @@ def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp
         for setting, state in (("on", "read-only"), ("off", "ok")):
             admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
             admin.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity"
                 " WHERE datname = %s AND pid <> pg_backend_pid()",
-                [name],
+                [round(1000 * longest()), name],
             )
             wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
             assert probe(site) == state

@@ -28,6 +28,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -291,8 +292,8 @@ def _set_read_only(postgresql, url, value):
     name = url.rpartition("/")[2]
     with psycopg.connect(postgresql.url("postgres"), autocommit=True) as connection:
         connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {value}")
-        end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
-        connection.execute(end, (name,))
+        end = "SELECT pg_terminate_backend(pid, %s) FROM pg_stat_activity WHERE datname = %s"
+        connection.execute(end, (round(1000 * longest()), name))
 
 
 def test_unknown_chat_is_marked_unreachable(telegram, settings):
