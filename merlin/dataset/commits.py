@@ -31,6 +31,7 @@ from merlin.dataset.verdicts import (
     VerdictStatus,
     select_verdicts,
     transition,
+    verdict_condition,
     verdict_from_row,
 )
 from merlin.db.database import CHUNK, PORTION, Database, Repository, Row, in_portions, transaction
@@ -220,7 +221,7 @@ class CommitHistory(Repository):
         for dataset in {name for (name,) in changed}:
             newest = self.latest(dataset)
             if newest and newest.status is VerdictStatus.SUPERSEDED and newest.job_id is None:
-                this = (VERDICT.commit_sha == newest.commit) & (VERDICT.dataset == dataset)
+                this = verdict_condition(newest.commit, dataset)
                 transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this)
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:

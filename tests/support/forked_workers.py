@@ -17,7 +17,6 @@ from contextlib import redirect_stdout, suppress
 from importlib import import_module
 from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
-from unittest.mock import patch
 
 # xdist appends the arguments of an interpreter: `-u -c LINE`.
 _CLIENT = (sys.executable, "-I", "-S", __file__)
@@ -93,8 +92,10 @@ def _work(connection, is_collected):
     if not is_collected:  # a module that cannot be imported may be half imported here
         os.execv(sys.executable, [sys.executable, "-u", "-c", line])  # noqa: S606 - no shell
     resource_tracker.ensure_running()  # in an interpreter of its own
-    with patch.object(util, "spawnv_passfds", _fork_server):
-        forkserver.ensure_running()
+    # Only here: multiprocessing has no setting for how its fork server is started.
+    spawn, util.spawnv_passfds = util.spawnv_passfds, _fork_server
+    forkserver.ensure_running()
+    util.spawnv_passfds = spawn
     exec(line, vars(sys.modules["__main__"]))  # noqa: S102 - of execnet
     os._exit(0)
 
