@@ -4,7 +4,7 @@ An inline query calls no model: it offers earlier answers, training examples, an
 """
 
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -12,8 +12,9 @@ from merlin.app import outbox
 from merlin.app.outbox import ON_THE_WAY, OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
+from merlin.core.vocabulary import fold, matches_terms, parse_terms
 from merlin.dataset.builds import is_in_build
-from merlin.dataset.example import normalise
+from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.db.database import BotRepository, Row, transaction
 from merlin.db.tables import (
     EXAMPLE_TEXT,
@@ -25,6 +26,7 @@ from merlin.db.tables import (
     TURN,
 )
 from merlin.db.values import RowMap, decrypt, read_messages
+from merlin.training.models import Serving
 
 
 class GroupMode(StrEnum):
@@ -54,9 +56,6 @@ class Group:
 
 
 _GROUPS = RowMap(Group)
-# The least share of a question's stems that a match must contain.
-CLOSE_SHARE = 0.6
-_MIN_STEM_LENGTH = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,30 +64,6 @@ class QuestionAnswer:
 
     question: str
     answer: str
-
-
-def question_stems(text: str) -> list[str]:
-    """Return the significant words of a question without endings, without repetitions."""
-    letters = "".join(character if character.isalnum() else " " for character in text)
-    tokens = normalise(letters).split()
-    significant = [word for word in tokens if len(word) >= _MIN_STEM_LENGTH] or tokens
-    # Dropping the last letters matches other cases of a Russian word.
-    return list(dict.fromkeys(word[: max(_MIN_STEM_LENGTH, len(word) - 2)] for word in significant))
-
-
-def stem_share(stems: Sequence[str], text: str) -> float:
-    """Return the share of the stems that begin a word of `text` (in normal form), 0 to 1."""
-    if not stems:
-        return 0.0
-    words = "".join(character if character.isalnum() else " " for character in text).split()
-    matches = (
-        any(
-            word.startswith(stem) if len(stem) >= _MIN_STEM_LENGTH else word == stem
-            for word in words
-        )
-        for stem in stems
-    )
-    return sum(matches) / len(stems)
 
 
 _WAITING = (*ON_THE_WAY, OutgoingState.UNKNOWN.value)
@@ -155,7 +130,6 @@ class Groups(BotRepository):
 
 # The number of a user's newest answers to search: each has to be decrypted.
 _MAX_SEARCHED_TURNS = 60
-_MAX_SEARCHED_EXAMPLES = 300
 # The stored inline questions of a user; older ones are deleted.
 MAX_STORED_QUESTIONS = 40
 _TOKEN_BYTES = 16
@@ -166,12 +140,12 @@ class InlineQueries(BotRepository):
 
     def search_answers(self, user_id: int, text: str, limit: int) -> list[QuestionAnswer]:
         """Return the user's newest answers that contain all words of `text`."""
-        query_stems, matches = question_stems(text), dict[str, QuestionAnswer]()
-        for pair in self._read_newest_answers(user_id):
+        terms, matches = parse_terms(fold(text)), dict[str, QuestionAnswer]()
+        for pair in self._read_newest_answers(user_id) if terms else ():
             if len(matches) == limit:
                 break
-            if stem_share(query_stems, normalise(f"{pair.question} {pair.answer}")) == 1:
-                matches.setdefault(normalise(pair.question), pair)
+            if matches_terms(f"{pair.question} {pair.answer}", terms):
+                matches.setdefault(fold(pair.question), pair)
         return list(matches.values())
 
     def _read_newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
@@ -184,24 +158,16 @@ class InlineQueries(BotRepository):
             if question and answer:
                 yield QuestionAnswer(question, answer)
 
-    def search_examples(self, build_id: int, text: str, limit: int) -> list[QuestionAnswer]:
-        """Return a build's examples whose questions are close to `text`, closest first."""
-        query_stems = question_stems(text)
-        if not query_stems:
-            return []
-        longest = max(query_stems, key=len)
+    def search_examples(self, serving: Serving, text: str, limit: int) -> list[QuestionAnswer]:
+        """Return the examples that contain all words of `text`, as the model was trained with."""
+        build_id, dataset = serving.model.build_id, serving.dataset
+        example_filter = ExampleFilter(query=text, split="train", build_id=build_id)
+        found = ExampleEntries(self.db).find(dataset, example_filter, limit)
         has_digest = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-        condition = is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train")
+        condition = TAUGHT_EXAMPLE.example_id.in_([entry.example_id for entry in found])
         query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=has_digest)
-        query = query.where(condition & EXAMPLE_TEXT.words.contains(longest))
-        rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_SEARCHED_EXAMPLES))
-        scored = [
-            (stem_share(query_stems, normalise(pair.question)), pair)
-            for pair in _question_answers(rows)
-        ]
-        close = [pair for pair in scored if pair[0] >= CLOSE_SHARE]
-        close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
-        return [pair for _, pair in close[:limit]]
+        query = query.where(is_in_build(build_id, dataset) & condition)
+        return list(_question_answers(self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id))))
 
     @transaction
     def keep(self, user_id: int, question: str) -> str:

@@ -38,13 +38,14 @@ _File = tuple[str, str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ExampleFilter:
-    """A filter of examples; "" and False match all."""
+    """A filter of examples; "" and False match all. `split` is a side in `build_id`, 0: newest."""
 
     query: str = ""
     tag: str = ""
     author: str = ""
     split: str = ""
     has_finding: bool = False
+    build_id: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -101,7 +102,7 @@ _FILTERS = {
     "tag": "path IN (SELECT path FROM example_tag WHERE dataset = ? AND tag = ?)",
     "author": "example_id IN (SELECT example_id FROM example WHERE dataset = ? AND author = ?)",
     "split": "example_id IN (SELECT example_id FROM taught_example"
-    " WHERE dataset = ? AND first_build <= {build} AND end_build > {build} AND split = ?)",
+    " WHERE dataset = ? AND first_build <= {side} AND end_build > {side} AND split = ?)",
 }
 _HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
 # Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
@@ -240,7 +241,7 @@ class ExampleEntries(Repository):
             f" ORDER BY {number} DESC LIMIT ?"
         )
         build, _, _ = self._newest_build(dataset)
-        query = _PAGE.format(page=page.format(build=build), build=build)
+        query = _PAGE.format(page=page.format(side=example_filter.build_id or build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 

@@ -121,7 +121,8 @@ def test_inline_search_finds_only_the_users_own_answers(sessions, turns, inline)
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     store_answer(turns, session, 1, ANNA, text="Что такое ёлка?")
     store_answer(turns, session, 2, ANNA, text="Что такое лоб?")
-    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
+    assert [answer.answer for answer in inline.search_answers(ANNA, "красная елка", 5)] == []
+    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == ["ответ 1"]
     assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
     assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
     assert inline.search_answers(BORIS, "ёлка", 5) == []

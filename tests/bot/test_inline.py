@@ -1,45 +1,54 @@
 """Inline mode: results of `@bot query`, who gets them, and without a model."""
 
+import hashlib
 import json
 
 import pytest
 
+from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.sandbox.telegram.world import BOT_NAME
+from tests.bot.admin_chat import example_yaml
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
 
 pytestmark = pytest.mark.functional
 
-TAUGHT = (
-    ("Что такое подбородок?", "Подбородок — **низ** лица."),
-    ("Где живут киты?", "В океане."),
-)
+TAUGHT = {
+    "chin": ("Что такое подбородок?", "Подбородок — **низ** лица."),
+    "whales": ("Где живут киты?", "В океане."),
+}
+
+
+def write_examples(settings, examples):
+    """Write the files of these examples, as the newest commit has them."""
+    texts = {name: example_yaml(*pair) for name, pair in examples.items()}
+    blobs = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts.items()}
+    with open_database(settings.database) as database:
+        index = FileIndex(database)
+        index.add({blobs[name]: text for name, text in texts.items()})
+        paths = {f"examples/{name}.yaml": blob for name, blob in blobs.items()}
+        index.keep("neurotypology", str(blobs), paths)
 
 
 def add_examples(settings):
-    """Add examples to the serving model's build."""
+    """Add examples to the live model's build."""
     named = ("parent", "author_name", "author_email", "committed_at", "subject", "message")
     commit = {"sha": "c", "position": 1, "seen_at": "", **dict.fromkeys(named, "")}
+    taught = {"dataset": "neurotypology", "commit_sha": "c", "author": "a", "split": "train"}
+    taught |= {"first_build": 1, "end_build": 2, "blob": "b", "tokens": 1}
     with open_database(settings.database) as database, database.atomic():
         database.put(COMMIT.insert(commit))
-        for position, (question, answer) in enumerate(TAUGHT):
+        for name, (question, answer) in TAUGHT.items():
             messages = [
                 {"role": "user", "content": question},
                 {"role": "assistant", "content": answer},
             ]
-            search_text = f"{question}\n{answer}".lower()
-            text = {
-                "digest": f"d{position}",
-                "messages": json.dumps(messages),
-                "words": search_text,
-            }
+            text = {"digest": name, "messages": json.dumps(messages), "words": ""}
             database.put(EXAMPLE_TEXT.insert(text))
-            example = {"first_build": 1, "end_build": 2, "dataset": "neurotypology"}
-            example |= {"blob": "b", "commit_sha": "c", "author": "a", "split": "train"}
-            example |= {"example_id": f"e{position}", "tokens": 1, "text_digest": f"d{position}"}
-            database.put(TAUGHT_EXAMPLE.insert(example))
+            database.put(TAUGHT_EXAMPLE.insert(taught | {"example_id": name, "text_digest": name}))
+    write_examples(settings, TAUGHT)
 
 
 @pytest.fixture
@@ -73,6 +82,21 @@ def test_inline_search_finds_own_answers_and_trained_examples_without_a_model(
     assert titles(taught) == ["Спросить Merlin", "Что такое подбородок?"]
     assert telegram.calls("answerInlineQuery")[-1].body["is_personal"] == "true"
     assert len(provider.calls("chat.create")) == calls
+
+
+def test_inline_search_finds_any_form_of_a_word_and_the_beginning_of_the_last(telegram, bot):
+    for query in ("подбород", "такие подбородки", "лица подб", "в океанах кит"):
+        assert len(query_inline(telegram, bot, query)) == 2, query
+    for query in ("подб лица", "борода", "где живут слоны"):
+        assert len(query_inline(telegram, bot, query)) == 1, query
+
+
+def test_inline_search_shows_examples_as_the_live_model_was_trained_with_them(telegram, bot):
+    changed = {"chin": ("Что такое подбородок?", "Спросите у преподавателя.")}
+    new = {"nose": ("Что такое подбородок и нос?", "Части лица.")}
+    write_examples(bot, changed | new)
+    _, chin = query_inline(telegram, bot, "подбородок")
+    assert chin["description"] == TAUGHT["chin"][1]
 
 
 def test_inline_search_hides_answers_of_other_users(telegram, bot):
@@ -132,7 +156,7 @@ def test_blocked_user_gets_no_inline_results(telegram, bot):
 
 
 def test_hostile_inline_queries_find_nothing_and_do_not_fail(telegram, bot):
-    for query in ("%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ж"):
+    for query in ("%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ю"):
         assert titles(query_inline(telegram, bot, query)) == ["Спросить Merlin"]
 
 

@@ -256,7 +256,7 @@ async def answer_inline(context: BotContext) -> None:
     if context.user.is_blocked or context.is_resumed:
         query = ""
     elif query:
-        fields["results"] = await context.store.do(lambda: _results(context, query))
+        fields["results"] = await _results(context, query)
     else:
         hint = context.translate("inline-hint")
         fields["button"] = {"text": hint, "start_parameter": "inline"}
@@ -264,19 +264,22 @@ async def answer_inline(context: BotContext) -> None:
     await context.finish_silently(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
 
 
-def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
+async def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     inline = InlineQueries(context.db, context.bot_id)
-    serving = context.catalogue.find_serving(context.services.default_dataset)
-    build_id = serving.model.build_id if serving is not None else 0
-    taught = inline.search_examples(build_id, query, MAX_TAUGHT) if build_id else []
+    found = await context.store.read(lambda: _search(context, inline, query))
     # The first result sends the question to the chat, with a button to ask it.
-    token = inline.keep(context.user_id, query)
+    token = await context.store.do(lambda: inline.keep(context.user_id, query))
     label = context.translate("inline-button-ask")
     button = Button(label, url=context.link(f"{QUESTION_PREFIX}{token}"))
     page = FormattedMessage(f"{QUESTION_SIGN}{query}", buttons=((button,),))
     ask = _result("ask", context.translate("inline-ask"), query, page)
+    return [{**ask, **keyboard_fields(page)}, *found]
+
+
+def _search(context: BotContext, inline: InlineQueries, query: str) -> list[dict[str, Any]]:
+    serving = context.catalogue.find_serving(context.services.default_dataset)
+    taught = inline.search_examples(serving, query, MAX_TAUGHT) if serving is not None else []
     return [
-        {**ask, **keyboard_fields(page)},
         *_answer_results("own", inline.search_answers(context.user_id, query, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
