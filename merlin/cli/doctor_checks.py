@@ -26,7 +26,7 @@ from urllib.parse import urlsplit
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
 
-from merlin.cli.health import OTHER_INSTALLATION, health_error, plain_reason
+from merlin.cli.health import DATABASE_ERRORS, OTHER_INSTALLATION, health_error, plain_reason
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, require_repository
 from merlin.config.settings import (
     ModelChoice,
@@ -174,7 +174,7 @@ def check_port(config: Config, process: str) -> CheckMessage:
     """Check that a process can listen on its configured address, or already does."""
     address = (config.api if process == "api" else config.engine).address
     error = health_error(config, process)
-    if error is None:
+    if error is None or error.key in DATABASE_ERRORS:
         return "doctor-port-used", {"name": process}
     if error.key == OTHER_INSTALLATION:
         raise error

@@ -26,6 +26,9 @@ from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
 OTHER_INSTALLATION = "unhealthy-other-installation"
+NO_DATABASE = "unhealthy-database"
+# The keys of the errors by which an api that answers reports its database.
+DATABASE_ERRORS = {*STATE_ERRORS.values(), NO_DATABASE}
 
 app = typer.Typer()
 
@@ -125,20 +128,22 @@ def _probe_server(server_url: str, owner: Config | None = None) -> MerlinError |
 
 def _probe_readiness(server_url: str) -> MerlinError | None:
     """Return why the database of the api stores nothing; None if it does, or if nobody may ask."""
-    state = "silent"
+    state, url = "silent", f"{server_url}/readyz"
     try:
-        _get(f"{server_url}/readyz")
+        _get(url)
     except urllib.error.HTTPError as error:
         if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
             return None
-        with suppress(ValueError, LookupError, TypeError):  # no answer of Merlin's
+        try:
             state = str(json.load(error)["database"])
+        except (ValueError, LookupError, TypeError):  # no answer of Merlin's
+            arguments = {"url": url, "reason": plain_reason(error)}
+            return MerlinError(f"{url}: {error}", "unhealthy-silent", **arguments)
     except OSError:
         pass
     else:
         return None
-    key = STATE_ERRORS.get(state, "unhealthy-database")
-    return MerlinError(f"the database is {state}", key)
+    return MerlinError(f"the database is {state}", STATE_ERRORS.get(state, NO_DATABASE))
 
 
 def _get(url: str) -> Message:

@@ -16,6 +16,10 @@ from merlin.core.log import redact
 Errors = tuple[type[Exception], ...]
 # SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
 _CONFLICT_STATES = frozenset({"40001", "40P01", "55P03"})
+# A standby has no unlogged tables: it refuses them as a feature that is not supported.
+_READ_ONLY_STATES = frozenset({"25006", "0A000"})
+# The server ended a transaction that lasted too long, e.g. while this machine was suspended.
+_TIMEOUT_STATES = frozenset({"25P03", "25P04"})
 _SQLITE_CONFLICTS = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
@@ -49,7 +53,7 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
     state = getattr(cause, "sqlstate", None)
     if code == sqlite3.SQLITE_FULL or state == "53100":
         return DatabaseAway(text, "store-full")
-    if code == sqlite3.SQLITE_READONLY or state == "25006":
+    if code == sqlite3.SQLITE_READONLY or state in _READ_ONLY_STATES:
         return DatabaseAway(text, "store-read-only")
     if state == "42501":
         return DatabaseAway(text, "store-denied", reason=text.partition("\n")[0])
@@ -75,7 +79,7 @@ def _is_away(error: BaseException) -> bool:
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         return isinstance(error, _psycopg_errors("OperationalError", "InterfaceError"))
-    return state[:2] in ("08", "28", "3D", "53", "57", "58")
+    return state in _TIMEOUT_STATES or state[:2] in ("08", "28", "3D", "53", "57", "58")
 
 
 def driver_error_types() -> Errors:

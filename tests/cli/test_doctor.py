@@ -430,6 +430,23 @@ def test_unreadable_answer_of_the_api_is_a_failed_check(fresh, capsys):
         assert "can't listen at" in message
 
 
+class ApiWithoutDatabase(Handler):
+    """The api while its database refuses writes."""
+
+    def get(self):
+        is_probe = self.path == "/readyz"
+        self.answer(503 if is_probe else 200, json.dumps({"database": "read-only"}).encode())
+
+
+def test_address_of_an_api_without_a_database_is_its_own(fresh, capsys):
+    with serve_http(ApiWithoutDatabase) as server:
+        settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+        listen = {"listen": server.url.removeprefix("http://")}
+        fresh.path.write_text(yaml.safe_dump({**settings, "api": listen}), "utf-8")
+        document = run_doctor(fresh, capsys)
+    assert document["api.listen"] == (True, "api itself listens there")
+
+
 class SilentProxy(Handler):
     """The api behind a proxy that does not report its callers' addresses."""
 

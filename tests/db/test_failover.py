@@ -1,10 +1,12 @@
 """A standby takes over from its primary: the same URL keeps working, and no stored data is lost."""
 
 import os
+import select
 import shutil
 import socket
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -14,11 +16,12 @@ import pytest
 from merlin.core.clock import iso
 from merlin.db.database import open_database
 from merlin.db.driver_errors import DatabaseAway
-from merlin.db.processes import Lead
-from merlin.db.tables import AUDIT
+from merlin.db.processes import Lead, read_change_counter
+from merlin.db.tables import AUDIT, WAKE
+from merlin.db.throttle import forget
 from tests.support.machine import skip_or_fail
 from tests.support.postgresql import Server, reason_unavailable
-from tests.support.waiting import wait_until
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -105,6 +108,30 @@ def test_stored_data_survives_a_failover_to_the_standby(servers, tmp_path, clock
         wait_until(lambda: _keeps_lead(lead))
         targets = {row["target"] for row in database.rows(AUDIT.select())}
     assert set(stored) <= targets
+
+
+def test_standby_counts_as_read_only(servers):
+    _, standby = servers
+    with open_database(standby.url("shared")) as database:
+        for write in (database.require_writable, partial(forget, database)):
+            with pytest.raises(DatabaseAway) as refused:
+                write()
+            assert refused.value.key == "store-read-only"
+
+
+def test_server_that_ends_an_idle_transaction_counts_as_away(postgresql):
+    url = f"{postgresql.reset()}?options=-c%20idle_in_transaction_session_timeout%3D1"
+    with open_database(url) as database:
+
+        def write_late():
+            connection = database._handle.connection()
+            select.select([connection.fileno()], [], [], longest())
+            database.bump()
+            database.add_new(WAKE, {"id": 1, "counter": 0})
+
+        with pytest.raises(DatabaseAway, match="idle-in-transaction"):
+            database.transact(write_late)
+        assert read_change_counter(database) == 0
 
 
 def _keeps_lead(lead):
