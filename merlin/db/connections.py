@@ -120,10 +120,15 @@ class _PsycopgAdapter(Psycopg3Adapter):
         """Do nothing: a missing driver was found when the adapter was created."""
 
     def connect(self, db: PostgresqlDatabase, **params: Any) -> psycopg.Connection:
-        """Open a connection."""
+        """Open a connection. Raises ConfigError if the database cannot store every character."""
         import psycopg  # noqa: PLC0415 - SQLite does without it
 
-        return psycopg.connect(db.database, **params)
+        connection = psycopg.connect(db.database, **params)
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding not in ("UTF8", None):  # None: of a pooler
+            connection.close()
+            raise ConfigError(f"the encoding is {encoding}", "store-encoding", encoding=encoding)
+        return connection
 
 
 class Postgresql(_Registering, PostgresqlDatabase):

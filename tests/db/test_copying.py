@@ -56,6 +56,22 @@ def sqlite_path(config_path):
     return sqlite3.connect(config_path.parent / "state/merlin.db")
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_database_that_cannot_store_every_character_is_refused(
+    config_path, empty_postgresql, encoding, capsys
+):
+    name = f"only_{encoding.lower()}"
+    with psycopg.connect(empty_postgresql, autocommit=True) as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0"
+        )
+    code, printed = run(
+        capsys, empty_postgresql.rpartition("/")[0] + f"/{name}", "--config", config_path
+    )
+    assert code == 2
+    assert f"has the encoding {encoding}" in printed.err
+
+
 def test_user_without_rights_is_told_what_the_administrator_must_do(
     config_path, empty_postgresql, capsys
 ):
