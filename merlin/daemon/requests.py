@@ -152,7 +152,7 @@ def _migrate(services: DaemonServices, request: Request) -> Result:
     base = (_argument(request, "provider"), _argument(request, "base_model"))
     moved = migrate_verdict(services.launches, verdict, base)
     if services.launches.build(moved.build_id or 0).version != _argument(request, "build"):
-        raise Refused("there is a newer build", "launch-moved-on")
+        raise Refused("there is a newer build", "launch-moved-on", dataset=verdict.dataset)
     planned = plan_by_hand(services.launches, moved)
     launch = partial(launch_by_hand, services.launches, moved)
     if refuse_by_hand(services.launches, moved, planned) is None:

@@ -24,6 +24,7 @@ from merlin.dataset.example_index import ExampleIndex
 from merlin.dataset.gather import CommitOutcome, Mainline, NewBuild
 from merlin.dataset.spec import dump_spec
 from merlin.dataset.verdicts import (
+    CHANGES_DATASET,
     FINDINGS,
     ON_LINE,
     WAITING,
@@ -82,11 +83,9 @@ class CommitHistory(Repository):
     def latest(self, dataset: str) -> Verdict | None:
         """Return the newest verdict on the branch that has a training key, or None.
 
-        Unchanged commits share the key of the one before them. A removed dataset has none.
+        A removed dataset has none.
         """
-        is_wish = (VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)
-        says = is_wish | (VERDICT.word == VerdictStatus.REMOVED.value)
-        found = select_verdicts().where((VERDICT.dataset == dataset) & ON_LINE & says)
+        found = select_verdicts().where((VERDICT.dataset == dataset) & ON_LINE & CHANGES_DATASET)
         row = self.db.row(found.order_by(VERDICT.position.desc()))
         return None if row is None or not row["wish"] else verdict_from_row(row)
 
@@ -209,8 +208,9 @@ class CommitHistory(Repository):
         """Remove commits after this position from the branch (history was rewritten).
 
         Their waiting and training verdicts become superseded; one that they had superseded and
-        that is now its dataset's newest waits again. If a removed commit had been considered for
-        serving, promotion starts again; a pin stays. Returns the number of removed commits.
+        that is now its dataset's newest waits again, also if it has a job: its model passes the
+        gate like any other. If a removed commit had been considered for serving, promotion starts
+        again; a pin stays. Returns the number of removed commits.
         """
         changed = self.db.tuples(VERDICT.select(VERDICT.dataset).where(VERDICT.position > after))
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
@@ -220,9 +220,9 @@ class CommitHistory(Repository):
         self.db.update(VERDICT, condition, position=None)
         for dataset in {name for (name,) in changed}:
             newest = self.latest(dataset)
-            if newest and newest.status is VerdictStatus.SUPERSEDED and newest.job_id is None:
-                this = verdict_condition(newest.commit, dataset)
-                transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this)
+            if newest and newest.status is VerdictStatus.SUPERSEDED:
+                this, again = verdict_condition(newest.commit, dataset), {"job_id": None}
+                transition(self.db, (newest.status,), VerdictStatus.BUILT, at, this, change=again)
         self.db.update(SERVING, SERVING.position > after, position=RESET_POSITION)
         if left:
             mark_incomplete(self.db)

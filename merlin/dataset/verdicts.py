@@ -23,7 +23,7 @@ from typing import Any
 from peewee import JOIN, Select, fn
 
 from merlin.core.clock import iso
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.dataset.finding import Finding
 from merlin.dataset.rules import find_nearest
 from merlin.dataset.spec import DatasetSpec, load_spec
@@ -50,6 +50,11 @@ class VerdictStatus(StrEnum):
 WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
 ON_LINE = VERDICT.position.is_null(is_null=False)
+# The condition of verdicts with a build of their own, or of the dataset's removal; an unchanged
+# commit has the training key of the one before it.
+CHANGES_DATASET = ((VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)) | (
+    VERDICT.word == VerdictStatus.REMOVED.value
+)
 
 # Reasons of a training verdict whose model is held by the gate, or failed as a canary.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")
@@ -324,23 +329,25 @@ class VerdictHistory(Repository):
         self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
 
     def get_newest(self, dataset: str, commit: str | None = None) -> Verdict:
-        """Return the newest verdict with a build, or what a commit led to. Raises NotFound.
+        """Return the newest verdict with a build, or what a commit led to.
 
+        Raises NotFound, and Refused for the newest build of a dataset that was removed.
         `commit` may be the beginning of an id, at least four digits long, or `HEAD`: the newest
         commit, which has the dataset as the last commit that changed it left it.
         """
         query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
-            # An unchanged commit has the training key of the one before it.
-            is_new = VERDICT.word != VerdictStatus.UNCHANGED.value
-            query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
+            query = query.where(ON_LINE & CHANGES_DATASET)
         elif commit == "HEAD":
             query = query.where(ON_LINE)
         else:
             query = query.where(VERDICT.commit_sha.startswith(commit))
         key = "chronicle-no-build" if commit is None else "chronicle-none"
         missing = NotFound(f"no build of {dataset}", key, dataset=dataset)
-        return verdict_from_row(self.db.get_row(query.order_by(VERDICT.position.desc()), missing))
+        row = self.db.get_row(query.order_by(VERDICT.position.desc()), missing)
+        if commit is None and row["word"] == VerdictStatus.REMOVED.value:
+            raise Refused(f"{dataset} was removed", "dataset-removed", dataset=dataset)
+        return verdict_from_row(row)
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict has this job, None if there is none."""

@@ -84,7 +84,7 @@ def launch_by_hand(
         refused = refuse_by_hand(launches, verdict, job)
     if refused is not None:
         raise Refused(refused.reason, refused.reason, **refused.arguments)
-    raise Refused("the verdict moved on", "launch-moved-on")
+    raise Refused("the verdict moved on", "launch-moved-on", dataset=verdict.dataset)
 
 
 def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:

@@ -104,6 +104,17 @@ def test_newly_wrong_answer_holds_a_better_model_until_an_editor_accepts_it(lab,
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
 
 
+def test_model_held_by_the_gate_stays_held_when_a_force_push_removes_its_successor(lab, teach):
+    write(lab, right_count=1, wrong_count=20)
+    teach(YES)
+    teach(NO)
+    teach(YES)
+    assert read_state(lab)[0] == "trial-3"
+    lab.repository.git("reset", "--quiet", "--hard", "HEAD~1")
+    lab.tick(rounds=3)
+    assert read_state(lab) == ("trial-3", "gated", "gate-lost")
+
+
 @on_both_databases
 def test_accepted_loss_holds_no_later_model_while_the_answer_stays(lab, teach):
     write(lab, right_count=1, wrong_count=20)

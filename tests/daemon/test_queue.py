@@ -25,6 +25,7 @@ from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.promote import Promotions
 from merlin.wiring.context import open_reading_context
 from tests.support.migrated_databases import only_sqlite
+from tests.support.pipeline_lab import run_command
 
 pytestmark = pytest.mark.integration
 
@@ -163,6 +164,8 @@ def test_dataset_removed_while_waiting_is_trained_when_restored(lab, provider):
     lab.repository.git("rm", "-rq", "datasets/trial")
     lab.repository.commit()
     lab.tick("fetch", "launch")
+    code, _, err = run_command("jobs", "launch", "trial", "--config", str(lab.path))
+    assert (code, "was removed from the repository" in err) == (1, True), err
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick("fetch", "launch")
     assert lab.status()["verdict"] == "held"

@@ -56,7 +56,7 @@ launch-full = the provider “{ $provider }” has { $count ->
     [one] { $count } unfinished job
    *[other] { $count } unfinished jobs
   }, the limit is { $limit }: start again when one has finished, or cancel one
-launch-moved-on = This has changed meanwhile; look again
+launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. See `merlin log`, then try again
 launch-no-spec = The dataset's settings can't be read at that commit
 migrate-form = “{ $said }” isn't a base model: write PROVIDER/BASE, for example engine/recall
 migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
@@ -122,6 +122,7 @@ notice-repository =
     The models keep answering.
 notice-no-branch = The repository has no such branch, or is empty: check repository.branch in config.yaml. The models keep answering.
 chronicle-no-build = { $dataset } has no version on this branch: see `merlin log`
+dataset-removed = The dataset { $dataset } was removed from the repository, so there's nothing to build or train. To bring it back, commit its folder again
 chronicle-none = { $dataset } has no such commit or build: see `merlin log`
 nothing-recorded = Nothing here yet: start the daemon (merlin daemon) and wait until it has read the repository.
 config-no-repository = config.yaml has no repository (repository.url); the daemon needs one

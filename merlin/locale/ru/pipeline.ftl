@@ -60,7 +60,7 @@ launch-full = у поставщика «{ $provider }» { $count ->
     [few] не завершены { $count } обучения
    *[many] не завершено { $count } обучений
   }, лимит { $limit }: запустите снова, когда одно завершится, или отмените одно
-launch-moved-on = За это время всё изменилось; посмотрите ещё раз
+launch-moved-on = Ничего не запущено: набор { $dataset } за это время изменился. Посмотрите `merlin log` и повторите
 launch-no-spec = Настройки набора в этом коммите не читаются
 migrate-form = «{ $said }» — не базовая модель: напишите ПОСТАВЩИК/МОДЕЛЬ, например engine/recall
 migrate-training = Обучение { $job } набора { $dataset } ещё идёт: дождитесь конца или остановите его: merlin jobs cancel { $job }
@@ -147,6 +147,7 @@ notice-repository =
     Модели продолжают отвечать.
 notice-no-branch = В репозитории нет такой ветки (или он пуст): проверьте repository.branch в config.yaml. Модели продолжают отвечать.
 chronicle-no-build = у набора { $dataset } в этой ветке нет ни одной версии: посмотрите `merlin log`
+dataset-removed = Набор { $dataset } удалён из репозитория: собирать и обучать нечего. Чтобы вернуть его, сделайте коммит с его папкой
 chronicle-none = у набора { $dataset } нет такого коммита или сборки: посмотрите `merlin log`
 nothing-recorded = Записей ещё нет: запустите демон (merlin daemon) и дождитесь, пока он прочитает репозиторий.
 config-no-repository = в config.yaml не указан репозиторий (repository.url), а демону он нужен
