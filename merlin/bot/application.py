@@ -182,18 +182,13 @@ async def _dispatch_press(context: BotContext) -> bool:
     return False
 
 
-# Commands that start something new, so that the next message belongs to it.
-_BEGINNING = frozenset({"start", "new", "clear", "course"})
-
-
 async def _dispatch_command(context: BotContext) -> bool:
     """End the dialog; resolve a deep link to its command or question.
 
     Return whether handlers should run.
     """
     if context.is_in_dialog and context.command != "cancel" and not context.is_resumed:
-        is_beginning = context.command in _BEGINNING
-        await context.store.do(context.stop_waiting if is_beginning else context.leave_form)
+        await context.store.do(context.leave_form)
     linked = start.follow_link(context)
     if start.find_linked_token(context):
         await groups.ask_linked(context)

@@ -74,6 +74,8 @@ EDITOR_STEP = "ex-"
 ADMIN_CACHE_S = 60.0
 _ADMIN_STATUSES = frozenset({"creator", "administrator"})
 _MAX_CACHED = 1024
+# Commands that begin something new, so that the next message belongs to it.
+_BEGINNING = frozenset({"start", "new", "clear", "course"})
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -393,10 +395,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """End the dialog for what a command or a button opened; within the store's work.
 
         Call it after the act of a button: a dialog that the act opened or ended is not touched. The
-        draft of an example stays, for an editor may look something up.
+        draft of an example stays, for an editor may look something up, until they begin anew.
         """
         dialog = self.dialog
-        if dialog is None or not self.is_in_dialog or dialog.has_draft:
+        if dialog is None or not self.is_in_dialog:
+            return
+        if dialog.has_draft and self.command not in _BEGINNING:
             return
         if read_dialog(self.services, self.stored) == dialog:
             if dialog.has_text:

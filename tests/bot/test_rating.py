@@ -101,7 +101,8 @@ def test_correction_that_another_screen_ends_is_said_to_be_lost(anna, telegram):
     answer = anna.say(QUESTION)
     anna.press("fix:1", answer.message_id)
     anna.press("consent:yes")
-    for leave in (partial(anna.press, "zones", menu), partial(anna.say, "/plan")):
+    commands = (partial(anna.say, command) for command in ("/plan", "/new"))
+    for leave in (partial(anna.press, "zones", menu), *commands):
         anna.say(BETTER)
         leave()
         telegram.wait_for(lambda: anna.last.text == text("ru", "bot-form-left"))
