@@ -44,28 +44,28 @@ LEAD_POLL_S = 1.0
 
 def run_daemon(config: Config) -> None:
     """Run the daemon until it is stopped; wait while another daemon leads."""
-    stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
-    confirm_lead = partial(_confirm_lead, lead, stop)
-    with (
-        observe_process(config, "daemon"),
-        open_checked_database(config) as database,
-        services_of(config, database, confirm_lead) as services,
-    ):
-        notify(READY)
-        if not _wait_for_lead(lead, stop, database):
-            return
-        with lead:
-            released = Requests(services.db).release()
-            Promotions(services.db).retire_revoked()
-            log.info("daemon leads", requests_taken_up=released)
-            tally = TickCounts()
-            on_ready = partial(notify, status_notice("leads"))
-            watch = partial(watch_changes, services.db)
-            stop_transfer = services.build_settings.source.stop_transfer
-            run(ticks_of(services, tally), tally, on_ready, stop, watch, stop_transfer)
-            notify(STOPPING)
-            lead.check()
+    with observe_process(config, "daemon"), open_checked_database(config) as database:
+        # Until here a signal ends the process at once: the database may not answer for long.
+        stop = event_on_signal()
+        with services_of(config, database, partial(_confirm_lead, lead, stop)) as services:
+            notify(READY)
+            if _wait_for_lead(lead, stop, database):
+                _lead(services, lead, stop)
+
+
+def _lead(services: DaemonServices, lead: Lead, stop: threading.Event) -> None:
+    with lead:
+        released = Requests(services.db).release()
+        Promotions(services.db).retire_revoked()
+        log.info("daemon leads", requests_taken_up=released)
+        tally = TickCounts()
+        on_ready = partial(notify, status_notice("leads"))
+        watch = partial(watch_changes, services.db)
+        stop_transfer = services.build_settings.source.stop_transfer
+        run(ticks_of(services, tally), tally, on_ready, stop, watch, stop_transfer)
+        notify(STOPPING)
+        lead.check()
 
 
 def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> bool:

@@ -8,11 +8,15 @@ import sys
 from contextlib import closing
 
 import pytest
+import yaml
 
 from merlin import __version__
 from merlin.cli.health import health_error
 from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.processes import Heartbeats
 from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.telegram.world import TOKEN
 from merlin.supervisor import Child, Supervisor
 from tests.support.forked_processes import start, wait_for_exit
 from tests.support.pipeline_lab import Lab
@@ -100,3 +104,31 @@ def test_damaged_database_starts_nothing_and_is_reported(lab, tmp_path, verb):
     assert code == 1, log.read_text()
     assert f"merlin: The database {path} is damaged" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+@pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
+def test_process_waits_at_its_start_for_the_database(lab, tmp_path, postgresql, verb):
+    url, log = postgresql.reset(), tmp_path / "said"
+    settings = yaml.safe_load(lab.path.read_text("utf-8"))
+    lab.path.write_text(yaml.safe_dump({**settings, "database": url}), "utf-8")
+
+    def start_without_database():
+        log.write_text("")
+        process = start(verb, lab.path, log, TELEGRAM_BOT_TOKEN=TOKEN)
+        wait_until(lambda: "the database is away" in log.read_text(), describe=log.read_text)
+        return process
+
+    with postgresql.stopped():
+        stopped = start_without_database()
+        stopped.terminate()
+        assert wait_for_exit(stopped) == -signal.SIGTERM
+        process = start_without_database()
+    try:
+        with open_database(url) as database:
+            wait_until(
+                lambda: verb in [beat.process for beat in Heartbeats(database).list_all()],
+                describe=log.read_text,
+            )
+    finally:
+        process.terminate()
+        assert wait_for_exit(process) == 0, log.read_text()
