@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -148,7 +149,12 @@ def restore(
 ) -> None:
     """Restore a backup, after verifying every byte; Merlin must be stopped."""
     from merlin.cli.key import find_missing_keys
-    from merlin.db.backup import RESTORE_PREFIX, read_backup, restore_backup
+    from merlin.db.backup import (
+        RESTORE_PREFIX,
+        find_former_databases,
+        read_backup,
+        restore_backup,
+    )
 
     settings, keys = configuration(config), _backup_keys()
     with ExitStack() as stack:
@@ -166,8 +172,12 @@ def restore(
     _print_manifest("restore-verified" if dry_run else "restore-done", manifest, json=json)
     if manifest.lacks:
         print_message("restore-incomplete", lacks=manifest.lacks)
-    if not dry_run and (missing := find_missing_keys(settings)):
+    if dry_run:
+        return
+    if missing := find_missing_keys(settings):
         print_message("restore-lacks-text-key", keys=", ".join(missing))
+    if former := find_former_databases(settings.state_dir, settings.database):
+        print_message("restore-former", paths=shlex.join(map(str, former)))
 
 
 def _require_complete(manifest: Manifest, path: str) -> None:

@@ -459,6 +459,12 @@ def _replace_database(source: Path, place: Path, at: datetime) -> None:
     _move(source, place)
 
 
+def find_former_databases(state_dir: Path, url: str) -> list[Path]:
+    """Return the SQLite files that restores and the last upgrade kept."""
+    places = [place for _, place in _databases(state_dir, url) if place is not None]
+    return sorted(path for each in places for path in each.parent.glob(f"{each.name}.before-*"))
+
+
 def _move(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if target.is_dir():

@@ -228,6 +228,9 @@ def test_existing_database_is_replaced_only_on_request_and_kept_beside(config_pa
     assert count_rows(database) != before
     (copy,) = database.parent.glob("merlin.db.before-*")
     assert count_rows(copy) == before
+    (line,) = [line for line in captured.err.splitlines() if "Former databases are kept" in line]
+    named = line.partition(": rm ")[2].split()
+    assert named == sorted(map(str, database.parent.rglob("*.before-*")))
 
 
 def test_upgrade_keeps_a_copy_of_the_earlier_database(tmp_path, capfd, monkeypatch):

@@ -50,6 +50,7 @@ restore-database-exists = There is already a database: { $path }. To replace it,
 restore-broken = This is no whole backup: { $why }. Nothing was changed.
 restore-no-archive = This is no whole backup: the archive is cut off or changed, or this is another file. Nothing was changed.
 restore-unreadable = { $path }: { $reason }. Nothing was changed.
+restore-former = Former databases are kept, with what people wrote, also what was deleted since. When you are sure that you need them no more: rm { $paths }
 restore-lacks-text-key = People's texts are encrypted with key { $keys }, which isn't here. Before you start Merlin, put it back into text.key or MERLIN_TEXT_KEY, from where you keep it.
 restore-newer = This backup is of a newer Merlin ({ $version }). Install that version first. Nothing was changed.
 restore-other-database = The backup is of { $backup }, the configuration names { $configured }. Set `database` in config.yaml to a { $backup } database. Nothing was changed.
