@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import NotFound
 from merlin.core.permissions import Permission, Role
 from merlin.db.audit import Audit
 from merlin.db.database import lock_user, transaction
@@ -30,18 +30,16 @@ def perform_once(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T | None:
-    """Return the result of an act, or None if it was already performed under this key.
+    """Return the result of an act, or None if this form has already performed it.
 
-    `once` is the idempotency key. Both are one transaction: if the act raises, the key stays free.
-    Raises Refused if the key belongs to another call.
+    `once` is the form's token; with other values in it, it performs another act. All is one
+    transaction: if the act raises, the form may be submitted again.
     """
 
     def run_once() -> T | None:
         keys = IdempotencyKeys(ctx.db, ctx.clock)
-        text = f"{act.__module__}.{act.__name__}{args}{sorted(kwargs.items())}"
-        started = keys.begin(actor.user_id, once, text)
-        if isinstance(started, str):
-            raise Refused(started, f"api-problem-idempotency-{started}-detail")
+        call = f"{once} {act.__module__}.{act.__name__}{args}{sorted(kwargs.items())}"
+        started = keys.begin(actor.user_id, call, call)
         if not isinstance(started, StartedCall):
             return None
         result = act(ctx, actor, *args, **kwargs)

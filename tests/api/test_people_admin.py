@@ -4,6 +4,7 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.api.schema import cursor_after
+from merlin.billing.quota import Quotas
 from merlin.core.permissions import Role
 from merlin.db.notices import Notices
 from tests.api.running_api import ANNA, BORIS, VERA
@@ -116,3 +117,13 @@ def test_health_reports_queues_failures_disk_and_alarms(site):
     assert body["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
     assert body["disk"]["free"] > 0
     assert body["alarms"][0]["text"]
+
+
+def test_gift_form_is_given_once_and_again_with_another_amount(site, admin):
+    address = f"/admin/users/{ANNA}"
+    form = {"once": "0" * 32, "kind": "text", "days": 30}
+    for amount in (5, 5, 7):
+        answer = admin.post(f"{address}/gifts", data={**form, "amount": amount})
+        assert answer.headers["location"] == f"{address}?said=given"
+    gifts = Quotas(site.db, 0).gifts.list_all(ANNA)
+    assert sorted(gift.amount for gift in gifts) == [5, 7]

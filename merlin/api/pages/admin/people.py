@@ -5,7 +5,7 @@ Each change needs confirmation.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Concatenate, Literal, ParamSpec
+from typing import Annotated, Literal
 
 from fastapi import Form, Query
 from starlette.responses import Response
@@ -38,7 +38,6 @@ from merlin.db.audit import person_reference
 router = page_router()
 
 Named = Annotated[str, Query(max_length=200, pattern=LINE)]
-P = ParamSpec("P")
 
 
 @router.get("/admin/audit")
@@ -114,9 +113,8 @@ async def grant_questions(
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Grant extra questions; submitting twice grants them once."""
-    gift = partial(users.give_questions, kind=kind, amount=amount, days=days, once=f"page:{once}")
-    await context.write(gift, user_id)
-    return seen_other(f"/admin/users/{user_id}?said=given")
+    gift = (kind, amount, days)
+    return await _act(context, once, users.give_questions, user_id, *gift, said="given")
 
 
 @router.post("/admin/users/{user_id}/{act}")
@@ -130,16 +128,16 @@ async def block(
 async def _act(
     context: PageContext,
     once: str,
-    act: Callable[Concatenate[Context, Actor, int, P], object],
+    act: Callable[..., object],
     user_id: int,
-    *args: P.args,
-    **named: P.kwargs,
+    *args: object,
+    said: str = "done",
 ) -> Response:
     try:
-        await context.write(perform_once, once, act, user_id, *args, **named)
+        await context.write(perform_once, once, act, user_id, *args)
     except (NotFound, Refused) as error:
         return await _page(context, user_id, refusal_text(context, error))
-    return seen_other(f"/admin/users/{user_id}?said=done")
+    return seen_other(f"/admin/users/{user_id}?said={said}")
 
 
 async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
