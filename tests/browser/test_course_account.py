@@ -64,7 +64,13 @@ def test_key_is_created_shown_once_and_revoked(visitor, course_site):
     keys = find_region(page, "Ключи API")
     keys.get_by_text("Новый ключ").click()
     keys.get_by_label("Название").fill("мой скрипт")
-    keys.get_by_role("button", name="Создать ключ").click()
+    # A second click while the first is on its way would create a second key.
+    page.route("**/me/keys", lambda route: route.fulfill(status=204), times=1)
+    create = keys.get_by_role("button", name="Создать ключ")
+    create.click()
+    expect(create).to_be_disabled()
+    create.evaluate("button => { button.disabled = false; }")
+    create.click()
     secret = keys.locator("pre").inner_text()
     assert ApiKeys(course_site.db).find(secret).user_id == anna
     assert set(ApiKeys(course_site.db).find(secret).scopes) == {"courses:read", "chat:write"}

@@ -68,16 +68,17 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     zone = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["merlin_zone"]
     assert zone == page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     page.context.set_offline(True)
-    expect(page.get_by_text("связи нет")).to_be_visible()
+    expect(page.get_by_text("Нет связи. Страница обновится сама")).to_be_visible()
     page.context.set_offline(False)
-    expect(page.get_by_text("связи нет")).to_have_count(0)
+    expect(page.get_by_text("Нет связи")).to_have_count(0)
 
 
 def test_open_board_stays_as_it_is_when_its_sign_in_ends(staff_visitor, staff_site):
     page = staff_visitor.open("/admin/board", VERA)
     slips = page.locator(".slip").count()
     SignIns(staff_site.db).close_all(VERA)
-    expect(page.get_by_text("связи нет")).to_be_visible()
+    expect(page.get_by_text("Войдите ещё раз")).to_be_visible()
+    expect(page.get_by_role("button", name="Войти в новой вкладке")).to_be_visible()
     assert page.locator(".slip").count() == slips
     page.reload()
     expect(page.get_by_role("heading", name="Вход")).to_be_visible()

@@ -112,6 +112,25 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_rating_that_is_not_answered_is_said_and_can_be_repeated(visitor):
+    page = open_chat(visitor, visitor.add_user())
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    good = find_answers(page).get_by_role("button", name="Верно", exact=True)
+    expect(good).to_be_visible()
+    proxy_page = "<title>502</title><h1>502 Bad Gateway</h1>"
+    page.route("**/turns/*", lambda route: route.fulfill(status=502, body=proxy_page), times=1)
+    good.click()
+    said = page.get_by_text("Не получилось: нет связи. Повторите чуть позже.")
+    expect(said).to_be_visible()
+    page.route("**/turns/*", lambda route: route.abort(), times=1)
+    good.click()
+    expect(said).to_be_visible()
+    expect(good).to_have_attribute("aria-pressed", "false")
+    good.click()
+    expect(good).to_have_attribute("aria-pressed", "true")
+
+
 def test_question_after_sign_out_elsewhere_can_be_sent_again_after_signing_in(visitor):
     page = open_chat(visitor, visitor.add_user())
     cookies = page.context.cookies()

@@ -145,6 +145,25 @@ def test_missing_title_is_reported_and_typed_text_is_kept(staff_visitor, staff_s
     expect(page.get_by_label("Текст (Markdown)")).to_have_value("Слова")
 
 
+# A browser that keeps the page of a form that failed shows it again as it was.
+GO_BACK = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
+
+
+def test_text_that_failed_to_save_is_there_after_going_back(staff_visitor, staff_site):
+    page = staff_visitor.open(edit_path(staff_site, "neurotypology") + "/materials/new", BORIS)
+    page.get_by_label("Текст (Markdown)").fill("Набранный текст")
+    page.route("**/edit/materials", lambda route: route.fulfill(status=204))
+    check = page.get_by_role("button", name="Проверить")
+    check.click()
+    expect(check).to_be_disabled()
+    page.evaluate(GO_BACK)
+    expect(check).to_be_enabled()
+    expect(page.get_by_label("Текст (Markdown)")).to_have_value("Набранный текст")
+    page.get_by_label("Текст (Markdown)").fill("")
+    with page.expect_navigation():
+        page.evaluate(GO_BACK)
+
+
 def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_site):
     path = "materials/seminar-01.md"
     before = find_file(staff_site, path)

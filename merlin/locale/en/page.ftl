@@ -67,7 +67,8 @@ page-result-added = “{ $name }” was added to My courses.
 page-result-removed = “{ $name }” was removed from My courses.
 page-result-here = “{ $name }” was added in this browser. Sign in to have it everywhere.
 page-undo = Undo
-page-save-failed = Couldn't save: no connection. Try again in a moment.
+page-failed = That didn't work: no connection. Try again in a moment.
+page-lost = No connection. This page updates automatically once it's back.
 
 page-back-to-courses = All courses
 page-taught-by =

@@ -57,4 +57,3 @@ page-board-written-more = and { $count ->
        *[other] { $count } more examples
     }
 page-no-findings = no problems
-page-board-offline = no connection, the picture is an old one: reload the page

@@ -63,4 +63,3 @@ page-board-written-more = и ещё { $count ->
        *[other] { $count } примеров
     }
 page-no-findings = замечаний нет
-page-board-offline = связи нет, картина прежняя: обновите страницу

@@ -1,17 +1,27 @@
 // A form that was sent says so, and is not sent again.
 
+const sent = [];
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
-  if (!button || event.target.method !== "post" || event.defaultPrevented) return;
+  if (!button || event.target.method !== "post") return;
   const busy = event.target.dataset.busy;
-  // After the browser has read the form: a disabled button would not be sent.
+  // After the browser has read the form: a disabled button would not be sent. A script may send it otherwise.
   setTimeout(() => {
+    if (event.defaultPrevented) return;
+    sent.push([button, [...button.childNodes]]);
     button.disabled = true;
     if (busy) button.textContent = busy;
   });
 });
 
-// Back by the browser: the page is asked for anew, so that its forms are new ones.
+// Back by the browser: what was typed stays and can be sent; any other page is asked for anew.
 window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload();
+  if (!event.persisted) return;
+  const fields = [...document.querySelectorAll("textarea, input:not([type=hidden])")];
+  if (!fields.some((field) => field.value !== field.defaultValue)) location.reload();
+  for (const [button, words] of sent.splice(0)) {
+    button.disabled = false;
+    button.replaceChildren(...words);
+  }
 });

@@ -1,6 +1,6 @@
 // The chat of a course: the answer grows as it is written; then its turn is taken out of the talk's page.
 
-import { headers, token } from "./server.js";
+import { headers, readRefusal, token } from "./server.js";
 import "./sure.js";
 
 const byId = (id) => document.getElementById(id);
@@ -60,9 +60,7 @@ function failed(place, words, again, link) {
 // What the server told instead of an answer: a text, or an error page with its title and a link to sign in.
 async function refusal(answer) {
   const [kind, told] = [answer.headers.get("Content-Type") ?? "", await answer.text()];
-  if (kind.startsWith("text/plain")) return { told };
-  const page = new DOMParser().parseFromString(told, "text/html");
-  return { told: page.querySelector("main h1")?.textContent, link: page.querySelector("main [target]") };
+  return kind.startsWith("text/plain") ? { told } : readRefusal(told);
 }
 
 // Ask; `pending` shows the answer as it grows, and gives way to the turn as the server keeps it.
