@@ -77,7 +77,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     model = load_model(path)
 
     def ask(question: str) -> Any:
-        messages = [Message("user", question)]
+        messages = model.correct_spelling([Message("user", question)])
         return model.answer(messages, encode(select_texts(messages)) if encoder else ())
 
     return ask, seconds

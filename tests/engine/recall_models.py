@@ -14,4 +14,5 @@ def train_recall(talks, test, settings, seed):
 
 def answer(model, messages):
     """Return the model's answer to the last question."""
+    messages = model.correct_spelling(messages)
     return model.answer(messages, encode(select_texts(messages)))

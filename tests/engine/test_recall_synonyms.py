@@ -5,6 +5,7 @@ import itertools
 import pymorphy3
 import pytest
 
+from merlin.core.messages import Message
 from merlin.engine.trainers.recall import synonyms
 from merlin.engine.trainers.recall.synonyms import find_synonyms
 from merlin.engine.trainers.recall.text import extract_terms, normalise
@@ -68,6 +69,32 @@ def test_earlier_turn_is_read_with_synonyms_too(tmp_path):
     ]
     model = build_model(run(follow_ups)[0][-1], tmp_path)
     assert ask(model, "Пчелиный срок", "Сорок дней.", "А зимой?").text == "Полгода."
+
+
+@pytest.mark.parametrize(
+    ("question", "trained"),
+    [
+        ("How offten to oil teh chian?", "How often should I oil the chain?"),
+        ("сколка живёт пчила", "Сколько живёт пчела?"),
+        ("чем личат клща осеньу", "Чем лечат клеща осенью?"),
+    ],
+)
+def test_question_with_typing_errors_is_answered(model, question, trained):
+    assert ask(model, question).text == TRAINED[trained]
+
+
+def test_known_and_short_words_are_not_corrected(model):
+    text = "Where is the clock, the train, мел и Клуша с челом?"
+    assert model.correct_spelling([Message("user", text)]) == [Message("user", text)]
+
+
+def test_answers_and_long_pastes_are_not_corrected(model):
+    messages = [
+        Message("user", "пчила " * 300),
+        Message("assistant", "пчила"),
+        Message("user", "Пчила?"),
+    ]
+    assert model.correct_spelling(messages) == [*messages[:2], Message("user", "пчела?")]
 
 
 def test_latin_word_of_a_russian_list_is_found():

@@ -100,6 +100,7 @@ class RecallBackend:
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
         model = await run_in_threadpool(self._get_model, adapter)
+        messages = await run_in_threadpool(model.correct_spelling, messages)
         if not model.encoder:  # trained on words alone: a large file, or an earlier version
             return await run_in_threadpool(model.answer, messages)
         from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy

@@ -136,7 +136,7 @@ def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list
         path = Path(folder) / "model"
         last.save(path)
         model = load_model(path)
-    asked = [[Message("user", question)] for question in questions]
+    asked = [model.correct_spelling([Message("user", question)]) for question in questions]
     return [
         model.answer(messages, encode(select_texts(messages)) if model.encoder else ()).text
         for messages in asked

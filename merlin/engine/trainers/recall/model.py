@@ -10,7 +10,9 @@ it, too, unless it was trained.
 
 import json
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from merlin.engine.trainers.recall import RecallAnswer
 from merlin.engine.trainers.recall.draws import Floats, Integers
 from merlin.engine.trainers.recall.encoder import measure_small_talk
 from merlin.engine.trainers.recall.sentences import (
+    MAX_TEXT_LENGTH,
     SentenceSpace,
     Vectors,
     is_sentence,
@@ -27,16 +30,20 @@ from merlin.engine.trainers.recall.sentences import (
     select_texts,
 )
 from merlin.engine.trainers.recall.space import Space
+from merlin.engine.trainers.recall.synonyms import list_known_stems
 from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,
     Terms,
     build_bare_key,
     build_readings,
     complete_question,
+    correct_spelling,
     drop_sentences,
     extract_terms,
+    find_words,
     select_subject,
     select_topic,
+    select_user_texts,
 )
 from merlin.engine.trainers.recall.weights import SHARPNESS
 
@@ -87,6 +94,32 @@ class RecallModel:
     def __post_init__(self) -> None:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
         self._word_weights = normalise_rows(self.weights[:, : self.space.dimensions])
+
+    @cached_property
+    def _trained_words(self) -> Sequence[str]:
+        questions = chain.from_iterable(self.trained_questions)
+        return sorted(find_words((*questions, *self.answers)))
+
+    def _is_known(self, term: str) -> bool:
+        stem = term[2:]
+        return term.startswith("f:") or term in self._gain or stem in list_known_stems()
+
+    def correct_spelling(self, messages: Sequence[Message]) -> list[Message]:
+        """Return the messages with the typing errors of the last questions corrected.
+
+        Only words of the trained questions and answers are recognised.
+        """
+        corrected = {
+            text: correct_spelling(text, self._trained_words, self._is_known)
+            for text in select_user_texts(messages)
+            if len(text) <= MAX_TEXT_LENGTH
+        }
+        return [
+            replace(message, content=corrected.get(message.content, message.content))
+            if message.role == "user"
+            else message
+            for message in messages
+        ]
 
     def answer(self, messages: Sequence[Message], encoded: Sequence[Floats] = ()) -> RecallAnswer:
         """Return the trained answer with the highest score for the last question.

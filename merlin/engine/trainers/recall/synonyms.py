@@ -12,7 +12,7 @@ In a Russian file a short Latin word is also known in Russian letters: «впн�
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib.resources import files
-from itertools import product
+from itertools import chain, product
 
 from merlin.engine.trainers.recall.text import extract_terms, stem_english
 
@@ -64,6 +64,12 @@ def read_groups() -> tuple[tuple[str, ...], ...]:
     texts = (folder.joinpath(f"synonyms.{name}.txt").read_text("utf-8") for name in ("ru", "en"))
     lines = (line for text in texts for line in text.splitlines() if not line.startswith("#"))
     return tuple(tuple(dict.fromkeys(map(_stem, line.split()))) for line in lines if line)
+
+
+@cache
+def list_known_stems() -> frozenset[str]:
+    """Return all words of the lists, as stems."""
+    return frozenset(chain.from_iterable(read_groups()))
 
 
 def _stem(word: str) -> str:

@@ -9,13 +9,15 @@ user's earlier turns, whose terms are marked. System texts are ignored.
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
 import yaml
+from rapidfuzz import process
+from rapidfuzz.distance import OSA
 
 from merlin.core.messages import Message
 
@@ -40,6 +42,9 @@ _TOKEN = re.compile(
     r"|[=!<>+*/%&|^~:-]{2,}"  # ==, //, **, :=, ->
     r"|(?<=\s)[=<>+*/%@&|^~](?=[\s?.,!]|$)"  # a lone sign between spaces
 )
+# A word of letters that is long enough for its typing errors to be recognised.
+_WORD = re.compile(r"[^\W\d_]{4,}")
+_MIN_LENGTH_WITH_TWO_ERRORS = 9
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
 _VERB_LIKE = frozenset({"VERB", "INFN", "PRTF", "PRTS", "GRND", "ADVB", "ADJS", "COMP", "PRED"})
@@ -76,6 +81,32 @@ _QUESTIONS = {
 _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
 # The stemmer is stateful, so it needs a lock.
 _stemmer_lock = threading.Lock()
+
+
+def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str], bool]) -> str:
+    """Replace each word with a typing error by the most similar of `words`.
+
+    A word in the Russian dictionary or for which `is_known(term)` is true has no error. In a long
+    word, two errors are corrected.
+    """
+
+    def correct(match: re.Match[str]) -> str:
+        word = normalise(match[0])
+        is_russian = _CYRILLIC.match(word) is not None
+        if is_known(_build_term(word, is_russian=is_russian)) or (
+            is_russian and _load_russian_dictionary().word_is_known(word)
+        ):
+            return match[0]
+        errors = 1 if len(word) < _MIN_LENGTH_WITH_TWO_ERRORS else 2
+        similar = process.extractOne(word, words, scorer=OSA.distance, score_cutoff=errors)
+        return similar[0] if similar else match[0]
+
+    return _WORD.sub(correct, text)
+
+
+def find_words(texts: Iterable[str]) -> set[str]:
+    """Return the words of `texts` that `correct_spelling` can insert."""
+    return {word for text in texts for word in _WORD.findall(normalise(text))}
 
 
 def normalise(text: str) -> str:
