@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from merlin.dataset.changes import ChangeState
+from merlin.db.processes import Lead
 from merlin.wiring.context import open_migrated_database
 from tests.support.pipeline_lab import KEY
 from tests.support.waiting import longest, wait_until
@@ -73,9 +74,32 @@ def test_interrupted_edit_whose_commit_has_begun_is_said_to_be_committed_later(l
     wait_until(is_pushing.exists)
     adding.send_signal(signal.SIGINT)
     output = adding.communicate(timeout=longest())[1]
-    assert (adding.returncode, "will commit it (edit" in output) == (130, True), output
+    assert (adding.returncode, "next command that edits, will commit" in output) == (130, True), (
+        output
+    )
     code, captured = run(*words[:4], "Где вход?", *words[5:])
     assert (code, int(count(lab))) == (0, before + 2), captured
+
+
+def test_interrupted_edit_that_waits_for_the_daemon_is_withdrawn(lab):
+    arguments = ["--question", "Где выход?", "--answer", "Прямо и налево."]
+    command = ["example", "add", "trial", *arguments, "--config", str(lab.path)]
+    before = count(lab)
+    lab.tick("fetch")
+    with Lead(lab.config.state_dir, lab.config.database) as lead:  # a daemon that only fetches
+        assert lead.take()
+        adding = subprocess.Popen(
+            [sys.executable, "-m", "merlin", *command], stderr=subprocess.PIPE, text=True
+        )
+        wait_until(lambda: "waiting" in adding.stderr.readline())
+        lab.tick("serve")
+        with open_migrated_database(lab.config) as database:
+            wait_until(lambda: lab.changes(database).list_pending("trial"))
+            adding.send_signal(signal.SIGINT)
+            output = adding.communicate(timeout=longest())[1]
+            assert (adding.returncode, "will commit" in output) == (130, False), output
+            assert lab.changes(database).claim() is None
+    assert count(lab) == before
 
 
 def test_preview_commits_nothing(lab, run_json, run):

@@ -86,7 +86,7 @@ change-no-dataset =
         [none] There's no dataset { $dataset } in the latest commit.
        *[other] There's no dataset { $dataset } in the latest commit; did you mean { $near }?
     }
-change-queued = The daemon will commit it (edit { $change }).
+change-queued = Edit { $change } is saved. The daemon, or the next command that edits, will commit it.
 change-late = Edit { $change } has been waiting for { $seconds } s. It's saved. Check: merlin health daemon
 change-waits = Edit { $change } is saved and waits: { $reason }
 change-parked = Edit { $change } is on hold: { $reason } After fixing it: merlin example retry { $change }

@@ -87,7 +87,7 @@ change-no-dataset =
         [none] В последнем коммите нет набора { $dataset }.
        *[other] В последнем коммите нет набора { $dataset }; может быть, { $near }?
     }
-change-queued = Демон сделает коммит (правка { $change }).
+change-queued = Правка { $change } сохранена. Коммит сделает демон или следующая команда, которая правит примеры.
 change-late = Правка { $change } ждёт уже { $seconds } с. Она сохранена. Проверьте: merlin health daemon
 change-waits = Правка { $change } сохранена и ждёт: { $reason }
 change-parked = Правка { $change } отложена: { $reason } Когда исправите причину: merlin example retry { $change }
