@@ -161,8 +161,8 @@ class InlineQueries(BotRepository):
     def search_examples(self, serving: Serving, text: str, limit: int) -> list[QuestionAnswer]:
         """Return the examples that contain all words of `text`, as the model was trained with."""
         build_id, dataset = serving.model.build_id, serving.dataset
-        example_filter = ExampleFilter(query=text, split="train", build_id=build_id)
-        found = ExampleEntries(self.db).find(dataset, example_filter, limit)
+        example_filter = ExampleFilter(query=text, split="train")
+        found = ExampleEntries(self.db).find(dataset, example_filter, limit, build_id=build_id)
         has_digest = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
         condition = TAUGHT_EXAMPLE.example_id.in_([entry.example_id for entry in found])
         query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=has_digest)

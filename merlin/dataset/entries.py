@@ -38,14 +38,13 @@ _File = tuple[str, str, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class ExampleFilter:
-    """A filter of examples; "" and False match all. `split` is a side in `build_id`, 0: newest."""
+    """A filter of examples; "" and False match all."""
 
     query: str = ""
     tag: str = ""
     author: str = ""
     split: str = ""
     has_finding: bool = False
-    build_id: int = 0
 
     @property
     def is_empty(self) -> bool:
@@ -206,11 +205,17 @@ class ExampleEntries(Repository):
                 pass
 
     def find(
-        self, dataset: str, example_filter: ExampleFilter, limit: int, before: int = 0
+        self,
+        dataset: str,
+        example_filter: ExampleFilter,
+        limit: int,
+        before: int = 0,
+        build_id: int = 0,
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
-        Only those with a number below `before`; 0: from the start.
+        Only those with a number below `before`; 0: from the start. A side of the split is that in
+        the build `build_id`; 0: the newest.
         """
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
@@ -241,7 +246,7 @@ class ExampleEntries(Repository):
             f" ORDER BY {number} DESC LIMIT ?"
         )
         build, _, _ = self._newest_build(dataset)
-        query = _PAGE.format(page=page.format(side=example_filter.build_id or build), build=build)
+        query = _PAGE.format(page=page.format(side=build_id or build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
