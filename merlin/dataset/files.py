@@ -104,12 +104,10 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
     return bool(changed or deleted)
 
 
-def restore_texts(source: GitSource, index: FileIndex) -> int:
-    """Read missing texts of files from git; return how many. Raises SourceError."""
-    lost = index.list_missing_texts()
-    for texts in _texts(source, index, lost):
+def restore_texts(source: GitSource, index: FileIndex) -> None:
+    """Read missing texts of files from git. Raises SourceError."""
+    for texts in _texts(source, index, index.list_missing_texts()):
         index.add(texts)
-    return len(lost)
 
 
 def _is_shown(entry: Entry) -> bool:

@@ -296,15 +296,14 @@ def _to_stdin(lines: Collection[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
 
 
-def move_aside(mirror: Path) -> Path:
-    """Rename a damaged mirror, so that the next fetch clones it again; return its new path."""
+def move_aside(mirror: Path) -> None:
+    """Rename a damaged mirror, so that the next fetch clones it again."""
     stamp = utc_now().strftime("%Y%m%dT%H%M%S%f")
     aside = mirror.with_name(f"{mirror.name}.broken-{stamp}")
     mirror.rename(aside)
     log.error("damaged mirror moved aside", mirror=str(mirror), aside=str(aside))
     for outdated in sorted(mirror.parent.glob(f"{mirror.name}.broken-*"))[:-_MAX_BROKEN]:
         shutil.rmtree(outdated, ignore_errors=True)
-    return aside
 
 
 @contextmanager

@@ -38,8 +38,8 @@ _NOT_FOUND = 1
 _MAX_NOTE_BYTES = 100_000
 
 
-def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
-    """Set the commit's note to `text`, byte for byte; return False if it is that already.
+def write_note(run: GitRunner, commit: str, text: str, lock: int) -> None:
+    """Set the commit's note to `text`, byte for byte.
 
     Raises GitFailed if the mirror does not contain the commit.
     """
@@ -48,12 +48,11 @@ def write_note(run: GitRunner, commit: str, text: str, lock: int) -> bool:
     blob = run("hash-object", "-w", "--stdin", stdin=content, lock=lock).decode().strip()
     try:
         if run("notes", "--ref", NOTES_REF, "list", commit).decode().strip() == blob:
-            return False
+            return
     except GitFailed as failure:
         if failure.status != _NOT_FOUND:
             raise
     run("notes", "--ref", NOTES_REF, "add", "--force", "-C", blob, commit, lock=lock)
-    return True
 
 
 def list_notes(run: GitRunner) -> set[tuple[str, str]]:

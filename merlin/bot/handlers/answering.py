@@ -118,7 +118,7 @@ async def begin_topic(context: BotContext) -> int:
     return thread_id if isinstance(thread_id, int) else 0
 
 
-def open_in_topic(context: BotContext, thread_id: int) -> Session:
+def open_in_topic(context: BotContext, thread_id: int) -> None:
     """Open a session in its new topic with the settings of the current session.
 
     Settings that would send the questions to another provider are not copied.
@@ -134,9 +134,7 @@ def open_in_topic(context: BotContext, thread_id: int) -> Session:
         system=current.system,
         title=UNNAMED,
     )
-    session = without_other_provider(context, session)
-    context.sessions.change(session)
-    return session
+    context.sessions.change(without_other_provider(context, session))
 
 
 async def name_topic(context: BotContext) -> None:
