@@ -135,6 +135,9 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.USER, ids=("user_id",)),
 )
 
+# These name the authors of commits; they are removed by e-mail address.
+AUTHORS: tuple[Table, ...] = (t.COMMIT, t.EXAMPLE, t.TAUGHT_EXAMPLE)
+
 COMMITS = "seen_commit"
 _NOBODY = 0
 

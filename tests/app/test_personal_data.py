@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 import pytest
 
 from merlin.account.users import User, Users
-from merlin.app.personal_data import TRACES, PersonalRecords
+from merlin.app.personal_data import AUTHORS, TRACES, PersonalRecords
 from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
 from merlin.chat.sessions import SUMMARY
 from merlin.core.clock import iso
@@ -90,9 +90,6 @@ NOBODY = (
     tables.WAKE,
     tables.WINDOW,
 )
-
-# These name the authors of commits; they are removed by e-mail address.
-AUTHORS = (tables.COMMIT, tables.EXAMPLE, tables.TAUGHT_EXAMPLE)
 
 
 @pytest.fixture
