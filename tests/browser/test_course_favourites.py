@@ -117,7 +117,7 @@ def test_failed_favourite_is_reverted_with_a_message(visitor, course_site):
     page = wait_until_loaded(visitor.open("/", anna))
     page.route("**/api/user/courses", lambda route: route.abort())
     find_star(page, NETWORKS).click()
-    expect(find_toast(page)).to_contain_text("Не получилось сохранить")
+    expect(find_toast(page)).to_contain_text("Не получилось: нет связи")
     expect(find_star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
 
