@@ -441,7 +441,7 @@ def endure(demo: Demo, hours: float, load: Load) -> list[str]:
     samples: list[tuple[int, Usage]] = []
     try:
         while duration_s < hours * 3600 and not load.faults:
-            time.sleep(min(REPORT_S, hours * 3600))
+            time.sleep(min(REPORT_S, hours * 3600 - duration_s))
             duration_s = time.monotonic() - started_at
             promises, usage = demo.promises, _measure_usage(demo)
             print(
