@@ -129,7 +129,8 @@ def test_server_that_ends_an_idle_transaction_counts_as_away(postgresql):
             database.bump()
             database.add_new(WAKE, {"id": 1, "counter": 0})
 
-        with pytest.raises(DatabaseAway, match="idle-in-transaction"):
+        # With the server's reason, or without it if the connection is closed before it is read.
+        with pytest.raises(DatabaseAway):
             database.transact(write_late)
         assert read_change_counter(database) == 0
 

@@ -1,6 +1,7 @@
 // The chat of a course: the answer grows as it is written; then its turn is taken out of the talk's page.
 
-import { headers, readRefusal, token } from "./server.js";
+import { readRefusal } from "./failures.js";
+import { headers, token } from "./server.js";
 import "./sure.js";
 
 const byId = (id) => document.getElementById(id);

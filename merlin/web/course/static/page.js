@@ -2,9 +2,7 @@
 
 import { load, paint } from "./keep.js";
 import { startList } from "./list.js";
-import { headers, readRefusal } from "./server.js";
-import { endLasting, toast } from "./toast.js";
-import "./busy.js";
+import { headers } from "./server.js";
 import "./theme.js";
 
 document.body.addEventListener("htmx:configRequest", (event) => {
@@ -20,22 +18,8 @@ document.body.addEventListener("htmx:load", ({ target }) => {
   const field = target.querySelector("[hx-get] [type=search]");
   if (field?.value !== field?.defaultValue) field.form.requestSubmit();
 });
-// What was asked and did not come is said: once of what the page asks for by itself, until it comes.
-let isLost = false;
-function fail({ detail: { xhr, target, requestConfig } }) {
-  if (xhr.status === 401) sessionStorage.removeItem("merlin.token");
-  const isAsked = Boolean(requestConfig.triggeringEvent);
-  if (target.id === "list" || (isLost && !isAsked)) return;
-  isLost ||= !isAsked;
-  const { failed, lost } = document.getElementById("keep").dataset;
-  const { told, link } = readRefusal(xhr.responseText);
-  toast(told || (isAsked ? failed : lost), link && (() => open(link.href)), link?.textContent, isLost);
-}
-for (const kind of ["responseError", "sendError", "timeout"]) document.body.addEventListener(`htmx:${kind}`, fail);
-document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (!detail.successful || !isLost) return;
-  isLost = false;
-  endLasting();
+document.body.addEventListener("htmx:responseError", ({ detail }) => {
+  if (detail.xhr.status === 401) sessionStorage.removeItem("merlin.token");
 });
 startList();
 

@@ -9,12 +9,6 @@ export function headers(more = {}) {
   return token() ? { ...more, Authorization: `Bearer ${token()}` } : more;
 }
 
-// What an error page says, and its link to sign in; "" for a page that is not ours.
-export function readRefusal(html) {
-  const page = new DOMParser().parseFromString(html, "text/html");
-  return { told: page.querySelector("main h1")?.textContent ?? "", link: page.querySelector("main [target]") };
-}
-
 // Ask, and return what was answered; an Error carries the words of the problem and its status.
 export async function ask(method, path, body) {
   const sent = headers({ Accept: "application/json", "Accept-Language": document.documentElement.lang });

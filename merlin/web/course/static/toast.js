@@ -3,16 +3,14 @@
 const SHOWN_MS = 6000;
 const place = document.getElementById("toast");
 let timer = 0;
-let stays = false;
 
 function rest() {
   clearTimeout(timer);
-  if (!stays) timer = setTimeout(() => place.replaceChildren(), SHOWN_MS);
+  timer = setTimeout(() => place.replaceChildren(), SHOWN_MS);
 }
 
-// Say something; `act` may follow, under a button of the word `label`. What `isLasting` stays until `endLasting`.
-export function toast(words, act, label = document.getElementById("keep").dataset.undo, isLasting = false) {
-  stays = isLasting;
+// Say something; `act` may follow, under a button of the word `label`.
+export function toast(words, act, label = document.getElementById("keep").dataset.undo) {
   const said = document.createElement("span");
   said.textContent = words;
   place.replaceChildren(said);
@@ -27,10 +25,6 @@ export function toast(words, act, label = document.getElementById("keep").datase
     place.append(button);
   }
   rest();
-}
-
-export function endLasting() {
-  if (stays) place.replaceChildren();
 }
 
 for (const kind of ["pointerenter", "focusin"]) place.addEventListener(kind, () => clearTimeout(timer));
