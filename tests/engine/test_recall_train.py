@@ -144,21 +144,20 @@ def test_words_of_many_questions_take_a_limited_space(model):
     assert sum(vector.nbytes for vector, _ in model._term_cache.values()) < 10_000_000
 
 
-def test_number_and_size_of_loaded_models_are_limited(model, tmp_path, monkeypatch):
+def test_number_and_size_of_loaded_models_are_limited(model, tmp_path):
     model.save(tmp_path / "model")
-    size, backend = (tmp_path / "model").stat().st_size, RecallBackend("ru")
+    size = (tmp_path / "model").stat().st_size
 
-    def answer(number):
-        adapter = Adapter(str(number), tmp_path / "model")
-        return asyncio.run(backend.answer(adapter, TALKS[0]))
+    def count_loaded(backend):
+        for number in range(20):
+            adapter = Adapter(str(number), tmp_path / "model")
+            answer = asyncio.run(backend.answer(adapter, TALKS[0]))
+            assert answer.text == FACTS["Что такое стек?"]
+        return backend.figures()["adapters"]
 
-    for number in range(20):
-        assert answer(number).text == FACTS["Что такое стек?"]
-    assert backend.figures()["adapters"] == 16
-    for most, loaded in ((5 * size, 5), (1, 1)):
-        monkeypatch.setattr("merlin.engine.serving.recall.CAPACITY_BYTES", most)
-        answer(21)
-        assert backend.figures()["adapters"] == loaded
+    assert count_loaded(RecallBackend("ru")) == 16
+    assert count_loaded(RecallBackend("ru", capacity_bytes=5 * size)) == 5
+    assert count_loaded(RecallBackend("ru", capacity_bytes=1)) == 1
 
 
 def test_follow_up_is_answered_only_in_its_own_conversation(tmp_path):

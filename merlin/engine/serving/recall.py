@@ -44,9 +44,12 @@ class RecallBackend:
 
     context = 8192
 
-    def __init__(self, language: str, name: str = RECALL) -> None:
+    def __init__(
+        self, language: str, name: str = RECALL, capacity_bytes: int = CAPACITY_BYTES
+    ) -> None:
         self._language = language
         self._name = name
+        self._capacity_bytes = capacity_bytes
         # Prevents loading the same model twice concurrently.
         self._lock = threading.Lock()
         self._models: dict[Adapter, tuple[RecallModel, int]] = {}  # the last asked is the last
@@ -99,8 +102,7 @@ class RecallBackend:
         """
         if adapter is None:
             return RecallAnswer("", 0.0, known=False)
-        model = await run_in_threadpool(self._get_model, adapter)
-        messages = await run_in_threadpool(model.correct_spelling, messages)
+        model, messages = await run_in_threadpool(self._prepare, adapter, messages)
         if not model.encoder:  # trained on words alone: a large file, or an earlier version
             return await run_in_threadpool(model.answer, messages)
         from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
@@ -110,6 +112,12 @@ class RecallBackend:
         if not model.is_trained_with(encoder, vectors):
             raise Untrainable("base_changed", "engine-encoder-changed", "model", name=self._name)
         return await run_in_threadpool(model.answer, messages, vectors)
+
+    def _prepare(
+        self, adapter: Adapter, messages: Sequence[Message]
+    ) -> tuple[RecallModel, Sequence[Message]]:
+        model = self._get_model(adapter)
+        return model, model.correct_spelling(messages)
 
     def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
@@ -121,7 +129,7 @@ class RecallBackend:
 
     def _is_full(self) -> bool:
         size = sum(size for _, size in self._models.values())
-        return len(self._models) > CAPACITY or size > CAPACITY_BYTES
+        return len(self._models) > CAPACITY or size > self._capacity_bytes
 
     async def _digest_encoder(self) -> str:
         return digest_built_in()

@@ -5,7 +5,7 @@ Each change needs confirmation.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Concatenate, Literal, ParamSpec
 
 from fastapi import Form, Query
 from starlette.responses import Response
@@ -38,6 +38,7 @@ from merlin.db.audit import person_reference
 router = page_router()
 
 Named = Annotated[str, Query(max_length=200, pattern=LINE)]
+P = ParamSpec("P")
 
 
 @router.get("/admin/audit")
@@ -89,7 +90,7 @@ async def set_role(
 ) -> Response:
     """Grant a role; a teacher's is for a course."""
     granted_scope = scope if role is Role.TEACHER and scope else None
-    return await _act(context, once, users.grant_role, user_id, role, granted_scope)
+    return await _act(context, once, "done", users.grant_role, user_id, role, granted_scope)
 
 
 @router.post("/admin/users/{user_id}/scope")
@@ -100,7 +101,7 @@ async def revoke_scope(
     scope: Annotated[str, Form(max_length=200)],
 ) -> Response:
     """Revoke a teacher's role for one course."""
-    return await _act(context, once, users.revoke_role, user_id, scope)
+    return await _act(context, once, "done", users.revoke_role, user_id, scope)
 
 
 @router.post("/admin/users/{user_id}/gifts")
@@ -113,8 +114,7 @@ async def grant_questions(
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Grant extra questions; submitting twice grants them once."""
-    gift = (kind, amount, days)
-    return await _act(context, once, users.give_questions, user_id, *gift, said="given")
+    return await _act(context, once, "given", users.give_questions, user_id, kind, amount, days)
 
 
 @router.post("/admin/users/{user_id}/{act}")
@@ -122,19 +122,22 @@ async def block(
     context: UserAdminContext, user_id: Id, act: Literal["block", "unblock"], once: FormToken
 ) -> Response:
     """Block or unblock a user."""
-    return await _act(context, once, users.block if act == "block" else users.unblock, user_id)
+    return await _act(
+        context, once, "done", users.block if act == "block" else users.unblock, user_id
+    )
 
 
 async def _act(
     context: PageContext,
     once: str,
-    act: Callable[..., object],
+    said: str,
+    act: Callable[Concatenate[Context, Actor, int, P], object],
     user_id: int,
-    *args: object,
-    said: str = "done",
+    *args: P.args,
+    **named: P.kwargs,
 ) -> Response:
     try:
-        await context.write(perform_once, once, act, user_id, *args)
+        await context.write(perform_once, once, act, user_id, *args, **named)
     except (NotFound, Refused) as error:
         return await _page(context, user_id, refusal_text(context, error))
     return seen_other(f"/admin/users/{user_id}?said={said}")
