@@ -245,6 +245,8 @@ def test_read_only_postgresql_makes_api_not_ready_but_pages_are_still_served(tmp
                 [round(1000 * longest()), name],
             )
             wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
+            # Another thread may still have a connection that the server has ended.
+            wait_until(lambda: "\nmerlin_database_up 1.0" in site.client.get("/metrics").text)
             assert probe(site) == state
         (spoken,) = Heartbeats(site.db).list_all()
     # As docs/en/growth.md counts them, plus one of this thread.
