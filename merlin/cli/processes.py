@@ -6,23 +6,16 @@ The demo runs everything on this machine and needs no accounts.
 from __future__ import annotations
 
 import gc
-import signal
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
 from merlin.cli import language, locale_language
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
-
-if TYPE_CHECKING:
-    from merlin.config import Config
-
-AWAY_PAUSE_S = 2.0
 
 app = typer.Typer()
 
@@ -104,7 +97,7 @@ def daemon(config: ConfigPath = DEFAULT) -> None:
     with _skip_imports():
         from merlin.wiring.daemon import run_daemon
 
-    _serve(run_daemon, settings)
+    run_daemon(settings)
 
 
 @app.command()
@@ -117,7 +110,7 @@ def bot(config: ConfigPath = DEFAULT) -> None:
     with _skip_imports("apscheduler"):  # the job queue of python-telegram-bot
         from merlin.wiring.bot import run_bot
 
-    _serve(run_bot, settings)
+    run_bot(settings)
 
 
 @app.command()
@@ -127,32 +120,7 @@ def api(config: ConfigPath = DEFAULT) -> None:
     with _skip_imports():
         from merlin.wiring.api import run_api
 
-    _serve(run_api, settings)
-
-
-def _serve(run_process: Callable[[Config], None], config: Config) -> None:
-    """Run a process, again and again until its start finds the database there.
-
-    Processes that run already wait for it too. systemd would give up one that ends each time.
-    """
-    from merlin.core.log import get_logger
-    from merlin.core.server import WATCHDOG, notify
-    from merlin.db.driver_errors import DatabaseAway
-
-    reported = ""
-    while True:
-        try:
-            run_process(config)
-            break
-        except DatabaseAway as error:
-            if str(error) != reported:
-                reported = str(error)
-                get_logger(__name__).warning("the database is away, waiting", reason=reported)
-        # The process may have set its own.
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        notify(WATCHDOG)
-        time.sleep(AWAY_PAUSE_S)
+    run_api(settings)
 
 
 @contextmanager

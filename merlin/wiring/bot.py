@@ -15,6 +15,7 @@ from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
 from merlin.core.heap import exclude_loaded_objects
 from merlin.core.log import get_logger
+from merlin.db.database import Database
 from merlin.db.processes import Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
@@ -36,7 +37,8 @@ def run_bot(config: Config) -> None:
         threading.Thread(target=_log_document_sandbox, name="merlin-walls", daemon=True).start()
         exclude_loaded_objects()
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
-        uvloop.run(_run_until_signal(config))
+        with open_checked_database(config) as database:
+            uvloop.run(_run_until_signal(config, database))
 
 
 def _log_document_sandbox() -> None:
@@ -47,8 +49,8 @@ def _log_document_sandbox() -> None:
         log.warning("no filter of system calls: only Python keeps readers of documents from files")
 
 
-async def _run_until_signal(config: Config) -> None:
-    async with services_of(config) as services:
+async def _run_until_signal(config: Config, database: Database) -> None:
+    async with services_of(config, database) as services:
         await run(services, stop_on_signal())
 
 
@@ -61,11 +63,13 @@ def stop_on_signal() -> asyncio.Event:
 
 
 @asynccontextmanager
-async def services_of(config: Config) -> AsyncIterator[BotServices]:
-    """Yield the bot's services. Raises ConfigError if a credential is missing or invalid."""
+async def services_of(config: Config, database: Database) -> AsyncIterator[BotServices]:
+    """Yield the bot's services over one database.
+
+    Raises ConfigError if a credential is missing or invalid.
+    """
     token, chat, telegram = credential(BOT_TOKEN), config.chat, config.telegram
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(open_checked_database(config))
         database.cipher = make_cipher(config)
         store = Store(database)
         stack.callback(store.close)

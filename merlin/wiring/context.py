@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
@@ -11,10 +12,11 @@ from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError, NotFound
+from merlin.core.log import get_logger
 from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, open_database
-from merlin.db.driver_errors import DatabaseDamaged
+from merlin.db.driver_errors import DatabaseAway, DatabaseDamaged
 from merlin.db.encryption import Cipher, key_path, load_or_make_key
 from merlin.db.migrations import list_applied, list_pending, migrate
 
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from merlin.git.repository import GitSource
     from merlin.providers.openai_chat import OpenAIChat
     from merlin.providers.yookassa import YooKassaGateway
+
+log = get_logger(__name__)
+_AWAY_PAUSE_S = 2.0
 
 
 @contextmanager
@@ -64,22 +69,41 @@ def text_key() -> str | None:
 def open_checked_database(config: Config) -> Iterator[Database]:
     """Yield a process's database after checking its integrity and migrating its schema.
 
-    A process that continued with a damaged file would damage it further. Raises DatabaseDamaged,
-    and Refused after an interrupted restore.
+    Waits while the database is away, as running processes do: systemd would give up a process that
+    ends at each start. A process that continued with a damaged file would damage it further. Raises
+    DatabaseDamaged, and Refused after an interrupted restore.
     """
-    from merlin.core.server import SLOW_START, notify
-
     require_whole(config.state_dir)
-    url = config.database
-    notify(SLOW_START)
     try:
-        with open_database(url) as database:
-            database.quick_check()
-            _upgrade(config, database)
+        with _wait_for_database(config) as database:
             yield database
     except DatabaseDamaged as error:
-        arguments = {"found": error.arguments["found"], "path": str(sqlite_path(url))}
-        raise DatabaseDamaged(str(error), "store-damaged-start", **arguments) from error
+        found, path = error.arguments["found"], str(sqlite_path(config.database))
+        raise DatabaseDamaged(str(error), "store-damaged-start", found=found, path=path) from error
+
+
+def _wait_for_database(config: Config) -> Database:
+    from merlin.core.server import SLOW_START, notify
+
+    reported = ""
+    while True:
+        notify(SLOW_START)
+        try:
+            return _open_and_check(config)
+        except DatabaseAway as error:
+            if str(error) != reported:
+                log.warning("the database is away, waiting", reason=str(error))
+                reported = str(error)
+        time.sleep(_AWAY_PAUSE_S)
+
+
+def _open_and_check(config: Config) -> Database:
+    with ExitStack() as stack:
+        database = stack.enter_context(open_database(config.database))
+        database.quick_check()
+        _upgrade(config, database)
+        stack.pop_all()
+        return database
 
 
 @contextmanager

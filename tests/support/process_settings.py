@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,6 +31,7 @@ from merlin.config.shop import PaymentsConfig
 from merlin.providers.openid import Issuer
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.wiring import api, bot
+from merlin.wiring.context import open_checked_database
 
 
 @dataclass(frozen=True)
@@ -162,17 +163,17 @@ def _choice(name, choice, choice_type=ModelChoice):
 
 async def serve_bot(settings, stop, notify):
     """Serve until the event `stop` is set."""
-    with settings.in_environment():
-        context = bot.services_of(settings.as_config)
-        services = await context.__aenter__()
-    try:
+    async with AsyncExitStack() as stack:
+        with settings.in_environment():
+            database = stack.enter_context(open_checked_database(settings.as_config))
+            services = await stack.enter_async_context(
+                bot.services_of(settings.as_config, database)
+            )
         overrides = {"pace": settings.pace, "retry_policy": settings.retry_policy, "notify": notify}
         if settings.webhook_secret is not None:
             overrides["webhook"] = (settings.webhook_url, settings.webhook_secret)
         config = settings.adjust_config(services.config)
         await run(replace(services, config=config, **overrides), stop)
-    finally:
-        await context.__aexit__(None, None, None)
 
 
 def api_services(settings, writer):
