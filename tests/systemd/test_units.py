@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from merlin.config import credentials_of, load
 from merlin.providers.document_child import MEMORY_BYTES
@@ -85,12 +86,31 @@ def test_process_has_a_watchdog_restarts_and_alerts_on_failure(process):
     assert service["MemoryMax"]
 
 
+def read_memory_limits():
+    """Return the bot's memory limit as a service, a container and a pod."""
+    root = UNITS.parent
+    compose = yaml.safe_load((root / "deploy/compose.yaml").read_text("utf-8"))
+    pods = yaml.safe_load_all((root / "deploy/kubernetes/processes.yaml").read_text("utf-8"))
+    (bot,) = (
+        pod["spec"]["template"]["spec"]["containers"][0]
+        for pod in pods
+        if (pod["kind"], pod["metadata"]["name"]) == ("Deployment", "bot")
+    )
+    return {
+        "systemd": read_unit("merlin-bot.service")["Service"]["MemoryMax"],
+        "compose": compose["services"]["bot"]["mem_limit"],
+        "kubernetes": bot["resources"]["limits"]["memory"],
+    }
+
+
+@pytest.mark.parametrize("place", ["systemd", "compose", "kubernetes"])
+def test_bot_has_memory_for_itself_and_every_document_reader(place):
+    gigabytes, _ = read_memory_limits()[place].upper().split("G")
+    assert int(gigabytes) * 1024**3 >= MAX_CHILDREN * MEMORY_BYTES + 512 * 1024**2
+
+
 def test_document_that_uses_up_memory_ends_its_reader_and_not_the_bot():
-    service = read_unit("merlin-bot.service")["Service"]
-    gigabytes, _ = service["MemoryMax"].split("G")
-    readers = MAX_CHILDREN * MEMORY_BYTES
-    assert service["OOMPolicy"] == "continue"
-    assert int(gigabytes) * 1024**3 >= readers + 512 * 1024**2
+    assert read_unit("merlin-bot.service")["Service"]["OOMPolicy"] == "continue"
 
 
 @pytest.mark.parametrize("process", PROCESSES)
