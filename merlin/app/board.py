@@ -33,6 +33,7 @@ from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import render_stored_text
 from merlin.course.catalogue import localised
 from merlin.dataset.changes import OPEN
+from merlin.dataset.example import find_first
 from merlin.dataset.files import FileIndex
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import is_valid_name
@@ -476,5 +477,5 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
 
 def _written_example(example_id: str, stored: str) -> WrittenExample:
     conversation = read_messages(stored)
-    question = next((each.content for each in conversation if each.role == "user"), "")
+    question = find_first(conversation, "user")
     return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)

@@ -23,7 +23,7 @@ from merlin.chat.turns import Question, Turn, Turns
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import find_first
 from merlin.dataset.proposals import MAX_CHARACTERS, Proposal, Proposals
 from merlin.db.database import lock_user
 from merlin.db.processes import Heartbeats
@@ -177,9 +177,9 @@ def find_starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> 
     entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
     questions: list[str] = []
     for entry in entries:
-        example = parse_example(entry.text)
-        if example and len(example.question) <= MAX_STARTER_LENGTH:
-            questions.append(example.question)
+        question = find_first(entry.trained, "user")
+        if len(question) <= MAX_STARTER_LENGTH:
+            questions.append(question)
         if len(questions) == STARTERS:
             return Starters(questions, entry.number)
     if before and not questions:

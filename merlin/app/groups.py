@@ -4,7 +4,7 @@ An inline query calls no model: it offers earlier answers, training examples, an
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -13,19 +13,16 @@ from merlin.app.outbox import ON_THE_WAY, OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
 from merlin.core.vocabulary import fold, matches_terms, parse_terms
-from merlin.dataset.builds import is_in_build
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
-from merlin.db.database import BotRepository, Row, transaction
+from merlin.db.database import BotRepository, transaction
 from merlin.db.tables import (
-    EXAMPLE_TEXT,
     GROUP_SETTING,
     INLINE_QUESTION,
     OUTGOING,
     SESSION,
-    TAUGHT_EXAMPLE,
     TURN,
 )
-from merlin.db.values import RowMap, decrypt, read_messages
+from merlin.db.values import RowMap, decrypt
 from merlin.training.models import Serving
 
 
@@ -160,14 +157,16 @@ class InlineQueries(BotRepository):
 
     def search_examples(self, serving: Serving, text: str, limit: int) -> list[QuestionAnswer]:
         """Return the examples that contain all words of `text`, as the model was trained with."""
-        build_id, dataset = serving.model.build_id, serving.dataset
         example_filter = ExampleFilter(query=text, split="train")
-        found = ExampleEntries(self.db).find(dataset, example_filter, limit, build_id=build_id)
-        has_digest = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-        condition = TAUGHT_EXAMPLE.example_id.in_([entry.example_id for entry in found])
-        query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=has_digest)
-        query = query.where(is_in_build(build_id, dataset) & condition)
-        return list(_question_answers(self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id))))
+        found = ExampleEntries(self.db).find(
+            serving.dataset, example_filter, limit, build_id=serving.model.build_id
+        )
+        exchanges = (entry.trained[:2] for entry in found)
+        return [
+            QuestionAnswer(*(message.content for message in exchange))
+            for exchange in exchanges
+            if [message.role for message in exchange] == ["user", "assistant"]
+        ]
 
     @transaction
     def keep(self, user_id: int, question: str) -> str:
@@ -195,13 +194,3 @@ class InlineQueries(BotRepository):
         condition = self._match(INLINE_QUESTION, token=token)
         row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(condition))
         return None if row is None else decrypt(self.db.cipher, row["question"])
-
-
-def _question_answers(rows: Iterable[Row]) -> Iterator[QuestionAnswer]:
-    """Yield the first question and answer of each example."""
-    for row in rows:
-        messages = [
-            message for message in read_messages(row["messages"]) if message.role != "system"
-        ]
-        if [message.role for message in messages[:2]] == ["user", "assistant"]:
-            yield QuestionAnswer(messages[0].content, messages[1].content)

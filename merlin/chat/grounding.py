@@ -18,7 +18,7 @@ from merlin.core.vocabulary import fold, index_words, split_words, stem
 from merlin.course.catalogue import Catalogue, Material
 from merlin.course.search import VersionCache
 from merlin.dataset.entries import ExampleEntries
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import find_first
 from merlin.db.database import Database
 
 MAX_EXAMPLES, MAX_PASSAGES = 8, 4
@@ -128,10 +128,10 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
     if not stems:
         return []
     sources: list[Source] = []
-    for entry in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
-        if example := parse_example(entry):
-            excerpt = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
-            sources.append(Source(len(sources) + 1, excerpt, question=example.question))
+    for messages in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
+        question = find_first(messages, "user")
+        excerpt = f"{question}\n{messages[-1].content}"[:MAX_CHARACTERS]
+        sources.append(Source(len(sources) + 1, excerpt, question=question))
     for material, paragraph, passage in _read_passages(db, cache, dataset).nearest(
         stems, MAX_PASSAGES
     ):

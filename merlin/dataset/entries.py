@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from merlin.core.clock import from_iso
+from merlin.core.messages import Message
 from merlin.core.process_pool import map_many
 from merlin.core.vocabulary import (
     Term,
@@ -27,6 +28,7 @@ from merlin.dataset.example import parse_example
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.db.database import CHUNK, Database, Repository, Row, in_portions
 from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TAG, Table
+from merlin.db.values import read_messages
 
 # Only the beginnings of longer queries and texts are used.
 MAX_QUERY_LENGTH, MAX_CHARACTERS = 200, 50_000
@@ -72,13 +74,15 @@ class ExampleEntry(FileText):
     """The file of one example in a list; `number` is its position.
 
     `author` and `at` are those of the commit that wrote it, "" and None if unknown. `split` is its
-    side in the newest build, "" if it is not in it.
+    side in the newest build, "" if it is not in it. `trained` are the messages in that build, which
+    may be older than the file: a rejected file changes no build of a strict dataset.
     """
 
     number: int
     author: str = ""
     at: datetime | None = None
     split: str = ""
+    trained: tuple[Message, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ _WORD_MATCHES = (
 _COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
 _PAGE = """
 SELECT part.id, part.path, file.blob, said.text, wrote.author,
-    made.committed_at, taught.split
+    made.committed_at, taught.split, trained.messages
 FROM ({page}) AS part
 JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
 JOIN dataset_text AS said ON said.blob = file.blob
@@ -122,6 +126,7 @@ LEFT JOIN seen_commit AS made ON made.sha = wrote.commit_sha
 LEFT JOIN taught_example AS taught ON taught.dataset = part.dataset
     AND taught.example_id = part.example_id
     AND taught.first_build <= {build} AND taught.end_build > {build}
+LEFT JOIN example_text AS trained ON trained.digest = taught.text_digest
 ORDER BY part.id DESC
 """
 _TAUGHT = """
@@ -129,10 +134,10 @@ JOIN taught_example AS taught ON taught.dataset = entry.dataset
     AND taught.example_id = entry.example_id
     AND taught.first_build <= {build} AND taught.end_build > {build}
     AND taught.split = 'train'
-JOIN dataset_text AS said ON said.blob = entry.blob
+JOIN example_text AS trained ON trained.digest = taught.text_digest
 """
 _NEAREST = f"""
-SELECT said.text FROM example_search AS found
+SELECT trained.messages FROM example_search AS found
 CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
 WHERE example_search MATCH ? AND entry.dataset = ? ORDER BY found.rank, found.rowid LIMIT ?
 """
@@ -149,7 +154,7 @@ WITH found AS (
         SELECT COUNT(*) FROM example_entry WHERE dataset = MIN(found.dataset)
     ) / COUNT(*)::float) AS rarity FROM found GROUP BY place
 )
-SELECT said.text FROM (
+SELECT trained.messages FROM (
     SELECT id, SUM(rarity) AS rank FROM found JOIN weight USING (place) GROUP BY id
 ) AS best JOIN example_entry AS entry ON entry.id = best.id {_TAUGHT}
 ORDER BY best.rank DESC, LENGTH(entry.words), entry.id LIMIT ?
@@ -214,8 +219,8 @@ class ExampleEntries(Repository):
     ) -> list[ExampleEntry]:
         """Return the examples that match, newest change first.
 
-        Only those with a number below `before`; 0: from the start. A side of the split is that in
-        the build `build_id`; 0: the newest.
+        Only those with a number below `before`; 0: from the start. The side of the split and the
+        trained messages are those of the build `build_id`; 0: the newest.
         """
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
@@ -245,8 +250,8 @@ class ExampleEntries(Repository):
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
         )
-        build, _, _ = self._newest_build(dataset)
-        query = _PAGE.format(page=page.format(side=build_id or build), build=build)
+        build = build_id or self._newest_build(dataset)[0]
+        query = _PAGE.format(page=page.format(side=build), build=build)
         rows = self.db.sql(query, *values, limit)
         return [_entry_from_row(dataset, row) for row in rows]
 
@@ -259,8 +264,8 @@ class ExampleEntries(Repository):
         )
         return None if text is None else str(text)
 
-    def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
-        """Return the texts of training examples that share the rarest stems, best first."""
+    def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[tuple[Message, ...]]:
+        """Return the trained messages of examples that share the rarest stems, best first."""
         terms = [Term((stem,)) for stem in stems]
         either: object = [vector_query([term]) for term in terms]
         query = _NEAREST_POSTGRESQL
@@ -271,7 +276,7 @@ class ExampleEntries(Repository):
             )
         build, _, _ = self._newest_build(dataset)
         rows = self.db.sql(query.format(build=build), either, dataset, limit)
-        return [str(content) for (content,) in rows if content is not None]
+        return [_without_system(messages) for (messages,) in rows]
 
     def facets(self, dataset: str) -> Facets:
         """Return the number of examples for each filter; takes some milliseconds for 100,000."""
@@ -336,6 +341,19 @@ def _match_in_dataset(dataset: str, terms: str) -> str:
 
 
 def _entry_from_row(dataset: str, row: Sequence[Any]) -> ExampleEntry:
-    number, path, blob, text, author, at, split = row
-    author, at, split = author or "", from_iso(at) if at else None, split or ""
-    return ExampleEntry(dataset, path, blob, text, number=number, author=author, at=at, split=split)
+    number, path, blob, text, author, at, split, messages = row
+    return ExampleEntry(
+        dataset,
+        path,
+        blob,
+        text,
+        number=number,
+        author=author or "",
+        at=from_iso(at) if at else None,
+        split=split or "",
+        trained=_without_system(messages or "[]"),
+    )
+
+
+def _without_system(messages: str) -> tuple[Message, ...]:
+    return tuple(each for each in read_messages(messages) if each.role != "system")

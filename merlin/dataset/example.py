@@ -164,12 +164,12 @@ class ExampleFacts:
     @cached_property
     def question(self) -> str:
         """Return the normal form of the first question."""
-        return normalise(_find_first(self.messages, "user"))
+        return normalise(find_first(self.messages, "user"))
 
     @cached_property
     def answer(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
-        return digest_text(normalise(_find_first(self.messages, "assistant")))
+        return digest_text(normalise(find_first(self.messages, "assistant")))
 
     @cached_property
     def content(self) -> bytes:
@@ -189,7 +189,7 @@ class ExampleFacts:
     @cached_property
     def languages(self) -> tuple[str, str]:
         """Return the languages of the first question and of the last answer."""
-        question, answer = _find_first(self.messages, "user"), self.messages[-1].content
+        question, answer = find_first(self.messages, "user"), self.messages[-1].content
         return detect_language(question), detect_language(answer)
 
     @cached_property
@@ -207,7 +207,8 @@ def digest_text(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
 
-def _find_first(messages: Sequence[Message], role: str) -> str:
+def find_first(messages: Sequence[Message], role: str) -> str:
+    """Return the first text of a role in an example's messages."""
     return next(message.content for message in messages if message.role == role)
 
 
@@ -252,7 +253,7 @@ class Example:
     @property
     def question(self) -> str:
         """Return the first message of the user."""
-        return _find_first(self.messages, "user")
+        return find_first(self.messages, "user")
 
     @property
     def answer(self) -> str:

@@ -138,7 +138,7 @@ def test_rating_can_be_set_and_removed(openai_site, client):
 def add_example(database, number, question, answer):
     """Add an example to the serving build and to the dataset."""
     name, blob = f"q{number}", f"{number:040}"
-    insert_example(database, name, dataset="algorithms")
+    insert_example(database, name, dataset="algorithms", turns=(question, answer))
     search_text = f"{normalise(question)}\n{normalise(answer)}"
     database.change(EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name))
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"

@@ -2,8 +2,10 @@
 
 import pytest
 
+from merlin.app.actor import Actor
+from merlin.app.course_chat import find_starters
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
-from merlin.wiring.context import open_migrated_database
+from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.migrated_databases import on_both_databases
 from tests.support.pipeline_lab import Lab
 
@@ -69,6 +71,25 @@ def test_passage_is_found_with_its_paragraph(find):
         ("materials/heap.md", 1)
     ]
     assert "возвращает порядок" in passages[0].text
+
+
+def test_rejected_text_of_a_strict_dataset_is_neither_source_nor_starter(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset(strict=True)
+    lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    (rejected,) = lab.repository.folder.rglob("q50.yaml")
+    rejected.write_text(
+        "messages:\n- user: Стек или секрет?\n- assistant: Секрет.\n- user: Какой?\n", "utf-8"
+    )
+    lab.repository.commit()
+    lab.tick("fetch")
+    with open_reading_context(lab.config) as context:
+        first, *_ = find_sources(context.db, PassageCache(), "trial", "стек")
+        starters = find_starters(context, Actor.operator(), "trial").questions
+    assert "Стек отдаёт последний положенный элемент." in first.text
+    assert starters[0].startswith("Что значит слово номер 50")
 
 
 def test_changed_text_is_found_in_its_current_form(lab, find):

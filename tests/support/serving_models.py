@@ -86,15 +86,24 @@ def _add_model(database, model_id, number, dataset, provider, method):
     return database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
 
 
-def insert_example(database, example_id, *, number=1, dataset="neurotypology", split="train"):
-    """Add one example to a dataset's build; its question is its id."""
+def insert_example(
+    database, example_id, *, number=1, dataset="neurotypology", split="train", turns=()
+):
+    """Add one example to a dataset's build, of a question and an answer.
+
+    Without `turns` its question is its id.
+    """
+    question, answer = turns or (example_id, "Так.")
     is_build = (BUILD.dataset == dataset) & (BUILD.number == number)
     build_id = database.value(BUILD.select(BUILD.id).where(is_build))
     author = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
     times = {"seen_at": iso(AT), "committed_at": iso(AT)}
     commit = {**author, **times, "sha": "c" * 40, "parent": None, "position": None}
     database.put(COMMIT.insert(commit).on_conflict_ignore())
-    messages = [{"role": "user", "content": example_id}, {"role": "assistant", "content": "Так."}]
+    messages = [
+        {"role": "user", "content": question},
+        {"role": "assistant", "content": answer},
+    ]
     text = {"digest": example_id, "messages": json.dumps(messages), "words": ""}
     database.put(EXAMPLE_TEXT.insert(text).on_conflict_ignore())
     build_range = {"dataset": dataset, "example_id": example_id, "split": split}
