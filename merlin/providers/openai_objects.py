@@ -28,9 +28,8 @@ MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 
 def require_text(raw: Json, key: str) -> str:
     """Return a required text field. Raises InvalidResponse if it is missing or empty."""
-    value = raw.get(key)
-    if not isinstance(value, str) or not value:
-        raise InvalidResponse(f"{key} is {value!r:.60}")
+    if not (value := get_text(raw, key)):
+        raise InvalidResponse(f"{key} is {raw.get(key)!r:.60}")
     return value
 
 

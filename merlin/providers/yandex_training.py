@@ -16,7 +16,8 @@ from pathlib import Path
 
 from merlin.core.clock import from_iso, utc_now
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
-from merlin.core.json_fields import get_object
+from merlin.core.formatted_text import join_surrogates
+from merlin.core.json_fields import get_object, get_text
 from merlin.openai_protocol.calls import PROJECT, Json, json_object
 from merlin.openai_protocol.errors import InvalidResponse, error_in, error_of_status
 from merlin.providers.base import LAUNCH_KEY, Checkpoint, JobEvent, JobReport, ModelCard, NewJob
@@ -171,7 +172,10 @@ class YandexProvider:
         errors = read_if_supported(
             lambda: self._list_all(f"{_TUNING}/{provider_job_id}/errors", "tuningError", {})
         )
-        error_lines = (json.dumps(error, ensure_ascii=False, sort_keys=True) for error in errors)
+        error_lines = (
+            join_surrogates(json.dumps(error, ensure_ascii=False, sort_keys=True))
+            for error in errors
+        )
         return [
             JobEvent(_digest(line), utc_now(), "error", line)
             for line in error_lines
@@ -245,7 +249,7 @@ def _parse_task(task: object) -> JobReport:
     return JobReport(
         provider_job_id=require_text(task, "taskId"),
         status=require_text(task, "status"),
-        model_id=str(task.get("targetModelUri") or "") or None,
+        model_id=get_text(task, "targetModelUri") or None,
         created_at=_parse_time(task, "createdAt"),
         finished_at=_parse_time(task, "finishedAt"),
     )
@@ -254,7 +258,7 @@ def _parse_task(task: object) -> JobReport:
 def _parse_time(row: Json, name: str) -> datetime | None:
     try:
         return from_iso(str(row[name])) if row.get(name) else None
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -276,3 +276,42 @@ def test_yandex_job_waits_while_its_dataset_is_validated(server, reply, form):
         server.will(reply({"dataset": {"status": "INVALID", "validationError": ["line 3"]}}))
         with pytest.raises(ProviderError, match="line 3"):
             provider.create_job(NewJob(base_model=form.base, **files, **order))
+
+
+HALF = "ab\ud83d"  # a text that was cut inside of an emoji: half of a surrogate pair
+
+
+@pytest.mark.parametrize(
+    ("form", "response"),
+    [
+        (FORMS["openai"], {"id": HALF, "status": HALF}),
+        (FORMS["mistral"], {"id": HALF, "status": HALF}),
+        (
+            FORMS["yandex"],
+            {
+                "tuningTask": {
+                    "taskId": HALF,
+                    "status": HALF,
+                    "targetModelUri": HALF,
+                    "createdAt": "9999-12-31T23:59:59-12:00",
+                }
+            },
+        ),
+    ],
+)
+def test_half_a_character_and_an_impossible_time_do_not_stop_polling(server, form, response):
+    server.will(response)
+    with closing(form.connect(server.base_url, "key")) as provider:
+        job = provider.read_job("job-1")
+    assert (job.provider_job_id, job.status) == ("ab\N{REPLACEMENT CHARACTER}",) * 2
+    assert (job.model_id or "").isprintable()
+    assert job.created_at is None
+
+
+@pytest.mark.parametrize("form", [FORMS["yandex"]])
+def test_yandex_error_cut_inside_a_character_becomes_an_event(server, form):
+    server.will({"tuningError": [{"message": HALF}]})
+    with closing(form.connect(server.base_url, "key")) as provider:
+        (event,) = provider.list_events("job-1", frozenset())
+        assert provider.list_events("job-1", frozenset({event.event_id})) == []
+    assert "ab\N{REPLACEMENT CHARACTER}" in event.message
