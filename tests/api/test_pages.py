@@ -15,7 +15,7 @@ from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, Assets, local_address
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
-from tests.api.running_api import ANNA, run_api
+from tests.api.running_api import ANNA, VERA, run_api
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -115,6 +115,16 @@ def test_personal_page_has_no_etag_and_is_cached_privately(shelf):
         assert browser.get("/me").headers["cache-control"] == "no-store"
     assert get(shelf, "/sign-in").headers["cache-control"] == "no-store"
     assert "Cookie" in get(shelf, "/").headers["vary"]
+
+
+def test_pages_behind_a_permission_are_not_stored(shelf):
+    shelf.add_user(VERA, Role.ADMIN)
+    course = f"/courses/{shelf.course_id('algorithms')}"
+    editing = ("/teach", f"{course}/edit", f"{course}/questions", f"{course}/proposals")
+    with shelf.browser_client(VERA) as browser:
+        for path in (*editing, "/admin/board", "/admin/board?live=1", "/admin/jobs", "/admin/users"):
+            page = browser.get(path)
+            assert (page.status_code, page.headers["cache-control"]) == (200, "no-store"), path
 
 
 def test_pages_are_compressed_for_clients_that_accept_gzip(shelf):

@@ -39,7 +39,7 @@ from merlin.billing.quota import allowance_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.permissions import Authority
-from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
+from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.browser import LANGUAGE_COOKIE, set_preference
 
 router = page_router()
@@ -97,7 +97,7 @@ def _sign_in_page(
         "wrong_words": wrong,
         "refused": refused,
     }
-    return render_page(context, "sign_in.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "sign_in.html", view, status=status)
 
 
 @router.post("/sign-in/code")
@@ -133,7 +133,7 @@ def _code_page(
         "command": command,
         "poll_s": POLL_S,
     }
-    return render_page(context, "sign_in_code.html", view, keep=NEVER_KEPT)
+    return render_page(context, "sign_in_code.html", view)
 
 
 @router.post("/sign-in/code/finish")
@@ -226,7 +226,7 @@ async def _page(
         "typed_name": name,
         "trained": trained,
     }
-    return render_page(context, "me.html", view, keep=NEVER_KEPT, status=422 if wrong else 200)
+    return render_page(context, "me.html", view, status=422 if wrong else 200)
 
 
 @router.post("/me/keys")
@@ -331,9 +331,7 @@ async def _erase_page(context: PageContext, wrong: str = "") -> Response:
         "wrong_words": wrong,
         "is_erased": False,
     }
-    return render_page(
-        context, "me_erase.html", view, keep=NEVER_KEPT, status=422 if wrong else 200
-    )
+    return render_page(context, "me_erase.html", view, status=422 if wrong else 200)
 
 
 @router.post("/me/erase")
@@ -356,7 +354,7 @@ async def erase(
     stranger = replace(context, user=None, authority=Authority(), favourites=(), token="")
     records = accounts.list_record_kinds(counts)
     view = {"is_erased": True, "records": records, "models": models}
-    response = render_page(stranger, "me_erase.html", view, keep=NEVER_KEPT)
+    response = render_page(stranger, "me_erase.html", view)
     delete_cookie(request, response, SIGN_IN)
     # Prevents cached personal pages from being shown by the back button.
     response.headers["Clear-Site-Data"] = '"cache"'

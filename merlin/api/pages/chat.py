@@ -54,7 +54,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
+from merlin.core.web.assets import local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
@@ -82,7 +82,7 @@ async def show_talks(context: PublicContext, course: OneCourse) -> Response:
     """Return the person's sessions about the course as a page."""
     sessions = await context.read(course_chat.list_sessions, course) if context.user else []
     view = {"course": course, "chat": _href(course), "days": _days(context, sessions)}
-    return render_page(context, "chat_talks.html", view, keep=NEVER_KEPT)
+    return render_page(context, "chat_talks.html", view)
 
 
 @router.get("/courses/{course_id}/chat/{session_id}")
@@ -308,7 +308,7 @@ async def _page(
         "most": MAX_CHARACTERS,
         "mask": partial(mask_personal_data, language=context.language),
     }
-    return render_page(context, "chat.html", view, keep=NEVER_KEPT)
+    return render_page(context, "chat.html", view)
 
 
 def _render_answers(answers: Iterable[str], language: str) -> dict[str, Markup]:

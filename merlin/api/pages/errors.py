@@ -27,7 +27,7 @@ from merlin.api.problems import Problem, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.web.assets import NEVER_KEPT, compressed_response, seen_other
+from merlin.core.web.assets import compressed_response, seen_other
 from merlin.core.web.browser import get_chosen_theme, page_address
 from merlin.core.web.templates import page_route
 
@@ -141,9 +141,7 @@ def error_page(
         is_known=caller is not None,
     )
     page = render_template("error.html", language, f=bare, **view)
-    response = compressed_response(request, page, HTTPStatus(status))
-    response.headers["Cache-Control"] = NEVER_KEPT
-    return response
+    return compressed_response(request, page, HTTPStatus(status))
 
 
 async def _require_own_form(request: Request) -> None:

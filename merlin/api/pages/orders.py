@@ -51,7 +51,7 @@ from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import seen_other
 from merlin.providers.payments import Gateway, normalise_contact
 
 log = get_logger(__name__)
@@ -139,9 +139,7 @@ async def redirect_to_payment(context: PageContext, purchase_id: str) -> Respons
 def not_found_error(context: PageContext, about: str) -> ErrorPage:
     """Return the error of a "plan" not for sale here, or of another person's "order"."""
     view = {"about": about}
-    return ErrorPage(
-        render_page(context, "purchase_not_found.html", view, status=404, keep=NEVER_KEPT)
-    )
+    return ErrorPage(render_page(context, "purchase_not_found.html", view, status=404))
 
 
 def _needs_contact(context: PageContext) -> bool:
@@ -188,7 +186,7 @@ async def _page(
         "wrong_words": wrong,
     }
     status = 409 if wrong else 422 if wrong_contact else 200
-    return render_page(context, "checkout.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "checkout.html", view, status=status)
 
 
 def _consent(context: PageContext, plan: Plan) -> str:
@@ -267,7 +265,7 @@ async def show_orders(context: SignedInContext) -> Response:
     """Return the person's orders, newest first."""
     purchases = await context.read(orders.list_orders, _MOST + 1)
     view = {"orders": purchases[:_MOST], "has_more": len(purchases) > _MOST}
-    return render_page(context, "orders.html", view, keep=NEVER_KEPT)
+    return render_page(context, "orders.html", view)
 
 
 @router.get("/orders/{order_id}")
@@ -279,7 +277,7 @@ async def show_order(
     if not is_silent:
         purchase, is_silent = await _refresh(context, purchase)
     view = await _view(context, purchase, 0, is_silent=is_silent)
-    return render_page(context, "order.html", view, keep=NEVER_KEPT)
+    return render_page(context, "order.html", view)
 
 
 @router.get("/orders/{order_id}/live")
@@ -296,7 +294,7 @@ async def show_live(
     is_silent = was.endswith(SILENT) and was.startswith(f"{purchase.state.value}.")
     view = await _view(context, purchase, age, is_silent=is_silent)
     if view["now"] == was and view["live_href"]:
-        return Response(status_code=204, headers={"Cache-Control": NEVER_KEPT})
+        return Response(status_code=204)
     return render_fragment(context, "order_part.html", view)
 
 
@@ -312,7 +310,7 @@ async def redirect_to_gateway(context: SignedInContext, purchase: OwnOrder) -> R
     if not (is_open and can_open_payment_page(context, purchase)):
         return seen_other(order)
     view = {"address": purchase.pay_url, "order": order}
-    return render_page(context, "pay.html", view, keep=NEVER_KEPT)
+    return render_page(context, "pay.html", view)
 
 
 @router.post("/orders/{order_id}/pay")

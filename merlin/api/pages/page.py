@@ -434,19 +434,16 @@ def render_page(
     view: Mapping[str, object],
     *,
     status: int = 200,
-    keep: str = REVALIDATE,
-    tag: str = "",
+    tag: str | None = None,
 ) -> Response:
-    """Return a page with its layout; `keep` is Cache-Control, `tag` the ETag, "" for none."""
+    """Return a page with its layout; browsers keep it if it has a `tag` of `check_etag`."""
     if redirect := browser.theme_redirect(context.request, context.here):
         return redirect
     page = render_template(
         template, context.language, f=layout_of(context), fmt=formatters(context), **view
     )
     response = compressed_response(context.request, page, HTTPStatus(status))
-    response.headers["Cache-Control"] = keep
-    if tag:
-        response.headers["ETag"] = tag
+    _set_cache_headers(response, tag)
     if browser.read_cookie(context.request, MESSAGE_COOKIE):
         browser.set_preference(response, context.request, MESSAGE_COOKIE, "")
     browser.note_language(response, context.request, context.language)
@@ -454,15 +451,21 @@ def render_page(
 
 
 def render_fragment(
-    context: PageContext, template: str, view: Mapping[str, object], *, tag: str = ""
+    context: PageContext, template: str, view: Mapping[str, object], *, tag: str | None = None
 ) -> Response:
     """Return a part of a page, which a script inserts."""
     page = render_template(template, context.language, fmt=formatters(context), **view)
     response = compressed_response(context.request, page)
-    response.headers["Cache-Control"] = REVALIDATE
+    _set_cache_headers(response, tag)
+    return response
+
+
+def _set_cache_headers(response: Response, tag: str | None) -> None:
+    """Let browsers keep the response unless `tag` is None: then it may be for one person alone."""
+    if tag is not None:
+        response.headers["Cache-Control"] = REVALIDATE
     if tag:
         response.headers["ETag"] = tag
-    return response
 
 
 def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Response | None]:

@@ -55,7 +55,7 @@ from merlin.billing.quota import (
 )
 from merlin.billing.subscriptions import Renewal
 from merlin.core.errors import NotFound, Refused
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import seen_other
 from merlin.providers.payments import Gateway
 
 # The bot's start payload for buying plans with Stars.
@@ -304,7 +304,7 @@ async def _page(
         "wrong_code": wrong_code,
     }
     status = 409 if wrong or wrong_code else 200
-    return render_page(context, "plans.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "plans.html", view, status=status)
 
 
 def _card(

@@ -17,7 +17,6 @@ from merlin.core.charts import Tick
 from merlin.core.clock import in_zone
 from merlin.core.heartbeat import describe_step
 from merlin.core.money import MICRO, format_cost
-from merlin.core.web.assets import NEVER_KEPT
 from merlin.db.notices import cause_of
 
 router = page_router()
@@ -78,7 +77,7 @@ async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
         "step": partial(describe_step, context.language),
         "runbooks": [read_runbook(context.language, cause) for cause in causes if cause],
     }
-    return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_health.html", view)
 
 
 def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:

@@ -45,7 +45,7 @@ from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
 from merlin.core.permissions import Permission
 from merlin.core.score_charts import plot_scores
 from merlin.core.training_events import event_lines
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import seen_other
 from merlin.db.requests import Request, RequestState
 from merlin.training.evaluation import ENOUGH_QUESTIONS, AnswerChange, ProofReport
 
@@ -147,7 +147,7 @@ async def show_picture(context: ViewerContext, job_id: Id, theme: str = "") -> R
     job = await context.read(jobs.get, job_id)
     is_dark = (theme or context.theme) == "dark"
     content = await picture_of(context.request, job, context.language, is_dark=is_dark)
-    return Response(content, media_type="image/png", headers={"Cache-Control": NEVER_KEPT})
+    return Response(content, media_type="image/png")
 
 
 @router.post("/admin/jobs/{job_id}/cancel")

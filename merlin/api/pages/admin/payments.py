@@ -34,7 +34,7 @@ from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
 router = page_router()
@@ -118,7 +118,7 @@ async def _promo_codes_page(
         "typed": typed or {},
     }
     status = 422 if wrong else 200
-    return render_page(context, "admin_promos.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "admin_promos.html", view, status=status)
 
 
 def code_state(promo: StoredPromo, now: datetime) -> str:
@@ -200,7 +200,7 @@ async def show_billing(
         "compared": compared,
         "most": _MAX_DIFFERENCES,
     }
-    return render_page(context, "admin_billing.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_billing.html", view)
 
 
 # States that differ for people; `created` and `asking` are shown as `pending`.
@@ -307,4 +307,4 @@ async def _page(
         "most_reason": MAX_REASON_LENGTH,
     }
     status = 409 if wrong else 200
-    return render_page(context, "admin_payment.html", view, keep=NEVER_KEPT, status=status)
+    return render_page(context, "admin_payment.html", view, status=status)

@@ -32,7 +32,7 @@ from merlin.app.users import UserDetails
 from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission, Role
-from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
 router = page_router()
@@ -56,7 +56,7 @@ async def show_audit(
         "erased": ERASED,
         "next_href": next_href(page),
     }
-    return render_page(context, "admin_audit.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_audit.html", view)
 
 
 _DAYS = (7, 30, 90, 365, 0)
@@ -67,7 +67,7 @@ async def show_people(context: UserAdminContext, page: Part, query: SearchQuery 
     """Return one part of the users, or those that match a query."""
     page_view = await users_part(context, page, query)
     view = {"query": query, "people": page_view, "next_href": next_href(page)}
-    return render_page(context, "admin_users.html", view, keep=NEVER_KEPT)
+    return render_page(context, "admin_users.html", view)
 
 
 @router.get("/admin/users/{user_id}")
@@ -164,7 +164,7 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "result": context.say(f"result-{done}") if done in {"done", "given"} else "",
     }
     status = 409 if wrong else 200
-    return render_page(context, "admin_user.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "admin_user.html", view, status=status)
 
 
 @router.get("/admin/approvals")
@@ -207,4 +207,4 @@ async def _approvals_page(context: PageContext, wrong: str = "", message: str = 
         "message": message,
     }
     status = 409 if wrong else 200
-    return render_page(context, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)
+    return render_page(context, "admin_approvals.html", view, status=status)
