@@ -30,7 +30,7 @@ from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, read_snapshot
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, round_bucket
+from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, is_known, list_current, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.core.money import MICRO
 from merlin.training.models import Serving
@@ -38,7 +38,6 @@ from merlin.training.models import Serving
 router: APIRouter = operation_router(tags=["process"])
 
 STATUSES = frozenset({"success", "error", "noop"})
-FORGET_AFTER_S = 86_400.0
 _NO_LABELS: dict[str, str] = {}
 _TASK_LABELS = ("process", "host", "task")
 _SHOWN: dict[int | str, dict[str, Any]] = {
@@ -86,17 +85,15 @@ def metrics_of(
     database_is_writable: bool = True,
 ) -> list[Metric]:
     """Return all metrics except those of connections and request bodies."""
-    recent = [
-        beat for beat in current.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S
-    ]
+    beats = list_current(current.heartbeats, now)
     is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
     jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database responds to the api.", is_up),
         gauge("merlin_database_writable", "1 while the database accepts writes.", is_writable),
-        *_build_process_metrics(recent, now),
-        *_build_heartbeat_metrics(beat for beat in recent if beat.is_alive(now)),
+        *_build_process_metrics(beats, now),
+        *_build_heartbeat_metrics(beat for beat in beats if beat.is_alive(now)),
         *_build_queue_metrics(current.queues, now),
         gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
         *_build_serving_metrics(current.serving),

@@ -18,7 +18,7 @@ from merlin.config import Config, is_engine
 from merlin.core.clock import from_iso, iso
 from merlin.core.errors import NotFound
 from merlin.core.fields import view_of
-from merlin.core.heartbeat import Heartbeat, is_known
+from merlin.core.heartbeat import Heartbeat, is_known, list_current
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.db.database import Database
@@ -74,8 +74,6 @@ def count_failures(db: Database, since: datetime) -> dict[str, int]:
 
 
 _DAY = timedelta(days=1)
-# A process that was silent for so long was removed.
-_FORGOTTEN_AFTER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +194,12 @@ def read_snapshot(ctx: Context) -> Snapshot:
 
 
 def list_processes(ctx: Context) -> list[ProcessView]:
-    """Return the processes with a heartbeat of the last week, by name and host."""
-    now, beats = ctx.clock(), Heartbeats(ctx.db).list_all()
+    """Return the live processes and those that live on no host, by name and host."""
+    now = ctx.clock()
+    beats = list_current(Heartbeats(ctx.db).list_all(), now)
     return [
         view_of(ProcessView, beat, alive=beat.is_alive(now), known=is_known(beat, beats, now))
         for beat in beats
-        if now - beat.at < _FORGOTTEN_AFTER
     ]
 
 

@@ -22,7 +22,7 @@ from merlin.cli.output import (
 from merlin.config import Config
 from merlin.core.clock import utc_now
 from merlin.core.durable_files import folder_bytes
-from merlin.core.heartbeat import describe_step, is_known
+from merlin.core.heartbeat import describe_step, is_known, list_current
 from merlin.core.i18n import format_number
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import Request, Requests
@@ -118,7 +118,7 @@ def deployment_status(config: Config) -> dict[str, Any]:
     now = utc_now()
     with open_read_only(config) as database:
         stored = _disk_usage(config, RemovableFiles(database))
-        beats = Heartbeats(database).list_all()
+        beats = list_current(Heartbeats(database).list_all(), now)
         failed = Requests(database).list_failed(now - _FAILED_FOR, _MAX_FAILED)
     return {
         "stored": stored,

@@ -50,6 +50,20 @@ def is_known(beat: Heartbeat, beats: Iterable[Heartbeat], now: datetime) -> bool
     )
 
 
+def list_current(beats: Sequence[Heartbeat], now: datetime) -> list[Heartbeat]:
+    """Return the live heartbeats, and the newest one of each process that lives on no host.
+
+    All others are of hosts that were replaced: each new pod and container is a host of its own.
+    """
+    live = {beat.process for beat in beats if beat.is_alive(now)}
+    silent = {
+        beat.process: beat
+        for beat in sorted(beats, key=lambda beat: beat.at)
+        if beat.process not in live
+    }
+    return [beat for beat in beats if beat.is_alive(now) or beat is silent.get(beat.process)]
+
+
 def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | None:
     """Return why a process with these heartbeats is unhealthy, None if it is healthy."""
     if not beats:

@@ -16,9 +16,11 @@ import os
 import threading
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, LiteralString
 
+from merlin.core.clock import iso
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
 from merlin.core.heartbeat import Heartbeat
@@ -35,12 +37,17 @@ if TYPE_CHECKING:
     import psycopg
 
 
+# Each new pod and container is another host.
+_FORGOTTEN_AFTER = timedelta(days=7)
+
+
 class Heartbeats(Repository):
     """One row per process and host; with a cipher, the process also reports its keys."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._holders = KeyHolders(db)
+        self._has_sent = False
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
@@ -49,6 +56,9 @@ class Heartbeats(Repository):
         named = {"process": heartbeat.process, "host": heartbeat.host}
         row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
         self.db.upsert(HEARTBEAT, named, row)
+        if not self._has_sent:
+            self.db.delete(HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER))
+            self._has_sent = True
         self._holders.tell(heartbeat.process, heartbeat.at)
         day = heartbeat.at.date()
         notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)

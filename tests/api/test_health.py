@@ -193,6 +193,20 @@ def test_metrics_show_a_dead_process_as_down_without_its_counters(watched):
     )
 
 
+@functional
+def test_metrics_omit_silent_hosts_of_a_process_that_lives_on_another(watched):
+    def hosts_up():
+        page = watched.client.get("/metrics").text
+        return dict(re.findall(r'merlin_process_up{host="(\w+)",process="bot"} (\S+)', page))
+
+    store_heartbeat(watched, "bot", age_s=900, host="first")
+    store_heartbeat(watched, "bot", age_s=60, host="second")
+    assert hosts_up() == {"second": "0.0"}
+    store_heartbeat(watched, "bot", host="new")
+    store_heartbeat(watched, "bot", host="other")
+    assert hosts_up() == {"new": "1.0", "other": "1.0"}
+
+
 @pytest.mark.integration
 def test_probes_and_metrics_report_an_unreachable_database(tmp_path, postgresql):
     url = postgresql.create()

@@ -1,6 +1,7 @@
 """Commands on a recorded pipeline: output as a table and as JSON, and exit codes."""
 
 import getpass
+import json
 import shutil
 import signal
 import subprocess
@@ -312,6 +313,16 @@ def test_silent_process_is_unhealthy(lab, run):
     assert (code, f"no signal since {format_time(now)}" in captured.err) == (1, True)
     assert run("health", "engine")[0] == 1
     assert run("health", "nobody")[0] == 2
+
+
+def test_status_shows_the_host_on_which_a_process_lives(lab, run):
+    now = utc_now()
+    with open_migrated_database(lab.config) as database:
+        for host, at in (("new", now), ("replaced", now - timedelta(hours=1))):
+            Heartbeats(database).beat(Heartbeat("bot", host, 1, at, at))
+    _, captured = run("status", "--json")
+    bot = json.loads(captured.out)["processes"]["bot"]
+    assert (bot["host"], bot["alive"]) == ("new", True)
 
 
 def test_health_of_a_webhook_bot_needs_its_own_heartbeat(lab, run):

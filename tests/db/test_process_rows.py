@@ -142,6 +142,16 @@ def test_heartbeat_replaces_the_earlier_one(database, clock):
     assert heartbeats.list_all() == [other, later]
 
 
+def test_new_process_deletes_the_heartbeats_of_hosts_that_were_replaced(database, clock):
+    old = Heartbeat("bot", "old", 1, clock(), clock() - timedelta(days=8))
+    recent = Heartbeat("bot", "recent", 1, clock(), clock() - timedelta(days=6))
+    for beat in (old, recent):
+        Heartbeats(database).beat(beat)
+    new = Heartbeat("bot", "new", 1, clock(), clock())
+    Heartbeats(database).beat(new)
+    assert Heartbeats(database).list_all() == [new, recent]
+
+
 def test_changes_that_others_wait_for_increment_the_wake_counter(database):
     wake, requests, notices = (
         partial(read_change_counter, database),
