@@ -1,4 +1,4 @@
-"""Logs to standard error with secrets redacted: JSON, or readable lines on a terminal.
+"""Logs to standard error without secrets and control characters: JSON, or lines on a terminal.
 
 Call `set_up_logging` once per process. Code logs with `log = get_logger(__name__)`: the event is a
 constant phrase, values are keyword arguments.
@@ -13,6 +13,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from merlin.core.formatted_text import escape_controls
 from merlin.core.optional_imports import without_modules
 
 # structlog uses these only for pretty tracebacks and greenlets, which are not needed here.
@@ -28,8 +29,6 @@ _SECRETS = re.compile(
     r"|(?<=Bearer )[^\s\"']+"
     r"|(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"
 )
-# All control characters except tab and the line feeds of tracebacks.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _MIN_SECRET_LENGTH = 8
 _known_secrets: set[str] = set()
 
@@ -52,14 +51,15 @@ def _redact_event(_logger: object, _name: str, event: MutableMapping[str, Any]) 
 
 def _redact_value(value: object) -> object:
     if isinstance(value, str):
-        return redact(value)
+        # Logged input commands no terminal; journalctl would hide a line with a byte such as 0x9B.
+        return escape_controls(redact(value))
     if isinstance(value, int | float | bool | None):
         return value
     if isinstance(value, dict):
         return {str(key): _redact_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redact_value(item) for item in value]
-    return redact(str(value))
+    return _redact_value(str(value))
 
 
 def _add_process(
@@ -86,16 +86,6 @@ def _is_terminal() -> bool:
         return False  # standard error is missing or closed
 
 
-def _replace_control_characters(
-    _logger: object, _name: str, event: MutableMapping[str, Any]
-) -> MutableMapping[str, Any]:
-    """Replace control characters, so that logged input cannot control the reader's terminal."""
-    return {
-        key: _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value) if isinstance(value, str) else value
-        for key, value in event.items()
-    }
-
-
 def _build_renderers() -> tuple[Processor, list[Processor]]:
     """Return the processor that adds the time, and those that render the event.
 
@@ -110,10 +100,7 @@ def _build_renderers() -> tuple[Processor, list[Processor]]:
         colors=has_colors,
         exception_formatter=structlog.dev.plain_traceback,
     )
-    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [
-        _replace_control_characters,
-        console,
-    ]
+    return structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), [console]
 
 
 def _keep_exception(

@@ -41,12 +41,12 @@ def test_known_secret_of_any_form_is_hidden():
 PROGRAM = (
     "from merlin.core.log import set_up_logging, get_logger\n"
     "set_up_logging('bot')\n"
-    f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}', 3])\n"
+    f"get_logger('x').warning('sent', url='https://t/bot{TOKEN}/x', parts=['{TOKEN}\x9bm', 3])\n"
     "import logging; logging.getLogger('lib').error('old way %s', 'sk-abcdefghijklmnop')\n"
     "import asyncio; ended = asyncio.CancelledError('the process stops')\n"
     "logging.getLogger('uvicorn.error').error('an answer ended', exc_info=ended)\n"
     "try:\n    raise ValueError('sk-abcdefghijklmnop')\n"
-    "except ValueError: get_logger('x').exception('failed', said='\x1b]0;title')\n"
+    "except ValueError: get_logger('x').exception('failed', said='\x1b]0;title\x85\x7f')\n"
 )
 
 
@@ -61,6 +61,8 @@ def test_log_line_is_json_with_its_process_and_no_secret():
     assert TOKEN not in process.stderr
     assert "sk-abc" not in process.stderr
     assert "ValueError" in lines[2]["exception"]
+    assert lines[0]["parts"] == [r"[hidden]\x9bm", 3]
+    assert lines[2]["said"] == r"\x1b]0;title\x85\x7f"
 
 
 def test_terminal_log_is_readable_without_secrets_or_control_characters():
@@ -78,7 +80,7 @@ def test_terminal_log_is_readable_without_secrets_or_control_characters():
     assert "[warning  ] sent" in output
     assert "process=bot" in output
     assert "ValueError: [hidden]" in output
-    for secret in (TOKEN, "sk-abc", "\x1b"):
+    for secret in (TOKEN, "sk-abc", "\x1b", "\x85", "\x9b"):
         assert secret not in output
 
 
