@@ -129,7 +129,7 @@ def cancel(
 def migrate(
     dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
     to: Annotated[
-        str, typer.Option(metavar="PROVIDER/BASE", help="Provider and base model to train on.")
+        str, typer.Option(metavar="PROVIDER/MODEL", help="Provider and base model to train on.")
     ],
     commits: Annotated[
         bool, typer.Option("--commit", help="Also commit the new base model to dataset.yaml.")

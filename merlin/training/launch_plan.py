@@ -396,7 +396,7 @@ class Launches(Repository):
 
 
 def parse_base(text: str) -> tuple[str, str]:
-    """Return provider and base model of `PROVIDER/BASE`; a base may contain slashes.
+    """Return provider and base model of `PROVIDER/MODEL`; a base may contain slashes.
 
     Raises Refused for another format.
     """

@@ -89,7 +89,7 @@ def test_late_payment_of_a_cancelled_order_is_still_granted(shop):
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 204
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 409
     canceled = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "en"}).json()
-    assert canceled["reason"] == "cancelled by the buyer"
+    assert canceled["reason"] == "the buyer cancelled the order"
     assert problem_code(anna.pay(order_id)) == (409, "refused")
     assert anna.order() != order_id
     shop.yookassa.behave(notifications="never")

@@ -207,7 +207,7 @@ def test_cancelled_order_that_was_paid_is_shown_as_paid(shop):
     anna.http.post(f"/orders/{order_id}/cancel")
     assert "Вы отменили этот заказ" in page_text(anna.http.get(f"/orders/{order_id}"))
     for_admin = page_text(shop.admin.get(f"/admin/billing/{order_id}"))
-    assert "отменён покупателем" in for_admin
+    assert "заказ отменил покупатель" in for_admin
     assert "Ответ ЮKassa" not in for_admin
     shop.yookassa.choose(order_id, "paid")
     assert "Спасибо! Оплата 99 ₽ прошла" in page_text(anna.http.get(f"/orders/{order_id}"))

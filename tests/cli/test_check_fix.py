@@ -110,7 +110,7 @@ def test_fixes_are_reported_on_stderr_and_findings_on_stdout(repository, capsys)
     assert captured.err == (
         "Fixed datasets/first/examples/my folder/два слова.yml -> "
         "datasets/first/examples/my-folder/два-слова.yaml: "
-        "invisible characters, blanks at line ends, name\n"
+        "invisible characters, spaces at line ends, name\n"
     )
     assert captured.out.startswith("1 dataset, 1 file, 1 good example;")
 

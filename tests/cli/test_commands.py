@@ -379,7 +379,7 @@ def test_before_the_first_fetch_commands_report_nothing(tmp_path, provider, caps
 @pytest.mark.parametrize(
     ("yaml", "part"),
     [
-        ("state_dir: [", "YAML is broken"),
+        ("state_dir: [", "YAML error"),
         ("language: en", "state_dir"),
         ("state_dir: s\nprovider: x", "provider"),
         ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),

@@ -88,7 +88,7 @@ def test_base_is_removed_and_its_owners_folder_stays(merlin, base):
     assert (code, json.loads(out)["name"]) == (0, "small")
     assert base.is_dir()
     code, _, err = merlin("models", "rm", "small")
-    assert (code, "No base small lies here" in err) == (1, True)
+    assert (code, "Base model small not found here" in err) == (1, True)
 
 
 def test_base_with_tuned_models_is_kept_unless_forced(merlin, tmp_path):

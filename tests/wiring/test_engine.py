@@ -141,7 +141,7 @@ def test_listing_bases_needs_no_key_of_their_servers(write_settings):
         ),
         (
             {"models": {"a": {**HUB, "backend": "llama.cpp"}}},
-            "engine.models.a.url: missing; the address of a llama.cpp server, or path",
+            "engine.models.a.url: missing: the address of a llama.cpp server, or path",
         ),
         ({"models": {"a": {**HUB, "dtype": "int8"}}}, "engine.models.a.dtype"),
         ({"training": {"devices": ["gpu"]}}, "engine.training.devices.0"),

@@ -46,6 +46,6 @@ role-student = student
 role-teacher = teacher
 role-editor = editor
 role-admin = admin
-role-scope = A teacher needs a dataset or course (--scope), every other role counts everywhere
+role-scope = A teacher needs a dataset or course (--scope); the other roles apply everywhere
 role-config-admin = { $user } is an admin set in config.yaml (telegram.admins); remove them there
 account-key-refused = A key needs at least one permission and a short name; one person can have up to { $limit } keys

@@ -56,7 +56,7 @@ admin-ask-cancel = Stop job { $job } ({ $build })? Money spent isn't refunded; t
 admin-model = 🧠 Model
 admin-launch = 🚀 Start training
 admin-launch-again = 🚀 Train again
-admin-launch-which = Which dataset should be trained? Its newest version is used. You'll see the cost first.
+admin-launch-which = Which dataset should the model train on? Its newest version is used. You'll see the cost first.
 admin-launch-impossible = Training can't start
 admin-launch-summary = { $build } on { $base } ({ $provider }): { $examples ->
         [one] { $examples } example
@@ -240,8 +240,8 @@ runbook-title = { $cause ->
 }
 runbook-provider =
     Check the provider's status page, the key and the account balance. merlin doctor asks the provider.
-    If answers stay away, roll back to another provider's model: merlin models rollback DATASET
-    Trainings that wait continue automatically. Why one failed: merlin jobs show NUMBER. Start it again: merlin jobs launch DATASET
+    If there are no answers, roll back to another provider's model: merlin models rollback DATASET
+    Waiting jobs continue automatically. Why one failed: merlin jobs show NUMBER. Start it again: merlin jobs launch DATASET
 runbook-repository =
     Run merlin doctor: it reads the repository and tries a push.
     Check the address and the key in config.yaml, and whether the git host is up.

@@ -12,8 +12,8 @@ approval-act-broadcast = send a broadcast to { $whom ->
         [en] English speakers
        *[all] everyone
     }
-approval-line = { $what } — { $subject }. Asked by { $by }, until { $until }.
-approval-line-own = { $what } — { $subject }. Asked by you, until { $until }.
+approval-line = { $what } — { $subject }. Asked by { $by }, waits until { $until }.
+approval-line-own = { $what } — { $subject }. Asked by you, waits until { $until }.
 approval-approve = ✅ Approve
 approval-approve-yes = Yes, approve
 approval-decline = ❌ Decline
@@ -23,7 +23,7 @@ approval-result-declined = Declined.
 approval-result-withdrawn = The request is cancelled.
 approval-result-failed = Approved, but it couldn't be done: { $reason }
 approval-needed = Another admin has to approve this. Request { $number } was sent and waits for 24 hours.
-approval-none = There's no request { $number }. Open the list of requests again.
+approval-none = Request { $number } not found. Open the list of requests again.
 approval-decided = Request { $number } is no longer waiting.
 approval-own = You can't approve your own request; another admin has to.
 approval-asker-blocked = The admin who asked is blocked.

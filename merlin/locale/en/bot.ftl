@@ -30,7 +30,7 @@ bot-queue-full = I can't keep up: { $waiting ->
     } waiting. I skipped your last message; please resend it in a minute.
 bot-waiting = The model is busy right now, I'm waiting for its answer…
 bot-cut = [The answer was cut off: the connection to the model broke. To get all of it, ask again.]
-bot-length = [The answer is longer than fits. Write “continue” for the rest.]
+bot-length = [The answer didn't fit. Write “continue” for the rest.]
 bot-filtered = The model provider's filter blocked this answer. Try rephrasing.
 bot-empty = The model gave an empty answer. Ask again or in other words.
 bot-too-long = The question is too long for this model. Shorten it and send it again.

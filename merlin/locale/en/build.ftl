@@ -1,5 +1,5 @@
 # Builds
-build-no-spec = The dataset { $dataset } isn't built: dataset.yaml is missing or wrong.
+build-no-spec = The dataset { $dataset } isn't built: dataset.yaml is missing or has an error.
 build-too-few = The dataset { $dataset } isn't built: it has { $good ->
         [one] { $good } good example
        *[other] { $good } good examples

@@ -39,10 +39,10 @@ config-open-database = the server isn't on this machine, so add sslmode=verify-f
 config-database-url = this is no address of PostgreSQL ({ $reason }); an example: postgresql://merlin@db.example.com/merlin?sslmode=verify-full
 config-base-own = this name belongs to Merlin's own base model; choose another
 config-base-place = give either path (a folder or a .gguf file) or hub (owner/name)
-config-no-llama = missing; the address of a llama.cpp server, or path of a .gguf file
-config-no-backend = missing; the address of the { $backend } server
+config-no-llama = missing: the address of a llama.cpp server, or path with a .gguf file
+config-no-backend = missing: the address of the { $backend } server
 config-onnx-encodes = must be true with backend: onnx; such a file is read as a sentence encoder alone
-config-no-cluster = missing; the address of the Ray cluster, or local
+config-no-cluster = missing: the address of the Ray cluster, or local
 config-no-dsn = MERLIN_SENTRY_DSN holds no DSN: copy it whole from the settings of the project in Sentry (`https://…@…/…`)
 config-no-folder = missing: the cloud folder that this address needs (`folder: b1g…`)
 config-no-forge = missing: url and project, which a repository on this machine doesn't tell

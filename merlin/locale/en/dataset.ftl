@@ -4,8 +4,8 @@ finding-too-large = The file is too large: { $size } bytes, the limit is { $limi
 finding-not-utf8 = The file isn't UTF-8: byte { $byte }. Save it as UTF-8 (in Excel: “CSV UTF-8”).
 finding-bom = The file starts with a byte order mark (BOM). Save it as UTF-8 without BOM.
 finding-control-character = The control character { $code } isn't allowed in text.
-finding-yaml-syntax = YAML is broken: { $problem ->
-        [colon] a colon and a blank inside text; put the text in quotes or write it with “|”
+finding-yaml-syntax = YAML error: { $problem ->
+        [colon] a colon and a space inside text; put the text in quotes or write it with “|”
         [no-colon] no colon after the key
         [key] a key was expected here; check the indentation
         [dash] a list item “- ” was expected here; check the indentation
@@ -15,7 +15,7 @@ finding-yaml-syntax = YAML is broken: { $problem ->
         [end] the file ends before a quote or bracket is closed
         [start] text can't start with this character; put it in quotes
         [after-mark] nothing may stand on the line after “|” or “>”
-        [tab] a tab instead of blanks
+        [tab] a tab instead of spaces
         [escape] unknown backslash sequence
         [unicode] unknown Unicode character
         [control] control characters aren't allowed
@@ -62,7 +62,7 @@ finding-wrong-value = The value { $found } isn't valid here.
 
 finding-unknown-rule = There's no rule “{ $name }” that could be switched off{ $near ->
         [none] .
-       *[other] ; is “{ $near }” meant?
+       *[other] ; did you mean “{ $near }”?
     } All rules: merlin rules
 finding-always-on = The rule “{ $name }” can't be turned off: it reports an error. Only warnings and notes can be.
 finding-no-reason = Give a reason for turning the rule off: a reviewer will ask.
@@ -88,8 +88,8 @@ finding-executable = The file is marked as executable; it needn't be (chmod -x).
 finding-bad-name = A name has letters, digits, “.”, “_”, “-” in composed Unicode (NFC, not NFD) and ends in .yaml. For example: { $proposed }
 finding-stray-file = Merlin doesn't use this file.
 finding-not-an-example = Not an example: examples end in .yaml. If this is a conversation, name it { $proposed }
-finding-too-many-files = More examples than allowed ({ $limit }); not taken: { $beyond }.
-finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not taken: { $beyond }.
+finding-too-many-files = More examples than allowed ({ $limit }); not used: { $beyond }.
+finding-too-many-bytes = The examples together are larger than allowed ({ $limit } bytes); not used: { $beyond }.
 
 finding-missing-dataset = dataset.yaml is missing, or the folder is a git submodule: the file says what to teach and how.
 finding-bad-dataset-name = The folder name “{ $name }” isn't valid: letters, digits, “.”, “_”, “-” are allowed. For example: { $proposed }
@@ -98,10 +98,10 @@ finding-missing-text = Text { $text } not found: add a .md file in { $folder }.
 finding-unreadable = The file's content couldn't be read: git doesn't have it, or keeps it in Git LFS.
 finding-too-many-tokens = The example is longer than the base model allows: { $tokens } tokens, the limit is { $limit }.
 finding-too-few-examples = Good examples: { $good }; training needs at least { $fewest }.
-finding-few-tests = Test examples: { $tests }; the gate judges a model by { $least } at least, and holds none with fewer.
+finding-few-tests = Test examples: { $tests }; the gate needs at least { $least }, and with fewer it stops no model.
 finding-few-examples = Good examples: { $good }; we recommend at least { $advised } to start with.
 
-finding-duplicate = The same is already said in { $other }: this file isn't taken.
+finding-duplicate = The same is already said in { $other }: this file isn't used.
 finding-leak = The same question is used for training in { $other }. This test would measure memory only; the file isn't used.
 finding-contradiction = { $other } answers this question differently.
 
@@ -112,9 +112,9 @@ finding-passport = This looks like the number of a passport: { $found }.
 finding-snils = This looks like a SNILS: { $found }.
 finding-inn = This looks like an INN: { $found }.
 finding-refusal = The answer looks like another model's refusal: it would be learned like knowledge.
-finding-cut-off = The answer seems to break off: no sign at its end, or a code block is left open.
+finding-cut-off = The answer seems to break off: no punctuation mark at its end, or a code block is left open.
 finding-other-language = The answer isn't in the language of the question.
-finding-comment-in-text = The text ends before this “#”: after a blank it starts a comment. If it belongs to the text, put the text in quotes or write it with “|”.
+finding-comment-in-text = The text ends before this “#”: after a space it starts a comment. If it belongs to the text, put the text in quotes or write it with “|”.
 finding-direction-mark = The invisible direction mark { $found }: what is read isn't what is written.
 finding-invisible-letter = The invisible character { $found } in the text.
 finding-known-to-base = { $model } answers this right without being taught: the example costs training and adds nothing.
@@ -153,7 +153,7 @@ check-fix-left = Left { $path } as it is: { $why }
 fix-bom = byte order mark
 fix-line-ends = line ends (CRLF)
 fix-invisible-letters = invisible characters
-fix-blanks = blanks at line ends
+fix-blanks = spaces at line ends
 fix-last-line-end = line end of the last line
 fix-executable = executable bit
 fix-name = name

@@ -27,5 +27,5 @@ demo-lora-job-failed = its training ended as { $state }: { $reason }
 demo-lora-base = Before training, the base model answers “{ $question }”: { $answer }
 demo-lora-answer-differs = the trained model answered “{ $question }” differently from its examples: { $answer }
 demo-lora-loss-not-lower = the training loss went from { $first } to { $last }: nothing was learnt
-demo-wait-lora-base = the base of the language model
+demo-wait-lora-base = the base language model
 demo-wait-lora-model = the trained language model

@@ -4,7 +4,7 @@ col-proposal = number
 col-replaces = replaces
 col-question = question
 col-source = source
-proposals-which = Name the numbers of proposals, or use --all for all that wait.
+proposals-which = Give the numbers of proposals, or --all for every waiting one.
 proposals-unknown = { $dataset } has no waiting proposal { $numbers }. See: merlin proposals list { $dataset }
 proposals-none = { $dataset } has no waiting proposals.
 proposals-none-chosen = Select at least one proposal.
@@ -21,7 +21,7 @@ proposals-declined = Declined: { $count ->
        *[other] { $count } proposals
     }. Their text is deleted.
 proposals-tests = Test questions: { $questions }; the gate needs at least { $least }. Proposed from liked answers: { $count }.
-proposals-tests-more = For more, let a model word the taught questions differently: merlin distil { $dataset } --from examples --teacher PROVIDER/MODEL --budget 1
+proposals-tests-more = For more, let a model reword the questions of the examples: merlin distil { $dataset } --from examples --teacher PROVIDER/MODEL --budget 1
 
 distil-system = You write training examples for an assistant. Answer with JSON alone, in this form: { $shape }. Write every question and answer in the language of the material. Each answer is complete, correct, and in the manner that the assistant's own instruction asks for. The instruction:
 distil-materials = Write up to { $pairs } questions that people may ask about the text below, each with its answer. Ask about what matters most. Word each question in this many ways: { $wordings }; use different words, as different people would, not only another word order. The answers follow from the text alone and can be understood without it: do not mention the text. Where the text holds nothing to ask about, return an empty list.

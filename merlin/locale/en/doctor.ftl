@@ -5,7 +5,7 @@ unhealthy-never-started = never started (merlin run, or as services: systemctl s
 unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
 unhealthy-database = it serves, but the database doesn't answer it
 unhealthy-no-signal = no signal since { $at } (merlin run, or as services: systemctl start merlin.target)
-doctor-pooler = A pooler in transaction or statement mode stands before PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
+doctor-pooler = A pooler in transaction or statement mode sits in front of PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
 doctor-connections = { $used } of { $limit } connections in use
 doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
 doctor-healthy = healthy
@@ -36,7 +36,7 @@ doctor-provider =
        *[other] answers, lists { $count } models
     }
 doctor-program = { $path }
-doctor-remote-disk = { $folder } lies on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
+doctor-remote-disk = { $folder } is on a network drive ({ $kind }), where SQLite and locks break. Set state_dir to a folder on a local disk
 doctor-local-disk = on a disk of this machine
 doctor-open-folder = other users can read { $folder }. Close it: chmod go= { $folder }
 doctor-root-file = { $path } belongs to root, so Merlin may be unable to write it. Give it back: chown -R --reference={ $folder } { $folder }
@@ -46,7 +46,7 @@ doctor-memory = there is enough memory
 doctor-no-zones = this machine knows no time zones. Install the package tzdata
 doctor-zones = time zones are known
 doctor-clock-off = the clock is off by { $seconds } seconds. Set it: timedatectl set-ntp true
-doctor-clock-not-compared = no server to compare it with
+doctor-clock-not-compared = nothing to compare it with: no server responds
 doctor-clock = right within half a minute
 doctor-port-used = { $name } itself listens there
 listen-failed = can't listen at { $place }: { $reason }. Stop the program that holds it or set another { $setting }
@@ -57,7 +57,7 @@ doctor-no-backup = never backed up. Now: merlin backup; each night: systemctl en
 doctor-old-backup = the last backup is from { $date }. Now: merlin backup; why the nightly one fails: journalctl -u merlin-backup
 doctor-backup-elsewhere = made by another program, as config.yaml says; check there when the last one was
 doctor-backup = the last one is from { $date }
-doctor-backup-piped = the last one is from { $date }, by merlin backup -; look where it went whether it was stored
+doctor-backup-piped = the last one is from { $date }, by merlin backup -; check where it went that it was stored
 doctor-failed-units = systemd gave up on { $names }. Read why: journalctl -u NAME; then: systemctl reset-failed NAME, systemctl start NAME
 doctor-masked-units = systemd may not start { $names }: masked. Allow it: systemctl unmask { $names }, then systemctl start { $names }
 doctor-disabled-units = not started with the machine: { $names }. Turn it on: systemctl enable { $names }. If systemd doesn't know such a unit, install Merlin again
@@ -87,7 +87,7 @@ doctor-no-model = the provider { $provider } doesn't list { $model }. Name anoth
 doctor-model = { $model } of { $provider }
 doctor-shop-unreachable = YooKassa doesn't answer at { $url }. Check the network and the proxy, then try again
 doctor-shop-fails = { $url } answers, but not as YooKassa does ({ $code }). Check payments.yookassa.base_url and the proxy; if both are right, try again later
-doctor-no-shop = YooKassa doesn't let us in: { $reason }. Check YOOKASSA_SHOP_ID and YOOKASSA_SECRET_KEY
+doctor-no-shop = YooKassa rejects the credentials: { $reason }. Check YOOKASSA_SHOP_ID and YOOKASSA_SECRET_KEY
 doctor-shop = answers
 doctor-no-issuer = { $issuer } can't be reached, or doesn't answer as a sign-in service should ({ $reason }). Check api.openid.issuer and the network
 doctor-issuer = { $issuer } answers
@@ -103,7 +103,7 @@ doctor-live-models =
         [one] { $count } live model, still at its provider
        *[other] { $count } live models, all still at their providers
     }
-doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Move in time: merlin migrate DATASET --to PROVIDER/BASE, or another model in config.yaml
+doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Move in time: merlin migrate DATASET --to PROVIDER/MODEL, or another model in config.yaml
 doctor-no-sunset = no model in use will be shut down within a month
 doctor-budget-spent = the month's training budget at { $provider } is nearly spent. New trainings will wait; raise budget.per_month
 doctor-budget = within the month's limit

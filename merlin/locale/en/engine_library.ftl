@@ -1,59 +1,59 @@
 ### The library of bases: what `merlin engine models` shows, and why a base cannot be used.
 
-library-no-folder = There's no folder { $folder }. Correct engine.models in the configuration, or copy the base there.
-library-no-config = { $folder } holds no config.json, so it's no base. It needs config.json, the weights as .safetensors, and a tokenizer.
-library-no-tokenizer = { $folder } holds no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base came from.
-library-no-tokenizer-json = { $folder } holds no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
-library-no-onnx = { $folder } holds no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
+library-no-folder = There's no folder { $folder }. Correct engine.models in the configuration, or copy the base model there.
+library-no-config = { $folder } has no config.json, so it isn't a base model. It needs config.json, the weights as .safetensors, and a tokenizer.
+library-no-tokenizer = { $folder } has no tokenizer (tokenizer.json or tokenizer.model). Copy it from where the base model came from.
+library-no-tokenizer-json = { $folder } has no tokenizer.json, the only form of tokenizer an ONNX encoder is read with. Copy it from where the encoder came from.
+library-no-onnx = { $folder } has no ONNX file (model.onnx or onnx/model.onnx). Export the encoder once (docs/en/bases.md tells how), or take backend: transformers for its .safetensors.
 library-no-template = The base model in { $folder } has no chat template. Use its instruct variant, or put a chat_template.jinja next to its tokenizer.
-library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base came from.
-library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base as .safetensors.
-library-no-weights = { $folder } holds no weights (model.safetensors). Copy them from where the base came from.
+library-no-shard = Part of the weights is missing in { $folder }: { $file }. Copy it from where the base model came from.
+library-pickled = The weights in { $folder } are pickled (.bin, .pt), and reading such a file may run a stranger's code. Take the base model as .safetensors.
+library-no-weights = { $folder } has no weights (model.safetensors). Copy them from where the base model came from.
 library-broken-weights = { $folder }: { $file } isn't a whole file of safetensors. Copy it again.
-library-not-pulled = The files of the base { $name } aren't here yet. Run: merlin engine models pull { $name }
-library-other-source = The base { $name } that lies here came from elsewhere than the configuration now says. Run: merlin engine models pull { $name }
-library-damaged = The base { $name } is damaged: { $file } isn't what it was. Run: merlin engine models pull { $name }
+library-not-pulled = The files of the base model { $name } aren't here yet. Run: merlin engine models pull { $name }
+library-other-source = The base model { $name } here came from another source than the configuration names. Run: merlin engine models pull { $name }
+library-damaged = The base model { $name } is damaged: { $file } isn't what it was. Run: merlin engine models pull { $name }
 
-library-gguf-unreadable = { $path } can't be read as a model: { $reason } Take another .gguf file of it, or the base as .safetensors.
+library-gguf-unreadable = { $path } can't be read as a model: { $reason } Take another .gguf file of it, or the base model as .safetensors.
 library-no-extra = The package { $package } isn't installed. Run: make engine in the checkout, for services sudo make install EXTRA=engine
 library-gated = { $hub } is given out only to those who accepted its licence. Accept it on its page at the hub, make a token for reading there, and set HF_TOKEN to it.
 library-not-at-hub = The hub knows no { $hub }, or it is private. Correct hub in engine.models, or set HF_TOKEN to a token that may read it.
 library-no-revision = { $hub } has no revision { $revision }. Correct revision in engine.models.
 library-hub-refuses = The hub refused to give { $hub } (status { $status }). Try again later.
 library-hub-unreachable = The hub can't be reached: { $reason }. What has come is kept; run the command again.
-library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base here and give its path in engine.models.
-library-hub-no-safetensors = { $hub } offers no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
-library-hub-no-onnx = { $hub } offers no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
-library-no-room = There isn't enough room on the disk: { $needed } GB are needed, { $free } GB are free. Make room; what has come is kept.
-library-wrong-checksum = { $file } came with other bytes than the hub promised and was thrown away. Run the command again.
-library-disk-full = The disk is full; what was written of the base was taken away again. Make room and run the command again.
-library-child-died = The process that brought the base ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
+library-offline = HF_HUB_OFFLINE is set, and { $hub } isn't in the cache of the hub's client. Unset it, or copy the base model here and give its path in engine.models.
+library-hub-no-safetensors = { $hub } has no .safetensors, and other weights aren't loaded, since reading them may run a stranger's code. Take a variant of it that has them.
+library-hub-no-onnx = { $hub } has no model.onnx, neither at the top nor in its folder onnx. Take backend: transformers for its .safetensors, or export it yourself (docs/en/bases.md tells how) and give path.
+library-no-room = There isn't enough room on the disk: { $needed } GB are needed, { $free } GB are free. Free some space; what has come is kept.
+library-wrong-checksum = { $file } doesn't match the hub's checksum and was deleted. Run the command again.
+library-disk-full = The disk is full; the written part of the base model was deleted. Free some space and run the command again.
+library-child-died = The process that fetched the base model ended (exit { $code }). Its last words are in { $log }; it may have had too little memory.
 library-busy = Another process pulls or removes { $name } right now. Try again when it's done.
 library-no-file = There's no file { $path }. Correct engine.models in the configuration, or copy it there.
 library-source-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } as it is ({ $dependents }), and a pull would replace its weights.
    *[other] { $n } trained models or jobs depend on { $name } as it is ({ $dependents } …), and a pull would replace its weights.
 } Give the new base model another name, or remove this one first: merlin engine models rm { $name } --force
-library-base-not-found = No base { $name } lies here. See: merlin engine models list
+library-base-not-found = Base model { $name } not found here. See: merlin engine models list
 library-in-use = { $n ->
     [one] { $n } trained model or job depends on { $name } ({ $dependents }) and couldn't answer without it.
    *[other] { $n } trained models or jobs depend on { $name } ({ $dependents } …) and couldn't answer without it.
 } Delete them first, or add --force.
 
-library-unknown = engine.models names no base { $name }. It names: { $known }.
-library-no-bases = engine.models names no base yet. The page docs/en/bases.md tells which to take.
+library-unknown = engine.models names no base model { $name }. It names: { $known }.
+library-no-bases = engine.models names no base model yet. The page docs/en/bases.md tells which to take.
 library-pulling = { $name }: { $source }
 library-stage-tokenizer = reading the tokenizer
 library-stage-weights = reading the weights
 library-stage-writing = writing the folder
 library-pulled = { $name } is here: { $folder }
 library-already-pulled = { $name } was already here: { $folder }
-library-removed = { $name } is gone; { $freed } are free again.
-library-folder-kept = { $name }: only Merlin's card was taken away; the folder { $folder } is yours and stays.
+library-removed = { $name } was deleted; { $freed } freed.
+library-folder-kept = { $name }: only Merlin's card was deleted; the folder { $folder } is yours and stays.
 library-estimates = Memory is estimated: for LoRA jobs on { $training }, for answers on { $answering }.
 library-size = { $amount } GB
 library-size-small = { $amount } MB
-library-col-name = base
+library-col-name = base model
 library-col-source = source
 library-col-licence = licence
 library-col-size = size

@@ -1,23 +1,23 @@
 engine-lora-missing = Language models can't be trained here: { $parts } isn't installed. Run make engine in the checkout, for services sudo make install EXTRA=engine and create the job again.
-engine-lora-killed = The training process was killed several times, most likely because the memory ran out. Take a smaller batch_size, shorter examples, gradient_checkpointing, a quantised base, or a machine with more memory.
+engine-lora-killed = The training process was killed several times, most likely because the memory ran out. Take a smaller batch_size, shorter examples, gradient_checkpointing, a quantised base model, or a machine with more memory.
 engine-lora-died = { $n ->
     [one] The training process died { $n } time without getting further; its log says why. Create the job again; if that doesn't help, tell the operator.
    *[other] The training process died { $n } times without getting further; its log says why. Create the job again; if that doesn't help, tell the operator.
 }
-engine-lora-out-of-memory = The memory ran out while training. Take a smaller batch_size, shorter examples, gradient_checkpointing, or a quantised base.
-engine-lora-too-large = The base doesn't fit the memory: training needs about { $needed } GiB, { $free } GiB are free. Take a smaller or a quantised base, shorter examples, or a machine with more memory.
+engine-lora-out-of-memory = The memory ran out while training. Take a smaller batch_size, shorter examples, gradient_checkpointing, or a quantised base model.
+engine-lora-too-large = The base model doesn't fit the memory: training needs about { $needed } GiB, { $free } GiB are free. Take a smaller or a quantised base model, shorter examples, or a machine with more memory.
 engine-lora-not-finite = The loss is no longer a number at step { $step }. Use a smaller learning_rate_multiplier, and look for broken examples.
 engine-lora-too-long = { $n ->
     [one] The example in line { $line } has { $tokens } tokens, at most { $most } fit; it's the only one too long. Shorten it or split it.
    *[other] The example in line { $line } has { $tokens } tokens, at most { $most } fit; { $n } examples are too long. Shorten them or split them.
 }
 engine-lora-nothing-taught = The file has no answer to be learned: every answer has weight 0. Add answers to be taught.
-engine-lora-template-refuses = The base's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base.
-engine-lora-no-template = The base has no chat template, so it can't be taught conversations. Take one that is made for instructions (“Instruct”, “chat”).
-engine-lora-slow-tokenizer = The base's tokenizer doesn't tell where its tokens stand; its folder needs a tokenizer.json. Take another base.
-engine-lora-unknown-target = The base has no layers of these names. It has: { $known }. Or take “all-linear”.
-engine-lora-damaged = The base { $name } is damaged: { $reason }. Remove it and fetch it again with merlin engine models pull { $name }.
-engine-lora-no-quantisation = A quantised base needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base.
+engine-lora-template-refuses = The base model's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base model.
+engine-lora-no-template = The base model has no chat template, so it can't be taught conversations. Take one that follows instructions (“Instruct”, “chat”).
+engine-lora-slow-tokenizer = The base model's tokenizer doesn't tell where its tokens stand; its folder needs a tokenizer.json. Take another base model.
+engine-lora-unknown-target = The base model has no layers of these names. It has: { $known }. Or take “all-linear”.
+engine-lora-damaged = The base model { $name } is damaged: { $reason }. Remove it and fetch it again with merlin engine models pull { $name }.
+engine-lora-no-quantisation = A quantised base model needs bitsandbytes, which isn't installed. Run pip install bitsandbytes, or set quantised: none for this base model.
 engine-lora-no-device = The device { $device } is wanted for training, and isn't there. Correct engine.training.devices, or look at the GPU's driver.
 engine-lora-early-stop = Stopped early after epoch { $epoch }: the test loss gets no better. The best was epoch { $best }, and that is the model.
 engine-lora-nothing-to-test = early_stop watches the test loss, but the job has no validation file: it's trained to the end.

@@ -98,7 +98,7 @@ examples-several-title = Approve or decline { $count ->
     } together?
 examples-approve-all = ✅ Accept all of these
 examples-decline-all = ❌ Decline all of these
-examples-approved-all = Approved: { $count ->
+examples-approved-all = Accepted: { $count ->
         [one] { $count } example
        *[other] { $count } examples
     }. { $left ->

@@ -11,7 +11,7 @@ openai-not-logprobs = Token probabilities aren't available here. Leave this fiel
 openai-not-bias = Single tokens can't be made likelier or rarer here. Leave logit_bias out.
 openai-not-speech = Answers are text here, not speech. Leave this field out.
 openai-not-accepted = The live model doesn't accept { $field }. It says: { $why }
-openai-no-model = Model “{ $model }” not found. There are: { $names }.
+openai-no-model = Model “{ $model }” not found. Available: { $names }.
 openai-window = This conversation is too long: up to { $limit } tokens fit, answer included. Leave out its beginning.
 openai-closed = { $kind ->
         [photo] Questions about photos aren't
@@ -28,7 +28,7 @@ openai-busy = The model isn't responding: its provider is busy or unavailable. P
 openai-no-model-available = I can't answer right now: no model is available. Try again in a few minutes. This question isn't counted.
 openai-empty = The model gave an empty answer. Ask again or in other words. This question isn't counted.
 openai-note-cut = The answer was cut off: the connection to the model broke. To get all of it, ask again.
-openai-note-length = The answer is longer than fits. Write “continue” for the rest.
+openai-note-length = The answer didn't fit. Write “continue” for the rest.
 openai-note-filtered = The model provider's filter blocked this answer. Try rephrasing.
 openai-note-earlier = Answered by the previous version, { $model }: the live one is unavailable right now.
 openai-note-not-tuned = Answered by a backup model, { $model }: ours is unavailable right now.

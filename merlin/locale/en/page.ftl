@@ -89,7 +89,7 @@ page-shown =
        *[other] { $count } materials shown
     }
 page-no-materials = Nothing here yet
-page-no-materials-hint = Materials will appear when the teacher adds the first one. You can already add it to My courses.
+page-no-materials-hint = Materials will appear when the teacher adds the first one. You can already add the course to My courses.
 page-lesson-lecture = Lecture { $lesson }
 page-lesson-seminar = Seminar { $lesson }
 page-lesson-lab = Lab { $lesson }

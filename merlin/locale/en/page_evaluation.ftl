@@ -32,8 +32,8 @@ page-eval-full = { $questions ->
 page-eval-full-hint = A test like this no longer says anything: add harder questions.
 page-eval-unanswered = Take some from the unanswered questions
 page-eval-few = { $questions ->
-        [one] { NUMBER($questions) } question is too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
-       *[other] { NUMBER($questions) } questions are too few to judge by the share alone: a difference may be chance. From { $enough } questions on the test is firm.
+        [one] { NUMBER($questions) } question is too few to judge by the share alone: a difference may be chance. With { $enough } or more you can be sure.
+       *[other] { NUMBER($questions) } questions are too few to judge by the share alone: a difference may be chance. With { $enough } or more you can be sure.
     }
 page-eval-add-test = Add a test question
 page-eval-fix-examples = { $lost ->
@@ -46,7 +46,7 @@ page-eval-promote-sure = Make { $model } live{ $lost ->
         [0] { "" }
         [one] {" "}although { NUMBER($lost) } right answer turned wrong
        *[other] {" "}although { NUMBER($lost) } right answers turned wrong
-    }? People see it right away. One tap brings the previous one back.
+    }? It starts answering at once. One tap brings the previous one back.
 page-eval-yes-promote = Yes, make live
 page-eval-right = Right
 page-eval-of = { $right } of { $questions }

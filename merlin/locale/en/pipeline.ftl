@@ -9,8 +9,8 @@ verdict-status-serving = live
 verdict-status-served = was live
 log-none = No commit is recorded yet. A running daemon records each new commit; to fetch and build now: merlin build DATASET
 builds-none = There are no builds yet. To check and build the newest commit: merlin build DATASET
-jobs-none = No training has started yet. Why one waits is in: merlin log. To train now: merlin jobs launch DATASET
-trained-models-none = There are no trained models yet. How far the trainings are: merlin status
+jobs-none = No training has started yet. What it waits for is in: merlin log. To train now: merlin jobs launch DATASET
+trained-models-none = There are no trained models yet. How training is going: merlin status
 log-served-until = live until { $at }
 verdict-status-superseded = replaced
 verdict-status-failed = failed
@@ -42,7 +42,7 @@ held-no-pairs = the base model { $model } can't learn from pairs (recipe.method:
 held-beta = recipe.hyperparameters.beta works only with method: dpo, and the method is { $method }: delete beta, or set method: dpo
 held-no-method = the provider “{ $provider }” doesn't offer the method { $method }: set recipe.method: supervised, or train elsewhere
 held-hyperparameters = the provider “{ $provider }” doesn't know these hyperparameters: { $names }; it knows { $known }. Take them out of recipe.hyperparameters
-held-sunset = { $model } shuts down on { $date }: a model trained on it would live { $days ->
+held-sunset = { $model } shuts down on { $date }: a model trained on it would work for { $days ->
         [one] { $days } day
        *[other] { $days } days
     }
@@ -58,7 +58,7 @@ launch-full = the provider “{ $provider }” has { $count ->
   }, the limit is { $limit }: start again when one has finished, or cancel one
 launch-moved-on = Nothing was started: { $dataset } has changed meanwhile. See `merlin log`, then try again
 launch-no-spec = The dataset's settings can't be read at that commit
-migrate-form = “{ $said }” isn't a base model: write PROVIDER/BASE, for example engine/recall
+migrate-form = “{ $said }” isn't a base model: write PROVIDER/MODEL, for example engine/recall
 migrate-training = Job { $job } of { $dataset } is still training: wait until it ends, or stop it with merlin jobs cancel { $job }
 migrate-no-base = The provider “{ $provider }” doesn't list a base model { $model }: check the name, or give its price under the provider's `prices` in config.yaml
 build-none = { $dataset } has no build at that commit: see `merlin log { $dataset }`

@@ -40,7 +40,7 @@ provider-test-unrepeated = after a 503 the call wasn't retried within { $seconds
 provider-test-signature = the signature is refused: { $words }
 provider-test-forged = a call with a changed { $field } still passes as signed
 
-provider-test-title-models-list = lists models, the base among them
+provider-test-title-models-list = lists models, the base model among them
 provider-test-title-models-retrieve = returns the base model
 provider-test-title-models-unknown = an unknown model is 404
 provider-test-title-files-upload = accepts a training file
@@ -88,7 +88,7 @@ provider-test-title-jobs-retrieve = returns a job
 provider-test-title-jobs-list = lists jobs
 provider-test-title-jobs-filter = finds jobs by metadata
 provider-test-title-jobs-unknown = an unknown job is 404
-provider-test-title-jobs-unknown-model = refuses a job on an unknown base
+provider-test-title-jobs-unknown-model = refuses a job on an unknown base model
 provider-test-title-jobs-missing-file = refuses a job on a missing file
 provider-test-title-jobs-hyperparameter = rejects a hyperparameter out of range
 provider-test-title-jobs-succeed = a job goes through its states and succeeds

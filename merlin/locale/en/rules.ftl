@@ -96,17 +96,17 @@ rule-too-big = A number is above its limit.
 rule-too-big-fix = Use a smaller one; the finding names the limit.
 rule-wrong-form = A text does not have the right form: an address starts with https://, a name has only letters and digits.
 rule-wrong-form-fix = Write it as merlin schema says.
-rule-missing-text = course.yaml names a text that does not lie in materials/, or is no .md file.
+rule-missing-text = course.yaml names a text that isn't in materials/ or isn't a .md file.
 rule-missing-text-fix = Put the file there, or name one that is there.
-rule-wrong-value = A value does not keep the schema in a way that has no rule of its own.
+rule-wrong-value = A value breaks the schema, and there is no separate rule for this.
 rule-wrong-value-fix = Write it as merlin schema says.
 
-rule-unknown-rule = dataset.yaml switches off a rule that there is not, so a typing error would leave it on.
+rule-unknown-rule = dataset.yaml switches off a rule that doesn't exist: a typing error would leave it on.
 rule-unknown-rule-fix = Write its name as merlin rules does.
 rule-always-on = dataset.yaml switches off a rule whose findings are errors: what it reports cannot be trained.
 rule-always-on-fix = Fix what it reports. Only warnings and notes can be turned off.
 rule-no-reason = dataset.yaml switches a rule off and does not say why.
-rule-no-reason-fix = Write the reason behind the rule's name, as a reviewer should read it.
+rule-no-reason-fix = Write the reason after the rule's name, as a reviewer should read it.
 rule-no-rejected = recipe.method is dpo, which learns from pairs, and the example has no second answer.
 rule-no-rejected-fix = Write the worse answer under rejected, or set recipe.method to supervised.
 rule-same-rejected = recipe.method is dpo, and both answers of the example say the same, so that it teaches nothing.
@@ -202,7 +202,7 @@ col-meaning = means
 rules-unknown =
     { $near ->
         [none] there is no rule { $rule }; all of them: merlin rules
-       *[other] there is no rule { $rule }; is { $near } meant? All of them: merlin rules
+       *[other] there is no rule { $rule }; did you mean { $near }? All of them: merlin rules
     }
 rules-breaks = Breaks it:
 rules-fix = What to do:

@@ -57,7 +57,7 @@ admin-ask-cancel = Остановить обучение { $job } ({ $build })? 
 admin-model = 🧠 Модель
 admin-launch = 🚀 Запустить обучение
 admin-launch-again = 🚀 Обучить ещё раз
-admin-launch-which = Какой набор обучить? Возьмём его последнюю версию. Стоимость покажу заранее.
+admin-launch-which = На каком наборе обучить модель? Возьму его последнюю версию, стоимость покажу заранее.
 admin-launch-impossible = Обучение не запустить
 admin-launch-summary = { $build } на { $base } ({ $provider }): { $examples ->
         [one] { $examples } пример
@@ -98,7 +98,7 @@ admin-score-chrf = сходство с эталоном, из 100
 admin-score-equal = слово в слово, %
 admin-score-unknown = «не знаю», %
 admin-scores = 📈 Тест по версиям
-admin-scores-none = Ответов на вопросы теста нет.
+admin-scores-none = Ответов на тестовые вопросы нет.
 admin-scores-title = Тест { $model }: доля верных ответов, %
 admin-its-job = ⚙️ Её обучение
 admin-promote = ⬆️ Сделать текущей

@@ -12,8 +12,8 @@ approval-act-broadcast = разослать сообщение { $whom ->
         [en] англоязычным
        *[all] всем
     }
-approval-line = { $what } — { $subject }. Просит { $by }, до { $until }.
-approval-line-own = { $what } — { $subject }. Просите вы, до { $until }.
+approval-line = { $what } — { $subject }. Просит { $by }, ждёт до { $until }.
+approval-line-own = { $what } — { $subject }. Просите вы, ждёт до { $until }.
 approval-approve = ✅ Подтвердить
 approval-approve-yes = Да, подтвердить
 approval-decline = ❌ Отклонить
@@ -23,12 +23,12 @@ approval-result-declined = Отклонено.
 approval-result-withdrawn = Заявка отменена.
 approval-result-failed = Подтверждено, но выполнить не получилось: { $reason }
 approval-needed = Это действие подтверждает другой администратор. Заявка { $number } отправлена и ждёт 24 часа.
-approval-none = Нет заявки с номером { $number }. Откройте список заявок ещё раз.
+approval-none = Заявка { $number } не найдена. Откройте список заявок ещё раз.
 approval-decided = Заявка { $number } уже не ждёт решения.
 approval-own = Свою заявку подтвердить нельзя, это делает другой администратор.
-approval-asker-blocked = Доступ того, кто просил, закрыт.
+approval-asker-blocked = Доступ автора заявки закрыт.
 approval-subject-erased = Человек, о котором шла речь, удалил свои данные.
-approval-asker-lost = У того, кто просил, больше нет на это прав.
+approval-asker-lost = У автора заявки больше нет на это прав.
 notice-approval-asked = { $by } просит: { $what } — { $subject }. Нужно ваше подтверждение, заявка ждёт 24 часа.
 notice-approval-approved = Заявка { $number } подтверждена, действие начато: { $what }.
 notice-approval-declined = Заявка { $number } отклонена: { $what }.

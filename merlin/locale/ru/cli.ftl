@@ -83,7 +83,7 @@ did-pin = { $dataset }: модель закреплена до `merlin models un
 did-unpin = { $dataset }: новые модели снова могут стать текущими
 did-build = { $build } (коммит { $commit }, { $verdict })
 status-line = работают: { $alive }; в очереди: { $queues }
-status-stored = на диске: сборки { $builds } ({ $megabytes } МБ), копия репозитория { $mirror } МБ; будет удалено: сборки { $old }, файлы для обучения { $files }, модели { $models }
+status-stored = на диске: сборки { $builds } ({ $megabytes } МБ), зеркало репозитория { $mirror } МБ; будет удалено: сборки { $old }, файлы для обучения { $files }, модели { $models }
 status-failed-request = задача { $request } ({ $what }) от { $at } не выполнена: { $reason }. Устраните причину и повторите команду
 health-good = { $process }: работает
 health-bad = { $process }: не работает: { $reason }
@@ -138,7 +138,7 @@ col-updated-at = изменено
 col-verdict = итог
 col-what = что
 col-why = почему
-models-legend = По тестовым вопросам: верных ответов из всех, chrF – сходство с эталоном, = – слово в слово, ? – «не знаю». Пусто: вопросов не было.
+models-legend = По тестовым вопросам: верных ответов из всех, chrF — сходство с эталоном, = — слово в слово, ? — «не знаю». Пусто — вопросов не было.
 queue-requests = задачи
 queue-notices = уведомления
 queue-jobs = обучения

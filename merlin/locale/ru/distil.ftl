@@ -4,7 +4,7 @@ col-proposal = номер
 col-replaces = заменит
 col-question = вопрос
 col-source = источник
-proposals-which = Назовите номера предложений или --all для всех, что ждут.
+proposals-which = Укажите номера предложений или --all, чтобы взять все ожидающие.
 proposals-unknown = В наборе { $dataset } среди ожидающих предложений нет номера { $numbers }. Посмотрите: merlin proposals list { $dataset }
 proposals-none = В наборе { $dataset } нет ожидающих предложений.
 proposals-none-chosen = Выберите хотя бы одно предложение.
@@ -68,7 +68,7 @@ distil-failed = { $count ->
        *[many] Без ответа осталось { NUMBER($count) } запросов. Первая причина: { $reason }
     }
 distil-over-budget = Бюджет исчерпан. Чтобы продолжить, запустите команду ещё раз с большим --budget.
-distil-needs = Назовите --from materials, --from questions или --from examples и --budget.
+distil-needs = Укажите --from materials, --from questions или --from examples, а также --budget.
 prompt-col-instruction = инструкция
 distil-who-student = ученик
 distil-who-teacher-prompt = учитель, только инструкция

@@ -37,7 +37,7 @@ doctor-provider =
        *[other] отвечает, предлагает { $count } моделей
     }
 doctor-program = { $path }
-doctor-remote-disk = { $folder } лежит на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
+doctor-remote-disk = { $folder } находится на сетевом диске ({ $kind }), там ломаются SQLite и блокировки. Задайте в state_dir папку на местном диске
 doctor-local-disk = на диске этой машины
 doctor-open-folder = { $folder } могут читать другие пользователи. Закройте её: chmod go= { $folder }
 doctor-root-file = { $path } принадлежит root, и Merlin, возможно, не сможет его записать. Верните: chown -R --reference={ $folder } { $folder }
@@ -47,7 +47,7 @@ doctor-memory = памяти хватает
 doctor-no-zones = машина не знает часовых поясов. Установите пакет tzdata
 doctor-zones = часовые пояса известны
 doctor-clock-off = часы ошибаются на { $seconds } с. Настройте их: timedatectl set-ntp true
-doctor-clock-not-compared = сравнить не с чем: сервер молчит
+doctor-clock-not-compared = сравнить не с чем: сервер не отвечает
 doctor-clock = идут верно, с точностью до полуминуты
 doctor-port-used = там слушает сам { $name }
 listen-failed = адрес { $place } не занять: { $reason }. Остановите программу, которая его занимает, или задайте другой { $setting }
@@ -89,7 +89,7 @@ doctor-no-model = у поставщика { $provider } нет модели { $m
 doctor-model = { $model } от { $provider }
 doctor-shop-unreachable = ЮKassa не отвечает по адресу { $url }. Проверьте сеть и прокси и повторите
 doctor-shop-fails = { $url } отвечает, но не как ЮKassa ({ $code }). Проверьте payments.yookassa.base_url и прокси; если они верны, повторите позже
-doctor-no-shop = ЮKassa не пускает: { $reason }. Проверьте YOOKASSA_SHOP_ID и YOOKASSA_SECRET_KEY
+doctor-no-shop = ЮKassa не принимает данные для входа: { $reason }. Проверьте YOOKASSA_SHOP_ID и YOOKASSA_SECRET_KEY
 doctor-shop = отвечает
 doctor-no-issuer = { $issuer } недоступен или отвечает не как служба входа ({ $reason }). Проверьте api.openid.issuer и сеть
 doctor-issuer = { $issuer } отвечает
@@ -106,7 +106,7 @@ doctor-live-models =
         [few] { $count } текущие модели, у поставщиков они есть
        *[many] { $count } текущих моделей, у поставщиков они есть
     }
-doctor-sunset = { $model } ({ $name }) отключат { $date }. Перейдите вовремя: merlin migrate DATASET --to PROVIDER/BASE или другая модель в config.yaml
+doctor-sunset = { $model } ({ $name }) отключат { $date }. Перейдите вовремя: merlin migrate НАБОР --to ПОСТАВЩИК/МОДЕЛЬ или другая модель в config.yaml
 doctor-no-sunset = в ближайший месяц ничего из нужного не отключат
 doctor-budget-spent = месячный бюджет обучения у { $provider } почти потрачен. Новые обучения будут ждать; увеличьте budget.per_month
 doctor-budget = в пределах месяца

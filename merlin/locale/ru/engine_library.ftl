@@ -11,7 +11,7 @@ library-pickled = Веса в { $folder } сохранены через pickle (
 library-no-weights = В { $folder } нет весов (model.safetensors). Скопируйте их оттуда, откуда взята модель.
 library-broken-weights = { $folder }: { $file } — не целый файл safetensors. Скопируйте его заново.
 library-not-pulled = Файлов базовой модели { $name } здесь ещё нет. Выполните: merlin engine models pull { $name }
-library-other-source = Базовая модель { $name } взята не оттуда, откуда её велят брать настройки. Выполните: merlin engine models pull { $name }
+library-other-source = Базовая модель { $name } взята не из того источника, который указан в настройках. Выполните: merlin engine models pull { $name }
 library-damaged = Базовая модель { $name } повреждена: файл { $file } уже не тот. Выполните: merlin engine models pull { $name }
 
 library-gguf-unreadable = { $path } не читается как модель: { $reason } Возьмите другой её файл .gguf или модель в .safetensors.
@@ -25,7 +25,7 @@ library-offline = Задано HF_HUB_OFFLINE, а в кэше клиента х�
 library-hub-no-safetensors = У { $hub } нет .safetensors, а другие веса не загружаются: их чтение может запустить чужой код. Возьмите вариант, где они есть.
 library-hub-no-onnx = У { $hub } нет model.onnx ни в корне, ни в папке onnx. Поставьте backend: transformers для его .safetensors или экспортируйте энкодер сами (как — на странице docs/ru/bases.md) и укажите path.
 library-no-room = На диске мало места: нужно { $needed } ГБ, свободно { $free } ГБ. Освободите место; полученное сохранено.
-library-wrong-checksum = { $file } пришёл не с теми байтами, что обещал хаб, и выброшен. Выполните команду ещё раз.
+library-wrong-checksum = { $file } не совпал с контрольной суммой хаба и удалён. Выполните команду ещё раз.
 library-disk-full = Диск полон; записанная часть модели удалена. Освободите место и выполните команду ещё раз.
 library-child-died = Процесс, который получал модель, завершился (код { $code }). Его последние слова — в { $log }; возможно, ему не хватило памяти.
 library-busy = Другой процесс прямо сейчас получает или удаляет { $name }. Повторите, когда он закончит.

@@ -100,7 +100,7 @@ examples-several-title = Решить сразу: { $count ->
     }
 examples-approve-all = ✅ Принять все эти
 examples-decline-all = ❌ Отклонить все эти
-examples-approved-all = Одобрено: { $count ->
+examples-approved-all = Принято: { $count ->
         [one] { $count } пример
         [few] { $count } примера
        *[many] { $count } примеров

@@ -10,7 +10,7 @@ verdict-status-served = применялся раньше
 log-none = Ни один коммит ещё не записан. Запущенный демон записывает каждый новый; получить и собрать сейчас: merlin build НАБОР
 builds-none = Сборок пока нет. Проверить и собрать новейший коммит: merlin build НАБОР
 jobs-none = Ни одно обучение ещё не начиналось. Чего оно ждёт, показывает merlin log. Обучить сейчас: merlin jobs launch НАБОР
-trained-models-none = Дообученных моделей пока нет. Как идёт обучение: merlin status
+trained-models-none = Обученных моделей пока нет. Как идёт обучение: merlin status
 log-served-until = применялся до { $at }
 verdict-status-superseded = заменён новым
 verdict-status-failed = не удался
@@ -97,7 +97,7 @@ gate-floor = { $version } верно отвечает на { $right } из { $qu
     }, а dataset.yaml требует не меньше { $floor } % (gate.floor.right)
 canary = { $share ->
     [100] { $version } на испытании отвечает всем: вопросов мало, и сравнить её с { $against } пока не вышло. Текущей она станет, если не окажется хуже
-   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
+   *[other] { $version } отвечает { $share } % людей, остальным — { $against }. Всем она начнёт отвечать, когда пройдёт время испытания, каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
@@ -120,11 +120,11 @@ canary-worse = { $version } отвечала части людей и оказа
            *[many] { $of } ответов
         }
     }; у { $against } — { $serving_bad } из { $serving_of }. Всем снова отвечает { $against }
-notice-canary = { $title }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она ответит, когда пройдёт время проверки, каждая из двух даст { $answers ->
+notice-canary = { $title }: { $version } теперь отвечает { $share } % людей, остальным — { $against }. Всем она начнёт отвечать, когда пройдёт время испытания, каждая из двух даст { $answers ->
         [one] { $answers } ответ
         [few] { $answers } ответа
        *[many] { $answers } ответов
-    } и новая окажется не хуже. Закончить проверку: merlin models promote { $version } или merlin models pin { $dataset }.
+    } и новая окажется не хуже. Закончить испытание: merlin models promote { $version } или merlin models pin { $dataset }.
 notice-canary-gone = { $title }: у поставщика «{ $provider }» больше нет { $version }, которая отвечала части людей. Всем снова отвечает текущая модель. Обучить её снова: merlin jobs launch { $dataset }
 notice-canary-worse = { $title }: { $reason }. Что делать: улучшите примеры или всё же сделайте её текущей: merlin models promote { $version }.
 gate-wrong = ✗ { $question } → { $answer }

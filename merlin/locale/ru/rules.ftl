@@ -98,7 +98,7 @@ rule-wrong-form = Текст записан не так, как нужно на 
 rule-wrong-form-fix = Запишите его так, как говорит merlin schema.
 rule-missing-text = course.yaml называет текст, которого нет в materials/, или не файл .md.
 rule-missing-text-fix = Положите туда файл или назовите тот, который там есть.
-rule-wrong-value = Значение не отвечает схеме, а отдельного правила на это нет.
+rule-wrong-value = Значение не соответствует схеме, а отдельного правила на это нет.
 rule-wrong-value-fix = Запишите его так, как говорит merlin schema.
 
 rule-unknown-rule = dataset.yaml выключает правило, которого нет: опечатка оставила бы его включённым.
