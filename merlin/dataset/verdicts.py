@@ -180,6 +180,14 @@ def require_known_dataset(db: Database, dataset: str) -> None:
     raise NotFound(f"no dataset {dataset}", "dataset-unknown", dataset=dataset, **arguments)
 
 
+def require_present_dataset(db: Database, dataset: str) -> None:
+    """Raise Refused for a dataset that a commit removed, and no later one brought back."""
+    changes = VERDICT.select(VERDICT.word).where(ON_LINE & CHANGES_DATASET)
+    newest = changes.where(VERDICT.dataset == dataset).order_by(VERDICT.position.desc())
+    if db.value(newest.limit(1)) == VerdictStatus.REMOVED.value:
+        raise Refused(f"{dataset} was removed", "dataset-removed", dataset=dataset)
+
+
 def verdict_condition(commit: str, dataset: str) -> Any:
     """Return the condition for one verdict."""
     return (VERDICT.commit_sha == commit) & (VERDICT.dataset == dataset)
@@ -337,6 +345,7 @@ class VerdictHistory(Repository):
         """
         query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
+            require_present_dataset(self.db, dataset)
             query = query.where(ON_LINE & CHANGES_DATASET)
         elif commit == "HEAD":
             query = query.where(ON_LINE)
@@ -344,10 +353,7 @@ class VerdictHistory(Repository):
             query = query.where(VERDICT.commit_sha.startswith(commit))
         key = "chronicle-no-build" if commit is None else "chronicle-none"
         missing = NotFound(f"no build of {dataset}", key, dataset=dataset)
-        row = self.db.get_row(query.order_by(VERDICT.position.desc()), missing)
-        if commit is None and row["word"] == VerdictStatus.REMOVED.value:
-            raise Refused(f"{dataset} was removed", "dataset-removed", dataset=dataset)
-        return verdict_from_row(row)
+        return verdict_from_row(self.db.get_row(query.order_by(VERDICT.position.desc()), missing))
 
     def commit_of(self, job_id: int) -> str | None:
         """Return the newest commit whose verdict has this job, None if there is none."""

@@ -27,6 +27,7 @@ from merlin.dataset.finding import Finding, Severity, escape_unprintable
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.spec import Recipe, SplitRule
 from merlin.dataset.split import TEST, TRAIN, split
+from merlin.dataset.verdicts import require_present_dataset
 from merlin.db.database import Database
 from merlin.db.tables import BUILD, SERVING
 from merlin.training.ask_many import Query, Reply
@@ -114,9 +115,10 @@ class PromptReport:
 def read_subject(db: Database, dataset: str) -> Subject:
     """Return the subject of a dataset's comparison.
 
-    Raises NotFound without a build; Refused without test questions, and if the consent to an
-    example was revoked: it must not be sent to a provider.
+    Raises NotFound without a build; Refused if the dataset was removed, without test questions, and
+    if the consent to an example was revoked: it must not be sent to a provider.
     """
+    require_present_dataset(db, dataset)
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
     serving = model_of(row) if row else None
     condition = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset

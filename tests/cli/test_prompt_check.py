@@ -278,6 +278,17 @@ def test_example_with_revoked_consent_is_not_sent_to_a_provider(lab, run, count_
     assert "consent" in captured.err
 
 
+def test_questions_of_a_removed_dataset_are_not_paid(lab, run, count_questions):
+    lab.repository.git("rm", "-rq", "datasets/trial")
+    lab.repository.commit()
+    lab.tick("fetch")
+    teacher = ("--report", "--teacher", "stand-in/stand-in-chat")
+    for command in (("prompt-check", "trial"), ("distil", "trial", *teacher)):
+        code, captured = run(*command, "--yes")
+        assert (code, count_questions()) == (1, 0)
+        assert "was removed from the repository" in captured.err
+
+
 def test_before_any_training_only_the_prompts_are_compared(make_lab, tmp_path, request, provider):
     lab = make_lab(_build_only, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
