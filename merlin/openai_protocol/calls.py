@@ -1,9 +1,9 @@
 """What all calls of the protocol share, whichever client sends them."""
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from merlin.core.json_fields import parse_object
 from merlin.openai_protocol.errors import InvalidResponse
 
 Json = Mapping[str, object]
@@ -14,11 +14,8 @@ PROJECT = "OpenAI-Project"
 def json_object(content: bytes) -> Json:
     """Parse a body as a JSON object. Raises InvalidResponse if it is anything else."""
     try:
-        read = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        return parse_object(content)
+    except ValueError as error:
         if content.lstrip()[:1] == b"<":
             raise InvalidResponse("a web page: is base_url right?", HTTPStatus.OK) from error
-        raise InvalidResponse(f"no JSON: {content[:60]!r}") from error
-    if not isinstance(read, dict):
-        raise InvalidResponse(f"no JSON object: {content[:60]!r}")
-    return read
+        raise InvalidResponse(f"no JSON object: {content[:60]!r}") from error

@@ -22,6 +22,7 @@ from fastapi import Depends, Form
 from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
+from merlin.api.pages.formatting import badge
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
     PageContext,
@@ -186,13 +187,9 @@ async def list_view(
     }
 
 
-_STATES = {"ask": ("ok", "ask"), "training": ("run", "run"), "reading": ("", "lecture")}
-
-
 def _state(context: PageContext, states: Mapping[str, str], course: Course) -> Badge:
     """Return whether questions about a course are answered."""
-    state = states.get(course.dataset, "reading")
-    return Badge(*_STATES[state], context.say(f"course-{state}"))
+    return badge(context, "page-course", states.get(course.dataset, "reading"))
 
 
 def _topics(context: PageContext) -> list[str]:

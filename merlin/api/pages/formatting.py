@@ -107,6 +107,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
         "parked": ("bad", "warn"),
         "refused": BAD,
     },
+    "page-course": {"ask": ("ok", "ask"), "training": RUN, "reading": ("", "lecture")},
     "page-order": {
         "created": WAIT,
         "asking": WAIT,
@@ -124,7 +125,7 @@ _LOOKS: Mapping[str, Mapping[str, Look]] = {
 
 
 def badge(context: PageContext, family: str, state: str) -> Badge:
-    """Return the badge of a state: job, word (of a verdict), model, page-<what>."""
+    """Return the badge of a state; `family` is a key of `_LOOKS` and the start of its texts."""
     style, icon = _LOOKS[family].get(state, PLAIN)
     return Badge(style, icon, state_text(context, family, state))
 

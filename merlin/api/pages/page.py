@@ -101,7 +101,7 @@ def is_in_telegram(request: Request) -> bool:
 
 
 def sign_in_href(address: str) -> str:
-    """Return the address of the sign-in page that returns to `here`."""
+    """Return the address of the sign-in page that returns to an address."""
     return "/sign-in" if address == "/" else f"/sign-in?next={quote(address, safe='')}"
 
 

@@ -349,23 +349,22 @@ async def undo(context: BotContext) -> None:
     """Undo a commit of one example at once; for any other commit show what would be undone."""
     ctx, commit = context.services, context.argument(1)
 
-    def read() -> tuple[proof.Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
-        """Return a draft and a note if one example was changed since, else the plan of the undo."""
+    def read() -> proof.Draft | tuple[list[Change], Revert, DatasetFiles]:
+        """Return a draft if one example was changed since, else the plan of the undo."""
         batch = changes.list_of_commit(*context.caller, commit)
         dataset = batch[0].dataset
         if _is_one_example(batch):
             edit, is_newer = changes.draft_undo(*context.caller, commit)
             if is_newer:
-                note, is_gone = context.translate("examples-undo-newer"), edit.text is None
-                text = edit.text or ""
-                return proof.Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
+                text, is_gone = edit.text or "", edit.text is None
+                return proof.Draft(dataset, edit.path, edit.before, text, is_gone=is_gone)
         _, revert = changes.plan_undo(*context.caller, commit)
         return batch, revert, changes.read_files(*context.caller, dataset)
 
     result = await context.store.read(read)
-    if len(result) == 2:  # noqa: PLR2004 - a draft with its note
-        draft, note = result
-        await proof.show_proof(context, lambda: draft, note)
+    if isinstance(result, proof.Draft):
+        note = context.translate("examples-undo-newer")
+        await proof.show_proof(context, lambda: result, note)
         return
     batch, revert, files = result
     preview = await asyncio.to_thread(changes.check_edits, ctx, files, revert.edits)
