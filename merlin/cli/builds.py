@@ -138,7 +138,7 @@ def verify(
         from merlin.cli.daemon_requests import request_daemon
 
         again = partial(acts.restore, version=proof.build, commit=proof.commit)
-        request_daemon(configuration(config), again, print_message)
+        request_daemon(configuration(config), again)
         proof, is_restored = _verify_build(config, proof.build), True
     if json:
         print_json({**record(proof), "restored": is_restored})
@@ -191,9 +191,7 @@ def prune(
         with read_context(config) as (ctx, actor):
             result.update(acts.find_unneeded(ctx, actor, keep).as_json())
     else:
-        result.update(
-            request_daemon(configuration(config), partial(acts.prune, keep=keep), print_message)
-        )
+        result.update(request_daemon(configuration(config), partial(acts.prune, keep=keep)))
     if json:
         print_json(result)
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from merlin.app.actor import Actor
 from merlin.app.context import Context
+from merlin.cli.output import print_message
 from merlin.config import Config, credential
 from merlin.core.errors import MerlinError
 from merlin.core.optional_imports import without_garbage_collection
@@ -97,7 +98,7 @@ ENDED = (RequestState.DONE, RequestState.FAILED)
 def request_daemon(
     config: Config,
     act: Callable[[Context, Actor], Request],
-    notify: Notify,
+    notify: Notify = print_message,
     *,
     is_waiting: bool = True,
 ) -> Mapping[str, object]:

@@ -15,7 +15,8 @@ from merlin.app import distil as act
 from merlin.app.context import Context
 from merlin.app.distil import DistilPlan, DistilReport, Passage
 from merlin.cli import language
-from merlin.cli.examples import file_text, make_unreadable_file_error, open_edit_session
+from merlin.cli.edit_session import edit_session
+from merlin.cli.examples import file_text, make_unreadable_file_error
 from merlin.cli.options import (
     DEFAULT,
     LARGEST_BUDGET,
@@ -78,7 +79,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
     if origin is None or budget is None:
         raise ConfigError("--from and --budget are missing", "distil-needs")
     passages = _read_question_file(origin, file)
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         ctx = session.ctx
         teacher_model = act.find_teacher(ctx, teacher)
         if origin == "examples":

@@ -1,16 +1,21 @@
-"""How commands edit: a context after a fetch, and a way to wait for the commit."""
+"""How commands edit: a context after a fetch, the way to a commit, and how both are printed."""
 
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator, Sequence
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 from merlin.app import changes, requests
 from merlin.app.actor import Actor
+from merlin.app.changes import PreviewView
 from merlin.app.context import Context
+from merlin.cli import language
 from merlin.cli.daemon_requests import (
     LATE_S,
     Notify,
@@ -18,17 +23,22 @@ from merlin.cli.daemon_requests import (
     request_daemon,
     wait_for_daemon,
 )
+from merlin.cli.output import format_cell, print_json, print_message
 from merlin.config import Config
+from merlin.core import money
 from merlin.core.errors import MerlinError, SourceError
 from merlin.dataset.changes import Change, Changes, ChangeState, Edit
-from merlin.dataset.commit_message import local_editor
+from merlin.dataset.commit_message import Editor, local_editor
+from merlin.dataset.finding import Finding
 from merlin.dataset.preview import unified_diff
 from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring.context import make_cipher, open_migrated_database
 
+JsonObject = dict[str, object]
+
 
 @contextmanager
-def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
+def edit_session(config: Config, notify: Notify = print_message) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
     notify_user = _notify_once(notify)
     request_daemon(config, requests.fetch, notify_user)
@@ -58,16 +68,31 @@ class EditSession:
     actor: Actor
     notify: Notify
 
-    def commit(
-        self, dataset: str, edits: Sequence[Edit], subject: str, names: tuple[str, str]
-    ) -> str:
-        """Request a commit and return the id of its change, for `wait`.
+    @property
+    def editor(self) -> Editor:
+        """Return the author of the commits: name and e-mail of the user's git, else the login."""
+        return local_editor(getpass.getuser(), *_read_git_identity())
 
-        `names` are the user's name and e-mail in git. Raises Refused.
-        """
-        editor = local_editor(getpass.getuser(), *names)
-        saved = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=editor)
+    def commit(self, dataset: str, edits: Sequence[Edit], subject: str = "") -> str:
+        """Request a commit without a check; return the id of its change. Raises Refused."""
+        saved = changes.save(self.ctx, self.actor, dataset, edits, subject, editor=self.editor)
         return saved[0].change_id
+
+    def finish(self, change_id: str, *, is_waiting: bool) -> JsonObject:
+        """Return the state of a requested edit, waiting for its commit if asked to."""
+        if is_waiting:
+            self.wait(change_id)
+        else:
+            print_message("change-queued", change=change_id)
+        change = changes.get(self.ctx, self.actor, change_id)
+        return {
+            "change": change_id,
+            "dataset": change.dataset,
+            "paths": [file.path for file in change.files],
+            "state": change.state.value,
+            "commit": change.commit,
+            "subject": change.subject,
+        }
 
     def wait(self, change_id: str) -> Change:
         """Wait until the change is committed; without a daemon, this process commits it.
@@ -117,3 +142,62 @@ def _read_change(rows: Changes, change_id: str) -> Change | None:
     if change.reason and change.state is ChangeState.WAITING:
         raise MerlinError(change.reason, "change-waits", change=change_id, reason=reason)
     return None
+
+
+_IDENT = re.compile(r"(.*) <([^<>]*)> \d+ [+-]\d{4}")
+
+
+def _read_git_identity() -> tuple[str, str]:
+    """Return the name and e-mail that the user's git has, or ("", "") if it has none."""
+    try:
+        result = subprocess.run(
+            ["git", "var", "GIT_AUTHOR_IDENT"],  # noqa: S607 - as the person's shell finds it
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "", ""
+    match = _IDENT.fullmatch(result.stdout.strip())
+    return (match[1], match[2]) if match else ("", "")
+
+
+def preview_record(preview: PreviewView) -> JsonObject:
+    """Return the tokens, price and findings of a preview for JSON."""
+    return {
+        "tokens": preview.tokens,
+        "next_training": asdict(preview.next_training) if preview.next_training else None,
+        "findings": [
+            {**asdict(finding), "message": finding.text(language())}
+            for finding in (*preview.findings, *preview.around)
+        ],
+    }
+
+
+def print_findings(findings: Iterable[Finding]) -> None:
+    """Print findings on stderr, one line each."""
+    for finding in findings:
+        sys.stderr.write(f"{finding.line_text(language())}\n")
+
+
+def print_commit(values: Mapping[str, object]) -> None:
+    """Print the commit that was made; nothing if it is still pending."""
+    if values.get("commit"):
+        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
+
+
+def print_edit(values: Mapping[str, object], *, json: bool) -> None:
+    """Print the result of an edit."""
+    if json:
+        print_json(values)
+        return
+    print_commit(values)
+    training = values.get("next_training")
+    if isinstance(training, Mapping):
+        about = {"tokens": values["tokens"], "examples": training["examples"]}
+        if training["cost_micro"] is None:
+            print_message("did-change", **about)
+        else:
+            cost = int(training["cost_micro"])
+            price = money.format_estimate(language(), cost, str(training["currency"]))
+            print_message("did-change-price", **about, price=price)

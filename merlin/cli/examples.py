@@ -5,14 +5,11 @@ the user's git has.
 """
 
 import os
-import re
 import shlex
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -21,11 +18,17 @@ import typer
 
 from merlin.app import answer_changes, changes, examples
 from merlin.app.actor import Actor
-from merlin.app.changes import PreviewView
 from merlin.app.examples import ExampleView
 from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
-from merlin.cli.edit_session import EditSession, edit_session
+from merlin.cli.edit_session import (
+    EditSession,
+    JsonObject,
+    edit_session,
+    preview_record,
+    print_edit,
+    print_findings,
+)
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -35,12 +38,10 @@ from merlin.cli.options import (
     OnlyDataset,
     configuration,
 )
-from merlin.cli.output import format_cell, print_json, print_message, print_table, record
-from merlin.core import money
+from merlin.cli.output import print_json, print_message, print_table, record
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.dataset.changes import Edit
 from merlin.dataset.example import question_preview, reword_example, write_turns
-from merlin.dataset.finding import Finding
 from merlin.dataset.layout import example_id_of, example_path
 
 QuestionOption = Annotated[str | None, typer.Option(help="Question of the user.")]
@@ -58,8 +59,6 @@ ExampleId = Annotated[
 Preview = Annotated[
     bool, typer.Option("--preview", help="Show which answers would change, without committing.")
 ]
-
-JsonObject = dict[str, object]
 
 app = typer.Typer(
     name="example", no_args_is_help=True, help="Examples, each change a commit in your name."
@@ -84,7 +83,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
 ) -> None:
     """Add an example: a question with its answer, or a file with a whole conversation."""
     text = new_example_text(question, answer, file, tuple(tag or ()))
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         ctx, actor = session.ctx, session.actor
         existing_paths = {file.path for file in changes.read_files(ctx, actor, dataset).files}
         example_id = name or examples.free_id(ctx, dataset, text)
@@ -114,7 +113,7 @@ def edit(  # noqa: PLR0913 - each is an option of the command
     has_changes = any(change is not None for change in changes)
     if file is not None and has_changes:
         raise ConfigError("--file with words", "example-file-or-words")
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         current = _find_example(session, example, dataset)
         if file is not None:
             text = file_text(file)
@@ -140,7 +139,7 @@ def rm(
     json: AsJson = False,
 ) -> None:
     """Delete an example."""
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         current = _find_example(session, example, dataset)
         edit = Edit(current.path, current.revision, None)
         _save_or_preview(
@@ -156,9 +155,9 @@ def retry(
     json: AsJson = False,
 ) -> None:
     """Retry an edit that the repository rejected, whoever made it."""
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
-        result = change_record(session, batch, is_waiting=not no_wait)
+        result = session.finish(batch, is_waiting=not no_wait)
     print_edit(result, json=json)
 
 
@@ -272,11 +271,6 @@ def open_editor(text: str) -> str:
         return path.read_text(encoding="utf-8", errors="surrogateescape")
 
 
-def open_edit_session(path: Path) -> AbstractContextManager[EditSession]:
-    """Return a context manager that fetches and yields an edit session."""
-    return edit_session(configuration(path), print_message)
-
-
 def _save_or_preview(
     session: EditSession, dataset: str, edit: Edit, *, preview: bool, no_wait: bool, json: bool
 ) -> None:
@@ -297,7 +291,7 @@ def _save_or_preview(
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
         raise Refused("findings", "change-has-errors", dataset=dataset)
-    saved = commit_edits(session, dataset, [edit], "", is_waiting=not no_wait)
+    saved = session.finish(session.commit(dataset, [edit]), is_waiting=not no_wait)
     print_edit({**saved, **view, "example": example_id_of(edit.path)}, json=json)
 
 
@@ -319,87 +313,3 @@ def _show_answers(session: EditSession, dataset: str, edit: Edit, *, json: bool)
     print_message(key, **counts)
     if comparison.is_estimate:
         print_message("page-answers-estimate")
-
-
-def commit_edits(
-    session: EditSession, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
-) -> JsonObject:
-    """Commit the edits without a check and return the result, waiting for it if asked to."""
-    change_id = session.commit(dataset, edits, subject, git_identity())
-    return change_record(session, change_id, is_waiting=is_waiting)
-
-
-def change_record(session: EditSession, change_id: str, *, is_waiting: bool) -> JsonObject:
-    """Return the state of a requested edit, waiting for its commit if asked to."""
-    if is_waiting:
-        session.wait(change_id)
-    else:
-        print_message("change-queued", change=change_id)
-    change = changes.get(session.ctx, session.actor, change_id)
-    return {
-        "change": change_id,
-        "dataset": change.dataset,
-        "paths": [file.path for file in change.files],
-        "state": change.state.value,
-        "commit": change.commit,
-        "subject": change.subject,
-    }
-
-
-def preview_record(preview: PreviewView) -> JsonObject:
-    """Return the tokens, price and findings of a preview for JSON."""
-    return {
-        "tokens": preview.tokens,
-        "next_training": asdict(preview.next_training) if preview.next_training else None,
-        "findings": [
-            {**asdict(finding), "message": finding.text(language())}
-            for finding in (*preview.findings, *preview.around)
-        ],
-    }
-
-
-def print_findings(findings: Iterable[Finding]) -> None:
-    """Print findings on stderr, one line each."""
-    for finding in findings:
-        sys.stderr.write(f"{finding.line_text(language())}\n")
-
-
-def print_commit(values: Mapping[str, object]) -> None:
-    """Print the commit that was made; nothing if it is still pending."""
-    if values.get("commit"):
-        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
-
-
-def print_edit(values: Mapping[str, object], *, json: bool) -> None:
-    """Print the result of an edit."""
-    if json:
-        print_json(values)
-        return
-    print_commit(values)
-    training = values.get("next_training")
-    if isinstance(training, Mapping):
-        about = {"tokens": values["tokens"], "examples": training["examples"]}
-        if training["cost_micro"] is None:
-            print_message("did-change", **about)
-        else:
-            cost = int(training["cost_micro"])
-            price = money.format_estimate(language(), cost, str(training["currency"]))
-            print_message("did-change-price", **about, price=price)
-
-
-_IDENT = re.compile(r"(.*) <([^<>]*)> \d+ [+-]\d{4}")
-
-
-def git_identity() -> tuple[str, str]:
-    """Return the name and e-mail of the commit author in git, or ("", "") if git has none."""
-    try:
-        result = subprocess.run(
-            ["git", "var", "GIT_AUTHOR_IDENT"],  # noqa: S607 - as the person's shell finds it
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return "", ""
-    match = _IDENT.fullmatch(result.stdout.strip())
-    return (match[1], match[2]) if match else ("", "")

@@ -18,14 +18,8 @@ from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.daemon_requests import open_files_context
-from merlin.cli.examples import (
-    commit_edits,
-    make_unreadable_file_error,
-    open_edit_session,
-    preview_record,
-    print_commit,
-    print_findings,
-)
+from merlin.cli.edit_session import edit_session, preview_record, print_commit, print_findings
+from merlin.cli.examples import make_unreadable_file_error
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, DatasetName, NoWait, configuration
 from merlin.cli.output import print_json, print_message, unwritable_error, write_file
 from merlin.core import durable_files
@@ -75,7 +69,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     """Import examples: chats as JSON (OpenAI, ShareGPT, Alpaca), CSV, XLSX; one commit or none."""
     _require_files(files)
     reader = closing(_read_files(files, None if shape == "auto" else shape))
-    with open_edit_session(config) as session, reader as lines:
+    with edit_session(configuration(config)) as session, reader as lines:
         existing = changes.read_files(session.ctx, session.actor, dataset)
         plan, preview = examples.plan(session.ctx, existing, lines)
         _print_lines(plan)
@@ -92,7 +86,8 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         if is_refused:
             raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if edits and not dry_run:
-            view |= commit_edits(session, dataset, edits, plan.subject, is_waiting=not no_wait)
+            change_id = session.commit(dataset, edits, plan.subject)
+            view |= session.finish(change_id, is_waiting=not no_wait)
     if json:
         print_json(view)
         return

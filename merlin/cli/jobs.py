@@ -11,8 +11,7 @@ import typer
 from merlin.app import changes, jobs
 from merlin.cli import language
 from merlin.cli.daemon_requests import request_daemon
-from merlin.cli.edit_session import EditSession
-from merlin.cli.examples import JsonObject, commit_edits, open_edit_session
+from merlin.cli.edit_session import EditSession, JsonObject, edit_session
 from merlin.cli.failures import error_text
 from merlin.cli.options import (
     DEFAULT,
@@ -164,9 +163,9 @@ def migrate(
         return
     require_yes("migrate-sure", "migrate-not-sure", is_confirmed=yes or quote.cost_micro == 0)
     act = partial(jobs.migrate, dataset=dataset, base=base, build=quote.build)
-    result = dict(request_daemon(configuration(config), act, print_message))
+    result = dict(request_daemon(configuration(config), act))
     if commits:
-        with open_edit_session(config) as session:
+        with edit_session(configuration(config)) as session:
             result |= _commit_base(session, dataset, base)
     print_result(result, "did-launch", json=json)
     if not commits:
@@ -200,4 +199,5 @@ def _commit_base(session: EditSession, dataset: str, base: tuple[str, str]) -> J
         arguments = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
         raise Refused("dataset.yaml is edited by hand", "migrate-next", **arguments)
     edits = [Edit(DATASET_FILE, file.blob, text)]
-    return commit_edits(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)
+    change_id = session.commit(dataset, edits, f"Train on {'/'.join(base)}")
+    return session.finish(change_id, is_waiting=True)

@@ -88,7 +88,7 @@ def ask_daemon(
     """
     from merlin.cli.daemon_requests import request_daemon
 
-    result = request_daemon(configuration(path), act, print_message, is_waiting=is_waiting)
+    result = request_daemon(configuration(path), act, is_waiting=is_waiting)
     if not is_waiting:
         key, families = "queued-only", {}
     if not json:

@@ -1,6 +1,5 @@
 """`merlin proposals …` and `unanswered`: the editor's queue."""
 
-import getpass
 from typing import Annotated, Any
 
 import typer
@@ -10,13 +9,14 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
-from merlin.cli.examples import change_record, git_identity, open_edit_session, print_edit
+from merlin.cli.edit_session import edit_session, print_edit
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
     DatasetName,
     NoWait,
+    configuration,
     read_context,
     write_context,
 )
@@ -24,7 +24,6 @@ from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound
 from merlin.dataset.changes import MAX_BATCH_SIZE
-from merlin.dataset.commit_message import local_editor
 from merlin.dataset.corrections import Replacement
 from merlin.dataset.finding import shorten
 from merlin.dataset.proposals import Proposal
@@ -108,7 +107,7 @@ def approve(
     json: AsJson = False,
 ) -> None:
     """Commit proposals as examples in your name; those with errors remain proposals."""
-    with open_edit_session(config) as session:
+    with edit_session(configuration(config)) as session:
         ctx, actor = session.ctx, session.actor
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         if not requested:
@@ -119,9 +118,8 @@ def approve(
             return
         files, edits = proposals.read_several(ctx, actor, dataset, requested)
         good = proposals.check_several(ctx, files, edits)
-        editor = local_editor(getpass.getuser(), *git_identity())
-        change_id = proposals.approve_several(ctx, actor, good, editor)
-        result = change_record(session, change_id, is_waiting=not no_wait)
+        change_id = proposals.approve_several(ctx, actor, good, session.editor)
+        result = session.finish(change_id, is_waiting=not no_wait)
     remaining = len(edits) - len(good)
     print_message("proposals-approved", count=len(good), left=remaining)
     print_edit({**result, "approved": good, "left": remaining}, json=json)

@@ -44,9 +44,7 @@ def test_running_daemon_makes_the_commit(lab, report, keys):
         # The lock names its holder only once the daemon holds it.
         wait_until(Lead(lab.config.state_dir, lab.config.database).holder)
         with edit_session(lab.config, report) as session:
-            change_id = session.commit(
-                "trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", "")
-            )
+            change_id = session.commit("trial", [Edit("examples/new.yaml", None, TEXT)])
             change = session.wait(change_id)
         assert change.commit == lab.repository.git("rev-parse", "HEAD")
         assert "no-daemon" not in keys
@@ -61,9 +59,7 @@ def test_conflicting_edit_is_shown_and_withdrawn(lab, report):
         example = examples.get(session.ctx, session.actor, "trial", "q3")
         lab.repository.example("trial", 3, answer="Чужой ответ.")
         head = lab.repository.commit()
-        change_id = session.commit(
-            "trial", [Edit(example.path, example.revision, TEXT)], "", ("", "")
-        )
+        change_id = session.commit("trial", [Edit(example.path, example.revision, TEXT)])
         with pytest.raises(MerlinError) as caught:
             session.wait(change_id)
         assert caught.value.key == "change-in-conflict"
