@@ -385,6 +385,11 @@ class Resolver(ThreadedResolver):
         return allowed
 
 
+# The only unicast addresses of IPv6 that are routed on the internet; the rest are private,
+# reserved, or translated into addresses of IPv4. Source: IANA's address space of IPv6.
+_GLOBAL_UNICAST, _NAT64 = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
+
+
 def is_public(address: str) -> bool:
     """Return whether an IP address is public, also if it embeds an IPv4 address."""
     parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -392,11 +397,10 @@ def is_public(address: str) -> bool:
         inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
         if parsed in _NAT64:
             inner = ipaddress.IPv4Address(int(parsed) & 0xFFFFFFFF)
+        if not inner and parsed not in _GLOBAL_UNICAST:
+            return False
         parsed = inner or parsed
     return parsed.is_global and not parsed.is_multicast
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def _is_address(host: str) -> bool:
