@@ -85,13 +85,14 @@ def _report_bug(bug: BaseException) -> int:
 
 def _write_report(report: str) -> str:
     """Write a report to a file, or to stderr if that fails; return the path or "stderr"."""
-    timestamp = utc_now().strftime("%Y%m%dT%H%M%S")
-    configured, default = os.environ.get("MERLIN_REPORTS"), tempfile.gettempdir()
-    for folder in (configured or default, default):
-        path = Path(folder) / f"merlin-bug-{timestamp}-{os.getpid()}.txt"
+    prefix, default = f"merlin-bug-{utc_now():%Y%m%dT%H%M%S}-", tempfile.gettempdir()
+    for folder in (os.environ.get("MERLIN_REPORTS") or default, default):
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(report, encoding="utf-8")
-            return str(path)
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            # A new file that only its owner may read: a traceback can contain people's texts.
+            descriptor, path = tempfile.mkstemp(".txt", prefix, folder)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(report)
+            return path
     sys.stderr.write(f"{report}\n")
     return "stderr"

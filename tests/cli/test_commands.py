@@ -457,6 +457,7 @@ def test_bug_exits_with_3_and_writes_a_report(capsys, tmp_path, monkeypatch):
     assert main(["burst"]) == 3
     (report,) = tmp_path.iterdir()
     assert str(report) in capsys.readouterr().err
+    assert report.stat().st_mode & 0o777 == 0o600
     text = report.read_text(encoding="utf-8")
     assert "ZeroDivisionError" in text
     assert "sk-abc" not in text
