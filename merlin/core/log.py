@@ -7,6 +7,7 @@ constant phrase, values are keyword arguments.
 import logging
 import os
 import re
+import select
 import sys
 from collections.abc import Iterable, MutableMapping
 from contextlib import suppress
@@ -70,13 +71,49 @@ def _add_process(
     return event
 
 
+# A pipe that is ready takes 4096 bytes without waiting (pipe(7)): characters of up to four bytes.
+_PIECE = 1024
+_MAX_WAIT_MS = 1000
+
+
 class _Stderr(logging.Handler):
-    """Writes to `sys.stderr` as it is when the line is written, not at set-up."""
+    """Writes to `sys.stderr` as it is when the line is written, not at set-up.
+
+    Where nobody reads it (a stopped terminal, a hung journal), lines are dropped after a second
+    instead of stopping the process; the next line that is read is preceded by their number.
+    """
+
+    _dropped = 0
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line; ignore a closed standard error."""
+        """Write one line, or count it as dropped; ignore a closed standard error."""
         with suppress(ValueError, OSError):
-            sys.stderr.write(self.format(record) + "\n")
+            if self._dropped:
+                notice = {"name": __name__, "levelname": "WARNING", "lines": self._dropped}
+                event = logging.makeLogRecord({**notice, "msg": "nobody read the log for a while"})
+                if self._write(f"\n{self.format(event)}"):
+                    self._dropped = 0
+            self._dropped += not self._write(self.format(record))
+
+    def _write(self, line: str) -> bool:
+        """Write a line; return False if nobody reads it, perhaps after a part of it."""
+        line += "\n"
+        for start in range(0, len(line), _PIECE):
+            if not _is_ready(0 if self._dropped else _MAX_WAIT_MS):
+                return False
+            sys.stderr.write(line[start : start + _PIECE])
+            sys.stderr.flush()
+        return True
+
+
+def _is_ready(wait_ms: int) -> bool:
+    """Return whether standard error takes some bytes at once."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stderr.fileno(), select.POLLOUT)
+    except (OSError, ValueError):
+        return True  # no file of the system: a test's, or closed
+    return bool(poll.poll(wait_ms))
 
 
 def _is_terminal() -> bool:
