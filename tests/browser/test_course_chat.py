@@ -112,6 +112,24 @@ def test_lost_connection_is_shown_and_the_question_can_be_sent_again(visitor):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
+def test_question_whose_answer_was_lost_is_not_asked_twice(visitor):
+    page = open_chat(visitor, visitor.add_user())
+
+    def lose_answer(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/chat", lose_answer, times=1)
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Повторить").click()
+    expect(page.locator(".turn")).to_have_count(1)
+    expect(page.get_by_text("Остался 1 вопрос")).to_be_visible()
+    find_field(page).fill("Что такое граф?")
+    page.keyboard.press("Enter")
+    expect(page.locator(".turn")).to_have_count(2)
+
+
 def test_rating_that_is_not_answered_is_said_and_can_be_repeated(visitor):
     page = open_chat(visitor, visitor.add_user())
     find_field(page).fill("Что такое граф?")

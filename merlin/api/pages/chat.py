@@ -129,16 +129,15 @@ async def ask(
 ) -> Response:
     """Ask a question; `near` is a suggested one, `again` the turn to repeat.
 
-    A script gets the answer as a stream, other clients the session's page. A script asks several
-    questions with one form; without one, the same question with the same `once` is asked once.
+    A script gets the answer as a stream, other clients the session's page. The same question with
+    the same `once` is asked once: then both get the page of the first one.
     """
     request = context.request
     is_script = _wants_stream(request)
     if context.user is None or not _may_ask(context):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     question_text, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
-    is_once = bool(once) and not is_script
-    if is_once:
+    if once:
         same = digest(f"{context.user_id} {once} {again} {question_text}")
         number = 1 + int(same, 16) % 2**NUMBER_BITS
     message_id = number
@@ -152,8 +151,8 @@ async def ask(
         context.user, context.language, number, place, question_text, message_id=message_id
     )
     asking = TurnStream(request, context, question, session_id)
-    # A browser ends the first request of a double submit.
-    watch_question(request, asking, is_stoppable=not is_once)
+    # Without a script, a browser ends the first request of a double submit.
+    watch_question(request, asking, is_stoppable=is_script or not once)
     try:
         await asking.wait_for_reservation()
         if is_script:

@@ -82,6 +82,8 @@ async function ask(body, question, replaced) {
     const sent = headers({ Accept: "text/event-stream" });
     const answer = await fetch(form.action, { method: "POST", body, headers: sent, signal: running.signal });
     if (!answer.ok) throw await refusal(answer);
+    // It was asked before, and its answer was lost: the page of that turn shows it.
+    if (answer.redirected) return location.assign(answer.url);
     for await (const event of events(answer.body)) {
       if (event.turn) {
         Object.assign(place, event);
@@ -121,6 +123,9 @@ function busy(isBusy) {
   byId("question").focus({ preventScroll: true });
 }
 
+// A mark by which the server knows a question that is sent again.
+const mark = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
 function grow(field) {
   field.style.height = "auto";
   field.style.height = `${Math.min(field.scrollHeight + 2, 160)}px`;
@@ -131,6 +136,7 @@ document.addEventListener("submit", (event) => {
   event.preventDefault();
   const [field, button] = [byId("question"), event.submitter];
   const body = new URLSearchParams(new FormData(event.target, button));
+  body.set("once", mark());
   const old = button?.name === "again" ? button.closest(".turn") : null;
   const question = old?.querySelector(".me .text").textContent ?? (button?.name === "near" ? button.value : field.value.trim());
   if (!question || running) return;
