@@ -71,8 +71,9 @@ def _add_process(
     return event
 
 
-# A pipe that is ready takes 4096 bytes without waiting (pipe(7)): characters of up to four bytes.
-_PIECE = 1024
+# A pipe that is ready takes so many without waiting, and none of another process between (pipe(7)).
+_PIPE_BYTES = 4096
+_MAX_CHARACTER_BYTES = 4
 _MAX_WAIT_MS = 1000
 
 
@@ -98,10 +99,12 @@ class _Stderr(logging.Handler):
     def _write(self, line: str) -> bool:
         """Write a line; return False if nobody reads it, perhaps after a part of it."""
         line += "\n"
-        for start in range(0, len(line), _PIECE):
+        is_short = len(line.encode(errors="replace")) <= _PIPE_BYTES
+        step = len(line) if is_short else _PIPE_BYTES // _MAX_CHARACTER_BYTES
+        for start in range(0, len(line), step):
             if not _is_ready(0 if self._dropped else _MAX_WAIT_MS):
                 return False
-            sys.stderr.write(line[start : start + _PIECE])
+            sys.stderr.write(line[start : start + step])
             sys.stderr.flush()
         return True
 
