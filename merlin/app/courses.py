@@ -6,6 +6,7 @@ Anybody may read active courses; only their editors see inactive ones.
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 from merlin.account.users import Users
@@ -106,6 +107,19 @@ def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
         return False
     course = Catalogue(ctx.db).find_course(dataset)
     return course is not None and not is_led(ctx, actor, course)
+
+
+def list_open_datasets(ctx: Context, actor: Actor) -> dict[str, datetime | None]:
+    """Return the datasets that the actor may choose, and since when each has a live model.
+
+    Those with one, except of inactive courses that others lead, and every active course; None: a
+    general model answers.
+    """
+    serving = ModelCatalogue(ctx.db).all_serving()
+    since = {
+        each.dataset: each.since for each in serving if not is_closed(ctx, actor, each.dataset)
+    }
+    return since | {slug: since.get(slug) for slug in read_active(ctx).by_slug}
 
 
 def list_materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:

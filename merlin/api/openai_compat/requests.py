@@ -347,17 +347,10 @@ def list_offered_models(services: Context, actor: Actor) -> dict[str, datetime |
 
     None: a general model answers.
     """
-    models = dict[str, datetime | None]()
-    served = {
-        serving.dataset: serving.since
-        for serving in ModelCatalogue(services.db).all_serving()
-        if not courses.is_closed(services, actor, serving.dataset)
-    }
     default = ModelCatalogue(services.db).find_serving(services.default_dataset)
-    models[ALONE] = default.since if default else None
-    for dataset in [*served, *courses.read_active(services).by_slug]:
-        models.setdefault(name_of(dataset), served.get(dataset))
-    return models
+    datasets = courses.list_open_datasets(services, actor).items()
+    models = {name_of(dataset): since for dataset, since in datasets}
+    return {ALONE: default.since if default else None, **models}
 
 
 def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candidate | None:

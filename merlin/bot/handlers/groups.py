@@ -227,9 +227,9 @@ def _datasets(context: BotContext) -> View:
 
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
-    """Return dataset -> title of all courses and live datasets; within the store's work."""
-    serving, active = context.catalogue.all_serving(), courses.read_active(context.services)
-    names = (*(model.dataset for model in serving), *active.by_slug)
+    """Return dataset -> title of those that the user may choose; within the store's work."""
+    active = courses.read_active(context.services)
+    names = courses.list_open_datasets(*context.caller)
     return {name: active.title(name, language) for name in names}
 
 

@@ -301,8 +301,9 @@ def info(context: BotContext) -> View:
     """Show the models with their scores, and the settings of the open session."""
     session = context.open_session()
     dataset = dataset_of(context.services, session)
-    # The model of the open session comes first.
-    serving = sorted(context.catalogue.all_serving(), key=lambda item: item.dataset != dataset)
+    shown = {dataset, *courses.list_open_datasets(*context.caller)}
+    serving = [item for item in context.catalogue.all_serving() if item.dataset in shown]
+    serving.sort(key=lambda item: item.dataset != dataset)  # the open session's first
     models = [_model_text(context, item) for item in serving[:_MAX_MODELS]]
     if len(serving) > _MAX_MODELS:
         models.append(context.translate("bot-info-more", count=len(serving) - _MAX_MODELS))
