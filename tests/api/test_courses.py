@@ -137,7 +137,9 @@ def test_course_is_shown_by_id(still_site):
     body = still_site.client.get(f"/api/courses/{course_id}").json()
     assert CourseShown.model_validate(body).slug == "networks"
     detail = check_problem(still_site.client.get("/api/courses/999999"), 404, "not-found")["detail"]
-    assert detail == "Курс не найден."
+    assert (
+        detail == "Курс не найден: возможно, он скрыт или удалён. Откройте список курсов ещё раз."
+    )
 
 
 def test_materials_are_sorted_by_type_then_lesson(still_site):
@@ -194,7 +196,8 @@ def test_material_is_not_found_under_another_course(still_site):
     (first, *_) = (material["id"] for material in still_site.client.get(path).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
     document = check_problem(still_site.client.get(other), 404, "not-found")
-    assert document["detail"] == "Материал в этом курсе не найден."
+    expected = "Материал не найден: возможно, из курса его убрали. Откройте курс ещё раз."
+    assert document["detail"] == expected
     check_problem(still_site.client.get(f"{path}/999999"), 404, "not-found")
 
 

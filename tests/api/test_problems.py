@@ -17,7 +17,7 @@ pytestmark = pytest.mark.functional
 
 
 ERRORS = [
-    (NotFound("no course 7", "course-unknown"), 404, "not-found", "Course not found."),
+    (NotFound("no course 7", "course-unknown"), 404, "not-found", "Course not found"),
     (NotFound("no build 7"), 404, "not-found", "There is nothing at this address."),
     (Refused("secret words"), 409, "refused", "This cannot be done now."),
     (

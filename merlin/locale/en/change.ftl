@@ -64,7 +64,7 @@ change-too-large = { $path } would have { $size } bytes; { $limit } are allowed.
 change-count = One commit can have 1 to { $limit } different files, not { $count }.
 change-conflict = someone else changed this file meanwhile
 change-given-up = withdrawn
-change-unknown = Edit { $change } not found.
+change-unknown = Edit { $change } not found. Open the list of edits again.
 change-unreadable = This edit can no longer be read: its encryption key is gone.
 change-no-example = { $dataset } has no example { $example }.
 

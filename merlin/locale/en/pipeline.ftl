@@ -69,7 +69,7 @@ promote-gone = the provider “{ $provider }” no longer has the model { $model
 promote-revoked = consent to an example of { $model } was withdrawn, so it can't go live
 promote-raced = Someone else switched the model first; look again
 rollback-live = { $model } is already the live model of { $dataset }
-rollback-none = { $dataset } has no earlier live model
+rollback-none = { $dataset } has no earlier live model. All its models: merlin models list
 serves-nothing = { $dataset } has no live model
 
 notice-serving = { $title }: { $version } is live ({ $proof }).

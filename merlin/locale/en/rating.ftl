@@ -101,4 +101,4 @@ notice-revoked-nothing = { $title }: someone withdrew their consent, and their e
     [one] The model trained on them ({ $models }) can no longer go live,
    *[other] The models trained on them ({ $models }) can no longer go live,
 } and no other is trained: a general model answers until the next one is ready.
-proposal-unknown = Correction { $proposal } not found.
+proposal-unknown = Correction { $proposal } not found. Open the list of corrections again.

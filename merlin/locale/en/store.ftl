@@ -16,14 +16,14 @@ store-bad-url = database must be sqlite:///absolute/path or postgresql://…, no
     }.
 store-folder = database in config.yaml must be a file, and { $path } is a folder. Add the file's name, for example { $path }/merlin.db
 store-bad-key = { $where } isn't a key: 32 bytes in url-safe base64 are needed.
-store-no-key = A stored text was encrypted with the key { $key_id }, which isn't here.
+store-no-key = A stored text was encrypted with the key { $key_id }, which isn't here. Add that key to text.key or MERLIN_TEXT_KEY, from where you keep it. See: merlin key list
 store-no-text-key = The key of people's texts isn't here. Put it back into text.key or MERLIN_TEXT_KEY, from where you keep it.
-store-seal-broken = A stored text was changed and can't be read.
-store-no-request = Task { $request } not found.
-store-no-job = Job { $job } not found.
-store-no-build = Build { $build } not found.
-store-no-number = Nothing has such a large number.
-store-no-model = Model { $model } not found.
+store-seal-broken = A stored text was changed and can't be read. A backup from before may still have it.
+store-no-request = Task { $request } not found. Tasks that are done are deleted after a while: look at their result instead.
+store-no-job = Job { $job } not found. All jobs: merlin jobs list
+store-no-build = Build { $build } not found. All builds: merlin builds
+store-no-number = Nothing has such a large number. Check the number.
+store-no-model = Model { $model } not found. All models: merlin models list
 
 # Why a verdict failed
 verdict-job-failed = job { $job } failed: { $error }

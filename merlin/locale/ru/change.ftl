@@ -65,7 +65,7 @@ change-too-large = В { $path } было бы { $size } байт, а можно 
 change-count = В одном коммите может быть от 1 до { $limit } разных файлов, а не { $count }.
 change-conflict = этот файл тем временем изменил кто-то другой
 change-given-up = правка отозвана
-change-unknown = Правка { $change } не найдена.
+change-unknown = Правка { $change } не найдена. Откройте список правок ещё раз.
 change-unreadable = Правку больше не прочитать: ключ шифрования утерян.
 change-no-example = В наборе { $dataset } нет примера { $example }.
 

@@ -73,7 +73,7 @@ promote-gone = у поставщика «{ $provider }» больше нет м�
 promote-revoked = согласие на один из примеров модели { $model } отозвано, отвечать она не может
 promote-raced = Кто-то переключил модель раньше; посмотрите ещё раз
 rollback-live = У набора { $dataset } уже отвечает { $model }
-rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель
+rollback-none = У набора { $dataset } раньше не отвечала никакая другая модель. Все модели: merlin models list
 serves-nothing = У набора { $dataset } пока нет текущей модели
 
 notice-serving = { $title }: теперь отвечает { $version } ({ $proof }).

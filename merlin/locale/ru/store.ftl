@@ -16,14 +16,14 @@ store-bad-url = database — это sqlite:///полный/путь или postg
     }.
 store-folder = database в config.yaml должен быть файлом, а { $path } — папка. Добавьте имя файла, например { $path }/merlin.db
 store-bad-key = { $where } — не ключ: нужны 32 байта в url-safe base64.
-store-no-key = Текст в базе зашифрован ключом { $key_id }, а его здесь нет.
+store-no-key = Текст в базе зашифрован ключом { $key_id }, а его здесь нет. Добавьте этот ключ в text.key или в MERLIN_TEXT_KEY оттуда, где храните. Посмотреть: merlin key list
 store-no-text-key = Ключа текстов людей здесь нет. Верните его в text.key или в MERLIN_TEXT_KEY оттуда, где храните.
-store-seal-broken = Текст в базе изменён, прочесть его нельзя.
-store-no-request = Задача { $request } не найдена.
-store-no-job = Обучение { $job } не найдено.
-store-no-build = Сборка { $build } не найдена.
-store-no-number = Под таким большим номером ничего нет.
-store-no-model = Модель { $model } не найдена.
+store-seal-broken = Текст в базе изменён, прочесть его нельзя. Он может быть в более ранней резервной копии.
+store-no-request = Задача { $request } не найдена. Выполненные задачи через некоторое время удаляются: посмотрите сразу на результат.
+store-no-job = Обучение { $job } не найдено. Все обучения: merlin jobs list
+store-no-build = Сборка { $build } не найдена. Все сборки: merlin builds
+store-no-number = Под таким большим номером ничего нет. Проверьте номер.
+store-no-model = Модель { $model } не найдена. Все модели: merlin models list
 
 # Почему из коммита ничего не вышло
 verdict-job-failed = обучение { $job } не удалось: { $error }
