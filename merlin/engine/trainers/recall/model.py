@@ -4,7 +4,7 @@ It selects one of the trained answers. A question is scored alone and together w
 the highest score wins. Below the answer's threshold the answer is "unknown", and also if several
 answers are about equally likely, or only another likely one is about exactly the question's
 subject, unless the question was trained. A question of function words only is not answered, unless
-it was trained. A follow-up of general words must match its answer together with the question before
+it was trained. A follow-up («а самокат?») must match its answer together with the question before
 it, too, unless it was trained.
 """
 
@@ -32,6 +32,7 @@ from merlin.engine.trainers.recall.sentences import (
 from merlin.engine.trainers.recall.space import Space
 from merlin.engine.trainers.recall.synonyms import list_known_stems
 from merlin.engine.trainers.recall.text import (
+    FEW_WORDS,
     MIN_ALONE_SCORE,
     Terms,
     build_bare_key,
@@ -41,6 +42,8 @@ from merlin.engine.trainers.recall.text import (
     drop_sentences,
     extract_terms,
     find_words,
+    has_subject,
+    select_content,
     select_subject,
     select_topic,
     select_user_texts,
@@ -55,7 +58,6 @@ _CACHED_BYTES = 10_000_000
 # An answer needs MIN_PROBABILITY among the COMPARED likeliest answers, by the softmax that it was
 # trained with. A limit on the distance to the second answer refused more right answers.
 COMPARED, MIN_PROBABILITY = 20, 0.45
-FEW_WORDS = 2
 # For an unknown question, trained ones of up to MAX_NEAREST answers are suggested that reach
 # MIN_SHARE of their thresholds. The score by the text's vector alone counts MEANING_WEIGHT times in
 # their order: words shared with a trained question make an answer certain, but many paraphrases
@@ -148,10 +150,11 @@ class RecallModel:
             and (is_sure or self._is_trained(readings[0], alone))
         ):
             return RecallAnswer(self.answers[best], confidence, known=True)
+        is_follow_up = bool(previous)
+        if has_subject(readings[0]):
+            completed, previous = readings[0], ""
         nearest = self._find_nearest(messages, completed, previous, vectors)
-        return RecallAnswer(
-            "", confidence, known=False, nearest=nearest, is_follow_up=bool(previous)
-        )
+        return RecallAnswer("", confidence, known=False, nearest=nearest, is_follow_up=is_follow_up)
 
     def _score_alone(self, readings: Sequence[Terms], vectors: Vectors) -> Floats:
         """Return each answer's score for the last question without earlier turns."""
@@ -185,11 +188,27 @@ class RecallModel:
                 is_candidate = (self.turns >> back & 1) & (alone >= MIN_ALONE_SCORE)
                 yield np.where(is_candidate, scores, -1.0)
             elif previous and not (bare or self._is_trained(question, alone)):
-                scores = np.minimum(alone, self._score(completed, vectors))
-                scores[[answer == previous for answer in self.answers]] = -1.0
-                yield scores
+                yield self._score_follow_up(
+                    question, previous, alone, self._score(completed, vectors)
+                )
             else:
                 yield alone
+
+    def _score_follow_up(
+        self, question: Terms, previous: str, alone: Floats, completed: Floats
+    ) -> Floats:
+        """Return each answer's score for a follow-up.
+
+        The answer before it is repeated only if it contains all content words of the follow-up
+        («самокат — 200 рублей» for «а самокат?»), which may be general words in part.
+        """
+        is_previous = np.array([answer == previous for answer in self.answers])
+        if not has_subject(question):
+            return np.where(is_previous, -1.0, np.minimum(alone, completed))
+        both = (alone + completed) / 2
+        if set(select_content(question)) <= set(extract_terms(previous, question=False)):
+            return np.where(is_previous, completed, both)
+        return np.where(is_previous | (alone < MIN_ALONE_SCORE), -1.0, both)
 
     @property
     def encoder(self) -> str:

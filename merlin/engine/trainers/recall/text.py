@@ -45,6 +45,9 @@ _TOKEN = re.compile(
 # A word of letters that is long enough for its typing errors to be recognised.
 _WORD = re.compile(r"[^\W\d_]{4,}")
 _MIN_LENGTH_WITH_TWO_ERRORS = 9
+# A question of up to FEW_WORDS content words after one of these can leave out the earlier subject.
+FEW_WORDS = 2
+_CONJUNCTION = re.compile(r"(?:а|и|но|ну|тогда|and|but|then|what about|how about)\b")
 _DASHES = frozenset({"--", "---"})
 _CYRILLIC = re.compile("[а-я]")
 _VERB_LIKE = frozenset({"VERB", "INFN", "PRTF", "PRTS", "GRND", "ADVB", "ADJS", "COMP", "PRED"})
@@ -173,14 +176,19 @@ def build_bare_key(alone: Sequence[str], back: int) -> str:
 
     Returns "" for a question with a content word.
     """
-    content_terms = _select_words(alone)
-    if any(not term.startswith("f:") and term not in _EMPTY for term in content_terms):
+    if select_content(alone):
         return ""
-    return f"{back} {' '.join(sorted(content_terms))}"
+    return f"{back} {' '.join(sorted(_select_words(alone)))}"
 
 
 def _select_words(terms: Sequence[str]) -> list[str]:
     return [term for term in terms if not term.startswith(("i:", SENTENCE))]
+
+
+def select_content(terms: Sequence[str]) -> list[str]:
+    """Return the words that are neither function words nor empty."""
+    words = _select_words(terms)
+    return [term for term in words if not term.startswith("f:") and term not in _EMPTY]
 
 
 def select_subject(terms: Sequence[str]) -> Terms:
@@ -200,7 +208,8 @@ def select_topic(terms: Sequence[str]) -> Terms:
     return (*subject, *(term for term in terms if term[2:] in _FUNCTION_NOUNS))
 
 
-def _has_subject(terms: Sequence[str]) -> bool:
+def has_subject(terms: Sequence[str]) -> bool:
+    """Return whether a question has a word that is neither empty nor general."""
     return bool(drop_sentences(select_subject(terms)))
 
 
@@ -233,14 +242,18 @@ def build_readings(
 def complete_question(messages: Sequence[Message], extract: Extractor) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
-    A question of empty and general words («а почему?», «сколько это стоит?») is a follow-up, and is
-    combined with the words of the last earlier question that has a subject.
+    A follow-up has only empty and general words («а почему?», «сколько это стоит?»), or few words
+    after a conjunction («а самокат?»). It is combined with the words of the last earlier question
+    that has a subject.
     """
-    questions = map(extract, select_user_texts(messages))
+    texts = select_user_texts(messages)
+    questions = map(extract, texts)
     question = next(questions, ())
-    if _has_subject(question):
+    if has_subject(question) and not (
+        _CONJUNCTION.match(normalise(texts[0])) and len(select_content(question)) <= FEW_WORDS
+    ):
         return question, ""
-    subject = next(filter(_has_subject, questions), ())
+    subject = next(filter(has_subject, questions), ())
     match [message for message in messages if message.role in ("user", "assistant")]:
         case [*_, Message("assistant", said), Message("user")] if subject:
             return tuple(dict.fromkeys(drop_sentences((*subject, *question)))), said
