@@ -146,6 +146,7 @@ class PaymentWorker:
     bugs: BugCount = field(default_factory=BugCount)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+    _failure: str = ""
     _calendar_at: datetime | None = None
     _check_at: datetime = field(init=False)
     _steps: StepWatch = field(init=False)
@@ -197,12 +198,15 @@ class PaymentWorker:
                 tell = partial(notify_failing_steps, notices, "api", failing, day)
                 await self.ctx.store.do(tell)
         except MerlinError as error:
-            log.warning("payments wait", reason=redact(str(error)))
+            if (reason := redact(str(error))) != self._failure:
+                log.warning("payments wait", reason=reason)
+            self._failure = reason
         except Exception as bug:
             log.exception("payments wait")
             self.bugs.count_failure("payments", bug)
         else:
             self.bugs.reset("payments")
+            self._failure = ""
             return True
         return False
 

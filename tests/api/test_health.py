@@ -1,5 +1,6 @@
 """/healthz, /readyz and /metrics over real HTTP."""
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,7 +9,8 @@ import psycopg
 import pytest
 
 from merlin.app.answer_counts import MAX_MODELS
-from merlin.core.clock import from_iso
+from merlin.app.payment_worker import PaymentWorker
+from merlin.core.clock import from_iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
@@ -220,6 +222,28 @@ def test_probes_and_metrics_report_an_unreachable_database(tmp_path, postgresql)
             assert page.status_code == 200
             assert metric_value(page.text, "merlin_database_up") == 0
         wait_until(lambda: site.client.get("/readyz").status_code == 200)
+
+
+@pytest.mark.integration
+def test_outage_is_one_line_of_the_log_for_payments(tmp_path, postgresql, capsys):
+    rounds, was_repeated = [], asyncio.Event()
+
+    def clock():
+        rounds.append(utc_now())
+        if len(rounds) == 20:
+            was_repeated.set()
+        return rounds[-1]
+
+    async def serve():
+        worker = PaymentWorker(replace(site.services, clock=clock), after_failure_s=0.01)
+        serving = asyncio.create_task(worker.serve())
+        await asyncio.wait_for(was_repeated.wait(), longest())
+        serving.cancel()
+        await asyncio.gather(serving, return_exceptions=True)
+
+    with run_api(tmp_path, postgresql.create()) as site, postgresql.stopped():
+        asyncio.run(serve())
+    assert capsys.readouterr().err.count("payments wait") == 1
 
 
 def probe(site):

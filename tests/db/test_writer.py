@@ -128,6 +128,24 @@ def test_group_that_cannot_be_stored_fails_every_caller(tmp_path):
         assert notice_keys(database) == ["after"]
 
 
+def test_outage_is_logged_once_for_each_reason(postgresql, capsys):
+    async def main(writer):
+        async def fail():
+            with pytest.raises(DatabaseAway):
+                await submit(writer, write_notice("lost"))
+
+        with postgresql.stopped():
+            for _ in range(5):
+                await fail()
+        await submit(writer, write_notice("stored"))
+        with postgresql.stopped():
+            await fail()
+
+    with open_database(postgresql.create("outage", "empty")) as database:
+        with_writer(database, main)
+    assert capsys.readouterr().err.count("was not stored") == 2
+
+
 def test_transaction_ended_by_sqlite_fails_every_caller_and_leaves_nothing(tmp_path):
     def end(database):
         database.sql("ROLLBACK")
