@@ -51,7 +51,7 @@ def grant_to_refund(
     """
     amounts = details.remaining_amounts
     if not amounts:
-        raise Refused("nothing was paid", "pay-nothing-paid")
+        raise Refused("nothing was paid", "billing-not-paid")
     if grant_id is not None:
         if grant_id not in amounts:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")

@@ -382,7 +382,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         note = self.translate("examples-aside", earlier="some" if earlier else "none")
         rows = (
             ("examples-aside-continue", "ex:return", "primary"),
-            ("examples-aside-drop", f"ex:discard:{dialog.asked_by}", "danger"),
+            ("examples-delete-ask", f"ex:discard:{dialog.asked_by}", "danger"),
         )
         self._send_note(FormattedMessage(note, buttons=buttons_of(self, *rows)))
 

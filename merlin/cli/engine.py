@@ -188,7 +188,7 @@ def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     ]
     print_table([f"col-{name}" for name in BASE_COLUMNS], bases)
     counts = [
-        f"{translate_word('engine-page-state', state)} {count}"
+        f"{translate_word('job', state)} {count}"
         for state, count in view["counts"].items()
         if count
     ]
@@ -236,7 +236,7 @@ def _job_row(job: Mapping[str, Any]) -> list[str]:
     return [
         job["title"],
         job["base"],
-        translate_word("engine-page-state", job["state"]),
+        translate_word("job", job["state"]),
         progress,
         _format_optional(job["train_loss"], 3),
         _format_optional(job["valid_loss"], 3),

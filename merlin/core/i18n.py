@@ -119,6 +119,13 @@ def text(language: str, key: str, /, **arguments: object) -> str:
     return _format_text(nearest, key, arguments) if arguments else _cached_text(nearest, key)
 
 
+def page_text(language: str, prefix: str, key: str, /, **arguments: object) -> str:
+    """Return the text `<prefix>-<key>` of a page, else `page-<key>`, which all pages share."""
+    own = f"{prefix}-{key}"
+    is_own = own in _texts(language_of(language)).paths
+    return text(language, own if is_own else f"page-{key}", **arguments)
+
+
 def render_stored_text(language: str, key: str, arguments: Mapping[str, Any]) -> str:
     """Return a text that was stored by its key, or the key if it cannot be formatted."""
     if key not in keys(language):

@@ -330,11 +330,11 @@ def _active_until(context: PageContext, plan: Plan, subscriptions: Subscriptions
     """Return until when the person has a plan, "" if they do not."""
     user, now = context.user, context.services.clock()
     if user is not None and user.plan == plan.name:
-        return context.say("mine-always")
+        return context.say("no-expiry")
     ends = subscriptions.ends(plan, now)
     if ends is None:
         return ""
     return context.say(
-        "mine-renewed" if subscriptions.renewal(plan.name) else "mine-until",
+        "mine-renewed" if subscriptions.renewal(plan.name) else "until",
         day=until(context, ends),
     )

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.core.i18n import text
+from merlin.core.i18n import page_text
 from merlin.core.log import get_logger
 from merlin.core.server import content_length
 from merlin.core.web.assets import TEMPLATES, Assets
@@ -92,7 +92,8 @@ class Icons:
 class Templates:
     """The templates of one process: those of its own folder, then the shared ones.
 
-    Texts have the key `<prefix>-<key>`; `functions` are available to all templates.
+    Texts have the key `<prefix>-<key>`, or `page-<key>` where all pages share them; `functions` are
+    available to all templates.
     """
 
     folder: Path
@@ -114,7 +115,7 @@ class Templates:
         icons = Icons(self._symbols)
 
         def say(key: str, **arguments: object) -> str:
-            return text(language, f"{self.prefix}-{key}", **arguments)
+            return page_text(language, self.prefix, key, **arguments)
 
         def around(key: str, **arguments: object) -> Markup:
             """Return a text whose arguments are trusted markup."""

@@ -25,7 +25,7 @@ from starlette.responses import JSONResponse, Response
 from merlin.core import i18n
 from merlin.core.charts import Curve, plot_curve
 from merlin.core.clock import in_zone, utc_now
-from merlin.core.i18n import format_number, keys, text
+from merlin.core.i18n import format_number, keys, page_text, text
 from merlin.core.rate_limit import Throttle
 from merlin.core.web.assets import NEVER_KEPT, STATIC, WEB, Assets, compressed_response, seen_other
 from merlin.core.web.browser import (
@@ -157,7 +157,7 @@ class PageRequest:
 
     def say(self, key: str, **arguments: object) -> str:
         """Return a text of the pages in the page's language."""
-        return text(self.language, f"{PREFIX}-{key}", **arguments)
+        return page_text(self.language, PREFIX, key, **arguments)
 
     def format_number(self, value: float, digits: int = 0) -> str:
         """Format a number for the page's language."""
@@ -190,7 +190,7 @@ class PageRequest:
     def format_hyperparameter(self, value: object) -> str:
         """Format a hyper-parameter's value."""
         if isinstance(value, bool):
-            return self.say("yes-word" if value else "no-word")
+            return self.say("value-yes" if value else "value-no")
         if isinstance(value, int | float):
             return f"{value:g}".replace(".", ",") if self.language == "ru" else f"{value:g}"
         return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
@@ -211,7 +211,7 @@ class PageRequest:
     def build_badge(self, state: str) -> Badge:
         """Return the badge of a job's state."""
         style, icon = JOB.get(state, PLAIN)
-        key = f"{PREFIX}-state-{state}"
+        key = f"job-{state}"
         label = text(self.language, key) if key in keys(self.language) else state
         return Badge(style, icon, label)
 

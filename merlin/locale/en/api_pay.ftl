@@ -5,7 +5,6 @@ pay-in-stars = This order is paid with Stars in Telegram: /plan
 pay-automatic-renewal = This order renews a plan and is paid automatically with the saved payment method. You can turn auto-renewal off in /plan
 pay-order-closed = This order is closed and can no longer be paid. Make a new one: it takes a minute. If you were charged for it anyway, the purchase will appear automatically.
 pay-not-open = This order no longer needs payment.
-pay-nothing-paid = This order was not paid, so there is nothing to refund.
 pay-no-renewal = Auto-renewal not found, or it is already off.
 
 notice-gateway-key = YooKassa rejects our credentials ({ $reason }): no one can pay in roubles. Check the shop ID and secret key.

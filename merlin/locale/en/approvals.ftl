@@ -53,8 +53,8 @@ page-approvals-waiting = { $count ->
        *[other] { NUMBER($count) } requests wait for your approval
     }
 page-result-asked = The request was sent; another admin has to approve it.
-page-result-approved = Approved, and the action has started.
-page-result-declined = Declined.
+page-result-approved = { approval-result-approved }
+page-result-declined = { approval-result-declined }
 page-about-act = action
 page-about-number = number
 page-about-asked_by = asked by

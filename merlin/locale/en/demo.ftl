@@ -17,6 +17,7 @@ demo-built = { $build }: { $train } for training, { $test } for the test
 demo-epoch = { $state }, epoch { $epoch }, loss { NUMBER($loss, minimumFractionDigits: 2, maximumFractionDigits: 2) }
 demo-tested = { $right } of { $questions } test questions right
 job-launching = starting
+job-validating_files = checking files
 job-queued = queued
 job-running = training
 job-paused = paused

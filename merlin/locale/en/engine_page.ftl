@@ -1,42 +1,23 @@
 ### The engine's pages: what is trained, what answers, what the machine is busy with.
 
-engine-page-skip = To the content
 engine-page-home = Engine: front page
 engine-page-name = Engine
-engine-page-title = Engine
 engine-page-lead = What is trained and what answers on this machine.
-engine-page-other-language = ru
 engine-page-other-language-name = Русский
-engine-page-to-dark = Switch to the dark theme
-engine-page-to-light = Switch to the light theme
-engine-page-sign-out = Sign out
 engine-page-busy = One moment…
-engine-page-no = No
 engine-page-not-responding = The engine isn't responding. Showing the latest data; the page updates when it's back.
 
 engine-page-running = Running now
 engine-page-waiting = Waiting
-engine-page-jobs-finished = Finished
 engine-page-older = Older
 engine-page-newest = To the newest
-engine-page-no-jobs = No training yet
 engine-page-no-jobs-hint = Any OpenAI-compatible program can start one: send a file to /v1/files, then POST /v1/fine_tuning/jobs. Merlin does it automatically after a commit with examples.
 engine-page-nothing-runs = Nothing is being trained
 engine-page-nothing-runs-hint = New training appears here with its loss curve.
-engine-page-no-curve = No loss measured yet.
 
-engine-page-state-validating_files = checking files
-engine-page-state-queued = queued
-engine-page-state-running = training
-engine-page-state-paused = paused
-engine-page-state-succeeded = done
-engine-page-state-failed = failed
-engine-page-state-cancelled = cancelled
 engine-page-method-supervised = supervised
 engine-page-method-dpo = preferences (DPO)
 
-engine-page-epoch-of = epoch { $epoch } of { $epochs }
-engine-page-epoch = epoch { $epoch }
 engine-page-step-of = step { $step } of { $steps }
 engine-page-pace = { $tokens } tokens/s
 engine-page-left = about { $span } left
@@ -46,14 +27,7 @@ engine-page-size-kb = { $size } kB
 engine-page-size-b = { $size } B
 engine-page-of = { $part } of { $whole }
 
-engine-page-progress-of = Progress of job { $job }
-engine-page-losses-of = Losses of { $job }
 engine-page-losses-caption = Loss by step, log scale: lower is better. Dots: test loss.
-engine-page-no-losses = No loss measured yet.
-engine-page-curve-train = Training loss: from { $first } to { $last } by step { $step }.
-engine-page-curve-test = Test loss: from { $first } to { $last } by step { $step }.
-engine-page-picture = Download chart
-engine-page-picture-of = Losses of { $job } as a picture
 
 engine-page-machine = Machine
 engine-page-cpu = Processor
@@ -68,7 +42,6 @@ engine-page-memory-own = Used by the engine
 engine-page-models-size = Models on disk
 engine-page-disk-free = Free on disk
 
-engine-page-questions = Questions
 engine-page-no-questions = No questions since the engine started.
 engine-page-figure-running = Answering now
 engine-page-figure-waiting = Waiting
@@ -88,49 +61,34 @@ engine-page-no-licence = licence not stated
 engine-page-models = Trained models
 engine-page-no-models = None yet. A model appears when the first training is done.
 
-engine-page-job-title = Job { $job }
 engine-page-back = All training
-engine-page-now = Training: { $state }
-engine-page-job-safe = The files are safe, you can train again.
 engine-page-pause = Pause
 engine-page-resume = Resume
-engine-page-cancel = Stop training
 engine-page-pausing = Pausing after the step…
 engine-page-resuming = Resuming…
-engine-page-cancelling = Stopping…
 engine-page-cancel-sure = Stop the training for good? Its checkpoints stay.
-engine-page-yes-cancel = Yes, stop
-engine-page-facts = Details
-engine-page-base = Base model
 engine-page-method = Trainer
 engine-page-created = Created
 engine-page-finished = Finished
-engine-page-trained-tokens = Tokens trained
 engine-page-training-file = Training file
 engine-page-validation-file = Test file
 engine-page-seed = Seed
 engine-page-job-id = ID
 engine-page-hyperparameters = Hyperparameters
-engine-page-yes-word = yes
-engine-page-no-word = no
 engine-page-its-models = Models to ask
 engine-page-no-checkpoints = No checkpoints yet.
 engine-page-final = the finished model
 engine-page-after-step = after step { $step }
-engine-page-events = Events
 engine-page-log = Training log
 engine-page-no-log = No log: recall is trained within the engine.
 
-engine-page-sign-in = Sign in
 engine-page-sign-in-title = Sign in to the engine
 engine-page-sign-in-lead = The engine's key opens its pages: the one in MERLIN_ENGINE_KEY. This browser stays signed in for a week or until the engine restarts; the key itself isn't stored.
 engine-page-key = The engine's key
 engine-page-wrong-key = Wrong key. Check that it's this engine's and was pasted whole.
 engine-page-wait = Too many wrong keys. Try again in { $span }.
 
-engine-page-error-403 = No access
 engine-page-error-403-hint = The request came from another site or address. Open the engine at its own address.
-engine-page-error-404 = Page not found
 engine-page-error-404-hint = The training may have been deleted, or the address is incomplete.
 engine-page-error-409 = The training has moved on
 engine-page-error-409-hint = Its state changed while you were pressing. Nothing else was changed; reload the page.

@@ -1,9 +1,6 @@
 # The demo's front page.
 front-title = Demo · Merlin
-front-skip = To the content
 front-language = По-русски
-front-dark = Switch to the dark theme
-front-light = Switch to the light theme
 front-demo = demo
 front-demo-about = runs on this computer, no money is charged
 front-headline = One example, and the model answers differently
@@ -49,7 +46,6 @@ front-other-samples = The courses of this demo are in Russian; started over, it 
 front-restart = Start the demo over
 front-restart-ask = This demo's conversations, edits and models will be deleted.
 front-restart-yes = Yes, start over
-front-restart-no = No
 front-restart-now = The demo is starting over
 front-restart-now-about = It takes a few seconds, then the page opens by itself.
 front-addresses = All addresses

@@ -30,7 +30,7 @@ page-course-ask = open to questions
 page-course-training = model in training
 page-course-reading = no model yet
 page-show-all = Show all courses
-page-no-courses = Nothing here yet
+page-nothing-here = Nothing here yet
 page-no-courses-hint = Courses will appear as soon as a teacher adds the first one.
 page-more-courses = { $count ->
         [one] { $count } more course isn't shown: type part of its name above.
@@ -88,7 +88,6 @@ page-shown =
         [one] { $count } material shown
        *[other] { $count } materials shown
     }
-page-no-materials = Nothing here yet
 page-no-materials-hint = Materials will appear when the teacher adds the first one. You can already add the course to My courses.
 page-lesson-lecture = Lecture { $lesson }
 page-lesson-seminar = Seminar { $lesson }

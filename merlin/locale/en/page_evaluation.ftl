@@ -40,14 +40,12 @@ page-eval-fix-examples = { $lost ->
         [one] Fix { NUMBER($lost) } example
        *[other] Fix { NUMBER($lost) } examples
     }
-page-eval-promote = Make live
 page-eval-promote-anyway = Make live anyway
 page-eval-promote-sure = Make { $model } live{ $lost ->
         [0] { "" }
         [one] {" "}although { NUMBER($lost) } right answer turned wrong
        *[other] {" "}although { NUMBER($lost) } right answers turned wrong
     }? It starts answering at once. One tap brings the previous one back.
-page-eval-yes-promote = Yes, make live
 page-eval-right = Right
 page-eval-of = { $right } of { $questions }
 page-eval-right-of = { $model }: { $right } of { $questions }

@@ -54,8 +54,8 @@ page-approvals-waiting = { $count ->
        *[many] { NUMBER($count) } заявок ждут вашего подтверждения
     }
 page-result-asked = Заявка отправлена: её подтвердит другой администратор.
-page-result-approved = Подтверждено, действие начато.
-page-result-declined = Отклонено.
+page-result-approved = { approval-result-approved }
+page-result-declined = { approval-result-declined }
 page-about-act = действие
 page-about-number = номер
 page-about-asked_by = просил

@@ -22,6 +22,7 @@ demo-tested = верно { $right } из { $questions ->
        *[other] { $questions } вопросов
     }
 job-launching = запускается
+job-validating_files = проверка файлов
 job-queued = в очереди
 job-running = идёт
 job-paused = на паузе

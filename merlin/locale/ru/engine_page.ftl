@@ -1,42 +1,23 @@
 ### Страницы движка: что обучается, что отвечает, чем занята машина.
 
-engine-page-skip = К содержимому
 engine-page-home = Движок: главная
 engine-page-name = Движок
-engine-page-title = Движок
 engine-page-lead = Что обучается и что отвечает на этой машине.
-engine-page-other-language = en
 engine-page-other-language-name = English
-engine-page-to-dark = Включить тёмную тему
-engine-page-to-light = Включить светлую тему
-engine-page-sign-out = Выйти
 engine-page-busy = Минуту…
-engine-page-no = Нет
 engine-page-not-responding = Движок не отвечает. Показаны последние данные; страница обновится, когда он вернётся.
 
 engine-page-running = Идут сейчас
 engine-page-waiting = Ждут
-engine-page-jobs-finished = Завершено
 engine-page-older = Раньше
 engine-page-newest = К новым
-engine-page-no-jobs = Обучений ещё не было
 engine-page-no-jobs-hint = Его может запустить любая программа с протоколом OpenAI: отправьте файл на /v1/files, затем POST /v1/fine_tuning/jobs. Merlin делает это автоматически после коммита с примерами.
 engine-page-nothing-runs = Сейчас ничего не обучается
 engine-page-nothing-runs-hint = Новое обучение появится здесь с кривой потерь.
-engine-page-no-curve = Потери ещё не измерены.
 
-engine-page-state-validating_files = проверка файлов
-engine-page-state-queued = в очереди
-engine-page-state-running = идёт
-engine-page-state-paused = на паузе
-engine-page-state-succeeded = завершено
-engine-page-state-failed = не удалось
-engine-page-state-cancelled = отменено
 engine-page-method-supervised = обучение на примерах
 engine-page-method-dpo = обучение на предпочтениях
 
-engine-page-epoch-of = эпоха { $epoch } из { $epochs }
-engine-page-epoch = эпоха { $epoch }
 engine-page-step-of = шаг { $step } из { $steps }
 engine-page-pace = { $tokens } токенов/с
 engine-page-left = осталось около { $span }
@@ -46,14 +27,7 @@ engine-page-size-kb = { $size } КБ
 engine-page-size-b = { $size } Б
 engine-page-of = { $part } из { $whole }
 
-engine-page-progress-of = Ход обучения { $job }
-engine-page-losses-of = Потери обучения { $job }
 engine-page-losses-caption = Потери по шагам, шкала логарифмическая: чем ниже, тем лучше. Кружки: потери на тесте.
-engine-page-no-losses = Потери ещё не измерены.
-engine-page-curve-train = Потери на обучении: от { $first } до { $last } к шагу { $step }.
-engine-page-curve-test = Потери на тесте: от { $first } до { $last } к шагу { $step }.
-engine-page-picture = Скачать график
-engine-page-picture-of = График потерь обучения { $job }
 
 engine-page-machine = Машина
 engine-page-cpu = Процессор
@@ -69,7 +43,6 @@ engine-page-memory-own = Занято движком
 engine-page-models-size = Модели на диске
 engine-page-disk-free = Свободно на диске
 
-engine-page-questions = Вопросы
 engine-page-no-questions = С запуска движка вопросов не было.
 engine-page-figure-running = Отвечает сейчас
 engine-page-figure-waiting = Ждут ответа
@@ -89,49 +62,34 @@ engine-page-no-licence = лицензия не указана
 engine-page-models = Обученные модели
 engine-page-no-models = Пока ни одной. Модель появится, когда завершится первое обучение.
 
-engine-page-job-title = Обучение { $job }
 engine-page-back = Всё обучение
-engine-page-now = Обучение: { $state }
-engine-page-job-safe = Файлы целы, обучение можно повторить.
 engine-page-pause = Приостановить
 engine-page-resume = Продолжить
-engine-page-cancel = Остановить обучение
 engine-page-pausing = Остановим после шага…
 engine-page-resuming = Продолжаем…
-engine-page-cancelling = Останавливаем…
 engine-page-cancel-sure = Остановить обучение насовсем? Контрольные точки останутся.
-engine-page-yes-cancel = Да, остановить
-engine-page-facts = Подробности
-engine-page-base = Базовая модель
 engine-page-method = Метод обучения
 engine-page-created = Создано
 engine-page-finished = Завершено
-engine-page-trained-tokens = Обучено токенов
 engine-page-training-file = Файл для обучения
 engine-page-validation-file = Файл для теста
 engine-page-seed = Seed
 engine-page-job-id = ID
 engine-page-hyperparameters = Гиперпараметры
-engine-page-yes-word = да
-engine-page-no-word = нет
 engine-page-its-models = Модели, которым можно задать вопрос
 engine-page-no-checkpoints = Контрольных точек пока нет.
 engine-page-final = готовая модель
 engine-page-after-step = после шага { $step }
-engine-page-events = События
 engine-page-log = Журнал обучения
 engine-page-no-log = Журнала нет: recall обучается внутри движка.
 
-engine-page-sign-in = Войти
 engine-page-sign-in-title = Вход в движок
 engine-page-sign-in-lead = Страницы движка открывает его ключ из MERLIN_ENGINE_KEY. Браузер запомнит вход на неделю или до перезапуска движка, сам ключ не хранится.
 engine-page-key = Ключ движка
 engine-page-wrong-key = Ключ не подходит. Проверьте, что он от этого движка и вставлен целиком.
 engine-page-wait = Слишком много неверных ключей. Попробуйте снова через { $span }.
 
-engine-page-error-403 = Нет доступа
 engine-page-error-403-hint = Запрос пришёл с другого сайта или адреса. Откройте движок по его собственному адресу.
-engine-page-error-404 = Страница не найдена
 engine-page-error-404-hint = Возможно, обучение удалено или адрес скопирован не целиком.
 engine-page-error-409 = Обучение уже в другом состоянии
 engine-page-error-409-hint = Пока вы нажимали, состояние изменилось. Больше ничего не изменилось; обновите страницу.

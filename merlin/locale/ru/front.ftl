@@ -1,9 +1,6 @@
 # The demo's front page.
 front-title = Демо · Merlin
-front-skip = К содержанию
 front-language = In English
-front-dark = Включить тёмную тему
-front-light = Включить светлую тему
 front-demo = демо
 front-demo-about = работает на этом компьютере, деньги не списываются
 front-headline = Один пример — и модель отвечает иначе
@@ -50,7 +47,6 @@ front-other-samples = Курсы этого демо на английском; 
 front-restart = Начать демо заново
 front-restart-ask = Разговоры, правки и модели этого демо будут удалены.
 front-restart-yes = Да, начать заново
-front-restart-no = Нет
 front-restart-now = Демо начинается заново
 front-restart-now-about = Это займёт несколько секунд, страница откроется сама.
 front-addresses = Все адреса

@@ -31,7 +31,7 @@ page-course-ask = можно спросить
 page-course-training = модель учится
 page-course-reading = модели пока нет
 page-show-all = Показать все курсы
-page-no-courses = Здесь пока пусто
+page-nothing-here = Здесь пока пусто
 page-no-courses-hint = Курсы появятся, как только преподаватель добавит первый.
 page-more-courses =
     { $count ->
@@ -90,7 +90,6 @@ page-shown =
         [few] Показано { $count } материала
        *[other] Показано { $count } материалов
     }
-page-no-materials = Здесь пока пусто
 page-no-materials-hint = Материалы появятся, когда преподаватель добавит первый. Курс уже можно добавить в «Мои курсы».
 page-lesson-lecture = Лекция { $lesson }
 page-lesson-seminar = Семинар { $lesson }

@@ -46,7 +46,6 @@ page-eval-fix-examples = { $lost ->
         [few] Исправить { NUMBER($lost) } примера
        *[many] Исправить { NUMBER($lost) } примеров
     }
-page-eval-promote = Сделать текущей
 page-eval-promote-anyway = Всё равно сделать текущей
 page-eval-promote-sure = Сделать { $model } текущей{ $lost ->
         [0] { "" }
@@ -54,7 +53,6 @@ page-eval-promote-sure = Сделать { $model } текущей{ $lost ->
         [few] , хотя { NUMBER($lost) } верных ответа стали неверными
        *[many] , хотя { NUMBER($lost) } верных ответов стали неверными
     }? Люди сразу начнут получать её ответы. Прежнюю можно вернуть одним нажатием.
-page-eval-yes-promote = Да, сделать текущей
 page-eval-right = Верно
 page-eval-of = { $right } из { $questions }
 page-eval-right-of = у { $model } { $right } из { $questions }
