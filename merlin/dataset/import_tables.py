@@ -16,7 +16,7 @@ from datetime import datetime, time
 from io import BufferedReader, BytesIO
 from itertools import chain
 from typing import Any
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from merlin.core.csv_cells import is_cell_error, unescape_formula
 from merlin.core.reasons import REASONS
@@ -106,6 +106,7 @@ def workbook_rows(
         if size > _MAX_UNPACKED:
             yield Finding("", 1, 1, "too-large", arguments={"size": size, "limit": _MAX_UNPACKED})
             return
+        content = _unpack(content)
         book = _open_workbook(content, data_only=True)
         sheet, others = _choose_sheet(book, is_heading)
         if others:
@@ -127,9 +128,24 @@ def _measure(content: BytesIO) -> int:
     with ZipFile(content) as packed:
         if "[Content_Types].xml" not in packed.namelist():
             raise ValueError(_NO_WORKBOOK)
-        # Unpacking a member stops at its declared size.
         size = sum(member.file_size for member in packed.infolist())
     return max(size, content.getbuffer().nbytes)
+
+
+def _unpack(content: BytesIO) -> BytesIO:
+    """Return a workbook with its members stored, each no longer than declared. Raises ValueError.
+
+    openpyxl calls `ZipFile.read`, which unpacks all that a member has before it cuts it.
+    """
+    unpacked = BytesIO()
+    with ZipFile(content) as packed, ZipFile(unpacked, "w") as stored:
+        for member in packed.infolist():
+            # Other methods, which office programs do not write, do not unpack in parts.
+            if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+                raise ValueError("an unusual method of compression")
+            with packed.open(member) as part:
+                stored.writestr(member.filename, part.read(member.file_size))
+    return unpacked
 
 
 def _has_formulas(content: BytesIO) -> bool:

@@ -45,7 +45,7 @@ def read_docx(content: bytes, most_characters: int) -> ExtractedText:
             members = packed.infolist()
     except BadZipFile as error:
         raise UnreadableDocument("damaged") from error
-    # Unpacking a member stops at its declared size.
+    # A member that has more than it declares is ended by the child's memory limit.
     size = sum(member.file_size for member in members)
     is_dense = size > SMALL_BYTES and size > MAX_RATIO * len(content)
     if len(members) > MAX_MEMBERS or size > MAX_BYTES or is_dense:

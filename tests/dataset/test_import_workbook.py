@@ -1,8 +1,9 @@
 """Workbooks (XLSX) are imported as tables: rows of the first sheet, errors with their row."""
 
 import datetime as dt
+import tracemalloc
 from io import BufferedReader, BytesIO
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZipFile
 
 import pytest
 from openpyxl import Workbook, load_workbook
@@ -178,3 +179,22 @@ def test_zip_bomb_is_not_unpacked():
     (line,) = read(bomb.getvalue())
     (finding,) = line.findings
     assert (finding.rule, finding.arguments["size"] > 60_000_000) == ("too-large", True)
+
+
+@pytest.mark.parametrize(("method", "rows"), [(ZIP_DEFLATED, [2, 4]), (ZIP_BZIP2, [1])])
+def test_member_that_has_more_than_it_declares_is_not_unpacked(method, rows):
+    bomb, size = BytesIO(), 60_000_000
+    with ZipFile(BytesIO(GOOD)) as good, ZipFile(bomb, "w", method) as packed:
+        for member in good.infolist():
+            content = good.read(member)
+            is_long = member.filename == "[Content_Types].xml"
+            packed.writestr(member.filename, content + b" " * (size * is_long))
+            packed.infolist()[-1].file_size = len(content)
+            packed.infolist()[-1].CRC = member.CRC
+    tracemalloc.start()
+    try:
+        lines = read(bomb.getvalue())
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert ([line.line for line in lines], most < size) == (rows, True)
