@@ -12,10 +12,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import FrameType
 from typing import IO
 
+from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
 from merlin.core.server import die_with_parent
 
@@ -41,9 +42,10 @@ class Child:
     can_start: Callable[[], bool] = lambda: True
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
-    pause_s: float = FIRST_PAUSE_S
-    setup_pause_s: float = FIRST_SETUP_PAUSE_S
-    start_at: float = 0.0
+    crash_backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S))
+    setup_backoff: Backoff = field(
+        default_factory=lambda: Backoff(FIRST_SETUP_PAUSE_S, MAX_SETUP_PAUSE_S)
+    )
     restarts: int = 0
     is_set_up_wrongly: bool = False
 
@@ -108,13 +110,13 @@ class Supervisor:
                 process.wait()
 
     def _check_children(self) -> None:
-        now = time.monotonic()
         for child in self._children.values():
             if child.process is None:
-                if now >= child.start_at and child.can_start():
+                is_due = child.crash_backoff.is_over and child.setup_backoff.is_over
+                if is_due and child.can_start():
                     self._start(child)
             elif (code := child.process.poll()) is not None:
-                self._handle_exit(child, code, now)
+                self._handle_exit(child, code)
 
     def _start(self, child: Child) -> None:
         child.process = subprocess.Popen(  # noqa: S603 - our own interpreter and verbs
@@ -129,24 +131,21 @@ class Supervisor:
         child.started_at, child.is_set_up_wrongly = time.monotonic(), False
         log.info("child started", child=child.name, pid=child.process.pid)
 
-    def _handle_exit(self, child: Child, code: int, now: float) -> None:
-        if now - child.started_at > STABLE_AFTER_S:
-            child.pause_s = FIRST_PAUSE_S
-            child.setup_pause_s = FIRST_SETUP_PAUSE_S
+    def _handle_exit(self, child: Child, code: int) -> None:
+        if time.monotonic() - child.started_at > STABLE_AFTER_S:
+            child.crash_backoff.reset()
+            child.setup_backoff.reset()
         child.is_set_up_wrongly = code == EXIT_MISCONFIGURED
         if child.is_set_up_wrongly:
-            pause_s = child.setup_pause_s
-            child.setup_pause_s = min(MAX_SETUP_PAUSE_S, 2 * pause_s)
             # The child has logged the reason itself.
             log.error(
                 "child cannot run as it is set up; the others go on without it",
                 child=child.name,
                 code=code,
-                again_in_s=pause_s,
+                again_in_s=child.setup_backoff.begin(),
             )
         else:
-            pause_s = child.pause_s
-            child.pause_s = min(MAX_PAUSE_S, 2 * pause_s)
+            pause_s = child.crash_backoff.begin()
             log.warning("child ended", child=child.name, code=code, again_in_s=pause_s)
-        child.process, child.start_at = None, now + pause_s
+        child.process = None
         child.restarts += 1

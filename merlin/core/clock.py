@@ -104,3 +104,29 @@ class StepWatch:
     def _ahead(self) -> float:
         """Return by how many seconds the wall clock is ahead of the monotonic one."""
         return self._clock().timestamp() - time.monotonic()
+
+
+class Backoff:
+    """The pauses after failures: each is twice as long as the one before, up to a maximum."""
+
+    def __init__(
+        self, first_s: float, longest_s: float, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._first_s, self._longest_s, self._monotonic = first_s, longest_s, monotonic
+        self._next_s, self._until = first_s, 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the last pause has passed, or none has begun."""
+        return self._monotonic() >= self._until
+
+    def begin(self, least_s: float = 0.0) -> float:
+        """Begin the next pause; return its length, at least `least_s` within the maximum."""
+        pause_s = min(self._longest_s, max(self._next_s, least_s))
+        self._next_s = min(self._longest_s, 2 * self._next_s)
+        self._until = self._monotonic() + pause_s
+        return pause_s
+
+    def reset(self) -> None:
+        """After a success: make the next pause as short as the first."""
+        self._next_s = self._first_s

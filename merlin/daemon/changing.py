@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from merlin.app.verdicts import notify_editors
-from merlin.core.clock import Clock
+from merlin.core.clock import Backoff, Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.i18n import cut
 from merlin.core.killpoint import kill_point
@@ -45,9 +45,7 @@ class ChangeProcessor:
         self._queue = Changes(db, clock)
         self._notices = Notices(db, clock)
         self._clock = clock
-        self._monotonic = monotonic
-        self._pause_s = FIRST_PAUSE_S
-        self._rest_until = 0.0
+        self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
         self._is_first = True
 
     def __call__(self) -> bool:
@@ -56,7 +54,7 @@ class ChangeProcessor:
             self._queue.release()  # requeue batches that were interrupted
             self._is_first = False
         notify_editors(self._queue.db, self._clock)
-        if self._monotonic() < self._rest_until:
+        if not self._backoff.is_over:
             return False
         has_committed = False
         while (batch := self._queue.claim()) is not None:
@@ -89,7 +87,7 @@ class ChangeProcessor:
             # The cause may be this change, so do not block the others until it is fixed.
             self._park_or_requeue(batch, MerlinError(f"{type(error).__name__}: {error}"))
             raise
-        self._pause_s = FIRST_PAUSE_S
+        self._backoff.reset()
         self._settle(batch, result)
         return result.commit is not None
 
@@ -127,7 +125,7 @@ class ChangeProcessor:
         if refusals % REFUSALS:
             self._put_back(batch, refusal)
             return False
-        self._pause_s = FIRST_PAUSE_S
+        self._backoff.reset()
         first = batch.first
         arguments = {"subject": _subject(first), "reason": refusal.as_argument()}
         if first.by.isdecimal():
@@ -142,8 +140,7 @@ class ChangeProcessor:
         return True
 
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
-        self._rest_until = self._monotonic() + self._pause_s
-        self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
+        self._backoff.begin()
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         day = self._clock().date().isoformat()
         arguments = {"reason": failure.as_argument()}

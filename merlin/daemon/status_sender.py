@@ -6,9 +6,9 @@ nothing at the forge.
 """
 
 import json
-import time
 from collections.abc import Mapping
 
+from merlin.core.clock import Backoff
 from merlin.core.errors import Refused
 from merlin.core.i18n import render_stored_text, text
 from merlin.core.killpoint import kill_point
@@ -41,12 +41,11 @@ class StatusSender:
     def __init__(self, services: DaemonServices, forge: Forge) -> None:
         self._services = services
         self._forge = forge
-        self._pause_s = FIRST_PAUSE_S
-        self._next_at = 0.0
+        self._backoff = Backoff(FIRST_PAUSE_S, MAX_PAUSE_S)
 
     def __call__(self) -> bool:
         """Return whether a status was sent. Raises ForgeUnavailable, ForgeDenied."""
-        if time.monotonic() < self._next_at:
+        if not self._backoff.is_over:
             return False
         verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
         for owed in verdicts.list_unsent_statuses():
@@ -64,15 +63,13 @@ class StatusSender:
                 kill_point("status.sent")
                 sent += 1
             verdicts.record_sent_status(owed, message)
-        self._pause_s = FIRST_PAUSE_S
+        self._backoff.reset()
         return sent > 0
 
     def _wait(self, failure: ForgeUnavailable | ForgeDenied, *, is_first: bool) -> None:
         if is_first:
-            self._pause_s = FIRST_PAUSE_S
-        requested_s = failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0
-        self._next_at = time.monotonic() + min(MAX_PAUSE_S, max(self._pause_s, requested_s))
-        self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
+            self._backoff.reset()
+        self._backoff.begin(failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0)
         if isinstance(failure, ForgeDenied):
             day = self._services.clock().date().isoformat()
             arguments = {"project": self._forge.project, "reason": failure.arguments["reason"]}

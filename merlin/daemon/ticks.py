@@ -7,7 +7,6 @@ Alarms report stalled jobs and models: provider errors, unknown statuses, age. T
 one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
 """
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from functools import partial
 
 from merlin.chat.canary import Canaries
 from merlin.config import require_repository
+from merlin.core.clock import Backoff
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
@@ -280,8 +280,7 @@ class NoteWriter:
     def __init__(self, services: DaemonServices) -> None:
         self._services = services
         self._is_push_due = True  # the previous process may have died before the push
-        self._pause_s = FIRST_PUSH_PAUSE_S
-        self._push_at = 0.0
+        self._backoff = Backoff(FIRST_PUSH_PAUSE_S, MAX_PUSH_PAUSE_S)
 
     def __call__(self) -> bool:
         """Write and push notes; return whether one was written. Raises SourceError at the end."""
@@ -296,14 +295,14 @@ class NoteWriter:
             rows.record_note(commit, words)
             count += 1
         self._is_push_due = self._is_push_due or count > 0
-        if self._is_push_due and time.monotonic() >= self._push_at:
+        if self._is_push_due and self._backoff.is_over:
             try:
                 source.share_notes()
             except SourceError:
-                self._push_at = time.monotonic() + self._pause_s
-                self._pause_s = min(MAX_PUSH_PAUSE_S, 2 * self._pause_s)
+                self._backoff.begin()
                 raise
-            self._is_push_due, self._pause_s = False, FIRST_PUSH_PAUSE_S
+            self._is_push_due = False
+            self._backoff.reset()
         if failures:
             raise failures[0]
         return count > 0

@@ -18,7 +18,7 @@ from itertools import chain
 from pathlib import Path
 
 from merlin.config.engine import EngineSettings, EngineTrainingConfig
-from merlin.core.clock import utc_now
+from merlin.core.clock import Backoff, utc_now
 from merlin.core.heap import release_free_memory
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -94,7 +94,7 @@ class JobThread(threading.Thread):
         self._work = work
         self._stopping = stop
         self._woken = threading.Event()
-        self._first_pause_s = self._pause_s = first_pause_s
+        self._backoff = Backoff(first_pause_s, MAX_PAUSE_S)
 
     def wake(self) -> None:
         """Wake the thread: there may be work."""
@@ -117,10 +117,9 @@ class JobThread(threading.Thread):
             has_work = self._work()
         except Exception:
             log.exception("job thread failed", thread=self.name)
-            self._stopping.wait(self._pause_s)
-            self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
+            self._stopping.wait(self._backoff.begin())
             return True
-        self._pause_s = self._first_pause_s
+        self._backoff.reset()
         return has_work
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.config import Config
+from merlin.core.clock import Backoff
 from merlin.core.errors import ProviderError
 from merlin.core.log import get_logger
 from merlin.dataset.split import TEST
@@ -44,7 +45,6 @@ MAX_CHECKPOINTS, ASKED_AT_ONCE = 3, 40
 _MAX_STORED = 10  # checkpoints the engine keeps; older ones cannot be asked any more
 _LOSSES = ("full_valid_loss", "valid_loss")
 FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
-_IMMEDIATELY = (0.0, FIRST_PAUSE_S)
 
 
 def find_baselines(db: Database, model: Model) -> dict[str, int]:
@@ -140,9 +140,11 @@ class BaselineTick:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._db, self._config, self._providers = db, config, providers
-        self._monotonic = monotonic
-        # Next try and following pause by model and baseline; infinite once all is answered.
-        self._retries: dict[tuple[int, str], tuple[float, float]] = {}
+        # By model and baseline.
+        self._backoffs = defaultdict[tuple[int, str], Backoff](
+            lambda: Backoff(FIRST_PAUSE_S, MAX_PAUSE_S, monotonic)
+        )
+        self._answered: set[tuple[int, str]] = set()
 
     def __call__(self) -> bool:
         """Ask a batch; always return False, as no other tick depends on it."""
@@ -150,8 +152,8 @@ class BaselineTick:
             model = model_of(row)
             if provider := self._providers.get(model.provider):
                 for baseline in find_baselines(self._db, model):
-                    next_at, _ = self._retries.get((model.model_row, baseline), _IMMEDIATELY)
-                    if self._monotonic() >= next_at:
+                    key = (model.model_row, baseline)
+                    if key not in self._answered and self._backoffs[key].is_over:
                         self._ask(provider, model, baseline)
         return False
 
@@ -172,12 +174,11 @@ class BaselineTick:
             failed = not is_provider_failure(error)
         key = (model.model_row, baseline)
         if failed:
-            _, pause_s = self._retries.get(key, _IMMEDIATELY)
-            self._retries[key] = self._monotonic() + pause_s, min(MAX_PAUSE_S, 2 * pause_s)
+            self._backoffs[key].begin()
         elif queries:
-            self._retries.pop(key, None)
+            self._backoffs[key].reset()
         else:
-            self._retries[key] = inf, FIRST_PAUSE_S
+            self._answered.add(key)
 
     def _queries(self, model: Model, baseline: str) -> list[Query]:
         if not self._is_free(model, baseline):

@@ -148,8 +148,8 @@ def test_impossible_migration_is_refused_and_the_live_model_stays(
     lab, other_provider, migrate, capsys
 ):
     for to, message in (
-        ("other", "PROVIDER/BASE"),
-        ("other/", "PROVIDER/BASE"),
+        ("other", "PROVIDER/MODEL"),
+        ("other/", "PROVIDER/MODEL"),
         ("nobody/stand-in-base", "“nobody”"),
         ("other/stand-in-bass", "stand-in-bass"),
         ("other/gpt-3.5-turbo-0125", "was shut down on 2026-10-23"),
