@@ -132,17 +132,15 @@ def write_context(
 def require_stopped(config: Config) -> Iterator[None]:
     """Hold the daemon's lock, so that no process uses the database.
 
-    Raises Refused with the names of the running processes.
+    Raises LeadTaken if the daemon or another command has it, Refused with the names of the other
+    processes that are running.
     """
     from merlin.core.clock import utc_now
     from merlin.db.database import open_database
     from merlin.db.migrations import list_applied
     from merlin.db.processes import Heartbeats, Lead
 
-    lead = Lead(config.state_dir, config.database)
-    if not lead.take():
-        raise Refused("the daemon is running", "processes-running", names="daemon")
-    with lead:
+    with Lead(config.state_dir, config.database):
         with open_database(config.database) as database:
             beats = Heartbeats(database).list_all() if list_applied(database) else []
         now = utc_now()
