@@ -199,8 +199,8 @@ def _make_lost_question(lost: JudgedAnswer) -> Row:
     """Return the text of a lost question, with the values needed to accept it."""
     question = lost.question
     values = {
-        "question": shorten(question.messages[-1].content),
-        "answer": shorten(lost.answer.text),
+        "question": shorten(" ".join(question.messages[-1].content.split())),
+        "answer": shorten(" ".join(lost.answer.text.split())),
         "example": question.example_id,
         "digest": question_digest(question),
     }

@@ -254,7 +254,7 @@ def test_undo_of_a_new_example_deletes_it(chat, lab):
     assert commit_subject(lab) == "Вера: Revert: Add example где-новое"
 
 
-CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,Тут.,\n,Пусто.,\n"
+CSV = 'question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,"Тут.\nИ там.",\n,Пусто.,\n'
 
 
 def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
@@ -263,8 +263,8 @@ def test_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert "Пришлите один файл CSV, XLSX или JSON" in chat.say("эй").text
     proof = chat.send("words.csv", CSV)
     assert "Получено: 4. Новых: 2, уже есть: 1, с ошибками: 1." in proof.text
-    assert "➕ Кто там?\n🤖 Я.\n\n➕ Где?\n🤖 Тут." in proof.text
-    assert "Строка 5:" in proof.text
+    assert "➕ Кто там?\n🤖 Я.\n\n➕ Где?\n🤖 Тут. И там." in proof.text
+    assert "Строка 6:" in proof.text
     chat.press("💾 Сохранить 2 примера")
     wait_for_commit(chat, lab)
     assert commit_subject(lab) == "Вера: Import 2 examples into trial"
@@ -455,13 +455,13 @@ def add_draft(settings, question, answer="Чертёж."):
 
 def test_selected_proposals_become_one_commit_except_those_with_errors(chat, lab):
     add_proposal(chat.settings)
-    add_draft(chat.settings, "Что за план?")
+    add_draft(chat.settings, "Что за план?", answer="1. Лист.\n2. Чертёж.")
     add_draft(chat.settings, "Что за дом?", answer="\x00")
     chat.press_forged("ex:queue:0")
     chat.press("☑️ Сразу несколько")
-    assert "Что за план?\nЧертёж. · distil: big-model" in chat.last.text
+    assert "Что за план?\n1. Лист. 2. Чертёж. · distil: big-model" in chat.last.text
     chat.press("✅ Принять все эти")
-    summary = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
+    summary = "Принято: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
     assert chat.last.text == summary
     wait_for_commit(chat, lab)
     assert commit_subject(lab) == "Вера: Import 2 examples into trial"
