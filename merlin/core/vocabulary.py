@@ -12,6 +12,7 @@ One typing error per word is corrected: a letter wrong, missing, extra, or two s
 """
 
 import re
+import threading
 import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
@@ -93,16 +94,25 @@ def _spell_out_sign(word: str) -> str:
 def stem(word: str) -> str:
     """Return the stem of a folded word."""
     if _CYRILLIC.search(word):
-        stemmed = _VERBAL_SUFFIX.sub("", _stemmer("russian").stemWord(word))
+        stemmed = _VERBAL_SUFFIX.sub("", _apply_snowball("russian", word))
         root = _FLEETING_VOWEL.sub(r"\1\2", stemmed)
         return _IRREGULAR.get(root, root)
     # Numbers have no endings, and would fill the cache.
     is_english = word.isascii() and not word.isdigit()
-    return str(_stemmer("english").stemWord(word)) if is_english else word
+    return _apply_snowball("english", word) if is_english else word
+
+
+# The stemmer stores the word in itself.
+_stemmer_lock = threading.Lock()
+
+
+def _apply_snowball(language: str, word: str) -> str:
+    with _stemmer_lock:
+        return str(_load_stemmer(language).stemWord(word))
 
 
 @cache
-def _stemmer(language: str) -> Any:
+def _load_stemmer(language: str) -> Any:
     # Imported here because only searching processes need it.
     import snowballstemmer  # noqa: PLC0415 - see above
 
@@ -231,7 +241,7 @@ class Vocabulary:
             return ()
         size = len(word)
         longer = [other for other in self._sorted if len(other) > size]
-        prefixes = set(_list_one_edit_away(word, {other[:size] for other in longer}))
+        prefixes = set(find_similar(word, {other[:size] for other in longer}))
         return self._most_frequent(other for other in longer if other[:size] in prefixes)
 
     def corrections(self, folded: str, max_words: int) -> list[tuple[str, ...]] | None:
@@ -275,15 +285,14 @@ def _by_length(words: Iterable[str]) -> _ByLength:
 def _within_one_edit(word: str, known: _ByLength) -> list[str]:
     """Return the known words within one typing error."""
     lengths = range(len(word) - 1, len(word) + 2)
-    return _list_one_edit_away(
-        word, [other for length in lengths for other in known.get(length, ())]
-    )
+    return find_similar(word, [other for length in lengths for other in known.get(length, ())])
 
 
-def _list_one_edit_away(word: str, others: Collection[str]) -> list[str]:
+def find_similar(word: str, others: Collection[str], errors: int = 1) -> list[str]:
+    """Return those of `others` within `errors` typing errors, most similar first."""
     # Imported here: processes that only read the catalogue, as the bot, save 3 MB.
     from rapidfuzz import process  # noqa: PLC0415
     from rapidfuzz.distance import OSA  # noqa: PLC0415
 
-    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=1, limit=None)
+    matches = process.extract(word, others, scorer=OSA.distance, score_cutoff=errors, limit=None)
     return [other for other, _, _ in matches]

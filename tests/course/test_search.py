@@ -1,6 +1,11 @@
 """Words, the vocabulary, terms of a query, and the matches to highlight in a text."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+
 import pytest
+import snowballstemmer
 
 from merlin.core.vocabulary import (
     Term,
@@ -86,6 +91,24 @@ def test_words_consist_of_letters_and_digits(text, words):
 )
 def test_forms_of_a_word_have_one_stem(one, other):
     assert stem(one) == stem(other)
+
+
+@pytest.fixture
+def frequent_switches():
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.mark.usefixtures("frequent_switches")
+def test_several_threads_stem_at_once():
+    roots, endings = ("nation", "relat", "condit", "hope", "adjust"), ("ional", "fulness", "ments")
+    prefixes = map("".join, product("bcdfgklm", "aeiou", "bcdfgklm"))
+    words = [prefix + root + end for prefix, root, end in product(prefixes, roots, endings)]
+    with ThreadPoolExecutor(4) as threads:
+        stems = list(threads.map(stem, words))
+    assert stems == snowballstemmer.stemmer("english").stemWords(words)
 
 
 def test_index_contains_words_and_stems():

@@ -14,7 +14,8 @@ from functools import cache
 from importlib.resources import files
 from itertools import chain, product
 
-from merlin.engine.trainers.recall.text import extract_terms, stem_english
+from merlin.core import vocabulary
+from merlin.engine.trainers.recall.text import extract_terms
 
 _MAX_SPELLED_LENGTH = 4
 _RUSSIAN_LETTERS = dict(
@@ -73,4 +74,4 @@ def list_known_stems() -> frozenset[str]:
 
 
 def _stem(word: str) -> str:
-    return stem_english(word) if word.isascii() else word
+    return vocabulary.stem(word) if word.isascii() else word

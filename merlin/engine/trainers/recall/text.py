@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from rapidfuzz import process
-from rapidfuzz.distance import OSA
 
 from merlin.core.messages import Message
+from merlin.core.vocabulary import find_similar, stem
 
 NO_WORDS = "n:"
 MAX_DEPTH = 2
@@ -82,8 +81,7 @@ _QUESTIONS = {
     "yesno": r"\bли\b|\bправда\b|\bверно\b|\bможно\b|\bразве\b|^(?:is|are|can|does|do)\b",
 }
 _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
-# The stemmer is stateful, so it needs a lock.
-_stemmer_lock = threading.Lock()
+_dictionary_lock = threading.Lock()
 
 
 def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str], bool]) -> str:
@@ -101,8 +99,7 @@ def correct_spelling(text: str, words: Collection[str], is_known: Callable[[str]
         ):
             return match[0]
         errors = 1 if len(word) < _MIN_LENGTH_WITH_TWO_ERRORS else 2
-        similar = process.extractOne(word, words, scorer=OSA.distance, score_cutoff=errors)
-        return similar[0] if similar else match[0]
+        return next(iter(find_similar(word, words, errors)), match[0])
 
     return _WORD.sub(correct, text)
 
@@ -136,7 +133,7 @@ def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
 def _build_term(token: str, *, is_russian: bool) -> str:
     token = _NUMERALS.get(token, token)
     if _CYRILLIC.match(token):
-        with _stemmer_lock:
+        with _dictionary_lock:
             parsed = _load_russian_dictionary().parse(token)[0]
         lemma = normalise(parsed.normal_form)
         part = parsed.tag.POS
@@ -146,15 +143,8 @@ def _build_term(token: str, *, is_russian: bool) -> str:
     if token.isascii() and token.isalpha():
         # in a Russian question `for`, `if` or `with` is the subject, not a function word
         kind = "f" if token in _ENGLISH_FUNCTION and not is_russian else "n"
-        return f"{kind}:{stem_english(token)}"
+        return f"{kind}:{stem(token)}"
     return f"n:{token}"
-
-
-def stem_english(word: str) -> str:
-    """Return the stem of an English word in lower case."""
-    with _stemmer_lock:
-        stem: str = _load_english_stemmer().stemWord(word)
-    return stem
 
 
 @cache
@@ -162,13 +152,6 @@ def _load_russian_dictionary() -> Any:  # pymorphy3 is untyped
     import pymorphy3  # noqa: PLC0415 - reads its dictionary
 
     return pymorphy3.MorphAnalyzer(lang="ru")
-
-
-@cache
-def _load_english_stemmer() -> Any:  # snowballstemmer is untyped
-    import snowballstemmer  # noqa: PLC0415 - needed for Latin words only
-
-    return snowballstemmer.stemmer("english")
 
 
 def build_bare_key(alone: Sequence[str], back: int) -> str:
