@@ -119,11 +119,15 @@ class _PsycopgAdapter(Psycopg3Adapter):
     def check_driver(self) -> None:
         """Do nothing: a missing driver was found when the adapter was created."""
 
-    def connect(self, db: PostgresqlDatabase, **params: Any) -> psycopg.Connection:
+    def connect(
+        self, db: PostgresqlDatabase, *, read_only: bool = False, **params: Any
+    ) -> psycopg.Connection:
         """Open a connection. Raises ConfigError if the database cannot store every character."""
         import psycopg  # noqa: PLC0415 - SQLite does without it
 
-        connection = psycopg.connect(db.database, **params)
+        connection = psycopg.connect(db.database, autocommit=True, **params)
+        if read_only:  # not by `options` at the start, which PgBouncer refuses
+            connection.execute("SET default_transaction_read_only = on")
         encoding = connection.info.parameter_status("server_encoding")
         if encoding not in ("UTF8", None):  # None: of a pooler
             connection.close()
@@ -204,8 +208,7 @@ def connect(url: str, *, read_only: bool, busy_s: float) -> Handle:
     parts = urlsplit(url)
     if parts.scheme in ("postgresql", "postgres"):
         url = "postgresql" + url[len(parts.scheme) :]
-        mode = {"options": "-c default_transaction_read_only=on"} if read_only else {}
-        return Postgresql(url, **_timeouts(url), **mode)
+        return Postgresql(url, read_only=read_only, **_timeouts(url))
     path = sqlite_path(url)
     if parts.scheme != "sqlite" or parts.netloc or path == Path("/"):
         scheme = parts.scheme or "empty"

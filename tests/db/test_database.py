@@ -16,6 +16,7 @@ from merlin.db.intents import Intent
 from merlin.db.migrations import migrate
 from merlin.db.tables import INTENT, WAKE
 from merlin.db.values import read_row
+from tests.support.transaction_pooler import run_pooler
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
@@ -62,6 +63,14 @@ def test_read_only_database_cannot_be_written(url):
         assert counter(database) == 0
         with pytest.raises(DatabaseAway, match=r"read-?only"):
             database.bump()
+        assert counter(database) == 0
+
+
+def test_pooler_that_refuses_options_at_the_start_can_be_read(postgresql):
+    with (
+        run_pooler(postgresql.create(template="empty")) as url,
+        open_database(url, read_only=True) as database,
+    ):
         assert counter(database) == 0
 
 

@@ -1,6 +1,7 @@
 """A minimal PostgreSQL pooler: all clients share one server process.
 
-Each statement is forwarded as a whole, as PgBouncer does in statement mode.
+Each statement is forwarded as a whole, as PgBouncer does in statement mode. Like PgBouncer without
+`ignore_startup_parameters`, it refuses clients with `options`.
 """
 
 import socket
@@ -32,9 +33,14 @@ class _Client(socketserver.StreamRequestHandler):
     def handle(self):
         while True:
             (length,) = struct.unpack("!i", self.rfile.read(4))
-            if struct.unpack("!i", self.rfile.read(length - 4)[:4])[0] not in ENCRYPT:
+            start = self.rfile.read(length - 4)
+            if struct.unpack("!i", start[:4])[0] not in ENCRYPT:
                 break
             self.wfile.write(b"N")
+        if b"\0options\0" in start:
+            error = b"SFATAL\0C08P01\0Munsupported startup parameter: options\0\0"
+            self.wfile.write(b"E" + struct.pack("!i", len(error) + 4) + error)
+            return
         pool = self.server
         self.wfile.write(pool.greeting)
         statement = b""
