@@ -376,7 +376,7 @@ def finish(ctx: Context, asker: Asker, answer: ChatAnswer, by: str = "bot") -> N
     cost = Cost(written.cost_micro, written.currency)
     settle(ctx, asker, cost, is_answered=bool(written.answer))
     if reply is not None:
-        report_faults(ctx.db, reply.faults, ctx.clock(), by)
+        report_faults(ctx.db, reply.faults, ctx.clock, by)
         count_answer(ctx.db, reply)
 
 

@@ -44,7 +44,7 @@ from merlin.dataset.preview import check_files
 from merlin.dataset.proposals import DISTIL, MAX_CHARACTERS, Draft, Proposals, example_yaml
 from merlin.dataset.split import TEST, TRAIN
 from merlin.db.intents import Intents, IntentState
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.providers.base import Answer, ModelClient
 from merlin.training.ask_many import AskReport, Query, Reply, ask_many
 
@@ -321,8 +321,7 @@ class _RecordingClient:
                 self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
                 Proposals(ctx.db, ctx.clock).add_drafts(drafts)
                 if drafts:
-                    once = f"proposals:{ctx.clock():%Y-%m-%d}"
-                    Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, once)
+                    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {}, "proposals")
             self.report.answered += 1
             self.report.proposed += len(drafts)
             self.report.spent_micro += cost

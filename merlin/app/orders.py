@@ -37,7 +37,7 @@ from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.core.money import Amount
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund, PaymentRequest, Status
 
 if TYPE_CHECKING:
@@ -459,10 +459,9 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _BAD_CREDENTIALS:
         return
-    once = f"gateway-key:{ctx.clock():%Y-%m-%dT%H}"
     arguments = {"reason": error.code}
-    tell = Notices(ctx.db, ctx.clock).tell
-    await ctx.store.do(lambda: tell(ADMINS, "notice-gateway-key", arguments, once))
+    tell = Notices(ctx.db, ctx.clock).tell_hourly
+    await ctx.store.do(lambda: tell("notice-gateway-key", arguments, "gateway-key"))
 
 
 async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:

@@ -32,7 +32,7 @@ from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError
 from merlin.core.heartbeat import BugCount
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import ADMINS, Notices, notify_failing_steps
+from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
 
 log = get_logger(__name__)
@@ -194,9 +194,8 @@ class PaymentWorker:
         try:
             await self.run_round()
             if failing := self.bugs.failing:
-                notices, day = Notices(self.ctx.db, self.ctx.clock), self._now().date()
-                tell = partial(notify_failing_steps, notices, "api", failing, day)
-                await self.ctx.store.do(tell)
+                tell = Notices(self.ctx.db, self.ctx.clock).tell_failing_steps
+                await self.ctx.store.do(partial(tell, "api", failing))
         except MerlinError as error:
             if (reason := redact(str(error))) != self._failure:
                 log.warning("payments wait", reason=reason)

@@ -34,7 +34,7 @@ from merlin.dataset.proposals import (
     mask_personal_data,
 )
 from merlin.db.audit import Audit
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 
 # The version of the text `consent-ask`; another text needs a new consent.
 CONSENT_VERSION = "2026-11-22"
@@ -125,8 +125,7 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
         raise Refused("no consent", "api-problem-consent-needed-detail")
     proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
     if proposal is not None:
-        day = f"{ctx.clock():%Y-%m-%d}"
-        Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-proposal", {}, f"proposals:{day}")
+        Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {}, "proposals")
     return proposal
 
 

@@ -46,7 +46,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -389,9 +389,10 @@ class UpdatePoller:
         """Leave the token to the other program for a while; never take its updates."""
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
-            notices = Notices(self._services.db)
-            once = f"conflict:{self._services.clock():%Y-%m-%dT%H}"
-            await self._services.store.do(lambda: notices.tell(ADMINS, "notice-conflict", {}, once))
+            notices = Notices(self._services.db, self._services.clock)
+            await self._services.store.do(
+                lambda: notices.tell_hourly("notice-conflict", {}, "conflict")
+            )
         self._has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
 

@@ -16,7 +16,6 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import StrEnum
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -26,13 +25,14 @@ from opentelemetry.trace import SpanKind, get_current_span
 from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import count_window_tokens, estimate_tokens, limit_from_refusal
+from merlin.core.clock import Clock
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
 from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
 from merlin.core.tracing import open_span
 from merlin.db.database import Database
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.db.requests import RequestKind, Requests
 from merlin.openai_protocol.errors import NO_CREDIT
 from merlin.providers.base import NOT_COUNTED, Answer
@@ -136,15 +136,15 @@ class Stop:
             self._task.cancel()
 
 
-def report_faults(db: Database, faults: Iterable[ProviderFault], now: datetime, by: str) -> None:
+def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, by: str) -> None:
     """Notify admins of each fault, at most once an hour; call it within a transaction.
 
     `by` is the name of the calling process, as stored with requests.
     """
     for fault in faults:
         arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
-        once = f"answer:{fault.kind}:{fault.provider}:{fault.model_id}:{now:%Y-%m-%dT%H}"
-        is_news = Notices(db).tell(ADMINS, f"notice-answer-{fault.kind}", arguments, once)
+        once = f"answer:{fault.kind}:{fault.provider}:{fault.model_id}"
+        is_news = Notices(db, clock).tell_hourly(f"notice-answer-{fault.kind}", arguments, once)
         if is_news and fault.kind == "gone":
             # The daemon lists the remaining models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)

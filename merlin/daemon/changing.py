@@ -142,9 +142,8 @@ class ChangeProcessor:
     def _put_back(self, batch: Batch, failure: MerlinError) -> None:
         self._backoff.begin()
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
-        day = self._clock().date().isoformat()
         arguments = {"reason": failure.as_argument()}
-        self._notices.tell(ADMINS, "notice-change-waits", arguments, once=f"change-waits:{day}")
+        self._notices.tell_daily("notice-change-waits", arguments, "change-waits")
 
     def _notify(
         self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None

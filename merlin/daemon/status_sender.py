@@ -17,7 +17,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, choose_shown_status
 from merlin.db.database import Row
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeDenied, ForgeUnavailable
 
 log = get_logger(__name__)
@@ -71,9 +71,9 @@ class StatusSender:
             self._backoff.reset()
         self._backoff.begin(failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0)
         if isinstance(failure, ForgeDenied):
-            day = self._services.clock().date().isoformat()
             arguments = {"project": self._forge.project, "reason": failure.arguments["reason"]}
-            Notices(self._services.db).tell(ADMINS, "notice-forge", arguments, once=f"forge:{day}")
+            notices = Notices(self._services.db, self._services.clock)
+            notices.tell_daily("notice-forge", arguments, "forge")
             self._services.db.bump()
 
     def _status(self, owed: Row) -> CommitStatus:

@@ -7,7 +7,7 @@ Alarms report stalled jobs and models: provider errors, unknown statuses, age. T
 one notice per job, per provider and day, or per warning of a shutdown date; they stop nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -135,8 +135,8 @@ def read_commits(services: DaemonServices) -> bool:
 
 
 def _notify_daily(services: DaemonServices, key: str, **arguments: object) -> None:
-    day = services.clock().date().isoformat()
-    Notices(services.db).tell(ADMINS, key, arguments, once=f"{key.removeprefix('notice-')}:{day}")
+    notices = Notices(services.db, services.clock)
+    notices.tell_daily(key, arguments, key.removeprefix("notice-"))
 
 
 def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
@@ -340,18 +340,15 @@ SILENT = timedelta(minutes=5)
 MAX_QUEUED_LENGTH, LONGEST = timedelta(hours=6), timedelta(hours=24)
 MAX_PROOF_TIME = timedelta(hours=1)
 
-# Notifies the admins: Fluent key, its arguments, and a deduplication key.
-Tell = Callable[[str, Mapping[str, object], str], object]
-
 
 def warn_of_problems(services: DaemonServices) -> bool:
     """Notify the admins of problems of open jobs, unevaluated models and served models."""
-    now, tell = services.clock(), partial(Notices(services.db).tell, ADMINS)
+    now, notices = services.clock(), Notices(services.db, services.clock)
     for job in Jobs(services.db).open_jobs():
-        _warn_of_job(services, job, now, tell)
+        _warn_of_job(services, job, now, notices)
     for model in Models(services.db, services.clock).list_unproved():
         if model.note and now - model.created_at > MAX_PROOF_TIME:
-            _warn_of_silence(model.provider, model.note, now, tell)
+            _warn_of_silence(model.provider, model.note, notices)
     for dataset, serving in Promotions(services.db).list_serving().items():
         model = serving.model
         if model.state is ModelState.GONE:
@@ -360,7 +357,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
                 "version": model.build_version,
                 "provider": model.provider,
             }
-            tell("notice-gone", arguments, f"gone:{model.model_row}:{now.date().isoformat()}")
+            notices.tell_daily("notice-gone", arguments, f"gone:{model.model_row}")
     return False
 
 
@@ -387,15 +384,15 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
     return False
 
 
-def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) -> None:
+def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Notices) -> None:
     arguments = {"job": job.job_id, "dataset": job.dataset, "provider": job.provider}
     if job.provider not in services.providers:
-        tell("notice-no-provider", arguments, f"no-provider:{job.job_id}")
+        notices.tell(ADMINS, "notice-no-provider", arguments, f"no-provider:{job.job_id}")
     if job.error and now - job.updated_at > SILENT:
-        _warn_of_silence(job.provider, job.error, now, tell)
+        _warn_of_silence(job.provider, job.error, notices)
     if job.status and state_of(job.status) is None:
         strange = {**arguments, "status": job.status}
-        tell("notice-status", strange, f"status:{job.job_id}:{job.status}")
+        notices.tell(ADMINS, "notice-status", strange, f"status:{job.job_id}:{job.status}")
     is_begun = job.state in (JobState.RUNNING, JobState.PAUSED)
     longest = LONGEST if is_begun else MAX_QUEUED_LENGTH
     if now - job.created_at > longest:
@@ -404,9 +401,9 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, tell: Tell) 
             "hours": int(longest.total_seconds() // 3600),
             "status": job.status or "-",
         }
-        tell("notice-late", late, f"late:{job.job_id}:{late['hours']}")
+        notices.tell(ADMINS, "notice-late", late, f"late:{job.job_id}:{late['hours']}")
 
 
-def _warn_of_silence(provider: str, reason: str, now: datetime, tell: Tell) -> None:
+def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
     arguments = {"provider": provider, "reason": reason}
-    tell("notice-provider", arguments, f"provider:{provider}:{now.date().isoformat()}")
+    notices.tell_daily("notice-provider", arguments, f"provider:{provider}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from merlin.core.clock import iso
 from merlin.core.log import redact
@@ -53,19 +53,6 @@ class Notice:
     created_at: datetime
 
 
-def notify_failing_steps(
-    notices: Notices, process: str, failing: Mapping[str, str], day: date
-) -> None:
-    """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
-
-    `failing` is the result of `BugCount.failing`.
-    """
-    for step, reason in failing.items():
-        arguments = {"process": process, "step": step, "reason": redact(reason)}
-        once = f"failing:{process}:{step}:{day.isoformat()}"
-        notices.tell(ADMINS, "notice-failing", arguments, once=once)
-
-
 class Notices(Repository):
     """Notices wait until one process hands them over."""
 
@@ -77,6 +64,23 @@ class Notices(Repository):
         if is_new:
             self.db.bump()
         return is_new
+
+    def tell_daily(self, key: str, arguments: Mapping[str, object], once: str) -> bool:
+        """Store a notice to admins; False if its `once` key was stored today (UTC)."""
+        return self.tell(ADMINS, key, arguments, f"{once}:{self._clock():%Y-%m-%d}")
+
+    def tell_hourly(self, key: str, arguments: Mapping[str, object], once: str) -> bool:
+        """Store a notice to admins; False if its `once` key was stored in this hour."""
+        return self.tell(ADMINS, key, arguments, f"{once}:{self._clock():%Y-%m-%dT%H}")
+
+    def tell_failing_steps(self, process: str, failing: Mapping[str, str]) -> None:
+        """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
+
+        `failing` is the result of `BugCount.failing`.
+        """
+        for step, reason in failing.items():
+            arguments = {"process": process, "step": step, "reason": redact(reason)}
+            self.tell_daily("notice-failing", arguments, f"failing:{process}:{step}")
 
     def list_waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
         """Return the oldest notices not yet handed over.

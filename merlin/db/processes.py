@@ -29,7 +29,7 @@ from merlin.db.connections import open_session
 from merlin.db.database import Database, Prepared, Repository, transaction
 from merlin.db.driver_errors import DatabaseAway, driver_errors
 from merlin.db.keyring import KeyHolders
-from merlin.db.notices import Notices, notify_failing_steps
+from merlin.db.notices import Notices
 from merlin.db.tables import HEARTBEAT, WAKE
 from merlin.db.values import RowMap
 
@@ -60,8 +60,8 @@ class Heartbeats(Repository):
             self.db.delete(HEARTBEAT, HEARTBEAT.at < iso(heartbeat.at - _FORGOTTEN_AFTER))
             self._has_sent = True
         self._holders.tell(heartbeat.process, heartbeat.at)
-        day = heartbeat.at.date()
-        notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)
+        notices = Notices(self.db, lambda: heartbeat.at)
+        notices.tell_failing_steps(heartbeat.process, heartbeat.failing)
 
     def list_all(self) -> list[Heartbeat]:
         """Return the last heartbeat of every process, by process and host."""

@@ -417,7 +417,7 @@ def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> Api
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question or release it, and report problems to the admins."""
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
-    report_faults(services.db, reply.faults, services.clock(), BY)
+    report_faults(services.db, reply.faults, services.clock, BY)
     count_answer(services.db, reply)
 
 

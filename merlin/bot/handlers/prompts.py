@@ -32,7 +32,7 @@ from merlin.core.errors import ProviderBusy, ProviderError, Refused
 from merlin.core.file_kind import HEAD_BYTES, FileKind, detect_kind, image_mime, recording_extension
 from merlin.core.log import get_logger
 from merlin.core.messages import Image, Message
-from merlin.db.notices import ADMINS, Notices
+from merlin.db.notices import Notices
 from merlin.providers.documents import file_error, file_size_error
 from merlin.providers.openai_chat import OpenAIAudio
 
@@ -187,10 +187,9 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
     provider, model_id = transcription.pair if transcription is not None else ("", "")
     log.warning("a voice message was not transcribed", provider=provider, reason=str(error))
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
-    once = f"hear:{provider}:{model_id}:{context.services.clock():%Y-%m-%dT%H}"
-    await context.store.do(
-        lambda: Notices(context.db).tell(ADMINS, "notice-hear-failed", arguments, once)
-    )
+    tell = Notices(context.db, context.services.clock).tell_hourly
+    once = f"hear:{provider}:{model_id}"
+    await context.store.do(lambda: tell("notice-hear-failed", arguments, once))
 
 
 # The rest of the window is for the answer and for errors of the estimate.
