@@ -204,7 +204,7 @@ def prune(
 @app.command()
 def log(
     dataset: Annotated[str | None, typer.Argument(help="Only entries of this dataset.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of verdicts.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Number of commits.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -69,7 +69,7 @@ PANELS = {
         "log": "Show the result of each commit with its problems, newest first.",
         "jobs": "Fine-tune jobs.",
         "prompt-check": (
-            "Compare the base with a good prompt and the tuned model on the test questions."
+            "Compare the base model with a good prompt and the trained model on the test questions."
         ),
         "eval": "Show how a model answered its test questions, and what got better or worse.",
         "models": "Models, and which one is live.",

@@ -324,7 +324,7 @@ def list_bases(
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """List base models: licence, size, required memory, and models tuned from them."""
+    """List base models: licence, size, required memory, and models trained on them."""
     settings = configuration(config)
     entries = _list_entries(settings, is_thorough=verify)
     if json or entries:
@@ -356,12 +356,12 @@ def list_bases(
 def remove(
     name: Annotated[str, typer.Argument(help="Base model.")],
     force: Annotated[
-        bool, typer.Option("--force", help="Delete it even if tuned models need it.")
+        bool, typer.Option("--force", help="Delete it even if trained models need it.")
     ] = False,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Delete a base model's files; refused while tuned models or jobs need it."""
+    """Delete a base model's files; refused while trained models or jobs need it."""
     from merlin.engine.model_store import store
     from merlin.wiring.engine import engine_folder
 

@@ -167,7 +167,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Compare the base with a good prompt and the tuned model on the test questions."""
+    """Compare the base model with a good prompt and the trained model on the test questions."""
     settings = configuration(config)
     with open_reading_context(settings, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)

@@ -74,7 +74,7 @@ def add(  # noqa: PLR0913 - each is an option of the command
     file: FileOption = None,
     tag: TagOption = None,
     name: Annotated[
-        str, typer.Option("--id", help="Id of the example; default: made from the question.")
+        str, typer.Option("--id", help="ID of the example; default: made from the question.")
     ] = "",
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,

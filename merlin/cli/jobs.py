@@ -105,7 +105,7 @@ def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -
 
 @jobs_app.command()
 def launch(
-    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is launched.")],
+    dataset: Annotated[str, typer.Argument(help="The dataset whose newest build is trained.")],
     config: ConfigPath = DEFAULT,
     no_wait: NoWait = False,
     json: AsJson = False,

@@ -38,7 +38,7 @@ app.add_typer(models_app)
 def list_models(
     dataset: OnlyDataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
-    """List tuned models with their scores, newest first."""
+    """List trained models with their test scores, newest first."""
     with read_context(config, dataset) as (ctx, actor):
         views = models.list_recent(ctx, actor, dataset or "")
     if json:
@@ -119,7 +119,7 @@ def history(
 def impact(
     example: Annotated[
         str,
-        typer.Argument(metavar="FILE|EXAMPLE", help="File or id of the example, or DATASET/ID."),
+        typer.Argument(metavar="FILE|EXAMPLE", help="File or ID of the example, or DATASET/ID."),
     ],
     dataset: OnlyDataset = None,
     config: ConfigPath = DEFAULT,

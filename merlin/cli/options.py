@@ -26,7 +26,7 @@ ConfigPath = Annotated[
     Path, typer.Option("--config", envvar="MERLIN_CONFIG", help="The configuration file.")
 ]
 DatasetName = Annotated[str, typer.Argument(help="The dataset.")]
-ModelName = Annotated[str, typer.Argument(help="Model id or build version.")]
+ModelName = Annotated[str, typer.Argument(help="Model ID or build version.")]
 OnlyDataset = Annotated[str | None, typer.Option("--dataset", help="Only entries of this dataset.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Base = Annotated[
@@ -69,7 +69,7 @@ def configuration(path: Path) -> Config:
     return config
 
 
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait for the daemon.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Don't wait for the daemon.")]
 
 
 def ask_daemon(

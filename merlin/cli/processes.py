@@ -34,7 +34,7 @@ def demo(
     ] = 8700,
     engine: Annotated[
         Literal["recall", "lora"],
-        typer.Option(help="lora: also tune a real language model, in a few minutes."),
+        typer.Option(help="lora: also train a real language model, in a few minutes."),
     ] = "recall",
     grounding: Annotated[
         bool,

@@ -29,7 +29,7 @@ def probe(
     url: Annotated[
         str, typer.Argument(metavar="URL", help="The server, with or without /v1.")
     ] = "",
-    model: Annotated[str | None, typer.Option(help="The base model to tune and to ask.")] = None,
+    model: Annotated[str | None, typer.Option(help="The base model to train and to ask.")] = None,
     timeout_s: Annotated[
         float, typer.Option(min=1, help="Maximum duration of a job in seconds.")
     ] = 600,

@@ -41,7 +41,7 @@ from merlin.core.permissions import Role
 LIST_COLUMNS = "user name account role plan language note"
 # Telegram ids have at most 52 bits (Bot API, User.id); ids of people without Telegram have 53.
 PersonId = Annotated[
-    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram id of the person.")
+    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Telegram ID of the person.")
 ]
 
 app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, blocks, plans, gifts.")
@@ -49,7 +49,7 @@ app = typer.Typer(name="users", no_args_is_help=True, help="People: roles, block
 
 @app.command("list")
 def list_users(
-    words: Annotated[str, typer.Argument(help="Id, or part of a name.")] = "",
+    words: Annotated[str, typer.Argument(help="ID, or part of a name.")] = "",
     offset: Annotated[int, typer.Option(min=0, help="Number of entries to skip.")] = 0,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Maximum number of entries.")] = 50,
     config: ConfigPath = DEFAULT,
@@ -91,7 +91,7 @@ def _row(user: dict[str, Any]) -> dict[str, Any]:
 
 @app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
-    """Show a person: role, plan, remaining quota, gifts, consents."""
+    """Show a person: role, plan, questions left, gifts, consents."""
     with read_context(config) as (ctx, actor):
         details = _user_details_record(users.read_details(ctx, actor, user))
     if json:
@@ -206,7 +206,7 @@ def gift(
     days: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until they expire.")
     ] = None,
-    reason: Annotated[str, typer.Option(help="Reason, for the audit log.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, for the activity log.")] = "",
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -220,7 +220,7 @@ def gift(
 
 
 UserId = Annotated[
-    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="Id of the person.")
+    int, typer.Argument(metavar="USER", min=1, max=LAST_ID, help="ID of the person.")
 ]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Username: a-z, 0-9, . _ -")]
 AskPassword = Annotated[bool, typer.Option("--ask", help="Ask for the password at the terminal.")]

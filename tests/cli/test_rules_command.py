@@ -53,5 +53,5 @@ def test_json_holds_every_rule(capsys):
 def test_unknown_rule_suggests_the_nearest_one(capsys):
     code, output, message = run_rules(capsys, "near-duplicat")
     assert (code, output) == (1, "")
-    assert "is near-duplicate meant?" in message
+    assert "did you mean near-duplicate?" in message
     assert "there is no rule zebra; all" in run_rules(capsys, "zebra")[2]

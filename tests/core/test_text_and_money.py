@@ -65,7 +65,7 @@ def test_operating_system_error_is_translated_into_russian(tmp_path):
     [
         (
             "invalid_training_file: Line 3 is no JSON.",
-            "поставщик не принял обучающий файл. Ответ поставщика: «Line 3 is no JSON.»",
+            "поставщик не принял файл для обучения. Ответ поставщика: «Line 3 is no JSON.»",
         ),
         ("insufficient_quota", "на счёте у поставщика закончились деньги"),
         ("a_new_code: Something new.", "a_new_code: Something new."),

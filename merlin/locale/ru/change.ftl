@@ -98,7 +98,6 @@ change-in-conflict = Тот же файл тем временем изменил
     { $difference }
 did-change = В следующем обучении будет около { $examples ->
     [one] { $examples } примера
-    [few] { $examples } примеров
    *[many] { $examples } примеров
   }{ $tokens ->
     [0] { "" }
@@ -108,7 +107,6 @@ did-change = В следующем обучении будет около { $exa
   }.
 did-change-price = В следующем обучении будет около { $examples ->
     [one] { $examples } примера
-    [few] { $examples } примеров
    *[many] { $examples } примеров
   }, стоимость: { $price }{ $tokens ->
     [0] { "" }

@@ -74,7 +74,7 @@ page-lost = Нет связи. Страница обновится сама, к�
 page-back-to-courses = Все курсы
 page-taught-by =
     { $count ->
-        [one] преподаватель: { $teachers }
+        [1] преподаватель: { $teachers }
        *[other] преподаватели: { $teachers }
     }
 page-ask-course = Спросить по курсу

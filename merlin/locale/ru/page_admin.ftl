@@ -248,7 +248,7 @@ page-shuts-down = { $day }, через { $count ->
        *[other] { $count } дней
     }
 page-disk = Диск
-page-disk-free = свободно { $free } ГиБ из { $total }
+page-disk-free = свободно { $free } ГиБ из { $total }
 page-disk-used = Занято на диске
 page-alarms = Оповещения
 page-health-calm = Все службы работают, очереди не задерживаются.
@@ -265,7 +265,7 @@ page-process-none-engine = не настроен: обучает только п
 page-queues-about = сколько ждёт самое старое; полная полоса — тревога
 page-queue-waits = { $count }, { $time }
 page-queue-empty = пусто
-page-seconds-brief = { $seconds } с
+page-seconds-brief = { $seconds } с
 page-percent = { $share } %
 page-trend-none = первый ответ появится здесь в течение минуты
 page-no-data = Пока пусто

@@ -63,7 +63,6 @@ page-brings-no-document = Без документов
 page-brings-sessions =
     { $count ->
         [one] Сохраняется { $count } разговор
-        [few] Сохраняется до { $count } разговоров
        *[other] Сохраняется до { $count } разговоров
     }
 page-brings-window = Память разговора: { $said } токенов

@@ -35,7 +35,7 @@ held-few-new = { $new ->
     [few] { $new } новых примера
    *[many] { $new } новых примеров
   } из { $needed } нужных
-held-quiet = ждёт { $seconds } с без новых коммитов
+held-quiet = ждёт { $seconds } с без новых коммитов
 held-slots = ждёт, пока у поставщика закончится другое обучение
 held-job-cap = обучение может стоить { $price }, лимит { $cap }
 held-month-cap = обучение может стоить { $price }; в этом месяце потрачено { $spent } из { $cap }
@@ -164,7 +164,7 @@ notice-provider = Поставщик «{ $provider }» давно не отве�
 notice-forbidden = Поставщик «{ $provider }» не разрешает этой учётной записи обучать (обучение { $job } набора «{ $title }»: { $reason }). Больше Merlin там ничего не запустит. Когда поставщик разрешит: merlin jobs launch { $dataset }
 notice-gone = { $title }: у поставщика «{ $provider }» больше нет текущей модели { $version }. Пока отвечает запасная модель. Что делать: merlin models rollback { $dataset } или обучить снова: merlin jobs launch { $dataset }
 notice-status = { $title }: поставщик «{ $provider }» сообщает об обучении { $job } неизвестный статус «{ $status }». Merlin продолжает проверять.
-notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или остановите его: merlin jobs cancel { $job }
+notice-late = { $title }: обучение { $job } не завершилось за { $hours } ч (поставщик «{ $provider }», статус { $status }). Подождите или остановите его: merlin jobs cancel { $job }
 notice-findings = { $title }: в коммите { $commit } { $errors ->
     [one] { $errors } ошибка
     [few] { $errors } ошибки
