@@ -10,7 +10,6 @@ import shutil
 import stat
 import subprocess
 import urllib.error
-import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, timedelta
@@ -48,7 +47,7 @@ from merlin.core.errors import (
     SourceError,
 )
 from merlin.core.i18n import cut, day_argument
-from merlin.core.loopback import LOOPBACK, url_place
+from merlin.core.loopback import LOOPBACK, open_url, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
@@ -156,7 +155,7 @@ def check_clock(url: str) -> CheckMessage:
     headers: Message | None = None
     with suppress(OSError, HTTPException):
         try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
+            with open_url(url, TIMEOUT_S) as answer:
                 headers = answer.headers
         except urllib.error.HTTPError as refusal:
             headers = refusal.headers
@@ -336,7 +335,7 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
     token = credential(BOT_TOKEN)
     bot_id(token)
     try:
-        with urllib.request.urlopen(f"{base_url}/bot{token}/{method}", timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
+        with open_url(f"{base_url}/bot{token}/{method}", TIMEOUT_S) as answer:
             result: dict[str, Any] = json.load(answer)["result"]
             return {field: result[field], **result}
     except OSError as error:
@@ -452,8 +451,7 @@ def check_public_url(config: Config) -> CheckMessage:
     """
     url = config.api.public_url.rstrip("/")
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=TIMEOUT_S):  # noqa: S310 - as above
-            pass
+        open_url(f"{url}/healthz", TIMEOUT_S).close()
     except OSError as error:
         raise check_failure("doctor-not-public", url=url, reason=plain_reason(error)) from None
     has_proxy = (urlsplit(url).port or 0) != config.api.address[1]
@@ -464,6 +462,6 @@ def check_public_url(config: Config) -> CheckMessage:
 
 def _shows_figures(url: str) -> bool:
     """Return whether our metrics can be read at a URL."""
-    with suppress(OSError, HTTPException), urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
+    with suppress(OSError, HTTPException), open_url(url, TIMEOUT_S) as answer:
         return b"merlin_" in answer.read()
     return False

@@ -7,7 +7,6 @@ import os
 import sys
 import time
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -32,7 +31,7 @@ from merlin.cli.output import (
 from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import format_number, text
-from merlin.core.loopback import url_place
+from merlin.core.loopback import open_url, url_place
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -269,9 +268,8 @@ def _engine_view(config: Config) -> dict[str, Any]:
     url = f"http://{url_place(config.engine.address)}/view"
     key = credential(config.engine.credential)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    request = urllib.request.Request(url, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
+        with open_url(url, TIMEOUT_S, headers) as answer:
             values: dict[str, Any] = json_.load(answer)
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:

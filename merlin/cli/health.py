@@ -5,7 +5,6 @@ import socket
 import ssl
 import sys
 import urllib.error
-import urllib.request
 from contextlib import suppress
 from email.message import Message
 from http import HTTPStatus
@@ -22,7 +21,7 @@ from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
-from merlin.core.loopback import url_place
+from merlin.core.loopback import open_url, url_place
 
 PROBE_S = 5.0
 OTHER_INSTALLATION = "unhealthy-other-installation"
@@ -150,9 +149,8 @@ def _get(url: str) -> Message:
     """Return the headers of a response."""
     # This checks liveness, not identity: the certificate does not name the loopback address.
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
-    with urllib.request.urlopen(url, timeout=PROBE_S, context=context) as response:  # noqa: S310 - ours
-        headers: Message = response.headers
-        return headers
+    with open_url(url, PROBE_S, tls=context) as response:
+        return response.headers
 
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:

@@ -1,7 +1,12 @@
 """Network addresses: loopback and network membership, and parameters of a PostgreSQL URL."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from http.client import HTTPResponse
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ssl import SSLContext
+from urllib.parse import urlsplit
+from urllib.request import HTTPSHandler, ProxyHandler, Request, build_opener
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import redact
@@ -33,6 +38,23 @@ def url_place(address: tuple[str, int]) -> str:
     """Return the host and port for a local URL to a listening address."""
     host = _LOCAL_ADDRESSES.get(address[0], address[0])
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
+
+
+def open_url(
+    url: str,
+    timeout_s: float,
+    headers: Mapping[str, str] | None = None,
+    tls: SSLContext | None = None,
+) -> HTTPResponse:
+    """Request a URL of the configuration; without the environment's proxies if it is local.
+
+    Raises OSError, HTTPException.
+    """
+    proxies: dict[str, str] | None = {} if is_loopback(urlsplit(url).hostname) else None
+    opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=tls))
+    request = Request(url, headers=dict(headers or {}))  # noqa: S310 - judged when it was read
+    response: HTTPResponse = opener.open(request, timeout=timeout_s)
+    return response
 
 
 def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:

@@ -9,12 +9,12 @@ import socket
 from collections.abc import Callable
 from datetime import datetime
 from http.client import HTTPException
-from urllib.request import urlopen
 
 from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, health_problem
+from merlin.core.loopback import open_url
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 from merlin.db.database import require_room
@@ -37,7 +37,7 @@ def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
         nonlocal since
         now = services.clock()
         try:
-            urlopen(url, timeout=ENGINE_TIMEOUT_S).close()  # noqa: S310 - judged with the configuration
+            open_url(url, ENGINE_TIMEOUT_S).close()
         except (OSError, HTTPException):
             since = None
             return False
@@ -84,7 +84,7 @@ def ping_monitor(services: DaemonServices) -> bool:
         if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
             return False
     try:
-        urlopen(services.ping_url, timeout=PING_TIMEOUT_S).close()  # noqa: S310 - judged at the start
+        open_url(services.ping_url, PING_TIMEOUT_S).close()
     except (OSError, HTTPException) as error:
         raise MerlinError(f"the monitor does not take the ping: {error}") from error
     return True

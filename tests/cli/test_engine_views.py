@@ -56,6 +56,13 @@ def test_jobs_are_listed_with_progress_losses_and_failure_reason(merlin):
     assert "python-3: Для этого обучения не хватает памяти." in err
 
 
+def test_proxy_of_the_environment_gets_no_call_to_this_machine(merlin, tmp_path, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    code, out, _ = merlin("status")
+    assert (code, BASE in out) == (0, True)
+    assert main(["health", "engine", "--config", str(tmp_path / "config.yaml")]) == 0
+
+
 def test_jobs_are_listed_as_json(merlin, pages):
     code, out, _ = merlin("jobs", "--json")
     states = {job["id"]: job["state"] for job in json.loads(out)["jobs"]}
