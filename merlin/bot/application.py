@@ -332,7 +332,7 @@ async def _handle_unreachable(handle: Handler, context: BotContext) -> None:
                 Users(context.db).mark_unreachable(context.user_id)
             if not is_closed:
                 context.outbox.drop(context.chat_id)
-            # An undelivered answer does not count against the quota.
+            # A question counts once it has an answer, also one that could not be sent.
             context.quotas.give_back(context.update_id)
             context.finish(UpdateState.FAILED, "unreachable")
 

@@ -26,6 +26,8 @@ MAX_NAME_BYTES = 200
 MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
 _MARKS = "._-"
 _EDGES = ".-"
+# They follow an emoji and show nothing.
+_VARIATION_SELECTORS = re.compile("[\ufe00-\ufe0f]")
 # A fast check that accepts most valid names.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
@@ -73,7 +75,8 @@ class NameAllocator:
 
     def allocate(self, question: str) -> str:
         """Return a name made of a question's first words, and mark it as used."""
-        words = suggest_name(question.casefold()).replace(".", "-").split("-")
+        text = _VARIATION_SELECTORS.sub("", question.casefold())
+        words = suggest_name(text).replace(".", "-").split("-")
         first_words = "-".join([word for word in words if word][:MAX_NAME_WORDS])
         name = suggest_name(first_words[:MAX_GIVEN_NAME_LENGTH])
         free, number = name, self._last_numbers.get(name, 1)
