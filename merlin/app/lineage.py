@@ -5,7 +5,7 @@ examples the model composed it; then those with the most similar questions are s
 not as its source.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
@@ -21,13 +21,20 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
 from merlin.core.permissions import Permission
 from merlin.dataset.builds import build_version, select_builds_with
-from merlin.dataset.entries import ExampleEntries
-from merlin.dataset.example import parse_example
+from merlin.dataset.example import find_first
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
-from merlin.db.tables import BUILD, MODEL, SERVING, TAUGHT_EXAMPLE, TURN
-from merlin.db.values import decrypt, read_row
+from merlin.db.tables import (
+    BUILD,
+    EXAMPLE_ENTRY,
+    EXAMPLE_TEXT,
+    MODEL,
+    SERVING,
+    TAUGHT_EXAMPLE,
+    TURN,
+)
+from merlin.db.values import decrypt, read_messages, read_row
 from merlin.training.models import ModelState, Origin, find_origin, find_taught, select_models
 
 NEWEST = 5
@@ -171,11 +178,17 @@ def _answers(ctx: Context, models: list[Row]) -> tuple[int, list[ModelAnswer]]:
     return count, nlargest(NEWEST, newest, key=attrgetter("turn"))
 
 
-def read_questions(ctx: Context, dataset: str, ids: Iterable[str]) -> dict[str, str]:
-    """Return the questions of those examples that the dataset still has, by id."""
-    entries = ExampleEntries(ctx.db)
-    examples = {name: parse_example(entries.text(dataset, name)) for name in ids}
-    return {name: example.question for name, example in examples.items() if example}
+def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, str]:
+    """Return the questions, as last built, of those examples that the dataset still has, by id."""
+    is_same = (EXAMPLE_ENTRY.dataset == dataset) & (
+        EXAMPLE_ENTRY.example_id == TAUGHT_EXAMPLE.example_id
+    )
+    condition = (TAUGHT_EXAMPLE.dataset == dataset) & TAUGHT_EXAMPLE.example_id.in_(ids)
+    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
+    taught = taught.join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest))
+    taught = taught.join(EXAMPLE_ENTRY, on=is_same).where(condition)
+    built = dict(ctx.db.tuples(taught.order_by(TAUGHT_EXAMPLE.first_build)))
+    return {name: find_first(read_messages(built[name]), "user") for name in ids if name in built}
 
 
 def find_source(ctx: Context, actor: Actor, turn_id: int) -> AnswerOrigin:

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.i18n import text
 from merlin.db.database import open_database
-from merlin.db.tables import DATASET_TEXT, EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
+from merlin.db.tables import EXAMPLE_ENTRY, EXAMPLE_TEXT, PROPOSAL
 from tests.bot.admin_chat import add_admin
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, add_live_model, russian_text, select_rows
@@ -233,11 +233,9 @@ def test_info_button_shows_staff_the_cost_of_an_answer(telegram, settings):
 
 def test_info_button_of_a_composed_answer_shows_nearest_examples(telegram, settings):
     with open_database(settings.database) as database:
-        insert_example(database, "лицо/лоб")
-        messages = "messages:\n  - user: Что называют лбом?\n  - assistant: Верх лица.\n"
+        insert_example(database, "лицо/лоб", turns=("Что называют лбом?", "Верх лица."))
         file = {"path": "examples/лицо/лоб.yaml", "example_id": "лицо/лоб", "words": ""}
         database.add(EXAMPLE_ENTRY, {"dataset": "neurotypology", "blob": "b", **file})
-        database.put(DATASET_TEXT.insert({"blob": "b", "text": messages}))
         database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
     with RunningBot(settings):
         anna = ChatUser(telegram, settings)

@@ -4,6 +4,7 @@ import pytest
 
 from merlin.app.actor import Actor
 from merlin.app.course_chat import find_starters
+from merlin.app.lineage import read_questions
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
 from merlin.wiring.context import open_migrated_database, open_reading_context
 from tests.support.migrated_databases import on_both_databases
@@ -73,7 +74,7 @@ def test_passage_is_found_with_its_paragraph(find):
     assert "возвращает порядок" in passages[0].text
 
 
-def test_rejected_text_of_a_strict_dataset_is_neither_source_nor_starter(tmp_path, provider):
+def test_rejected_text_of_a_strict_dataset_is_not_shown_to_those_who_ask(tmp_path, provider):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(strict=True)
     lab.repository.example("trial", 50, answer="Стек отдаёт последний положенный элемент.")
@@ -88,7 +89,9 @@ def test_rejected_text_of_a_strict_dataset_is_neither_source_nor_starter(tmp_pat
     with open_reading_context(lab.config) as context:
         first, *_ = find_sources(context.db, PassageCache(), "trial", "стек")
         starters = find_starters(context, Actor.operator(), "trial").questions
+        named = read_questions(context, "trial", ["q50", "gone"])
     assert "Стек отдаёт последний положенный элемент." in first.text
+    assert named == {"q50": starters[0]}
     assert starters[0].startswith("Что значит слово номер 50")
 
 
