@@ -117,6 +117,37 @@ def test_list_shows_a_saved_edit_once_its_commit_is_indexed(staff_visitor, staff
     assert "changed=" in page.url
 
 
+@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
+def test_saving_includes_what_is_typed_in_the_open_example(
+    staff_visitor, staff_site, dataset, view
+):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("link", name="Что такое очередь?").click()
+    page.get_by_label("Ответ").fill("")
+    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
+    page.get_by_label("Ответ").fill("Касса магазина.")
+    save_drafts(page, staff_site)
+    texts = read_examples(staff_site, dataset)
+    assert "Стопка тарелок." in texts["stack"]
+    assert "Касса магазина." in texts["queue"]
+    page.goto(f"{staff_site.address}{dataset}/new")
+    expect(find_drafts_bar(page)).to_have_count(0)
+
+
+def test_empty_form_of_a_new_example_does_not_stop_the_saving_of_others(
+    staff_visitor, staff_site, dataset
+):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("link", name="Добавить пример").click()
+    save_drafts(page, staff_site)
+    assert "Стопка тарелок." in read_examples(staff_site, dataset)["stack"]
+
+
 def test_list_that_was_continued_stays_so_when_it_shows_a_saved_edit(
     staff_visitor, staff_site, dataset
 ):

@@ -24,8 +24,8 @@ from starlette.responses import Response
 
 from merlin.api.pages.errors import page_router
 from merlin.api.pages.page import (
+    PATTERN,
     REFUSALS,
-    FormToken,
     LedCourse,
     PageContext,
     TeacherContext,
@@ -69,7 +69,8 @@ _NO_DRAFT = "-"  # an empty field reads as a missing one
 class ExampleForm(BaseModel):
     """The form of an example; `example` is "" for a new one, `back` holds the list's filters.
 
-    `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown.
+    `drafted` is the time of the draft that it shows, `_NO_DRAFT` without one, "" if unknown; `once`
+    is the token of the save bar, which sends the open form along.
     """
 
     example: str = Field(default="", max_length=1000, pattern=LINE)
@@ -80,6 +81,7 @@ class ExampleForm(BaseModel):
     revision: str = Field(default="", max_length=80)
     drafted: str = Field(default="", max_length=80)
     back: str = Field(default="", max_length=6000)
+    once: str = Field(default="", pattern=f"{PATTERN}|^$")
 
     def content(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
@@ -299,28 +301,37 @@ async def draft_example(
 ) -> Response:
     """Store an edited or new example as a draft."""
     filters = _read_filters(dataset.name, parse_qsl(form.back))
-    result = FormResult(context.say("needs-both"))
-    if form.is_whole:
-        try:
-            theirs = (await _form(context, dataset.name, form.example))[0] if form.example else form
-            # The same person may have drafted it elsewhere since.
-            is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
-            clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
-            if not clashes:
-                act, content = drafts.draft_example, form.content()
-                await context.write(act, dataset.name, form.example, content, form.revision)
-                return seen_other(filters.href())
-            form = form.model_copy(update={"drafted": theirs.drafted})
-            result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
-        except NotFound:
-            # Removed in the meantime: saving creates a new one.
-            form = form.model_copy(update={"example": "", "revision": ""})
-            result = FormResult(context.say("example-deleted"))
-        except DraftNotGood as error:
-            result = FormResult(context.say("has-errors"), findings=error.findings)
-        except REFUSALS as error:
-            result = FormResult(refusal_text(context, error))
+    form, result = await _draft(context, dataset.name, form)
+    if result is None:
+        return seen_other(filters.href())
     return await _page(context, dataset, page, filters, OpenExample(form), result)
+
+
+async def _draft(
+    context: PageContext, dataset: str, form: ExampleForm
+) -> tuple[ExampleForm, FormResult | None]:
+    """Store the example of a form as a draft; return the form and the error, None if stored."""
+    if not form.is_whole:
+        return form, FormResult(context.say("needs-both"))
+    try:
+        theirs = (await _form(context, dataset, form.example))[0] if form.example else form
+        # The same person may have drafted it elsewhere since.
+        is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
+        clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
+        if clashes:
+            form = form.model_copy(update={"drafted": theirs.drafted})
+            return form, FormResult(context.say("draft-elsewhere"), clashes=clashes)
+        act, content = drafts.draft_example, form.content()
+        await context.write(act, dataset, form.example, content, form.revision)
+    except NotFound:
+        # Removed in the meantime: saving creates a new one.
+        form = form.model_copy(update={"example": "", "revision": ""})
+        return form, FormResult(context.say("example-deleted"))
+    except DraftNotGood as error:
+        return form, FormResult(context.say("has-errors"), findings=error.findings)
+    except REFUSALS as error:
+        return form, FormResult(refusal_text(context, error))
+    return form, None
 
 
 @router.post("/datasets/{dataset}/examples/remove")
@@ -366,12 +377,16 @@ async def save_drafts(
     context: TeacherContext,
     dataset: EditedDataset,
     page: Part,
-    filters: FilteredForm,
-    once: FormToken,
+    form: Annotated[ExampleForm, Form()],
 ) -> Response:
-    """Submit one commit of all drafts; refused ones stay, with the reason."""
+    """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
+    filters = _read_filters(dataset.name, parse_qsl(form.back))
+    if form.question or form.answer:
+        form, wrong = await _draft(context, dataset.name, form)
+        if wrong is not None:
+            return await _page(context, dataset, page, filters, OpenExample(form), wrong)
     try:
-        change = await drafts.save_drafts(context.services, context.actor, dataset.name, once)
+        change = await drafts.save_drafts(context.services, context.actor, dataset.name, form.once)
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
     except EditNotGood as error:
         preview = error.preview

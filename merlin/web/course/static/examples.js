@@ -1,13 +1,13 @@
-// The page of examples. By the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits.
+// The page of examples. By the keyboard: Ctrl+Enter is "Done", Ctrl+S saves all edits and the open one.
 
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey)) return;
-  const done = event.key === "Enter" && event.target.closest?.("#edit");
-  const save = event.code === "KeyS" && document.querySelector(".savebar > form:last-child");
-  const form = done || save;
-  if (!form) return;
+  const isDone = event.key === "Enter" && event.target.closest?.("#edit");
+  const keys = isDone ? "Control+Enter" : event.code === "KeyS" && "Control+S";
+  const button = document.querySelector(`[aria-keyshortcuts="${keys}"]`);
+  if (!button) return;
   event.preventDefault();
-  form.requestSubmit(document.querySelector(`[form="${form.id}"]`) ?? form.querySelector("button"));
+  button.click();
 });
 
 // The list refreshes itself after a commit: with as many rows as were opened by "Show more".
