@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from merlin.account.accounts import is_telegram_id
 from merlin.core.clock import iso
 from merlin.core.errors import ApprovalNeeded, MerlinError, NotFound, Refused
 from merlin.db.audit import Audit, person_reference
@@ -161,10 +160,9 @@ class Approvals(Repository):
         return len(overdue)
 
     def notify_asker(self, approval: Approval, key: str, **more: object) -> None:
-        """Notify the person who requested an operation, if the bot can reach them."""
-        if is_telegram_id(approval.asked_by):
-            arguments = {"what": approval.description, "number": str(approval.number), **more}
-            Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
+        """Notify the person who requested an operation."""
+        arguments = {"what": approval.description, "number": str(approval.number), **more}
+        Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
 
     def _waits(self) -> Any:
         is_open = APPROVAL.state == ApprovalState.WAITING.value

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.account.accounts import is_telegram_id
 from merlin.account.users import Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -352,9 +351,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
 
 
 def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
-    """Notify a person once, if the bot can reach them."""
-    if is_telegram_id(user_id):
-        Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
+    Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 
 
 def _moment(ctx: Context, user_id: int, at: datetime) -> dict[str, object]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 
-from merlin.account.accounts import Accounts, check_name, hash_new_password, is_telegram_id
+from merlin.account.accounts import Accounts, check_name, hash_new_password
 from merlin.account.api_keys import ApiKey, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
@@ -248,7 +248,7 @@ def unblock(ctx: Context, actor: Actor, user_id: int) -> UserView:
     """Unblock a person, and tell them which plans no longer renew. Raises NotFound."""
     _require_user(ctx, actor, user_id)
     is_unblocked = Users(ctx.db, ctx.clock).block(user_id, actor.name, is_blocked=False)
-    if is_unblocked and is_telegram_id(user_id):
+    if is_unblocked:
         # Renewals that the block, or the person before it, turned off.
         for renewal in Renewals(ctx.db).list_of_user(user_id):
             if renewal.state in (RenewalState.STOPPING, RenewalState.OFF):
@@ -469,8 +469,8 @@ def _view(ctx: Context, user: User) -> UserView:
 
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
-    """Notify the person of their new role, if the bot can reach them."""
-    if actor.is_operator or not is_telegram_id(user_id):
+    """Notify the person of their new role."""
+    if actor.is_operator:
         return
     authority = ctx.roles.authority(user_id)
     role = {"key": f"role-{authority.role.value}", "arguments": {}}

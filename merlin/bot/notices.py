@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from itertools import groupby
 
+from merlin.account.accounts import is_telegram_id
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
 from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
@@ -42,7 +43,7 @@ def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator
         separate_chat_sets = [
             find_notified_editors(services.db, notice.key, notice.arguments) for notice in group
         ]
-        for chat_id in _recipients(services, group):
+        for chat_id in filter(is_telegram_id, _recipients(services, group)):
             # The author of an edit gets a message of their own and is left out here.
             relevant = [
                 notice

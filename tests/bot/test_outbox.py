@@ -4,10 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from merlin.account.accounts import FIRST_ID
+from merlin.account.users import Roles
 from merlin.app.inbox import read_owner
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.config import bot_id
 from merlin.core.formatted_text import FormattedMessage
+from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
@@ -48,6 +51,19 @@ def test_notice_to_one_user_is_sent_while_the_bot_runs(telegram, settings):
         add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
         telegram.wait_for(lambda: answer_texts(telegram, "anna"))
     assert answer_texts(telegram, "boris") == []
+
+
+def test_person_without_telegram_is_sent_nothing(telegram, settings):
+    add_notices(
+        settings,
+        (str(FIRST_ID), "notice-gift", {"amount": 5, "format": "text"}),
+        (ADMINS, "notice-answer-spent", {"provider": "p"}),
+    )
+    with open_database(settings.database) as database:
+        Roles(database).grant(FIRST_ID, Role.ADMIN, "cli:vera")
+    with RunningBot(settings):
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    assert (FIRST_ID,) not in select_rows(settings, "SELECT chat_id FROM outgoing")
 
 
 def test_bot_without_a_daemon_deletes_old_rows(telegram, settings):
