@@ -47,6 +47,8 @@ def print_failure(problem: BaseException) -> int:
 
 def path_error(problem: OSError) -> MerlinError | None:
     """Return the error of a path that cannot be used, None if the problem is of another kind."""
+    if problem.errno == errno.ENOENT and not problem.filename:
+        return ConfigError(str(problem), "cli-no-current-folder")
     is_full = is_disk_full(problem)
     if not problem.filename or not (is_full or problem.errno in _PATH_ERRORS):
         return None

@@ -44,6 +44,13 @@ def test_unwritable_output_is_not_reported_as_a_bug():
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
 
 
+def test_deleted_current_folder_is_not_reported_as_a_bug(tmp_path):
+    command = f'rmdir "{tmp_path}"; {sys.executable} -m merlin check'
+    shell = {"shell": True, "capture_output": True, "check": False}
+    ended = subprocess.run(command, cwd=tmp_path, **shell)
+    assert (ended.returncode, b"(cd)" in ended.stderr) == (2, True), ended.stderr
+
+
 def test_closed_output_or_one_without_cyrillic_is_not_reported_as_a_bug():
     command = f"{sys.executable} -m merlin rules"
     shell = {"shell": True, "capture_output": True, "check": False}

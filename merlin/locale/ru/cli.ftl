@@ -1,5 +1,6 @@
 cli-bug = ошибка в самом Merlin. Отчёт записан в { $path }: пришлите его в проект.
 cli-no-place = { $path }: { $reason }. Дайте к этому пути доступ пользователю, от имени которого работает Merlin, или задайте другой в config.yaml; все пути проверит merlin doctor
+cli-no-current-folder = Текущая папка удалена. Перейдите в существующую (cd) и повторите
 cli-no-output = Не удалось записать вывод: { $reason }
 config-sample = Начальная настройка; сохраните её в config.yaml: merlin config sample > config.yaml
 config-sample-keys = Ключи после # — примеры. Чтобы задать ключ, уберите # у него и у тех, в которые он вложен.
