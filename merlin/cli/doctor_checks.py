@@ -16,7 +16,6 @@ from datetime import UTC, timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.client import HTTPException
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, LiteralString
@@ -47,7 +46,7 @@ from merlin.core.errors import (
     SourceError,
 )
 from merlin.core.i18n import cut, day_argument
-from merlin.core.loopback import LOOPBACK, open_url, url_place
+from merlin.core.loopback import LOOPBACK, fetch_url, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
@@ -152,13 +151,11 @@ def check_time_zones() -> CheckMessage:
 
 def check_clock(url: str) -> CheckMessage:
     """Compare the clock with the Date header of a server; no answer is not this check's failure."""
-    headers: Message | None = None
-    with suppress(OSError, HTTPException):
-        try:
-            with open_url(url, TIMEOUT_S) as answer:
-                headers = answer.headers
-        except urllib.error.HTTPError as refusal:
-            headers = refusal.headers
+    headers: Message | None
+    try:
+        headers, _ = fetch_url(url, TIMEOUT_S)
+    except OSError as error:
+        headers = error.headers if isinstance(error, urllib.error.HTTPError) else None
     try:
         date = parsedate_to_datetime(headers["Date"] if headers else "")
     except (TypeError, ValueError):  # no Date header, or not a date
@@ -335,9 +332,9 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
     token = credential(BOT_TOKEN)
     bot_id(token)
     try:
-        with open_url(f"{base_url}/bot{token}/{method}", TIMEOUT_S) as answer:
-            result: dict[str, Any] = json.load(answer)["result"]
-            return {field: result[field], **result}
+        _, body = fetch_url(f"{base_url}/bot{token}/{method}", TIMEOUT_S)
+        result: dict[str, Any] = json.loads(body)["result"]
+        return {field: result[field], **result}
     except OSError as error:
         code = error.code if isinstance(error, urllib.error.HTTPError) else 0
         if code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
@@ -451,7 +448,7 @@ def check_public_url(config: Config) -> CheckMessage:
     """
     url = config.api.public_url.rstrip("/")
     try:
-        open_url(f"{url}/healthz", TIMEOUT_S).close()
+        fetch_url(f"{url}/healthz", TIMEOUT_S)
     except OSError as error:
         raise check_failure("doctor-not-public", url=url, reason=plain_reason(error)) from None
     has_proxy = (urlsplit(url).port or 0) != config.api.address[1]
@@ -462,6 +459,6 @@ def check_public_url(config: Config) -> CheckMessage:
 
 def _shows_figures(url: str) -> bool:
     """Return whether our metrics can be read at a URL."""
-    with suppress(OSError, HTTPException), open_url(url, TIMEOUT_S) as answer:
-        return b"merlin_" in answer.read()
+    with suppress(OSError):
+        return b"merlin_" in fetch_url(url, TIMEOUT_S)[1]
     return False

@@ -31,7 +31,7 @@ from merlin.cli.output import (
 from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import format_number, text
-from merlin.core.loopback import open_url, url_place
+from merlin.core.loopback import fetch_url, url_place
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -269,8 +269,7 @@ def _engine_view(config: Config) -> dict[str, Any]:
     key = credential(config.engine.credential)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     try:
-        with open_url(url, TIMEOUT_S, headers) as answer:
-            values: dict[str, Any] = json_.load(answer)
+        values: dict[str, Any] = json_.loads(fetch_url(url, TIMEOUT_S, headers)[1])
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
             raise ConfigError("wrong engine key", "engine-view-key", place=url) from error

@@ -21,7 +21,7 @@ from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
-from merlin.core.loopback import open_url, url_place
+from merlin.core.loopback import fetch_url, url_place
 
 PROBE_S = 5.0
 OTHER_INSTALLATION = "unhealthy-other-installation"
@@ -149,8 +149,7 @@ def _get(url: str) -> Message:
     """Return the headers of a response."""
     # This checks liveness, not identity: the certificate does not name the loopback address.
     context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
-    with open_url(url, PROBE_S, tls=context) as response:
-        return response.headers
+    return fetch_url(url, PROBE_S, tls=context)[0]
 
 
 def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:

@@ -1,8 +1,9 @@
-"""Network addresses: loopback and network membership, and parameters of a PostgreSQL URL."""
+"""Network addresses: loopback, membership, calls of a URL, and parameters of a PostgreSQL URL."""
 
 from collections.abc import Mapping
+from email.message import Message
 from functools import lru_cache
-from http.client import HTTPResponse
+from http.client import HTTPException
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from ssl import SSLContext
 from urllib.parse import urlsplit
@@ -40,21 +41,24 @@ def url_place(address: tuple[str, int]) -> str:
     return f"{f'[{host}]' if ':' in host else host}:{address[1]}"
 
 
-def open_url(
+def fetch_url(
     url: str,
     timeout_s: float,
     headers: Mapping[str, str] | None = None,
     tls: SSLContext | None = None,
-) -> HTTPResponse:
-    """Request a URL of the configuration; without the environment's proxies if it is local.
+) -> tuple[Message, bytes]:
+    """Return the response's headers and body; the environment's proxies are for other machines.
 
-    Raises OSError, HTTPException.
+    Raises OSError, also for a response that is not HTTP.
     """
     proxies: dict[str, str] | None = {} if is_loopback(urlsplit(url).hostname) else None
     opener = build_opener(ProxyHandler(proxies), HTTPSHandler(context=tls))
     request = Request(url, headers=dict(headers or {}))  # noqa: S310 - judged when it was read
-    response: HTTPResponse = opener.open(request, timeout=timeout_s)
-    return response
+    try:
+        with opener.open(request, timeout=timeout_s) as response:
+            return response.headers, response.read()
+    except HTTPException as error:
+        raise OSError(f"{type(error).__name__}: {error}".strip()) from error
 
 
 def is_in_networks(host: str, networks: tuple[str, ...]) -> bool:

@@ -8,13 +8,12 @@ import os
 import socket
 from collections.abc import Callable
 from datetime import datetime
-from http.client import HTTPException
 
 from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, health_problem
-from merlin.core.loopback import open_url
+from merlin.core.loopback import fetch_url
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 from merlin.db.database import require_room
@@ -37,8 +36,8 @@ def engine_tick(services: DaemonServices) -> Callable[[], bool] | None:
         nonlocal since
         now = services.clock()
         try:
-            open_url(url, ENGINE_TIMEOUT_S).close()
-        except (OSError, HTTPException):
+            fetch_url(url, ENGINE_TIMEOUT_S)
+        except OSError:
             since = None
             return False
         since = since or now
@@ -84,7 +83,7 @@ def ping_monitor(services: DaemonServices) -> bool:
         if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
             return False
     try:
-        open_url(services.ping_url, PING_TIMEOUT_S).close()
-    except (OSError, HTTPException) as error:
+        fetch_url(services.ping_url, PING_TIMEOUT_S)
+    except OSError as error:
         raise MerlinError(f"the monitor does not take the ping: {error}") from error
     return True

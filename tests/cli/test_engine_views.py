@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 
 import pytest
 import yaml
@@ -88,6 +89,20 @@ def test_unreachable_engine_is_reported_with_advice(merlin):
     assert (code, out) == (1, "")
     assert "Движок не отвечает" in err
     assert "merlin engine" in err
+
+
+def test_other_program_at_the_port_of_the_engine_is_no_bug(merlin):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def greet():
+            connection, _ = other.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.2\r\n")
+                connection.recv(4096)
+
+        threading.Thread(target=greet, daemon=True).start()
+        code, _, err = merlin("status", port=other.getsockname()[1])
+    assert (code, "BadStatusLine: SSH-2.0-OpenSSH_9.2)" in err) == (1, True)
 
 
 def test_wrong_key_is_distinguished_from_a_silent_engine(merlin, monkeypatch):
