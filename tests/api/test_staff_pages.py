@@ -184,7 +184,9 @@ def test_engine_is_unknown_and_not_silent_while_the_daemon_that_asks_it_is_down(
             assert row in client.get("/admin/health").text
             for part in ("", "/note"):
                 edit = client.get(f"/changes/{staff.change}{part}").text
-                assert ("Демон сейчас не работает" in edit) == (at != now)
+                assert ("Служба, которая сохраняет правки, сейчас не запущена" in edit) == (
+                    at != now
+                )
     for process in ("daemon", "engine"):
         heartbeats.beat(Heartbeat(process, "merlin-1", 1, now - hour, now - hour))
     with staff.browser_client(VERA) as client:

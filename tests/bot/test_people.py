@@ -133,7 +133,7 @@ def test_teacher_is_given_a_dataset_loses_it_and_is_notified(chat, telegram):
     assert "⚙️ Обучение" in (boris.say("/admin"), boris.labels)[1]
     chat.press_forged(f"a-scopes:{BORIS}:0")
     chat.press("✅ neurotypology")
-    chat.press(chat.button_data("a-scope-off-yes"))
+    chat.press("Убрать набор")
     boris.wait_for_text("студент")
     assert [action for _, action, _ in audit_rows(chat)] == ["role.grant", "role.revoke"]
 

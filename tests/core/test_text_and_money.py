@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from merlin.core.clock import from_iso, iso
-from merlin.core.i18n import keys, language_of, text
+from merlin.core.i18n import keys, language_of, page_text, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
 from merlin.core.reasons import GIT_REASONS, PROVIDER_CODES, PROVIDER_REASONS, REASONS
@@ -30,6 +30,11 @@ def test_text_is_formatted_in_the_requested_language():
     assert text("ru", "error-provider", message="нет") == "Поставщик отказал: нет"
     busy = text("ru", "error-provider-busy", message="the provider cannot be reached: TimeoutError")
     assert busy == "Поставщик сейчас не отвечает: нет связи (TimeoutError)"
+
+
+def test_page_has_its_own_text_or_the_one_that_all_pages_share():
+    assert page_text("en-GB", "front", "title") == text("en", "front-title") == "Demo · Merlin"
+    assert page_text("ru", "engine-page", "no") == text("ru", "page-no") == "Нет"
 
 
 def test_long_argument_is_shortened():
