@@ -163,10 +163,13 @@ def _code_of(error: object) -> str:
 
 
 def _message(error: object) -> str:
-    if not isinstance(error, Mapping):
-        return ""
-    message = error.get("message") or error.get("detail") or ""
-    return message if isinstance(message, str) else ""
+    """Return the error's message: some servers send a text, or a list of wrong fields."""
+    words = error
+    if isinstance(error, Mapping):
+        words = error.get("message") or error.get("detail")
+    if isinstance(words, str):
+        return "" if words.lstrip().startswith("<") else words
+    return json.dumps(words, ensure_ascii=False, default=str) if words else ""
 
 
 def describe_error(error: object) -> str:

@@ -13,7 +13,7 @@ from merlin.core.errors import ProviderError
 from merlin.core.json_fields import get_list, get_object, get_text
 from merlin.core.messages import NEW_LIMIT, OLD_LIMIT, Message, ParameterRefused, Usage
 from merlin.openai_protocol.calls import Json
-from merlin.openai_protocol.errors import InvalidResponse
+from merlin.openai_protocol.errors import InvalidResponse, describe_error
 from merlin.providers.base import NOT_COUNTED, Answer, Checkpoint, JobEvent, JobReport, ModelCard
 
 # Servers' field names for a model's context length; the protocol itself defines none.
@@ -29,15 +29,21 @@ MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 def require_text(raw: Json, key: str) -> str:
     """Return a required text field. Raises InvalidResponse if it is missing or empty."""
     if not (value := get_text(raw, key)):
-        raise InvalidResponse(f"{key} is {raw.get(key)!r:.60}")
+        raise _missing_field(raw, key)
     return value
+
+
+def _missing_field(raw: Json, key: str) -> InvalidResponse:
+    """Return the error for a required field; some servers send an error with status 200."""
+    why = f"; {describe_error(raw['error'])}" if raw.get("error") else ""
+    return InvalidResponse(f"{key} is {raw.get(key)!r:.60}{why}")
 
 
 def read_rows(raw: Json) -> list[Json]:
     """Return the objects of one page of a list. Raises InvalidResponse."""
     data = raw.get("data")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
-        raise InvalidResponse(f"data is {data!r:.60}")
+        raise _missing_field(raw, "data")
     return data
 
 
@@ -98,7 +104,7 @@ def parse_answer(raw: Json) -> Answer:
     first = choices[0] if isinstance(choices, Sequence) and choices else None
     message = first.get("message") if isinstance(first, Mapping) else None
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
-        raise InvalidResponse(f"choices is {choices!r:.60}")
+        raise _missing_field(raw, "choices")
     return Answer(
         text=get_text(message, "content") or get_text(message, "refusal"),
         usage=parse_usage(raw.get("usage")),

@@ -203,6 +203,35 @@ def test_missing_model_raises_model_gone(server, reply, status, body):
         assert type(catch_error(lambda: chat.ask("ft:x", question))) is ModelGone
 
 
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"detail": [{"loc": ["body", "suffix"], "msg": "too long"}]}, "too long"),
+        ({"object": "error", "message": {"detail": [{"msg": "too long"}]}}, "too long"),
+        ({"error": "the suffix is too long"}, "422 the suffix is too long"),
+        (b"the suffix is too long", "422 the suffix is too long"),
+        (b'[{"error": {"message": "too long"}}]', "too long"),
+        (HTML, "HTTP 422"),
+    ],
+)
+def test_reason_of_any_form_is_shown(server, provider, reply, body, expected):
+    server.will(reply(body, 422))
+    assert expected in str(catch_error(lambda: provider.create_job(NewJob(**JOB))))
+
+
+@pytest.mark.parametrize("error", [{"message": "the account is closed"}, "the account is closed"])
+def test_reason_of_an_error_with_status_200_is_shown(server, provider, error):
+    server.will({"error": error})
+    with closing(OpenAIModelClient(server.base_url, "key")) as chat:
+        question = [Message("user", "?")]
+        for call in (
+            provider.models,
+            lambda: provider.create_job(NewJob(**JOB)),
+            lambda: chat.ask("ft:x", question),
+        ):
+            assert "the account is closed" in str(catch_error(call))
+
+
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
 def test_wrong_url_is_not_reported_as_a_missing_model(server, reply, body):
     server.will(reply(body, 404))
