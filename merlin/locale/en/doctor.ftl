@@ -105,7 +105,7 @@ doctor-live-models =
     }
 doctor-sunset = { $model } ({ $name }) will be shut down on { $date }. Move in time: merlin migrate DATASET --to PROVIDER/MODEL, or another model in config.yaml
 doctor-no-sunset = no model in use will be shut down within a month
-doctor-budget-spent = the month's training budget at { $provider } is nearly spent. New trainings will wait; raise budget.per_month
+doctor-budget-spent = the month's training budget at { $provider } is nearly spent. New jobs will wait; raise budget.per_month
 doctor-budget = within the month's limit
 doctor-queue-waits = { $queue ->
     [requests] tasks for the daemon

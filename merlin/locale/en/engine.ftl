@@ -4,8 +4,8 @@ engine-taught = { $n ->
    *[other] The training file has { $n } questions with answers, the limit is { $most }. Split the file.
 }
 engine-contradicting = { $n ->
-    [one] { $n } question is asked with different answers, not all of them can be learned: { $shown }
-   *[other] { $n } questions are asked with different answers, not all of them can be learned: { $shown }
+    [one] { $n } question is asked with different answers, not all of them can be learnt: { $shown }
+   *[other] { $n } questions are asked with different answers, not all of them can be learnt: { $shown }
 }
 engine-left = { $n ->
     [one] { $n } question still doesn't get its taught answer: { $shown }

@@ -11,7 +11,7 @@ engine-lora-too-long = { $n ->
     [one] The example in line { $line } has { $tokens } tokens, at most { $most } fit; it's the only one too long. Shorten it or split it.
    *[other] The example in line { $line } has { $tokens } tokens, at most { $most } fit; { $n } examples are too long. Shorten them or split them.
 }
-engine-lora-nothing-taught = The file has no answer to be learned: every answer has weight 0. Add answers to be taught.
+engine-lora-nothing-taught = The file has no answer to learn: every answer has weight 0. Add answers to learn.
 engine-lora-template-refuses = The base model's chat template refuses the example in line { $line }: { $reason }. Change the order of its roles, or take another base model.
 engine-lora-no-template = The base model has no chat template, so it can't be taught conversations. Take one that follows instructions (“Instruct”, “chat”).
 engine-lora-slow-tokenizer = The base model's tokenizer doesn't tell where its tokens stand; its folder needs a tokenizer.json. Take another base model.
