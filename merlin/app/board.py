@@ -32,6 +32,7 @@ from merlin.core.errors import NotFound
 from merlin.core.fields import INTERNAL, described
 from merlin.core.i18n import render_stored_text
 from merlin.course.catalogue import localised
+from merlin.dataset.builds import select_taught
 from merlin.dataset.changes import OPEN
 from merlin.dataset.example import find_first
 from merlin.dataset.files import FileIndex
@@ -460,9 +461,7 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
         with suppress(NotFound):
             job = jobs.get(ctx, actor, verdict.job)
     made = models.list_of_jobs(ctx, [verdict.job] if verdict.job else [])
-    same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-    query = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
-    query = query.join(EXAMPLE_TEXT, on=same).where(
+    query = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).where(
         (TAUGHT_EXAMPLE.commit_sha == verdict.commit) & (TAUGHT_EXAMPLE.dataset == verdict.dataset)
     )
     texts = dict(sorted(ctx.db.tuples(query)))

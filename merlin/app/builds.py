@@ -22,14 +22,16 @@ from merlin.dataset.builds import (
     build_version,
     diff,
     is_in_build,
+    select_taught,
     select_whole_builds,
 )
+from merlin.dataset.example import find_first
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verify import BuildProof, verify_build
 from merlin.db.database import Row
 from merlin.db.requests import Request, RequestKind
-from merlin.db.tables import BUILD, TAUGHT_EXAMPLE, VERDICT
-from merlin.db.values import load_json, read_row
+from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE, VERDICT
+from merlin.db.values import load_json, read_messages, read_row
 from merlin.training.models import read_conversations
 
 if TYPE_CHECKING:
@@ -231,10 +233,11 @@ def read_questions(
 ) -> dict[str, str]:
     """Return the first questions of some examples of a build, by id. Raises NotFound."""
     build_id = _find(ctx, actor, version)["id"]
+    taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
+    taught = taught.where(is_in_build(build_id) & TAUGHT_EXAMPLE.example_id.in_(list(ids)))
     return {
-        example_id: next(message.content for message in messages if message.role == "user")
-        for side in (TRAIN, TEST)
-        for example_id, messages in read_conversations(ctx.db, build_id, side, ids=ids)
+        example_id: find_first(read_messages(messages), "user")
+        for example_id, messages in ctx.db.tuples(taught)
     }
 
 

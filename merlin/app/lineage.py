@@ -20,7 +20,7 @@ from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.fields import described
 from merlin.core.permissions import Permission
-from merlin.dataset.builds import build_version, select_builds_with
+from merlin.dataset.builds import build_version, select_builds_with, select_taught
 from merlin.dataset.example import find_first
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.split import TRAIN
@@ -184,8 +184,7 @@ def read_questions(ctx: Context, dataset: str, ids: Sequence[str]) -> dict[str, 
         EXAMPLE_ENTRY.example_id == TAUGHT_EXAMPLE.example_id
     )
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & TAUGHT_EXAMPLE.example_id.in_(ids)
-    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
-    taught = taught.join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest))
+    taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
     taught = taught.join(EXAMPLE_ENTRY, on=is_same).where(condition)
     built = dict(ctx.db.tuples(taught.order_by(TAUGHT_EXAMPLE.first_build)))
     return {name: find_first(read_messages(built[name]), "user") for name in ids if name in built}

@@ -25,7 +25,7 @@ from merlin.config import Config
 from merlin.core.clock import iso
 from merlin.core.messages import Message
 from merlin.core.money import Price
-from merlin.dataset.builds import is_in_build
+from merlin.dataset.builds import is_in_build, select_taught
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
@@ -299,8 +299,7 @@ class ModelCatalogue(Repository):
     def first_conversations(self, build_id: int, count: int) -> tuple[Message, ...]:
         """Return the first `count` training conversations of a build, without system texts."""
         taught = (
-            TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages)
-            .join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest))
+            select_taught(EXAMPLE_TEXT.messages)
             .where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train"))
             .order_by(TAUGHT_EXAMPLE.example_id)
             .limit(count)

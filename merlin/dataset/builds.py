@@ -35,7 +35,7 @@ from merlin.dataset.judge import TokenLimit
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.split import FEWEST, TEST, TRAIN, has_gate
 from merlin.db.database import Database, Row
-from merlin.db.tables import BUILD, TAUGHT_EXAMPLE
+from merlin.db.tables import BUILD, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.db.values import read_messages, read_row
 
 
@@ -108,6 +108,12 @@ def is_in_build(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE)
         dataset = BUILD.select(BUILD.dataset).where(BUILD.id == build_id)
     holds = (table.first_build <= build_id) & (table.end_build > build_id)
     return (table.dataset == dataset) & holds
+
+
+def select_taught(*columns: Any) -> Select:
+    """Return a SELECT of taught examples, joined with their texts."""
+    same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
+    return TAUGHT_EXAMPLE.select(*columns).join(EXAMPLE_TEXT, on=same)
 
 
 def select_builds_with(dataset: str, example_id: str, *columns: Any) -> Select:

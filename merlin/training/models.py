@@ -6,7 +6,7 @@ new, good, gone -> revoked    consent to an example of its build was withdrawn
 """
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from peewee import Select, fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
-from merlin.dataset.builds import build_version, is_in_build
+from merlin.dataset.builds import build_version, is_in_build, select_taught
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
@@ -218,25 +218,14 @@ class Models(Repository):
 
 
 def read_conversations(
-    db: Database,
-    build_id: int,
-    split: str,
-    *,
-    ids: Collection[str] | None = None,
-    with_rejected: bool = False,
+    db: Database, build_id: int, split: str, *, with_rejected: bool = False
 ) -> Conversations:
     """Return (example id, messages with the system text first) of one split, by id.
 
-    `ids`: only of these examples. The rejected answer of a preference pair is the last message,
-    with the role `REJECTED`.
+    The rejected answer of a preference pair is the last message, with the role `REJECTED`.
     """
-    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
-        EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest)
-    )
-    is_asked = is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)
-    if ids is not None:
-        is_asked &= TAUGHT_EXAMPLE.example_id.in_(list(ids))
-    rows = db.rows(taught.where(is_asked))
+    taught = select_taught(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages)
+    rows = db.rows(taught.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)))
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
     return [
@@ -348,10 +337,8 @@ def find_taught(
     text = f"\n{normalise(answer)}"
     end = fn.SUBSTR(EXAMPLE_TEXT.words, fn.LENGTH(EXAMPLE_TEXT.words) - len(text) + 1)
     begun = fn.SUBSTR(EXAMPLE_TEXT.words, 1, _MAX_QUESTION_LENGTH)
-    same = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-    taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, begun, end == text)
-    taught = taught.join(EXAMPLE_TEXT, on=same).where(_taught_by(row["build_id"]))
-    rows = db.tuples(taught)
+    taught = select_taught(TAUGHT_EXAMPLE.example_id, begun, end == text)
+    rows = db.tuples(taught.where(_taught_by(row["build_id"])))
     if exact := sorted(example_id for example_id, _, is_said in rows if is_said):
         return exact[:NEAREST], []
     questions = [str(begun).partition("\n")[0] for _, begun, _ in rows]
