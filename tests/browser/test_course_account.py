@@ -108,7 +108,7 @@ def test_user_name_and_password_are_validated_and_set(visitor, course_site):
     form.get_by_label("Логин", exact=True).fill("anna-of-me")
     form.get_by_label("Новый пароль").fill("1234567890")
     form.get_by_role("button", name="Сохранить").click()
-    expect(form.get_by_role("alert")).to_be_visible()
+    expect(form.get_by_role("alert")).to_be_focused()
     form.get_by_label("Новый пароль").fill("восемь тихих сов")
     form.get_by_role("button", name="Сохранить").click()
     expect(form).to_contain_text("Пароль задан")

@@ -63,6 +63,9 @@ def test_board_shows_warnings_and_follows_a_training(staff_visitor, staff_site):
     assert max(heights) < 16
     page.locator("[aria-labelledby^=of-python] .slip.bad a").click()
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
+    # One commit can have a story in several datasets.
+    title = page.locator("#of-python").inner_text()
+    expect(page.locator(".story")).to_have_accessible_name(re.compile(f" {re.escape(title)}$"))
     page.keyboard.press("Escape")
     expect(page.locator(".story")).to_have_count(0)
     zone = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["merlin_zone"]

@@ -142,6 +142,7 @@ def test_missing_title_is_reported_and_typed_text_is_kept(staff_visitor, staff_s
     page.get_by_label("Текст (Markdown)").fill("Слова")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("alert")).to_have_text("Назовите материал хотя бы на одном языке.")
+    expect(page.get_by_role("alert")).to_be_focused()
     expect(page.get_by_label("Текст (Markdown)")).to_have_value("Слова")
 
 

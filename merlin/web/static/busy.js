@@ -2,6 +2,9 @@
 
 const sent = [];
 
+// What was wrong with it is where reading and Tab go on.
+document.getElementById("wrong")?.focus();
+
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button || event.target.method !== "post") return;

@@ -6,7 +6,6 @@ import "./sure.js";
 const before = scrollY;
 for (const one of document.querySelectorAll("nav [aria-current]")) one.scrollIntoView({ block: "nearest", inline: "nearest" });
 scrollTo({ top: before, behavior: "instant" });
-document.getElementById("wrong")?.scrollIntoView({ block: "nearest" });
 document.getElementById("proof")?.focus({ preventScroll: false });
 
 document.addEventListener("keydown", ({ key, target }) => {
