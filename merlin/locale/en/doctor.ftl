@@ -5,7 +5,7 @@ unhealthy-never-started = never started (merlin run, or as services: systemctl s
 unhealthy-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
 unhealthy-database = it serves, but the database doesn't answer it
 unhealthy-no-signal = no signal since { $at } (merlin run, or as services: systemctl start merlin.target)
-doctor-pooler = A pooler in transaction or statement mode sits in front of PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
+doctor-pooler = A pooler in transaction or statement mode sits in front of PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, and a default_pool_size for all of Merlin's connections, or name the server itself in database
 doctor-connections = { $used } of { $limit } connections in use
 doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
 doctor-healthy = healthy

@@ -5,7 +5,7 @@ unhealthy-never-started = ещё ни разу не запускался (merlin
 unhealthy-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
 unhealthy-database = работает, но база данных ему не отвечает
 unhealthy-no-signal = нет сигнала с { $at } (merlin run, а если это службы: systemctl start merlin.target)
-doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session или укажите в database сам сервер
+doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session и default_pool_size не меньше числа соединений Merlin или укажите в database сам сервер
 doctor-connections = соединений занято: { $used } из { $limit }
 doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
 doctor-healthy = работает
