@@ -8,6 +8,7 @@ from typing import cast
 
 import httpx2
 
+from merlin.core.errors import ConfigError
 from merlin.core.loopback import is_loopback
 
 CONNECT_S = 5.0
@@ -30,18 +31,23 @@ def build_timeout(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.
 def build_http_client(base_url: str, total_s: float, keep: int) -> httpx2.Client:
     """Return a client whose calls end within `total_s` seconds; it follows no redirects.
 
-    `keep` is the number of idle connections that stay open.
+    `keep` is the number of idle connections that stay open. Raises ConfigError for a proxy of the
+    environment that cannot be used.
     """
-    return httpx2.Client(
-        timeout=build_timeout(total_s),
-        limits=httpx2.Limits(max_keepalive_connections=keep),
-        verify=_tls_context(),
-        event_hooks={"request": [_set_deadline], "response": [_limit_response]},
-        # Ignore the environment's proxy settings for a server on this machine.
-        trust_env=not is_loopback(httpx2.URL(base_url).host),
-        # A compressed response could expand beyond the size limit.
-        headers={"Accept-Encoding": "identity"},
-    )
+    # Ignore the environment's proxy settings for a server on this machine.
+    trust_env = not is_loopback(httpx2.URL(base_url).host)
+    try:
+        return httpx2.Client(
+            timeout=build_timeout(total_s),
+            limits=httpx2.Limits(max_keepalive_connections=keep),
+            verify=_tls_context(),
+            event_hooks={"request": [_set_deadline], "response": [_limit_response]},
+            trust_env=trust_env,
+            # A compressed response could expand beyond the size limit.
+            headers={"Accept-Encoding": "identity"},
+        )
+    except (ValueError, ImportError, httpx2.InvalidURL) as error:
+        raise ConfigError(str(error), "config-proxy", reason=str(error)) from error
 
 
 @cache

@@ -9,7 +9,8 @@ import httpx2
 import pytest
 
 from merlin.core.clock import utc_now
-from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.errors import ConfigError, ModelGone, ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
@@ -124,6 +125,15 @@ def test_call_that_was_never_sent_raises_provider_busy():
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with closing(OpenAIProvider(url, "key")) as provider:
             assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderBusy
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1", "nonsense://x", "http://127.0.0.1:x"])
+def test_unusable_proxy_of_the_environment_is_named(monkeypatch, proxy):
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    provider = OpenAIProvider("https://api.example.com/v1", "key")
+    with closing(provider), pytest.raises(ConfigError) as refused:
+        provider.create_job(NewJob(**JOB))
+    assert "HTTPS_PROXY" in text("en", refused.value.key, **refused.value.arguments)
 
 
 def test_unknown_host_raises_provider_busy():

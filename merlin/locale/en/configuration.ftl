@@ -5,6 +5,7 @@ config-fault =
         [none] { $place }: { $what }
        *[other] { $place }: { $name }: { $what }
     }
+config-proxy = The proxy from the environment (HTTPS_PROXY, HTTP_PROXY or ALL_PROXY) can't be used: { $reason }. Set the address of an HTTP proxy, or unset the variable
 config-no-value = { $value } isn't a possible date or number
 config-no-utf8 = { $place }: this isn't a text in UTF-8
 config-too-large = { $place }: more than { $mb } MB, which is no config.yaml; name another with --config

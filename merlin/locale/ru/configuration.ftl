@@ -5,6 +5,7 @@ config-fault =
         [none] { $place }: { $what }
        *[other] { $place }: { $name }: { $what }
     }
+config-proxy = Прокси из окружения (HTTPS_PROXY, HTTP_PROXY или ALL_PROXY) использовать нельзя: { $reason }. Задайте адрес HTTP-прокси или уберите переменную
 config-no-value = такой даты или числа не бывает: { $value }
 config-no-utf8 = { $place }: это не текст в UTF-8
 config-too-large = { $place }: больше { $mb } МБ, это не config.yaml; укажите другой: --config ФАЙЛ
