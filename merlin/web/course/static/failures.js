@@ -1,6 +1,6 @@
 // What was asked and did not come is said: once of what the page asks for by itself, until it comes.
 
-import { toast } from "./toast.js";
+import { say, toast } from "./toast.js";
 import "./busy.js";
 
 const place = document.getElementById("toast");
@@ -18,13 +18,8 @@ function fail({ detail: { xhr, requestConfig } }) {
   isLost ||= !isAsked;
   const { failed, lost } = document.getElementById("keep").dataset;
   const { told, link } = readRefusal(xhr.responseText);
-  if (isAsked || link) {
-    toast(told || failed, link && (() => open(link.href)), link?.textContent);
-    return;
-  }
-  const said = document.createElement("span");
-  said.textContent = told || lost;
-  place.replaceChildren(said);
+  if (isAsked || link) toast(told || failed, link && (() => open(link.href)), link?.textContent);
+  else say(told || lost);
 }
 
 for (const kind of ["responseError", "sendError", "timeout"]) document.body.addEventListener(`htmx:${kind}`, fail);

@@ -1,4 +1,4 @@
-// One message at a time, in the page's status region; it stays while it is read.
+// One message at a time; it stays while it is read.
 
 const SHOWN_MS = 6000;
 const place = document.getElementById("toast");
@@ -9,11 +9,16 @@ function rest() {
   timer = setTimeout(() => place.replaceChildren(), SHOWN_MS);
 }
 
-// Say something; `act` may follow, under a button of the word `label`.
-export function toast(words, act, label = document.getElementById("keep").dataset.undo) {
+export function say(words) {
+  clearTimeout(timer);
   const said = document.createElement("span");
   said.textContent = words;
   place.replaceChildren(said);
+}
+
+// Say it for a while; `act` may follow, under a button of the word `label`.
+export function toast(words, act, label = document.getElementById("keep").dataset.undo) {
+  say(words);
   if (act) {
     const button = document.createElement("button");
     button.type = "button";
