@@ -145,7 +145,10 @@ def test_draft_is_set_aside_by_what_begins_something_else(chat, telegram):
     note = telegram.wait_for(lambda: find_note("Отложенный раньше удалён."))
     # A button of another draft's message deletes nothing.
     assert "закрыта" in chat.press_forged("ex:discard:1")
-    assert chat.press("🗑 Удалить", note.message_id).text == "Хорошо, пример удалён."
+    assert (
+        chat.press("🗑 Удалить", note.message_id).text
+        == "Хорошо, черновик удалён. В наборе ничего не изменилось."
+    )
     chat.press_forged("ex:return")
     assert "закрыта" in chat.alert
     chat.write("Где мы?", "Тут.")
@@ -156,7 +159,7 @@ def test_draft_is_set_aside_by_what_begins_something_else(chat, telegram):
     chat.say("Это вопрос модели.")
     note = telegram.wait_for(find_note)
     assert "🤖 Тут." in chat.press("ex:return", note.message_id).text
-    assert chat.say("/cancel").text == "Хорошо, пример удалён."
+    assert chat.say("/cancel").text == "Хорошо, черновик удалён. В наборе ничего не изменилось."
     assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 

@@ -38,7 +38,7 @@ examples-aside = The example you were writing isn't saved: it is set aside.{ $ea
        *[none] {""}
     }
 examples-aside-continue = ✏️ Continue the example
-examples-cancelled = All right, the example is deleted.
+examples-cancelled = OK, the draft is deleted. The dataset hasn't changed.
 examples-send-text = Send text, or one text file in UTF-8. Anything you wrote earlier is safe.
 examples-too-long = That's too long for an example: up to { NUMBER($most) } characters. Anything you wrote earlier is safe.
 examples-many-turns = One example has up to { $most } messages. Save this one and start another.
