@@ -68,7 +68,7 @@ PresetName = Annotated[
 class PriceConfig(Section):
     """A price per million tokens.
 
-    Without one costs are unknown, and any cap holds a launch.
+    Without one costs are unknown, and any limit holds a launch.
     """
 
     currency: str = setting("ISO code.", default="USD")
@@ -287,7 +287,7 @@ class AnswerBudget(NotEmpty):
 
 
 class BudgetConfig(Section):
-    """Caps in the provider's currency, checked before a launch and before a question is asked."""
+    """Limits in the provider's currency, checked before a launch and before a question is asked."""
 
     per_job: Opt[float] = setting(
         "The most that one job may cost, with the test of its model.", 5, default=None, ge=0
@@ -299,12 +299,12 @@ class BudgetConfig(Section):
 
     @property
     def per_job_micro(self) -> int | None:
-        """Return the cap of a job in millionths, None without one."""
+        """Return the limit of a job in millionths, None without one."""
         return convert_to_micro(self.per_job)
 
     @property
     def per_month_micro(self) -> int | None:
-        """Return the cap of a month in millionths, None without one."""
+        """Return the limit of a month in millionths, None without one."""
         return convert_to_micro(self.per_month)
 
 

@@ -205,7 +205,7 @@ class Plan(Titled):
 class Receipt(Section):
     """Receipts by 54-FZ, issued by YooKassa, in its codes.
 
-    Without this key there are none. With it buyers enter an e-mail address or a phone number.
+    Without this key there are none. With it buyers enter an email address or a phone number.
     """
 
     vat_code: int = setting(

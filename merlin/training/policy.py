@@ -130,7 +130,7 @@ def find_budget_refusal(
 ) -> Decision | None:
     """Return a hold if one of the caps would be exceeded, else None.
 
-    An unknown price (None) cannot be compared with a cap, so any cap holds it.
+    An unknown price (None) cannot be compared with a limit, so any limit holds it.
     """
     if price_micro is None:
         has_cap = caps.per_job_micro is not None or caps.per_month_micro is not None

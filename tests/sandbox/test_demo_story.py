@@ -56,7 +56,7 @@ def test_broken_example_is_named_with_its_place(lab):
     lab.repository.commit("Break one")
     lab.tick()
     report = read_report(lab)
-    assert "! checked: 1 error, 1 remark. trial/examples/broken.yaml:2:1: YAML" in report
+    assert "! checked: 1 error, 1 problem. trial/examples/broken.yaml:2:1: YAML" in report
     assert "✔ built: trial-1: no examples changed, nothing to train" in report
 
 
@@ -97,7 +97,7 @@ def test_progress_of_the_page_is_in_its_language_and_empty_before_the_first_comm
     assert read_progress(lab.config, "ru")["commit"] == ""
     lab.until_serving("trial-1")
     notes = [read_progress(lab.config, language)["steps"][1]["note"] for language in ("ru", "en")]
-    assert notes == ["ошибок нет, 1 замечание", "no errors, 1 remark"]
+    assert notes == ["ошибок нет, 1 замечание", "no errors, 1 problem"]
 
 
 def test_commit_without_new_examples_waits_for_nothing(lab):

@@ -8,8 +8,8 @@ demo-checked = { $errors ->
    *[other] { $errors } errors
   }{ $others ->
     [0] { "" }
-    [one] , { $others } remark
-   *[other] , { $others } remarks
+    [one] , { $others } problem
+   *[other] , { $others } problems
   }
 demo-first-error = { $counted }. { $place }: { $sentence }
 demo-unchanged = { $build }: no examples changed, nothing to train

@@ -25,8 +25,8 @@ page-board-errors = { $count ->
        *[other] { $count } errors
     }
 page-board-warnings = { $count ->
-        [one] { $count } remark
-       *[other] { $count } remarks
+        [one] { $count } problem
+       *[other] { $count } problems
     }
 page-board-since = since { $at }
 page-board-removed = Removed from the repository; its model still answers.

@@ -109,7 +109,7 @@ doctor-live-models =
 doctor-sunset = { $model } ({ $name }) отключат { $date }. Перейдите вовремя: merlin migrate НАБОР --to ПОСТАВЩИК/МОДЕЛЬ или другая модель в config.yaml
 doctor-no-sunset = в ближайший месяц ничего из нужного не отключат
 doctor-budget-spent = месячный бюджет обучения у { $provider } почти потрачен. Новые обучения будут ждать; увеличьте budget.per_month
-doctor-budget = в пределах месяца
+doctor-budget = в пределах месячного лимита
 doctor-queue-waits = { $queue ->
     [requests] Задачи демона
     [notices] Уведомления
