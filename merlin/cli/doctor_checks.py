@@ -51,6 +51,7 @@ from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session
 from merlin.db.driver_errors import driver_errors
+from merlin.engine.machine import read_free_memory
 from merlin.git.remote_url import parse_remote_url
 from merlin.git.repository import GitSource
 from merlin.providers.documents import has_system_call_filter
@@ -135,8 +136,8 @@ def check_permissions(state_dir: Path) -> CheckMessage:
 
 
 def check_memory() -> CheckMessage:
-    """Check that there is free memory for one more process."""
-    free = psutil.virtual_memory().available
+    """Check that there is free memory for one more process, also within a container's limit."""
+    free = read_free_memory()
     if free < MIN_MEMORY_BYTES:
         raise check_failure("doctor-no-memory", free=free >> 20)
     return "doctor-memory", {}

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from merlin.core.durable_files import folder_bytes
 # Reading GPUs and folder sizes is too expensive for every request.
 REFRESH_S = 5.0
 _MEBI = 2**20
+_CGROUPS = Path("/sys/fs/cgroup")
 _GPU_QUERY = (
     "--query-gpu=name,utilization.gpu,memory.used,memory.total",
     "--format=csv,noheader,nounits",
@@ -103,6 +105,28 @@ class Machine:
                 disk_free_bytes=disk.free,
                 disk_total_bytes=disk.total,
             )
+
+
+def read_free_memory() -> int:
+    """Return how many bytes of memory this process can still take, as its cgroups limit it too."""
+    return min([int(psutil.virtual_memory().available), *_list_cgroup_bytes()])
+
+
+def _list_cgroup_bytes() -> Iterator[int]:
+    """Yield what is left in each limited cgroup (of a container, a service) of this process.
+
+    Cached files that the kernel can drop count as free. Only cgroup v2 is read.
+    """
+    with suppress(OSError):  # not Linux
+        path = Path("/proc/self/cgroup").read_text("utf-8").rpartition("0::/")[2].rstrip("\n")
+        folder = _CGROUPS / path
+        for each in (folder, *folder.parents):
+            with suppress(OSError, ValueError):  # no such file, or no limit ("max")
+                limit, used = (
+                    int((each / f"memory.{name}").read_text("utf-8")) for name in ("max", "current")
+                )
+                numbers = (each / "memory.stat").read_text("utf-8").split()
+                yield limit - used + int(numbers[numbers.index("inactive_file") + 1])
 
 
 def measure_used_bytes(folder: Path) -> int:

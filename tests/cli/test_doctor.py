@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import urllib.request
 from contextlib import contextmanager, nullcontext
@@ -36,6 +37,7 @@ from tests.support.config import make_config
 from tests.support.forge_standin import PROJECT, ForgeServer
 from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
+from tests.support.machine import require_root
 from tests.support.pipeline_lab import Lab, run_command
 from tests.support.transaction_pooler import run_pooler
 
@@ -378,6 +380,26 @@ def test_age_of_the_backup_is_reported_and_none_can_be_made_before_the_first_sta
     assert run_command(*arguments)[0] == 0
     good, words = run_doctor(fresh, capsys)["backup"]
     assert (good, "merlin backup -" in words) == (True, False), words
+
+
+@pytest.mark.parametrize(("cached_mib", "is_good"), [(10, False), (300, True)])
+def test_memory_is_counted_within_the_limit_of_a_container(fresh, tmp_path, cached_mib, is_good):
+    require_root("mount the files of a container's limits")
+    folder = tmp_path / "cgroup"
+    folder.mkdir()
+    (folder / "memory.max").write_text(f"{512 << 20}\n", "utf-8")
+    (folder / "memory.current").write_text(f"{500 << 20}\n", "utf-8")
+    (folder / "memory.stat").write_text(f"anon 1\ninactive_file {cached_mib << 20}\n", "utf-8")
+    script = 'mount --bind "$1" /sys/fs/cgroup && shift && exec "$@"'
+    doctor = [sys.executable, "-m", "merlin", "doctor", "--json", "--config", str(fresh.path)]
+    output = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", str(folder), *doctor],
+        capture_output=True,
+        check=False,
+    ).stdout
+    (memory,) = (load for load in json.loads(output) if load["what"] == "memory")
+    assert memory["good"] is is_good
+    assert is_good or "only 22 MiB of memory free" in memory["detail"]
 
 
 def test_updates_sent_to_another_webhook_are_reported(fresh, capsys):

@@ -41,7 +41,7 @@ doctor-local-disk = on a disk of this machine
 doctor-open-folder = other users can read { $folder }. Close it: chmod go= { $folder }
 doctor-root-file = { $path } belongs to root, so Merlin may be unable to write it. Give it back: chown -R --reference={ $folder } { $folder }
 doctor-closed-folder = other users can't read the state and the credentials
-doctor-no-memory = only { $free } MiB of memory free. Stop other programs or add memory, or the system will kill processes
+doctor-no-memory = only { $free } MiB of memory free. Stop other programs, add memory or raise the limit of the container or service, or the system will kill processes
 doctor-memory = there is enough memory
 doctor-no-zones = this machine knows no time zones. Install the package tzdata
 doctor-zones = time zones are known

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from math import prod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
+from merlin.engine.machine import read_free_memory
 from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
@@ -77,18 +76,7 @@ def read_free_bytes(device: torch.device) -> float:
     """Return the free memory of a device in bytes."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return min(float(psutil.virtual_memory().available), _read_cgroup_free_bytes())
-
-
-def _read_cgroup_free_bytes() -> float:
-    """Return the free memory within the cgroup's limit (of a container), in bytes."""
-    try:
-        most, used = (
-            Path(f"/sys/fs/cgroup/memory.{name}").read_text("utf-8") for name in ("max", "current")
-        )
-        return float(int(most) - int(used))
-    except (OSError, ValueError):  # no cgroup, or no limit ("max")
-        return float("inf")
+    return float(read_free_memory())
 
 
 @dataclass(frozen=True, slots=True)
