@@ -154,7 +154,9 @@ class YandexProvider:
         return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def _is_ours(self, job: JobReport, launch_key: str) -> bool:
-        options = self._call("GET", f"{_TUNING}/{job.provider_job_id}/options")
+        options: Json = {}
+        with ignore_missing():
+            options = self._call("GET", f"{_TUNING}/{job.provider_job_id}/options")
         seed = get_object(options, "textToTextCompletion").get("seed")
         return str(seed) == str(_seed(launch_key))
 

@@ -135,6 +135,14 @@ def test_job_is_found_on_any_page(provider, create_job):
     assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
 
+@pytest.mark.parametrize("form", [FORMS["yandex"]])
+def test_task_deleted_during_the_search_does_not_hide_the_job(provider, create_job, stand_in):
+    job = create_job()
+    create_job(OTHER)  # the first of the list
+    stand_in.faults.add(Fault("jobs.options", FaultKind.STATUS, status=404))
+    assert [found.provider_job_id for found in provider.find_jobs(KEY)] == [job.provider_job_id]
+
+
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
 def test_create_without_a_response_raises_provider_unknown_and_its_job_is_found(
     provider, create_job, stand_in, kind
