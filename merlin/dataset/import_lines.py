@@ -40,8 +40,8 @@ class ImportedLine:
 
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-# The share in a text in UTF-16; a single zero is a damaged character.
-_MIN_ZEROS = 0.02
+# The share in a text in UTF-16, and the number: a single zero is a damaged character.
+_MIN_ZERO_SHARE, _MIN_ZEROS = 0.02, 2
 # A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
 # Files that another program must convert, and the rules that say how.
@@ -68,7 +68,7 @@ def _encoding_of(head: bytes) -> str:
     if head.startswith(_UTF16_MARKS):
         return "utf-16"
     zeros = head[::2].count(0), head[1::2].count(0)
-    if zeros[0] == zeros[1] or max(zeros) < _MIN_ZEROS * len(head):
+    if zeros[0] == zeros[1] or max(zeros) < max(_MIN_ZEROS, _MIN_ZERO_SHARE * len(head)):
         return "utf-8-sig"
     return "utf-16-be" if zeros[0] > zeros[1] else "utf-16-le"
 

@@ -63,10 +63,11 @@ def test_files_in_utf16_as_spreadsheets_write_them_are_read(text, encoding):
     assert read_import_lines(f"\ufeff{text}".encode(encoding)[:-1])
 
 
-def test_text_in_utf8_with_a_zero_byte_is_no_utf16():
-    text = "Вопрос,Ответ\nГде это находится?,Ту\x00т рядом с дверью.\n"
+@pytest.mark.parametrize("answer", ["Ту\x00т рядом с дверью.", "\x00a"])
+def test_text_in_utf8_with_a_zero_byte_is_no_utf16(answer):
+    text = f"Вопрос,Ответ\nГде?,{answer}\n"
     (line,) = read_import_lines(text.encode(), CSV)
-    assert line.example.messages[1].content == "Ту\x00т рядом с дверью."
+    assert line.example.messages[1].content == answer
 
 
 def test_tool_calls_survive_an_import():
