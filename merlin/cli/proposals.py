@@ -25,7 +25,7 @@ from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound
 from merlin.dataset.changes import MAX_BATCH_SIZE
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.finding import shorten
+from merlin.dataset.finding import shorten_text
 from merlin.dataset.proposals import Proposal
 
 Numbers = Annotated[
@@ -53,11 +53,12 @@ def list_proposals(
     records = [_record(proposal, replaced[proposal.proposal_id]) for proposal in waiting]
     if not json:
         for item in records:
-            item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
-            item["answer"] = shorten(str(item["answer"]), _ANSWER_LENGTH)
+            item["question"] = shorten_text(str(item["question"]), _QUESTION_LENGTH)
+            item["answer"] = shorten_text(str(item["answer"]), _ANSWER_LENGTH)
             replaces = item["replaces"]
             item["replaces"] = "; ".join(
-                f"{name}: {shorten(answer, _QUESTION_LENGTH)}" for name, answer in replaces.items()
+                f"{name}: {shorten_text(answer, _QUESTION_LENGTH)}"
+                for name, answer in replaces.items()
             )
     print_list(records, "proposal question answer replaces source", json=json)
     tests = sorted({test.id for replacement in replaced.values() for test in replacement.tests})
@@ -182,7 +183,7 @@ def unanswered(
         print_json({"questions": records, "older": view.older, "hidden": view.hidden})
         return
     for item in records:
-        item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
+        item["question"] = shorten_text(str(item["question"]), _QUESTION_LENGTH)
     print_list(records, "question times refused disliked reported", json=False)
     for key, count in (("older", view.older), ("hidden", view.hidden)):
         if count:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from merlin.core.i18n import text
-from merlin.dataset.finding import shorten
+from merlin.dataset.finding import shorten_text
 from merlin.dataset.layout import EXAMPLES
 
 MAX_NAME = 80
@@ -178,4 +178,4 @@ def _words_of(example_id: str) -> str:
 
 def clean_subject(message: str) -> str:
     """Return `message` as a commit's subject: printable, at most 200 characters."""
-    return shorten(" ".join(message.split()), LONGEST)
+    return shorten_text(message, LONGEST)

@@ -47,7 +47,7 @@ from merlin.core.errors import Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.heap import release_free_memory
 from merlin.core.messages import Message
-from merlin.dataset.finding import Finding, Mark, Severity, shorten
+from merlin.dataset.finding import Finding, Mark, Severity, shorten, shorten_text
 from merlin.dataset.layout import NameAllocator
 from merlin.dataset.spec import DPO, validate_file
 from merlin.dataset.yaml_io import (
@@ -466,7 +466,7 @@ def reword_example(
 def question_preview(text: str | None, length: int = 80) -> str:
     """Return an example's first question, shortened; "" for a broken one."""
     example = parse_example(text)
-    return shorten(" ".join(example.question.split()), length) if example else ""
+    return shorten_text(example.question, length) if example else ""
 
 
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:

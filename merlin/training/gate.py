@@ -20,7 +20,7 @@ from merlin.core.clock import iso
 from merlin.core.errors import Refused
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.finding import shorten
+from merlin.dataset.finding import shorten_text
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
 from merlin.dataset.verdicts import HOLDS, VerdictStatus, read_newest_settings, transition
@@ -199,8 +199,8 @@ def _make_lost_question(lost: JudgedAnswer) -> Row:
     """Return the text of a lost question, with the values needed to accept it."""
     question = lost.question
     values = {
-        "question": shorten(" ".join(question.messages[-1].content.split())),
-        "answer": shorten(" ".join(lost.answer.text.split())),
+        "question": shorten_text(question.messages[-1].content),
+        "answer": shorten_text(lost.answer.text),
         "example": question.example_id,
         "digest": question_digest(question),
     }

@@ -44,6 +44,14 @@ def test_all_waiting_proposals_without_errors_become_one_commit(lab, run_json, r
     assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
 
 
+def test_text_of_several_lines_is_one_row_of_the_table(lab, run):
+    with open_migrated_database(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        Proposals(database).add_drafts([Draft("Что это?", "1. Раз.\n2. Два 👩\u200d🔧.", "trial")])
+    code, table = run("proposals", "list", "trial")
+    assert (code, "1. Раз. 2. Два 👩\u200d🔧." in table.out) == (0, True), table.out
+
+
 def test_approving_all_succeeds_if_none_waits(lab, run_json, run):
     code, captured = run("proposals", "approve", "trial", "--all")
     assert (code, "trial has no waiting proposals" in captured.err) == (0, True)

@@ -58,6 +58,10 @@ def test_longest_subject_is_translated_with_every_revert():
     assert commit_message.format_subject(line, "ru").count("Отмена") == 25
 
 
+def test_emoji_of_a_persons_subject_stays_whole():
+    assert commit_message.clean_subject("Ответ\n👨\u200d👩\u200d👧") == "Ответ 👨\u200d👩\u200d👧"
+
+
 @pytest.mark.parametrize("line", ["", "Mend", "Import many examples", "Add examples", "Да"])
 def test_subject_of_another_author_is_shown_unchanged(line):
     assert commit_message.format_subject(line, "ru") == line
