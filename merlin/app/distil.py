@@ -321,7 +321,7 @@ class _RecordingClient:
                 self._intents.mark_done(query.key, str(plan.spent.get(query.key, 0) + cost))
                 Proposals(ctx.db, ctx.clock).add_drafts(drafts)
                 if drafts:
-                    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {}, "proposals")
+                    Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
             self.report.answered += 1
             self.report.proposed += len(drafts)
             self.report.spent_micro += cost

@@ -459,9 +459,8 @@ async def note_failure(ctx: Context, error: PaymentError, **about: object) -> No
     log.warning("a payment gateway failed", code=error.code, reason=redact(str(error)), **about)
     if error.code not in _BAD_CREDENTIALS:
         return
-    arguments = {"reason": error.code}
     tell = Notices(ctx.db, ctx.clock).tell_hourly
-    await ctx.store.do(lambda: tell("notice-gateway-key", arguments, "gateway-key"))
+    await ctx.store.do(lambda: tell("notice-gateway-key", {"reason": error.code}))
 
 
 async def _read_purchase(ctx: Context, purchase_id: str) -> Purchase:

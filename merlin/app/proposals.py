@@ -125,7 +125,7 @@ def add(ctx: Context, actor: Actor, draft: Draft) -> int | None:
         raise Refused("no consent", "api-problem-consent-needed-detail")
     proposal = Proposals(ctx.db, ctx.clock).add(actor.user_id, draft)
     if proposal is not None:
-        Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {}, "proposals")
+        Notices(ctx.db, ctx.clock).tell_daily("notice-proposal", {})
     return proposal
 
 

@@ -389,10 +389,8 @@ class UpdatePoller:
         """Leave the token to the other program for a while; never take its updates."""
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
-            notices = Notices(self._services.db, self._services.clock)
-            await self._services.store.do(
-                lambda: notices.tell_hourly("notice-conflict", {}, "conflict")
-            )
+            tell = Notices(self._services.db, self._services.clock).tell_hourly
+            await self._services.store.do(lambda: tell("notice-conflict", {}))
         self._has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
 

@@ -143,8 +143,8 @@ def report_faults(db: Database, faults: Iterable[ProviderFault], clock: Clock, b
     """
     for fault in faults:
         arguments = {"provider": fault.provider, "model": fault.model_id, "reason": fault.reason}
-        once = f"answer:{fault.kind}:{fault.provider}:{fault.model_id}"
-        is_news = Notices(db, clock).tell_hourly(f"notice-answer-{fault.kind}", arguments, once)
+        key, about = f"notice-answer-{fault.kind}", (fault.provider, fault.model_id)
+        is_news = Notices(db, clock).tell_hourly(key, arguments, *about)
         if is_news and fault.kind == "gone":
             # The daemon lists the remaining models at once.
             Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)

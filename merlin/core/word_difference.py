@@ -1,14 +1,13 @@
 """Word-level differences of two texts, side by side or merged into one."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
-from functools import partial
 from typing import Literal
 
 # The most parts to compare; more would take seconds.
 MAX_PARTS = 5000
-_WORD = re.compile(r"\w+|\s+|[^\w\s]")
+_WORDS, _LINES = re.compile(r"\w+|\s+|[^\w\s]"), re.compile(r".*\n|.+")
 
 # Parts of a text in order, each with whether the other text lacks it.
 Parts = list[tuple[str, bool]]
@@ -39,12 +38,8 @@ def merge_words(old: str, new: str) -> Iterator[tuple[str, Kind]]:
 
 
 def _split(*texts: str) -> Sequence[list[str]]:
-    splitters: tuple[Callable[[str], list[str]], ...] = (
-        _WORD.findall,
-        partial(str.splitlines, keepends=True),
-    )
-    for splitter in splitters:
-        parts = [splitter(text) for text in texts]
+    for pattern in (_WORDS, _LINES):
+        parts = [pattern.findall(text) for text in texts]
         if max(map(len, parts)) <= MAX_PARTS:
             return parts
     return [[text] for text in texts]

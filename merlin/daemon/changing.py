@@ -143,7 +143,7 @@ class ChangeProcessor:
         self._backoff.begin()
         self._queue.put_aside(batch, ChangeState.WAITING, failure.key, failure.arguments)
         arguments = {"reason": failure.as_argument()}
-        self._notices.tell_daily("notice-change-waits", arguments, "change-waits")
+        self._notices.tell_daily("notice-change-waits", arguments)
 
     def _notify(
         self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None

@@ -72,8 +72,7 @@ class StatusSender:
         self._backoff.begin(failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0)
         if isinstance(failure, ForgeDenied):
             arguments = {"project": self._forge.project, "reason": failure.arguments["reason"]}
-            notices = Notices(self._services.db, self._services.clock)
-            notices.tell_daily("notice-forge", arguments, "forge")
+            Notices(self._services.db, self._services.clock).tell_daily("notice-forge", arguments)
             self._services.db.bump()
 
     def _status(self, owed: Row) -> CommitStatus:

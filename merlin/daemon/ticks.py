@@ -114,29 +114,25 @@ def read_commits(services: DaemonServices) -> bool:
 
     Raises SourceError when the repository cannot be read or has no such branch.
     """
+    tell_daily = Notices(services.db, services.clock).tell_daily
     try:
         tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
     except SourceError as error:
-        _notify_daily(services, "notice-repository", reason=error.as_argument())
+        tell_daily("notice-repository", {"reason": error.as_argument()})
         raise
     except OSError as error:
         named = {"reason": error.strerror or str(error)}
-        _notify_daily(services, "notice-disk", **named)
+        tell_daily("notice-disk", named)
         raise MerlinError(f"no build: {error}", "notice-disk", **named) from error
     if head is None:
-        _notify_daily(services, "notice-no-branch")
+        tell_daily("notice-no-branch", {})
         repository = require_repository(services.config)
         named = {"url": services.build_settings.source.remote.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()
     return has_moved
-
-
-def _notify_daily(services: DaemonServices, key: str, **arguments: object) -> None:
-    notices = Notices(services.db, services.clock)
-    notices.tell_daily(key, arguments, key.removeprefix("notice-"))
 
 
 def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
@@ -357,7 +353,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
                 "version": model.build_version,
                 "provider": model.provider,
             }
-            notices.tell_daily("notice-gone", arguments, f"gone:{model.model_row}")
+            notices.tell_daily("notice-gone", arguments, model.model_row)
     return False
 
 
@@ -406,4 +402,4 @@ def _warn_of_job(services: DaemonServices, job: Job, now: datetime, notices: Not
 
 def _warn_of_silence(provider: str, reason: str, notices: Notices) -> None:
     arguments = {"provider": provider, "reason": reason}
-    notices.tell_daily("notice-provider", arguments, f"provider:{provider}")
+    notices.tell_daily("notice-provider", arguments, provider)

@@ -65,13 +65,14 @@ class Notices(Repository):
             self.db.bump()
         return is_new
 
-    def tell_daily(self, key: str, arguments: Mapping[str, object], once: str) -> bool:
-        """Store a notice to admins; False if its `once` key was stored today (UTC)."""
-        return self.tell(ADMINS, key, arguments, f"{once}:{self._clock():%Y-%m-%d}")
+    def tell_daily(self, key: str, arguments: Mapping[str, object], *about: object) -> bool:
+        """Store a notice to admins; False if one about the same was stored today (UTC)."""
+        once = (key, *about, f"{self._clock():%Y-%m-%d}")
+        return self.tell(ADMINS, key, arguments, ":".join(map(str, once)))
 
-    def tell_hourly(self, key: str, arguments: Mapping[str, object], once: str) -> bool:
-        """Store a notice to admins; False if its `once` key was stored in this hour."""
-        return self.tell(ADMINS, key, arguments, f"{once}:{self._clock():%Y-%m-%dT%H}")
+    def tell_hourly(self, key: str, arguments: Mapping[str, object], *about: object) -> bool:
+        """Store a notice to admins; False if one about the same was stored in this hour."""
+        return self.tell_daily(key, arguments, *about, f"{self._clock():%H}")
 
     def tell_failing_steps(self, process: str, failing: Mapping[str, str]) -> None:
         """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
@@ -80,7 +81,7 @@ class Notices(Repository):
         """
         for step, reason in failing.items():
             arguments = {"process": process, "step": step, "reason": redact(reason)}
-            self.tell_daily("notice-failing", arguments, f"failing:{process}:{step}")
+            self.tell_daily("notice-failing", arguments, process, step)
 
     def list_waiting(self, limit: int = 20, told_since: datetime | None = None) -> list[Notice]:
         """Return the oldest notices not yet handed over.

@@ -89,21 +89,17 @@ def _wait_for_database(config: Config) -> Database:
     while True:
         notify(SLOW_START)
         try:
-            return _open_and_check(config)
+            with ExitStack() as stack:
+                database = stack.enter_context(open_database(config.database))
+                database.quick_check()
+                _upgrade(config, database)
+                stack.pop_all()
+                return database
         except DatabaseAway as error:
             if str(error) != reported:
                 log.warning("the database is away, waiting", reason=str(error))
                 reported = str(error)
         time.sleep(_AWAY_PAUSE_S)
-
-
-def _open_and_check(config: Config) -> Database:
-    with ExitStack() as stack:
-        database = stack.enter_context(open_database(config.database))
-        database.quick_check()
-        _upgrade(config, database)
-        stack.pop_all()
-        return database
 
 
 @contextmanager

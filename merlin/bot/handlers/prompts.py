@@ -188,8 +188,7 @@ async def _notify_admins(context: BotContext, error: ProviderError) -> None:
     log.warning("a voice message was not transcribed", provider=provider, reason=str(error))
     arguments = {"provider": provider, "model": model_id, "reason": str(error)}
     tell = Notices(context.db, context.services.clock).tell_hourly
-    once = f"hear:{provider}:{model_id}"
-    await context.store.do(lambda: tell("notice-hear-failed", arguments, once))
+    await context.store.do(lambda: tell("notice-hear-failed", arguments, provider, model_id))
 
 
 # The rest of the window is for the answer and for errors of the estimate.
