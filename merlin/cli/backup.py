@@ -233,10 +233,10 @@ def _check_replaceable(stack: ExitStack, config: Config, *, may_replace: bool) -
         existing.insert(0, path)
     if existing and not (may_replace or restore_mark(config.state_dir).exists()):
         raise Refused("there is a database", "restore-database-exists", path=str(existing[0]))
-    if "engine" in process_names(config) and health_error(config, "engine") is None:
-        raise Refused("the engine is running", "processes-running", names="engine")
     if existing:
-        stack.enter_context(require_stopped(config))
+        names = {"engine"} & {*process_names(config)}  # no heartbeat without a daemon
+        running = [name for name in names if health_error(config, name) is None]
+        stack.enter_context(require_stopped(config, running))
 
 
 def _print_manifest(key: str, manifest: Manifest, *, json: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -129,23 +129,23 @@ def write_context(
 
 
 @contextmanager
-def require_stopped(config: Config) -> Iterator[None]:
+def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None]:
     """Hold the daemon's lock, so that no process uses the database.
 
-    Raises LeadTaken if the daemon or another command has it, Refused with the names of the other
-    processes that are running.
+    Raises Refused with the names of the running processes, `others` among them; LeadTaken if
+    another command has the lock.
     """
     from merlin.core.clock import utc_now
     from merlin.db.database import open_database
     from merlin.db.migrations import list_applied
     from merlin.db.processes import Heartbeats, Lead
 
+    with open_database(config.database) as database:
+        beats = Heartbeats(database).list_all() if list_applied(database) else []
+    now = utc_now()
+    if alive := {*others, *(beat.process for beat in beats if beat.is_alive(now))}:
+        raise Refused("processes run", "processes-running", names=", ".join(sorted(alive)))
     with Lead(config.state_dir, config.database):
-        with open_database(config.database) as database:
-            beats = Heartbeats(database).list_all() if list_applied(database) else []
-        now = utc_now()
-        if alive := sorted(beat.process for beat in beats if beat.is_alive(now)):
-            raise Refused("processes run", "processes-running", names=", ".join(alive))
         yield
 
 

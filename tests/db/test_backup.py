@@ -30,10 +30,13 @@ from merlin.config import Config, load
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import in_use
 from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import Heartbeat
 from merlin.db import backup
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, list_pending, migrate
+from merlin.db.processes import Heartbeats, Lead
 from merlin.wiring.context import open_checked_database, open_migrated_database
+from tests.support.http_servers import Handler, serve_http
 from tests.support.machine import require_root
 from tests.support.waiting import longest, wait_until
 
@@ -337,6 +340,31 @@ def test_path_that_is_no_archive_is_refused_in_the_language_of_the_reader(
     for path, reason in ((tmp_path, "это папка"), (tmp_path / "text", "это другой файл")):
         code, captured = run(capfd, "restore", path, "--config", config_path, "--replace")
         assert (code, reason in captured.err) == (1, True), captured.err
+
+
+class RunningEngine(Handler):
+    """Answers probes as the engine does."""
+
+    def get(self):
+        self.answer(200, b'{"status": "ok"}')
+
+
+def test_restore_names_every_process_that_runs(config_path, capfd):
+    archive = run_backup(capfd, config_path)
+    with serve_http(RunningEngine) as engine:
+        settings = yaml.safe_load(config_path.read_text("utf-8"))
+        settings["providers"] = [{"name": "engine", "base_url": f"{engine.url}/v1"}]
+        settings["engine"] = {"listen": f"127.0.0.1:{engine.server_port}"}
+        config_path.write_text(yaml.safe_dump(settings), "utf-8")
+        config = load(config_path)
+        with open_database(config.database) as database, Lead(config.state_dir, config.database):
+            for name in ("daemon", "bot", "api"):
+                Heartbeats(database).beat(Heartbeat(name, "here", 1, utc_now(), utc_now()))
+            before = list_files(config.state_dir)
+            code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
+            words = "running: api, bot, daemon, engine."
+            assert (code, words in captured.err) == (1, True), captured.err
+            assert list_files(config.state_dir) == before
 
 
 def test_interrupted_restore_blocks_every_start_and_is_completed_by_the_same_command(
