@@ -36,7 +36,7 @@ from merlin.core.clock import from_iso, iso
 from merlin.core.fields import INTERNAL, described
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import parse_object
-from merlin.core.loopback import parse_address
+from merlin.core.network import parse_address
 from merlin.db.database import Repository, transaction
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
 from merlin.db.values import RowMap

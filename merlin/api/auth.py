@@ -46,7 +46,7 @@ from merlin.app.context import Context
 from merlin.app.sign_in import Browser, NewSignIn
 from merlin.core.errors import Refused
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.permissions import Authority, Permission
 from merlin.core.web.browser import cookie_name, is_foreign, is_secure, read_cookie
 

@@ -39,7 +39,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.core.loopback import LOOPBACK, is_in_networks, is_loopback
+from merlin.core.network import LOOPBACK, is_in_networks, is_loopback
 from merlin.core.webhook_signing import is_signed
 from merlin.db.requests import RequestKind, Requests, RequestState
 

@@ -46,7 +46,7 @@ from merlin.core.errors import (
     SourceError,
 )
 from merlin.core.i18n import cut, day_argument
-from merlin.core.loopback import LOOPBACK, fetch_url, url_place
+from merlin.core.network import LOOPBACK, fetch_url, url_place
 from merlin.core.server import listen
 from merlin.db.backup import find_last_backup
 from merlin.db.connections import open_session

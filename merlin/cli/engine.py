@@ -31,7 +31,7 @@ from merlin.cli.output import (
 from merlin.core.clock import iso
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.core.i18n import format_number, text
-from merlin.core.loopback import fetch_url, url_place
+from merlin.core.network import fetch_url, url_place
 
 if TYPE_CHECKING:
     from merlin.config import Config

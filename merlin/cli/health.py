@@ -21,7 +21,7 @@ from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import STATE_ERRORS, Heartbeat, health_problem
-from merlin.core.loopback import fetch_url, url_place
+from merlin.core.network import fetch_url, url_place
 
 PROBE_S = 5.0
 OTHER_INSTALLATION = "unhealthy-other-installation"

@@ -55,8 +55,8 @@ from merlin.config.shop import PaymentsConfig, Plan, PlanName, plan_faults
 from merlin.core.clock import has_zones, is_zone
 from merlin.core.errors import ConfigError, NotFound
 from merlin.core.log import hide_secrets
-from merlin.core.loopback import is_loopback, postgresql_parameters
 from merlin.core.money import Price
+from merlin.core.network import is_loopback, postgresql_parameters
 
 BOT_TOKEN = "TELEGRAM_BOT_TOKEN"  # noqa: S105 - a name
 # By this header the api says which installation it belongs to (`installation_id`).

@@ -21,7 +21,7 @@ from merlin.config.section import (
     setting,
 )
 from merlin.config.settings import ModelConfig, Rate, TlsConfig
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 
 OWN_BACKENDS = ("transformers", "onnx")
 # The base that is part of Merlin itself; no base of the configuration may take its name.

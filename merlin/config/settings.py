@@ -36,8 +36,8 @@ from merlin.config.section import (
     resolve,
     setting,
 )
-from merlin.core.loopback import LOOPBACK
 from merlin.core.money import MICRO, Price
+from merlin.core.network import LOOPBACK
 from merlin.core.permissions import DangerousAct
 
 MEGABYTE = 1024 * 1024

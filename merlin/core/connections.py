@@ -29,7 +29,7 @@ from uvicorn.server import ServerState
 
 from merlin.core.errors import ConfigError
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_in_networks, parse_address
+from merlin.core.network import is_in_networks, parse_address
 from merlin.core.server import BACKLOG
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from merlin.app.health import engine_address
 from merlin.config import process_names
 from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, health_problem
-from merlin.core.loopback import fetch_url
+from merlin.core.network import fetch_url
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 from merlin.db.database import require_room

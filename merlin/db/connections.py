@@ -20,7 +20,7 @@ from urllib.parse import quote, unquote, urlsplit
 from peewee import PostgresqlDatabase, Psycopg3Adapter, SqliteDatabase
 
 from merlin.core.errors import ConfigError, Refused
-from merlin.core.loopback import postgresql_parameters
+from merlin.core.network import postgresql_parameters
 
 if TYPE_CHECKING:  # SQLite does without it
     import psycopg

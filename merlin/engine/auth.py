@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.server import head_as_get
 from merlin.core.tracing import caller_context, open_span
 from merlin.engine import training_file

@@ -25,7 +25,7 @@ from merlin.core.connections import Connections, Server, tls_context
 from merlin.core.durable_files import is_disk_full
 from merlin.core.i18n import text
 from merlin.core.log import get_logger
-from merlin.core.loopback import LOOPBACK
+from merlin.core.network import LOOPBACK
 from merlin.core.server import BodyBudget, BodyLimit
 from merlin.engine import status
 from merlin.engine.api import inference, training

@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from merlin.core.errors import ConfigError
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _REMOTE_HELPER = re.compile(r"[^/\[]*::")

@@ -18,7 +18,7 @@ import aiohttp
 
 from merlin import __version__
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
 from merlin.core.tracing import trace_headers
 from merlin.openai_protocol.calls import PROJECT, Json, json_object

@@ -9,7 +9,7 @@ from typing import cast
 import httpx2
 
 from merlin.core.errors import ConfigError
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 
 CONNECT_S = 5.0
 BETWEEN_BYTES_S = 30.0

@@ -30,7 +30,7 @@ from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.formatted_text import join_surrogates
 from merlin.core.json_fields import parse_object
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
 from merlin.openai_protocol.client import call_errors
 

@@ -26,8 +26,8 @@ from merlin.core.clock import in_zone
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
 from merlin.core.json_fields import get_object, get_text, parse_object
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_loopback
 from merlin.core.money import Amount, Currency, roubles
+from merlin.core.network import is_loopback
 from merlin.core.server import join_chunks
 from merlin.providers.payments import (
     Gateway,

@@ -13,7 +13,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError
 from merlin.core.heartbeat import SILENT_AFTER_S
 from merlin.core.log import get_logger
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.server import READY, STOPPING, WATCHDOG, notify, status_notice
 from merlin.course.catalogue import Catalogue
 from merlin.daemon.changing import ChangeProcessor

@@ -4,7 +4,7 @@ import pytest
 
 from merlin.api.hooks import read_webhook
 from merlin.api.problems import HOOK_BYTES
-from merlin.core.loopback import is_in_networks
+from merlin.core.network import is_in_networks
 
 pytestmark = pytest.mark.functional
 

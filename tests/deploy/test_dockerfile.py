@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from merlin.config import credentials_of, load
-from merlin.core.loopback import LOOPBACK
+from merlin.core.network import LOOPBACK
 from tests.support.full_config import full_config
 
 pytestmark = pytest.mark.unit

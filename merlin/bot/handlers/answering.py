@@ -17,7 +17,7 @@ from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import Candidate, CandidateKind, find_first_candidate, switch_model
 from merlin.chat.sessions import ChatPlace, Session, build_session_title
 from merlin.chat.turns import StoredAnswer
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 
 
 def plan_for(context: BotContext, dataset: str | None = None) -> Plan:

@@ -22,7 +22,7 @@ from openai.types.chat import ChatCompletion, ChatCompletionChunk
 from merlin.core.errors import ConfigError, ProviderBusy, ProviderError, Refused
 from merlin.core.json_fields import get_list, get_object
 from merlin.core.log import hide_secrets
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.openai_protocol.calls import json_object
 from merlin.openai_protocol.errors import NO_MODEL, InvalidResponse, one_line
 

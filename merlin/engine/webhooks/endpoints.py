@@ -25,7 +25,7 @@ from pydantic import AfterValidator, Field
 
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import Clock, utc_now
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.core.webhook_signing import mask_secret, new_secret
 from merlin.engine.database import Database, Row, read_page
 from merlin.engine.requests import RequestBody, allow

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line

@@ -1,4 +1,4 @@
-"""Network addresses: loopback, membership, calls of a URL, and parameters of a PostgreSQL URL."""
+"""The network: addresses, calls of a URL, and the parameters of a PostgreSQL URL."""
 
 from collections.abc import Mapping
 from email.message import Message

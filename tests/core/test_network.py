@@ -2,13 +2,13 @@
 
 import pytest
 
-from merlin.core.loopback import is_loopback
+from merlin.core.network import is_loopback
 
 pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost"])
-def test_loopback_names_and_addresses_are_recognised(host):
+def test_network_names_and_addresses_are_recognised(host):
     assert is_loopback(host)
 
 
