@@ -4,6 +4,8 @@ A command's module is imported only when the command runs: importing all takes a
 lines are therefore repeated here; a test checks that they match the modules.
 """
 
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -123,13 +125,31 @@ COMMANDS = {
 }
 
 
+INTERRUPTED = 130
+
+
+@contextmanager
+def exit_on_interrupt() -> Iterator[None]:
+    """Let Ctrl-C end the process at once while nothing has begun that it could leave undone.
+
+    pydantic drops a KeyboardInterrupt, or reports it as an error of the model or the value.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:  # else it is ignored, as in a script's background
+        signal.signal(signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def load_command(name: str) -> Any:
     """Import a command's module and return the command. Raises KeyError for an unknown name."""
     # Here: not for --help.
     from merlin.core.optional_imports import without_garbage_collection, without_modules
 
     # peewee would import psycopg, which takes a tenth of a second: only PostgreSQL needs it.
-    with without_garbage_collection(), without_modules("psycopg"):
+    with exit_on_interrupt(), without_garbage_collection(), without_modules("psycopg"):
         module = import_module(f"merlin.cli.{COMMANDS[name][0]}")
     group = typer.main.get_group(module.app)
     return group if group.name == name else group.commands[name]

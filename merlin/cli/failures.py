@@ -12,6 +12,7 @@ from pathlib import Path
 
 from merlin import __version__
 from merlin.cli import discard_output, language
+from merlin.cli.commands import INTERRUPTED
 from merlin.core.clock import iso, utc_now
 from merlin.core.durable_files import is_disk_full
 from merlin.core.errors import ConfigError, MerlinError
@@ -19,7 +20,7 @@ from merlin.core.formatted_text import escape_controls
 from merlin.core.i18n import text
 from merlin.core.log import redact
 
-BUG, INTERRUPTED = 3, 130
+BUG = 3
 # A full disk is an expected failure (exit code 1), as space may become free; these errors last
 # until somebody corrects the path (2).
 _PATH_ERRORS = (

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from merlin.cli import language
+from merlin.cli.commands import exit_on_interrupt
 from merlin.cli.output import print_json, print_message, translate_word
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
@@ -56,10 +57,11 @@ def configuration(path: Path) -> Config:
     A folder `credentials` next to the file holds secrets by name, as systemd's own does.
     PostgreSQL's password is put into the environment, where libpq and its programs read it.
     """
-    from merlin.config import credential, load
-    from merlin.config.settings import DATABASE_PASSWORD
+    with exit_on_interrupt():
+        from merlin.config import credential, load
+        from merlin.config.settings import DATABASE_PASSWORD
 
-    config = load(path)
+        config = load(path)
     credentials = path.resolve().parent / "credentials"
     if credentials.is_dir():
         os.environ.setdefault("CREDENTIALS_DIRECTORY", str(credentials))

@@ -95,6 +95,28 @@ def test_interrupt_while_modules_are_imported_leaves_no_traceback(monkeypatch):
     assert ended.value.code == 130
 
 
+# Ctrl-C at the first moment at which pydantic calls Python code while it builds a model.
+INTERRUPT = """
+import signal, sys
+from merlin.__main__ import main
+
+def interrupt(frame, event, _argument):
+    caller = frame.f_back
+    if event == "call" and caller and caller.f_code.co_name == "create_schema_validator":
+        if frame.f_code.co_name == "hash_func":
+            signal.raise_signal(signal.SIGINT)
+
+sys.setprofile(interrupt)
+main()
+"""
+
+
+def test_interrupt_that_pydantic_drops_ends_the_command():
+    command = [sys.executable, "-c", INTERRUPT, "migrate", "neuro", "--to", "nowhere"]
+    ended = subprocess.run(command, capture_output=True, check=False)
+    assert (ended.returncode, ended.stderr) == (130, b"")
+
+
 def collect_options(command, expected):
     """Return the options of a command and of its subcommands, by the name of the command."""
     found = {expected: {param.name for param in command.params if not param.hidden}}
