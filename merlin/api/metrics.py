@@ -9,7 +9,6 @@ from the first call on. All metrics except those of calls (`merlin_http_…`) co
 so several APIs report the same values.
 """
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +23,11 @@ from starlette.responses import PlainTextResponse, Response
 
 from merlin.api.middleware import Traffic
 from merlin.api.problems import problems
-from merlin.api.rest.health import ANSWER_S, database_state, require_monitoring_address
+from merlin.api.rest.health import (
+    database_state,
+    require_monitoring_address,
+    wait_for_database,
+)
 from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
@@ -60,9 +63,9 @@ async def metrics(request: Request) -> Response:
         return read_snapshot(ctx)
 
     try:
-        current = await asyncio.wait_for(state.services.read(read), ANSWER_S)
+        current = await wait_for_database(state.services.read(read))
         is_up = True
-    except (MerlinError, TimeoutError):
+    except MerlinError:
         current, is_up = Snapshot(), False
     is_writable = is_up and await database_state(state.services) == "ok"
     families = metrics_of(

@@ -225,6 +225,19 @@ def test_probes_and_metrics_report_an_unreachable_database(tmp_path, postgresql)
 
 
 @pytest.mark.integration
+def test_database_that_is_too_slow_is_in_the_log_with_the_reason(tmp_path, postgresql, capsys):
+    url = postgresql.create()
+    with run_api(tmp_path, url) as site, psycopg.connect(url) as other:
+        other.execute("LOCK TABLE heartbeat IN ACCESS EXCLUSIVE MODE")
+        capsys.readouterr()
+        assert metric_value(site.client.get("/metrics").text, "merlin_database_up") == 0
+        assert "no answer within 3 seconds" in capsys.readouterr().err
+        response = site.client.get("/readyz")
+        assert (response.status_code, response.json()["database"]) == (503, "silent")
+        assert "no answer within 3 seconds" in capsys.readouterr().err
+
+
+@pytest.mark.integration
 def test_outage_is_one_line_of_the_log_for_payments(tmp_path, postgresql, capsys):
     rounds, was_repeated = [], asyncio.Event()
 

@@ -5,10 +5,10 @@ monitoring addresses, and 404 to all others.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 from starlette.requests import Request
@@ -37,6 +37,7 @@ from merlin.core.errors import MerlinError, NotFound
 from merlin.core.heartbeat import DATABASE_STATES
 from merlin.core.log import get_logger, redact
 
+T = TypeVar("T")
 log = get_logger(__name__)
 
 status_router = operation_router(prefix="/api", tags=["office"])
@@ -157,17 +158,17 @@ async def readyz(request: Request) -> Response:
     """
     services = services_of(request)
     require_monitoring_address(request)
-    state = await database_state(services)
     views: dict[str, dict[str, object]] = {}
     try:
-        found = await asyncio.wait_for(services.read(list_processes), ANSWER_S)
+        found = await wait_for_database(services.read(list_processes))
         # The newest heartbeat of each process: several hosts may run the same one.
         now = services.clock()
         views = {name: {"alive": False, "age_s": None, "step": ""} for name in OTHERS}
         for view in sorted(found, key=lambda view: view.at):
             age_s = round((now - view.at).total_seconds(), 1)
             views[view.process] = {"alive": view.alive, "age_s": age_s, "step": view.step}
-    except (MerlinError, TimeoutError):
+        state = await database_state(services)
+    except MerlinError:
         state = "silent"
     is_ready = state == "ok"
     content = {"ready": is_ready, "database": state, "processes": views}
@@ -177,11 +178,20 @@ async def readyz(request: Request) -> Response:
 async def database_state(services: ApiServices) -> str:
     """Return whether the database stores a write: ok, full, read-only or silent."""
     try:
-        await asyncio.wait_for(services.write(lambda ctx: ctx.db.require_writable()), ANSWER_S)
-    except (MerlinError, TimeoutError) as error:
-        log.warning("the database did not store the write", reason=redact(str(error)))
-        return DATABASE_STATES.get(getattr(error, "key", ""), "silent")
+        await wait_for_database(services.write(lambda ctx: ctx.db.require_writable()))
+    except MerlinError as error:
+        return DATABASE_STATES.get(error.key, "silent")
     return "ok"
+
+
+async def wait_for_database(answer: Awaitable[T]) -> T:
+    """Return the database's answer. Raises MerlinError if there is none in time, and logs why."""
+    try:
+        return await asyncio.wait_for(answer, ANSWER_S)
+    except (MerlinError, TimeoutError) as error:
+        reason = redact(str(error)) or f"no answer within {ANSWER_S:g} seconds"
+        log.warning("the database did not answer", reason=reason)
+        raise MerlinError(reason, getattr(error, "key", "unhealthy-database")) from error
 
 
 def require_monitoring_address(request: Request) -> None:
