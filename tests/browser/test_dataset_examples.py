@@ -117,6 +117,24 @@ def test_list_shows_a_saved_edit_once_its_commit_is_indexed(staff_visitor, staff
     assert "changed=" in page.url
 
 
+def test_screen_reader_hears_that_a_saved_edit_is_committed(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("button", name="Сохранить одним коммитом").click()
+    # Only a region that stays while its text changes is read out.
+    region = page.get_by_role("status").filter(has_text="сохраняется").element_handle(timeout=5000)
+    staff_site.committer.commit()
+    expect(page.get_by_text("сохранена", exact=True)).to_be_visible()
+    assert region.evaluate("one => one.isConnected && one.innerText").endswith("сохранена")
+
+
+def test_hint_of_a_field_is_its_description_alone(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    field = page.get_by_role("textbox", name="Теги", exact=True)
+    expect(field).to_have_accessible_description("Через запятую, можно без них.")
+
+
 @pytest.mark.parametrize("view", [DESKTOP, PLAIN])
 def test_saving_includes_what_is_typed_in_the_open_example(
     staff_visitor, staff_site, dataset, view

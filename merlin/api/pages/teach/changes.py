@@ -159,11 +159,15 @@ async def show_live(
 
 
 @router.get("/changes/{change_id}/note")
-async def show_note(context: TeacherContext, change_id: Hex) -> Response:
-    """Return the line with the state of an edit."""
+async def show_note(
+    context: TeacherContext, change_id: Hex, seen: Annotated[str, Query(max_length=40)] = ""
+) -> Response:
+    """Return the line with the state of an edit if it differs from `seen`, else nothing."""
     note = await find_noted_change(context, change_id)
     if note is None:
         raise NotFound(f"no change {change_id}")
+    if note.seen == seen:
+        return Response(status_code=204)
     response = render_fragment(context, "note_part.html", {"note": note})
     if note.is_indexed:
         response.headers["HX-Trigger"] = "change-indexed"  # lists with the edit refresh themselves
@@ -231,6 +235,11 @@ class NotedChange:
         """Return whether its state or the lists will change without the person."""
         is_committed = self.change.state is ChangeState.COMMITTED
         return not self.is_indexed if is_committed else not self.change.is_over
+
+    @property
+    def seen(self) -> str:
+        """Return what the line shows: a browser fetches it only after it changes."""
+        return f"{self.change.state.value}.{self.is_indexed:d}.{self.is_late:d}"
 
 
 async def find_noted_change(context: PageContext, change_id: str) -> NotedChange | None:
