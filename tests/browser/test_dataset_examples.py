@@ -136,6 +136,20 @@ def test_hint_of_a_field_is_its_description_alone(staff_visitor, dataset):
 
 
 @pytest.mark.parametrize("view", [DESKTOP, PLAIN])
+def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset, view):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
+    page.get_by_label("Ответ").fill("Стопка тарелок.")
+    page.get_by_role("button", name="Применить правку").click()
+    page.get_by_role("link", name="Что такое очередь?").click()
+    page.get_by_label("Ответ").fill("Касса магазина.")
+    page.get_by_role("button", name="Что изменится").click()
+    expect(page.get_by_role("region", name="Что изменится")).to_be_visible()
+    expect(find_drafts_bar(page)).to_contain_text("2 правки")
+    page.get_by_role("link", name="Что такое очередь?").click()
+    expect(page.get_by_label("Ответ")).to_have_value("Касса магазина.")
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
 def test_saving_includes_what_is_typed_in_the_open_example(
     staff_visitor, staff_site, dataset, view
 ):

@@ -8,7 +8,7 @@ document.getElementById("wrong")?.focus();
 document.addEventListener("submit", (event) => {
   const button = event.submitter;
   if (!button || event.target.method !== "post") return;
-  const busy = event.target.dataset.busy;
+  const busy = button.dataset.busy ?? event.target.dataset.busy;
   // After the browser has read the form: a disabled button would not be sent. A script may send it otherwise.
   setTimeout(() => {
     if (event.defaultPrevented) return;

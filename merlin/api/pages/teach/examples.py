@@ -301,37 +301,35 @@ async def draft_example(
 ) -> Response:
     """Store an edited or new example as a draft."""
     filters = _read_filters(dataset.name, parse_qsl(form.back))
-    form, result = await _draft(context, dataset.name, form)
-    if result is None:
-        return seen_other(filters.href())
-    return await _page(context, dataset, page, filters, OpenExample(form), result)
+    return await _draft(context, dataset, page, filters, form) or seen_other(filters.href())
 
 
 async def _draft(
-    context: PageContext, dataset: str, form: ExampleForm
-) -> tuple[ExampleForm, FormResult | None]:
-    """Store the example of a form as a draft; return the form and the error, None if stored."""
-    if not form.is_whole:
-        return form, FormResult(context.say("needs-both"))
+    context: PageContext, dataset: DatasetHeading, page: Page, filters: Filters, form: ExampleForm
+) -> Response | None:
+    """Store the example of a form as a draft; return the page with what was wrong, if anything."""
+    name, result = dataset.name, FormResult(context.say("needs-both"))
     try:
-        theirs = (await _form(context, dataset, form.example))[0] if form.example else form
-        # The same person may have drafted it elsewhere since.
-        is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
-        clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
-        if clashes:
+        if form.is_whole:
+            theirs = (await _form(context, name, form.example))[0] if form.example else form
+            # The same person may have drafted it elsewhere since.
+            is_newer = form.drafted and theirs.drafted not in (_NO_DRAFT, form.drafted)
+            clashes = find_clashes(form.fields(context), theirs.fields(context)) if is_newer else ()
+            if not clashes:
+                act, content = drafts.draft_example, form.content()
+                await context.write(act, name, form.example, content, form.revision)
+                return None
             form = form.model_copy(update={"drafted": theirs.drafted})
-            return form, FormResult(context.say("draft-elsewhere"), clashes=clashes)
-        act, content = drafts.draft_example, form.content()
-        await context.write(act, dataset, form.example, content, form.revision)
+            result = FormResult(context.say("draft-elsewhere"), clashes=clashes)
     except NotFound:
         # Removed in the meantime: saving creates a new one.
         form = form.model_copy(update={"example": "", "revision": ""})
-        return form, FormResult(context.say("example-deleted"))
+        result = FormResult(context.say("example-deleted"))
     except DraftNotGood as error:
-        return form, FormResult(context.say("has-errors"), findings=error.findings)
+        result = FormResult(context.say("has-errors"), findings=error.findings)
     except REFUSALS as error:
-        return form, FormResult(refusal_text(context, error))
-    return form, None
+        result = FormResult(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, OpenExample(form), result)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
@@ -381,10 +379,9 @@ async def save_drafts(
 ) -> Response:
     """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
     filters = _read_filters(dataset.name, parse_qsl(form.back))
-    if form.question or form.answer:
-        form, wrong = await _draft(context, dataset.name, form)
-        if wrong is not None:
-            return await _page(context, dataset, page, filters, OpenExample(form), wrong)
+    is_open = form.question or form.answer
+    if is_open and (wrong_page := await _draft(context, dataset, page, filters, form)):
+        return wrong_page
     try:
         change = await drafts.save_drafts(context.services, context.actor, dataset.name, form.once)
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
@@ -399,10 +396,16 @@ async def save_drafts(
 
 @router.post("/datasets/{dataset}/examples/answers")
 async def compare_answers(
-    context: TeacherContext, dataset: EditedDataset, page: Part, filters: FilteredForm
+    context: TeacherContext,
+    dataset: EditedDataset,
+    page: Part,
+    form: Annotated[ExampleForm, Form()],
 ) -> Response:
-    """Return the list with the answers that the drafts would change."""
-    name = dataset.name
+    """Return the list with the answers that the drafts and the open form would change."""
+    filters, name = _read_filters(dataset.name, parse_qsl(form.back)), dataset.name
+    is_open = form.question or form.answer
+    if is_open and (wrong_page := await _draft(context, dataset, page, filters, form)):
+        return wrong_page
     try:
         edits = await context.read(drafts.list_edits, name)
         plan = await context.read(answer_changes.plan_comparison, name)
