@@ -15,7 +15,7 @@ from json import loads
 from pathlib import Path
 
 from merlin.config.settings import MEGABYTE, MediaLimits
-from merlin.core.errors import Refused
+from merlin.core.errors import MerlinError, Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
 from merlin.core.log import get_logger
 from merlin.providers.seccomp import CPU_S, SELF_TEST
@@ -137,7 +137,10 @@ class ChildReader:
 
 
 def has_system_call_filter() -> bool:
-    """Return whether the kernel blocks a child's access to files and network, by testing it."""
+    """Return whether the kernel blocks a child's access to files and network, by testing it.
+
+    Raises MerlinError with the reason if no child can be started.
+    """
     try:
         result = subprocess.run(  # noqa: S603 - our own words
             _child_command(SELF_TEST, 0),
@@ -147,9 +150,12 @@ def has_system_call_filter() -> bool:
             timeout=MAX_CHILD_S,
             check=True,
         )
-        return bool(loads(result.stdout) == {SELF_TEST: True})
-    except (OSError, subprocess.SubprocessError, ValueError):
-        return False
+        return bool(loads(result.stdout)[SELF_TEST])
+    except (OSError, subprocess.SubprocessError, ValueError) as error:
+        lines = (getattr(error, "stderr", None) or b"").decode(errors="replace").splitlines()
+        reason = lines[-1] if lines else getattr(error, "strerror", None) or type(error).__name__
+        named = {"path": sys.executable, "reason": reason}
+        raise MerlinError(reason, "document-reader-fails", **named) from error
 
 
 def _child_command(kind: str, most_characters: int) -> list[str]:

@@ -13,6 +13,7 @@ from merlin.app.inbox import read_owner
 from merlin.bot.main import run
 from merlin.bot.services import BotServices
 from merlin.config import BOT_TOKEN, Config, bot_id, credential, webhook_secret
+from merlin.core.errors import MerlinError
 from merlin.core.heap import exclude_loaded_objects
 from merlin.core.log import get_logger
 from merlin.db.database import Database
@@ -43,10 +44,13 @@ def run_bot(config: Config) -> None:
 
 def _log_document_sandbox() -> None:
     """Log how document readers are kept from files and network on this machine."""
-    if has_system_call_filter():
-        log.info("the kernel keeps readers of documents from files and network")
-    else:
-        log.warning("no filter of system calls: only Python keeps readers of documents from files")
+    try:
+        if has_system_call_filter():
+            log.info("the kernel keeps readers of documents from files and network")
+        else:
+            log.warning("no filter of system calls: only Python keeps document readers from files")
+    except MerlinError as error:
+        log.warning("no document can be read: their reader does not start", reason=str(error))
 
 
 async def _run_until_signal(config: Config, database: Database) -> None:

@@ -57,10 +57,19 @@ def test_sandbox_of_the_document_reader_is_reported(fresh, capsys, monkeypatch):
         "the document reader has no access to files and network (kernel filter)",
     )
     # Simulates a kernel without seccomp, which cannot be tested here.
-    monkeypatch.setattr(sys, "executable", "/bin/false")
+    python = fresh.folder / "python"
+    python.write_text("#!/bin/sh\necho '{\"walls\": false}'\n", "utf-8")
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
     is_good, message = run_doctor(fresh, capsys)["documents"]
     assert not is_good
     assert "only Python keeps the document reader" in message
+    python.write_text("#!/bin/sh\necho No module named merlin >&2\nexit 1\n", "utf-8")
+    assert "reader (No module named merlin)" in run_doctor(fresh, capsys)["documents"][1]
+    python.chmod(0o644)
+    is_good, message = run_doctor(fresh, capsys)["documents"]
+    assert not is_good
+    assert f"{python} doesn't start their reader (no permission)" in message
 
 
 @pytest.fixture

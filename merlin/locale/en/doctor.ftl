@@ -27,6 +27,7 @@ doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-no-default = the repository has no dataset { $dataset }, it has: { $known }. Set one of them in datasets.default
 doctor-sandbox = the document reader has no access to files and network (kernel filter)
 doctor-no-sandbox = this kernel has no filter of system calls (seccomp, on x86-64 or ARM64), so only Python keeps the document reader from files and network, and a flaw in a parser could reach them. Run the bot on another system
+document-reader-fails = documents can't be read: { $path } doesn't start their reader ({ $reason }). Let the user that runs Merlin execute it and read the Python packages beside it
 doctor-telegram = the token belongs to @{ $bot }
 doctor-not-bot-api = the answer there isn't one of the Bot API. Check telegram.base_url
 doctor-telegram-unreachable = { $url } can't be reached: { $reason }

@@ -27,6 +27,7 @@ doctor-not-read = { $url }, { $branch }: { $reason }
 doctor-no-default = набора { $dataset } в репозитории нет, есть: { $known }. Укажите один из них в datasets.default
 doctor-sandbox = чтение документов не имеет доступа к файлам и сети (фильтр ядра)
 doctor-no-sandbox = у этого ядра нет фильтра системных вызовов (seccomp на x86-64 или ARM64): чтение документов отделяет от файлов и сети только сам Python, и уязвимость разбора может их открыть. Запустите бота на другой системе
+document-reader-fails = документы не прочитать: { $path } не запускает их чтение ({ $reason }). Разрешите пользователю, от имени которого работает Merlin, запускать этот файл и читать пакеты Python рядом с ним
 doctor-telegram = токен принадлежит @{ $bot }
 doctor-not-bot-api = так Bot API не отвечает. Проверьте telegram.base_url
 doctor-telegram-unreachable = { $url } недоступен: { $reason }
