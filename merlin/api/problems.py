@@ -22,6 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Scope
 
 from merlin.account.api_keys import ScopeBeyondRole
 from merlin.app.sign_in import Blocked
@@ -48,6 +49,20 @@ def language_of_request(request: Request) -> str:
     """Return the language of the answer to a request."""
     default: str = request.app.state.services.config.language
     return language_of_header(request.headers.get("accept-language", ""), default)
+
+
+_CATALOGUE = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
+# The catalogue is public, also for pages of other sites.
+PUBLIC = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Expose-Headers": "ETag, Link, Retry-After, X-Request-Id",
+}
+
+
+def asks_catalogue(scope: Scope) -> bool:
+    """Return whether a request only reads the catalogue."""
+    path: str = scope["path"]
+    return scope["method"] == "GET" and path.startswith(_CATALOGUE)
 
 
 def headers_of(language: str) -> dict[str, str]:
@@ -353,6 +368,7 @@ def _problem_of_error(
 
 def _problem_response(request: Request, values: dict[str, object]) -> Response:
     headers = headers_of(language_of_request(request))
+    headers |= PUBLIC if asks_catalogue(request.scope) else {}
     status = int(str(values["status"]))
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = CHALLENGE

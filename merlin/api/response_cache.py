@@ -32,7 +32,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from merlin import __version__
 from merlin.account.api_keys import Scope as KeyScope
 from merlin.api.auth import identify_caller
-from merlin.api.problems import headers_of, language_of_request
+from merlin.api.problems import PUBLIC, asks_catalogue, headers_of, language_of_request
 from merlin.api.services import ApiServices, services_of
 from merlin.app import courses
 from merlin.app.actor import Actor
@@ -150,7 +150,6 @@ def with_etag(response: Response, tag: str) -> Response:
     return response
 
 
-PLACES = ("/api/courses", "/api/search", "/api/semesters", "/api/teachers")
 # Compressing shorter bodies saves nothing.
 SMALL = 700
 # Longer headers are truncated; parsed headers are memoized.
@@ -163,9 +162,8 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
     """Return middleware that answers from the cache."""
 
     async def answer_from_cache(scope: Scope, receive: Receive, send: Send) -> None:
-        is_get = scope["type"] == "http" and scope["method"] == "GET"
         reply = app
-        if is_get and scope["path"].startswith(PLACES):
+        if scope["type"] == "http" and asks_catalogue(scope):
             catalogue_request = scope["state"]["catalogue_request"] = CatalogueRequest(scope)
             tag = catalogue_request.tag(catalogue_request.cache.version)
             answer = catalogue_request.cache.find(tag)
@@ -238,9 +236,7 @@ class CatalogueRequest:
             "Cache-Control": CACHE_CONTROL,
             "Content-Language": self.language,
             "Vary": "Accept-Language, Accept-Encoding",
-            # The catalogue is public, also for pages of other sites.
-            "Access-Control-Allow-Origin": "*",
-            "Access-Control-Expose-Headers": "ETag, Link, X-Request-Id",
+            **PUBLIC,
         }
 
 

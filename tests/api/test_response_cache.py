@@ -210,8 +210,16 @@ def test_cors_allows_the_catalogue_only(still_site):
     assert (
         still_site.client.get(LIST, headers=headers).headers["access-control-allow-origin"] == "*"
     )
-    response = still_site.client.get("/api/user/courses", headers=headers)
-    assert "access-control-allow-origin" not in response.headers
+    for address, status in (("/api/courses/999", 404), ("/api/v1/courses?limit=x", 422)):
+        refused = still_site.client.get(address, headers=headers)
+        assert refused.status_code == status
+        assert refused.headers["access-control-allow-origin"] == "*"
+    for response in (
+        still_site.client.get("/api/user/courses", headers=headers),
+        still_site.client.post("/api/courses/1/materials", headers=headers),
+    ):
+        assert response.is_client_error
+        assert "access-control-allow-origin" not in response.headers
 
 
 def make_response(size, tag):
