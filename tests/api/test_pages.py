@@ -245,6 +245,14 @@ def test_unknown_path_returns_a_problem_document_to_programs(shelf):
         assert answer.json()
 
 
+def test_program_that_takes_no_page_gets_a_problem_document(shelf):
+    for accept in ("application/json, text/html;q=0", "text/html; Q=0.0", "text/htmlx"):
+        answer = get(shelf, "/nowhere", accept=accept)
+        assert answer.headers["content-type"] == "application/problem+json"
+    page = get(shelf, "/nowhere", accept="application/xml;q=0.9, text/html;q=0.01")
+    assert page.headers["content-type"].startswith("text/html")
+
+
 def test_hidden_course_is_visible_only_to_its_editors(shelf):
     number = shelf.course_id("closed")
     material = Catalogue(shelf.db).materials("closed")[0].material_id

@@ -54,7 +54,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
-from merlin.core.web.assets import local_address, seen_other
+from merlin.core.web.assets import accepts, local_address, seen_other
 from merlin.course.catalogue import Course, Material
 from merlin.dataset.proposals import mask_personal_data
 from merlin.db.idempotency import NUMBER_BITS
@@ -229,7 +229,7 @@ def _passage_href(course: Course, material: Material, passage: str) -> str:
 
 
 def _wants_stream(request: Request) -> bool:
-    return EVENT_STREAM in request.headers.get("accept", "")
+    return accepts(request.headers.get("accept", ""), EVENT_STREAM)
 
 
 def _find_question_fault(context: PageContext, question: str) -> str:

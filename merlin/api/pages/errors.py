@@ -27,7 +27,7 @@ from merlin.api.problems import Problem, status_of
 from merlin.core.errors import Forbidden, MerlinError
 from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
-from merlin.core.web.assets import compressed_response, seen_other
+from merlin.core.web.assets import accepts, compressed_response, seen_other
 from merlin.core.web.browser import get_chosen_theme, page_address
 from merlin.core.web.templates import page_route
 
@@ -71,7 +71,7 @@ def add_error_pages(app: FastAPI) -> None:
 def is_for_person(request: Request) -> bool:
     """Return whether a browser shows the response to a person."""
     is_page = not request.scope["path"].startswith(_PROGRAMS)
-    return is_page and "text/html" in request.headers.get("accept", "")
+    return is_page and accepts(request.headers.get("accept", ""), "text/html")
 
 
 def _page_of(request: Request, error: Exception) -> Response:

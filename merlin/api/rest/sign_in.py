@@ -39,7 +39,7 @@ from merlin.app.sign_in import NewSignIn
 from merlin.app.texts import BOT_ID, Settings
 from merlin.core.errors import NotFound
 from merlin.core.log import get_logger
-from merlin.core.web.assets import local_address
+from merlin.core.web.assets import accepts, local_address
 from merlin.core.web.browser import read_cookie
 from merlin.providers.openid import LIFETIME as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
@@ -253,7 +253,7 @@ def _build_redirect_uri(services: ApiServices) -> str:
 def _answer_refusal(request: Request, error: OpenIdRefused, back: str) -> Response:
     """Redirect a person to the sign-in page with the error; answer programs with a problem."""
     log.warning("sign-in by openid failed", reason=str(error))
-    if "text/html" not in request.headers.get("accept", ""):
+    if not accepts(request.headers.get("accept", ""), "text/html"):
         raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
     query = urlencode({"next": back, "refused": "openid"})
     return RedirectResponse(f"/sign-in?{query}", HTTPStatus.SEE_OTHER)

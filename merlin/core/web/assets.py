@@ -27,6 +27,7 @@ STATIC, TEMPLATES = WEB / "static", WEB / "templates"
 PREFIX = "/static/"
 IMMUTABLE = "public, max-age=31536000, immutable"
 _IMPORT = re.compile(r"""(?<=["'])\./([a-z_]+\.js)(?=["'])""")
+_NO_WEIGHT = re.compile(r"q=0(\.0{0,3})?")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 
 
@@ -98,10 +99,15 @@ def asset_response(assets: Assets, request: Request, name: str) -> Response:
 
 def takes_gzip(header: str) -> bool:
     """Return whether an Accept-Encoding header takes gzip (RFC 9110, 12.5.3)."""
+    return accepts(header, "gzip", "*")
+
+
+def accepts(header: str, *names: str) -> bool:
+    """Return whether an Accept header takes the first of `names` in it (RFC 9110, 12.4.2)."""
     for part in header.lower().split(","):
-        name, _, parameter = part.partition(";")
-        if name.strip() in ("gzip", "*"):
-            return parameter.replace(" ", "") not in ("q=0", "q=0.0", "q=0.00", "q=0.000")
+        name, *parameters = (each.strip() for each in part.split(";"))
+        if name in names:
+            return not any(_NO_WEIGHT.fullmatch(each) for each in parameters)
     return False
 
 
