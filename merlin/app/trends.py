@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from functools import partial
+from itertools import groupby
 from statistics import median
 from typing import Any
 
@@ -256,14 +257,18 @@ def read_trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
 
 
 def _points(hours: Sequence[HourFigures], step: int, zone: tzinfo) -> Iterator[HourFigures]:
-    """Yield sums of hours, in groups that begin at a multiple of `step` hours of the day."""
-    group: list[HourFigures] = []
-    for hour in hours:
-        if group and in_zone(hour.hour, zone).hour % step == 0:
-            yield sum_figures(group[0].hour, group)
-            group = []
-        group.append(hour)
-    yield sum_figures(group[0].hour, group)
+    """Yield sums of hours, in groups of `step` hours of the day.
+
+    When the clocks change, a day may have no hour 0, or an hour twice.
+    """
+
+    def part_of_day(figure: HourFigures) -> tuple[date, int, bool]:
+        local = in_zone(figure.hour, zone)
+        return local.date(), local.hour // step, step == 1 and local.fold > 0
+
+    for _, group in groupby(hours, part_of_day):
+        figures = [*group]
+        yield sum_figures(figures[0].hour, figures)
 
 
 def _money(

@@ -1,17 +1,22 @@
 """Hourly figures: counted once from turns and ratings, and summed for trends."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
+from merlin.app.actor import Actor
+from merlin.app.context import Context
 from merlin.app.inbox import UpdateState
 from merlin.app.trends import (
     HOUR,
     HourFigures,
+    Span,
     quantile,
     read_hours,
+    read_trends,
     sum_figures,
     time_class,
     update_hours,
@@ -19,6 +24,8 @@ from merlin.app.trends import (
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
+from merlin.core.clock import in_zone
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -82,6 +89,25 @@ def test_quantile_of_summed_hours_is_within_the_class_error(seconds, share):
     at_least = sum(second <= result * 1.06 for second in seconds)
     below = sum(second < result / 1.06 for second in seconds)
     assert at_least >= share * len(seconds) > below or below == 0
+
+
+@pytest.mark.parametrize(
+    ("span", "zone", "at", "points"),
+    [
+        # The clocks skip the hour after midnight, or repeat it.
+        (Span.MONTH, "Africa/Cairo", datetime(2026, 4, 27, 12, tzinfo=UTC), 31),
+        (Span.MONTH, "America/Havana", datetime(2026, 11, 5, 12, tzinfo=UTC), 31),
+        (Span.WEEK, "Africa/Cairo", datetime(2026, 4, 27, 12, tzinfo=UTC), 29),
+        (Span.DAY, "Europe/Berlin", datetime(2026, 10, 25, 12, tzinfo=UTC), 24),
+    ],
+)
+def test_points_are_parts_of_local_days_when_the_clocks_change(database, span, zone, at, points):
+    ctx = Context(config=make_config(), db=database, clock=lambda: at)
+    trends = read_trends(ctx, Actor.operator(), span, ZoneInfo(zone))
+    starts = [in_zone(point.hour, ZoneInfo(zone)) for point in trends.points]
+    assert len(starts) == points
+    if span is Span.MONTH:
+        assert len({start.date() for start in starts}) == points
 
 
 def test_quantile_without_answers_is_none():
