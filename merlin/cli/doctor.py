@@ -40,6 +40,7 @@ _MAX_WAIT = timedelta(minutes=10)
 _AFTER = {
     "credential-missing": "doctor-needs-credential",
     "restore-cut-off": "doctor-needs-database",
+    "store-damaged": "doctor-needs-database",
     "store-unavailable": "doctor-needs-database",
     "store-newer-schema": "doctor-needs-database",
     "store-older-schema": "doctor-needs-database",

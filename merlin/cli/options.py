@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -138,13 +138,17 @@ def require_stopped(config: Config, others: Iterable[str] = ()) -> Iterator[None
     another command has the lock.
     """
     from merlin.core.clock import utc_now
+    from merlin.core.heartbeat import Heartbeat
     from merlin.db.database import open_database
+    from merlin.db.driver_errors import DatabaseDamaged
     from merlin.db.migrations import list_applied
     from merlin.db.processes import Heartbeats, Lead
 
-    with open_database(config.database) as database:
-        beats = Heartbeats(database).list_all() if list_applied(database) else []
-    now = utc_now()
+    beats, now = list[Heartbeat](), utc_now()
+    # A damaged database has no heartbeats to read, and a backup replaces it.
+    with suppress(DatabaseDamaged), open_database(config.database) as database:
+        if list_applied(database):
+            beats = Heartbeats(database).list_all()
     if alive := {*others, *(beat.process for beat in beats if beat.is_alive(now))}:
         raise Refused("processes run", "processes-running", names=", ".join(sorted(alive)))
     with Lead(config.state_dir, config.database):

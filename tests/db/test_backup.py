@@ -342,6 +342,22 @@ def test_path_that_is_no_archive_is_refused_in_the_language_of_the_reader(
         assert (code, reason in captured.err) == (1, True), captured.err
 
 
+@pytest.mark.parametrize("damaged_at", [0, 4096])
+def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd, damaged_at):
+    archive = run_backup(capfd, config_path)
+    database = config_path.parent / "state/merlin.db"
+    before, size = count_rows(database), database.stat().st_size
+    with database.open("r+b") as file:
+        file.seek(damaged_at)
+        file.write(b"\xff" * (size - damaged_at))
+    output = run(capfd, "doctor", "--json", "--config", config_path)[1].out
+    advised = [load["what"] for load in json.loads(output) if "restore your" in load["detail"]]
+    assert advised == ["database"]
+    code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
+    assert code == 0, captured.err
+    assert count_rows(database) == before
+
+
 class RunningEngine(Handler):
     """Answers probes as the engine does."""
 
