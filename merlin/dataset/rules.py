@@ -157,6 +157,7 @@ _RULES = (
         DATASET_FILE,
         unknown_rule=f'{_DATASET}check: {{off: {{near-duplicates: "Both wordings are meant."}}}}\n',
         always_on=f'{_DATASET}check: {{off: {{leak: "The test is meant so."}}}}\n',
+        blank_text=_DATASET.replace("Python", '" "'),
         no_reason=f'{_DATASET}check: {{off: {{near-duplicate: ""}}}}\n',
     ),
     *_list_rules(DATASET_FILE, Severity.NOTE, few_tests=f"{_DATASET}gate: not_worse\n"),

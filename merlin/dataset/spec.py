@@ -421,9 +421,9 @@ def read_dataset(name: str, content: bytes | None) -> tuple[DatasetSpec | None, 
     if isinstance(node, Finding):
         return None, [node.at(DATASET_FILE)]
     value, found = validate_file("dataset", node)
+    found = found or tuple(_find_blank_texts(node))
     if not found and is_blank(value["system"]):
-        where = _keys(node)["system"]
-        found = (_finding(where, "empty-content", role="system"),)
+        found = (_finding(_keys(node)["system"], "empty-content", role="system"),)
     findings = [each.at(DATASET_FILE) for each in found]
     return (None if findings else dataset_spec(name, value)), findings
 
@@ -442,9 +442,20 @@ def read_course(
         return None, [node.at(COURSE_FILE)]
     value, found = validate_file("course", node)
     findings = [
-        each.at(COURSE_FILE) for each in found or _find_missing_texts(node, value, materials)
+        each.at(COURSE_FILE)
+        for each in found
+        or (*_find_blank_texts(node), *_find_missing_texts(node, value, materials))
     ]
     return (None if findings else course_spec(value)), findings
+
+
+def _find_blank_texts(node: Node) -> Iterator[Finding]:
+    """Yield a finding for each title or description of which nothing can be seen."""
+    for key, child in _keys(node).items():
+        if key in ("ru", "en") and isinstance(child.value, str) and is_blank(child.value):
+            yield _finding(child, "blank-text")
+    for child in node.value if isinstance(node.value, list) else _keys(node).values():
+        yield from _find_blank_texts(child)
 
 
 def _find_missing_texts(node: Node, value: Any, materials: Collection[str]) -> list[Finding]:

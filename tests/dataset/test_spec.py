@@ -120,6 +120,14 @@ def test_non_latin_name_gives_no_suffix():
     assert read_spec(DATASET_YAML, name="нейро").recipe.suffix == ""
 
 
+@pytest.mark.parametrize("title", ['" "', "\u00a0", "\u200b"])
+def test_title_in_which_nothing_can_be_seen_is_an_error(title):
+    checked = check_files(make_good_files(60, DATASET_YAML.replace("Neurotypology", title)))
+    finding = only_finding(checked, "blank-text")
+    assert (finding.path, finding.line) == ("dataset.yaml", 1)
+    assert checked.spec is None
+
+
 @pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
 def test_empty_system_text_is_an_error(system):
     checked = check_files(
@@ -164,6 +172,9 @@ def test_course_is_read():
         (COURSE.replace("materials/lecture-01.md", "../../etc/passwd"), 6, "missing-text"),
         (COURSE.replace("semester: 1", "semester: one"), 1, "wrong-type"),
         ("semester: [", 2, "yaml-syntax"),
+        (COURSE.replace("Алгоритмы", '" "'), 2, "blank-text"),
+        (COURSE.replace("The main algorithms.", "\u200b"), 3, "blank-text"),
+        (COURSE.replace("Сортировки", "\u00a0"), 7, "blank-text"),
     ],
 )
 def test_invalid_course_is_reported_and_the_examples_still_build(text, line, rule):

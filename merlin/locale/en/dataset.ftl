@@ -65,6 +65,7 @@ finding-unknown-rule = There's no rule “{ $name }” that could be switched of
        *[other] ; did you mean “{ $near }”?
     } All rules: merlin rules
 finding-always-on = The rule “{ $name }” can't be turned off: it reports an error. Only warnings and notes can be.
+finding-blank-text = Nothing can be seen of this text: it has only spaces or invisible characters. Write it, or remove the key.
 finding-no-reason = Give a reason for turning the rule off: a reviewer will ask.
 finding-no-rejected = The method is dpo, and this example has no answer under rejected: write the worse answer there, in the whole text of the example.
 finding-same-rejected = The answer under rejected says the same as the last one: there's nothing to prefer.
