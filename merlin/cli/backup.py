@@ -174,7 +174,9 @@ def restore(
         print_message("restore-incomplete", lacks=manifest.lacks)
     if dry_run:
         return
-    if missing := find_missing_keys(settings):
+    with open_migrated_database(settings):  # the backup may be of an earlier version
+        missing = find_missing_keys(settings)
+    if missing:
         print_message("restore-lacks-text-key", keys=", ".join(missing))
     if former := find_former_databases(settings.state_dir, settings.database):
         print_message("restore-former", paths=shlex.join(map(str, former)))

@@ -358,6 +358,15 @@ def test_backup_replaces_a_damaged_database_as_doctor_advises(config_path, capfd
     assert count_rows(database) == before
 
 
+def test_backup_of_an_earlier_version_is_upgraded_and_its_missing_key_is_named(tmp_path, capfd):
+    old, new = configured(tmp_path / "old"), configured(tmp_path / "new")
+    shutil.unpack_archive(PACKED, old.parent)
+    archive = run_backup(capfd, old)
+    code, captured = run(capfd, "restore", archive, "--config", new)
+    assert (code, "put it back into text.key" in captured.err) == (0, True), captured.err
+    assert run(capfd, "users", "list", "--config", new)[0] == 0
+
+
 class RunningEngine(Handler):
     """Answers probes as the engine does."""
 
