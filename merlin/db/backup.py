@@ -261,6 +261,7 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
         os.truncate(beside, 0)  # what a killed process left
         _copy_database(path.name, place, url, beside)
         rename_durably(beside, kept)
+        give_to_owner(kept, kept.parent)
     except MerlinError as error:
         if place:
             raise

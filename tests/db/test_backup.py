@@ -362,8 +362,13 @@ def test_backup_of_an_earlier_version_is_upgraded_and_its_missing_key_is_named(t
     old, new = configured(tmp_path / "old"), configured(tmp_path / "new")
     shutil.unpack_archive(PACKED, old.parent)
     archive = run_backup(capfd, old)
+    require_root("give files away")
+    state, nobody = new.parent / "state", 65534
+    state.mkdir(mode=0o700)
+    os.chown(state, nobody, nobody)
     code, captured = run(capfd, "restore", archive, "--config", new)
     assert (code, "put it back into text.key" in captured.err) == (0, True), captured.err
+    assert {path.lstat().st_uid for path in state.rglob("*")} == {nobody}
     assert run(capfd, "users", "list", "--config", new)[0] == 0
 
 
