@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import shlex
 import shutil
 import stat
 import subprocess
@@ -126,12 +127,13 @@ def check_permissions(state_dir: Path) -> CheckMessage:
     folders = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
     for folder in folders:
         if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise check_failure("doctor-open-folder", folder=str(folder))
+            raise check_failure("doctor-open-folder", folder=shlex.quote(str(folder)))
     with suppress(FileNotFoundError, PermissionError):  # not there yet; another user asks
         paths = (*state_dir.iterdir(), *state_dir.glob("*/*")) if state_dir.stat().st_uid else ()
         for path in paths:
             if path.lstat().st_uid == 0 and path.name != "lost+found":
-                raise check_failure("doctor-root-file", path=str(path), folder=str(state_dir))
+                arguments = {"path": str(path), "folder": shlex.quote(str(state_dir))}
+                raise check_failure("doctor-root-file", **arguments)
     return "doctor-closed-folder", {}
 
 

@@ -103,6 +103,20 @@ def test_state_that_cannot_be_opened_is_reported_by_its_checks(fresh, capsys):
     assert "Make it writable" in message
 
 
+def test_commands_of_the_advice_mend_the_permissions(fresh, capsys):
+    require_root("give a file away")
+    state = fresh.folder / "the state"
+    state.mkdir(mode=0o755)
+    os.chown(state, 65534, 65534)
+    (state / "left-by-root").touch()
+    settings = yaml.safe_load(fresh.path.read_text())
+    fresh.path.write_text(yaml.safe_dump({**settings, "state_dir": str(state)}))
+    for words in ("Close it: ", "Give it back: "):
+        message = run_doctor(fresh, capsys)["permissions"][1]
+        subprocess.run(["sh", "-c", message.partition(words)[2]], check=True)
+    assert run_doctor(fresh, capsys)["permissions"][0]
+
+
 def test_database_that_is_away_is_described_once(fresh, capsys):
     settings = yaml.safe_load(fresh.path.read_text())
     settings["database"] = "postgresql://nobody@127.0.0.1:1/nothing"
