@@ -129,8 +129,9 @@ def test_process_waits_at_its_start_for_the_database(lab, tmp_path, postgresql, 
                 lambda: verb in [beat.process for beat in Heartbeats(database).list_all()],
                 describe=log.read_text,
             )
-            assert (f"merlin-{verb}",) in database.sql(
-                "SELECT DISTINCT application_name FROM pg_stat_activity"
+            sessions = "SELECT application_name FROM pg_stat_activity"
+            wait_until(
+                lambda: (f"merlin-{verb}",) in database.sql(sessions), describe=log.read_text
             )
     finally:
         process.terminate()
