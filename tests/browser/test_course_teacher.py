@@ -114,6 +114,19 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     expect(page.get_by_role("link", name="Практика: графы")).to_be_visible()
 
 
+def test_forced_colours_underline_what_is_chosen_and_nothing_else(staff_visitor, staff_site):
+    view = {**DESKTOP, "forced_colors": "active"}
+    page = staff_visitor.open(f"{edit_path(staff_site).rpartition('/')[0]}/board", BORIS, **view)
+    links = page.locator("header nav a, .rooms a, .seg a")
+    chosen = links.evaluate_all("all => all.filter(a => a.ariaCurrent).map(a => a.pathname)")
+    line = "getComputedStyle(a).textDecorationLine"
+    lined = links.evaluate_all(f"all => all.filter(a => {line} != 'none').map(a => a.pathname)")
+    assert lined == chosen
+    assert len(chosen) == 3
+    edges = links.evaluate_all("all => all.map(a => getComputedStyle(a).borderBottomWidth)")
+    assert set(edges) == {"0px"}
+
+
 def test_fields_of_a_material_are_in_one_line_on_a_tablet(staff_visitor, staff_site):
     viewport = {"viewport": {"width": 768, "height": 1000}}
     page = staff_visitor.open(f"{edit_path(staff_site)}/materials/new", BORIS, **viewport)
