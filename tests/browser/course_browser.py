@@ -33,6 +33,19 @@ def run_course_site(folder, **settings):
         yield site
 
 
+def note_regions(page: Page) -> None:
+    """Remember the regions whose text a screen reader reads out when it changes."""
+    page.evaluate("window.regions = [...document.querySelectorAll('[role=status]')]")
+
+
+def expect_spoken(page: Page, words: str) -> None:
+    """Wait until one of the noted regions has these words; it must still be part of the page."""
+    page.wait_for_function(
+        "words => window.regions.some(one => one.isConnected && one.textContent.includes(words))",
+        arg=words,
+    )
+
+
 class Visitor:
     """Opens browsers at one site and collects the errors of their pages."""
 

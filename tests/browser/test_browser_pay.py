@@ -22,7 +22,7 @@ from tests.browser.axe_and_screenshots import (
     is_complete,
     stop_motion,
 )
-from tests.browser.course_browser import PHONE, Visitor, open_visitor
+from tests.browser.course_browser import PHONE, Visitor, expect_spoken, note_regions, open_visitor
 
 pytestmark = pytest.mark.integration
 
@@ -98,7 +98,7 @@ def test_purchase_leads_from_plans_through_the_gateway_to_a_paid_order(visitor, 
     page.wait_for_url(f"{shop.yookassa.base_url.removesuffix('/v3')}/pay/*")
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_role("status").first).to_contain_text("Спасибо! Оплата 299 ₽ прошла")
+    expect(page.locator("#order").get_by_text("Спасибо! Оплата 299 ₽ прошла")).to_be_visible()
     expect(page.get_by_text("План «Плюс» до")).to_be_visible()
     (order,) = list_orders(shop, anna)
     assert shop.count_grants(order.purchase_id) == 1
@@ -141,9 +141,11 @@ def test_open_order_page_updates_when_the_order_is_paid(visitor, shop):
         pass
     # Nothing changed: the focused link stays focused.
     expect(check).to_be_focused()
+    note_regions(page)
     shop.yookassa.choose(order_id, "paid")
     expect(page.get_by_text("20 голосовых вопросов до")).to_be_visible()
     expect(check).to_have_count(0)
+    expect_spoken(page, "Спасибо! Оплата")
 
 
 def test_purchase_works_without_javascript(visitor, shop):
@@ -157,7 +159,7 @@ def test_purchase_works_without_javascript(visitor, shop):
     page.get_by_role("button", name="Оплатить 239,20 ₽").click()
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
-    expect(page.get_by_text("Спасибо! Оплата 239,20 ₽ прошла")).to_be_visible()
+    expect(page.locator("#order").get_by_text("Спасибо! Оплата 239,20 ₽ прошла")).to_be_visible()
 
 
 def test_admin_refunds_a_payment_after_confirming(visitor, shop):

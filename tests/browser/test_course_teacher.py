@@ -13,7 +13,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
-from tests.browser.course_browser import DESKTOP, PHONE
+from tests.browser.course_browser import DESKTOP, PHONE, expect_spoken, note_regions
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change
 
 pytestmark = pytest.mark.integration
@@ -68,17 +68,21 @@ def test_new_lecture_is_checked_saved_and_committed(staff_visitor, staff_site):
         "**Куча** лежит."
     )
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
     staff_site.committer.commit()
-    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, "materials/lecture-09.md", "neurotypology").text.startswith(
         "# Кучи\n\n**Куча**"
     )
     page.get_by_text("Отменить правку").click()
     page.get_by_role("button", name="Да, отменить").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
     staff_site.committer.commit()
-    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
         file.path for file in FileIndex(staff_site.db).list_files("neurotypology")
     }
@@ -96,7 +100,7 @@ def test_material_is_edited_moved_and_removed_without_javascript(staff_visitor, 
     page.wait_for_url("**/changes/*")
     staff_site.committer.commit()
     page.reload()
-    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     page.goto(staff_site.address + edit_path(staff_site))
     before = page.locator(".edits .what").all_inner_texts()
     page.get_by_role("button", name="Ниже: «Введение в алгоритмы»").click()
@@ -184,14 +188,20 @@ def test_conflict_shows_both_texts_and_own_text_can_win(staff_visitor, staff_sit
     change = propose_change(staff_site, path, before.blob, "# Моё\n")
     staff_site.committer.files["algorithms"][path] = f"# Их {XSS}\n"
     page = staff_visitor.open(f"/changes/{change}", BORIS)
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
+    note_regions(page)
     staff_site.committer.commit()
     expect(page.get_by_role("region", name="Ваш вариант")).to_have_text("# Моё\n")
+    expect_spoken(page, "тем временем изменил кто-то другой")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text(f"# Их {XSS}\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
     staff_site.committer.commit()
-    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, path).text == "# Моё\n"
 
 
@@ -207,9 +217,11 @@ def test_edit_of_a_text_changed_meanwhile_is_kept(staff_visitor, staff_site):
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
     expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
     staff_site.committer.commit()
-    expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
+    expect(page.locator("#change").get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert find_file(staff_site, path).text == "# Мои графы\n"
 
 
@@ -245,7 +257,9 @@ def test_edit_of_a_removed_material_is_saved_as_a_new_one(staff_visitor, staff_s
     expect(page.get_by_role("alert")).to_contain_text("удалил кто-то другой")
     expect(page.get_by_label("Текст (Markdown)")).to_have_value(re.compile("нигде больше нет"))
     page.get_by_role("button", name="Сохранить").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
 
 
 def test_card_is_edited_by_keyboard_alone(staff_visitor, staff_site):
@@ -297,7 +311,9 @@ def test_selected_proposals_become_one_commit(staff_visitor, staff_site, java_sc
     for question in ("Чья очередь?", "Зачем очередь?"):
         page.get_by_label(f"Выбрать «{question}»").first.check()
     page.get_by_role("button", name="Принять выбранные").click()
-    expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
+    expect(
+        page.locator("#change").get_by_text("Сохранение обычно занимает несколько секунд.")
+    ).to_be_visible()
     assert count_files_with(staff_site, "Чья очередь?") == 0
     page.goto(f"{staff_site.address}/courses/{get_course_id(staff_site)}/proposals")
     page.get_by_role("link", name="Выбрать все").click()
