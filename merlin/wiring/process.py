@@ -19,7 +19,7 @@ def observe_process(config: Config, process: str) -> Iterator[None]:
     """
     share_one_heap()
     set_up_logging(process)
-    os.environ.setdefault("PGAPPNAME", f"merlin-{process}")  # in pg_stat_activity
+    os.environ["PGAPPNAME"] = f"merlin-{process}"  # in pg_stat_activity
     dsn = credential(SENTRY_DSN, is_needed=False)
     with ExitStack() as stack:
         if config.tracing is not None:
