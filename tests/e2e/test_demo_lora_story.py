@@ -11,7 +11,9 @@ import pytest
 
 from merlin.core.i18n import text
 from merlin.core.server import free_ports
+from merlin.db.database import open_database
 from merlin.engine.model_store.store import ModelCard, digest_files, sha256_of
+from merlin.sandbox.demo.check import DATASET
 from tests.engine.tiny_base import get_english_base
 from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.support.waiting import longest
@@ -72,7 +74,13 @@ def test_lora_demo_reports_its_training_until_the_model_can_be_asked(unpacked_we
     assert "committed sixty English questions" in output
     epochs = [line for line in lines if line.startswith("● the language model: epoch")]
     assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
-    serving = f"✔ {text('en', 'demo-step-serving')}"
-    assert serving in output[: output.index(epochs[-1])], "the bot answers during the training"
+    assert f"✔ {text('en', 'demo-step-serving')}" in output
+    with open_database(f"sqlite:///{tmp_path}/demo/state/merlin.db", read_only=True) as database:
+        ((is_first,),) = database.sql(
+            "SELECT since < created_at FROM serving, job"
+            " WHERE serving.dataset = 'algorithms' AND job.dataset = ?",
+            DATASET,
+        )
+    assert is_first, "the bot answers before and during the training"
     assert "send /course to the bot, choose “Questions in English”" in lines[-1]
     assert demo.returncode == 0
