@@ -455,11 +455,11 @@ def add_draft(settings, question, answer="Чертёж."):
 
 def test_selected_proposals_become_one_commit_except_those_with_errors(chat, lab):
     add_proposal(chat.settings)
-    add_draft(chat.settings, "Что за план?", answer="1. Лист.\n2. Чертёж.")
+    add_draft(chat.settings, "Что за план?", answer="1. Лист.\n2. Чертёж.\u202e")
     add_draft(chat.settings, "Что за дом?", answer="\x00")
     chat.press_forged("ex:queue:0")
     chat.press("☑️ Сразу несколько")
-    assert "Что за план?\n1. Лист. 2. Чертёж. · distil: big-model" in chat.last.text
+    assert "Что за план?\n1. Лист. 2. Чертёж.\\u202e · distil: big-model" in chat.last.text
     chat.press("✅ Принять все эти")
     summary = "Принято: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
     assert chat.last.text == summary

@@ -32,7 +32,7 @@ from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeSta
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
-from merlin.dataset.finding import escape_unprintable
+from merlin.dataset.finding import escape_unprintable, shorten_text
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, example_yaml
 
@@ -188,7 +188,7 @@ def show_queue(context: BotContext) -> View:
     pending = proposals.list_waiting(*context.caller, page * PAGE_SIZE, PAGE_SIZE)
     entries = [
         Button(
-            menu.one_line(proposal.draft.question, _LABEL_LENGTH), f"ex:prop:{proposal.proposal_id}"
+            shorten_text(proposal.draft.question, _LABEL_LENGTH), f"ex:prop:{proposal.proposal_id}"
         )
         for proposal in pending
     ]
@@ -213,8 +213,8 @@ def show_page(context: BotContext) -> View:
     entries = [
         "\n".join(
             [
-                f"{number}. {menu.one_line(proposal.draft.question, _LABEL_LENGTH)}",
-                f"{menu.one_line(proposal.draft.answer, _ANSWER_LENGTH)} · {proposal.draft.source}",
+                f"{number}. {shorten_text(proposal.draft.question, _LABEL_LENGTH)}",
+                f"{shorten_text(proposal.draft.answer, _ANSWER_LENGTH)} · {proposal.draft.source}",
                 *proof.replacement_lines(context, replacements[proposal.proposal_id]),
             ]
         )
@@ -297,7 +297,7 @@ def proposal_draft(context: BotContext) -> proof.Draft:
 def ask_reason(context: BotContext) -> View:
     """Ask why the proposal is declined."""
     waiting = proposals.get_waiting(*context.caller, context.number(1))
-    number, question = waiting.proposal_id, menu.one_line(waiting.draft.question, _QUESTION_LENGTH)
+    number, question = waiting.proposal_id, shorten_text(waiting.draft.question, _QUESTION_LENGTH)
     title = context.translate("examples-decline")
     message = context.translate("examples-ask-reason", question=question)
     decline_rows = (("examples-decline-bare", f"ex:no-yes:{number}", "danger"),)
@@ -322,7 +322,7 @@ def decline(context: BotContext) -> View:
     is_sent = reason and proposal.is_persons
     if is_sent:
         arguments = {
-            "question": menu.one_line(proposal.draft.question, _QUESTION_LENGTH),
+            "question": shorten_text(proposal.draft.question, _QUESTION_LENGTH),
             "reason": reason.strip(),
         }
         message = text(

@@ -39,7 +39,7 @@ from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.drafts import is_table, read_pasted
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.finding import Severity, escape_unprintable
+from merlin.dataset.finding import Severity, escape_unprintable, shorten_text
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.layout import example_path
@@ -400,7 +400,7 @@ def _added_example(edit: Edit) -> str:
     """Return the first question and answer of a new example, shortened."""
     example = parse_example(edit.text)
     parts = (example.question, example.answer) if example else (edit.path, "")
-    return "➕ " + "\n🤖 ".join(menu.one_line(part, _ADDED_LENGTH) for part in parts)
+    return "➕ " + "\n🤖 ".join(shorten_text(part, _ADDED_LENGTH) for part in parts)
 
 
 def _line_reports(context: BotContext, plan: ImportPlan) -> Iterator[str]:
