@@ -135,12 +135,17 @@ def test_hint_of_a_field_is_its_description_alone(staff_visitor, dataset):
     expect(field).to_have_accessible_description("Через запятую, можно без них.")
 
 
-@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
-def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset, view):
+def draft_stack_and_open_queue(staff_visitor, dataset, view):
     page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
     page.get_by_label("Ответ").fill("Стопка тарелок.")
     page.get_by_role("button", name="Применить правку").click()
     page.get_by_role("link", name="Что такое очередь?").click()
+    return page
+
+
+@pytest.mark.parametrize("view", [DESKTOP, PLAIN])
+def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor, dataset, view):
+    page = draft_stack_and_open_queue(staff_visitor, dataset, view)
     page.get_by_label("Ответ").fill("Касса магазина.")
     page.get_by_role("button", name="Что изменится").click()
     expect(page.get_by_role("region", name="Что изменится")).to_be_visible()
@@ -153,10 +158,7 @@ def test_changed_answers_include_what_is_typed_in_the_open_example(staff_visitor
 def test_saving_includes_what_is_typed_in_the_open_example(
     staff_visitor, staff_site, dataset, view
 ):
-    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA, **view)
-    page.get_by_label("Ответ").fill("Стопка тарелок.")
-    page.get_by_role("button", name="Применить правку").click()
-    page.get_by_role("link", name="Что такое очередь?").click()
+    page = draft_stack_and_open_queue(staff_visitor, dataset, view)
     page.get_by_label("Ответ").fill("")
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")

@@ -332,6 +332,14 @@ async def _draft(
     return await _page(context, dataset, page, filters, OpenExample(form), result)
 
 
+async def _draft_open_form(
+    context: PageContext, dataset: DatasetHeading, page: Page, filters: Filters, form: ExampleForm
+) -> Response | None:
+    """Do so with the form that a button of the save bar sends along; an empty one is none."""
+    is_open = form.question or form.answer
+    return await _draft(context, dataset, page, filters, form) if is_open else None
+
+
 @router.post("/datasets/{dataset}/examples/remove")
 async def remove_example(
     context: TeacherContext,
@@ -379,8 +387,7 @@ async def save_drafts(
 ) -> Response:
     """Submit one commit of all drafts and of the open form; refused ones stay, with the reason."""
     filters = _read_filters(dataset.name, parse_qsl(form.back))
-    is_open = form.question or form.answer
-    if is_open and (wrong_page := await _draft(context, dataset, page, filters, form)):
+    if wrong_page := await _draft_open_form(context, dataset, page, filters, form):
         return wrong_page
     try:
         change = await drafts.save_drafts(context.services, context.actor, dataset.name, form.once)
@@ -403,8 +410,7 @@ async def compare_answers(
 ) -> Response:
     """Return the list with the answers that the drafts and the open form would change."""
     filters, name = _read_filters(dataset.name, parse_qsl(form.back)), dataset.name
-    is_open = form.question or form.answer
-    if is_open and (wrong_page := await _draft(context, dataset, page, filters, form)):
+    if wrong_page := await _draft_open_form(context, dataset, page, filters, form):
         return wrong_page
     try:
         edits = await context.read(drafts.list_edits, name)

@@ -151,7 +151,7 @@ class RecallModel:
         ):
             return RecallAnswer(self.answers[best], confidence, known=True)
         is_follow_up = bool(previous)
-        if has_subject(readings[0]):
+        if has_subject(readings[0]):  # it says itself what to suggest
             completed, previous = readings[0], ""
         nearest = self._find_nearest(messages, completed, previous, vectors)
         return RecallAnswer("", confidence, known=False, nearest=nearest, is_follow_up=is_follow_up)
