@@ -112,8 +112,8 @@ class Supervisor:
     def _check_children(self) -> None:
         for child in self._children.values():
             if child.process is None:
-                is_due = child.crash_backoff.is_over and child.setup_backoff.is_over
-                if is_due and child.can_start():
+                is_waiting = child.crash_backoff.left_s or child.setup_backoff.left_s
+                if not is_waiting and child.can_start():
                     self._start(child)
             elif (code := child.process.poll()) is not None:
                 self._handle_exit(child, code)

@@ -116,9 +116,9 @@ class Backoff:
         self._next_s, self._until = first_s, 0.0
 
     @property
-    def is_over(self) -> bool:
-        """Return whether the last pause has passed, or none has begun."""
-        return self._monotonic() >= self._until
+    def left_s(self) -> float:
+        """Return how long the last pause still lasts; 0 if it has passed or none has begun."""
+        return max(0.0, self._until - self._monotonic())
 
     def begin(self, least_s: float = 0.0) -> float:
         """Begin the next pause; return its length, at least `least_s` within the maximum."""

@@ -54,7 +54,7 @@ class ChangeProcessor:
             self._queue.release()  # requeue batches that were interrupted
             self._is_first = False
         notify_editors(self._queue.db, self._clock)
-        if not self._backoff.is_over:
+        if self._backoff.left_s:
             return False
         has_committed = False
         while (batch := self._queue.claim()) is not None:

@@ -45,7 +45,7 @@ class StatusSender:
 
     def __call__(self) -> bool:
         """Return whether a status was sent. Raises ForgeUnavailable, ForgeDenied."""
-        if not self._backoff.is_over:
+        if self._backoff.left_s:
             return False
         verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
         for owed in verdicts.list_unsent_statuses():

@@ -291,7 +291,7 @@ class NoteWriter:
             rows.record_note(commit, words)
             count += 1
         self._is_push_due = self._is_push_due or count > 0
-        if self._is_push_due and self._backoff.is_over:
+        if self._is_push_due and not self._backoff.left_s:
             try:
                 source.share_notes()
             except SourceError:

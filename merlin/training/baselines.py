@@ -153,7 +153,7 @@ class BaselineTick:
             if provider := self._providers.get(model.provider):
                 for baseline in find_baselines(self._db, model):
                     key = (model.model_row, baseline)
-                    if key not in self._answered and self._backoffs[key].is_over:
+                    if key not in self._answered and not self._backoffs[key].left_s:
                         self._ask(provider, model, baseline)
         return False
 

@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 
+from merlin.core.clock import Backoff
 from merlin.core.log import get_logger
 from merlin.engine.child_process import build_environment
 from merlin.engine.serving.base import Busy, Line, Unavailable, parse_refusal
 
-# Crashes in a row without a restart delay; after that the delay doubles.
-_IMMEDIATE_RESTARTS = 1
-_MAX_RESTART_S = 60.0
+# The pause after the second crash in a row, and the longest one.
+_FIRST_RESTART_S, _MAX_RESTART_S = 4.0, 60.0
 # The longest line from a worker, in bytes: an hour of speech with word timestamps.
 _MAX_LINE_BYTES = 64 * 1024 * 1024
 _STOP_S = 5.0
@@ -36,13 +36,13 @@ log = get_logger(__name__)
 
 
 class RestartPolicy:
-    """Exponential backoff after crashes; `advice` is added to out-of-memory messages."""
+    """The pauses after crashes in a row; `advice` is added to out-of-memory messages."""
 
     def __init__(self, name: str, advice: str) -> None:
         self._name = name
         self._advice = advice
         self._crashes = 0
-        self._not_before = 0.0
+        self._backoff = Backoff(_FIRST_RESTART_S, _MAX_RESTART_S)
         self.restarts = 0
         self.last_error = ""
 
@@ -50,8 +50,8 @@ class RestartPolicy:
         """Record an unexpected exit; return the error message for pending requests."""
         self.restarts += 1
         self._crashes += 1
-        pause_s = 2.0**self._crashes if self._crashes > _IMMEDIATE_RESTARTS else 0.0
-        self._not_before = time.monotonic() + min(pause_s, _MAX_RESTART_S)
+        if self._crashes > 1:  # after a single one, the next request starts it at once
+            self._backoff.begin()
         why = f"its process ended with code {code}; its log says more"
         if code == -signal.SIGKILL:
             why = f"its process was killed, most likely for want of memory; {self._advice}"
@@ -61,11 +61,11 @@ class RestartPolicy:
     def note_answer(self) -> None:
         """Record a successful answer: reset the count of crashes."""
         self._crashes = 0
+        self._backoff.reset()
 
     def check(self) -> None:
         """Raise Unavailable during the restart delay."""
-        left_s = self._not_before - time.monotonic()
-        if left_s > 0:
+        if left_s := self._backoff.left_s:
             again = f"it ended {self._crashes} times in a row; next try in {left_s:.0f} s"
             raise Unavailable(f"{self.last_error} ({again})")
 
