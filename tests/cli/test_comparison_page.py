@@ -140,8 +140,26 @@ def test_compared_texts_can_be_rebuilt_from_the_parts(expected):
 
 def test_long_texts_are_compared_by_lines_and_the_longest_as_a_whole():
     lines = [f"строка {number}\n" for number in range(MAX_PARTS // 2)]
-    mine, its = compare_words("".join(lines), "".join([*lines[:-1], "другая\n"]))
-    assert [part for part, is_other in mine if is_other] == [lines[-1]]
-    assert [part for part, is_other in its if is_other] == ["другая\n"]
+    first, last = "начало\n", "конец\n"
+    mine, its = compare_words("".join(lines), "".join([first, *lines[1:-1], last]))
+    assert [part for part, is_other in mine if is_other] == [lines[0], lines[-1]]
+    assert [part for part, is_other in its if is_other] == [first, last]
     whole = ".\n" * (MAX_PARTS + 1)
-    assert compare_words(whole, whole + "!") == ([(whole, True)], [(whole + "!", True)])
+    other = f"!{whole}!"
+    assert compare_words(whole, other) == ([(whole, True)], [(other, True)])
+
+
+def test_only_what_lies_between_the_first_and_the_last_change_of_a_long_text_counts():
+    start, end = ("слово " * MAX_PARTS for _ in range(2))
+    parts = list(merge_words(f"{start}было; {end}", f"{start}стало; {end}"))
+    assert parts == [(start, "same"), ("было", "del"), ("стало", "ins"), (f"; {end}", "same")]
+
+
+def test_texts_with_many_short_matches_are_compared_as_a_whole():
+    """Each sign in common is a match of its own: the time would grow with their cube."""
+    old, new = (
+        "".join(f"{chr(base + place)}{chr(0x2190 + place % 100)}" for place in range(2000))
+        for base in (0x4E00, 0x5E00)
+    )
+    old, new = f"{old}old", f"{new}new"
+    assert list(merge_words(old, new)) == [(old, "del"), (new, "ins")]
