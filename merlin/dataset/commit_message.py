@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.dataset.finding import shorten_text
 from merlin.dataset.layout import EXAMPLES
@@ -49,7 +50,10 @@ def local_editor(login: str, name: str = "", email: str = "") -> Editor:
 
 
 def _name(message: str) -> str:
-    """Return the characters of a name allowed in a commit: letters, digits, marks between them."""
+    """Return the characters of a name allowed in a commit: letters, digits, marks between them.
+
+    "" for a name in which nothing can be seen.
+    """
     composed = unicodedata.normalize("NFC", message)
     kept = "".join(
         letter if letter in _MARKS or unicodedata.category(letter)[0] in "LNM" else " "
@@ -58,7 +62,7 @@ def _name(message: str) -> str:
     name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
     while name and unicodedata.category(name[0])[0] == "M":
         name = name[1:].lstrip(_MARKS)
-    return name
+    return "" if is_blank(name) else name
 
 
 COURSE = "Edit the course"

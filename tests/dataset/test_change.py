@@ -126,6 +126,8 @@ def test_subject_is_one_short_line(subject):
         ("😀", "user 7"),
         ("...", "user 7"),
         ("", "user 7"),
+        ("\u3164", "user 7"),
+        ("\uffa0 \u115f", "user 7"),
         ("\u0308ё", "ё"),
         ("ё" * 200, "ё" * 80),
     ],
