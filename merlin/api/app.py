@@ -38,10 +38,9 @@ from merlin.config.settings import ApiConfig
 from merlin.core import server
 from merlin.core.clock import utc_now
 from merlin.core.connections import Server, tls_context
-from merlin.core.errors import MerlinError
 from merlin.core.heap import exclude_loaded_objects
-from merlin.core.heartbeat import Heartbeat
-from merlin.core.log import get_logger, redact
+from merlin.core.heartbeat import Failures, Heartbeat
+from merlin.core.log import get_logger
 from merlin.db.change_watch import MAX_WAIT_S, ChangeCounter, changes_of
 from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind
@@ -162,21 +161,16 @@ async def repeat(
 ) -> None:
     """Run `work` every `every_s` seconds, counted from its end, until cancelled.
 
-    The first of consecutive failures is logged as `failure`. With `changes`, `work` also runs after
-    each change.
+    A failure is logged as `failure`. With `changes`, `work` also runs after each change.
     """
-    was_well = True
+    failures = Failures()
     while True:
         count = changes.count if changes else 0
         try:
             await work()
-            was_well = True
-        except Exception as error:
-            if was_well and isinstance(error, MerlinError):
-                log.warning(failure, reason=redact(str(error)))
-            elif was_well:
-                log.exception(failure)
-            was_well = False
+            failures.end()
+        except Exception as error:  # noqa: BLE001 - it is logged
+            failures.add(failure, error)
         await (changes.wait(count, every_s) if changes else asyncio.sleep(every_s))
 
 

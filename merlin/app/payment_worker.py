@@ -28,10 +28,10 @@ from merlin.billing.purchases import Purchase, Purchases, PurchaseState
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.subscriptions import Renewals, RenewalState
 from merlin.core.clock import StepWatch, iso, utc_now
-from merlin.core.errors import GatewayUnavailable, MerlinError, PaymentError
-from merlin.core.heartbeat import BugCount
+from merlin.core.errors import GatewayUnavailable, PaymentError
+from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
-from merlin.core.log import get_logger, redact
+from merlin.core.log import get_logger
 from merlin.db.notices import ADMINS, Notices
 from merlin.providers.payments import Gateway, GatewayRefund, PaymentGateway, RefundRequest
 
@@ -143,10 +143,9 @@ class PaymentWorker:
     only: Gateway | None = None
     every_s: float = EVERY_S
     after_failure_s: float = AFTER_FAILURE_S
-    bugs: BugCount = field(default_factory=BugCount)
+    failures: Failures = field(default_factory=Failures)
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: set[asyncio.Task[None]] = field(default_factory=set)
-    _failure: str = ""
     _calendar_at: datetime | None = None
     _check_at: datetime = field(init=False)
     _steps: StepWatch = field(init=False)
@@ -193,21 +192,14 @@ class PaymentWorker:
     async def _run_safely(self) -> bool:
         try:
             await self.run_round()
-            if failing := self.bugs.failing:
+            if failing := self.failures.bugs:
                 tell = Notices(self.ctx.db, self.ctx.clock).tell_failing_steps
                 await self.ctx.store.do(partial(tell, "api", failing))
-        except MerlinError as error:
-            if (reason := redact(str(error))) != self._failure:
-                log.warning("payments wait", reason=reason)
-            self._failure = reason
-        except Exception as bug:
-            log.exception("payments wait")
-            self.bugs.count_failure("payments", bug)
-        else:
-            self.bugs.reset("payments")
-            self._failure = ""
-            return True
-        return False
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self.failures.add("payments wait", error, "payments")
+            return False
+        self.failures.end("payments")
+        return True
 
     async def run_round(self) -> None:
         """Start due tasks, up to the limit of concurrent ones."""
@@ -289,13 +281,10 @@ class PaymentWorker:
             await work
         except PaymentError:
             pass  # The error was stored where it happened.
-        except MerlinError as error:
-            log.warning("a payment waits", reason=redact(str(error)), **about)
-        except Exception as bug:
-            log.exception("a payment waits", **about)
-            self.bugs.count_failure(step, bug)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            self.failures.add("a payment waits", error, step, **about)
         else:
-            self.bugs.reset(step)
+            self.failures.end(step)
 
     def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)

@@ -24,7 +24,7 @@ from telegram.error import TelegramError
 from merlin.bot.processor import ALLOWED_UPDATES
 from merlin.bot.services import BotServices, run_forever
 from merlin.bot.transport import AiohttpRequest
-from merlin.core.heartbeat import BugCount
+from merlin.core.heartbeat import Failures
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.log import get_logger, redact
 from merlin.core.permissions import Authority, Permission
@@ -66,7 +66,7 @@ def staff_commands(authority: Authority) -> tuple[str, ...]:
 
 
 async def send_settings(
-    bot: Bot, transport: AiohttpRequest, services: BotServices, bugs: BugCount
+    bot: Bot, transport: AiohttpRequest, services: BotServices, failures: Failures
 ) -> None:
     """Send all settings to Telegram, retrying until they are accepted; then update staff menus."""
     for scope, names in (
@@ -89,7 +89,8 @@ async def send_settings(
             bot.set_webhook, url, secret_token=secret, allowed_updates=list(ALLOWED_UPDATES)
         )
         await _retry_until_accepted(transport, call)
-    await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
+    longest_s = services.pace.longest_pause_s
+    await run_forever("menus", _staff_menus(bot, services), longest_s, failures)
 
 
 def _menu(names: Sequence[str], language: str) -> list[BotCommand]:

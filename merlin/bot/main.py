@@ -28,13 +28,13 @@ from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import OutboxSender, send_broadcasts, show_results
 from merlin.bot.processor import MAX_CONCURRENT, UpdatePoller, message_authors
-from merlin.bot.services import BotServices, run_every, run_forever, run_loop
+from merlin.bot.services import OUTAGES, BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest
 from merlin.chat.answer import AnswerService
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.errors import ConfigError, ProviderError
-from merlin.core.heartbeat import BugCount, Heartbeat
+from merlin.core.heartbeat import Failures, Heartbeat
 from merlin.core.log import get_logger, redact
 from merlin.core.server import READY, STOPPING, WATCHDOG
 from merlin.db.change_watch import ChangeCounter, changes_of
@@ -119,9 +119,9 @@ class Bot:
         self._watch = partial(data.live_messages.refresh, services.store, bot_api)
         self._poller = UpdatePoller(services, transport, self._processor)
         self._notices = NoticeSender(services, sender)
-        self._bugs = BugCount()
+        self._failures = Failures(OUTAGES)
         payments = with_stars(services, bot_api)
-        self._payments = PaymentWorker(payments, only=Gateway.STARS, bugs=self._bugs)
+        self._payments = PaymentWorker(payments, only=Gateway.STARS, failures=self._failures)
         self._compare_stars = partial(compare_stars, services, StarsGateway(bot_api))
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
@@ -134,10 +134,10 @@ class Bot:
         with changes_of(services.db) as changes:
             work = [
                 *(
-                    run_forever(name, part, longest_s, self._bugs)
+                    run_forever(name, part, longest_s, self._failures)
                     for name, part in self._parts(changes)
                 ),
-                send_settings(self._application.bot, self._transport, services, self._bugs),
+                send_settings(self._application.bot, self._transport, services, self._failures),
             ]
             parts = [asyncio.create_task(part) for part in work]
             services.notify(READY)
@@ -260,6 +260,6 @@ class Bot:
                     "telegram_429": self._transport.floods,
                     **self._application.bot_data.answer_service.refusals,
                 },
-                failing=self._bugs.failing,
+                failing=self._failures.bugs,
             )
         )

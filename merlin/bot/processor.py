@@ -43,7 +43,7 @@ from merlin.bot.updates import (
     read_button_data,
 )
 from merlin.core.clock import utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.heartbeat import Failures
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger, redact
 from merlin.db.notices import Notices
@@ -299,16 +299,15 @@ class ChatProcessor(BaseUpdateProcessor):
 
 async def retry_until_stored(services: BotServices, work: Callable[[], T], trouble: str) -> T:
     """Return the result of `work`; wait for a full disk or a held lock, logged as `trouble`."""
-    attempt, outage = 0, ""
+    attempt, failures = 0, Failures()
     while True:
         try:
-            return await services.store.do(work)
-        except MerlinError as error:
-            if str(error) != outage:  # a long outage must not fill the disk with log lines
-                log.warning(trouble, reason=str(error))
-            outage = str(error)
-        except Exception:
-            log.exception(trouble, attempt=attempt)
+            result = await services.store.do(work)
+        except Exception as error:  # noqa: BLE001 - it is logged
+            failures.add(trouble, error)
+        else:
+            failures.end()
+            return result
         await pause(attempt, min(services.pace.longest_pause_s, STORE_PAUSE_S))
         attempt += 1
 

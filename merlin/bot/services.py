@@ -17,7 +17,7 @@ from merlin.bot.transport import LONGEST_PAUSE_S, pause
 from merlin.chat.answer import RetryPolicy
 from merlin.core import server
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import BugCount
+from merlin.core.heartbeat import Failures
 from merlin.core.log import get_logger
 from merlin.db.change_watch import REST_S, ChangeCounter
 from merlin.db.driver_errors import DatabaseAway
@@ -89,7 +89,7 @@ LASTED_S = 60.0
 # The longest pause between retries of the database.
 STORE_PAUSE_S = 5.0
 # Temporary failures, reported elsewhere, which do not count as bugs.
-_OUTAGES = (MerlinError, TelegramError, OSError)
+OUTAGES = (MerlinError, TelegramError, OSError)
 
 Round = Callable[[], Awaitable[object]]
 
@@ -111,29 +111,22 @@ async def run_every(work: Round, seconds: float) -> None:
         await work()
 
 
-async def run_forever(name: str, work: Round, longest_pause_s: float, bugs: BugCount) -> None:
+async def run_forever(name: str, work: Round, longest_pause_s: float, failures: Failures) -> None:
     """Run `work`, and restart it after an error; other parts keep running.
 
-    `bugs` counts errors that are bugs, and is reset by a `work` that ran for a while without one.
-    An outage is logged once, not at each restart, and without a traceback.
+    Its failure is over when it has run for a while.
     """
     clock = asyncio.get_running_loop().time
-    attempt, outage = 0, ""
+    attempt = 0
     while True:
         begun, longest_s = clock(), longest_pause_s
-        lasted = asyncio.get_running_loop().call_later(LASTED_S, bugs.reset, name)
+        lasted = asyncio.get_running_loop().call_later(LASTED_S, failures.end, name)
         try:
             await work()
-        except _OUTAGES as error:
-            reason = f"{type(error).__name__}: {error}"
-            if reason != outage or clock() - begun > LASTED_S:
-                log.warning("a part of the bot waits and tries again", part=name, reason=reason)
-            outage = reason
+        except Exception as error:  # noqa: BLE001 - it is logged
+            failures.add("a part of the bot failed and restarts", error, name)
             if isinstance(error, DatabaseAway):
                 longest_s = min(longest_s, STORE_PAUSE_S)
-        except Exception as error:
-            log.exception("a part of the bot failed and restarts", part=name)
-            bugs.count_failure(name, error)
         finally:
             lasted.cancel()
         attempt = 0 if clock() - begun > LASTED_S else attempt + 1

@@ -9,6 +9,9 @@ from datetime import datetime
 
 from merlin.core.errors import MerlinError
 from merlin.core.i18n import format_time, text
+from merlin.core.log import get_logger, redact
+
+log = get_logger(__name__)
 
 SILENT_AFTER_S = 10.0
 # A heartbeat further in the future was sent before the clock was set back.
@@ -119,27 +122,41 @@ def describe_step(language: str, step: str) -> str:
     return text(language, known.get(step, "step-working"))
 
 
-@dataclass(slots=True)
-class BugCount:
-    """Counts how often each step of a process failed because of a bug since its last success."""
+class Failures:
+    """The steps of a process that fail again and again.
 
-    counts: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
+    Each failure is logged once for each reason, and its end once: a long outage must not fill the
+    disk with log lines. All errors but the `expected` ones are bugs.
+    """
 
-    def count_failure(self, step: str, bug: Exception) -> None:
-        """Count another bug of a step."""
-        self.counts[step] = self.counts.get(step, 0) + 1
-        self.reasons[step] = f"{type(bug).__name__}: {bug}"[:_MAX_REASON_LENGTH]
+    def __init__(self, expected: tuple[type[BaseException], ...] = (MerlinError,)) -> None:
+        self._expected = expected
+        # The event, the reason and the number of bugs in a row of each failing step.
+        self._latest: dict[str, tuple[str, str, int]] = {}
 
-    def reset(self, step: str) -> None:
-        """Reset the count of a step."""
-        self.counts.pop(step, None)
+    def __contains__(self, step: str) -> bool:
+        """Return whether the step failed the last time."""
+        return step in self._latest
+
+    def add(self, event: str, error: BaseException, step: str = "", **values: object) -> None:
+        """Record a failure of a step; a bug is logged with its traceback."""
+        is_bug = not isinstance(error, self._expected)
+        kind = "" if isinstance(error, MerlinError) else f"{type(error).__name__}: "
+        reason = redact(f"{kind}{error}")[:_MAX_REASON_LENGTH]
+        _, last_reason, bugs = self._latest.get(step, ("", "", 0))
+        if reason != last_reason:
+            write = log.exception if is_bug else log.warning
+            write(event, reason=reason, step=step or None, **values)
+        self._latest[step] = event, reason, bugs + 1 if is_bug else 0
+
+    def end(self, step: str = "") -> None:
+        """Record a success of a step."""
+        if step in self._latest:
+            event, *_ = self._latest.pop(step)
+            log.info("this failure is over", failure=event, step=step or None)
 
     @property
-    def failing(self) -> dict[str, str]:
-        """Return the reason of each step that failed PERSISTENT_FAILURES times in a row or more."""
-        return {
-            step: self.reasons[step]
-            for step, count in [*self.counts.items()]
-            if count >= PERSISTENT_FAILURES
-        }
+    def bugs(self) -> dict[str, str]:
+        """Return the reason of each step with PERSISTENT_FAILURES bugs in a row or more."""
+        latest = [*self._latest.items()]
+        return {step: reason for step, (_, reason, n) in latest if n >= PERSISTENT_FAILURES}

@@ -54,7 +54,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
     def tick() -> bool:
         # First, so that an unavailable database does not make this process look dead.
         services.still_alive()
-        unfetched = "fetch fails" if "fetch" in tally.reasons else ""
+        unfetched = "fetch fails" if "fetch" in tally.failures else ""
         services.heartbeats.beat(
             Heartbeat(
                 process="daemon",
@@ -64,7 +64,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 at=services.clock(),
                 step=services.build_settings.progress.step or unfetched,
                 counters={**services.db.connection_counter, **tally.counts},
-                failing=tally.bugs.failing,
+                failing=tally.failures.bugs,
             )
         )
         return False

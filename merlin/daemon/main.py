@@ -19,9 +19,8 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from merlin.core.clock import Clock, StepWatch, utc_now
-from merlin.core.errors import MerlinError
 from merlin.core.heap import exclude_loaded_objects
-from merlin.core.heartbeat import ROUND_BOUNDS_MS, BugCount, round_bucket
+from merlin.core.heartbeat import ROUND_BOUNDS_MS, Failures, round_bucket
 from merlin.core.log import get_logger
 
 if TYPE_CHECKING:
@@ -52,13 +51,11 @@ class Tick:
 class TickCounts:
     """Statistics of the ticks for the heartbeat: `<tick>_<outcome>`, `<tick>_ms`, `<tick>_le<ms>`.
 
-    `reasons`: the last error of each tick, cleared by a success. `bugs`: the ticks that fail by a
-    bug, not by an outage.
+    `failures`: the ticks that failed the last time.
     """
 
     counts: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
-    bugs: BugCount = field(default_factory=BugCount)
+    failures: Failures = field(default_factory=Failures)
 
     def count(self, name: str, more: int = 1) -> None:
         """Add one, or more."""
@@ -69,13 +66,6 @@ class TickCounts:
         bound = next((bound for bound in ROUND_BOUNDS_MS if duration_ms <= bound), None)
         self.count(f"{tick}_ms", duration_ms)
         self.count(round_bucket(tick, bound))
-
-    def fail(self, tick: str, reason: str) -> bool:
-        """Count a failure; return whether the reason differs from the last one."""
-        self.count(f"{tick}_error")
-        is_new = self.reasons.get(tick) != reason
-        self.reasons[tick] = reason
-        return is_new
 
 
 def run(
@@ -164,19 +154,13 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
     begun = time.monotonic()
     try:
         moved = tick.run()
-    except MerlinError as error:
-        if tally.fail(tick.name, str(error)):  # a long outage must not fill the disk with log lines
-            log.warning("tick could not finish", tick=tick.name, reason=str(error))
-        return
-    except Exception as bug:
-        tally.bugs.count_failure(tick.name, bug)
-        if tally.fail(tick.name, repr(bug)):
-            log.exception("tick failed", tick=tick.name)
+    except Exception as error:  # noqa: BLE001 - it is logged
+        tally.count(f"{tick.name}_error")
+        tally.failures.add("tick could not finish", error, tick.name)
         return
     finally:
         tally.took(tick.name, round(1000 * (time.monotonic() - begun)))
-    tally.reasons.pop(tick.name, None)
-    tally.bugs.reset(tick.name)
+    tally.failures.end(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")
     if moved and tick.wakes:
         from apscheduler.jobstores.base import JobLookupError  # noqa: PLC0415 - as in `run`

@@ -77,7 +77,7 @@ class Notices(Repository):
     def tell_failing_steps(self, process: str, failing: Mapping[str, str]) -> None:
         """Notify admins, once a day, of each step of a process that repeatedly fails by a bug.
 
-        `failing` is the result of `BugCount.failing`.
+        `failing` is the result of `Failures.bugs`.
         """
         for step, reason in failing.items():
             arguments = {"process": process, "step": step, "reason": redact(reason)}

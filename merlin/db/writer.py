@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
+from merlin.core.heartbeat import Failures
 from merlin.core.log import get_logger
 from merlin.db.database import Database
 from merlin.db.driver_errors import is_lock_conflict
@@ -59,7 +60,7 @@ class Store:
         self._queue: SimpleQueue[_Task | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._is_closed = False
-        self._failure = ""
+        self._failures = Failures()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="merlin-reader")
         self._checkpoint: Future[None] | None = None
         self._thread = threading.Thread(target=self._run, name="merlin-writer", daemon=True)
@@ -147,14 +148,11 @@ class Store:
             except _PieceFailed:
                 self.db.transact(lambda: self._try_each(pieces))
         except BaseException as error:  # noqa: BLE001 - it is handed to everyone who waits
-            # Heartbeats are written every second: an outage is logged once for each reason.
-            if (reason := str(error)) != self._failure:
-                log.warning("a group of writes was not stored", writes=len(pieces), reason=reason)
-            self._failure = reason
+            self._failures.add("a group of writes was not stored", error, writes=len(pieces))
             for piece in pieces:
                 piece.error = error
         else:
-            self._failure = ""
+            self._failures.end()
         for loop in {piece.loop for piece in pieces}:
             _hand_over(loop, [piece for piece in pieces if piece.loop is loop])
 

@@ -12,7 +12,7 @@ from merlin.config import Config, credential, require_repository
 from merlin.config.settings import TEXT_KEY
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError, NotFound
-from merlin.core.log import get_logger
+from merlin.core.heartbeat import Failures
 from merlin.dataset.verdicts import require_known_dataset
 from merlin.db.connections import require_whole, sqlite_path
 from merlin.db.database import Database, open_database
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from merlin.providers.openai_chat import OpenAIChat
     from merlin.providers.yookassa import YooKassaGateway
 
-log = get_logger(__name__)
 _AWAY_PAUSE_S = 2.0
 
 
@@ -85,7 +84,7 @@ def open_checked_database(config: Config) -> Iterator[Database]:
 def _wait_for_database(config: Config) -> Database:
     from merlin.core.server import SLOW_START, notify
 
-    reported = ""
+    failures = Failures()
     while True:
         notify(SLOW_START)
         try:
@@ -94,11 +93,10 @@ def _wait_for_database(config: Config) -> Database:
                 database.quick_check()
                 _upgrade(config, database)
                 stack.pop_all()
+                failures.end()
                 return database
         except DatabaseAway as error:
-            if str(error) != reported:
-                log.warning("the database is away, waiting", reason=str(error))
-                reported = str(error)
+            failures.add("the database is away, waiting", error)
         time.sleep(_AWAY_PAUSE_S)
 
 

@@ -6,9 +6,9 @@ import itertools
 import pytest
 from telegram.error import NetworkError
 
-from merlin.bot.services import run_forever
+from merlin.bot.services import OUTAGES, run_forever
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
+from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(error, failing, logs):
-    bugs, runs = BugCount(), itertools.count(1)
+    failures, runs = Failures(OUTAGES), itertools.count(1)
     is_through = asyncio.Event()
 
     async def breaks():
@@ -32,12 +32,12 @@ def test_repeated_bug_of_a_background_task_is_reported_but_an_outage_is_not(erro
         await asyncio.Event().wait()
 
     async def run_part():
-        part = asyncio.create_task(run_forever("post", breaks, 0.01, bugs))
+        part = asyncio.create_task(run_forever("post", breaks, 0.01, failures))
         await is_through.wait()
         part.cancel()
 
     asyncio.run(run_part())
-    assert bugs.failing == failing
+    assert failures.bugs == failing
     traced = [entry for entry in logs if entry.get("exc_info")]
-    # An outage is one line without a traceback, however long it lasts.
-    assert (len(logs), len(traced)) == ((PERSISTENT_FAILURES,) * 2 if failing else (1, 0))
+    # One line, however long it lasts; an outage without a traceback.
+    assert (len(logs), len(traced)) == (1, 1 if failing else 0)

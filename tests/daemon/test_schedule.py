@@ -13,7 +13,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
 from merlin.core.errors import SourceError
-from merlin.core.heartbeat import PERSISTENT_FAILURES, BugCount
+from merlin.core.heartbeat import PERSISTENT_FAILURES, Failures
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.main import Tick, TickCounts, run, watch_clock
 from merlin.daemon.ticks import ticks_of
@@ -82,16 +82,6 @@ def test_requested_ticks_run_at_once():
             assert runs.get(timeout=longest()) == "serve"
 
 
-def test_each_reason_is_reported_once_until_a_success():
-    tally = TickCounts()
-    assert [tally.fail("fetch", reason) for reason in ("away", "away", "full")] == [
-        True,
-        False,
-        True,
-    ]
-    assert tally.counts == {"fetch_error": 3}
-
-
 def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
     lab, waiting_notices
 ):
@@ -145,12 +135,12 @@ def test_repeated_bug_in_a_tick_is_notified_once_and_makes_the_daemon_unhealthy(
 
 
 def test_bug_that_disappears_after_two_failures_is_not_notified():
-    bugs = BugCount()
+    failures = Failures()
     for _ in range(3):
-        bugs.count_failure("fetch", ValueError("x"))
-        bugs.count_failure("fetch", ValueError("x"))
-        assert bugs.failing == {}
-        bugs.reset("fetch")
+        failures.add("tick could not finish", ValueError("x"), "fetch")
+        failures.add("tick could not finish", ValueError("x"), "fetch")
+        assert failures.bugs == {}
+        failures.end("fetch")
 
 
 def test_job_is_polled_although_its_time_lies_beyond_a_clock_jump(lab):
