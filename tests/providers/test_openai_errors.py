@@ -1,6 +1,7 @@
 """Every failure of a provider becomes a ProviderError, never an exception of a library."""
 
 import socket
+import threading
 from contextlib import closing
 from datetime import timedelta
 from email.utils import format_datetime
@@ -15,6 +16,8 @@ from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
 from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_training import OpenAIModelClient, OpenAIProvider, provider_errors
+from tests.providers.yookassa_calls import drip_header, run_raw_server
+from tests.support.waiting import CHECK_INTERVAL_S
 
 pytestmark = pytest.mark.functional
 JOB = {
@@ -117,6 +120,30 @@ def test_silence_after_a_create_raises_provider_unknown(server, reply):
 def test_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
     assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
+
+
+def test_slow_drip_of_the_headers_ends_at_the_deadline():
+    with (
+        run_raw_server(drip_header) as url,
+        closing(OpenAIProvider(url, "key", timeout_s=0.3)) as provider,
+    ):
+        assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
+
+
+def test_server_that_reads_the_request_slowly_ends_at_the_deadline():
+    def read_slowly(connection):
+        while connection.recv(64) and not is_over.wait(CHECK_INTERVAL_S):
+            pass
+
+    is_over = threading.Event()
+    question = [Message("user", "why " * 5_000_000)]
+    with (
+        run_raw_server(read_slowly) as url,
+        closing(OpenAIModelClient(url, "key")) as client,
+    ):
+        error = catch_error(lambda: client.ask("recall", question, timeout_s=1.0))
+        is_over.set()
+    assert type(error) is ProviderUnknown
 
 
 def test_call_that_was_never_sent_raises_provider_busy():

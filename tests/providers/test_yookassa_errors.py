@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import select
 import socket
 import threading
 
@@ -13,13 +12,15 @@ from merlin.sandbox.faults import Fault, FaultKind
 from tests.providers.yookassa_calls import (
     RETURN_URL,
     SENT_S,
+    drip,
+    drip_header,
     make_payment_request,
     open_gateway,
     read_until_closed,
     run_raw_server,
     run_server,
 )
-from tests.support.waiting import CHECK_INTERVAL_S, longest
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
@@ -97,22 +98,10 @@ def test_gateway_without_tls_raises_gateway_unavailable(yookassa):
     assert type(unavailable.value) is GatewayUnavailable
 
 
-def drip_header(connection: socket.socket) -> None:
-    connection.recv(65_536)
-    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-    drip(connection, b"a")
-
-
 def drip_body(connection: socket.socket) -> None:
     connection.recv(65_536)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
     drip(connection, b" ")
-
-
-def drip(connection: socket.socket, data: bytes) -> None:
-    """Send these bytes now and then until the client disconnects."""
-    while not select.select([connection], [], [], CHECK_INTERVAL_S)[0]:
-        connection.sendall(data)
 
 
 @pytest.mark.parametrize("serve", [read_until_closed, drip_header, drip_body])

@@ -1,5 +1,6 @@
 """Helpers of the YooKassa tests: purchases, a gateway, and servers of raw bytes."""
 
+import select
 import socket
 import ssl
 import threading
@@ -12,6 +13,7 @@ from merlin.config.shop import YooKassaConfig
 from merlin.core.money import Amount, roubles
 from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
+from tests.support.waiting import CHECK_INTERVAL_S
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 RETURN_URL = "http://127.0.0.1:8701/orders/1"
@@ -100,6 +102,18 @@ def run_raw_server(
 def read_until_closed(connection: socket.socket) -> None:
     while connection.recv(65_536):
         pass
+
+
+def drip_header(connection: socket.socket) -> None:
+    connection.recv(65_536)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    drip(connection, b"a")
+
+
+def drip(connection: socket.socket, data: bytes) -> None:
+    """Send these bytes now and then until the client disconnects."""
+    while not select.select([connection], [], [], CHECK_INTERVAL_S)[0]:
+        connection.sendall(data)
 
 
 @contextmanager
