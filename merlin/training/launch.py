@@ -100,7 +100,8 @@ def _upload_once(
 
     def find() -> str | None:
         stored = provider.api.find_files(name)
-        for surplus in stored[1:]:
+        # A list can name a file twice, for example if another is added between two pages.
+        for surplus in {*stored} - {*stored[:1]}:
             provider.api.delete_file(surplus)
         if not stored:
             prepare()
@@ -191,7 +192,9 @@ def has_failed(provider: TrainingProvider, job: Job) -> bool:
 
 def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
-    jobs = [(state_of(report.status), report) for report in provider.api.find_jobs(key)]
+    # A list can name a job twice, for example if another starts between two pages.
+    reports = {report.provider_job_id: report for report in provider.api.find_jobs(key)}
+    jobs = [(state_of(report.status), report) for report in reports.values()]
     found = [job for job in jobs if job[0] is not JobState.CANCELLED]
     kept = sorted(found, key=lambda each: each[0] is JobState.FAILED)
     for state, surplus in kept[1:]:

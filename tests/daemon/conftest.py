@@ -9,8 +9,9 @@ from tests.support.pipeline_lab import lab_maker
 
 
 @pytest.fixture
-def provider():
-    with ProviderStandIn(key="stand-in") as stand_in:
+def provider(request):
+    """Yield the provider: of another class for a test that names one by `indirect`."""
+    with getattr(request, "param", ProviderStandIn)(key="stand-in") as stand_in:
         yield stand_in
 
 

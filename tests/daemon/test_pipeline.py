@@ -8,6 +8,9 @@ import pytest
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
+from merlin.openai_protocol.responses import list_page
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.provider.training import job_object
 from tests.support.pipeline_lab import DATASET, Lab, Repository
 
 pytestmark = pytest.mark.integration
@@ -139,6 +142,34 @@ def test_lost_database_launches_nothing_again(lab, provider):
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
     assert len(provider.files()) == 2
+
+
+class RepeatingStandIn(ProviderStandIn):
+    """A provider whose lists answer every page with the first one, as one that ignores `after`."""
+
+    def _routes(self):
+        lists = {"files.list": self._repeat_files, "jobs.list": self._repeat_jobs}
+        return [
+            (name, verb, path, lists.get(name, act)) for name, verb, path, act in super()._routes()
+        ]
+
+    def _repeat_files(self):
+        return list_page([*self._account.files.values()][::-1], has_more=True)
+
+    def _repeat_jobs(self):
+        jobs = self._account.visible_jobs({})
+        return list_page([job_object(self._account, job) for job in jobs], has_more=True)
+
+
+@pytest.mark.parametrize("provider", [RepeatingStandIn], indirect=True)
+def test_job_that_a_list_repeats_is_neither_cancelled_nor_are_its_files_deleted(lab, provider):
+    lab.tick("fetch", "launch")
+    for path in lab.config.state_dir.glob("merlin.db*"):
+        path.unlink()
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
+    assert len(provider.files()) == 2
+    assert not provider.calls("files.delete")
 
 
 def test_rollback_lasts_until_the_next_good_commit(lab, provider):
