@@ -3,6 +3,7 @@
 import pytest
 
 from merlin.billing.quota import Allowance, Format
+from merlin.sandbox.telegram.arguments import typed_fields
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
@@ -306,6 +307,18 @@ def test_user_known_only_from_a_group_gets_no_broadcasts(telegram, bot, anna):
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 0)]
     join_group_chat(telegram, bot, "anna").say("Вопрос")
     assert select_rows(bot, "SELECT user_id, is_reachable FROM users") == [(1001, 1)]
+
+
+def test_anonymous_administrator_reads_the_settings_and_is_not_stored_as_a_person(telegram, bot):
+    sender = {"id": 1087968824, "is_bot": True, "first_name": "Group"}
+
+    def write(acting):
+        message = {"sender_chat": STUDY.as_chat(), **typed_fields(f"/settings{MENTION}")}
+        acting.world.add_update("message", acting.world.post(STUDY, sender, **message))
+
+    join_group_chat(telegram, bot)._act(lambda _who: telegram.act(write))
+    assert "Настройки" in telegram.answers("study")[-1].text
+    assert select_rows(bot, "SELECT user_id FROM users") == []
 
 
 def test_edited_group_question_is_answered_again_for_its_asker(telegram, bot, provider):

@@ -367,8 +367,9 @@ async def filter_update(context: BotContext) -> bool:
     elif addressee.is_channel and not (addressee.is_anonymous and context.command == SETTINGS):
         await context.reply(context.translate("groups-not-a-person"), UpdateState.REFUSED, "a chat")
     else:
-        asker = User(context.user_id, context.stored.language_code)
-        await context.store.do(lambda: Users(context.db).record_person(asker))
+        if not addressee.is_anonymous:
+            asker = User(context.user_id, context.stored.language_code)
+            await context.store.do(lambda: Users(context.db).record_person(asker))
         return await (
             _filter_command(context) if context.command else _set_question(context, addressee)
         )
