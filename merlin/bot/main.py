@@ -240,6 +240,12 @@ class Bot:
                 renewed = clock()
             await asyncio.sleep(self._services.pace.beat_s)
 
+    @property
+    def _step(self) -> str:
+        if self._transport.is_down:
+            return "telegram is down"
+        return "updates go elsewhere" if self._poller.has_conflict else "serving"
+
     def _store_heartbeat(self, *, is_due: bool) -> None:
         services = self._services
         if is_due:
@@ -251,7 +257,7 @@ class Bot:
                 pid=os.getpid(),
                 since=self._since,
                 at=services.clock(),
-                step="telegram is down" if self._transport.is_down else "serving",
+                step=self._step,
                 counters={
                     "waiting": self._inbox.count_unfinished(),
                     "queued": self._processor.waiting,

@@ -313,7 +313,7 @@ async def retry_until_stored(services: BotServices, work: Callable[[], T], troub
 
 
 class UpdatePoller:
-    """The long poll of one bot."""
+    """The long poll of one bot; `has_conflict`: another program takes its updates."""
 
     def __init__(
         self, services: BotServices, transport: AiohttpRequest, processor: ChatProcessor
@@ -323,7 +323,7 @@ class UpdatePoller:
         self._processor = processor
         self._method_url = f"{services.base_url}{services.token}/getUpdates"
         self._offset = 0
-        self._has_conflict = False
+        self.has_conflict = False
         self._leads = asyncio.Event()
 
     async def keep_lead(self) -> None:
@@ -381,16 +381,16 @@ class UpdatePoller:
             if not isinstance(error, NetworkError):  # those are counted already
                 self._transport.record_failure(str(error))
             return None
-        self._has_conflict = False
+        self.has_conflict = False
         return batch if isinstance(batch, list) else []
 
     async def _wait_after_conflict(self, error: TelegramError) -> None:
         """Leave the token to the other program for a while; never take its updates."""
-        if not self._has_conflict:
+        if not self.has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
             tell = Notices(self._services.db, self._services.clock).tell_hourly
             await self._services.store.do(lambda: tell("notice-conflict", {}))
-        self._has_conflict = True
+        self.has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
 
     async def _store_batch(self, batch: Sequence[Any]) -> None:

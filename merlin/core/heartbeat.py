@@ -117,6 +117,7 @@ def describe_step(language: str, step: str) -> str:
     known = {
         "serving": "step-serving",
         "telegram is down": "step-telegram-down",
+        "updates go elsewhere": "step-updates-elsewhere",
         "fetch fails": "step-fetch-fails",
     }
     return text(language, known.get(step, "step-working"))

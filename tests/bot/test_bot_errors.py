@@ -138,8 +138,12 @@ def test_deleted_placeholder_is_replaced_by_a_new_message(telegram, provider, se
 
 
 def test_second_poller_makes_the_bot_wait_and_notify_admins(telegram, settings):
-    telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=3))
+    telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=None))
+    step = "SELECT step FROM heartbeat WHERE process = 'bot'"
     with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.wait_for(lambda: select_rows(settings, step) == [("updates go elsewhere",)])
+        telegram.faults.clear()
+        telegram.wait_for(lambda: select_rows(settings, step) == [("serving",)])
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
         telegram.wait_for(lambda: answer_texts(telegram, "vera"))

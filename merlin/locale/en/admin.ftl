@@ -203,6 +203,7 @@ broadcast-report = Broadcast { $number } { $state ->
     }: { NUMBER($left) }
 step-serving = answering
 step-telegram-down = Telegram is unreachable
+step-updates-elsewhere = another program uses its token and gets the messages
 step-fetch-fails = can't read new commits
 step-working = working
 step-commits = processing commits, { NUMBER($done) } of { NUMBER($total) } done{ $datasets ->

@@ -208,6 +208,7 @@ broadcast-report = Рассылка { $number } { $state ->
     }: { NUMBER($left) }
 step-serving = отвечает
 step-telegram-down = Telegram недоступен
+step-updates-elsewhere = сообщения забирает другая программа с тем же токеном
 step-fetch-fails = не может прочитать новые коммиты
 step-working = работает
 step-commits = обрабатывает коммиты, готово { NUMBER($done) } из { NUMBER($total) }{ $datasets ->
