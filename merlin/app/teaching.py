@@ -155,13 +155,10 @@ def list_questions(
 
 def count_questions(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
     """Return the courses that the actor leads, with the questions and disliked answers of each."""
-    statistics, since = QuestionStatistics(ctx.db, ctx.default_dataset), _find_first_day(ctx, days)
-    totals = []
-    for course in list_led_courses(ctx, actor):
-        day_rows = statistics.days(course.slug, since)
-        disliked = sum(day.disliked for day in day_rows)
-        totals.append((course, sum(day.questions for day in day_rows), disliked))
-    return totals
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    questions, disliked = statistics.count_by_dataset(_find_first_day(ctx, days))
+    courses = list_led_courses(ctx, actor)
+    return [(course, questions[course.slug], disliked[course.slug]) for course in courses]
 
 
 def _find_first_day(ctx: Context, days: int) -> date:

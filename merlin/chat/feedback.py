@@ -188,6 +188,24 @@ class QuestionStatistics(Repository):
             for row in self.db.rows(days)
         ]
 
+    def count_by_dataset(self, since: date) -> tuple[Counter[str | None], Counter[str | None]]:
+        """Return the numbers of questions and of disliked answers, each by dataset."""
+        model = Case(None, ((SESSION.dataset.is_null(), TURN.model_id),)).alias("answered_by")
+        counts = fn.COUNT(TURN.id.distinct()), _count_rating(Rating.DOWN)
+        query = TURN.select(SESSION.dataset, model, *counts)
+        query = query.join(RATING, JOIN.LEFT_OUTER, on=_is_rated())
+        query = _select_counted(query, since).group_by(SESSION.dataset, SQL("answered_by"))
+        rows = self.db.tuples(query)
+        is_used = MODEL.model_id.in_([model_id for _, model_id, *_ in rows if model_id])
+        tuned = set(self.db.tuples(MODEL.select(MODEL.model_id, MODEL.dataset).where(is_used)))
+        questions, disliked = Counter[str | None](), Counter[str | None]()
+        for dataset, model_id, asked, down in rows:
+            own = {each for name, each in tuned if name == model_id} | {self._default}
+            for each in {dataset} if dataset is not None else own:
+                questions[each] += int(asked)
+                disliked[each] += int(down)
+        return questions, disliked
+
     def list_disliked(self, dataset: str, since: date, limit: int) -> list[RatedAnswer]:
         """Return the disliked answers to users with a valid consent, the most disliked first."""
         up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
@@ -265,9 +283,14 @@ class QuestionStatistics(Repository):
         else:
             models = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
             condition |= SESSION.dataset.is_null() & TURN.model_id.in_(models)
-        is_counted = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
-        turns = query.join(SESSION, on=(SESSION.id == TURN.session_id))
-        return turns.where(condition & is_counted & (TURN.asked_at >= since.isoformat()))
+        return _select_counted(query, since).where(condition)
+
+
+def _select_counted(query: Select, since: date) -> Select:
+    """Add the session of each turn, and the condition for those counted since a day."""
+    is_counted = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
+    turns = query.join(SESSION, on=(SESSION.id == TURN.session_id))
+    return turns.where(is_counted & (TURN.asked_at >= since.isoformat()))
 
 
 def _has_consent() -> Any:

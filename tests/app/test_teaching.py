@@ -6,7 +6,7 @@ from datetime import date, timedelta
 import pytest
 
 from merlin.account.users import Consents
-from merlin.app import builds, jobs, models, verdicts
+from merlin.app import builds, jobs, models, teaching, verdicts
 from merlin.app.actor import Actor
 from merlin.app.health import read_health
 from merlin.app.status import read_status
@@ -19,8 +19,20 @@ from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, ma
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
 from merlin.db.requests import RequestKind, Requests
-from tests.db.pipeline_rows import AT, FACE, OPERATOR, PipelineRows, make_examples, make_finding
+from tests.db.pipeline_rows import (
+    AT,
+    FACE,
+    OPERATOR,
+    CourseCatalogue,
+    PipelineRows,
+    make_course,
+    make_examples,
+    make_finding,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -124,6 +136,7 @@ def test_daily_statistics_count_questions_and_ratings(database, clock, conversat
     first, second = date(2026, 11, 20), date(2026, 11, 21)
     assert rows.days(FACE, OLD) == [Period(first, 2, 1, 1), Period(second, 1)]
     assert rows.days(FACE, second) == [Period(second, 1)]
+    assert rows.count_by_dataset(OLD) == ({FACE: 3, "other": 1}, {FACE: 1, "other": 1})
 
 
 def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_dataset(
@@ -134,6 +147,30 @@ def test_conversation_without_a_dataset_counts_for_its_model_or_the_default_data
     assert QuestionStatistics(database).days(FACE, OLD)[0].questions == 1
     assert QuestionStatistics(database).days("other", OLD) == []
     assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
+    assert QuestionStatistics(database, "other").count_by_dataset(OLD)[0] == {FACE: 1, "other": 1}
+
+
+def test_questions_of_all_courses_are_counted_at_once(tmp_path, clock):
+    with open_database(
+        f"sqlite://{tmp_path}/merlin.db", cipher=load_or_make_key(tmp_path, None)
+    ) as database:
+        migrate(database)
+        conversation, ctx = Conversation(database, clock), PipelineRows(database, clock).ctx
+        conversation.ask(ANNA, "раз", Rating.DOWN, FACE)
+        conversation.ask(BORIS, "два", Rating.UP, FACE)
+        statements = []
+        database._handle.connection().set_trace_callback(statements.append)
+        CourseCatalogue(database).teach({FACE: make_course("Лицо")})
+        statements.clear()
+        (of_one,) = teaching.count_questions(ctx, OPERATOR, 28)
+        for_one = len(statements)
+        courses = {f"course-{number}": make_course("Курс") for number in range(5)}
+        CourseCatalogue(database).teach({FACE: make_course("Лицо"), **courses})
+        statements.clear()
+        of_all = teaching.count_questions(ctx, OPERATOR, 28)
+    assert of_one[1:] == (2, 1)
+    assert sorted(counts for _, *counts in of_all) == [*[[0, 0]] * 5, [2, 1]]
+    assert len(statements) == for_one
 
 
 def test_edited_question_is_counted_once(database, conversation):
