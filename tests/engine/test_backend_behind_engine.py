@@ -64,3 +64,9 @@ def test_server_that_refuses_the_engines_key_returns_503(engine, vllm):
     with pytest.raises(openai.InternalServerError, match="refuses the engine's key") as refused:
         engine.ask("words")
     assert refused.value.status_code == 503
+
+
+def test_answer_that_breaks_off_ends_with_an_error_event(engine, vllm):
+    vllm.echo.is_broken = True
+    with pytest.raises(openai.APIError, match="out of memory"):
+        list(engine.ask("words", stream=True))

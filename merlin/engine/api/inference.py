@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from merlin.core.clock import utc_now
+from merlin.core.log import get_logger
 from merlin.core.messages import Message
 from merlin.core.server import run_while_connected
 from merlin.engine.auth import (
@@ -55,6 +56,7 @@ from merlin.openai_protocol.responses import (
     usage_object,
 )
 
+log = get_logger(__name__)
 router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
@@ -225,7 +227,12 @@ async def _build_stream_response(
             yield event(answer.first_chunk())
             while isinstance(part, Chunk):
                 yield event(answer.chunk(part.text, _build_logprobs(part.logprobs)))
-                part = await anext(parts)
+                try:
+                    part = await anext(parts)
+                except ApiError as error:  # the status was sent with the first chunk
+                    log.warning("an answer broke off", model=answer.model, reason=str(error))
+                    yield event(error.as_json())
+                    return
             last = answer.last_chunk(part.reason)
             yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
             if with_usage:

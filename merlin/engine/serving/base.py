@@ -92,8 +92,11 @@ class Busy(Exception):
         self.retry_after_s = retry_after_s
 
 
-class Unavailable(Exception):
+class Unavailable(ApiError):
     """The backend cannot answer now; the message says why and what to do."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(503, message, code="model_unavailable")
 
 
 class Backend(Protocol):
