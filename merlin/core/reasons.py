@@ -49,6 +49,7 @@ REASONS = {
     "text after a quote": "csv-quote",
     "no visible sheet has rows": "no-rows",
     "too many rows": "many-rows",
+    "too much in it": "too-much",
     "damaged or unusual": "unusual",
     "the issuer's description leads elsewhere": "openid-elsewhere",
     "File is not a zip file": "no-zip",

@@ -16,10 +16,11 @@ from io import BufferedReader, BytesIO, StringIO
 from typing import Any
 
 from merlin.core.clock import iso
+from merlin.core.table_cells import parse_heading
 from merlin.dataset.changes import Edit
 from merlin.dataset.chat_formats import from_example
 from merlin.dataset.example import Example
-from merlin.dataset.import_lines import ImportedLine, is_heading, read_import_lines
+from merlin.dataset.import_lines import ImportedLine, read_import_lines
 from merlin.db.database import Repository, Row
 from merlin.db.tables import EXAMPLE_DRAFT
 from merlin.db.values import decrypt
@@ -96,7 +97,7 @@ def is_table(text: str) -> bool:
     return (
         is_marked
         or all("\t" in line for line in lines)
-        or any(is_heading(lines[0].split(divider)) for divider in _DIVIDERS)
+        or any(parse_heading(lines[0].split(divider)) for divider in _DIVIDERS)
     )
 
 
@@ -117,7 +118,7 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
     if first and first.lstrip()[0] not in "[{":
         # Answers may contain commas: a tab takes precedence.
         divider = next((each for each in _DIVIDERS if each in first), "\t")
-        if not is_heading(first.split(divider)):
+        if not parse_heading(first.split(divider)):
             plain, shift = f"{divider.join(_COLUMNS)}\n{plain}", 1
     raw: Any = BytesIO(plain.encode("utf-8", "replace"))
     for row in read_import_lines(BufferedReader(raw), ""):

@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 import yaml
 
-from merlin.core.csv_cells import escape_formula
+from merlin.core.table_cells import escape_formula
 from merlin.dataset.chat_formats import from_example, write_rejected
 from merlin.dataset.example import Example, write_example
 from merlin.dataset.spec import DatasetSpec

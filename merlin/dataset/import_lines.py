@@ -16,10 +16,11 @@ from io import BufferedReader, TextIOWrapper
 from itertools import count
 from typing import Any, Literal
 
+from merlin.core.table_cells import COLUMNS, REQUIRED_COLUMNS, Row, parse_heading
 from merlin.dataset.chat_formats import FORMATS, ChatFormat, detect_chat_format, to_openai
 from merlin.dataset.example import Example, check_conversation, example_from_json
 from merlin.dataset.finding import Finding, Severity, shorten
-from merlin.dataset.import_tables import Row, csv_rows, workbook_rows
+from merlin.dataset.import_tables import csv_rows, workbook_rows
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, MAX_FILE_BYTES, Node
 
@@ -93,7 +94,7 @@ def read_import_lines(
     if other:
         lines = [_reject(1, other)]
     elif file_format == "xlsx":
-        lines = _read_table(workbook_rows(file, is_heading))
+        lines = _read_table(workbook_rows(file))
     else:
         lines = _read_text(file, file_format)
     for line in lines:
@@ -374,35 +375,12 @@ def _check_node(node: Node) -> ImportedLine:
     return ImportedLine(line, None if findings else example, at_start, column=column)
 
 
-_COLUMNS = ("question", "answer", "tags", "split", "source", "note", "rejected")
-_HEADINGS = {
-    "вопрос": "question",
-    "ответ": "answer",
-    "теги": "tags",
-    "источник": "source",
-    "заметка": "note",
-}
-_REQUIRED = ("question", "answer")
 _TAG_SEPARATORS = re.compile(r"[,;\s]+")
 
 
 def split_tags(text: str) -> list[str]:
     """Return the tags in a text, separated by commas, semicolons or white space, each once."""
     return list(dict.fromkeys(filter(None, _TAG_SEPARATORS.split(text))))
-
-
-def is_heading(cells: Sequence[str]) -> bool:
-    """Return whether a table's first row names its columns."""
-    return bool(_parse_heading(cells))
-
-
-def _parse_heading(cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; empty if a required one is missing or one is repeated."""
-    words = (cell.strip().casefold() for cell in cells)
-    heading = [_HEADINGS.get(word, word) for word in words]
-    has_required = all(name in heading for name in _REQUIRED)
-    is_unique = all(heading.count(name) <= 1 for name in _COLUMNS)
-    return heading if has_required and is_unique else []
 
 
 class _Unreadable(Exception):
@@ -437,7 +415,7 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
                 yield replace(line, findings=(*warnings, *line.findings))
                 warnings = ()
             elif row[1]:
-                heading = _parse_heading(row[1])
+                heading = parse_heading(row[1])
                 if not heading:
                     found = shorten(", ".join(filter(None, row[1])))
                     yield _reject(row[0], "import-heading", found=found)
@@ -449,7 +427,7 @@ def _read_table(rows: Iterable[Row | Finding]) -> Iterator[ImportedLine]:
 def _find_unread(heading: Sequence[str], row: Row) -> dict[str, str]:
     """Return column -> rule of the cells of a row that have no text to read."""
     named = ((name, row[2].get(place, "")) for place, name in enumerate(heading))
-    return {name: rule for name, rule in named if rule and name in _COLUMNS}
+    return {name: rule for name, rule in named if rule and name in COLUMNS}
 
 
 def _parse_row(heading: Sequence[str], read: Row) -> tuple[ImportedLine, list[str]]:
@@ -464,10 +442,10 @@ def _parse_row(heading: Sequence[str], read: Row) -> tuple[ImportedLine, list[st
         return _reject(number, "import-cell-error", found=row[failed[0]]), []
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
     value: dict[str, Any] = {"messages": messages}
-    value |= {name: row[name] for name in _COLUMNS[len(_REQUIRED) :] if name in row}
+    value |= {name: row[name] for name in COLUMNS[len(REQUIRED_COLUMNS) :] if name in row}
     if "tags" in value:
         value["tags"] = split_tags(value["tags"])
-    ignored = [name for name in row if name not in _COLUMNS]
+    ignored = [name for name in row if name not in COLUMNS]
     line = _check_node(_build_node(value, number, 1))
     if unread:
         place = ("", number, 1, "import-no-value")

@@ -1,4 +1,4 @@
-"""The child process that extracts the text of PDF, DOCX and plain text files.
+"""The child process that extracts the text of PDF, DOCX and plain text files and workbooks.
 
 Its memory and CPU time are limited, and it has no access to files, network or secrets. Its parent
 (`documents`) starts it with an empty environment, writes the file to stdin and reads one JSON
@@ -8,7 +8,7 @@ files, sockets and processes. Where the kernel does not support the filter, only
 Python remains, which stops Python code but not an exploit in C code. With the argument `walls` the
 child tests and reports whether the filter works.
 
-The readers of PDF and DOCX are in modules of their own, each imported only for its kind.
+The readers of PDF, DOCX and XLSX are in modules of their own, each imported only for its kind.
 """
 
 import codecs
@@ -129,7 +129,7 @@ def forbid_access() -> bool:
 
 
 def load_reader(kind: str) -> Reader:
-    """Return the reader of a kind (pdf, docx, else text), after importing all of its modules."""
+    """Return the reader of a kind (pdf, docx, xlsx, else text) with all of its modules imported."""
     # A parser takes up to 0.15 s to import: only that of this document is.
     if kind == "pdf":
         import pypdf  # noqa: PLC0415 - slow
@@ -147,7 +147,15 @@ def load_reader(kind: str) -> Reader:
         _import_whole(docx)
         _import_encodings()  # file names in the archive have their own
         return read_docx
+    if kind == "xlsx":
+        sys.modules["numpy"] = None  # type: ignore[assignment] # openpyxl would load it
+        import openpyxl  # noqa: PLC0415 - slow
 
+        from merlin.providers.document_xlsx import read_xlsx  # noqa: PLC0415 - slow
+
+        _import_whole(openpyxl)
+        _import_encodings()
+        return read_xlsx
     for encoding in ENCODINGS:
         codecs.lookup(encoding)
     return read_text

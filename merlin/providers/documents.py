@@ -13,16 +13,20 @@ from asyncio.subprocess import DEVNULL, PIPE, Process
 from contextlib import suppress
 from json import loads
 from pathlib import Path
+from threading import Lock
 
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import MerlinError, Refused
-from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
+from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, detect_kind
 from merlin.core.log import get_logger
 from merlin.providers.seccomp import CPU_S, SELF_TEST
 
 log = get_logger(__name__)
 MAX_CHILDREN = 2
 MAX_CHILD_S = 30.0
+# 10,000 examples, the most of one import, have 500 characters each.
+MAX_TABLE_CHARACTERS = 5_000_000
+_workbook_lock = Lock()
 _PACKAGE_ROOT = str(Path(__file__).parents[2])
 # Isolated mode: imports neither from the working directory nor from PYTHON* variables.
 _START = (
@@ -76,19 +80,22 @@ class ChildReader:
         kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
             raise file_error("media-unknown", kinds=_KINDS)
+        return await self.read_kind(kind, content, self._limits.document_characters)
+
+    async def read_kind(self, kind: str, content: bytes, most: int) -> tuple[str, bool]:
+        """Return the text of a file of a known kind, of fewer than `most` characters."""
         async with self._slots:
-            result = loads(await self._read_by_child(kind, content))
+            result = loads(await self._read_by_child(kind, content, most))
         if "fault" not in result:
             return result["text"], result["is_cut"]
-        most = self._limits.document_characters
         raise file_error(f"media-{result['fault']}", characters=most, kinds=_KINDS)
 
-    async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
+    async def _read_by_child(self, kind: str, content: bytes, most: int) -> bytes:
         """Return the child's output. Raises Refused if the child crashes or takes too long."""
-        child = await self._start(kind)
+        child = await self._start(kind, most)
         try:
             async with asyncio.timeout(self._wall_s):
-                output = await self._exchange(child, content)
+                output = await self._exchange(child, content, most)
                 status = await child.wait()
         except TimeoutError:
             raise file_error("media-slow") from None
@@ -105,9 +112,9 @@ class ChildReader:
         is_out_of_time = status in {-signal.SIGXCPU, -signal.SIGKILL}
         raise file_error("media-slow" if is_out_of_time else "media-damaged")
 
-    async def _start(self, kind: FileKind) -> Process:
+    async def _start(self, kind: str, most: int) -> Process:
         return await asyncio.create_subprocess_exec(
-            *_child_command(kind.value, self._limits.document_characters),
+            *_child_command(kind, most),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -116,7 +123,7 @@ class ChildReader:
             start_new_session=True,
         )
 
-    async def _exchange(self, child: Process, content: bytes) -> bytes:
+    async def _exchange(self, child: Process, content: bytes, most: int) -> bytes:
         """Send the document and return the output. Raises Refused if the output is too large."""
         assert child.stdin is not None  # noqa: S101 - both are pipes
         assert child.stdout is not None  # noqa: S101 - both are pipes
@@ -127,13 +134,23 @@ class ChildReader:
         with suppress(ConnectionError):
             child.stdin.close()
             await child.stdin.wait_closed()
-        most = self._limits.document_characters * _BYTES_PER_CHARACTER + _FRAME_BYTES
+        most_bytes = most * _BYTES_PER_CHARACTER + _FRAME_BYTES
         output = bytearray()
         while chunk := await child.stdout.read(_CHUNK):
             output += chunk
-            if len(output) > most:
+            if len(output) > most_bytes:
                 raise file_error("media-bomb")
         return bytes(output)
+
+
+def read_workbook(content: bytes) -> list[str]:
+    """Return the lines of `document_xlsx`, of one workbook at a time. Raises Refused.
+
+    Blocks; to be called where no event loop runs.
+    """
+    with _workbook_lock:
+        reading = ChildReader().read_kind("xlsx", content, MAX_TABLE_CHARACTERS)
+        return asyncio.run(reading)[0].split("\n")
 
 
 def has_system_call_filter() -> bool:

@@ -30,6 +30,7 @@ from tests.support.sample_documents import (
     edit_pdf,
     make_docx,
     make_pdf,
+    make_workbook,
     replace_docx_parts,
 )
 from tests.support.waiting import wait_until
@@ -68,6 +69,7 @@ def damage_documents(count):
         ("pdf", make_pdf(TEXT, "два", compressed=True)),
         ("pdf", edit_pdf(PDF, lambda writer: writer.encrypt("", "owner"))),
         ("docx", make_docx(TEXT, table=(("a", "b"), ("c", "d")))),
+        ("xlsx", make_workbook(["question", "answer"], [TEXT, "два"])),
     ]
     for index in range(count):
         kind, content = sources[index % len(sources)]
@@ -151,7 +153,7 @@ _SYSTEM_CALLS = """
 import ctypes, os, platform, sys
 sys.path.append(sys.argv[1])
 from merlin.providers.document_child import forbid_access, limit_resources, load_reader
-readers = [load_reader(kind) for kind in ("pdf", "docx", "text")]
+readers = [load_reader(kind) for kind in ("pdf", "docx", "xlsx", "text")]
 limit_resources()
 call = ctypes.CDLL(None, use_errno=True).syscall
 is_intel = platform.machine() == "x86_64"
@@ -246,7 +248,7 @@ def test_child_gets_no_secret_and_no_open_file_of_ours(monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
 
     async def inspect_child():
-        child = await ChildReader()._start(FileKind.TEXT)
+        child = await ChildReader()._start(FileKind.TEXT, 1)
         proc_folder = Path(f"/proc/{child.pid}")
         wait_until(lambda: b"document_child" in (proc_folder / "cmdline").read_bytes())
         environment, folder = (

@@ -1,10 +1,11 @@
-"""Generated PDF and DOCX documents with any characters, valid and hostile."""
+"""Generated PDF, DOCX and XLSX documents with any characters, valid and hostile."""
 
 import zlib
 from io import BytesIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import docx
+from openpyxl import Workbook
 from pypdf import PdfReader, PdfWriter
 
 _FONT = (
@@ -121,3 +122,17 @@ def docx_body(content):
     """Return the XML of a DOCX's body."""
     with ZipFile(BytesIO(content)) as archive:
         return archive.read("word/document.xml")
+
+
+def make_workbook(*rows, before=(), after=(), state="visible"):
+    """Return a workbook with these rows, on a sheet between two others; `state` is the first's."""
+    book, content = Workbook(), BytesIO()
+    book.create_sheet("rows")
+    book.create_sheet("after")
+    for sheet, its_rows in zip(book.worksheets, (before, rows, after), strict=True):
+        for row in its_rows:
+            sheet.append(row)
+    book.worksheets[0].sheet_state = state
+    book.active = 1
+    book.save(content)
+    return content.getvalue()

@@ -86,31 +86,34 @@ def test_process_has_a_watchdog_restarts_and_alerts_on_failure(process):
     assert service["MemoryMax"]
 
 
-def read_memory_limits():
-    """Return the bot's memory limit as a service, a container and a pod."""
+def read_memory_limits(process):
+    """Return a process's memory limit as a service, a container and a pod."""
     root = UNITS.parent
     compose = yaml.safe_load((root / "deploy/compose.yaml").read_text("utf-8"))
     pods = yaml.safe_load_all((root / "deploy/kubernetes/processes.yaml").read_text("utf-8"))
-    (bot,) = (
+    (container,) = (
         pod["spec"]["template"]["spec"]["containers"][0]
         for pod in pods
-        if (pod["kind"], pod["metadata"]["name"]) == ("Deployment", "bot")
+        if (pod["kind"], pod["metadata"]["name"]) == ("Deployment", process)
     )
     return {
-        "systemd": read_unit("merlin-bot.service")["Service"]["MemoryMax"],
-        "compose": compose["services"]["bot"]["mem_limit"],
-        "kubernetes": bot["resources"]["limits"]["memory"],
+        "systemd": read_unit(f"merlin-{process}.service")["Service"]["MemoryMax"],
+        "compose": compose["services"][process]["mem_limit"],
+        "kubernetes": container["resources"]["limits"]["memory"],
     }
 
 
+# Both read one workbook at a time; only the bot reads documents.
+@pytest.mark.parametrize(("process", "readers"), [("bot", MAX_CHILDREN + 1), ("api", 1)])
 @pytest.mark.parametrize("place", ["systemd", "compose", "kubernetes"])
-def test_bot_has_memory_for_itself_and_every_document_reader(place):
-    gigabytes, _ = read_memory_limits()[place].upper().split("G")
-    assert int(gigabytes) * 1024**3 >= MAX_CHILDREN * MEMORY_BYTES + 512 * 1024**2
+def test_process_has_memory_for_itself_and_every_reader_of_files(place, process, readers):
+    gigabytes, _ = read_memory_limits(process)[place].upper().split("G")
+    assert int(gigabytes) * 1024**3 >= readers * MEMORY_BYTES + 512 * 1024**2
 
 
-def test_document_that_uses_up_memory_ends_its_reader_and_not_the_bot():
-    assert read_unit("merlin-bot.service")["Service"]["OOMPolicy"] == "continue"
+@pytest.mark.parametrize("process", ["bot", "api"])
+def test_file_that_uses_up_memory_ends_its_reader_and_not_the_process(process):
+    assert read_unit(f"merlin-{process}.service")["Service"]["OOMPolicy"] == "continue"
 
 
 @pytest.mark.parametrize("process", PROCESSES)

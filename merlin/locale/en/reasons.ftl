@@ -28,6 +28,7 @@ reason-csv-end = a quote isn't closed
 reason-csv-quote = text follows a closing quote
 reason-no-rows = no visible sheet has rows
 reason-many-rows = a sheet may have 100,000 rows
+reason-too-much = reading it takes too much memory or time. Split it into several files, or save it as CSV.
 reason-unusual = a part of it is damaged or unusual. Save it again, or as CSV UTF-8.
 reason-openid-elsewhere = it describes another service, or its addresses are on another host
 reason-no-zip = the file is damaged, has a password or is an old .xls
