@@ -215,7 +215,7 @@ def refund(
 def _parse_amount(text: str, currency: Currency) -> Amount:
     """Parse an amount that the operator typed, in roubles or Stars. Raises ConfigError."""
     try:
-        return parse_amount(text.replace(",", "."), currency)
+        return parse_amount(text, currency)
     except ValueError:
         raise ConfigError(f"{text} is no amount", "billing-no-amount", said=text) from None
 

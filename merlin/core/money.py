@@ -76,8 +76,12 @@ def stars(count: int) -> Amount:
 
 
 def parse_amount(text: str, currency: str) -> Amount:
-    """Return an amount written as a decimal number. Raises ValueError, also for no currency."""
-    return roubles(text) if Currency(currency) is Currency.RUB else stars(int(text))
+    """Return an amount as people write it: "1499.50", "1 499,50 ₽".
+
+    Raises ValueError, also for no currency.
+    """
+    plain = "".join(text.split()).replace(",", ".").removesuffix("₽")
+    return roubles(plain) if Currency(currency) is Currency.RUB else stars(int(plain))
 
 
 def format_amounts(language: str, arguments: Mapping[str, object]) -> dict[str, object]:

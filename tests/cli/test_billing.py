@@ -170,7 +170,7 @@ def test_refund_is_recorded_for_the_payment_process(capfd, folder):
         "--reason",
         "Не то",
         "--amount",
-        "99,90",
+        "99,90 ₽",
         "--yes",
         "--no-wait",
     )

@@ -36,7 +36,7 @@ from merlin.bot.rendering import reference_name
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import Button
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency, roubles
+from merlin.core.money import Amount, Currency, parse_amount
 from merlin.core.permissions import Permission
 from merlin.db.audit import person_reference
 from merlin.providers.payments import Gateway
@@ -326,7 +326,7 @@ def take_amount(context: BotContext) -> View:
     _, rest = _refundable(context, values["grant"], values["purchase"])
     limit = rest.format(context.language)
     try:
-        amount = roubles(context.text.strip().replace(" ", "").replace(",", "."))
+        amount = parse_amount(context.text, Currency.RUB)
     except ValueError:
         raise Refused("no amount", "pay-admin-no-amount", rest=limit) from None
     if rest.currency is not Currency.RUB or not 0 < amount.minor <= rest.minor:

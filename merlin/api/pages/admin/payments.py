@@ -33,7 +33,7 @@ from merlin.billing.report import count_tests, day_start, sum_by_gateway
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
-from merlin.core.money import Amount, Currency, roubles
+from merlin.core.money import Amount, Currency, parse_amount
 from merlin.core.web.assets import seen_other
 from merlin.db.audit import person_reference
 
@@ -257,11 +257,10 @@ async def refund(
 
 def _amount(message: str, remaining: Amount) -> Amount | None:
     """Return the amount to refund, None if invalid."""
-    plain = "".join(message.split()).replace(",", ".").rstrip("₽")
-    if not plain or remaining.currency is Currency.XTR:
+    if not message.strip() or remaining.currency is Currency.XTR:
         return remaining
     try:
-        return roubles(plain)
+        return parse_amount(message, remaining.currency)
     except ValueError:
         return None
 
