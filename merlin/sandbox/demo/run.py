@@ -6,7 +6,6 @@ progress, a chat model, and YooKassa with its payment page.
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import threading
@@ -24,6 +23,7 @@ from merlin.config import Config, credential, load
 from merlin.config.shop import YooKassaConfig
 from merlin.core.errors import MerlinError
 from merlin.core.permissions import Role
+from merlin.daemon.main import event_on_signal
 from merlin.sandbox.demo.check import Demo, LoraTraining, answers_at, check, check_lora
 from merlin.sandbox.demo.front import FrontPage
 from merlin.sandbox.demo.place import Place, Ports, create_repository, prepare_demo
@@ -215,9 +215,7 @@ def run_standins(config: Config, place: Place) -> None:
         ),
         FrontPage(place, config, telegram),  # last: when it responds, all others do
     ]
-    stop = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stop.set())
+    stop = event_on_signal()
     for server in servers:
         server.start()
     stop.wait()
