@@ -4,10 +4,11 @@ import json
 import urllib.request
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.support.waiting import DEADLINE_S, longest
+from tests.browser.installed_chromium import PagePool
+from tests.support.waiting import longest
 
 ANNA, VERA = 1001, 1003
 
@@ -43,31 +44,19 @@ class Bot:
 
 
 def open_chat_page(
-    chromium: Browser, telegram: TelegramStandIn, width: int = 1280, **options: object
+    pages: PagePool, telegram: TelegramStandIn, width: int = 1280, **options: object
 ) -> Iterator[Page]:
     """Yield the open chat page; fail the test for any browser error."""
-    context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
-    page = context.new_page()
-    page.set_default_timeout(1000 * longest(DEADLINE_S))
     errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
-    page.on(
-        "console",
-        lambda message: (
-            errors.append(message.text)
-            if message.type == "error" and "net::ERR_" not in message.text
-            else None
-        ),
-    )
-    # The page reads the menu before the test changes it.
-    with page.expect_response("**/control/menu?*"):
-        page.goto(telegram.page_url)
-    expect(page.get_by_role("button", name="Начать", exact=True)).to_be_visible()
-    yield page
-    context.close()
+    with pages.open(errors, viewport={"width": width, "height": 800}, **options) as page:
+        # The page reads the menu before the test changes it.
+        with page.expect_response("**/control/menu?*"):
+            page.goto(telegram.page_url)
+        expect(page.get_by_role("button", name="Начать", exact=True)).to_be_visible()
+        yield page
     # Chromium says "Transition was" when a navigation interrupts a view transition.
-    assert [text for text in errors if not text.startswith("Transition was")] == []
+    known = ("Transition was", "net::ERR_")
+    assert [text for text in errors if not any(message in text for message in known)] == []
 
 
 def find_field(page: Page):

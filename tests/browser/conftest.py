@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.browser.chat_browser import Bot, open_chat_page
 from tests.browser.course_browser import Visitor, open_visitor, run_course_site
-from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
+from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM, PagePool
 from tests.browser.staff_browser import run_staff_site
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import DEADLINE_S, longest
@@ -28,6 +28,11 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def pages(chromium: Browser) -> PagePool:
+    return PagePool(chromium)
+
+
 @pytest.fixture
 def telegram() -> Iterator[TelegramStandIn]:
     with TelegramStandIn() as standin:
@@ -40,8 +45,8 @@ def bot(telegram: TelegramStandIn) -> Bot:
 
 
 @pytest.fixture
-def page(chromium: Browser, telegram: TelegramStandIn) -> Iterator[Page]:
-    yield from open_chat_page(chromium, telegram)
+def page(pages: PagePool, telegram: TelegramStandIn) -> Iterator[Page]:
+    yield from open_chat_page(pages, telegram)
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +57,8 @@ def course_site(tmp_path_factory):
 
 
 @pytest.fixture
-def visitor(chromium: Browser, course_site) -> Iterator[Visitor]:
-    yield from open_visitor(chromium, course_site)
+def visitor(pages: PagePool, course_site) -> Iterator[Visitor]:
+    yield from open_visitor(pages, course_site)
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +69,6 @@ def staff_site(tmp_path_factory):
 
 
 @pytest.fixture
-def staff_visitor(chromium: Browser, staff_site) -> Iterator[Visitor]:
+def staff_visitor(pages: PagePool, staff_site) -> Iterator[Visitor]:
     """A visitor of `staff_site`."""
-    yield from open_visitor(chromium, staff_site)
+    yield from open_visitor(pages, staff_site)

@@ -1,16 +1,16 @@
 """The course pages in real browsers: a complete site, and a check for browser errors."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Page
 
 from merlin.account.users import Users
 from tests.api.catalogue_files import COURSES
 from tests.api.chat_api import run_chat_api
 from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, set_bot_name
-from tests.support.waiting import DEADLINE_S, longest
+from tests.browser.installed_chromium import PagePool
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
@@ -49,11 +49,11 @@ def expect_spoken(page: Page, words: str) -> None:
 class Visitor:
     """Opens browsers at one site and collects the errors of their pages."""
 
-    def __init__(self, chromium: Browser, site) -> None:
-        self.chromium = chromium
+    def __init__(self, pages: PagePool, site) -> None:
         self.site = site
         self.errors: list[str] = []
-        self._contexts: list[BrowserContext] = []
+        self._pages = pages
+        self._opened = ExitStack()
 
     def add_user(self, name="Анна", **changes) -> int:
         """Create a new user; return the id."""
@@ -62,28 +62,22 @@ class Visitor:
         Users(self.site.db).set_name(user_id, name)
         return user_id
 
-    def page(self, user_id: int | None = None, **options) -> Page:
+    def page(self, user_id: int | None = None, *, is_new=False, **options) -> Page:
         """Open a browser, signed in as this user or signed out."""
         # Animated frames would take a fifth of the tests' processor time.
-        defaults = {"locale": "ru-RU", "reduced_motion": "reduce", **DESKTOP}
-        context = self.chromium.new_context(**{**defaults, **options})
-        self._contexts.append(context)
+        context = {"locale": "ru-RU", "reduced_motion": "reduce", **DESKTOP, **options}
+        page = self._opened.enter_context(self._pages.open(self.errors, is_new=is_new, **context))
         if user_id is not None:
             cookies = {"merlin": self.site.sign_in(user_id)}
             if "locale" in options:
                 # Otherwise the account's language would take precedence over the browser's.
                 cookies["merlin_language"] = options["locale"][:2]
-            context.add_cookies(
+            page.context.add_cookies(
                 [
                     {"name": name, "value": value, "url": self.site.address}
                     for name, value in cookies.items()
                 ]
             )
-        page = context.new_page()
-        page.set_default_timeout(1000 * longest(DEADLINE_S))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("dialog", self._refuse)
-        page.on("console", self._record_error)
         return page
 
     def open(self, path: str, user_id: int | None = None, **options) -> Page:
@@ -94,21 +88,12 @@ class Visitor:
 
     def close(self) -> None:
         """Close every browser."""
-        for context in self._contexts:
-            context.close()
-
-    def _record_error(self, message) -> None:
-        if message.type == "error":
-            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
-
-    def _refuse(self, dialog) -> None:
-        self.errors.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
+        self._opened.close()
 
 
-def open_visitor(chromium: Browser, site) -> Iterator[Visitor]:
+def open_visitor(pages: PagePool, site) -> Iterator[Visitor]:
     """Yield a visitor; fail the test for any browser error."""
-    visitor = Visitor(chromium, site)
+    visitor = Visitor(pages, site)
     yield visitor
     visitor.close()
     messages = [

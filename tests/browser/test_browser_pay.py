@@ -51,8 +51,8 @@ def shop(tmp_path_factory):
 
 
 @pytest.fixture
-def visitor(chromium, shop):
-    yield from open_visitor(chromium, shop.site)
+def visitor(pages, shop):
+    yield from open_visitor(pages, shop.site)
 
 
 def redirect_to_site(visitor: Visitor, page):

@@ -192,7 +192,7 @@ def test_unsent_message_can_be_sent_again(page, bot, telegram):
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
-def test_pipeline_of_a_commit_is_shown_and_updated(chromium, telegram):
+def test_pipeline_of_a_commit_is_shown_and_updated(pages):
     pipeline = {
         "dataset": "neurotypology",
         "commit": "4f2a91c0deadbeef",
@@ -207,8 +207,6 @@ def test_pipeline_of_a_commit_is_shown_and_updated(chromium, telegram):
         "progress": 0.68,
         "serving": {"model": "ft:a", "build": "neurotypology-7", "since": "2026-11-12T10:00:00Z"},
     }
-    context = chromium.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
     state = {"body": pipeline}
 
     def read_pipeline(_language):
@@ -216,7 +214,11 @@ def test_pipeline_of_a_commit_is_shown_and_updated(chromium, telegram):
             raise MerlinError("the database is gone")
         return state["body"]
 
-    with TelegramStandIn(read_pipeline=read_pipeline) as standin:
+    viewport = {"width": 1280, "height": 800}
+    with (
+        TelegramStandIn(read_pipeline=read_pipeline) as standin,
+        pages.open([], viewport=viewport) as page,
+    ):
         page.goto(standin.page_url)
         expect(page.locator(".steps [aria-current=step]")).to_contain_text("Эпоха 3 из 4")
         expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute("value", "68")
@@ -234,7 +236,6 @@ def test_pipeline_of_a_commit_is_shown_and_updated(chromium, telegram):
         expect(page.locator(".chatside")).to_contain_text("Коммитов пока нет")
         state["error"] = True
         expect(page.locator(".chatside")).to_contain_text("не отвечает")
-        context.close()
 
 
 def test_page_tolerates_a_faulty_bot_api(page, telegram):

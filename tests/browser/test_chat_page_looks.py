@@ -62,8 +62,8 @@ NAME_OF_FOCUS = """() => {
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
-def test_nothing_is_cut_off_unnamed_or_low_in_contrast(chromium, telegram, bot, width, scheme):
-    for page in open_chat_page(chromium, telegram, width, color_scheme=scheme):
+def test_nothing_is_cut_off_unnamed_or_low_in_contrast(pages, telegram, bot, width, scheme):
+    for page in open_chat_page(pages, telegram, width, color_scheme=scheme):
         keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
         telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")

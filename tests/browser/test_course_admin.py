@@ -253,7 +253,7 @@ def test_health_page_shows_silent_processes_and_sunsets(staff_visitor, staff_sit
 
 
 def test_health_page_keeps_the_focus_when_it_refreshes_itself(staff_visitor, staff_site):
-    page = staff_visitor.open("/admin/health", VERA)
+    page = staff_visitor.open("/admin/health", VERA, is_new=True)
     page.clock.install()
     page.reload()
     link = page.get_by_role("link", name="Неделя")

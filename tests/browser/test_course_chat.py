@@ -90,7 +90,7 @@ def test_slow_answer_is_stopped_by_escape(visitor, course_site):
 
 
 def test_page_without_a_clipboard_has_no_copy_button(visitor):
-    page = open_chat(visitor, visitor.add_user())
+    page = open_chat(visitor, visitor.add_user(), is_new=True)
     # As on plain http at another host than this one.
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")
     page.reload()

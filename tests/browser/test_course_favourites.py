@@ -47,7 +47,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sidebar_without_reloading(
     visitor, course_site
 ):
     anna = visitor.add_user()
-    page = stop_timers(wait_until_loaded(visitor.open("/", anna)))
+    page = stop_timers(wait_until_loaded(visitor.open("/", anna, is_new=True)))
     calls = record_calls(page)
     page.evaluate("window.isTheSame = true")
     expect(page.get_by_text("Нажмите «+» у курса, и он появится здесь.")).to_be_visible()
@@ -74,7 +74,7 @@ def test_u15_u16_minus_removes_a_course_and_undo_restores_it(visitor, course_sit
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         course_site.add_favourite(anna, course_site.course_id(slug))
-    page = stop_timers(wait_until_loaded(visitor.open("/", anna)))
+    page = stop_timers(wait_until_loaded(visitor.open("/", anna, is_new=True)))
     calls = record_calls(page)
     with page.expect_response(re.compile("/api/user/courses/")) as response:
         find_sidebar(page).get_by_role("button", name=f"Убрать «{NETWORKS}»").click()
@@ -140,7 +140,7 @@ def test_last_of_several_quick_presses_wins(visitor, course_site):
 
 
 def test_anonymous_favourite_is_kept_in_the_browser_until_sign_in(visitor, course_site):
-    page = stop_timers(wait_until_loaded(visitor.open("/?q=сети")))
+    page = stop_timers(wait_until_loaded(visitor.open("/?q=сети", is_new=True)))
     find_star(page, NETWORKS).click()
     expect(find_toast(page)).to_contain_text("добавлен в этом браузере")
     expect(find_sidebar(page).get_by_role("link")).to_have_text([NETWORKS])

@@ -64,7 +64,7 @@ def test_markup_in_course_fields_does_not_run(visitor, course_site):
     anna = visitor.add_user(name=PAYLOADS[0])
     course_site.add_favourite(anna, course_id)
     ApiKeys(course_site.db).make(anna, PAYLOADS[1][:80], ["courses:read"])
-    page = visitor.page(anna)
+    page = visitor.page(anna, is_new=True)
     page.add_init_script(RECORD_VIOLATIONS)
     course = f"/courses/{course_id}"
     first = f"{course}/materials/{materials[0].material_id}"
@@ -93,7 +93,7 @@ INJECTED = """() => {
 
 
 def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
-    page = visitor.page()
+    page = visitor.page(is_new=True)
     page.add_init_script(RECORD_VIOLATIONS)
     page.goto(course_site.address + "/")
     statuses = page.evaluate(
@@ -117,7 +117,7 @@ def test_hostile_queries_do_not_run_or_fail(visitor, course_site):
 def test_markup_in_model_answers_does_not_run(visitor, course_site):
     answer, nearest = "\n\n".join(PAYLOADS), PAYLOADS[:3]
     course_site.provider.behave(fixed_answer=answer, extension={"known": False, "nearest": nearest})
-    page = visitor.page(visitor.add_user())
+    page = visitor.page(visitor.add_user(), is_new=True)
     page.add_init_script(RECORD_VIOLATIONS)
     page.goto(f"{course_site.address}/courses/{course_site.course_id('algorithms')}/chat")
     page.get_by_role("textbox", name="Вопрос").fill("Что?")

@@ -72,7 +72,7 @@ def test_search_and_sidebar_are_usable_by_keyboard(visitor, course_site):
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         course_site.add_favourite(anna, course_site.course_id(slug))
-    page = wait_until_loaded(visitor.open("/", anna))
+    page = wait_until_loaded(visitor.open("/", anna, is_new=True))
     tab_to(page, "Найти курс")
     page.keyboard.type("вероятность")
     expect(find_cards(page)).to_have_count(1)

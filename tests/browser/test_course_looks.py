@@ -129,7 +129,7 @@ def test_longest_words_of_a_course_do_not_widen_its_page(visitor, course_site):
 
 
 def test_first_load_is_small_and_requests_only_its_own_host(visitor, course_site):
-    page = visitor.page()
+    page = visitor.page(is_new=True)
     sizes, hosts = {}, set()
 
     requests = []
@@ -149,7 +149,7 @@ def test_first_load_is_small_and_requests_only_its_own_host(visitor, course_site
 
 
 def test_layout_does_not_shift_while_loading(visitor, course_site, anna):
-    page = visitor.page(anna)
+    page = visitor.page(anna, is_new=True)
     page.add_init_script(WATCH_SHIFTS)
     for path in ("/", "/", f"/courses/{course_site.course_id('algorithms')}"):
         page.goto(course_site.address + path)

@@ -111,7 +111,7 @@ def test_contents_lead_through_a_lecture_and_neighbours_are_linked(visitor, cour
 
 def test_code_is_copied(visitor, course_site):
     permissions = ["clipboard-read", "clipboard-write"]
-    page = visitor.page(permissions=permissions)
+    page = visitor.page(is_new=True, permissions=permissions)
     page.goto(course_site.address + material_path(course_site, "Введение в алгоритмы"))
     stop_timers(page)
     block = page.locator(".code").first

@@ -38,7 +38,7 @@ STAND_IN = """window.Telegram = {WebApp: {
 
 def open_mini_app(visitor, path="/", theme=DARK, user_id=1001, script=None, **options):
     """Open a page as Telegram opens it; `script` replaces Telegram's, None: it does not load."""
-    page = visitor.page(viewport={"width": 390, "height": 780}, **options)
+    page = visitor.page(is_new=True, viewport={"width": 390, "height": 780}, **options)
     # The page's timeout for Telegram's script does not fire.
     stop_timers(page)
     page.add_init_script(BRIDGE)

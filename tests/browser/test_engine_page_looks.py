@@ -1,6 +1,7 @@
 """The engine's pages in a browser: checks by axe-core, live updates, sizes and screenshots."""
 
 import json
+from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import expect
@@ -55,27 +56,23 @@ def engine(tmp_path_factory):
 
 
 @pytest.fixture
-def open_page(chromium):
+def open_page(pages):
     """Return a function that opens a page of an engine, signed in; fail for any browser error."""
-    contexts, errors = [], []
+    errors = []
+    with ExitStack() as opened:
 
-    def open_page(pages, path="/", **options):
-        context = chromium.new_context(**{"locale": "ru-RU", **DESKTOP, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.on("console", lambda it: it.type == "error" and errors.append(it.text))
-        page.goto(pages.address + "/sign-in")
-        page.get_by_label("Ключ движка").or_(page.get_by_label("The engine's key")).fill(KEY)
-        page.locator("main button").click()
-        page.wait_for_url(pages.address + "/")
-        if path != "/":
-            page.goto(pages.address + path)
-        return page
+        def open_page(engine, path="/", **options):
+            context = {"locale": "ru-RU", **DESKTOP, **options}
+            page = opened.enter_context(pages.open(errors, **context))
+            page.goto(engine.address + "/sign-in")
+            page.get_by_label("Ключ движка").or_(page.get_by_label("The engine's key")).fill(KEY)
+            page.locator("main button").click()
+            page.wait_for_url(engine.address + "/")
+            if path != "/":
+                page.goto(engine.address + path)
+            return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
+        yield open_page
     assert [text for text in errors if not any(known in text for known in EXPECTED_MESSAGES)] == []
 
 
