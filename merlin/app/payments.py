@@ -11,7 +11,7 @@ from merlin.app.orders import OrderDetails, details_of
 from merlin.app.shop import sold_plan
 from merlin.billing.ledger import Entry, Ledger
 from merlin.billing.promo_codes import Promo, Promos, StoredPromo, normalise_code
-from merlin.billing.purchases import Purchase, Purchases
+from merlin.billing.purchases import Promise, Purchase, Purchases
 from merlin.billing.quota import Plan, plan_named
 from merlin.billing.refunds import Refund, Refunds
 from merlin.billing.report import Sum, sum_by_month
@@ -102,8 +102,8 @@ def request_refund(
 
 def list_entries(
     ctx: Context, actor: Actor, since: datetime, until: datetime
-) -> list[tuple[Entry, Purchase]]:
-    """Return the ledger entries of a period with their purchases, oldest first."""
+) -> list[tuple[Entry, Promise]]:
+    """Return the ledger entries of a period with what was bought, oldest first."""
     _require_permission(actor)
     return Ledger(ctx.db, ctx.clock).list_period(since, until)
 

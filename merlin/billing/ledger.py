@@ -17,7 +17,13 @@ from enum import StrEnum
 from typing import Any
 
 from merlin.billing.promo_codes import Promos
-from merlin.billing.purchases import Purchase, Purchases, PurchaseState
+from merlin.billing.purchases import (
+    Promise,
+    Purchase,
+    Purchases,
+    PurchaseState,
+    read_promise,
+)
 from merlin.billing.quota import Format, Gift, Gifts, Source
 from merlin.billing.subscriptions import REMIND_BEFORE, Renewals, Term, Terms, term_start
 from merlin.core.clock import iso
@@ -26,7 +32,7 @@ from merlin.core.fields import named
 from merlin.core.money import Amount
 from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.tables import LEDGER, PURCHASE
-from merlin.db.values import RowMap, storable_text
+from merlin.db.values import RowMap, load_json, storable_text
 from merlin.providers.payments import Gateway, GatewayPayment, GatewayRefund
 
 # Reason of an empty grant: its payment came after the code's last use was taken.
@@ -284,15 +290,13 @@ class Ledger(Repository):
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db, query.order_by(LEDGER.id))
 
-    def list_period(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
-        """Return the rows of a period with their purchases, oldest first."""
+    def list_period(self, since: datetime, until: datetime) -> list[tuple[Entry, Promise]]:
+        """Return the rows of a period with what the purchase of each promised, oldest first."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
-        rows = self.db.rows(LEDGER.select().where(is_then).order_by(LEDGER.id))
-        known, purchases = dict[str, Purchase](), Purchases(self.db, self._clock)
-        for row in rows:
-            purchase_id = row["purchase_id"]
-            known[purchase_id] = known.get(purchase_id) or purchases.get(purchase_id)
-        return [(_ENTRIES.read(row), known[row["purchase_id"]]) for row in rows]
+        query = LEDGER.select(*LEDGER.every(), PURCHASE.promise)
+        query = query.join(PURCHASE, on=(PURCHASE.id == LEDGER.purchase_id))
+        rows = self.db.rows(query.where(is_then).order_by(LEDGER.id))
+        return [(_ENTRIES.read(row), read_promise(load_json(row["promise"]))) for row in rows]
 
     def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Self
 
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.purchases import Purchase
+from merlin.billing.purchases import Promise
 from merlin.core.clock import in_zone
 from merlin.core.fields import described
 from merlin.core.money import Amount, Currency
@@ -148,13 +148,13 @@ class Sum(Total):
     is_test: bool
 
 
-def sum_by_month(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
+def sum_by_month(rows: Iterable[tuple[Entry, Promise]], zone: tzinfo) -> list[Sum]:
     """Return the monthly sums of a ledger's rows, oldest first; months are in `zone`."""
     by_key: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
-    for entry, purchase in rows:
+    for entry, promise in rows:
         if entry.kind not in _MONEY:
             continue
-        month, plan = f"{in_zone(entry.at, zone):%Y-%m}", purchase.order.promise.plan
+        month, plan = f"{in_zone(entry.at, zone):%Y-%m}", promise.plan
         gateway, currency, is_test = entry.gateway, entry.amount.currency, entry.is_test
         empty = Sum(month=month, gateway=gateway, currency=currency, plan=plan, is_test=is_test)
         key = month, gateway, currency, plan, is_test
@@ -174,17 +174,16 @@ def format_signed_decimal(minor: int, currency: Currency) -> str:
 
 
 def export_rows(
-    rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo, vat_code: int | None
+    rows: Iterable[tuple[Entry, Promise]], zone: tzinfo, vat_code: int | None
 ) -> Iterator[Mapping[str, str]]:
     """Yield a row for every payment and refund, with COLUMNS as keys; formulas are escaped.
 
     `vat_code` is that of receipts, None if none are sent.
     """
-    for entry, purchase in rows:
+    for entry, promise in rows:
         if entry.kind not in _MONEY:
             continue
         amount, is_payment = entry.amount.decimal, entry.kind is EntryKind.PAYMENT
-        promise = purchase.order.promise
         in_roubles = entry.amount.currency is Currency.RUB
         values = {
             "date": f"{in_zone(entry.at, zone):%Y-%m-%d %H:%M:%S}",

@@ -14,6 +14,8 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import UNLIMITED, Format, Quotas, plan_of
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
 from tests.billing.plan_shop import (
     ANNA,
     BORIS,
@@ -28,7 +30,6 @@ from tests.billing.plan_shop import (
 pytestmark = pytest.mark.integration
 
 PAID = ["payment", "grant"]
-MONTH = timedelta(days=30)
 
 
 @pytest.mark.parametrize("gateway", [STARS, YOOKASSA])
@@ -179,7 +180,7 @@ def test_ledger_survives_the_erasure_of_the_person(shop, clock):
     before = shop.list_entries()
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.list_entries() == before
-    ((_, purchase), *_) = shop.billing.ledger.list_period(clock() - MONTH, clock() + MONTH)
+    purchase = shop.billing.purchases.get(before[0].purchase_id)
     assert (purchase.user_id, purchase.order.contact) == (0, "")
     shop.refund(grant)
     assert shop.find_faults() == []
@@ -222,4 +223,18 @@ def test_ledger_entries_are_listed_by_period(shop, clock):
         clock() - timedelta(hours=1), clock() + timedelta(hours=1)
     )
     assert {entry.purchase_id for entry, _ in entries} == {second.purchase_id}
-    assert [purchase.user_id for _, purchase in entries] == [BORIS, BORIS]
+    assert [promise.plan for _, promise in entries] == ["plus", "plus"]
+
+
+def test_entries_of_a_period_are_read_in_one_query(tmp_path, clock):
+    with open_database(
+        f"sqlite://{tmp_path}/merlin.db", cipher=load_or_make_key(tmp_path, None)
+    ) as database:
+        migrate(database)
+        shop, statements = Shop(database, clock), []
+        shop.users.record_authors([User(ANNA, "ru"), User(BORIS, "ru")])
+        for user_id in (ANNA, BORIS):
+            shop.buy(user_id)
+        database._handle.connection().set_trace_callback(statements.append)
+        assert len(shop.list_entries()) == 4
+    assert len(statements) == 1
