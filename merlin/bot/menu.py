@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, TypeVar, cast
 from merlin.app.inbox import Dialog, Dialogs
 from merlin.core.errors import ApprovalNeeded, MerlinError
 from merlin.core.formatted_text import Button, FormattedMessage, in_entity, join_pages, prepend
-from merlin.core.i18n import cut
 
 if TYPE_CHECKING:
     from merlin.bot.context import Act, BotContext
@@ -279,8 +278,3 @@ def with_heading(view: View, text: str) -> View:
 def printable(text: str) -> str:
     """Return a text that Telegram accepts: without NUL and unpaired surrogates."""
     return text.replace("\0", "�").encode("utf-8", "replace").decode("utf-8").rstrip("\n")
-
-
-def one_line(text: str, length: int) -> str:
-    """Return a text in one line, shortened to this length."""
-    return cut(" ".join(text.split()), length)

@@ -23,9 +23,9 @@ from merlin.cli.options import (
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound
+from merlin.core.formatted_text import shorten_text
 from merlin.dataset.changes import MAX_BATCH_SIZE
 from merlin.dataset.corrections import Replacement
-from merlin.dataset.finding import shorten_text
 from merlin.dataset.proposals import Proposal
 
 Numbers = Annotated[

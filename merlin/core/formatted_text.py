@@ -34,7 +34,7 @@ _NO_GLYPH_CATEGORIES = frozenset({"Cc", "Cf", "Mn", "Me"})
 _NO_GLYPH = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _FLAGS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
-_CONTROLS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_CONTROLS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _INDENT = "   "
 _MAX_DEPTH = 8
 _BLANK_LINES = re.compile(r"\A(?:[^\S\n]*\n)+")
@@ -127,9 +127,16 @@ def is_blank(text: str) -> bool:
 def escape_controls(text: str) -> str:
     """Return a text for a terminal: what could command it is written as escapes.
 
-    These are control characters, except tab and line end, and direction marks.
+    These are control characters, except tab and line end, direction marks and lone surrogates.
+    Characters that Python does not know yet, such as new emoji, stay.
     """
     return _CONTROLS.sub(lambda found: found.group().encode("unicode_escape").decode("ascii"), text)
+
+
+def shorten_text(text: str, length: int = 80) -> str:
+    """Return the text of a person on one line of a list: escaped, at most this long."""
+    line = escape_controls(" ".join(text.split()))
+    return line if len(line) <= length else f"{line[: length - 1]}…"
 
 
 def remove_controls(text: str) -> str:

@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from merlin.core.formatted_text import is_blank
+from merlin.core.formatted_text import is_blank, shorten_text
 from merlin.core.i18n import text
-from merlin.dataset.finding import shorten_text
 from merlin.dataset.layout import EXAMPLES
 
 MAX_NAME = 80

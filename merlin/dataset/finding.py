@@ -12,8 +12,6 @@ from enum import StrEnum
 
 Mark = tuple[int, int]  # line and column, both from 1
 SHOWN_LENGTH = 80
-# They join the parts of an emoji, and of words in some scripts.
-_JOINERS = "\u200c\u200d"
 
 
 class Severity(StrEnum):
@@ -61,8 +59,8 @@ class Finding:
         return replace(self, path=escape_unprintable(path))
 
 
-def escape_unprintable(message: str, kept: str = "") -> str:
-    """Return `message` with unprintable characters, except `kept`, replaced by escape sequences.
+def escape_unprintable(message: str) -> str:
+    """Return `message` with unprintable characters replaced by escape sequences.
 
     A file name or a key may contain line ends, terminal escapes, direction marks or invalid UTF-8;
     none of them may reach a terminal, a log or an annotation.
@@ -70,19 +68,12 @@ def escape_unprintable(message: str, kept: str = "") -> str:
     if message.isprintable():
         return message
     return "".join(
-        letter
-        if letter.isprintable() or letter in kept
-        else letter.encode("unicode_escape").decode("ascii")
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii")
         for letter in message
     )
 
 
-def shorten(message: str, length: int = SHOWN_LENGTH, kept: str = "") -> str:
+def shorten(message: str, length: int = SHOWN_LENGTH) -> str:
     """Return `message` printable and at most `length` characters long; a cut one ends with "…"."""
-    shown = escape_unprintable(message[: length + 1], kept)
+    shown = escape_unprintable(message[: length + 1])
     return shown if len(message) <= length else shown[: length - 1] + "…"
-
-
-def shorten_text(text: str, length: int = SHOWN_LENGTH) -> str:
-    """Return the text of a person on one line, as `shorten` does."""
-    return shorten(" ".join(text.split()), length, _JOINERS)

@@ -18,9 +18,9 @@ from peewee import fn
 
 from merlin.core.clock import iso
 from merlin.core.errors import Refused
+from merlin.core.formatted_text import shorten_text
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.finding import shorten_text
 from merlin.dataset.spec import FLOOR, NO_GATE, NOT_WORSE, DatasetSpec, GateRule
 from merlin.dataset.split import has_gate
 from merlin.dataset.verdicts import HOLDS, VerdictStatus, read_newest_settings, transition

@@ -282,7 +282,8 @@ def test_example_list_has_pages_of_eight_and_reports_no_results(chat):
     chat.press("›")
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
     chat.press_forged(f"ex:find:{D}")
-    assert "ничего не нашлось" in chat.say("нет такого слова").text
+    nothing = chat.say("\U0001fa77 нет\u202e такого\nслова").text
+    assert "По словам «\U0001fa77 нет\\u202e такого слова» ничего не нашлось" in nothing
     assert (
         len([label for label in (chat.say("понятие"), chat.labels)[1] if label.startswith("Что")])
         == 8

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from merlin.core.clock import from_iso, iso
+from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import keys, language_of, page_text, text
 from merlin.core.messages import Usage
 from merlin.core.money import Price, format_cost, format_cost_plainly
@@ -35,6 +36,15 @@ def test_text_is_formatted_in_the_requested_language():
 def test_page_has_its_own_text_or_the_one_that_all_pages_share():
     assert page_text("en-GB", "front", "title") == text("en", "front-title") == "Demo · Merlin"
     assert page_text("ru", "engine-page", "no") == text("ru", "page-no") == "Нет"
+
+
+def test_text_of_a_person_is_one_line_and_its_emoji_stay_whole():
+    family = "👨\u200d👩\u200d👧"
+    assert shorten_text(f" {family}\n\tи\u2028я ") == f"{family} и я"
+    assert shorten_text("\U0001fa77 new in Unicode 15") == "\U0001fa77 new in Unicode 15"
+    assert shorten_text("a\x1b[31m\u202e") == "a\\x1b[31m\\u202e"
+    assert shorten_text("\udcff").encode("utf-8") == b"\\udcff"
+    assert shorten_text("a " * 41) == "a " * 39 + "a…"
 
 
 def test_long_argument_is_shortened():

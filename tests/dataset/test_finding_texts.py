@@ -5,7 +5,7 @@ import re
 import pytest
 
 from merlin.core.i18n import keys
-from merlin.dataset.finding import Finding, escape_unprintable, shorten, shorten_text
+from merlin.dataset.finding import Finding, escape_unprintable, shorten
 
 pytestmark = pytest.mark.unit
 
@@ -48,11 +48,3 @@ def test_unprintable_characters_are_escaped(text, shown):
 def test_long_word_is_shortened():
     assert shorten("a" * 81) == "a" * 79 + "…"
     assert shorten("a" * 80) == "a" * 80
-
-
-def test_text_of_a_person_is_one_line_and_its_emoji_stay_whole():
-    family = "👨\u200d👩\u200d👧"
-    assert shorten_text(f" {family}\n\tи\u2028я ") == f"{family} и я"
-    assert shorten_text("a\x1b[31m\u202e") == "a\\x1b[31m\\u202e"
-    assert shorten_text("\udcff").encode("utf-8") == b"\\udcff"
-    assert shorten_text("a " * 41) == "a " * 39 + "a…"

@@ -17,7 +17,7 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import broadcast_report
 from merlin.bot.registry import Handlers
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
+from merlin.core.formatted_text import PART_UNITS, Button, shorten_text, utf16_length
 from merlin.core.i18n import LANGUAGES
 from merlin.core.permissions import Permission
 
@@ -36,7 +36,7 @@ def list_broadcasts(context: BotContext) -> View:
     """List the newest broadcasts."""
     signs, entries = {BroadcastState.RUNNING: "▶️", BroadcastState.STOPPED: "⏹"}, []
     for broadcast in broadcasts_of(context.services).list_started(_MAX_SHOWN):
-        first_words = menu.one_line(broadcast.text, _LABEL_LENGTH + 1)
+        first_words = shorten_text(broadcast.text, _LABEL_LENGTH + 1)
         label = f"{signs.get(broadcast.state, '✅')} {broadcast.broadcast_id} · {first_words}"
         entries.append(Button(label, f"a-cast:{broadcast.broadcast_id}"))
     rows: menu.Rows = (*entries, ("broadcast-new", "a-cast-new", "primary"), admin.HOME)

@@ -25,14 +25,14 @@ from merlin.bot.handlers import example_proof as proof
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
 from merlin.core.errors import Refused
-from merlin.core.formatted_text import Button, FormattedMessage
+from merlin.core.formatted_text import Button, FormattedMessage, shorten_text
 from merlin.core.i18n import cut, text
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import MAX_BATCH_SIZE, Change, ChangeKind, ChangeState, Edit
 from merlin.dataset.commit_batch import Revert
 from merlin.dataset.commit_message import format_subject, parse_subject
 from merlin.dataset.example import question_preview
-from merlin.dataset.finding import escape_unprintable, shorten_text
+from merlin.dataset.finding import escape_unprintable
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.proposals import Proposal, example_yaml
 

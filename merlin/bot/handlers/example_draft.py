@@ -28,7 +28,13 @@ from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.core.errors import NotFound, Refused
-from merlin.core.formatted_text import Attachment, Button, FormattedMessage, utf16_length
+from merlin.core.formatted_text import (
+    Attachment,
+    Button,
+    FormattedMessage,
+    shorten_text,
+    utf16_length,
+)
 from merlin.core.i18n import cut
 from merlin.core.json_fields import get_object, get_text
 from merlin.core.permissions import Permission
@@ -225,7 +231,7 @@ def _build_forwarded_view(
     if messages:
         indexes, page = menu.paginate(range(len(messages)), requested_page)
         for index in indexes:
-            words = menu.one_line(str(messages[index]["words"]), _LABEL_LENGTH)
+            words = shorten_text(str(messages[index]["words"]), _LABEL_LENGTH)
             label = f"{_SIGNS[messages[index]['role']]} {words}"
             rows.append(Button(label, f"ex:pick:{index}:{page}"))
         rows += menu.page_buttons("ex:picks", page, len(messages))
@@ -524,7 +530,7 @@ async def compare_answers(context: BotContext) -> None:
 def _answer_change(context: BotContext, change: AnswerChange) -> str:
     answers = [change.before, change.after]
     before, after = (
-        menu.one_line(answer, _ANSWER_LENGTH) or context.translate("page-answers-unknown")
+        shorten_text(answer, _ANSWER_LENGTH) or context.translate("page-answers-unknown")
         for answer in answers
     )
     return f"{_KINDS[change.kind]} {cut(change.question, _ANSWER_LENGTH)}\n{before}\n→ {after}"

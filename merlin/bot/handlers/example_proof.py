@@ -26,6 +26,7 @@ from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, show_with_role
 from merlin.core import money
 from merlin.core.errors import NotFound, Refused
+from merlin.core.formatted_text import shorten_text
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
@@ -278,7 +279,7 @@ def replacement_lines(context: BotContext, replacement: Replacement) -> list[str
     """Return the lines for what an approval replaces, [] if it only adds."""
     lines = [
         context.translate(
-            "page-proposal-replaces", answer=menu.one_line(example.answer, _ANSWER_LENGTH)
+            "page-proposal-replaces", answer=shorten_text(example.answer, _ANSWER_LENGTH)
         )
         for example in replacement.examples
     ]

@@ -31,7 +31,7 @@ from merlin.bot.handlers.prompts import fetch
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers, admin_refusal
 from merlin.core.errors import MerlinError, Refused
-from merlin.core.formatted_text import Button
+from merlin.core.formatted_text import Button, shorten_text
 from merlin.core.i18n import cut
 from merlin.core.permissions import Permission
 from merlin.dataset.changes import Edit
@@ -39,7 +39,7 @@ from merlin.dataset.commit_message import format_subject, import_subject
 from merlin.dataset.drafts import is_table, read_pasted
 from merlin.dataset.example import parse_example, question_preview
 from merlin.dataset.files import DatasetCard
-from merlin.dataset.finding import Severity, escape_unprintable, shorten_text
+from merlin.dataset.finding import Severity, escape_unprintable
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import ImportPlan, Place
 from merlin.dataset.layout import example_path
@@ -210,7 +210,7 @@ async def find_examples(context: BotContext) -> None:
 
     def act(context: BotContext) -> View:
         key = "examples-found" if matches else "examples-found-none"
-        message = context.translate(key, words=menu.one_line(query, 80))
+        message = context.translate(key, words=shorten_text(query, 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
         values = {"dataset": name, "query": query}
         rows = _example_entries("ex:found", page, page_matches)

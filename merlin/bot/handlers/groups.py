@@ -43,6 +43,7 @@ from merlin.core.formatted_text import (
     get_first_part,
     in_entity,
     join_pages,
+    shorten_text,
 )
 from merlin.core.i18n import LANGUAGES, text
 from merlin.core.json_fields import get_integer, get_object, get_text
@@ -292,7 +293,7 @@ def _result(key: str, title: str, line: str, page: FormattedMessage) -> dict[str
         "type": "article",
         "id": key,
         "title": title,
-        "description": menu.one_line(line, _DESCRIPTION_LENGTH),
+        "description": shorten_text(line, _DESCRIPTION_LENGTH),
         "input_message_content": {"message_text": fields.pop("text"), **fields},
     }
 
@@ -301,9 +302,9 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
     """Return results that send a question with its answer to the chat."""
     results = []
     for index, answer in enumerate(answers):
-        head = menu.one_line(answer.question, MAX_CHARACTERS)
+        head = shorten_text(answer.question, MAX_CHARACTERS)
         page = get_first_part(join_pages(in_entity("bold", head), render(answer.answer)))
-        title = menu.one_line(answer.question, _TITLE_LENGTH)
+        title = shorten_text(answer.question, _TITLE_LENGTH)
         results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results
 

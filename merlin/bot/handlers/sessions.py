@@ -37,7 +37,14 @@ from merlin.chat.sessions import (
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.errors import NotFound
-from merlin.core.formatted_text import Attachment, Button, FormattedMessage, in_entity, join_pages
+from merlin.core.formatted_text import (
+    Attachment,
+    Button,
+    FormattedMessage,
+    in_entity,
+    join_pages,
+    shorten_text,
+)
 from merlin.core.i18n import text
 from merlin.core.messages import Message, Usage
 from merlin.core.money import Cost
@@ -175,7 +182,7 @@ def open_session(context: BotContext) -> View:
     context.sessions.switch(context.place, session.session_id)
     parts = [context.translate("session-opened", title=session_title(session, context))]
     for message in context.turns.read_history(session.session_id, 1)[:1]:
-        question = menu.one_line(message.content, _QUESTION_LENGTH + 1)
+        question = shorten_text(message.content, _QUESTION_LENGTH + 1)
         parts.append(context.translate("session-open-question", question=question))
     return menu.paragraphs(context, *parts, rows=(_ALL,))
 
