@@ -29,6 +29,7 @@ from merlin.bot.context import (
     BotData,
     Handler,
     callback_of,
+    find_target,
     handler_of,
     is_awaited,
     read_known_user,
@@ -352,7 +353,8 @@ async def refuse_updates(
             user, _ = read_known_user(services, newest.stored)
             localised = replace(newest, language=user.speaks(newest.language))
             text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
-            services.outbox.put([OutgoingMessage(key, newest.chat_id, FormattedMessage(text))])
+            page, target = FormattedMessage(text), find_target(newest)
+            services.outbox.put([OutgoingMessage(key, newest.chat_id, page, target=target)])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)
         inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")

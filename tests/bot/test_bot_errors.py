@@ -207,6 +207,19 @@ def test_flood_notice_is_in_the_chosen_language(telegram, provider, settings):
         wait_until_ended(telegram, settings, 10)
 
 
+def test_flood_notice_comes_in_the_topic_of_the_messages(telegram, provider, settings):
+    telegram.switch("has_topics")
+    provider.behave(think_s=3600.0)
+    with RunningBot(settings):
+        topic = f"anna#{telegram.make_topic('anna', 'Лоб')}"
+        for number in range(8):
+            telegram.say(topic, f"вопрос {number}")
+        telegram.wait_for(lambda: any("Не успеваю" in text for text in answer_texts(telegram)))
+        assert any("Не успеваю" in message.text for message in telegram.log(topic))
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, settings, 9)
+
+
 def test_updates_delivered_again_are_answered_once(telegram, settings):
     # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
